@@ -402,6 +402,8 @@ struct wire_frame {
 		struct wire_trace trace;
 	};
 	struct block *data; /* or NULL; borrowed from whoever made the frame */
+	struct span small;  /* senders only: short data that are in no block; the connection copies
+	                       them */
 };
 
 /*

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The host adapter half of the initiator core: what is on the bus, tags,
+ * nexuses, conventional tasks and mirroring passes. Sans-IO: frames and time go in, frames
+ * come out. It knows nothing of groups in sync, jobs or images (initiator.h).
+ *
+ * Ownership: tasks and passes are the caller's memory (embed them); the hba links them
+ * from start until done() was called. done() is called from hba_run(), never from within a start
+ * function, so a caller may start the next one inside done().
+ */
+#ifndef INITIATOR_HBA_H
+#define INITIATOR_HBA_H
+
+#include "scsi/cdb.h"
+#include "scsi/sense.h"
+#include "scsi/status.h"
+#include "wire/wire.h"
+
+#include <sys/queue.h>
+
+struct hba;
+struct hba_task;
+struct hba_pass;
+
+struct hba_config {
+	uint8_t id; /* our SCSI ID */
+	uint8_t uuid[UUID_LEN];
+	struct xfer xfer;           /* the best agreement that we offer */
+	ns_t task_timeout_ns;       /* default of a task's timeout, machine time */
+	ns_t status_timeout_ns;     /* of a pass: from the end of its tenure to the last status */
+	ns_t tenure_chain_limit_ns; /* bus time that chained passes may take under one tenure; 0: no
+	                               chaining */
+	uint64_t seed;
+};
+
+/* ---- what is on the bus ---- */
+
+enum hba_target_state {
+	HBA_ABSENT,   /* no port with this ID is up */
+	HBA_SCANNING, /* being inquired and negotiated with */
+	HBA_READY,    /* usable; the fields below are known */
+	HBA_FAILED,   /* answered the scan wrongly: `why` says how */
+};
+
+struct hba_target {
+	uint8_t id;
+	enum hba_target_state state;
+	uint32_t epoch; /* of its attach: changes when it comes back */
+	char why[160];
+	uint8_t uuid[UUID_LEN];         /* from VPD 83h: the identity */
+	char name[TARGET_NAME_MAX + 1]; /* from VPD C0h */
+	char vendor[9], product[17], revision[5], serial[33];
+	uint32_t block_size;
+	uint64_t blocks;  /* capacity */
+	struct xfer xfer; /* agreement in force */
+	bool mirror;      /* has VPD C0h */
+	struct vpd_mirror vpd;
+	struct mode_mirror
+	        member;     /* mode page 30h as read, or as last written by hba_set_member() */
+	unsigned in_flight; /* tasks and passes that wait for its status */
+	uint64_t commands, errors; /* since its attach */
+};
+
+struct hba *hba_new(const struct hba_config *cfg);
+void hba_free(struct hba *h);
+
+/* Always 16 entries, by SCSI ID. */
+const struct hba_target *hba_target(const struct hba *h, uint8_t id);
+/* By UUID; NULL when no target that is READY has it. */
+const struct hba_target *hba_find(const struct hba *h, const uint8_t uuid[UUID_LEN]);
+/* Inquires all ports again (bus.scan). */
+void hba_scan(struct hba *h);
+/* True when no target is SCANNING. */
+bool hba_settled(const struct hba *h);
+/* Asks for RST. */
+void hba_reset_bus(struct hba *h);
+/* Bus time and tenure of the last report. */
+ns_t hba_bus_now(const struct hba *h);
+
+/* ---- conventional tasks ---- */
+
+enum hba_outcome {
+	HBA_COMPLETED,         /* a status came */
+	HBA_SELECTION_TIMEOUT, /* nobody answers at this ID */
+	HBA_COMMAND_TIMEOUT,   /* no status in time; ABORT TASK was sent */
+	HBA_BUS_RESET,
+	HBA_ABORTED, /* by hba_task_abort(), the target's port going, the bus server going, or the
+	                target (unexpected bus free) */
+};
+
+struct hba_task {
+	/* in */
+	uint8_t target, lun;
+	bool untagged;      /* no SIMPLE message: only where the caller insists */
+	bool no_auto_sense; /* CHECK CONDITION is left to the caller (scsi.execute keeps auto-sense
+	                       on) */
+	uint8_t cdb[SCSI_CDB_MAX];
+	uint8_t cdb_len;
+	struct block *data_out; /* whole block is sent from offset 0, data_out_len bytes; reference
+	                           kept by the hba until done */
+	uint32_t data_out_len;
+	uint32_t data_in_len; /* room */
+	ns_t timeout_ns;      /* 0: default */
+	/* Data that came, in order; offset within the task's data in. Take a reference to keep it.
+	 */
+	void (*data_in)(struct hba_task *t, uint32_t offset, struct block *data, uint32_t len);
+	void (*done)(struct hba_task *t);
+	void *ctx;
+	/* out, valid in done() */
+	enum hba_outcome outcome;
+	uint8_t status; /* HBA_COMPLETED */
+	bool has_sense;
+	struct scsi_sense sense; /* has_sense: by REQUEST SENSE after CHECK CONDITION */
+	uint8_t sense_raw[SCSI_SENSE_MAX];
+	uint8_t sense_raw_len;
+	uint32_t moved_out, moved_in;
+	ns_t bus_ns; /* bus time of its tenures, REQUEST SENSE included */
+	/* private */
+	TAILQ_ENTRY(hba_task) link;
+	uint32_t script;
+	uint32_t epoch;
+	uint8_t tag, state;
+	ns_t deadline;
+	uint64_t private[4];
+};
+
+/* Queues a task. It waits for the target's credit (its queue depth), never on the bus. */
+void hba_task_start(struct hba *h, struct hba_task *t);
+/* Ends it early: done() is called with HBA_ABORTED once the abort is confirmed or the target is
+ * gone. */
+void hba_task_abort(struct hba *h, struct hba_task *t);
+
+/* ---- mirroring passes ---- */
+
+#define HBA_PASS_MEMBERS 16
+
+enum hba_member_outcome {
+	PASS_STATUS,    /* its MIRROR STATUS came: status and sense say what it did */
+	PASS_NOT_TAKEN, /* it never had its data (no taker, token timeout, tenure ended before):
+	                   nothing was written */
+	PASS_LOST, /* its port went, the bus was reset or the server went: what it wrote is unknown
+	            */
+	PASS_TIMEOUT, /* no status in time; ABORT TASK was sent: what it wrote is unknown */
+};
+
+struct hba_pass_member {
+	uint8_t target; /* SCSI ID */
+	uint8_t device; /* device id in the group */
+	/* out */
+	enum hba_member_outcome outcome;
+	uint8_t status;
+	bool has_sense;
+	struct scsi_sense sense;
+	uint32_t moved; /* bytes it took in its DATA OUT phase */
+};
+
+/*
+ * One silent mirroring pass: select the leader (member 0), identification, CDB, block, the other
+ * members in turn, BUS RELEASE, statuses. Its place in the tenure (own, or chained behind another
+ * pass for the same leader) is the hba's choice.
+ */
+struct hba_pass {
+	/* in */
+	bool broadcast; /* left for broadcast passes; not yet run: done with PASS_NOT_TAKEN */
+	uint8_t lun;
+	uint16_t group;
+	struct scsi_cdb cdb;
+	struct block *data; /* data_len bytes from offset 0; reference kept by the hba until done.
+	                       NULL: no data (SYNCHRONIZE CACHE) */
+	uint32_t data_len;
+	uint32_t crc; /* crc32_spi() of the data */
+	unsigned n;   /* members, 1..HBA_PASS_MEMBERS */
+	struct hba_pass_member m[HBA_PASS_MEMBERS];
+	void (*done)(struct hba_pass *p);
+	void *ctx;
+	/* out */
+	uint32_t op;        /* operation id that the hba gave it */
+	ns_t bus_ns;        /* bus time: its tenure (shared ones by legs), and the status tenures */
+	bool leader_failed; /* selection timed out, or the leader let the bus go early: elect
+	                       another */
+	/* private */
+	TAILQ_ENTRY(hba_pass) link;
+	uint32_t script;
+	uint8_t tag, state;
+	uint16_t waiting; /* members whose outcome is open, by index */
+	ns_t deadline;
+	uint64_t private[4];
+};
+
+void hba_pass_start(struct hba *h, struct hba_pass *p);
+
+/* Writes (or clears: all zero) mode page 30h, saved, on a target and reads it back. The result as
+ * of any task. */
+struct hba_set_member {
+	struct hba_task task; /* done() and ctx are the hba's */
+	struct mode_mirror page;
+	void (*done)(struct hba_set_member *s, bool ok, const char *why);
+	void *ctx;
+	struct block *
+	        param; /* made by the caller: block_new(MODE_MIRROR_LEN + 16); dropped by the hba */
+};
+void hba_set_member(struct hba *h, uint8_t target, struct hba_set_member *s);
+
+/* ---- driving it ---- */
+
+/* A change of what is on the bus, for the upper half (state changed, READY with a new epoch, gone).
+ */
+typedef void (*hba_target_fn)(void *ctx, uint8_t id);
+void hba_on_target(struct hba *h, hba_target_fn fn, void *ctx);
+/* RST was seen. */
+typedef void (*hba_reset_fn)(void *ctx, uint8_t by);
+void hba_on_reset(struct hba *h, hba_reset_fn fn, void *ctx);
+
+/* The connection to the bus server is up (ATTACHED came) or down. Down: all tasks and passes end.
+ */
+void hba_attached(struct hba *h, const struct wire_attached *a, ns_t now);
+void hba_detached(struct hba *h, ns_t now);
+/* A frame of the bus server. MGMT answers, TRACE and ERROR texts are the caller's to look at;
+ * others are consumed here. */
+void hba_frame(struct hba *h, const struct wire_frame *f, ns_t now);
+/* Lets time pass and runs what is due: completions, waiting tasks, timeouts. Call after each batch
+ * of frames and at the deadline. */
+void hba_run(struct hba *h, ns_t now);
+ns_t hba_deadline(const struct hba *h);
+/* The next frame to send, or NULL; valid until the next call of any hba function. */
+const struct wire_frame *hba_output(struct hba *h);
+/* Asserts every invariant (tests call it after each step). */
+void hba_check(const struct hba *h);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A framed stream connection (TCP or UNIX) on a libevent loop: bytes in, struct
+ * wire_frame out, and the other way round. One read takes many frames, one
+ * write sends many; the data of a frame are read straight into their block and
+ * written straight from it (writev), never copied.
+ */
+#ifndef SHELL_CONN_H
+#define SHELL_CONN_H
+
+#include "wire/wire.h"
+
+#include <event2/event.h>
+
+struct conn;
+
+struct conn_ops {
+	/* A frame came. It and its spans live until the call returns; frame->data: take a reference
+	 * to keep it. */
+	void (*frame)(void *ctx, const struct wire_frame *frame);
+	/* What the peer sent is no frame. The connection reads no more; the owner answers
+	 * (conn_send) and closes. */
+	void (*bad)(void *ctx, const char *why);
+	/* The end of what was there to read: the moment to let a core run. */
+	void (*batch)(void *ctx);
+	/* The peer closed, or the connection failed, or more than out_max bytes wait unread by the
+	 * peer. No call follows. */
+	void (*closed)(void *ctx, const char *why);
+};
+
+/* Takes over fd (made non-blocking). out_max: bytes that may wait to be written. NULL when out of
+ * memory. */
+struct conn *conn_new(struct event_base *base, int fd, const struct conn_ops *ops, void *ctx,
+                      size_t out_max);
+/* Queues a frame; refers to its data block. Written at the end of this loop iteration, or at
+ * conn_flush(). Never calls back. */
+void conn_send(struct conn *c, const struct wire_frame *f);
+void conn_flush(struct conn *c);
+/* Stops reading while `on` is false (flow control). */
+void conn_read(struct conn *c, bool on);
+/* Writes out what is queued, within a bound of time, then closes; no callback follows. */
+void conn_close(struct conn *c);
+/* Closes at once, drops what is queued. May be called from a callback of this connection. */
+void conn_free(struct conn *c);
+size_t conn_queued(const struct conn *c);
+
+#endif
