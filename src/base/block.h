@@ -12,8 +12,8 @@
 
 struct block {
 	unsigned refs;
-	size_t len;    /* bytes in use */
-	size_t cap;    /* bytes there are room for */
+	size_t len; /* bytes in use */
+	size_t cap; /* bytes there are room for */
 	uint8_t *data;
 	/* Called when the last reference goes; NULL for blocks of block_new(). The place where a
 	 * ring slot or a pool takes its memory back. */

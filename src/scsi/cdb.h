@@ -22,19 +22,21 @@ enum scsi_dir { D_NONE, D_IN, D_OUT };
 
 struct scsi_cdb {
 	enum scsi_op op;
-	uint8_t opcode;   /* byte 0 as it came */
-	uint8_t len;      /* the CDB's length by its group code */
-	lba_t lba;        /* L_RW*, else 0 */
-	uint32_t blocks;  /* L_RW*: logical blocks. READ/WRITE(6): 0 was read as 256 */
-	uint32_t alloc;   /* L_ALLOC*, L_PARAM*, L_INQUIRY: bytes */
-	uint8_t byte1;    /* bits of byte 1 that are no LBA, no service action: EVPD, DBD, PF, SP, LLBAADDR, IMMED */
-	uint8_t page;     /* INQUIRY: page code; MODE SENSE: PC and page code (byte 2); REQUEST SENSE: 0; REPORT LUNS: select report */
-	uint8_t subpage;  /* MODE SENSE byte 3 */
-	uint8_t byte4;    /* START STOP UNIT: power condition, LOEJ, START */
+	uint8_t opcode;  /* byte 0 as it came */
+	uint8_t len;     /* the CDB's length by its group code */
+	lba_t lba;       /* L_RW*, else 0 */
+	uint32_t blocks; /* L_RW*: logical blocks. READ/WRITE(6): 0 was read as 256 */
+	uint32_t alloc;  /* L_ALLOC*, L_PARAM*, L_INQUIRY: bytes */
+	uint8_t byte1;   /* bits of byte 1 that are no LBA, no service action: EVPD, DBD, PF, SP,
+	                    LLBAADDR, IMMED */
+	uint8_t page; /* INQUIRY: page code; MODE SENSE: PC and page code (byte 2); REQUEST SENSE:
+	                 0; REPORT LUNS: select report */
+	uint8_t subpage;   /* MODE SENSE byte 3 */
+	uint8_t byte4;     /* START STOP UNIT: power condition, LOEJ, START */
 	uint8_t wrprotect; /* byte 1 bits 7-5 of reads and writes */
-	uint8_t bytchk;   /* VERIFY, WRITE AND VERIFY: byte 1 bits 2-1 */
-	bool dpo, fua;    /* reads and writes: byte 1 bits 4, 3 */
-	uint8_t control;  /* last byte; NACA is bit 2 */
+	uint8_t bytchk;    /* VERIFY, WRITE AND VERIFY: byte 1 bits 2-1 */
+	bool dpo, fua;     /* reads and writes: byte 1 bits 4, 3 */
+	uint8_t control;   /* last byte; NACA is bit 2 */
 };
 
 /* A table row: what is known of an operation. NULL for OP_UNKNOWN. */
@@ -62,14 +64,15 @@ bool scsi_cdb_get(struct span cdb, struct scsi_cdb *out);
 size_t scsi_cdb_put(const struct scsi_cdb *c, uint8_t *out);
 
 /* Bytes that the command moves, for reads and writes (blocks * block_size, with BYTCHK=3 one block,
- * VERIFY with BYTCHK=0 none); for the others alloc. Direction D_OUT or D_IN as in the table, D_NONE for
- * VERIFY without BYTCHK. */
+ * VERIFY with BYTCHK=0 none); for the others alloc. Direction D_OUT or D_IN as in the table, D_NONE
+ * for VERIFY without BYTCHK. */
 uint64_t scsi_cdb_data_len(const struct scsi_cdb *c, uint32_t block_size, enum scsi_dir *dir);
 
 /* True for commands that may change the medium or make it differ from what was read before. */
 bool scsi_op_writes_medium(enum scsi_op op);
 
-/* The operation's name by the raw CDB ("WRITE(16)"), or "OPCODE xxh" written to buf (at least 16 bytes). */
+/* The operation's name by the raw CDB ("WRITE(16)"), or "OPCODE xxh" written to buf (at least 16
+ * bytes). */
 const char *scsi_cdb_name(struct span cdb, char *buf, size_t n);
 
 #endif

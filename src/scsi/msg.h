@@ -11,30 +11,30 @@
 #include "scsi/xfer.h"
 
 enum scsi_msg_kind {
-	MSG_COMMAND_COMPLETE,       /* 00h */
-	MSG_EXT_PPR,                /* 01h 06h 04h */
-	MSG_EXT_WDTR,               /* 01h 02h 03h */
-	MSG_EXT_SDTR,               /* 01h 03h 01h */
-	MSG_EXT_MIRROR,             /* 01h n E0h: SILENT MIRRORING */
-	MSG_EXT_OTHER,              /* 01h n ..: an extended message that we do not know */
-	MSG_SAVE_DATA_POINTER,      /* 02h */
-	MSG_RESTORE_POINTERS,       /* 03h */
-	MSG_DISCONNECT,             /* 04h */
+	MSG_COMMAND_COMPLETE,         /* 00h */
+	MSG_EXT_PPR,                  /* 01h 06h 04h */
+	MSG_EXT_WDTR,                 /* 01h 02h 03h */
+	MSG_EXT_SDTR,                 /* 01h 03h 01h */
+	MSG_EXT_MIRROR,               /* 01h n E0h: SILENT MIRRORING */
+	MSG_EXT_OTHER,                /* 01h n ..: an extended message that we do not know */
+	MSG_SAVE_DATA_POINTER,        /* 02h */
+	MSG_RESTORE_POINTERS,         /* 03h */
+	MSG_DISCONNECT,               /* 04h */
 	MSG_INITIATOR_DETECTED_ERROR, /* 05h */
-	MSG_ABORT_TASK_SET,         /* 06h (SCSI-2: ABORT) */
-	MSG_MESSAGE_REJECT,         /* 07h */
-	MSG_NO_OPERATION,           /* 08h */
-	MSG_MESSAGE_PARITY_ERROR,   /* 09h */
-	MSG_TARGET_RESET,           /* 0Ch (SCSI-2: BUS DEVICE RESET) */
-	MSG_ABORT_TASK,             /* 0Dh (SCSI-2: ABORT TAG) */
-	MSG_CLEAR_TASK_SET,         /* 0Eh (SCSI-2: CLEAR QUEUE) */
-	MSG_LOGICAL_UNIT_RESET,     /* 17h */
-	MSG_SIMPLE,                 /* 20h tag */
-	MSG_HEAD_OF_QUEUE,          /* 21h tag */
-	MSG_ORDERED,                /* 22h tag */
-	MSG_IGNORE_WIDE_RESIDUE,    /* 23h n */
-	MSG_IDENTIFY,               /* 80h..FFh */
-	MSG_OTHER,                  /* any other one- or two-byte message */
+	MSG_ABORT_TASK_SET,           /* 06h (SCSI-2: ABORT) */
+	MSG_MESSAGE_REJECT,           /* 07h */
+	MSG_NO_OPERATION,             /* 08h */
+	MSG_MESSAGE_PARITY_ERROR,     /* 09h */
+	MSG_TARGET_RESET,             /* 0Ch (SCSI-2: BUS DEVICE RESET) */
+	MSG_ABORT_TASK,               /* 0Dh (SCSI-2: ABORT TAG) */
+	MSG_CLEAR_TASK_SET,           /* 0Eh (SCSI-2: CLEAR QUEUE) */
+	MSG_LOGICAL_UNIT_RESET,       /* 17h */
+	MSG_SIMPLE,                   /* 20h tag */
+	MSG_HEAD_OF_QUEUE,            /* 21h tag */
+	MSG_ORDERED,                  /* 22h tag */
+	MSG_IGNORE_WIDE_RESIDUE,      /* 23h n */
+	MSG_IDENTIFY,                 /* 80h..FFh */
+	MSG_OTHER,                    /* any other one- or two-byte message */
 };
 
 /* SILENT MIRRORING, the extended message with code E0h: byte 3. */
@@ -45,7 +45,7 @@ enum mirror_function {
 	MIRROR_STATUS = 0x04,  /* MIRROR STATUS, target to initiator */
 };
 
-#define MSG_MIRROR_CODE      0xe0
+#define MSG_MIRROR_CODE       0xe0
 #define MIRROR_FLAG_LAST      0x01
 #define MIRROR_FLAG_BROADCAST 0x02
 
@@ -64,8 +64,9 @@ struct scsi_msg_mirror {
 struct scsi_msg {
 	enum scsi_msg_kind kind;
 	union {
-		uint8_t tag;   /* SIMPLE, HEAD OF QUEUE, ORDERED */
-		uint8_t code;  /* MSG_OTHER, MSG_EXT_OTHER: the code; IGNORE WIDE RESIDUE: the residue */
+		uint8_t tag;  /* SIMPLE, HEAD OF QUEUE, ORDERED */
+		uint8_t code; /* MSG_OTHER, MSG_EXT_OTHER: the code; IGNORE WIDE RESIDUE: the
+		                 residue */
 		struct {
 			uint8_t lun;
 			bool disc_priv;

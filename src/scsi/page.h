@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The vendor pages of silent mirroring: VPD page C0h (capability) and mode page 30h (membership). */
+/* The vendor pages of silent mirroring: VPD page C0h (capability) and mode page 30h (membership).
+ */
 #ifndef SCSI_PAGE_H
 #define SCSI_PAGE_H
 
 #include "base/cursor.h"
 
-#define VPD_MIRROR_PAGE  0xc0
-#define MODE_MIRROR_PAGE 0x30
+#define VPD_MIRROR_PAGE         0xc0
+#define MODE_MIRROR_PAGE        0x30
 #define MIRROR_PROTOCOL_VERSION 1
-#define UUID_LEN 16
-#define TARGET_NAME_MAX 32 /* bytes, printable ASCII, no blanks */
+#define UUID_LEN                16
+#define TARGET_NAME_MAX         32 /* bytes, printable ASCII, no blanks */
 
 /*
- * VPD C0h. Layout after the 4-byte header (page length 64): byte 4 protocol version, byte 5 flags (bit 0
- * silent mirroring, bit 1 broadcast passes), 6-7 queue depth (tasks that it takes at once: the daemon's credit), 8-11
- * largest transfer per pass in bytes, 12-15 reserved, 16-31 UUID, 32-63 name (ASCII, NUL padded), 64-67 reserved.
+ * VPD C0h. Layout after the 4-byte header (page length 64): byte 4 protocol version, byte 5 flags
+ * (bit 0 silent mirroring, bit 1 broadcast passes), 6-7 queue depth (tasks that it takes at once:
+ * the daemon's credit), 8-11 largest transfer per pass in bytes, 12-15 reserved, 16-31 UUID, 32-63
+ * name (ASCII, NUL padded), 64-67 reserved.
  */
 struct vpd_mirror {
 	uint8_t version;
@@ -25,11 +27,13 @@ struct vpd_mirror {
 	char name[TARGET_NAME_MAX + 1];
 };
 void vpd_mirror_put(struct wr *w, const struct vpd_mirror *p); /* whole page with its header */
-bool vpd_mirror_get(struct span page, struct vpd_mirror *out);  /* false: too short, wrong page, not printable */
+bool vpd_mirror_get(struct span page,
+                    struct vpd_mirror *out); /* false: too short, wrong page, not printable */
 
 /*
- * Mode page 30h, page length 2Eh (48 bytes in all): byte 2 flags (bit 0 member), 3 device id, 4-5 group id, 6-7 reserved, 8-23
- * group UUID, 24-31 generation, 32-47 reserved. All zero: no membership.
+ * Mode page 30h, page length 2Eh (48 bytes in all): byte 2 flags (bit 0 member), 3 device id, 4-5
+ * group id, 6-7 reserved, 8-23 group UUID, 24-31 generation, 32-47 reserved. All zero: no
+ * membership.
  */
 struct mode_mirror {
 	bool member;
@@ -39,7 +43,9 @@ struct mode_mirror {
 	uint64_t generation;
 };
 #define MODE_MIRROR_LEN 48
-void mode_mirror_put(struct wr *w, const struct mode_mirror *p); /* with page code and length, PS=1 */
-bool mode_mirror_get(struct span page, struct mode_mirror *out);  /* page begins at its page code byte */
+void mode_mirror_put(struct wr *w,
+                     const struct mode_mirror *p); /* with page code and length, PS=1 */
+bool mode_mirror_get(struct span page,
+                     struct mode_mirror *out); /* page begins at its page code byte */
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A data transfer agreement between an initiator and a target (SPI-3, clause 4.12; negotiated by PPR, WDTR, SDTR). */
+/* A data transfer agreement between an initiator and a target (SPI-3, clause 4.12; negotiated by
+ * PPR, WDTR, SDTR). */
 #ifndef SCSI_XFER_H
 #define SCSI_XFER_H
 
 #include "base/units.h"
 
-#define XFER_WIDE_MAX 1   /* transfer width exponent: 0 = 8 bits, 1 = 16 bits */
+#define XFER_WIDE_MAX   1 /* transfer width exponent: 0 = 8 bits, 1 = 16 bits */
 #define XFER_OFFSET_MAX 127
 
 struct xfer {
@@ -21,13 +22,17 @@ struct xfer {
 
 #define XFER_ASYNC ((struct xfer){0})
 /* Ultra160: Fast-80 DT, wide, offset 62: the most that members of a mirror group negotiate. */
-#define XFER_ULTRA160 ((struct xfer){.period = 0x09, .offset = 62, .wide = 1, .options = XFER_DT_REQ})
+#define XFER_ULTRA160                                                                              \
+	((struct xfer){.period = 0x09, .offset = 62, .wide = 1, .options = XFER_DT_REQ})
 
-/* The lesser of two offers, field by field (the slower period, smaller offset and width, common options). */
+/* The lesser of two offers, field by field (the slower period, smaller offset and width, common
+ * options). */
 struct xfer xfer_common(struct xfer a, struct xfer b);
-/* Period in units of 10 picoseconds (08h -> 625, 09h -> 1250, 0Ah -> 2500, 0Bh -> 3030, 0Ch -> 5000, above: factor * 400). 0 for reserved factors 0..7. */
+/* Period in units of 10 picoseconds (08h -> 625, 09h -> 1250, 0Ah -> 2500, 0Bh -> 3030, 0Ch ->
+ * 5000, above: factor * 400). 0 for reserved factors 0..7. */
 uint32_t xfer_period_10ps(uint8_t factor);
-/* Names a mode: "async", "Fast-10", "Fast-20", "Fast-40", "Fast-80 (Ultra160)", ... with " wide" where it applies. */
+/* Names a mode: "async", "Fast-10", "Fast-20", "Fast-40", "Fast-80 (Ultra160)", ... with " wide"
+ * where it applies. */
 const char *xfer_name(struct xfer x, char *buf, size_t n);
 
 #endif
