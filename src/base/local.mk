@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# A source file or a header: add it to the list below, one a line (src/base/NAME.c, src/base/NAME.h).
+# Its unit test: tests/unit/test_NAME.c and one line in tests/unit/local.mk.
+
+noinst_LIBRARIES += src/base/libbase.a
+src_base_libbase_a_SOURCES = \
+	src/base/assert.c \
+	src/base/assert.h \
+	src/base/block.c \
+	src/base/block.h \
+	src/base/crc.c \
+	src/base/crc.h \
+	src/base/cursor.c \
+	src/base/cursor.h \
+	src/base/prng.c \
+	src/base/prng.h \
+	src/base/units.h

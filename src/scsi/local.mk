@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# A source file or a header: add it to the list below, one a line (src/scsi/NAME.c, src/scsi/NAME.h).
+# Its unit test: tests/unit/test_NAME.c and one line in tests/unit/local.mk.
+
+noinst_LIBRARIES += src/scsi/libscsi.a
+src_scsi_libscsi_a_SOURCES = \
+	src/scsi/cdb.h \
+	src/scsi/msg.h \
+	src/scsi/opcodes.def \
+	src/scsi/page.h \
+	src/scsi/phase.h \
+	src/scsi/sense.def \
+	src/scsi/sense.h \
+	src/scsi/status.h \
+	src/scsi/xfer.h

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Every test prints TAP. Lists, each filled by the fragment of its directory:
+#
+#	static_checks      scripts that judge the source and the libraries (tests/)
+#	unit_tests         one file of C each, linked with all libraries and Check (tests/unit/)
+#	scenario_tests     the same, driving several cores at once (tests/scenario/)
+#	integration_tests  scripts, .sh or .py, with the real programs (tests/integration/)
+#
+# `make check` runs them all, side by side with -j; `make check-static`, `check-unit`, `check-scenario` and
+# `check-integration` one list; `make check TESTS=tests/unit/test_x` one test. The log is tests/unit/test_x.log.
+# Scripts find their way by top_srcdir, top_builddir, CC, NM and the like, which are in their environment.
+
+static_checks = \
+	tests/check_floors.py \
+	tests/check_purity.sh \
+	tests/check_style.sh
+unit_tests =
+scenario_tests =
+integration_tests =
+check_LIBRARIES =
+
+EXTRA_DIST += $(static_checks)
+
+include tests/unit/local.mk
+include tests/sim/local.mk
+include tests/scenario/local.mk
+include tests/integration/local.mk
+include tests/bench/local.mk
+
+check_PROGRAMS = $(unit_tests) $(scenario_tests)
+TESTS = $(integration_tests) $(static_checks) $(scenario_tests) $(unit_tests)
+
+# What a test program links with that does not say otherwise.
+LDADD = tests/unit/libtap.a tests/sim/libsim.a $(program_libs) $(CHECK_LIBS)
+
+TEST_EXTENSIONS = .sh .py
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+SH_LOG_DRIVER = $(LOG_DRIVER)
+PY_LOG_DRIVER = $(LOG_DRIVER)
+SH_LOG_COMPILER = $(BASH)
+PY_LOG_COMPILER = $(PYTHON3)
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	CC='$(CC)'; export CC; \
+	NM='$(NM)'; export NM; \
+	AR='$(AR)'; export AR; \
+	CLANG_FORMAT='$(CLANG_FORMAT)'; export CLANG_FORMAT; \
+	MANDOC='$(MANDOC)'; export MANDOC; \
+	SYSTEMD_ANALYZE='$(SYSTEMD_ANALYZE)'; export SYSTEMD_ANALYZE; \
+	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
+	: "$${CK_DEFAULT_TIMEOUT:=60}"; export CK_DEFAULT_TIMEOUT;
+
+# Formats what .clang-format does not agree with.
+.PHONY: format
+format:
+	cd $(top_srcdir) && find src include tests -name '*.[ch]' -exec $(CLANG_FORMAT) -i {} +
+
+.PHONY: check-static check-unit check-scenario check-integration
+check-static:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(static_checks)'
+check-unit:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests)'
+check-scenario:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(scenario_tests)'
+check-integration:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(integration_tests)'

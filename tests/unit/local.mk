@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# A unit test is tests/unit/test_NAME.c, which ends in TAP_MAIN (see tap_main.h), and one line below.
+
+unit_tests += tests/unit/test_tap
+
+check_LIBRARIES += tests/unit/libtap.a
+tests_unit_libtap_a_SOURCES = \
+	tests/unit/tap_main.c \
+	tests/unit/tap_main.h
