@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The upper half of the initiator core: mirror groups, group I/O with resend
+ * passes, and jobs. It drives the host adapter (hba.h). Sans-IO: commands, completions and time
+ * go in; actions (files, state to save, events, replies) come out.
+ *
+ * Commands return false and fill struct ini_error when they cannot be carried out; nothing has then
+ * changed. Commands that take time answer later by INI_ACT_REPLY with the caller's token.
+ */
+#ifndef INITIATOR_INITIATOR_H
+#define INITIATOR_INITIATOR_H
+
+#include "initiator/hba.h"
+
+#define INI_NAME_MAX 63 /* bytes of a group's name: [A-Za-z0-9_.-], starts with a letter or digit  \
+	                 */
+#define INI_GROUPS_MAX  64
+#define INI_MEMBERS_MAX 15  /* 16 IDs, one is ours */
+#define INI_JOBS_MAX    64  /* live ones */
+#define INI_HISTORY_MAX 256 /* concluded and dismissed ones that are still listed */
+#define INI_RUNS_MAX    256 /* failed LBA runs kept for each target of a job; more are counted */
+#define INI_WINDOW_MAX  64
+#define INI_BLOCK_MAX                                                                              \
+	(1U << 20) /* default and, for jobs, largest transfer per pass; WIRE_DATA_MAX bounds group \
+	              I/O */
+#define INI_TEXT_MAX 256
+
+struct ini;
+
+enum ini_mode { INI_SILENT, INI_CONVENTIONAL, INI_BROADCAST, INI_MODE_DEFAULT /* the group's */ };
+
+/* Stable strings for control-api's data.kind, by ini_kind_name(): "no_such_group", ... */
+enum ini_kind {
+	INI_OK = 0,
+	INI_E_NO_SUCH_GROUP,
+	INI_E_NO_SUCH_JOB,
+	INI_E_NO_SUCH_TARGET,
+	INI_E_EXISTS, /* group name taken */
+	INI_E_BAD_NAME,
+	INI_E_NO_MEMBERS, /* a group of zero */
+	INI_E_TOO_MANY,   /* members, groups, jobs */
+	INI_E_DUPLICATE,  /* the same UUID twice, or two targets with one UUID */
+	INI_E_MIXED_BLOCK_SIZE,
+	INI_E_MEMBER_OF_OTHER, /* already in another group */
+	INI_E_NOT_MIRRORING,   /* target without VPD C0h */
+	INI_E_MEMBER_MISSING,  /* a configured member is not on the bus */
+	INI_E_IMAGE_TOO_LARGE, /* larger than the smallest member */
+	INI_E_IMAGE_EMPTY,
+	INI_E_BUSY,      /* a job of the group forbids it */
+	INI_E_BAD_STATE, /* job or group is not in a state that allows it */
+	INI_E_BAD_RANGE, /* beyond the end, or not a multiple of the block size */
+	INI_E_BAD_VALUE,
+	INI_E_UNSYNCED,    /* no member is in sync: nothing to read from */
+	INI_E_UNSUPPORTED, /* broadcast passes are not there yet */
+	INI_E_DEVICE,      /* a target failed it: member, status, sense say how */
+	INI_E_BUS_DOWN,    /* not attached to a bus server */
+	INI_E_STATE_DIR,   /* the state could not be saved */
+	INI_E_IO,          /* the image could not be read or written */
+	INI_E_SHUTDOWN,
+	INI_KINDS
+};
+const char *ini_kind_name(enum ini_kind kind);
+
+struct ini_error {
+	enum ini_kind kind;
+	char text[INI_TEXT_MAX];          /* for people: names what and where */
+	char member[TARGET_NAME_MAX + 1]; /* "" if none */
+	bool has_status;
+	uint8_t status;
+	bool has_sense;
+	struct scsi_sense sense;
+};
+
+/* ---- groups ---- */
+
+enum ini_member_state {
+	MEMBER_IN_SYNC,
+	MEMBER_STALE, /* it may differ: unsynchronised, failed, was away, cancelled */
+};
+
+struct ini_member {
+	uint8_t uuid[UUID_LEN];
+	uint8_t device; /* device id in the group */
+	char name[TARGET_NAME_MAX + 1];
+	enum ini_member_state state;
+	char why[96];            /* of a stale one */
+	uint8_t id;              /* SCSI ID now, WIRE_NO_ID while it is absent */
+	uint64_t resent, failed; /* blocks, since the daemon started */
+};
+
+struct ini_group {
+	char name[INI_NAME_MAX + 1];
+	uint16_t id;
+	uint8_t uuid[UUID_LEN];
+	uint64_t generation; /* grows with each change of membership or of what is in sync */
+	enum ini_mode mode;
+	uint32_t block_size;
+	uint64_t blocks;     /* of the smallest member */
+	uint32_t transfer;   /* bytes per pass, default for jobs */
+	unsigned window;     /* passes in flight, default for jobs */
+	unsigned max_passes; /* for one block, the first included */
+	unsigned n;
+	struct ini_member m[INI_MEMBERS_MAX];
+};
+
+/* ---- jobs ---- */
+
+enum ini_job_type { JOB_MIRROR, JOB_VERIFY, JOB_RESYNC, JOB_READ, JOB_TYPES };
+enum ini_job_state {
+	JOB_CREATED,
+	JOB_WAITING,
+	JOB_RUNNING,
+	JOB_PAUSED,
+	JOB_CONCLUDED,
+	JOB_DISMISSED
+};
+enum ini_conclusion { JOB_NONE, JOB_SUCCESS, JOB_PARTIAL, JOB_FAILED, JOB_CANCELLED };
+
+struct ini_run { /* a run of logical blocks of one target that is bad, and why */
+	lba_t lba;
+	uint64_t blocks;
+	uint8_t status; /* SAM status, 0xff: none came */
+	bool has_sense;
+	struct scsi_sense sense;
+	char what[64]; /* "status timeout", "target went away", "differs from the image" ... */
+};
+
+struct ini_job_target {
+	uint8_t uuid[UUID_LEN];
+	char name[TARGET_NAME_MAX + 1];
+	uint64_t good, resent, bad; /* logical blocks; resent: sent again at least once; good + bad
+	                               <= blocks of the job */
+	unsigned n_runs;            /* failures, merged where they touch; still bad ones */
+	uint64_t runs_dropped;      /* that did not fit */
+	struct ini_run runs[INI_RUNS_MAX];
+};
+
+struct ini_job {
+	uint32_t id; /* 1.., kept in the state: never reused */
+	enum ini_job_type type;
+	enum ini_job_state state;
+	enum ini_conclusion conclusion;
+	struct ini_error error; /* kind != INI_OK: why it failed, or what is partial */
+	char group[INI_NAME_MAX + 1];
+	enum ini_mode mode;
+	char image[INI_TEXT_MAX]; /* name of the file as the client gave it; for people only */
+	uint32_t transfer;        /* bytes per pass */
+	unsigned window;
+	uint64_t speed_limit; /* bytes per second, 0: none */
+	uint64_t done, total; /* bytes of the image (or the group): total is known before it runs */
+	uint64_t rate;        /* bytes/s, over the last seconds */
+	ns_t started_ns, ended_ns; /* machine time, monotonic */
+	ns_t running_ns;           /* without pauses */
+	bool stalled;              /* running, but without progress for 5 s */
+	uint64_t passes[3]; /* silent/conventional/broadcast (by ini_mode): passes (conventional:
+	                       commands) that were run */
+	uint64_t resend_passes;
+	ns_t bus_ns;        /* bus time that it took */
+	uint64_t differing; /* verify: logical blocks that differ, summed over members */
+	unsigned n_targets;
+	struct ini_job_target t[INI_MEMBERS_MAX];
+};
+
+struct ini_job_spec {
+	enum ini_job_type type;
+	char group[INI_NAME_MAX + 1];
+	enum ini_mode mode; /* INI_MODE_DEFAULT */
+	uint32_t transfer;  /* 0: the group's */
+	unsigned window;    /* 0: the group's */
+	uint64_t speed_limit;
+	bool has_image;
+	int image; /* the shell's handle of the file: passed back in actions, never looked into */
+	uint64_t image_size; /* bytes */
+	char image_name[INI_TEXT_MAX];
+};
+
+/* ---- actions ---- */
+
+enum ini_action_kind {
+	INI_ACT_FILE_READ,  /* read len bytes at offset of file; complete with ini_file_read_done().
+	                       Past the end: zeros */
+	INI_ACT_FILE_WRITE, /* write len bytes of data (from data_off) at offset; ini_file_done() */
+	INI_ACT_FILE_SYNC,  /* fsync; ini_file_done() */
+	INI_ACT_FILE_CLOSE, /* the job is done with it; no completion */
+	INI_ACT_SAVE,  /* save all groups and job ids durably (ini_group_at(), ini_next_job()), then
+	                  ini_saved(seq) */
+	INI_ACT_REPLY, /* a command is done: token, error (kind INI_OK: good), data of group.read */
+	INI_ACT_CHANGED, /* something that events.subscribe shows changed: what, and its id or name
+	                  */
+	INI_ACT_LOG,     /* a line for the log: level as in syslog, text */
+
+};
+
+enum ini_object { OBJ_TARGET, OBJ_GROUP, OBJ_JOB, OBJ_BUS };
+
+struct ini_action {
+	enum ini_action_kind kind;
+	uint64_t op; /* FILE_*: to be passed back; SAVE: seq */
+	int file;
+	uint64_t offset;
+	uint32_t len;
+	struct block *data; /* FILE_WRITE, REPLY: borrowed */
+	uint32_t data_off;
+	uint64_t token;              /* REPLY */
+	struct ini_error error;      /* REPLY */
+	enum ini_object object;      /* CHANGED */
+	char name[INI_NAME_MAX + 1]; /* CHANGED: the group's name */
+	uint32_t id;                 /* CHANGED: job id or SCSI ID */
+	bool gone;                   /* CHANGED: it is no more */
+	int level;                   /* LOG */
+	char text[INI_TEXT_MAX];
+};
+
+/* ---- life ---- */
+
+struct ini_config {
+	ns_t resend_delay_ns; /* before the second pass of a block; doubles with each, at most
+	                         resend_delay_max_ns */
+	ns_t resend_delay_max_ns;
+	unsigned max_passes; /* default of new groups */
+	unsigned window;     /* default of new groups */
+	uint32_t transfer;   /* default of new groups, bytes */
+	uint64_t seed;       /* for group UUIDs the shell passes one in with each command */
+};
+
+/* h is the caller's and outlives it; ini registers itself with hba_on_target(), hba_on_reset(). */
+struct ini *ini_new(const struct ini_config *cfg, struct hba *h);
+void ini_free(struct ini *ini);
+
+/* Restores what was saved, before anything else. False: it does not fit together (the text says
+ * what). Next job id likewise. */
+bool ini_restore_group(struct ini *ini, const struct ini_group *g, struct ini_error *e);
+void ini_restore_next_job(struct ini *ini, uint32_t next);
+
+/* Lets time pass, runs completions: call after hba_run() and at the deadline; then take all
+ * actions, run hba outputs. */
+void ini_run(struct ini *ini, ns_t now);
+ns_t ini_deadline(const struct ini *ini);
+/* The next action, or NULL; valid until the next call of any ini function. */
+const struct ini_action *ini_output(struct ini *ini);
+void ini_check(const struct ini *ini);
+
+/* Completions. err: 0 or an errno value. The block is borrowed: the core takes its own reference.
+ */
+void ini_file_read_done(struct ini *ini, uint64_t op, int err, struct block *data);
+void ini_file_done(struct ini *ini, uint64_t op, int err);
+void ini_saved(struct ini *ini, uint64_t seq, int err);
+
+/* No new work; running jobs pause at a pass boundary; true from ini_drained() when nothing is in
+ * flight. */
+void ini_drain(struct ini *ini);
+bool ini_drained(const struct ini *ini);
+
+/* ---- commands ---- */
+
+/* Members are named by target name, UUID text or SCSI ID in decimal. Replies when page 30h is saved
+ * on every member and the state is durable. */
+bool ini_group_create(struct ini *ini, const char *name, const char *const members[], unsigned n,
+                      enum ini_mode mode, bool assume_clean, const uint8_t uuid[UUID_LEN],
+                      uint64_t token, struct ini_error *e);
+bool ini_group_delete(struct ini *ini, const char *name, uint64_t token, struct ini_error *e);
+bool ini_group_add_member(struct ini *ini, const char *name, const char *target, uint64_t token,
+                          struct ini_error *e);
+bool ini_group_remove_member(struct ini *ini, const char *name, const char *target, uint64_t token,
+                             struct ini_error *e);
+/* From the members' page 30h, after the daemon lost its state: group_uuid or NULL for all that are
+ * found; all members are stale unless every member is there with the same generation. */
+bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, uint64_t token,
+                      struct ini_error *e);
+
+struct ini_group_set {
+	bool has_mode, has_transfer, has_window, has_max_passes;
+	enum ini_mode mode;
+	uint32_t transfer;
+	unsigned window, max_passes;
+};
+bool ini_group_set(struct ini *ini, const char *name, const struct ini_group_set *set,
+                   uint64_t token, struct ini_error *e);
+
+/* Group I/O: byte ranges, multiples of the block size, at most WIRE_DATA_MAX. write: data are on
+ * every member that is still in sync when the reply comes (FUA unset); members that stay failed are
+ * stale, durably, before. read: from one in-sync member into the reply's data (several passes are
+ * one block: the caller gives an empty block of len bytes). flush: SYNCHRONIZE CACHE on all. */
+bool ini_group_write(struct ini *ini, const char *name, uint64_t offset, uint32_t len,
+                     struct block *data, uint64_t token, struct ini_error *e);
+bool ini_group_read(struct ini *ini, const char *name, uint64_t offset, uint32_t len,
+                    struct block *into, uint64_t token, struct ini_error *e);
+bool ini_group_flush(struct ini *ini, const char *name, uint64_t token, struct ini_error *e);
+
+/* Returns the new job's id, 0 on failure. The file handle is the job's from then on
+ * (INI_ACT_FILE_CLOSE gives it back). */
+uint32_t ini_job_create(struct ini *ini, const struct ini_job_spec *spec, struct ini_error *e);
+bool ini_job_pause(struct ini *ini, uint32_t id, struct ini_error *e);
+bool ini_job_resume(struct ini *ini, uint32_t id, struct ini_error *e);
+bool ini_job_cancel(struct ini *ini, uint32_t id, struct ini_error *e);
+bool ini_job_set_speed(struct ini *ini, uint32_t id, uint64_t bytes_per_s, struct ini_error *e);
+bool ini_job_dismiss(struct ini *ini, uint32_t id, struct ini_error *e);
+/* Replies when the job is concluded (at once if it is). */
+bool ini_job_wait(struct ini *ini, uint32_t id, uint64_t token, struct ini_error *e);
+/* A caller has gone: its token's reply is not wanted any more. */
+void ini_forget(struct ini *ini, uint64_t token);
+
+/* scsi.execute of the shell tells here that a command changed a medium behind the groups' back: the
+ * member becomes stale. */
+void ini_medium_changed(struct ini *ini, uint8_t target, const struct scsi_cdb *cdb);
+
+/* ---- looking ---- */
+
+/* A target by name, UUID text or SCSI ID in decimal; WIRE_NO_ID with e (ambiguous names are
+ * refused). */
+uint8_t ini_target_by(const struct ini *ini, const char *text, struct ini_error *e);
+unsigned ini_groups(const struct ini *ini);
+const struct ini_group *ini_group_at(const struct ini *ini, unsigned i);
+const struct ini_group *ini_group_find(const struct ini *ini, const char *name);
+/* The group that a target is a configured member of, or NULL. */
+const struct ini_group *ini_group_of(const struct ini *ini, const uint8_t uuid[UUID_LEN]);
+unsigned ini_jobs(const struct ini *ini); /* live and history, oldest first */
+const struct ini_job *ini_job_at(const struct ini *ini, unsigned i);
+const struct ini_job *ini_job_find(const struct ini *ini, uint32_t id);
+uint32_t ini_next_job(const struct ini *ini);
+
+const char *ini_mode_name(enum ini_mode m); /* "silent", ... */
+const char *ini_job_type_name(enum ini_job_type t);
+const char *ini_job_state_name(enum ini_job_state s);
+const char *ini_conclusion_name(enum ini_conclusion c);
+
+#endif
