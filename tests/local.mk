@@ -7,17 +7,22 @@
 #	scenario_tests     the same, driving several cores at once (tests/scenario/)
 #	integration_tests  scripts, .sh or .py, with the real programs (tests/integration/)
 #
+# The build with sanitizers runs, of the integration tests, $(sanitized_integration_tests) when ./bootstrap starts it;
+# SANITIZE=yes is in their environment then.
+#
 # `make check` runs them all, side by side with -j; `make check-static`, `check-unit`, `check-scenario` and
 # `check-integration` one list; `make check TESTS=tests/unit/test_x` one test. The log is tests/unit/test_x.log.
 # Scripts find their way by top_srcdir, top_builddir, CC, NM and the like, which are in their environment.
 
 static_checks = \
 	tests/check_floors.py \
+	tests/check_dist.sh \
 	tests/check_purity.sh \
 	tests/check_style.sh
 unit_tests =
 scenario_tests =
 integration_tests =
+sanitized_integration_tests =
 check_LIBRARIES =
 
 EXTRA_DIST += $(static_checks)
@@ -27,9 +32,12 @@ include tests/sim/local.mk
 include tests/scenario/local.mk
 include tests/integration/local.mk
 include tests/bench/local.mk
+include tests/demo/local.mk
 
 check_PROGRAMS = $(unit_tests) $(scenario_tests)
-TESTS = $(integration_tests) $(static_checks) $(scenario_tests) $(unit_tests)
+INTEGRATION = $(integration_tests)
+STATIC = $(static_checks)
+TESTS = $(INTEGRATION) $(STATIC) $(scenario_tests) $(unit_tests)
 
 # What a test program links with that does not say otherwise.
 LDADD = tests/unit/libtap.a tests/sim/libsim.a $(program_libs) $(CHECK_LIBS)
@@ -40,10 +48,17 @@ SH_LOG_DRIVER = $(LOG_DRIVER)
 PY_LOG_DRIVER = $(LOG_DRIVER)
 SH_LOG_COMPILER = $(BASH)
 PY_LOG_COMPILER = $(PYTHON3)
+if SANITIZE
+sanitize = yes
+else
+sanitize = no
+endif
 AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
 	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	SANITIZE=$(sanitize); export SANITIZE; \
 	CC='$(CC)'; export CC; \
+	MAKE='$(MAKE)'; export MAKE; \
 	NM='$(NM)'; export NM; \
 	AR='$(AR)'; export AR; \
 	CLANG_FORMAT='$(CLANG_FORMAT)'; export CLANG_FORMAT; \

@@ -12,8 +12,7 @@
 
 #include "initiator/hba.h"
 
-#define INI_NAME_MAX 63 /* bytes of a group's name: [A-Za-z0-9_.-], starts with a letter or digit  \
-	                 */
+#define INI_NAME_MAX    63 /* bytes of a group's name: [A-Za-z0-9_.-], first a letter or digit */
 #define INI_GROUPS_MAX  64
 #define INI_MEMBERS_MAX 15  /* 16 IDs, one is ours */
 #define INI_JOBS_MAX    64  /* live ones */

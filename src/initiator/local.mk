@@ -5,4 +5,5 @@
 
 noinst_LIBRARIES += src/initiator/libinitiator.a
 src_initiator_libinitiator_a_SOURCES = \
-	src/initiator/hba.h
+	src/initiator/hba.h \
+	src/initiator/initiator.h

@@ -48,8 +48,20 @@ static Suite *make_bad_suite(void)
 	return suite;
 }
 
+static Suite *make_good_suite(void)
+{
+	const TTest *const tests[] = {passes, passes};
+
+	return tap_suite("good", tests, 2);
+}
+
+static Suite *make_empty_suite(void)
+{
+	return suite_create("empty");
+}
+
 /* Runs a suite as a test program would be, and gives what it printed and how it ended. */
-static int run_to_text(Suite *suite, char *text, size_t size)
+static int run_to_text(Suite *(*make_suite)(void), char *text, size_t size)
 {
 	int ends[2];
 	int status;
@@ -64,7 +76,7 @@ static int run_to_text(Suite *suite, char *text, size_t size)
 		dup2(ends[1], STDOUT_FILENO);
 		close(ends[0]);
 		close(ends[1]);
-		_exit(tap_run(suite));
+		_exit(tap_run(make_suite()));
 	}
 	close(ends[1]);
 	while ((n = read(ends[0], text + got, size - 1 - got)) > 0)
@@ -80,7 +92,7 @@ START_TEST(failures_are_told)
 {
 	char text[8192];
 
-	ck_assert_int_eq(run_to_text(make_bad_suite(), text, sizeof(text)), EXIT_FAILURE);
+	ck_assert_int_eq(run_to_text(make_bad_suite, text, sizeof(text)), EXIT_FAILURE);
 	ck_assert_ptr_eq(strstr(text, "1..5\nok 1 - case: passes\n"), text);
 	ck_assert_ptr_nonnull(strstr(text, "\nnot ok 2 - case: fails\n# "));
 	ck_assert_ptr_nonnull(strstr(text, "test_tap.c:"));
@@ -94,9 +106,8 @@ END_TEST
 START_TEST(success_is_told)
 {
 	char text[8192];
-	const TTest *const good[] = {passes, passes};
 
-	ck_assert_int_eq(run_to_text(tap_suite("good", good, 2), text, sizeof(text)), EXIT_SUCCESS);
+	ck_assert_int_eq(run_to_text(make_good_suite, text, sizeof(text)), EXIT_SUCCESS);
 	ck_assert_str_eq(text, "1..2\nok 1 - good: passes\nok 2 - good: passes [1]\n");
 }
 END_TEST
@@ -105,7 +116,7 @@ START_TEST(no_tests_are_a_failure)
 {
 	char text[8192];
 
-	ck_assert_int_eq(run_to_text(suite_create("empty"), text, sizeof(text)), EXIT_FAILURE);
+	ck_assert_int_eq(run_to_text(make_empty_suite, text, sizeof(text)), EXIT_FAILURE);
 	ck_assert_str_eq(text, "1..0\n");
 }
 END_TEST
