@@ -72,6 +72,10 @@ AM_TESTS_ENVIRONMENT = \
 format:
 	cd $(top_srcdir) && find src include tests -name '*.[ch]' -exec $(CLANG_FORMAT) -i {} +
 
+.PHONY: list-test-logs
+list-test-logs:
+	@printf '%s\n' $(TEST_LOGS)
+
 .PHONY: check-static check-unit check-scenario check-integration
 check-static:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(static_checks)'
