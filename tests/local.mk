@@ -19,11 +19,6 @@ static_checks = \
 	tests/check_dist.sh \
 	tests/check_purity.sh \
 	tests/check_style.sh
-unit_tests =
-scenario_tests =
-integration_tests =
-sanitized_integration_tests =
-check_LIBRARIES =
 
 EXTRA_DIST += $(static_checks)
 

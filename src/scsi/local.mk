@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # A source file or a header: add it to the list below, one a line (src/scsi/NAME.c, src/scsi/NAME.h).
-# Its unit test: tests/unit/test_NAME.c and one line in tests/unit/local.mk.
+# Its unit test: tests/unit/test_NAME.c and, here, a line: unit_tests += tests/unit/test_NAME
 
 noinst_LIBRARIES += src/scsi/libscsi.a
 src_scsi_libscsi_a_SOURCES = \

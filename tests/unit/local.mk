@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# A unit test is tests/unit/test_NAME.c, which ends in TAP_MAIN (see tap_main.h), and one line below.
+# A unit test is tests/unit/test_NAME.c, which ends in TAP_MAIN (see tap_main.h), and one line in the fragment of the
+# directory that it tests (src/base/local.mk): unit_tests += tests/unit/test_NAME
 
 unit_tests += tests/unit/test_tap
 
