@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Manual pages: dist_man_MANS += man/smirror-bus.8
+# Manual pages, one a line.
 
-dist_man_MANS =
+dist_man_MANS = \
+	man/smirror-protocol.7
