@@ -37,3 +37,6 @@ install-data-local:
 uninstall-local:
 	rm -f '$(DESTDIR)$(tmpfilesdir)/smirror.conf'
 	-rmdir '$(DESTDIR)$(sysconfdir)/smirror/targets' '$(DESTDIR)$(sysconfdir)/smirror'
+
+# The control socket's schema: embedded in the daemon (src/control/local.mk), installed for programs.
+dist_pkgdata_DATA = conf/control-schema.json
