@@ -5,5 +5,16 @@
 
 noinst_LIBRARIES += src/wire/libwire.a
 src_wire_libwire_a_SOURCES = \
+	src/wire/attach.c \
+	src/wire/codec.c \
+	src/wire/codec.h \
+	src/wire/frame.c \
 	src/wire/frames.def \
+	src/wire/initiator.c \
+	src/wire/item.c \
+	src/wire/mgmt.c \
+	src/wire/names.c \
+	src/wire/show.c \
+	src/wire/stats.c \
+	src/wire/target.c \
 	src/wire/wire.h

@@ -32,11 +32,12 @@
 #define WIRE_ITEMS_MAX   320  /* items of one script, program or burst */
 #define WIRE_IDS         16   /* SCSI IDs of a wide bus */
 #define WIRE_LUNS_MAX    8
-#define WIRE_MEMBERS_MAX 8    /* memberships that one port may register */
-#define WIRE_OPS_MAX     32   /* opcodes of one armed LUN */
-#define WIRE_LEGS_MAX    64   /* legs of one tenure report */
-#define WIRE_MSG_IN_MAX  512  /* message bytes of one tenure report */
-#define WIRE_MGMT_MAX    8192 /* payload of one management frame */
+#define WIRE_MEMBERS_MAX 8                    /* memberships that one port may register */
+#define WIRE_OPS_MAX     32                   /* opcodes of one armed LUN */
+#define WIRE_LEGS_MAX    64                   /* legs of one tenure report */
+#define WIRE_MSG_IN_MAX  512                  /* message bytes of one tenure report */
+#define WIRE_MGMT_MAX    8192                 /* payload of one management frame */
+#define WIRE_TRACE_MAX   (WIRE_HEAD_MAX - 16) /* text of one TRACE frame */
 #define WIRE_NO_ID       0xff
 
 enum wire_type {
@@ -425,6 +426,9 @@ bool wire_get(const struct wire_header *h, struct span head, struct block *data,
  * stream. The cursor's error is set when it does not fit.
  */
 void wire_put(struct wr *w, const struct wire_frame *f);
+
+/* Whether frames.def lets this role send the type; role 0: the server. */
+bool wire_may_send(uint8_t type, uint8_t role);
 
 /* "SCRIPT"; "frame type 77" for unknown ones is the caller's. NULL when unknown. */
 const char *wire_type_name(uint8_t type);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The header, and the way from a frame's type to its codec. */
+#include "base/assert.h"
+#include "wire/codec.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct frame_info {
+	const char *name;
+	const char *who; /* as in frames.def */
+};
+
+/* NULL for a type that frames.def does not have. */
+static const struct frame_info *frame_info(uint8_t type)
+{
+	static const struct frame_info table[] = {
+#define WIRE_FRAME(sym, value, member, who) [value] = {#sym, who},
+#include "wire/frames.def"
+#undef WIRE_FRAME
+	};
+	return type < ARRAY_LEN(table) && table[type].name ? &table[type] : NULL;
+}
+
+const char *wire_type_name(uint8_t type)
+{
+	const struct frame_info *f = frame_info(type);
+	return f ? f->name : NULL;
+}
+
+static bool has_data(const struct frame_info *f)
+{
+	return strpbrk(f->who, "TIPS") != NULL;
+}
+
+bool wire_may_send(uint8_t type, uint8_t role)
+{
+	static const char letters[][3] = {
+	        [0] = "sS", [ROLE_TARGET] = "tT", [ROLE_INITIATOR] = "iI", [ROLE_TAP] = "pP"};
+	const struct frame_info *f = frame_info(type);
+	return f && role < ARRAY_LEN(letters) && strpbrk(f->who, letters[role]) != NULL;
+}
+
+bool wire_header_get(const uint8_t *p, struct wire_header *out, char *why, size_t n)
+{
+	struct wire_header h = {
+	        .type = p[0], .head_len = get_be32(p + 4), .data_len = get_be32(p + 8)};
+	const struct frame_info *f = frame_info(h.type);
+
+	if (!f)
+		(void)snprintf(why, n, "frame type %u is unknown", h.type);
+	else if (get_be24(p + 1) != 0)
+		(void)snprintf(why, n, "%s: reserved bytes are %06xh, not zero", f->name,
+		               get_be24(p + 1));
+	else if (h.head_len > WIRE_HEAD_MAX)
+		(void)snprintf(why, n, "%s: head length is %u, the most is %u", f->name, h.head_len,
+		               WIRE_HEAD_MAX);
+	else if (h.data_len > WIRE_DATA_MAX)
+		(void)snprintf(why, n, "%s: data length is %u, the most is %u", f->name, h.data_len,
+		               WIRE_DATA_MAX);
+	else if (h.data_len > 0 && !has_data(f))
+		(void)snprintf(why, n, "%s: data length is %u, but this type has no data", f->name,
+		               h.data_len);
+	else {
+		*out = h;
+		return true;
+	}
+	return false;
+}
+
+bool wire_get(const struct wire_header *h, struct span head, struct block *data,
+              struct wire_frame *out, char *why, size_t n)
+{
+	struct wire_in in = {.r = rd_init(head.p, head.n),
+	                     .data_len = h->data_len,
+	                     .frame = wire_type_name(h->type),
+	                     .why = why,
+	                     .n = n};
+
+	sm_assert(in.frame && head.n == h->head_len);
+	*out = (struct wire_frame){.type = (enum wire_type)h->type, .data = data};
+	switch (out->type) {
+#define WIRE_FRAME(sym, value, member, who)                                                        \
+	case WIRE_##sym:                                                                           \
+		wire_get_##member(&in, &out->member);                                              \
+		break;
+#include "wire/frames.def"
+#undef WIRE_FRAME
+	}
+	if (!in.r.error && rd_left(&in.r) > 0)
+		in_fail(&in, "%zu bytes too many", rd_left(&in.r));
+	return rd_done(&in.r);
+}
+
+/* Length of the data of a frame that is to be sent. */
+static uint32_t data_len(const struct wire_frame *f)
+{
+	sm_assert(!f->data || f->small.n == 0);
+	size_t n = f->data ? f->data->len : f->small.n;
+	sm_assert(n <= WIRE_DATA_MAX);
+	return (uint32_t)n;
+}
+
+void wire_put(struct wr *w, const struct wire_frame *f)
+{
+	const struct frame_info *info = frame_info((uint8_t)f->type);
+	size_t at = w->n;
+	uint32_t data = data_len(f);
+
+	sm_assert(info && (data == 0 || has_data(info)));
+	wr_u8(w, (uint8_t)f->type);
+	wr_zero(w, 3);
+	wr_u32(w, 0);
+	wr_u32(w, data);
+	switch (f->type) {
+#define WIRE_FRAME(sym, value, member, who)                                                        \
+	case WIRE_##sym:                                                                           \
+		wire_put_##member(w, &f->member);                                                  \
+		break;
+#include "wire/frames.def"
+#undef WIRE_FRAME
+	}
+	if (!wr_ok(w))
+		return;
+	size_t head = w->n - at - WIRE_HEADER_LEN;
+	if (head > WIRE_HEAD_MAX)
+		w->error = true;
+	else
+		wr_at_u32(w, at + 4, (uint32_t)head);
+}

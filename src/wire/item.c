@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Items: the one form of scripts, programs and bursts. */
+#include "base/assert.h"
+#include "wire/codec.h"
+
+#define ITEM_FLAGS (ITEM_ATN | ITEM_CUT)
+
+static bool has_bytes(uint8_t kind)
+{
+	return kind == ITEM_MSG_OUT || kind == ITEM_COMMAND || kind == ITEM_MSG_IN ||
+	       kind == ITEM_LATCH;
+}
+
+bool wire_item_get(struct rd *r, struct wire_item *out)
+{
+	if (rd_left(r) == 0)
+		return false;
+	struct wire_item it = {0};
+	it.kind = rd_u8(r);
+	it.arg = rd_u8(r);
+	it.flags = rd_u8(r);
+	uint8_t reserved = rd_u8(r);
+	it.off = rd_u32(r);
+	it.len = rd_u32(r);
+	it.crc = rd_u32(r);
+	if (it.kind < ITEM_SELECT || it.kind > ITEM_PASS || (it.flags & ~ITEM_FLAGS) != 0 ||
+	    reserved != 0)
+		rd_fail(r);
+	if (has_bytes(it.kind))
+		it.bytes = rd_bytes(r, it.len);
+	if (r->error)
+		return false;
+	*out = it;
+	return true;
+}
+
+void wire_item_put(struct wr *w, const struct wire_item *item)
+{
+	wr_u8(w, item->kind);
+	wr_u8(w, item->arg);
+	wr_u8(w, item->flags);
+	wr_u8(w, 0);
+	wr_u32(w, item->off);
+	wr_u32(w, item->len);
+	wr_u32(w, item->crc);
+	if (has_bytes(item->kind)) {
+		sm_assert(item->bytes.n == item->len);
+		wr_bytes(w, item->bytes.p, item->bytes.n);
+	}
+}
+
+void wire_put_bytes(struct wr *w, uint8_t kind, const void *p, size_t n)
+{
+	sm_assert(has_bytes(kind) && n <= WIRE_HEAD_MAX);
+	struct wire_item it = {.kind = kind, .len = (uint32_t)n, .bytes = {p, n}};
+	wire_item_put(w, &it);
+}
+
+void wire_put_plain(struct wr *w, uint8_t kind, uint8_t arg, uint8_t flags)
+{
+	struct wire_item it = {.kind = kind, .arg = arg, .flags = flags};
+	wire_item_put(w, &it);
+}
+
+void wire_put_data(struct wr *w, uint8_t kind, uint32_t off, uint32_t len, uint32_t crc)
+{
+	sm_assert(!has_bytes(kind));
+	struct wire_item it = {.kind = kind, .off = off, .len = len, .crc = crc};
+	wire_item_put(w, &it);
+}
+
+/* What of an item depends on the frame that holds it. */
+static void check_item(struct wire_in *in, unsigned i, const struct wire_item *it, unsigned kinds,
+                       unsigned data_kinds)
+{
+	unsigned bit = 1U << it->kind;
+
+	if (!(kinds & bit))
+		in_fail(in, "item %u is of kind %u, which has no place here", i, it->kind);
+	else if (it->kind == ITEM_SELECT && it->arg >= WIRE_IDS)
+		in_fail(in, "item %u selects ID %u, the most is %d", i, it->arg, WIRE_IDS - 1);
+	else if ((it->kind == ITEM_DATA_OUT || it->kind == ITEM_DATA_IN) && it->len > WIRE_DATA_MAX)
+		in_fail(in, "length of item %u is %u, the most is %u", i, it->len, WIRE_DATA_MAX);
+	else if ((data_kinds & bit) && (it->off > in->data_len || it->len > in->data_len - it->off))
+		in_fail(in, "item %u has %u bytes at %u, but the frame has %u bytes of data", i,
+		        it->len, it->off, in->data_len);
+}
+
+struct span in_items(struct wire_in *in, unsigned kinds, unsigned data_kinds)
+{
+	struct span s = in_span(in, "items", WIRE_HEAD_MAX);
+	struct rd r = rd_init(s.p, s.n);
+	struct wire_item it;
+	unsigned i = 0;
+
+	while (!in->r.error && wire_item_get(&r, &it)) {
+		if (i >= WIRE_ITEMS_MAX)
+			in_fail(in, "more than %d items", WIRE_ITEMS_MAX);
+		else
+			check_item(in, i, &it, kinds, data_kinds);
+		i++;
+	}
+	if (r.error)
+		in_fail(in, "item %u is malformed", i);
+	return in->r.error ? (struct span){NULL, 0} : s;
+}
