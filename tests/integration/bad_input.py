@@ -151,7 +151,7 @@ def wrong_requests():
                 ("group.show", {"group": "g0", "colour": 1}, -32602, "colour"),
                 ("group.show", {}, -32602, "group"),
                 ("group.show", {"group": 7}, -32602, "group"),
-                ("job.show", {"job": "x"}, -32602, "job"),
+                ("job.show", {"id": "x"}, -32602, "id"),
                 ("scsi.execute", {"target": "disk0", "lun": 0, "cdb": "zz", "data_in_length": 0}, -32602, "cdb"),
                 ("job.create", {"type": "paint", "group": "g0"}, -32602, "type")):
             error = lab.refused(method, **params)
@@ -190,7 +190,7 @@ def wrong_jobs():
         assert lab.refused("job.create", [fd], type="mirror", group="g0", image=empty)["data"]["kind"] == "image_empty"
         os.close(fd)
         assert "image" in json.dumps(lab.refused("job.create", type="mirror", group="g0"))
-        assert lab.refused("job.show", job=99)["data"]["kind"] == "no_such_job"
+        assert lab.refused("job.show", id=99)["data"]["kind"] == "no_such_job"
         lab.targets["disk1"].kill()
         until("disk1 gone", lambda: "disk1" not in lab.ready_targets())
         fd = os.open(empty, os.O_RDONLY)
@@ -269,7 +269,7 @@ def second_daemon():
         lab.start(1, group=None)
         second = lab.daemon("--control", lab.path("other.sock"), "--id", "6", wait=False)
         assert second.wait() == 1 and "state" in second.stderr(), second.stderr()
-        assert Rpc(lab.path("control.sock")).greeting["product"] == "smirrord"
+        assert Rpc(lab.path("control.sock")).greeting["product"] == "smirror"
 
 
 if __name__ == "__main__":

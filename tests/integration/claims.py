@@ -23,11 +23,11 @@ class Run:
         with Lab() as lab:
             names = lab.start(3, faults=faults)
             image = lab.image(IMAGE)
-            self.job = lab.run_job("mirror", image=image, block_bytes=TRANSFER)
+            self.job = lab.run_job("mirror", image=image, transfer_bytes=TRANSFER)
             lab.assert_copies(image, names)
             group = lab.call("group.show", group="g0")
             self.group = group["id"]
-            self.ids = {m["device"]: m["scsi_id"] for m in group["members"]}
+            self.ids = {m["device"]: m["id"] for m in group["members"]}
             self.names = {m["device"]: m["name"] for m in group["members"]}
             self.trace = lab.trace()
         self.writes = [p for p in passes(self.trace) if any(e["phase"] == "COMMAND" and e["name"] == "WRITE(16)" for e in p)]

@@ -16,7 +16,7 @@ def mirror_with(fault, size=MIB, expect="success", at_run_time=False, count=3, v
         if at_run_time:
             lab.call("target.fault", target=victim, spec=fault)
         image = lab.image(size)
-        params.setdefault("block_bytes", 65536)
+        params.setdefault("transfer_bytes", 65536)
         job = lab.run_job("mirror", image=image, expect=expect, **params)
         good = names if expect == "success" else [n for n in names if n != victim]
         lab.assert_copies(image, good)
@@ -32,7 +32,7 @@ def mirror_with(fault, size=MIB, expect="success", at_run_time=False, count=3, v
 def medium_error(times):
     for at_run_time in (False, True):
         job, target, _ = mirror_with(f"medium-error:lba=300,blocks=5,times={times}", at_run_time=at_run_time)
-        assert target["resent_blocks"] >= 5 and job["resend_passes"] >= times, (job["resend_passes"], target)
+        assert target["resent_blocks"] >= 5 and job["passes"]["resend"] >= times, (job["passes"]["resend"], target)
 
 
 @test("medium error for good: just those blocks are bad, with status, sense and LBA; the job is partial")
@@ -42,14 +42,14 @@ def medium_error_for_good():
     assert target["good_blocks"] == MIB // 512 - 5
     assert [(r["lba"], r["blocks"]) for r in target["runs"]] == [(300, 5)], target["runs"]
     run = target["runs"][0]
-    assert run["status"] == "CHECK CONDITION"
+    assert run["status_name"] == "CHECK CONDITION"
     assert (run["sense"]["key"], run["sense"]["asc"], run["sense"]["ascq"]) == (3, 0x0C, 0), run
 
 
 @cases("CRC error in the next {} data phases", (1, 4))
 def crc_error(times):
     job, target, trace = mirror_with(f"crc-error:times={times}")
-    assert target["resent_blocks"] > 0 and job["resend_passes"] >= 1
+    assert target["resent_blocks"] > 0 and job["passes"]["resend"] >= 1
     sense = [m["hex"] for p in statuses(trace) for e in p for m in (e["msg"] or []) if m["name"] == "MIRROR STATUS" and len(m["hex"]) > 28]
     assert len(sense) == times, sense
 
@@ -67,7 +67,7 @@ def no_status():
     with Lab() as lab:
         names = lab.start(3, faults={"disk1": ["no-status:times=1"]}, daemon_options=("--status-timeout-ms", "300"))
         image = lab.image(MIB)
-        lab.run_job("mirror", image=image, block_bytes=65536)
+        lab.run_job("mirror", image=image, transfer_bytes=65536)
         lab.assert_copies(image, names)
         assert any(m["name"] == "ABORT TASK" for e in lab.trace() for m in (e["msg"] or []))
 
@@ -78,7 +78,7 @@ def slow():
         names = lab.start(3, faults={"disk1": ["slow:ms=40"]})
         image = lab.image(MIB)
         start = time.monotonic()
-        lab.run_job("mirror", image=image, block_bytes=65536, window=4)
+        lab.run_job("mirror", image=image, transfer_bytes=65536, window=4)
         assert time.monotonic() - start > 4 * 0.04, "16 passes, 4 in flight, 40 ms each"
         lab.assert_copies(image, names)
 
@@ -97,7 +97,7 @@ def dies(step):
             names = lab.start(3)
             image = lab.image(MIB)
             lab.call("target.fault", target=victim, spec=f"die:at={step}")
-            job = lab.run_job("mirror", image=image, expect="partial", block_bytes=65536)
+            job = lab.run_job("mirror", image=image, expect="partial", transfer_bytes=65536)
             rest = [n for n in names if n != victim]
             lab.assert_copies(image, rest)
             lab.targets[victim].killed = True
@@ -105,7 +105,7 @@ def dies(step):
             dead = next(t for t in job["targets"] if t["name"] == victim)
             assert dead["bad_blocks"] > 0 and dead["good_blocks"] + dead["bad_blocks"] == MIB // 512, dead
             free = lab.call("bus.show")
-            assert free["lines"]["bsy"] == [], free
+            assert free["bsy"] == [], free
             # it comes back, and the job can be run to success
             lab.target(victim, names.index(victim))
             lab.wait_targets([victim])
@@ -119,7 +119,7 @@ def two_victims():
         names = lab.start(3, faults={"disk0": ["medium-error:lba=10,blocks=1,times=1"],
                                      "disk2": ["medium-error:lba=1000,blocks=2,times=1"]})
         image = lab.image(MIB)
-        job = lab.run_job("mirror", image=image, block_bytes=65536)
+        job = lab.run_job("mirror", image=image, transfer_bytes=65536)
         lab.assert_copies(image, names)
         resent = {t["name"]: t["resent_blocks"] for t in job["targets"]}
         assert resent["disk0"] > 0 and resent["disk2"] > 0 and resent["disk1"] == 0, resent

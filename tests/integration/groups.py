@@ -36,7 +36,7 @@ def sizes_of_images(size):
     with Lab() as lab:
         names = lab.start(2)
         image = lab.image(size)
-        lab.run_job("mirror", image=image, block_bytes=65536)
+        lab.run_job("mirror", image=image, transfer_bytes=65536)
         lab.assert_copies(image, names)
         # the rest of the last block is zeros, and nothing beyond it was touched
         with open(lab.store("disk0"), "rb") as file:
@@ -72,22 +72,22 @@ def both_modes():
     with Lab() as lab:
         names = lab.start(3)
         one, two = lab.image(2 * MIB, "one", seed=1), lab.image(2 * MIB, "two", seed=2)
-        silent = lab.run_job("mirror", image=one, mode="silent", block_bytes=4096)
+        silent = lab.run_job("mirror", image=one, mode="silent", transfer_bytes=4096)
         lab.assert_copies(one, names)
-        conventional = lab.run_job("mirror", image=two, mode="conventional", block_bytes=4096)
+        conventional = lab.run_job("mirror", image=two, mode="conventional", transfer_bytes=4096)
         lab.assert_copies(two, names)
         assert 0 < silent["bus_time_ns"] < conventional["bus_time_ns"], (silent["bus_time_ns"], conventional["bus_time_ns"])
 
 
 @cases("window {}", (1, 2, 32))
 def windows(window):
-    mirror_and_compare(3, 2 * MIB, job={"window": window, "block_bytes": 32768})
+    mirror_and_compare(3, 2 * MIB, job={"window": window, "transfer_bytes": 32768})
 
 
 @test("targets that run unarmed (each phase waits for the process) leave the same copies and the same kinds of phases")
 def unarmed():
-    _, armed = mirror_and_compare(3, 256 * 1024, job={"window": 1, "block_bytes": 65536})
-    _, plain = mirror_and_compare(3, 256 * 1024, job={"window": 1, "block_bytes": 65536}, target_options=("--unarmed",))
+    _, armed = mirror_and_compare(3, 256 * 1024, job={"window": 1, "transfer_bytes": 65536})
+    _, plain = mirror_and_compare(3, 256 * 1024, job={"window": 1, "transfer_bytes": 65536}, target_options=("--unarmed",))
 
     def shape(trace):
         return [[(e["phase"], e["driver"], e["bsy"]) for e in p] for p in passes(trace)]

@@ -15,7 +15,7 @@ def started(lab, count=3, **options):
     """A job that runs slowly enough to be killed in its middle: (names, image, job id) once it has made progress."""
     names = lab.start(count, size="8M", **options)
     image = lab.image(SIZE)
-    job = lab.create_job("mirror", image=image, block_bytes=65536, speed_bytes_per_s=4 * MIB)
+    job = lab.create_job("mirror", image=image, transfer_bytes=65536, speed_bytes_per_s=4 * MIB)
     until("progress", lambda: lab.job(job)["done_bytes"] > 0)
     return names, image, job
 
@@ -23,7 +23,7 @@ def started(lab, count=3, **options):
 def assert_free(lab, within_s=1.0):
     """No line is asserted within a second of now."""
     end = time.monotonic() + within_s
-    while lab.call("bus.show")["lines"]["bsy"]:
+    while lab.call("bus.show")["bsy"]:
         assert time.monotonic() < end, "the bus is not free"
 
 
@@ -38,7 +38,7 @@ def target_killed(victim):
         names, image, job = started(lab)
         lab.targets[victim].kill()
         assert_free(lab)
-        lab.call("job.set_speed", job=job, speed_bytes_per_s=0)
+        lab.call("job.set_speed", id=job, speed_bytes_per_s=0)
         done = lab.wait_job(job)
         assert done["conclusion"] == "partial", done["conclusion"]
         lab.assert_copies(image, [n for n in names if n != victim])
@@ -85,7 +85,7 @@ def bus_killed():
         lab.bus_process.kill()
         lab.bus(tcp=False)
         lab.wait_targets(names)
-        lab.call("job.set_speed", job=job, speed_bytes_per_s=0)
+        lab.call("job.set_speed", id=job, speed_bytes_per_s=0)
         done = lab.wait_job(job)
         assert done["conclusion"] in ("success", "partial", "failed"), done
         if done["conclusion"] == "success":
@@ -111,10 +111,10 @@ def stopped():
         names = lab.start(3, bus_options=("--phase-timeout-ms", "300", "--tenure-limit-ms", "800"),
                           daemon_options=("--status-timeout-ms", "500"), target_options=("--unarmed",))
         image = lab.image(MIB)
-        job = lab.create_job("mirror", image=image, block_bytes=65536, speed_bytes_per_s=MIB)
+        job = lab.create_job("mirror", image=image, transfer_bytes=65536, speed_bytes_per_s=MIB)
         until("progress", lambda: lab.job(job)["done_bytes"] > 0)
         lab.targets["disk1"].signal(signal.SIGSTOP)
-        lab.call("job.set_speed", job=job, speed_bytes_per_s=0)
+        lab.call("job.set_speed", id=job, speed_bytes_per_s=0)
         done = lab.wait_job(job)
         assert done["conclusion"] == "partial", done
         lab.assert_copies(image, ["disk0", "disk2"])
@@ -155,7 +155,7 @@ def other_ids():
         for i, name in enumerate(names):
             lab.target(name, 12 - i)
         lab.wait_targets(names)
-        ids = {m["name"]: m["scsi_id"] for m in lab.call("group.show", group="g0")["members"]}
+        ids = {m["name"]: m["id"] for m in lab.call("group.show", group="g0")["members"]}
         assert ids == {"disk0": 12, "disk1": 11}, ids
         assert lab.run_job("verify", image=image)["differing_blocks"] == 0
 
@@ -164,11 +164,11 @@ def other_ids():
 def cancelled():
     with Lab() as lab:
         names, image, job = started(lab)
-        lab.call("job.cancel", job=job)
+        lab.call("job.cancel", id=job)
         assert lab.wait_job(job)["conclusion"] == "cancelled"
         assert {m["state"] for m in lab.call("group.show", group="g0")["members"]} == {"stale"}
         try:
-            lab.call("job.cancel", job=job)
+            lab.call("job.cancel", id=job)
         except RpcError as error:
             assert error.kind == "bad_state", error
         run_again(lab, names, image)
@@ -178,14 +178,14 @@ def cancelled():
 def paused():
     with Lab() as lab:
         names, image, job = started(lab)
-        lab.call("job.pause", job=job)
+        lab.call("job.pause", id=job)
         until("paused", lambda: lab.job(job)["state"] == "paused")
         before = lab.job(job)["done_bytes"]
         with lab.rpc() as rpc:
             rpc.call("daemon.info")
-            assert rpc.call("job.show", job=job)["done_bytes"] == before
-        lab.call("job.set_speed", job=job, speed_bytes_per_s=0)
-        lab.call("job.resume", job=job)
+            assert rpc.call("job.show", id=job)["done_bytes"] == before
+        lab.call("job.set_speed", id=job, speed_bytes_per_s=0)
+        lab.call("job.resume", id=job)
         assert lab.wait_job(job)["conclusion"] == "success"
         lab.assert_copies(image, names)
 

@@ -297,16 +297,16 @@ class Lab:
             fds = [os.open(image, os.O_RDWR | os.O_CREAT if kind == "read" else os.O_RDONLY, 0o600)]
             params["image"] = image
         try:
-            return self.call("job.create", fds, type=kind, group=group, **params)["job"]
+            return self.call("job.create", fds, type=kind, group=group, **params)["id"]
         finally:
             for fd in fds:
                 os.close(fd)
 
     def wait_job(self, job):
-        return self.call("job.wait", job=job)
+        return self.call("job.wait", id=job)
 
     def job(self, job):
-        return self.call("job.show", job=job)
+        return self.call("job.show", id=job)
 
     def run_job(self, kind, group="g0", image=None, expect="success", **params):
         job = self.wait_job(self.create_job(kind, group, image, **params))
