@@ -31,6 +31,43 @@ struct hba_config {
 	ns_t tenure_chain_limit_ns; /* bus time that chained passes may take under one tenure; 0: no
 	                               chaining */
 	uint64_t seed;
+	uint32_t first_op; /* operation id of the first pass after an attach; 0: 1 */
+};
+
+/* What no caller of a task or pass is told. Counted since hba_new(). */
+struct hba_stats {
+	uint64_t tenures;               /* reports */
+	uint64_t stale_statuses;        /* of an old task, pass or attach: dropped */
+	uint64_t stale_reports;         /* of a script that had ended here: dropped */
+	uint64_t protocol_errors;       /* reports that make no sense */
+	uint64_t internal_errors;       /* scripts of ours that the server refused */
+	uint64_t overruns;              /* data in beyond what a task had room for: cut */
+	uint64_t aborts, aborts_failed; /* ABORT TASK sent; not confirmed in time */
+	uint64_t resets;
+};
+
+/*
+ * What the hba keeps in a task or pass while it holds it: nothing here is the caller's.
+ *
+ *   IDLE -> WAITING (for credit and a tag) -> HANDED (the bus server has its script)
+ *        -> NEXUS (task: disconnected; pass: statuses are awaited) -> DONE (done() is due) -> IDLE
+ *   HANDED, NEXUS -> URGENT -> HANDED: a task's REQUEST SENSE, ahead of those that wait
+ *   NEXUS -> ABORTING (task: ABORT TASK is on its way) -> DONE
+ */
+struct hba_timer {
+	ns_t at; /* NS_NEVER: not armed */
+	uint8_t kind;
+	TAILQ_ENTRY(hba_timer) link;
+};
+
+struct hba_item {
+	uint8_t kind, state;
+	uint8_t tag;
+	bool canceling;   /* HANDED: CANCEL was sent */
+	uint16_t targets; /* by SCSI ID */
+	uint32_t script;  /* 0: none */
+	struct hba_timer timer;
+	TAILQ_ENTRY(hba_item) link; /* WAITING, URGENT, DONE */
 };
 
 /* ---- what is on the bus ---- */
@@ -70,12 +107,14 @@ const struct hba_target *hba_target(const struct hba *h, uint8_t id);
 const struct hba_target *hba_find(const struct hba *h, const uint8_t uuid[UUID_LEN]);
 /* Inquires all ports again (bus.scan). */
 void hba_scan(struct hba *h);
-/* True when no target is SCANNING. */
+/* True when all ports were told to us since the attach and no target is SCANNING. A target that is
+ * inquired again (hba_scan(), a reset) keeps its epoch; what is started for it waits. */
 bool hba_settled(const struct hba *h);
 /* Asks for RST. */
 void hba_reset_bus(struct hba *h);
 /* Bus time and tenure of the last report. */
 ns_t hba_bus_now(const struct hba *h);
+const struct hba_stats *hba_stats(const struct hba *h);
 
 /* ---- conventional tasks ---- */
 
@@ -99,6 +138,8 @@ struct hba_task {
 	struct block *data_out; /* whole block is sent from offset 0, data_out_len bytes; reference
 	                           kept by the hba until done */
 	uint32_t data_out_len;
+	bool has_crc; /* data_out_crc is crc32_spi() of the data; else the hba computes it */
+	uint32_t data_out_crc;
 	uint32_t data_in_len; /* room */
 	ns_t timeout_ns;      /* 0: default */
 	/* Data that came, in order; offset within the task's data in. Take a reference to keep it.
@@ -116,12 +157,12 @@ struct hba_task {
 	uint32_t moved_out, moved_in;
 	ns_t bus_ns; /* bus time of its tenures, REQUEST SENSE included */
 	/* private */
-	TAILQ_ENTRY(hba_task) link;
-	uint32_t script;
-	uint32_t epoch;
-	uint8_t tag, state;
-	ns_t deadline;
-	uint64_t private[4];
+	struct hba_item item;
+	uint8_t end_as;            /* enum hba_outcome, once it is cancelled or aborted */
+	bool ending, sensing;      /* end_as counts; the REQUEST SENSE is what runs */
+	bool own;                  /* the hba's: not held back while the target is scanned */
+	uint8_t negotiate, answer; /* what goes out in the first MESSAGE OUT; what came back */
+	struct xfer xfer;
 };
 
 /* Queues a task. It waits for the target's credit (its queue depth), never on the bus. */
@@ -152,6 +193,8 @@ struct hba_pass_member {
 	bool has_sense;
 	struct scsi_sense sense;
 	uint32_t moved; /* bytes it took in its DATA OUT phase */
+	/* private */
+	uint8_t leg; /* enum wire_leg_result */
 };
 
 /*
@@ -179,12 +222,10 @@ struct hba_pass {
 	bool leader_failed; /* selection timed out, or the leader let the bus go early: elect
 	                       another */
 	/* private */
-	TAILQ_ENTRY(hba_pass) link;
-	uint32_t script;
-	uint8_t tag, state;
+	struct hba_item item;
 	uint16_t waiting; /* members whose outcome is open, by index */
-	ns_t deadline;
-	uint64_t private[4];
+	uint16_t gone;    /* members whose port went before the tenure was reported */
+	bool reported;    /* the tenure was */
 };
 
 void hba_pass_start(struct hba *h, struct hba_pass *p);
@@ -198,6 +239,12 @@ struct hba_set_member {
 	void *ctx;
 	struct block *
 	        param; /* made by the caller: block_new(MODE_MIRROR_LEN + 16); dropped by the hba */
+	/* private */
+	struct hba *hba;
+	uint8_t tries;
+	bool reading;
+	uint8_t got[MODE_MIRROR_LEN + 8];
+	uint32_t got_len;
 };
 void hba_set_member(struct hba *h, uint8_t target, struct hba_set_member *s);
 

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes mode page 30h, the membership, and believes it only when it reads back the same. */
+#include "initiator/hba_core.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HEADER_LEN 8 /* of MODE SELECT(10) and MODE SENSE(10), no block descriptors */
+#define TRIES      4 /* UNIT ATTENTIONs that are overlooked */
+
+static void finish(struct hba_set_member *s, bool ok, const char *why)
+{
+	block_unref(s->param);
+	s->param = NULL;
+	s->done(s, ok, why);
+}
+
+static void start(struct hba_set_member *s, bool reading);
+
+static void explain(const struct hba_set_member *s, char *why, size_t n)
+{
+	const struct hba_task *t = &s->task;
+	const char *what = s->reading ? "MODE SENSE" : "MODE SELECT";
+	static const char *const outcome[] = {
+	        [HBA_COMPLETED] = "",
+	        [HBA_SELECTION_TIMEOUT] = "the target does not answer",
+	        [HBA_COMMAND_TIMEOUT] = "no status in time",
+	        [HBA_BUS_RESET] = "the bus was reset",
+	        [HBA_ABORTED] = "aborted",
+	};
+
+	if (t->outcome != HBA_COMPLETED) {
+		snprintf(why, n, "%s of page 30h: %s", what, outcome[t->outcome]);
+	} else if (t->has_sense) {
+		const char *text = scsi_sense_text(t->sense.asc, t->sense.ascq);
+		snprintf(why, n, "%s of page 30h: %s, %02xh/%02xh %s", what,
+		         scsi_sense_key_name(t->sense.key), t->sense.asc, t->sense.ascq,
+		         text ? text : "");
+	} else {
+		snprintf(why, n, "%s of page 30h: %s", what, scsi_status_name(t->status));
+	}
+}
+
+static bool same_page(const struct mode_mirror *a, const struct mode_mirror *b)
+{
+	return a->member == b->member && a->device == b->device && a->group == b->group &&
+	       memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0 &&
+	       a->generation == b->generation;
+}
+
+static void compare(struct hba_set_member *s)
+{
+	struct hba_target *t = &s->hba->port[s->task.target].t;
+	struct mode_mirror page;
+
+	if (s->got_len < HEADER_LEN ||
+	    !mode_mirror_get((struct span){s->got + HEADER_LEN, s->got_len - HEADER_LEN}, &page)) {
+		finish(s, false, "MODE SENSE of page 30h: malformed");
+		return;
+	}
+	t->member = page;
+	hba_target_changed(s->hba, t->id);
+	if (same_page(&page, &s->page))
+		finish(s, true, "");
+	else
+		finish(s, false, "page 30h reads back otherwise than it was written");
+}
+
+static void task_done(struct hba_task *t)
+{
+	struct hba_set_member *s = HBA_OWNER(t, struct hba_set_member, task);
+	char why[160];
+
+	if (t->outcome == HBA_COMPLETED && t->status == SCSI_GOOD) {
+		if (s->reading)
+			compare(s);
+		else
+			start(s, true);
+		return;
+	}
+	if (t->outcome == HBA_COMPLETED && t->has_sense && t->sense.key == KEY_UNIT_ATTENTION &&
+	    s->tries++ < TRIES) {
+		start(s, s->reading);
+		return;
+	}
+	explain(s, why, sizeof(why));
+	finish(s, false, why);
+}
+
+static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
+{
+	struct hba_set_member *s = HBA_OWNER(t, struct hba_set_member, task);
+
+	sm_assert(at + n <= sizeof(s->got)); /* the task's room */
+	memcpy(s->got + at, data->data, n);
+	s->got_len = at + n;
+}
+
+static void start(struct hba_set_member *s, bool reading)
+{
+	struct hba_task *t = &s->task;
+	uint8_t target = t->target;
+	struct scsi_cdb cdb = {
+	        .op = reading ? OP_MODE_SENSE_10 : OP_MODE_SELECT_10,
+	        .alloc = HEADER_LEN + MODE_MIRROR_LEN,
+	        .byte1 = reading ? 0x08 /* DBD */ : 0x11 /* PF, SP */,
+	        .page = reading ? MODE_MIRROR_PAGE : 0,
+	};
+
+	s->reading = reading;
+	s->got_len = 0;
+	*t = (struct hba_task){.target = target, .done = task_done};
+	t->cdb_len = (uint8_t)scsi_cdb_put(&cdb, t->cdb);
+	if (reading) {
+		t->data_in_len = HEADER_LEN + MODE_MIRROR_LEN;
+		t->data_in = take_data;
+	} else {
+		t->data_out = s->param;
+		t->data_out_len = HEADER_LEN + MODE_MIRROR_LEN;
+	}
+	hba_task_start(s->hba, t);
+}
+
+void hba_set_member(struct hba *h, uint8_t target, struct hba_set_member *s)
+{
+	sm_assert(target < WIRE_IDS && s->done && s->param);
+	sm_assert(s->param->len >= HEADER_LEN + MODE_MIRROR_LEN);
+	struct wr w = wr_init(s->param->data, s->param->len);
+
+	wr_zero(&w, HEADER_LEN);
+	mode_mirror_put(&w, &s->page);
+	sm_assert(wr_ok(&w) && w.n == HEADER_LEN + MODE_MIRROR_LEN);
+	s->param->data[HEADER_LEN] &= 0x7f; /* PS is reserved in MODE SELECT */
+	s->hba = h;
+	s->tries = 0;
+	s->task.target = target;
+	start(s, false);
+}

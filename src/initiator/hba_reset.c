@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What makes tasks void: a port that comes or goes, RST, the bus server. */
+#include "initiator/hba_core.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+/*
+ * Ends what hangs on the nexus with a target. Scripts that the server was given and has not
+ * reported are left alone: it will still report them (as reset, as a selection time-out, or as run
+ * after all), and until then their tags are not free.
+ */
+static void nexus_lost(struct hba *h, uint8_t id, enum hba_outcome outcome, bool port_gone)
+{
+	for (unsigned tag = 0; tag < HBA_TAGS; tag++) {
+		struct hba_item *i = h->port[id].tag[tag].owner;
+
+		if (!i)
+			continue;
+		if (i->kind == HBA_ITEM_PASS)
+			hba_pass_member_lost(h, hba_pass_of(i), h->port[id].tag[tag].member,
+			                     port_gone);
+		else if (i->state != HBA_HANDED)
+			hba_task_lost(h, hba_task_of(i), outcome);
+	}
+	hba_tags_void(h, id);
+}
+
+static void port_down(struct hba *h, uint8_t id)
+{
+	struct hba_port *p = &h->port[id];
+
+	p->up = false;
+	p->depth = 1;
+	p->t.state = HBA_ABSENT;
+	p->t.xfer = XFER_ASYNC;
+	nexus_lost(h, id, HBA_ABORTED, true);
+	hba_scan_stop(h, id);
+	h->dirty = true;
+	hba_target_changed(h, id);
+}
+
+static void port_up(struct hba *h, const struct wire_port *w)
+{
+	struct hba_port *p = &h->port[w->id];
+
+	p->up = true;
+	p->depth = 1;
+	p->t.epoch = w->epoch;
+	p->t.commands = p->t.errors = 0;
+	memcpy(p->t.uuid, w->uuid, UUID_LEN);
+	memcpy(p->t.name, w->name, sizeof(p->t.name));
+	p->t.name[TARGET_NAME_MAX] = '\0';
+	hba_scan_start(h, w->id);
+}
+
+void hba_on_port(struct hba *h, const struct wire_port *w)
+{
+	if (w->id >= WIRE_IDS || w->id == h->cfg.id)
+		return;
+	struct hba_port *p = &h->port[w->id];
+	if (!w->up) {
+		if (p->up && p->t.epoch == w->epoch)
+			port_down(h, w->id);
+		return;
+	}
+	if (p->up && p->t.epoch == w->epoch)
+		return;
+	if (p->up)
+		port_down(h, w->id); /* superseded */
+	if (w->role == ROLE_TARGET)
+		port_up(h, w);
+}
+
+void hba_on_rst(struct hba *h, const struct wire_reset *r)
+{
+	h->stats.resets++;
+	h->resetting = false;
+	h->reset_seen = true;
+	h->reset_by = r->by;
+	for (uint8_t id = 0; id < WIRE_IDS; id++) {
+		nexus_lost(h, id, HBA_BUS_RESET, false);
+		h->port[id].t.xfer = XFER_ASYNC;
+		if (h->port[id].up)
+			hba_scan_start(h, id); /* clears the UNIT ATTENTION, negotiates anew */
+	}
+}
+
+/* ---- the connection ---- */
+
+static void items_lost(struct hba *h, struct hba_items *list)
+{
+	struct hba_item *i;
+
+	while ((i = TAILQ_FIRST(list))) {
+		if (i->kind == HBA_ITEM_TASK)
+			hba_task_lost(h, hba_task_of(i), HBA_ABORTED);
+		else
+			hba_pass_lost(h, hba_pass_of(i));
+	}
+}
+
+void hba_all_lost(struct hba *h)
+{
+	for (uint8_t id = 0; id < WIRE_IDS; id++) {
+		h->port[id].up = false;
+		h->port[id].t.state = HBA_ABSENT;
+	}
+	items_lost(h, &h->waiting);
+	items_lost(h, &h->urgent);
+	/* Passes first: one that has all its statuses but no report holds no tag any more. */
+	for (unsigned k = 0; k < HBA_SCRIPTS; k++)
+		if (h->script[k].kind == HBA_SCRIPT_PASS)
+			hba_pass_lost(h, hba_pass_of(h->script[k].item));
+	for (uint8_t id = 0; id < WIRE_IDS; id++) {
+		struct hba_port *p = &h->port[id];
+		for (unsigned tag = 0; tag < HBA_TAGS; tag++) {
+			struct hba_item *i = p->tag[tag].owner;
+			if (i && i->kind == HBA_ITEM_PASS)
+				hba_pass_lost(h, hba_pass_of(i));
+			else if (i)
+				hba_task_lost(h, hba_task_of(i), HBA_ABORTED);
+		}
+		hba_tags_clear(h, id);
+		hba_scan_stop(h, id);
+		p->depth = 1;
+		hba_target_changed(h, id);
+	}
+	sm_assert(h->queued == 0);
+	sm_assert(h->passes == 0);
+}

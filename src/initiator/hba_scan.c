@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The inquiry of a target, a table of steps: at its attach, after a bus reset
+ * and on request. Also clears the UNIT ATTENTION that attach or reset left, so that a READY target
+ * reports only those that callers should see.
+ *
+ *   SCANNING --all steps--> READY
+ *            --a step that must succeed fails--> FAILED (why says how)
+ *
+ * One task at a time; a UNIT ATTENTION repeats the step at once, BUSY and the like after a rest.
+ */
+#include "initiator/hba_core.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SCAN_TRIES   24
+#define SCAN_REST_NS (100 * NS_PER_MS)
+
+enum scan_step {
+	SCAN_READY,
+	SCAN_INQUIRY,
+	SCAN_IDENTITY,
+	SCAN_SERIAL,
+	SCAN_MIRROR,
+	SCAN_CAPACITY,
+	SCAN_MEMBER,
+	SCAN_PPR,
+	SCAN_WDTR,
+	SCAN_SDTR,
+	SCAN_END,
+};
+
+struct scan_row {
+	const char *name;
+	enum scsi_op op;
+	uint8_t page;   /* VPD or mode page */
+	uint16_t alloc; /* data in */
+	bool optional;  /* the target may refuse it */
+	/* False: fills why. NULL: nothing to read. */
+	bool (*read)(struct hba_scan *s, struct span data);
+	bool (*skip)(const struct hba_scan *s);
+	enum hba_negotiate negotiate;
+};
+
+static bool bad(struct hba_scan *s, const char *what)
+{
+	snprintf(s->found.why, sizeof(s->found.why), "%s", what);
+	return false;
+}
+
+/* ---- reading the answers ---- */
+
+/* An ASCII field without its trailing blanks; what is not printable becomes '?'. */
+static void copy_text(char *to, size_t cap, const uint8_t *from, size_t n)
+{
+	while (n > 0 && (from[n - 1] == ' ' || from[n - 1] == '\0'))
+		n--;
+	if (n > cap - 1)
+		n = cap - 1;
+	for (size_t i = 0; i < n; i++)
+		to[i] = from[i] >= 0x20 && from[i] < 0x7f ? (char)from[i] : '?';
+	to[n] = '\0';
+}
+
+static bool read_inquiry(struct hba_scan *s, struct span d)
+{
+	if (d.n < 36)
+		return bad(s, "INQUIRY: fewer than 36 bytes");
+	if (d.p[0] != 0) {
+		snprintf(s->found.why, sizeof(s->found.why),
+		         "INQUIRY: peripheral %02xh is not a disk", d.p[0]);
+		return false;
+	}
+	copy_text(s->found.vendor, sizeof(s->found.vendor), d.p + 8, 8);
+	copy_text(s->found.product, sizeof(s->found.product), d.p + 16, 16);
+	copy_text(s->found.revision, sizeof(s->found.revision), d.p + 32, 4);
+	return true;
+}
+
+/* The bytes of a VPD page after its header, cut to its page length. */
+static bool vpd_body(struct span d, uint8_t page, struct span *out)
+{
+	if (d.n < 4 || d.p[1] != page)
+		return false;
+	size_t n = get_be16(d.p + 2);
+	if (n > d.n - 4)
+		return false;
+	*out = (struct span){d.p + 4, n};
+	return true;
+}
+
+/* SPC-5, 7.7.6: the designator of type Ah, associated with the logical unit, holds a UUID. */
+static bool read_identity(struct hba_scan *s, struct span d)
+{
+	struct span body;
+
+	if (!vpd_body(d, 0x83, &body))
+		return bad(s, "VPD page 83h: malformed");
+	struct rd r = rd_init(body.p, body.n);
+	while (rd_left(&r)) {
+		rd_u8(&r);
+		uint8_t type = rd_u8(&r);
+		rd_u8(&r);
+		struct span id = rd_bytes(&r, rd_u8(&r));
+		if (r.error)
+			break;
+		if ((type & 0x3f) == 0x0a && id.n == 2 + UUID_LEN && id.p[0] >> 4 == 1) {
+			memcpy(s->found.uuid, id.p + 2, UUID_LEN);
+			return true;
+		}
+	}
+	return bad(s, r.error ? "VPD page 83h: a designator is cut short"
+	                      : "VPD page 83h: no UUID designator");
+}
+
+static bool read_serial(struct hba_scan *s, struct span d)
+{
+	struct span body;
+
+	if (!vpd_body(d, 0x80, &body))
+		return bad(s, "VPD page 80h: malformed");
+	copy_text(s->found.serial, sizeof(s->found.serial), body.p, body.n);
+	return true;
+}
+
+static bool read_mirror(struct hba_scan *s, struct span d)
+{
+	struct vpd_mirror vpd;
+
+	if (!vpd_mirror_get(d, &vpd))
+		return bad(s, "VPD page C0h: malformed");
+	if (memcmp(vpd.uuid, s->found.uuid, UUID_LEN) != 0)
+		return bad(s, "VPD pages 83h and C0h name different UUIDs");
+	s->found.mirror = vpd.version == MIRROR_PROTOCOL_VERSION && vpd.silent;
+	s->found.vpd = vpd;
+	memcpy(s->found.name, vpd.name, sizeof(s->found.name));
+	return true;
+}
+
+static bool read_capacity(struct hba_scan *s, struct span d)
+{
+	if (d.n < 12)
+		return bad(s, "READ CAPACITY(16): fewer than 12 bytes");
+	uint64_t last = get_be64(d.p);
+	uint32_t size = get_be32(d.p + 8);
+	if (size < 512 || size > 65536 || (size & (size - 1)) != 0) {
+		snprintf(s->found.why, sizeof(s->found.why),
+		         "READ CAPACITY(16): logical blocks of %u bytes", size);
+		return false;
+	}
+	if (last >= UINT64_MAX / size)
+		return bad(s, "READ CAPACITY(16): more than 2^64 bytes");
+	s->found.blocks = last + 1;
+	s->found.block_size = size;
+	return true;
+}
+
+static bool read_member(struct hba_scan *s, struct span d)
+{
+	if (d.n < 8 || d.n - 8 < get_be16(d.p + 6))
+		return bad(s, "MODE SENSE(10): header cut short");
+	size_t at = 8U + get_be16(d.p + 6);
+	if (!mode_mirror_get((struct span){d.p + at, d.n - at}, &s->found.member))
+		return bad(s, "mode page 30h: malformed");
+	return true;
+}
+
+static bool not_mirror(const struct hba_scan *s)
+{
+	return !s->found.mirror;
+}
+
+/* ---- negotiation ---- */
+
+static bool nothing_to_offer(const struct hba_scan *s)
+{
+	return s->offer.offset == 0 && s->offer.wide == 0;
+}
+
+static bool not_rejected(const struct hba_scan *s)
+{
+	return nothing_to_offer(s) || s->answer != HBA_ANSWER_REJECTED;
+}
+
+static bool within(const struct xfer *agreed, const struct xfer *offer)
+{
+	return agreed->offset <= offer->offset && agreed->wide <= offer->wide &&
+	       (agreed->options & ~offer->options) == 0 &&
+	       (agreed->offset == 0 || agreed->period >= offer->period);
+}
+
+/* SDTR knows no DT transfers: Fast-40 is its fastest. */
+static struct xfer offer_of(const struct hba_scan *s, enum hba_negotiate n)
+{
+	struct xfer x = s->offer;
+
+	if (n == HBA_NEGOTIATE_PPR)
+		return x;
+	x.options = 0;
+	if (n == HBA_NEGOTIATE_SDTR && x.period < 0x0a)
+		x.period = 0x0a;
+	return x;
+}
+
+/* Members of a group run no information units, and Fast-160 has nothing else. */
+static struct xfer best_offer(struct xfer x)
+{
+	x.options &= XFER_DT_REQ;
+	if (x.period < 0x09)
+		x.period = 0x09;
+	if (x.period > 0x09)
+		x.options = 0;
+	if (x.offset == 0)
+		x.period = 0;
+	return x;
+}
+
+static bool take_answer(struct hba_scan *s, enum hba_negotiate n)
+{
+	const struct hba_task *t = &s->task;
+	struct xfer offer = offer_of(s, n);
+
+	if (n == HBA_NEGOTIATE_PPR)
+		s->answer = t->answer;
+	if (t->answer != HBA_ANSWER_AGREED)
+		return true; /* what was agreed before holds: 8 bits, asynchronous */
+	struct xfer agreed = t->xfer;
+	if (n == HBA_NEGOTIATE_WDTR)
+		agreed = (struct xfer){.wide = agreed.wide};
+	else if (n == HBA_NEGOTIATE_SDTR)
+		agreed = (struct xfer){.period = agreed.period, .offset = agreed.offset};
+	if (!within(&agreed, &offer))
+		return bad(s, "negotiation: it wants more than was offered");
+	if (n == HBA_NEGOTIATE_SDTR)
+		agreed.wide = s->found.xfer.wide;
+	s->found.xfer = agreed;
+	return true;
+}
+
+/* ---- the steps ---- */
+
+static const struct scan_row rows[SCAN_END] = {
+        [SCAN_READY] = {"TEST UNIT READY", .op = OP_TEST_UNIT_READY, .optional = true},
+        [SCAN_INQUIRY] = {"INQUIRY", .op = OP_INQUIRY, .alloc = 96, .read = read_inquiry},
+        [SCAN_IDENTITY] = {"INQUIRY of VPD page 83h", .op = OP_INQUIRY, .page = 0x83,
+                           .alloc = HBA_SCAN_BUF, .read = read_identity},
+        [SCAN_SERIAL] = {"INQUIRY of VPD page 80h", .op = OP_INQUIRY, .page = 0x80,
+                         .alloc = HBA_SCAN_BUF, .optional = true, .read = read_serial},
+        [SCAN_MIRROR] = {"INQUIRY of VPD page C0h", .op = OP_INQUIRY, .page = VPD_MIRROR_PAGE,
+                         .alloc = HBA_SCAN_BUF, .optional = true, .read = read_mirror},
+        [SCAN_CAPACITY] = {"READ CAPACITY(16)", .op = OP_READ_CAPACITY_16, .alloc = 32,
+                           .read = read_capacity},
+        [SCAN_MEMBER] = {"MODE SENSE of page 30h", .op = OP_MODE_SENSE_10, .page = MODE_MIRROR_PAGE,
+                         .alloc = 128, .read = read_member, .skip = not_mirror},
+        /* A negotiation travels with a command; that command's own result does not matter. */
+        [SCAN_PPR] = {"negotiation by PPR", .op = OP_TEST_UNIT_READY, .optional = true,
+                      .skip = nothing_to_offer, .negotiate = HBA_NEGOTIATE_PPR},
+        [SCAN_WDTR] = {"negotiation by WDTR", .op = OP_TEST_UNIT_READY, .optional = true,
+                       .skip = not_rejected, .negotiate = HBA_NEGOTIATE_WDTR},
+        [SCAN_SDTR] = {"negotiation by SDTR", .op = OP_TEST_UNIT_READY, .optional = true,
+                       .skip = not_rejected, .negotiate = HBA_NEGOTIATE_SDTR},
+};
+
+static struct hba_port *port_of(struct hba *h, const struct hba_scan *s)
+{
+	return &h->port[s->task.target];
+}
+
+static void finish(struct hba *h, struct hba_scan *s, bool good)
+{
+	struct hba_port *p = port_of(h, s);
+	struct hba_target *t = &p->t;
+	struct hba_target *f = &s->found;
+
+	f->id = t->id;
+	f->epoch = t->epoch;
+	f->in_flight = t->in_flight;
+	f->commands = t->commands;
+	f->errors = t->errors;
+	f->state = good ? HBA_READY : HBA_FAILED;
+	if (good)
+		f->why[0] = '\0';
+	*t = *f;
+	p->depth = 1;
+	if (good && t->mirror && t->vpd.queue_depth > 1)
+		p->depth = t->vpd.queue_depth < HBA_TAGS - 1 ? t->vpd.queue_depth : HBA_TAGS - 1;
+	h->dirty = true;
+	hba_target_changed(h, t->id);
+}
+
+static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
+{
+	struct hba_scan *s = HBA_OWNER(t, struct hba_scan, task);
+
+	if (at >= HBA_SCAN_BUF)
+		return;
+	if (n > HBA_SCAN_BUF - at)
+		n = HBA_SCAN_BUF - at;
+	memcpy(s->buf + at, data->data, n);
+	s->got = at + n;
+}
+
+static void step_done(struct hba_task *t);
+
+static void start_step(struct hba *h, struct hba_scan *s)
+{
+	while (s->step < SCAN_END && rows[s->step].skip && rows[s->step].skip(s))
+		s->step++;
+	if (s->step == SCAN_END) {
+		finish(h, s, true);
+		return;
+	}
+	const struct scan_row *row = &rows[s->step];
+	uint8_t target = s->task.target;
+	struct scsi_cdb cdb = {
+	        .op = row->op,
+	        .alloc = row->alloc,
+	        .page = row->page,
+	        .byte1 = row->op == OP_MODE_SENSE_10          ? 0x08 /* DBD */
+	                 : row->op == OP_INQUIRY && row->page ? 0x01 /* EVPD */
+	                                                      : 0,
+	};
+	s->got = 0;
+	s->task = (struct hba_task){
+	        .target = target,
+	        .own = true,
+	        .negotiate = (uint8_t)row->negotiate,
+	        .xfer = offer_of(s, row->negotiate),
+	        .data_in_len = row->alloc,
+	        .data_in = take_data,
+	        .done = step_done,
+	        .ctx = h,
+	};
+	s->task.cdb_len = (uint8_t)scsi_cdb_put(&cdb, s->task.cdb);
+	hba_task_start(h, &s->task);
+}
+
+static void fail(struct hba *h, struct hba_scan *s, const char *what)
+{
+	snprintf(s->found.why, sizeof(s->found.why), "%s: %s", rows[s->step].name, what);
+	finish(h, s, false);
+}
+
+static void retry(struct hba *h, struct hba_scan *s, ns_t rest_ns, const char *what)
+{
+	if (++s->tries > SCAN_TRIES)
+		fail(h, s, what);
+	else if (rest_ns)
+		hba_timer_set(h, &s->timer, h->now + rest_ns);
+	else
+		start_step(h, s);
+}
+
+static void next_step(struct hba *h, struct hba_scan *s)
+{
+	s->step++;
+	start_step(h, s);
+}
+
+static void refused(struct hba *h, struct hba_scan *s)
+{
+	const struct hba_task *t = &s->task;
+	char what[96];
+
+	if (rows[s->step].optional) {
+		next_step(h, s);
+		return;
+	}
+	if (!t->has_sense) {
+		fail(h, s, scsi_status_name(t->status));
+		return;
+	}
+	const char *text = scsi_sense_text(t->sense.asc, t->sense.ascq);
+	snprintf(what, sizeof(what), "%s, %02xh/%02xh %s", scsi_sense_key_name(t->sense.key),
+	         t->sense.asc, t->sense.ascq, text ? text : "");
+	fail(h, s, what);
+}
+
+static void take_status(struct hba *h, struct hba_scan *s)
+{
+	const struct hba_task *t = &s->task;
+	const struct scan_row *row = &rows[s->step];
+
+	if (row->negotiate != HBA_NEGOTIATE_NONE && !take_answer(s, row->negotiate)) {
+		finish(h, s, false);
+		return;
+	}
+	switch (t->status) {
+	case SCSI_GOOD:
+		if (row->read && !row->read(s, (struct span){s->buf, s->got}))
+			finish(h, s, false);
+		else
+			next_step(h, s);
+		return;
+	case SCSI_CHECK_CONDITION:
+		if (t->has_sense && t->sense.key == KEY_UNIT_ATTENTION)
+			retry(h, s, 0, "UNIT ATTENTION without end");
+		else if (t->has_sense && t->sense.key == KEY_ABORTED_COMMAND)
+			retry(h, s, SCAN_REST_NS, "ABORTED COMMAND without end");
+		else
+			refused(h, s);
+		return;
+	case SCSI_BUSY:
+	case SCSI_TASK_SET_FULL:
+	case SCSI_TASK_ABORTED:
+		retry(h, s, SCAN_REST_NS, "busy without end");
+		return;
+	default:
+		refused(h, s);
+	}
+}
+
+static void step_done(struct hba_task *t)
+{
+	struct hba_scan *s = HBA_OWNER(t, struct hba_scan, task);
+	struct hba *h = t->ctx;
+	struct hba_port *p = port_of(h, s);
+
+	if (p->t.state != HBA_SCANNING)
+		return;
+	if (s->again) {
+		hba_scan_start(h, t->target);
+		return;
+	}
+	switch (t->outcome) {
+	case HBA_COMPLETED:
+		take_status(h, s);
+		return;
+	case HBA_SELECTION_TIMEOUT:
+		retry(h, s, SCAN_REST_NS, "it does not answer selection");
+		return;
+	case HBA_COMMAND_TIMEOUT:
+		s->tries = (uint8_t)(s->tries + SCAN_TRIES / 3);
+		retry(h, s, SCAN_REST_NS, "no status in time");
+		return;
+	case HBA_BUS_RESET:
+	case HBA_ABORTED:
+		retry(h, s, SCAN_REST_NS, "aborted");
+		return;
+	}
+}
+
+void hba_scan_start(struct hba *h, uint8_t id)
+{
+	struct hba_port *p = &h->port[id];
+	struct hba_scan *s = &p->scan;
+
+	if (p->t.state != HBA_SCANNING) {
+		p->t.state = HBA_SCANNING;
+		hba_target_changed(h, id);
+	}
+	hba_timer_clear(h, &s->timer);
+	if (s->task.item.state != HBA_IDLE) { /* of the scan before */
+		s->again = true;
+		return;
+	}
+	s->again = false;
+	s->tries = 0;
+	s->step = SCAN_READY;
+	s->answer = HBA_ANSWER_NONE;
+	s->offer = best_offer(h->cfg.xfer);
+	s->found = (struct hba_target){.id = id};
+	memcpy(s->found.uuid, p->t.uuid, UUID_LEN);
+	memcpy(s->found.name, p->t.name, sizeof(s->found.name));
+	s->task.target = id;
+	start_step(h, s);
+}
+
+void hba_scan_stop(struct hba *h, uint8_t id)
+{
+	struct hba_scan *s = &h->port[id].scan;
+
+	hba_timer_clear(h, &s->timer);
+	s->again = false;
+	if (s->task.item.state == HBA_URGENT && !s->task.sensing)
+		hba_task_lost(h, &s->task, HBA_ABORTED);
+}
+
+void hba_scan_expired(struct hba *h, struct hba_scan *s)
+{
+	start_step(h, s);
+}

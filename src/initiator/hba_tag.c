@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Tags, and the ABORT TASK that ends what a tag stands for. A tag is not used
+ * again while an old task may still speak (hba_core.h has the states).
+ */
+#include "initiator/hba_core.h"
+
+#include "base/assert.h"
+#include "scsi/msg.h"
+
+#include <stdlib.h>
+
+static void set_free(struct hba *h, struct hba_tag *g)
+{
+	struct hba_port *p = &h->port[g->target];
+
+	if (g->state == HBA_TAG_QUARANTINED)
+		p->quarantined--;
+	hba_timer_clear(h, &g->timer);
+	g->state = HBA_TAG_FREE;
+	g->over = false;
+	g->script = 0;
+	p->free_tags[g->tag / 64] |= 1ULL << g->tag % 64;
+	h->dirty = true;
+}
+
+static void quarantine(struct hba *h, struct hba_tag *g)
+{
+	struct hba_port *p = &h->port[g->target];
+
+	g->state = HBA_TAG_QUARANTINED;
+	hba_timer_clear(h, &g->timer);
+	p->quarantined++;
+	if (p->quarantined > HBA_LOST_TAGS)
+		hba_reset_bus(h); /* a target that answers no ABORT TASK: the next step is RST */
+}
+
+void hba_tags_init(struct hba *h)
+{
+	for (uint8_t id = 0; id < WIRE_IDS; id++) {
+		struct hba_port *p = &h->port[id];
+
+		p->next_tag = 1;
+		for (unsigned tag = 0; tag < HBA_TAGS; tag++)
+			p->tag[tag] = (struct hba_tag){
+			        .target = id,
+			        .tag = (uint8_t)tag,
+			        .timer = {.at = NS_NEVER, .kind = HBA_TIMER_TAG},
+			};
+		for (unsigned i = 0; i < ARRAY_LEN(p->free_tags); i++)
+			p->free_tags[i] = UINT64_MAX;
+	}
+}
+
+uint8_t hba_tag_pick(struct hba *h, uint16_t targets)
+{
+	uint64_t common[HBA_TAGS / 64] = {UINT64_MAX - 1, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+	struct hba_port *first = NULL;
+
+	for (unsigned id = 0; id < WIRE_IDS; id++) {
+		if (!(targets >> id & 1))
+			continue;
+		if (!first)
+			first = &h->port[id];
+		for (unsigned i = 0; i < ARRAY_LEN(common); i++)
+			common[i] &= h->port[id].free_tags[i];
+	}
+	sm_assert(first);
+	/* From the tag after the last one on, so that a tag rests as long as possible. */
+	unsigned from = first->next_tag;
+	for (unsigned n = 0; n <= ARRAY_LEN(common); n++) {
+		unsigned word = (from / 64 + n) % ARRAY_LEN(common);
+		uint64_t bits = common[word];
+		if (n == 0)
+			bits &= UINT64_MAX << from % 64;
+		if (bits) {
+			unsigned tag = word * 64 + (unsigned)__builtin_ctzll(bits);
+			first->next_tag = (uint8_t)(tag == HBA_TAGS - 1 ? 1 : tag + 1);
+			return (uint8_t)tag;
+		}
+	}
+	return 0;
+}
+
+void hba_tag_take(struct hba *h, uint8_t target, uint8_t tag, struct hba_item *owner,
+                  uint8_t member, uint8_t lun)
+{
+	struct hba_port *p = &h->port[target];
+	struct hba_tag *g = &p->tag[tag];
+
+	sm_assert(g->state == HBA_TAG_FREE && !g->owner);
+	p->free_tags[tag / 64] &= ~(1ULL << tag % 64);
+	g->state = HBA_TAG_BUSY;
+	g->owner = owner;
+	g->member = member;
+	g->lun = lun;
+	g->epoch = p->t.epoch;
+	p->t.in_flight++;
+	p->t.commands++;
+}
+
+static void leave(struct hba *h, struct hba_tag *g)
+{
+	sm_assert(g->owner && h->port[g->target].t.in_flight > 0);
+	g->owner = NULL;
+	h->port[g->target].t.in_flight--;
+	h->dirty = true;
+}
+
+/* Its task is over: nothing more to abort. */
+static void over(struct hba *h, struct hba_tag *g)
+{
+	if (g->state == HBA_TAG_ABORTING && g->script) {
+		g->over = true;
+		return;
+	}
+	if (g->state == HBA_TAG_ABORTING)
+		TAILQ_REMOVE(&h->aborts, g, link);
+	set_free(h, g);
+}
+
+void hba_tag_release(struct hba *h, uint8_t target, uint8_t tag)
+{
+	struct hba_tag *g = &h->port[target].tag[tag];
+
+	leave(h, g);
+	over(h, g);
+}
+
+static void start_abort(struct hba *h, struct hba_tag *g)
+{
+	g->state = HBA_TAG_ABORTING;
+	g->over = false;
+	g->script = 0;
+	TAILQ_INSERT_TAIL(&h->aborts, g, link);
+	hba_timer_set(h, &g->timer, h->now + HBA_ABORT_NS);
+	h->dirty = true;
+}
+
+void hba_tag_drop(struct hba *h, uint8_t target, uint8_t tag)
+{
+	struct hba_tag *g = &h->port[target].tag[tag];
+
+	leave(h, g);
+	if (g->state != HBA_TAG_BUSY)
+		return;
+	if (h->port[target].up)
+		start_abort(h, g);
+	else
+		set_free(h, g); /* what the port knew went with it */
+}
+
+void hba_tag_abort(struct hba *h, uint8_t target, uint8_t tag)
+{
+	struct hba_tag *g = &h->port[target].tag[tag];
+
+	sm_assert(g->owner);
+	if (g->state == HBA_TAG_BUSY)
+		start_abort(h, g);
+}
+
+bool hba_abort_hand(struct hba *h, struct hba_tag *g)
+{
+	struct hba_script *s = hba_script_new(h, HBA_SCRIPT_ABORT, g->target, g->tag, NULL);
+
+	if (!s)
+		return false;
+	TAILQ_REMOVE(&h->aborts, g, link);
+	g->script = s->id;
+	h->stats.aborts++;
+	return true;
+}
+
+void hba_abort_build(struct hba *h, const struct hba_tag *g, struct wr *w)
+{
+	uint8_t msg[8];
+	struct wr m = wr_init(msg, sizeof(msg));
+
+	(void)h;
+	msg_put_identify(&m, g->lun, true);
+	if (g->tag)
+		msg_put_simple(&m, g->tag);
+	msg_put_byte(&m, 0x0d); /* ABORT TASK */
+	wire_put_plain(w, ITEM_SELECT, g->target, ITEM_ATN);
+	wire_put_bytes(w, ITEM_MSG_OUT, msg, m.n);
+}
+
+/* Tells the owner, who leaves. */
+static void tell_owner(struct hba *h, struct hba_tag *g, bool confirmed)
+{
+	struct hba_item *owner = g->owner;
+
+	if (!owner)
+		return;
+	leave(h, g);
+	if (owner->kind == HBA_ITEM_TASK)
+		hba_task_aborted(h, hba_task_of(owner), confirmed);
+	else
+		hba_pass_aborted(h, hba_pass_of(owner), g->member);
+}
+
+/* The target got ABORT TASK if it was selected and the bus was not reset: BUS FREE follows. */
+static bool was_delivered(uint8_t outcome)
+{
+	return outcome == OUTCOME_COMPLETE || outcome == OUTCOME_DISCONNECTED ||
+	       outcome == OUTCOME_RELEASED || outcome == OUTCOME_UNEXPECTED_FREE;
+}
+
+void hba_abort_report(struct hba *h, struct hba_script *s, const struct wire_tenure *tn)
+{
+	struct hba_tag *g = &h->port[s->target].tag[s->tag];
+	bool confirmed = tn && was_delivered(tn->outcome);
+
+	sm_assert(g->state == HBA_TAG_ABORTING && g->script == s->id);
+	hba_script_drop(h, &g->script);
+	hba_timer_clear(h, &g->timer);
+	tell_owner(h, g, confirmed);
+	if (confirmed || g->over) {
+		set_free(h, g);
+	} else {
+		h->stats.aborts_failed++;
+		quarantine(h, g);
+	}
+}
+
+void hba_abort_expired(struct hba *h, struct hba_tag *g)
+{
+	sm_assert(g->state == HBA_TAG_ABORTING);
+	h->stats.aborts_failed++;
+	tell_owner(h, g, false);
+	if (g->script) {
+		hba_out(h, HBA_OUT_CANCEL, g->script); /* its report decides on the tag */
+		return;
+	}
+	TAILQ_REMOVE(&h->aborts, g, link);
+	quarantine(h, g);
+}
+
+void hba_tags_void(struct hba *h, uint8_t target)
+{
+	for (unsigned tag = 0; tag < HBA_TAGS; tag++) {
+		struct hba_tag *g = &h->port[target].tag[tag];
+
+		switch ((enum hba_tag_state)g->state) {
+		case HBA_TAG_FREE:
+		case HBA_TAG_BUSY:
+			break;
+		case HBA_TAG_ABORTING:
+		case HBA_TAG_QUARANTINED:
+			if (!g->owner)
+				over(h, g);
+			break;
+		}
+	}
+}
+
+void hba_tags_clear(struct hba *h, uint8_t target)
+{
+	for (unsigned tag = 0; tag < HBA_TAGS; tag++) {
+		struct hba_tag *g = &h->port[target].tag[tag];
+
+		sm_assert(!g->owner);
+		if (g->state == HBA_TAG_FREE)
+			continue;
+		if (g->state == HBA_TAG_ABORTING && g->script)
+			hba_script_drop(h, &g->script);
+		else if (g->state == HBA_TAG_ABORTING)
+			TAILQ_REMOVE(&h->aborts, g, link);
+		set_free(h, g);
+	}
+}
