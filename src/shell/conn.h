@@ -24,24 +24,29 @@ struct conn_ops {
 	/* The end of what was there to read: the moment to let a core run. */
 	void (*batch)(void *ctx);
 	/* The peer closed, or the connection failed, or more than out_max bytes wait unread by the
-	 * peer. No call follows. */
+	 * peer. What the peer sent before was delivered. No call follows; the owner calls
+	 * conn_free(), at once or later. */
 	void (*closed)(void *ctx, const char *why);
 };
 
-/* Takes over fd (made non-blocking). out_max: bytes that may wait to be written. NULL when out of
- * memory. */
+/* Takes over fd (made non-blocking); it may still be connecting. out_max: bytes that may wait to be
+ * written. NULL when out of memory (fd stays the caller's). */
 struct conn *conn_new(struct event_base *base, int fd, const struct conn_ops *ops, void *ctx,
                       size_t out_max);
 /* Queues a frame; refers to its data block. Written at the end of this loop iteration, or at
  * conn_flush(). Never calls back. */
 void conn_send(struct conn *c, const struct wire_frame *f);
 void conn_flush(struct conn *c);
-/* Stops reading while `on` is false (flow control). */
+/* Stops reading while `on` is false (flow control); may be called from a callback: no further frame
+ * follows then. The peer's end is not seen while off. */
 void conn_read(struct conn *c, bool on);
-/* Writes out what is queued, within a bound of time, then closes; no callback follows. */
+/* Writes out what is queued, lets the peer read it, within a bound of time (2 s), then closes and
+ * frees; no callback follows. Needs the loop to run on. */
 void conn_close(struct conn *c);
 /* Closes at once, drops what is queued. May be called from a callback of this connection. */
 void conn_free(struct conn *c);
+/* Bytes that wait to be written. */
 size_t conn_queued(const struct conn *c);
+int conn_fd(const struct conn *c);
 
 #endif

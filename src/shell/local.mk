@@ -5,5 +5,19 @@
 
 noinst_LIBRARIES += src/shell/libshell.a
 src_shell_libshell_a_SOURCES = \
+	src/shell/addr.c \
 	src/shell/addr.h \
-	src/shell/conn.h
+	src/shell/conn.c \
+	src/shell/conn.h \
+	src/shell/inbuf.c \
+	src/shell/inbuf.h \
+	src/shell/listener.c \
+	src/shell/listener.h \
+	src/shell/log.c \
+	src/shell/log.h \
+	src/shell/loop.c \
+	src/shell/loop.h \
+	src/shell/outq.c \
+	src/shell/outq.h \
+	src/shell/pool.c \
+	src/shell/pool.h
