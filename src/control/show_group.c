@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/show.h"
+
+static void put_member(struct jw *w, const struct ini_member *m)
+{
+	jw_obj(w, NULL);
+	jw_u64(w, "device", m->device);
+	jw_str(w, "name", m->name);
+	jw_uuid(w, "uuid", m->uuid);
+	if (m->id == WIRE_NO_ID)
+		jw_null(w, "id");
+	else
+		jw_u64(w, "id", m->id);
+	jw_str(w, "state", m->state == MEMBER_IN_SYNC ? "in_sync" : "stale");
+	jw_str_or_null(w, "why", m->state == MEMBER_STALE ? m->why : "");
+	jw_u64(w, "resent_blocks", m->resent);
+	jw_u64(w, "failed_blocks", m->failed);
+	jw_end_obj(w);
+}
+
+void ctl_put_group(struct jw *w, const char *key, const struct ini_group *g)
+{
+	unsigned in_sync = 0;
+
+	for (unsigned i = 0; i < g->n; i++)
+		in_sync += g->m[i].state == MEMBER_IN_SYNC;
+	jw_obj(w, key);
+	jw_str(w, "name", g->name);
+	jw_u64(w, "id", g->id);
+	jw_uuid(w, "uuid", g->uuid);
+	jw_u64(w, "generation", g->generation);
+	jw_str(w, "state", in_sync == g->n ? "in_sync" : in_sync ? "degraded" : "stale");
+	jw_str(w, "mode", ini_mode_name(g->mode));
+	jw_u64(w, "block_size_bytes", g->block_size);
+	jw_u64(w, "blocks", g->blocks);
+	jw_u64(w, "size_bytes", g->blocks * g->block_size);
+	jw_u64(w, "transfer_bytes", g->transfer);
+	jw_u64(w, "window", g->window);
+	jw_u64(w, "max_passes", g->max_passes);
+	jw_u64(w, "members_in_sync", in_sync);
+	jw_arr(w, "members");
+	for (unsigned i = 0; i < g->n; i++)
+		put_member(w, &g->m[i]);
+	jw_end_arr(w);
+	jw_end_obj(w);
+}
