@@ -3,6 +3,8 @@
 
 #include <isa-l/crc.h>
 
+#include <limits.h>
+
 uint32_t crc32_spi(uint32_t crc, const void *p, size_t n)
 {
 	return crc32_gzip_refl(crc, p, n);
@@ -10,6 +12,10 @@ uint32_t crc32_spi(uint32_t crc, const void *p, size_t n)
 
 uint32_t crc32c(uint32_t crc, const void *p, size_t n)
 {
-	/* isa-l's crc32_iscsi neither complements its start nor its result. */
-	return ~crc32_iscsi((unsigned char *)(uintptr_t)p, (int)n, ~crc);
+	/* isa-l's crc32_iscsi neither complements its start nor its result, and counts in int. */
+	unsigned char *at = (unsigned char *)(uintptr_t)p;
+	crc = ~crc;
+	for (; n > INT_MAX; n -= INT_MAX, at += INT_MAX)
+		crc = crc32_iscsi(at, INT_MAX, crc);
+	return ~crc32_iscsi(at, (int)n, crc);
 }

@@ -26,11 +26,11 @@ struct scsi_cdb {
 	uint8_t len;     /* the CDB's length by its group code */
 	lba_t lba;       /* L_RW*, else 0 */
 	uint32_t blocks; /* L_RW*: logical blocks. READ/WRITE(6): 0 was read as 256 */
-	uint32_t alloc;  /* L_ALLOC*, L_PARAM*, L_INQUIRY: bytes */
-	uint8_t byte1;   /* bits of byte 1 that are no LBA, no service action: EVPD, DBD, PF, SP,
-	                    LLBAADDR, IMMED */
-	uint8_t page; /* INQUIRY: page code; MODE SENSE: PC and page code (byte 2); REQUEST SENSE:
-	                 0; REPORT LUNS: select report */
+	uint32_t alloc;  /* L_ALLOC*, L_PARAM*, L_INQUIRY: bytes; READ CAPACITY(10): 8 */
+	/* The bits of byte 1 that no other field here holds: EVPD, DBD, PF, SP, LLBAADDR, IMMED. */
+	uint8_t byte1;
+	/* INQUIRY: page code; MODE SENSE: PC and page code; REPORT LUNS: select report; else 0. */
+	uint8_t page;
 	uint8_t subpage;   /* MODE SENSE byte 3 */
 	uint8_t byte4;     /* START STOP UNIT: power condition, LOEJ, START */
 	uint8_t wrprotect; /* byte 1 bits 7-5 of reads and writes */
@@ -53,6 +53,10 @@ const struct scsi_op_info *scsi_op_info(enum scsi_op op);
 /* Length of a CDB by its group code (SPC-4, 4.2.5.1): 6, 10, 12, 16; 0 for groups 3, 6 and 7. */
 uint8_t scsi_cdb_len(uint8_t opcode);
 
+/* True when operations of this opcode are told apart by a service action: an unknown one is then an
+ * invalid field in the CDB, not an invalid opcode (SPC-4, 4.2.5.2). */
+bool scsi_opcode_has_actions(uint8_t opcode);
+
 /*
  * Decodes a CDB. False when it is shorter than its group code says or longer
  * than SCSI_CDB_MAX (out untouched); an unknown opcode is no failure (op = OP_UNKNOWN).
@@ -60,7 +64,8 @@ uint8_t scsi_cdb_len(uint8_t opcode);
 bool scsi_cdb_get(struct span cdb, struct scsi_cdb *out);
 
 /* Encodes c into out, which has room for SCSI_CDB_MAX bytes; returns the length. c->op must be
- * known and its values must fit the layout (our own bug otherwise: asserted). */
+ * known and its values must fit the layout (our own bug otherwise: asserted). opcode and len are
+ * not read. */
 size_t scsi_cdb_put(const struct scsi_cdb *c, uint8_t *out);
 
 /* Bytes that the command moves, for reads and writes (blocks * block_size, with BYTCHK=3 one block,

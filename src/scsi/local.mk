@@ -5,12 +5,19 @@
 
 noinst_LIBRARIES += src/scsi/libscsi.a
 src_scsi_libscsi_a_SOURCES = \
+	src/scsi/cdb.c \
 	src/scsi/cdb.h \
+	src/scsi/msg.c \
 	src/scsi/msg.h \
 	src/scsi/opcodes.def \
+	src/scsi/page.c \
 	src/scsi/page.h \
+	src/scsi/phase.c \
 	src/scsi/phase.h \
+	src/scsi/sense.c \
 	src/scsi/sense.def \
 	src/scsi/sense.h \
+	src/scsi/status.c \
 	src/scsi/status.h \
+	src/scsi/xfer.c \
 	src/scsi/xfer.h

@@ -64,9 +64,9 @@ struct scsi_msg_mirror {
 struct scsi_msg {
 	enum scsi_msg_kind kind;
 	union {
-		uint8_t tag;  /* SIMPLE, HEAD OF QUEUE, ORDERED */
-		uint8_t code; /* MSG_OTHER, MSG_EXT_OTHER: the code; IGNORE WIDE RESIDUE: the
-		                 residue */
+		uint8_t tag; /* SIMPLE, HEAD OF QUEUE, ORDERED */
+		/* MSG_OTHER, MSG_EXT_OTHER: the code; IGNORE WIDE RESIDUE: the residue */
+		uint8_t code;
 		struct {
 			uint8_t lun;
 			bool disc_priv;
@@ -81,9 +81,13 @@ struct scsi_msg {
 /*
  * Reads one message. False, with the cursor's error set, when the message is
  * cut short, an extended length does not fit its code, or a SILENT MIRRORING
- * message is malformed (unknown function, reserved flags set, lengths wrong).
+ * message is malformed (unknown function, reserved flags set, lengths wrong; a
+ * MIRROR STATUS has no flags). out is untouched then. What follows the message
+ * stays in the cursor: messages come in sequences.
  */
 bool scsi_msg_get(struct rd *r, struct scsi_msg *out);
+/* Writes one message. A SILENT MIRRORING message that scsi_msg_get() would refuse and a LUN above
+ * 63 are our own bugs: asserted. */
 void scsi_msg_put(struct wr *w, const struct scsi_msg *m);
 
 /* The standard's name; for SILENT MIRRORING the function's ("TARGET SELECTION"). Never NULL. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The vendor pages of silent mirroring: VPD page C0h (capability) and mode page 30h (membership).
- */
+/* Vendor pages of silent mirroring: VPD page C0h (capability), mode page 30h (membership). */
 #ifndef SCSI_PAGE_H
 #define SCSI_PAGE_H
 
@@ -11,6 +10,9 @@
 #define MIRROR_PROTOCOL_VERSION 1
 #define UUID_LEN                16
 #define TARGET_NAME_MAX         32 /* bytes, printable ASCII, no blanks */
+
+/* True when the n bytes can be a target's name: not too long, printable ASCII, no blanks. */
+bool target_name_ok(const char *name, size_t n);
 
 /*
  * VPD C0h. Layout after the 4-byte header (page length 64): byte 4 protocol version, byte 5 flags
@@ -26,9 +28,11 @@ struct vpd_mirror {
 	uint8_t uuid[UUID_LEN];
 	char name[TARGET_NAME_MAX + 1];
 };
-void vpd_mirror_put(struct wr *w, const struct vpd_mirror *p); /* whole page with its header */
-bool vpd_mirror_get(struct span page,
-                    struct vpd_mirror *out); /* false: too short, wrong page, not printable */
+/* The whole page with its header. */
+void vpd_mirror_put(struct wr *w, const struct vpd_mirror *p);
+/* False (out untouched): too short, another page, a name that is not printable. Later versions may
+ * append: what follows is not read. */
+bool vpd_mirror_get(struct span page, struct vpd_mirror *out);
 
 /*
  * Mode page 30h, page length 2Eh (48 bytes in all): byte 2 flags (bit 0 member), 3 device id, 4-5
@@ -43,9 +47,10 @@ struct mode_mirror {
 	uint64_t generation;
 };
 #define MODE_MIRROR_LEN 48
-void mode_mirror_put(struct wr *w,
-                     const struct mode_mirror *p); /* with page code and length, PS=1 */
-bool mode_mirror_get(struct span page,
-                     struct mode_mirror *out); /* page begins at its page code byte */
+/* With page code and length, PS=1. */
+void mode_mirror_put(struct wr *w, const struct mode_mirror *p);
+/* The page begins at its page code byte; other pages may follow it. False (out untouched): too
+ * short, another page or length, reserved bits set. */
+bool mode_mirror_get(struct span page, struct mode_mirror *out);
 
 #endif

@@ -25,9 +25,9 @@ enum scsi_sense_key {
 struct scsi_sense {
 	uint8_t key, asc, ascq;
 	bool deferred; /* response code 71h / 73h */
+	/* INFORMATION: an LBA, for medium errors and miscompares the first bad one. */
 	bool info_valid;
-	uint64_t
-	        info; /* INFORMATION: an LBA, for medium errors and miscompares the first bad one */
+	uint64_t info;
 	bool sks_valid;  /* sense-key specific: field pointer */
 	bool sks_cd;     /* the pointer is into the CDB, else into the parameter data */
 	uint8_t sks_bit; /* 0..7, or 0xff: no bit pointer */
@@ -39,17 +39,20 @@ struct scsi_sense {
 #include "scsi/sense.def"
 #undef SCSI_SENSE
 
-bool scsi_sense_is(const struct scsi_sense *s,
-                   const struct scsi_sense *what);                     /* key, asc, ascq equal */
-struct scsi_sense scsi_sense_info(struct scsi_sense s, uint64_t info); /* with INFORMATION */
-/* With a field pointer; bit 0xff: none. */
+/* Key, ASC and ASCQ are equal. */
+bool scsi_sense_is(const struct scsi_sense *s, const struct scsi_sense *what);
+/* The same with INFORMATION. */
+struct scsi_sense scsi_sense_info(struct scsi_sense s, uint64_t info);
+/* The same with a field pointer; bit 0xff: none. Only ILLEGAL REQUEST has one: others stay as they
+ * are. */
 struct scsi_sense scsi_sense_field(struct scsi_sense s, bool in_cdb, uint16_t field, uint8_t bit);
 
 /* Fixed format 70h/71h (18 bytes; an INFORMATION of more than 32 bits leaves VALID 0), or
  * descriptor format 72h/73h. Returns the length written, 0 when cap is too small. */
 size_t scsi_sense_put(const struct scsi_sense *s, bool descriptor, uint8_t *out, size_t cap);
 
-/* Reads either format. False for other response codes or data too short to hold key and ASC. */
+/* Reads either format. False (out untouched) for other response codes or data too short to hold
+ * key, ASC and ASCQ; INFORMATION and field pointer are taken where they came whole. */
 bool scsi_sense_get(struct span data, struct scsi_sense *out);
 
 /* "MEDIUM ERROR"; never NULL. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A data transfer agreement between an initiator and a target (SPI-3, clause 4.12; negotiated by
+/* A data transfer agreement between an initiator and a target (SPI-3, 4.12; negotiated by
  * PPR, WDTR, SDTR). */
 #ifndef SCSI_XFER_H
 #define SCSI_XFER_H

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "scsi/cdb.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What stands in byte 1 of a CDB, bit by bit. Bits that a layout does not name go to byte1. */
+#define B1_LBA     0x1f /* bits 20-16 of a 21-bit LBA */
+#define B1_ACTION  0x1f /* service action */
+#define B1_PROTECT 0xe0
+#define B1_DPO     0x10
+#define B1_FUA     0x08
+#define B1_BYTCHK  0x06
+
+#define PROTECT_SHIFT 5
+#define BYTCHK_SHIFT  1
+
+/* A big-endian number in a CDB. Byte 0 is the opcode, so at = 0 says that there is none. */
+struct field {
+	uint8_t at, width;
+};
+
+/* Where the fields of struct scsi_cdb stand. */
+struct layout {
+	uint8_t byte1; /* B1_*: the bits that are decoded to fields of their own */
+	struct field lba, blocks, alloc;
+	struct field page, subpage, byte4;
+	uint8_t fixed;       /* bytes of data where the CDB has no length */
+	bool zero_is_256;    /* the 6-byte reads and writes */
+	bool one_block_at_3; /* BYTCHK=3: one block is compared with all */
+	bool none_at_0;      /* BYTCHK=0: no data */
+};
+
+enum layout_id {
+	L_NONE,
+	L_FIXED8,
+	L_ALLOC6,
+	L_ALLOC10,
+	L_ALLOC12,
+	L_ALLOC16,
+	L_PARAM6,
+	L_PARAM10,
+	L_PAGE6,
+	L_PAGE10,
+	L_SELECT12,
+	L_INQUIRY,
+	L_START6,
+	L_RW6,
+	L_RW10,
+	L_RW12,
+	L_RW16,
+	L_VERIFY10,
+	L_VERIFY16,
+	L_WRVER10,
+	L_WRVER16,
+	L_RANGE10,
+	L_RANGE16,
+	L_SAI16,
+};
+
+#define RW_BYTE1     (B1_PROTECT | B1_DPO | B1_FUA)
+#define VERIFY_BYTE1 (B1_PROTECT | B1_DPO | B1_BYTCHK)
+
+static const struct layout layouts[] = {
+        [L_NONE] = {0},
+        [L_FIXED8] = {.fixed = 8},
+        [L_ALLOC6] = {.alloc = {4, 1}},
+        [L_ALLOC10] = {.alloc = {7, 2}},
+        [L_ALLOC12] = {.alloc = {6, 4}},
+        [L_ALLOC16] = {.alloc = {10, 4}},
+        [L_PARAM6] = {.alloc = {4, 1}},
+        [L_PARAM10] = {.alloc = {7, 2}},
+        [L_PAGE6] = {.page = {2, 1}, .subpage = {3, 1}, .alloc = {4, 1}},
+        [L_PAGE10] = {.page = {2, 1}, .subpage = {3, 1}, .alloc = {7, 2}},
+        [L_SELECT12] = {.page = {2, 1}, .alloc = {6, 4}},
+        [L_INQUIRY] = {.page = {2, 1}, .alloc = {3, 2}},
+        [L_START6] = {.byte4 = {4, 1}},
+        [L_RW6] = {.byte1 = B1_LBA, .lba = {1, 3}, .blocks = {4, 1}, .zero_is_256 = true},
+        [L_RW10] = {.byte1 = RW_BYTE1, .lba = {2, 4}, .blocks = {7, 2}},
+        [L_RW12] = {.byte1 = RW_BYTE1, .lba = {2, 4}, .blocks = {6, 4}},
+        [L_RW16] = {.byte1 = RW_BYTE1, .lba = {2, 8}, .blocks = {10, 4}},
+        [L_VERIFY10] = {.byte1 = VERIFY_BYTE1,
+                        .lba = {2, 4},
+                        .blocks = {7, 2},
+                        .none_at_0 = true,
+                        .one_block_at_3 = true},
+        [L_VERIFY16] = {.byte1 = VERIFY_BYTE1,
+                        .lba = {2, 8},
+                        .blocks = {10, 4},
+                        .none_at_0 = true,
+                        .one_block_at_3 = true},
+        [L_WRVER10] = {.byte1 = VERIFY_BYTE1, .lba = {2, 4}, .blocks = {7, 2}},
+        [L_WRVER16] = {.byte1 = VERIFY_BYTE1, .lba = {2, 8}, .blocks = {10, 4}},
+        [L_RANGE10] = {.lba = {2, 4}, .blocks = {7, 2}},
+        [L_RANGE16] = {.lba = {2, 8}, .blocks = {10, 4}},
+        [L_SAI16] = {.byte1 = B1_ACTION, .lba = {2, 8}, .alloc = {10, 4}},
+};
+
+static const struct scsi_op_info infos[OP_COUNT] = {
+#define SCSI_OP(sym, code, sa, len, name_, layout, dir_)                                           \
+	[OP_##sym] = {.op = OP_##sym,                                                              \
+	              .opcode = (code),                                                            \
+	              .service_action = (sa),                                                      \
+	              .cdb_len = (len),                                                            \
+	              .name = (name_),                                                             \
+	              .dir = (dir_)},
+#include "scsi/opcodes.def"
+#undef SCSI_OP
+};
+
+static const uint8_t op_layouts[OP_COUNT] = {
+#define SCSI_OP(sym, code, sa, len, name, layout, dir) [OP_##sym] = (layout),
+#include "scsi/opcodes.def"
+#undef SCSI_OP
+};
+
+/* What differs from "no" here stands beside no other column of the table: few operations have it.
+ */
+static const bool op_writes[OP_COUNT] = {
+        [OP_WRITE_6] = true,
+        [OP_WRITE_10] = true,
+        [OP_WRITE_12] = true,
+        [OP_WRITE_16] = true,
+        [OP_WRITE_AND_VERIFY_10] = true,
+        [OP_WRITE_AND_VERIFY_16] = true,
+};
+
+const struct scsi_op_info *scsi_op_info(enum scsi_op op)
+{
+	return (unsigned)op < OP_COUNT ? &infos[op] : NULL;
+}
+
+uint8_t scsi_cdb_len(uint8_t opcode)
+{
+	/* Group 3 holds the variable length CDBs (7Fh), 6 and 7 are vendor specific. */
+	static const uint8_t by_group[8] = {6, 10, 10, 0, 16, 12, 0, 0};
+	return by_group[opcode >> 5];
+}
+
+bool scsi_opcode_has_actions(uint8_t opcode)
+{
+	for (size_t i = 0; i < OP_COUNT; i++)
+		if (infos[i].opcode == opcode && infos[i].service_action >= 0)
+			return true;
+	return false;
+}
+
+/* The operation by opcode and service action; cdb holds at least one byte. */
+static enum scsi_op op_of(struct span cdb)
+{
+	for (size_t i = 0; i < OP_COUNT; i++) {
+		if (infos[i].opcode != cdb.p[0])
+			continue;
+		if (infos[i].service_action < 0 ||
+		    (cdb.n > 1 && infos[i].service_action == (cdb.p[1] & B1_ACTION)))
+			return infos[i].op;
+	}
+	return OP_UNKNOWN;
+}
+
+static uint64_t field_get(const uint8_t *cdb, struct field f)
+{
+	uint64_t v = 0;
+	for (unsigned i = 0; i < f.width; i++)
+		v = v << 8 | cdb[f.at + i];
+	return v;
+}
+
+/* Adds to what is there: byte 1 is shared. A value without a place is our own bug. */
+static void field_put(uint8_t *cdb, struct field f, uint64_t v)
+{
+	for (unsigned i = f.width; i > 0; i--) {
+		cdb[f.at + i - 1] |= (uint8_t)v;
+		v >>= 8;
+	}
+	sm_assert(v == 0);
+}
+
+/* An LBA that begins in byte 1 has 5 bits of it. */
+static uint64_t lba_mask(const struct layout *l)
+{
+	return l->lba.at == 1 ? (1U << 21) - 1 : UINT64_MAX;
+}
+
+static void byte1_get(uint8_t b, const struct layout *l, struct scsi_cdb *c)
+{
+	c->byte1 = (uint8_t)(b & ~l->byte1);
+	/* One bit of a flag's mask says whether the layout has it: LBA and action overlap them. */
+	if ((l->byte1 & B1_PROTECT) == B1_PROTECT) {
+		c->wrprotect = b >> PROTECT_SHIFT;
+		c->dpo = b & l->byte1 & B1_DPO;
+		c->fua = b & l->byte1 & B1_FUA;
+		c->bytchk = (uint8_t)((b & l->byte1 & B1_BYTCHK) >> BYTCHK_SHIFT);
+	}
+}
+
+bool scsi_cdb_get(struct span cdb, struct scsi_cdb *out)
+{
+	if (cdb.n == 0 || cdb.n > SCSI_CDB_MAX)
+		return false;
+	uint8_t len = scsi_cdb_len(cdb.p[0]);
+	if (cdb.n < len)
+		return false;
+	struct scsi_cdb c = {.op = op_of(cdb), .opcode = cdb.p[0], .len = len};
+	if (len > 0)
+		c.control = cdb.p[len - 1];
+	if (c.op != OP_UNKNOWN) {
+		const struct layout *l = &layouts[op_layouts[c.op]];
+		byte1_get(cdb.p[1], l, &c);
+		c.lba = field_get(cdb.p, l->lba) & lba_mask(l);
+		c.blocks = (uint32_t)field_get(cdb.p, l->blocks);
+		if (l->zero_is_256 && c.blocks == 0)
+			c.blocks = 256;
+		c.alloc = l->fixed ? l->fixed : (uint32_t)field_get(cdb.p, l->alloc);
+		c.page = (uint8_t)field_get(cdb.p, l->page);
+		c.subpage = (uint8_t)field_get(cdb.p, l->subpage);
+		c.byte4 = (uint8_t)field_get(cdb.p, l->byte4);
+	}
+	*out = c;
+	return true;
+}
+
+static uint8_t byte1_put(const struct scsi_cdb *c, const struct layout *l, int action)
+{
+	unsigned named = (unsigned)c->wrprotect << PROTECT_SHIFT | (c->dpo ? B1_DPO : 0U) |
+	                 (c->fua ? B1_FUA : 0U) | (unsigned)c->bytchk << BYTCHK_SHIFT;
+	bool flags = (l->byte1 & B1_PROTECT) == B1_PROTECT;
+	sm_assert(c->bytchk <= B1_BYTCHK >> BYTCHK_SHIFT);
+	sm_assert((named & ~(flags ? l->byte1 : 0U)) == 0);
+	sm_assert((c->byte1 & l->byte1) == 0);
+	return (uint8_t)(c->byte1 | named | (action >= 0 ? (unsigned)action : 0U));
+}
+
+size_t scsi_cdb_put(const struct scsi_cdb *c, uint8_t *out)
+{
+	const struct scsi_op_info *info = scsi_op_info(c->op);
+	sm_assert(info);
+	const struct layout *l = &layouts[op_layouts[c->op]];
+	memset(out, 0, info->cdb_len);
+	out[0] = info->opcode;
+	out[1] = byte1_put(c, l, info->service_action);
+	sm_assert((c->lba & ~lba_mask(l)) == 0);
+	field_put(out, l->lba, c->lba);
+	sm_assert(!l->zero_is_256 || (c->blocks >= 1 && c->blocks <= 256));
+	field_put(out, l->blocks, l->zero_is_256 ? c->blocks % 256 : c->blocks);
+	field_put(out, l->alloc, c->alloc == l->fixed ? 0 : c->alloc);
+	field_put(out, l->page, c->page);
+	field_put(out, l->subpage, c->subpage);
+	field_put(out, l->byte4, c->byte4);
+	out[info->cdb_len - 1] = c->control;
+	return info->cdb_len;
+}
+
+uint64_t scsi_cdb_data_len(const struct scsi_cdb *c, uint32_t block_size, enum scsi_dir *dir)
+{
+	*dir = D_NONE;
+	const struct scsi_op_info *info = scsi_op_info(c->op);
+	if (!info || info->dir == D_NONE)
+		return 0;
+	const struct layout *l = &layouts[op_layouts[c->op]];
+	if (l->none_at_0 && c->bytchk == 0)
+		return 0;
+	*dir = info->dir;
+	if (l->fixed)
+		return l->fixed;
+	if (!l->blocks.width)
+		return c->alloc;
+	uint64_t blocks = c->blocks;
+	if (l->one_block_at_3 && c->bytchk == 3 && blocks > 1)
+		blocks = 1;
+	return blocks * block_size;
+}
+
+bool scsi_op_writes_medium(enum scsi_op op)
+{
+	return (unsigned)op < OP_COUNT && op_writes[op];
+}
+
+const char *scsi_cdb_name(struct span cdb, char *buf, size_t n)
+{
+	enum scsi_op op = cdb.n > 0 ? op_of(cdb) : OP_UNKNOWN;
+	if (op != OP_UNKNOWN)
+		return infos[op].name;
+	if (cdb.n > 0)
+		(void)snprintf(buf, n, "OPCODE %02Xh", cdb.p[0]);
+	else
+		(void)snprintf(buf, n, "NO OPCODE");
+	return buf;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "scsi/page.h"
+
+#include <string.h>
+
+/* VPD page C0h. */
+#define VPD_HEAD_LEN      4
+#define VPD_MIRROR_LENGTH 64 /* PAGE LENGTH */
+#define VPD_SILENT        0x01
+#define VPD_BROADCAST     0x02
+
+/* Mode page 30h. */
+#define MODE_PS            0x80
+#define MODE_SPF           0x40
+#define MODE_CODE          0x3f
+#define MODE_MIRROR_LENGTH (MODE_MIRROR_LEN - 2) /* PAGE LENGTH */
+#define MODE_MEMBER        0x01
+
+bool target_name_ok(const char *name, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (name[i] <= ' ' || name[i] > '~')
+			return false;
+	return n <= TARGET_NAME_MAX;
+}
+
+void vpd_mirror_put(struct wr *w, const struct vpd_mirror *p)
+{
+	wr_u8(w, 0); /* a disk, connected */
+	wr_u8(w, VPD_MIRROR_PAGE);
+	wr_u16(w, VPD_MIRROR_LENGTH);
+	wr_u8(w, p->version);
+	wr_u8(w, (uint8_t)((p->silent ? VPD_SILENT : 0) | (p->broadcast ? VPD_BROADCAST : 0)));
+	wr_u16(w, p->queue_depth);
+	wr_u32(w, p->max_transfer);
+	wr_zero(w, 4);
+	wr_bytes(w, p->uuid, UUID_LEN);
+	wr_padded(w, p->name, strnlen(p->name, TARGET_NAME_MAX), TARGET_NAME_MAX, 0);
+	wr_zero(w, 4);
+}
+
+/* A NUL padded name: printable, and nothing but NUL after the first. */
+static bool name_get(struct rd *r, char name[TARGET_NAME_MAX + 1])
+{
+	rd_copy(r, name, TARGET_NAME_MAX);
+	name[TARGET_NAME_MAX] = '\0';
+	size_t n = strlen(name);
+	for (size_t i = n; i < TARGET_NAME_MAX; i++)
+		if (name[i] != '\0')
+			return false;
+	return target_name_ok(name, n);
+}
+
+bool vpd_mirror_get(struct span page, struct vpd_mirror *out)
+{
+	struct rd r = rd_init(page.p, page.n);
+	rd_skip(&r, 1);
+	bool ok = rd_u8(&r) == VPD_MIRROR_PAGE;
+	/* Later versions may append: what is after the fields that we know is not read. */
+	ok = ok && rd_u16(&r) >= VPD_MIRROR_LENGTH && rd_left(&r) >= VPD_MIRROR_LENGTH;
+	if (!ok)
+		return false;
+	struct vpd_mirror p = {.version = rd_u8(&r)};
+	uint8_t flags = rd_u8(&r);
+	p.silent = flags & VPD_SILENT;
+	p.broadcast = flags & VPD_BROADCAST;
+	p.queue_depth = rd_u16(&r);
+	p.max_transfer = rd_u32(&r);
+	rd_skip(&r, 4);
+	rd_copy(&r, p.uuid, UUID_LEN);
+	if (!name_get(&r, p.name))
+		return false;
+	*out = p;
+	return true;
+}
+
+void mode_mirror_put(struct wr *w, const struct mode_mirror *p)
+{
+	wr_u8(w, MODE_PS | MODE_MIRROR_PAGE);
+	wr_u8(w, MODE_MIRROR_LENGTH);
+	wr_u8(w, p->member ? MODE_MEMBER : 0);
+	wr_u8(w, p->device);
+	wr_u16(w, p->group);
+	wr_zero(w, 2);
+	wr_bytes(w, p->group_uuid, UUID_LEN);
+	wr_u64(w, p->generation);
+	wr_zero(w, 16);
+}
+
+/* True when the next n bytes are all zero: reserved ones, which a MODE SELECT may not set. */
+static bool reserved_get(struct rd *r, size_t n)
+{
+	uint8_t any = 0;
+	for (size_t i = 0; i < n; i++)
+		any |= rd_u8(r);
+	return any == 0;
+}
+
+bool mode_mirror_get(struct span page, struct mode_mirror *out)
+{
+	struct rd r = rd_init(page.p, page.n);
+	/* PS is for MODE SENSE; MODE SELECT must tolerate it, as what was read is often sent back.
+	 */
+	bool ok = (rd_u8(&r) & (MODE_SPF | MODE_CODE)) == MODE_MIRROR_PAGE;
+	ok = rd_u8(&r) == MODE_MIRROR_LENGTH && ok;
+	uint8_t flags = rd_u8(&r);
+	struct mode_mirror p = {.member = flags & MODE_MEMBER, .device = rd_u8(&r)};
+	p.group = rd_u16(&r);
+	ok = reserved_get(&r, 2) && ok;
+	rd_copy(&r, p.group_uuid, UUID_LEN);
+	p.generation = rd_u64(&r);
+	ok = reserved_get(&r, 16) && ok;
+	if (r.error || !ok || (flags & ~MODE_MEMBER))
+		return false;
+	*out = p;
+	return true;
+}
