@@ -1,7 +1,27 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # A source file or a header: add it to the list below, one a line (src/target/NAME.c, src/target/NAME.h).
-# Its unit test: tests/unit/test_NAME.c and, here, a line: unit_tests += tests/unit/test_NAME
+# Its unit test: tests/unit/test_NAME.c and one line in tests/unit/local.mk.
 
 noinst_LIBRARIES += src/target/libtarget.a
-src_target_libtarget_a_SOURCES =
+src_target_libtarget_a_SOURCES = \
+	src/target/cmd_inquiry.c \
+	src/target/cmd_misc.c \
+	src/target/cmd_mode.c \
+	src/target/cmd_rw.c \
+	src/target/core.h \
+	src/target/dispatch.c \
+	src/target/fault.c \
+	src/target/fault.h \
+	src/target/message.c \
+	src/target/mode.c \
+	src/target/mode.h \
+	src/target/port.c \
+	src/target/reply.c \
+	src/target/silent.c \
+	src/target/target.c \
+	src/target/target.h \
+	src/target/task.c \
+	src/target/ua.c \
+	src/target/ua.h \
+	src/target/work.c

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* MODE SENSE and MODE SELECT (SPC-4, 6.9 to 6.12). */
+#include "base/assert.h"
+#include "target/core.h"
+
+#define DBD      0x08 /* MODE SENSE, byte 1 */
+#define LLBAA    0x10
+#define PF       0x10 /* MODE SELECT, byte 1 */
+#define SP       0x01
+#define WP       0x80 /* device-specific parameter (SBC-3, 6.4.2.1) */
+#define DPOFUA   0x10
+#define LONGLBA  0x01
+#define PAGE     0x3f
+#define PC_SHIFT 6
+#define SUBPAGES 0xff
+
+#define PARAM_MAX 512 /* bytes of a parameter list; all that we take is shorter */
+
+static bool is_ten(const struct task *k)
+{
+	return k->cdb.op == OP_MODE_SENSE_10 || k->cdb.op == OP_MODE_SELECT_10;
+}
+
+/* ---- MODE SENSE ---- */
+
+bool cmd_accept_mode_sense(struct tgt *t, struct task *k)
+{
+	uint8_t page[MODE_PAGE_MAX];
+	uint8_t code = k->cdb.page & PAGE;
+	unsigned allowed = is_ten(k) ? DBD | LLBAA : DBD;
+	if (k->cdb.byte1 & ~allowed)
+		return cdb_field_bad(k, 1, 0xff);
+	if (code != MODE_PAGE_ALL && mode_page_put(&t->modes, code, PC_CURRENT, page) == 0)
+		return cdb_field_bad(k, 2, 5);
+	if (k->cdb.subpage != 0 && !(k->cdb.subpage == SUBPAGES && code == MODE_PAGE_ALL))
+		return cdb_field_bad(k, 3, 0xff);
+	return true;
+}
+
+static void put_descriptor(struct wr *w, const struct tgt *t, bool is_long)
+{
+	uint64_t blocks = t->cfg.blocks;
+	if (is_long) {
+		wr_u64(w, blocks);
+		wr_u32(w, 0);
+		wr_u32(w, t->cfg.block_size);
+	} else {
+		wr_u32(w, blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)blocks);
+		wr_u8(w, 0);
+		wr_u24(w, t->cfg.block_size);
+	}
+}
+
+static void put_header(struct wr *w, const struct tgt *t, const struct task *k, bool is_long,
+                       uint8_t descriptor_len)
+{
+	bool wp = t->cfg.write_protect || t->modes.current.swp;
+	uint8_t specific = DPOFUA | (wp ? WP : 0);
+	if (is_ten(k)) {
+		wr_u16(w, 0); /* the length, at the end */
+		wr_u8(w, 0);
+		wr_u8(w, specific);
+		wr_u8(w, is_long ? LONGLBA : 0);
+		wr_u8(w, 0);
+		wr_u16(w, descriptor_len);
+	} else {
+		wr_u8(w, 0);
+		wr_u8(w, 0);
+		wr_u8(w, specific);
+		wr_u8(w, descriptor_len);
+	}
+}
+
+bool cmd_run_mode_sense(struct tgt *t, struct task *k)
+{
+	struct wr w = wr_init(t->resp, sizeof(t->resp));
+	uint8_t code = k->cdb.page & PAGE;
+	enum mode_pc pc = (enum mode_pc)(k->cdb.page >> PC_SHIFT);
+	bool described = !(k->cdb.byte1 & DBD);
+	bool is_long = described && is_ten(k) && (k->cdb.byte1 & LLBAA);
+	put_header(&w, t, k, is_long, (uint8_t)(!described ? 0 : is_long ? 16 : 8));
+	if (described)
+		put_descriptor(&w, t, is_long);
+	for (size_t i = 0; i < MODE_PAGES; i++) {
+		uint8_t page[MODE_PAGE_MAX];
+		if (code != MODE_PAGE_ALL && code != mode_page_codes[i])
+			continue;
+		size_t n = mode_page_put(&t->modes, mode_page_codes[i], pc, page);
+		wr_bytes(&w, page, n);
+	}
+	if (is_ten(k))
+		wr_at_u16(&w, 0, (uint16_t)(w.n - 2));
+	else
+		wr_at_u8(&w, 0, (uint8_t)(w.n - 1));
+	cmd_reply(t, k, &w);
+	return false;
+}
+
+/* ---- MODE SELECT ---- */
+
+bool cmd_accept_mode_select(struct tgt *t, struct task *k)
+{
+	(void)t;
+	if (k->cdb.byte1 & ~(PF | SP))
+		return cdb_field_bad(k, 1, 0xff);
+	if (!(k->cdb.byte1 & PF) && k->cdb.alloc > 0)
+		return cdb_field_bad(k, 1, 4);
+	if (k->cdb.alloc > PARAM_MAX) {
+		task_fail(k, scsi_sense_field(SENSE_PARAMETER_LIST_LENGTH, true, is_ten(k) ? 7 : 4,
+		                              0xff));
+		return false;
+	}
+	k->want_out = k->cdb.alloc;
+	return true;
+}
+
+static bool param_bad(struct task *k, uint16_t field, uint8_t bit)
+{
+	task_fail(k, scsi_sense_field(SENSE_INVALID_FIELD_IN_PARAMETERS, false, field, bit));
+	return false;
+}
+
+static bool length_bad(struct task *k)
+{
+	task_fail(k, scsi_sense_field(SENSE_PARAMETER_LIST_LENGTH, true, is_ten(k) ? 7 : 4, 0xff));
+	return false;
+}
+
+/* The block descriptor says what is so already: the disk cannot be given another format. */
+static bool descriptor_ok(const struct tgt *t, struct task *k, struct rd *r, uint16_t at,
+                          bool is_long)
+{
+	uint64_t blocks = is_long ? rd_u64(r) : rd_u32(r);
+	rd_skip(r, is_long ? 4 : 1);
+	uint32_t size = is_long ? rd_u32(r) : rd_u24(r);
+	uint64_t all = is_long ? UINT64_MAX : UINT32_MAX;
+	if (blocks != 0 && blocks != t->cfg.blocks && blocks != all)
+		return param_bad(k, at, 0xff);
+	if (size != t->cfg.block_size)
+		return param_bad(k, (uint16_t)(at + (is_long ? 12 : 5)), 0xff);
+	return true;
+}
+
+/* Header and descriptor; leaves r at the pages. */
+static bool head_ok(const struct tgt *t, struct task *k, struct rd *r)
+{
+	bool ten = is_ten(k);
+	rd_skip(r, ten ? 2 : 1); /* mode data length: reserved here */
+	uint8_t medium = rd_u8(r);
+	rd_skip(r, 1); /* WP and DPOFUA are not for us to take */
+	bool is_long = ten && (rd_u8(r) & LONGLBA);
+	rd_skip(r, ten ? 1 : 0);
+	uint16_t descriptor_len = ten ? rd_u16(r) : rd_u8(r);
+	uint16_t head_len = ten ? 8 : 4;
+	if (r->error)
+		return length_bad(k);
+	if (medium != 0)
+		return param_bad(k, ten ? 2 : 1, 0xff);
+	if (descriptor_len == 0)
+		return true;
+	if (descriptor_len != (is_long ? 16 : 8))
+		return param_bad(k, ten ? 6 : 3, 0xff);
+	if (rd_left(r) < descriptor_len)
+		return length_bad(k);
+	return descriptor_ok(t, k, r, head_len, is_long);
+}
+
+static bool parse(struct tgt *t, struct task *k, struct mode_values *v)
+{
+	struct rd r = rd_init(k->data->data + k->data_off, k->want_out);
+	struct scsi_sense sense;
+	uint16_t field = 0;
+	uint8_t bit = 0xff;
+	if (!head_ok(t, k, &r))
+		return false;
+	size_t pages_at = k->want_out - rd_left(&r);
+	if (mode_pages_get(v, rd_bytes(&r, rd_left(&r)), &sense, &field, &bit))
+		return true;
+	if (scsi_sense_is(&sense, &SENSE_PARAMETER_LIST_LENGTH))
+		return length_bad(k);
+	return param_bad(k, (uint16_t)(pages_at + field), bit);
+}
+
+/* The new values hold from here on, for everybody. */
+static void apply(struct tgt *t, const struct task *k)
+{
+	t->modes = t->pending;
+	for (uint8_t i = 0; i < WIRE_IDS; i++)
+		if (i != k->initiator)
+			ua_post(&t->ini[i].ua, UA_MODE_CHANGED);
+	port_members(t);
+}
+
+bool cmd_run_mode_select(struct tgt *t, struct task *k)
+{
+	if (t->saving) {
+		k->status = SCSI_BUSY; /* another one is being saved */
+		return false;
+	}
+	t->pending = t->modes;
+	if (k->want_out > 0 && !parse(t, k, &t->pending.current))
+		return false;
+	if (k->want_out == 0)
+		return false;
+	if (k->cdb.byte1 & SP) {
+		t->pending.saved = t->pending.current;
+		t->saving = true;
+		k->work = WORK_SAVE;
+		return true;
+	}
+	apply(t, k);
+	return false;
+}
+
+void cmd_mode_saved(struct tgt *t, struct task *k, bool ok)
+{
+	t->saving = false;
+	if (ok)
+		apply(t, k);
+	else
+		task_fail(k, SENSE_INTERNAL_TARGET_FAILURE);
+}

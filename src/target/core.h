@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The inside of the target core, shared by the files of src/target only.
+ *
+ * Flow: target.c takes events; port.c turns a burst into the messages, command and data of one
+ * tenure; dispatch.c accepts or refuses the command; task.c orders tasks; cmd_*.c run them;
+ * reply.c writes phase programs; silent.c has the rules of a mirroring tenure.
+ */
+#ifndef TARGET_CORE_H
+#define TARGET_CORE_H
+
+#include "scsi/cdb.h"
+#include "scsi/msg.h"
+#include "scsi/sense.h"
+#include "scsi/status.h"
+#include "target/fault.h"
+#include "target/mode.h"
+#include "target/target.h"
+#include "target/ua.h"
+
+#include <sys/queue.h>
+
+/*
+ * A task (SAM-5, clause 8; here also of a mirroring pass).
+ *
+ *              accepted            data came             submitted           may start
+ *   TASK_FREE ---------> TASK_DATA ---------> TASK_READY ---------> TASK_WAITING ----> TASK_RUNNING
+ *      ^ |                                        ^  |                  |               |    |
+ *      | +------ accepted, no data to come -------+  +-- data bad ----+ | needs no store|    |
+ *      | +------ refused ---------------------------------------+     | |               |    |
+ *      |                                                        v     v v store answered|    |
+ *      +<-- the status went out ---------------------------- TASK_DONE <----------------+    |
+ *      +<-- the store answered ------------------- TASK_DRAIN <-------------- aborted -------+
+ *
+ * Invariants (task_check): TASK_DATA and TASK_READY only for the task of the open tenure; a store
+ * operation is outstanding exactly in TASK_RUNNING and TASK_DRAIN; blocks are held only outside of
+ * TASK_FREE; tasks outside of TASK_FREE are in the list `tasks`, oldest first. TASK_DONE waits for
+ * `due` (slow), or for the bus to ask (connected).
+ */
+enum task_state {
+	TASK_FREE,
+	TASK_DATA,
+	TASK_READY,
+	TASK_WAITING,
+	TASK_RUNNING,
+	TASK_DONE,
+	TASK_DRAIN,
+};
+
+/* What is left to do for a task; done from the lowest bit up. */
+enum task_work {
+	WORK_READ = 0x01,
+	WORK_WRITE = 0x02,
+	WORK_FLUSH = 0x04,
+	WORK_COMPARE = 0x08,
+	WORK_VERIFY = 0x10,
+	WORK_SAVE = 0x20, /* META_SAVE */
+};
+
+struct task {
+	enum task_state state;
+	TAILQ_ENTRY(task) link;
+	uint32_t gen; /* goes up each time that the slot is used: an op names slot and gen */
+	uint8_t initiator, lun;
+	uint32_t epoch;          /* of the initiator's attach */
+	enum scsi_msg_kind attr; /* MSG_SIMPLE (also untagged), MSG_ORDERED, MSG_HEAD_OF_QUEUE */
+	bool tagged;
+	uint8_t tag;
+	bool disc_priv;
+	bool connected; /* the open tenure is this task's: its status needs no reselection */
+	bool silent;    /* of a mirroring pass; group, device, op name it */
+	uint16_t group;
+	uint8_t device;
+	uint32_t op;
+	struct scsi_cdb cdb;
+
+	uint8_t status;
+	struct scsi_sense sense; /* with CHECK CONDITION */
+	uint32_t want_out;       /* bytes of its DATA OUT phase */
+	struct block *data;      /* DATA OUT, held */
+	uint32_t data_off;
+	struct block *in;  /* DATA IN of reads, held */
+	struct span small; /* DATA IN of quick commands: in tgt.resp, for this step only */
+
+	uint8_t work, doing; /* enum task_work */
+	lba_t first;         /* the range, cut off before bad_lba */
+	uint32_t count;      /* blocks of it */
+	uint32_t pos;        /* blocks of it that the present work has done */
+	uint32_t chunk;      /* blocks in the operation that is outstanding */
+	bool bad;            /* a medium error strikes at bad_lba */
+	lba_t bad_lba;
+	ns_t due; /* TASK_DONE that waits; else NS_NEVER */
+};
+TAILQ_HEAD(task_list, task);
+
+/* An initiator by SCSI ID. */
+struct ini {
+	bool up;
+	uint32_t epoch;
+	struct ua ua;
+	/* Contingent allegiance: the sense of its last CHECK CONDITION. Its tasks do not start. */
+	bool ca;
+	uint8_t ca_lun;
+	struct scsi_sense sense;
+	ns_t ca_due;
+};
+
+/*
+ * What the bus would get if it asked for a program: the state of a tenure as we see it.
+ *
+ *   NEXT_MESSAGES -> NEXT_COMMAND -> [NEXT_DATA ->] NEXT_STATUS                     conventional
+ *   ...           -> NEXT_COMMAND -> [NEXT_DATA ->] NEXT_MORE -> NEXT_PASS          leader
+ *                       ^------ TARGET LEADER IDENTIFICATION -/ \-> NEXT_FREE on BUS RELEASE
+ *   NEXT_LATCHED --ITEM_TOKEN--> [NEXT_DATA ->] NEXT_MORE -> NEXT_PASS              participant
+ */
+enum tenure_next {
+	NEXT_MESSAGES, /* drive MESSAGE OUT */
+	NEXT_COMMAND,  /* drive COMMAND */
+	NEXT_DATA,     /* drive DATA OUT */
+	NEXT_STATUS,   /* conventional: data in and status, or DISCONNECT */
+	NEXT_LATCHED,  /* participant: not named yet */
+	NEXT_MORE,     /* mirroring: drive MESSAGE OUT for the initiator's next message */
+	NEXT_PASS,     /* leader: another one drives; keep BSY */
+	NEXT_FREE,     /* release BSY */
+	NEXT_DRAIN,    /* release BSY when what was aborted has left the store */
+};
+
+struct tenure {
+	bool open;
+	uint32_t number, token;
+	bool wanted; /* the bus waits for our program */
+	bool atn;
+	uint8_t role, initiator;
+	uint32_t epoch;
+	enum tenure_next next;
+	bool identified, disc_priv;
+	uint8_t lun;
+	bool tagged;
+	uint8_t tag;
+	enum scsi_msg_kind attr;
+	bool mirror;  /* a mirroring tenure, by the messages */
+	bool foreign; /* ... of a group or device that is not ours: nothing is done for it */
+	uint16_t group;
+	uint8_t device; /* ours */
+	uint32_t op;
+	uint8_t cdb[SCSI_CDB_MAX];
+	uint8_t cdb_len;
+	struct task *task; /* TASK_DATA, or to be answered in this tenure */
+	uint8_t reply[64]; /* MESSAGE IN bytes that are due */
+	uint8_t reply_len;
+};
+
+#define TGT_RESP_MAX 1024 /* data of quick commands */
+
+struct tgt {
+	struct tgt_config cfg;
+	ns_t now;
+	bool attached, was_attached;
+	uint64_t boot;
+	uint8_t id;
+
+	struct modes modes;   /* current, saved */
+	struct modes pending; /* MODE SELECT whose META_SAVE is outstanding */
+	bool saving;
+	bool stopped;
+	bool store_dead; /* a flush failed: for good */
+	struct faults faults;
+	struct ini ini[WIRE_IDS];
+
+	struct tenure tenure;
+	struct task *slot; /* depth + 1: a command that is refused needs one, too */
+	unsigned n_slots;
+	struct task_list tasks;
+	unsigned n_tasks;              /* in the list */
+	unsigned n_in[TASK_DRAIN + 1]; /* of them, by state */
+	uint32_t next_program;
+
+	uint8_t armed; /* enum wire_arm_mode, as last sent */
+	bool arm_sent;
+
+	/* out */
+	struct tgt_action *act;
+	unsigned n_act, cap_act;
+	uint8_t *arena; /* bytes that actions point to */
+	size_t arena_used, arena_cap;
+	struct block **held; /* references that the actions of this step need */
+	unsigned n_held;
+	uint8_t resp[TGT_RESP_MAX];
+	uint8_t saved[TGT_SAVED_MAX];
+};
+
+/* ---- task.c ---- */
+
+struct task *task_take(struct tgt *t);
+void task_drop(struct tgt *t, struct task *k); /* to TASK_FREE */
+/* The task that has this nexus and has not been aborted, or NULL. */
+struct task *task_find(struct tgt *t, uint8_t initiator, uint8_t lun, bool tagged, uint8_t tag);
+struct task *task_by_op(struct tgt *t, uint32_t op); /* NULL: an old one */
+uint32_t task_op(const struct tgt *t, const struct task *k);
+/* All that it needs is there: starts, or waits for its turn. */
+void task_submit(struct tgt *t, struct task *k);
+/* Starts what may start now. */
+void task_run_waiting(struct tgt *t);
+/* Ends a task without a status; one in the store drains first. */
+void task_abort(struct tgt *t, struct task *k);
+/* initiator or lun WIRE_NO_ID: any. */
+void task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun);
+/* CHECK CONDITION with this sense, not sent yet. */
+void task_fail(struct task *k, struct scsi_sense sense);
+/* The status is known: sends it, now or when `slow` lets it. */
+void task_finish(struct tgt *t, struct task *k);
+/* Sends it now. */
+void task_deliver(struct tgt *t, struct task *k);
+/* Another state; keeps the counts. */
+void task_set(struct tgt *t, struct task *k, enum task_state state);
+/* Statuses and allegiances whose time has come. */
+void task_expire(struct tgt *t);
+ns_t task_deadline(const struct tgt *t);
+void task_check(const struct tgt *t);
+
+/* ---- port.c ---- */
+
+void port_burst(struct tgt *t, const struct wire_burst *b, struct block *data);
+/* The tenure is over; a task whose data had not all come goes. */
+void port_close(struct tgt *t);
+/* Arming and memberships as they must be now, if the server was told otherwise. */
+void port_arm(struct tgt *t);
+void port_members(struct tgt *t);
+/* What was aborted has left the store: answers an abort that waits for it. */
+void port_drained(struct tgt *t);
+/* The task's part in the tenure is over: its status comes by reselection. */
+void port_detach(struct tgt *t, struct task *k);
+
+/* ---- message.c ---- */
+
+/* All messages of one MESSAGE OUT phase. */
+void message_out(struct tgt *t, struct span bytes);
+/* RST, TARGET RESET, LOGICAL UNIT RESET: all but the tenure. */
+void target_reset(struct tgt *t, enum ua_kind ua);
+
+/* ---- silent.c ---- */
+
+/* A SILENT MIRRORING message in MESSAGE OUT (or latched from it). */
+void silent_message(struct tgt *t, const struct scsi_msg_mirror *m);
+/* The command of the operation is ours to do: leader at COMMAND, participant at ITEM_TOKEN. */
+void silent_accept(struct tgt *t);
+void silent_token(struct tgt *t);
+/* Answers the bus, if it waits. */
+void silent_answer(struct tgt *t);
+
+/* ---- dispatch.c ---- */
+
+enum cmd_flags {
+	CMD_QUICK = 0x01,   /* answered at once, never queued */
+	CMD_MEDIUM = 0x02,  /* touches the medium: faults strike, must be started */
+	CMD_READY = 0x04,   /* must be started */
+	CMD_NO_UA = 0x08,   /* no CHECK CONDITION for a UNIT ATTENTION (SAM-5, 5.14) */
+	CMD_ANY_LUN = 0x10, /* answers for logical units that are not there */
+	CMD_PASS = 0x20,    /* may be the command of a mirroring pass */
+	CMD_KEEP_CA = 0x40, /* does not clear the contingent allegiance that it finds */
+};
+
+struct cmd {
+	enum scsi_op op;
+	uint8_t flags;
+	/* Looks at the CDB. False: refused with k->sense. Sets k->want_out. */
+	bool (*accept)(struct tgt *t, struct task *k);
+	/* Quick: answers (k->status, k->small). Others: says what is to be done (k->work). False:
+	 * ended, with k->status. */
+	bool (*run)(struct tgt *t, struct task *k);
+};
+const struct cmd *cmd_find(enum scsi_op op); /* NULL: not supported */
+
+/* A task for the tenure's command; refused ones come back in TASK_DONE. */
+struct task *dispatch(struct tgt *t);
+/* False, with the sense set: INVALID FIELD IN CDB. bit 0xff: the whole byte. */
+bool cdb_field_bad(struct task *k, uint16_t field, uint8_t bit);
+
+bool cmd_accept_rw(struct tgt *t, struct task *k);
+bool cmd_accept_verify(struct tgt *t, struct task *k);
+bool cmd_accept_sync(struct tgt *t, struct task *k);
+bool cmd_run_rw(struct tgt *t, struct task *k);
+bool cmd_run_sync(struct tgt *t, struct task *k);
+bool cmd_accept_inquiry(struct tgt *t, struct task *k);
+bool cmd_run_inquiry(struct tgt *t, struct task *k);
+bool cmd_accept_mode_sense(struct tgt *t, struct task *k);
+bool cmd_run_mode_sense(struct tgt *t, struct task *k);
+bool cmd_accept_mode_select(struct tgt *t, struct task *k);
+bool cmd_run_mode_select(struct tgt *t, struct task *k);
+void cmd_mode_saved(struct tgt *t, struct task *k, bool ok);
+bool cmd_accept_plain(struct tgt *t, struct task *k);
+bool cmd_run_test_unit_ready(struct tgt *t, struct task *k);
+bool cmd_accept_request_sense(struct tgt *t, struct task *k);
+bool cmd_run_request_sense(struct tgt *t, struct task *k);
+bool cmd_accept_read_capacity(struct tgt *t, struct task *k);
+bool cmd_run_read_capacity(struct tgt *t, struct task *k);
+bool cmd_accept_report_luns(struct tgt *t, struct task *k);
+bool cmd_run_report_luns(struct tgt *t, struct task *k);
+bool cmd_accept_start_stop(struct tgt *t, struct task *k);
+bool cmd_run_start_stop(struct tgt *t, struct task *k);
+
+/* Quick commands: w holds the data; the allocation length cuts them. */
+void cmd_reply(struct tgt *t, struct task *k, const struct wr *w);
+
+/* ---- work.c ---- */
+
+/* Goes on with what k->work says; finishes the task when nothing is left. */
+void work_next(struct tgt *t, struct task *k);
+void work_store_done(struct tgt *t, const struct tgt_event *ev);
+void work_meta_done(struct tgt *t, const struct tgt_event *ev);
+
+/* ---- reply.c ---- */
+
+void out_reset(struct tgt *t);
+struct tgt_action *out_action(struct tgt *t, enum tgt_action_kind kind);
+/* Keeps b alive for the actions of this step: takes over the caller's reference. */
+void out_hold(struct tgt *t, struct block *b);
+/* A cursor over what is left of the arena; out_take() keeps what was written. */
+struct wr out_cursor(const struct tgt *t);
+struct span out_take(struct tgt *t, const struct wr *w);
+void out_die(struct tgt *t);
+
+/* Programs that answer the open tenure. Each begins with the MESSAGE IN bytes that are due. */
+void reply_phase(struct tgt *t, enum wire_item_kind kind, uint32_t len);
+void reply_disconnect(struct tgt *t);
+/* Data in, status, COMMAND COMPLETE of a task: in its tenure, or by reselection. */
+void reply_status(struct tgt *t, struct task *k);
+
+#endif

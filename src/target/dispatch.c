@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a CDB to a task: what the target knows, and the order in which a command is refused. */
+#include "base/assert.h"
+#include "target/core.h"
+
+#include <string.h>
+
+#define QUICK  CMD_QUICK
+#define MEDIUM (CMD_MEDIUM | CMD_READY)
+#define PASS   CMD_PASS
+#define ALWAYS (CMD_QUICK | CMD_NO_UA)
+
+static const struct cmd cmds[OP_COUNT] = {
+#define CMD(op_, flags_, accept_, run_)                                                            \
+	[OP_##op_] = {OP_##op_, (flags_), cmd_accept_##accept_, cmd_run_##run_},
+        CMD(TEST_UNIT_READY, QUICK | CMD_READY, plain,
+            test_unit_ready) CMD(REQUEST_SENSE, ALWAYS | CMD_ANY_LUN | CMD_KEEP_CA, request_sense,
+                                 request_sense) CMD(INQUIRY, ALWAYS | CMD_ANY_LUN, inquiry,
+                                                    inquiry) CMD(REPORT_LUNS, ALWAYS | CMD_ANY_LUN,
+                                                                 report_luns, report_luns)
+                CMD(READ_CAPACITY_10, QUICK | CMD_READY, read_capacity,
+                    read_capacity) CMD(READ_CAPACITY_16, QUICK | CMD_READY, read_capacity,
+                                       read_capacity) CMD(MODE_SENSE_6, QUICK, mode_sense,
+                                                          mode_sense) CMD(MODE_SENSE_10, QUICK,
+                                                                          mode_sense, mode_sense)
+                        CMD(MODE_SELECT_6, 0, mode_select, mode_select) CMD(
+                                MODE_SELECT_10, 0, mode_select,
+                                mode_select) CMD(START_STOP_UNIT, 0, start_stop,
+                                                 start_stop) CMD(READ_6, MEDIUM, rw, rw)
+                                CMD(READ_10, MEDIUM, rw, rw) CMD(READ_12, MEDIUM, rw, rw) CMD(
+                                        READ_16, MEDIUM, rw, rw) CMD(WRITE_6, MEDIUM | PASS, rw, rw)
+                                        CMD(WRITE_10, MEDIUM | PASS, rw,
+                                            rw) CMD(WRITE_12, MEDIUM | PASS, rw, rw)
+                                                CMD(WRITE_16, MEDIUM | PASS, rw, rw) CMD(
+                                                        WRITE_AND_VERIFY_10, MEDIUM | PASS, verify,
+                                                        rw) CMD(WRITE_AND_VERIFY_16, MEDIUM | PASS,
+                                                                verify,
+                                                                rw) CMD(VERIFY_10, MEDIUM | PASS,
+                                                                        verify, rw)
+                                                        CMD(VERIFY_16, MEDIUM | PASS, verify, rw)
+                                                                CMD(SYNCHRONIZE_CACHE_10,
+                                                                    MEDIUM | PASS, sync, sync)
+                                                                        CMD(SYNCHRONIZE_CACHE_16,
+                                                                            MEDIUM | PASS, sync,
+                                                                            sync)
+#undef CMD
+};
+
+const struct cmd *cmd_find(enum scsi_op op)
+{
+	return (unsigned)op < OP_COUNT && cmds[op].accept ? &cmds[op] : NULL;
+}
+
+bool cdb_field_bad(struct task *k, uint16_t field, uint8_t bit)
+{
+	task_fail(k, scsi_sense_field(SENSE_INVALID_FIELD_IN_CDB, true, field, bit));
+	return false;
+}
+
+bool cmd_accept_plain(struct tgt *t, struct task *k)
+{
+	(void)t;
+	(void)k;
+	return true;
+}
+
+static void nexus(struct tgt *t, struct task *k)
+{
+	const struct tenure *n = &t->tenure;
+	k->initiator = n->initiator;
+	k->epoch = n->epoch;
+	k->lun = n->lun;
+	k->tagged = n->tagged;
+	k->tag = n->tag;
+	k->attr = n->tagged ? n->attr : MSG_SIMPLE;
+	k->disc_priv = n->disc_priv;
+	k->silent = n->mirror;
+	k->connected = !n->mirror;
+	k->group = n->group;
+	k->device = n->device;
+	k->op = n->op;
+}
+
+static bool fail(struct task *k, const struct scsi_sense *sense)
+{
+	task_fail(k, *sense);
+	return false;
+}
+
+static bool refuse(struct task *k, enum scsi_status status)
+{
+	k->status = (uint8_t)status;
+	return false;
+}
+
+/* A command whose nexus is in use ends all tasks of that initiator here (SAM-5, 5.10). */
+static bool overlaps(struct tgt *t, struct task *k)
+{
+	struct task *old;
+	TAILQ_FOREACH (old, &t->tasks, link) {
+		if (old != k && old->state != TASK_DRAIN && old->initiator == k->initiator &&
+		    old->lun == k->lun && old->tagged == k->tagged && old->tag == k->tag)
+			break;
+	}
+	if (!old)
+		return false;
+	struct task *each = TAILQ_FIRST(&t->tasks);
+	while (each) {
+		struct task *next = TAILQ_NEXT(each, link);
+		if (each != k && each->initiator == k->initiator && each->lun == k->lun)
+			task_abort(t, each);
+		each = next;
+	}
+	return true;
+}
+
+static bool opcode_known(struct task *k, const struct cmd *c)
+{
+	if (c && (!k->silent || (c->flags & CMD_PASS)))
+		return true;
+	/* SPC-4, 4.2.5.2: an unknown service action is an invalid field. */
+	if (!c && scsi_opcode_has_actions(k->cdb.opcode))
+		return cdb_field_bad(k, 1, 4);
+	task_fail(k, scsi_sense_field(SENSE_INVALID_OPCODE, true, 0, 7));
+	return false;
+}
+
+/* Its initiator's sense was not asked for, and now it is another command that comes. One with a
+ * tag that is to be queued may have been on its way: it waits and clears nothing. */
+static void clear_ca(struct tgt *t, const struct task *k, const struct cmd *c)
+{
+	bool queued = c && !(c->flags & CMD_QUICK) && k->tagged;
+	if (!k->silent && !queued && !(c && (c->flags & CMD_KEEP_CA)))
+		t->ini[k->initiator].ca = false;
+}
+
+static bool ready(struct tgt *t, struct task *k, const struct cmd *c)
+{
+	if ((c->flags & CMD_READY) && t->store_dead)
+		return fail(k, &SENSE_INTERNAL_TARGET_FAILURE);
+	if ((c->flags & CMD_READY) && t->stopped)
+		return fail(k, &SENSE_NOT_READY_STOPPED);
+	return true;
+}
+
+/* False: refused, with k->status (and k->sense). */
+static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
+{
+	unsigned flags = c ? c->flags : 0;
+	if (overlaps(t, k))
+		return fail(k, &SENSE_OVERLAPPED_COMMANDS);
+	/* n_tasks counts k itself. */
+	if (!(flags & CMD_QUICK) && t->n_tasks > t->cfg.queue_depth)
+		return refuse(k, SCSI_TASK_SET_FULL);
+	if (k->lun != 0 && !(flags & CMD_ANY_LUN))
+		return fail(k, &SENSE_LUN_NOT_SUPPORTED);
+	struct ua *ua = &t->ini[k->initiator].ua;
+	if (!(flags & CMD_NO_UA) && ua_pending(ua)) {
+		task_fail(k, ua_take(ua));
+		return false;
+	}
+	if (!opcode_known(k, c))
+		return false;
+	if (k->cdb.control & 0x04) /* NACA */
+		return cdb_field_bad(k, (uint16_t)(k->cdb.len - 1), 2);
+	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_BUSY))
+		return refuse(k, SCSI_BUSY);
+	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_FULL))
+		return refuse(k, SCSI_TASK_SET_FULL);
+	if (!ready(t, k, c))
+		return false;
+	return c->accept(t, k);
+}
+
+struct task *dispatch(struct tgt *t)
+{
+	const struct tenure *n = &t->tenure;
+	struct task *k = task_take(t);
+	nexus(t, k);
+	const struct cmd *c = NULL;
+	bool ok = scsi_cdb_get((struct span){n->cdb, n->cdb_len}, &k->cdb);
+	if (ok) {
+		c = cmd_find(k->cdb.op);
+		clear_ca(t, k, c);
+		if (c && (c->flags & CMD_MEDIUM) && fault_dies(&t->faults, STEP_COMMAND))
+			out_die(t);
+		ok = accept(t, k, c);
+	} else {
+		k->cdb.op = OP_UNKNOWN;
+		task_fail(k, SENSE_COMMAND_PHASE_ERROR);
+	}
+	if (!ok)
+		task_set(t, k, TASK_DONE);
+	else if (k->want_out > 0)
+		task_set(t, k, TASK_DATA);
+	return k;
+}
+
+void cmd_reply(struct tgt *t, struct task *k, const struct wr *w)
+{
+	sm_assert(wr_ok(w) && w->p == t->resp);
+	size_t n = w->n < k->cdb.alloc ? w->n : k->cdb.alloc;
+	k->small = (struct span){t->resp, n};
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* MESSAGE OUT: what the initiator says (SPI-3, clause 16). */
+#include "base/assert.h"
+#include "target/core.h"
+
+/* ---- answers ---- */
+
+static void reply(struct tenure *n, const struct scsi_msg *m)
+{
+	struct wr w = wr_init(n->reply + n->reply_len, sizeof(n->reply) - n->reply_len);
+	scsi_msg_put(&w, m);
+	/* One that has no room is one too many in one phase: it stays unanswered. */
+	if (wr_ok(&w))
+		n->reply_len = (uint8_t)(n->reply_len + w.n);
+}
+
+static void reject(struct tenure *n)
+{
+	const struct scsi_msg m = {.kind = MSG_MESSAGE_REJECT};
+	reply(n, &m);
+}
+
+/* Without DT clocking, which only PPR agrees on: the period then ends at Fast-40. */
+static struct xfer without_dt(struct xfer x)
+{
+	x.options = 0;
+	return x;
+}
+
+static void negotiate(struct tgt *t, const struct scsi_msg *m)
+{
+	struct scsi_msg answer = {.kind = m->kind};
+	struct xfer best = t->cfg.xfer;
+	struct xfer offer = m->xfer;
+	if (m->kind != MSG_EXT_PPR) {
+		offer.options = 0;
+		best = without_dt(best);
+	}
+	if (m->kind == MSG_EXT_SDTR)
+		offer.wide = 0;
+	else if (m->kind == MSG_EXT_WDTR)
+		offer.offset = 0;
+	/* SPI-4, table 72: period factors below 8 are reserved. */
+	if (m->kind != MSG_EXT_WDTR && offer.offset > 0 && offer.period < 8)
+		offer.period = 8;
+	answer.xfer = xfer_common(offer, best);
+	reply(&t->tenure, &answer);
+}
+
+/* ---- task management ---- */
+
+/* What is over goes to BUS FREE, once nothing that was aborted is left in the store. */
+static void ended(struct tgt *t)
+{
+	t->tenure.next = t->n_in[TASK_DRAIN] > 0 ? NEXT_DRAIN : NEXT_FREE;
+}
+
+static void abort_task(struct tgt *t)
+{
+	const struct tenure *n = &t->tenure;
+	struct task *k = task_find(t, n->initiator, n->lun, n->tagged, n->tag);
+	if (k)
+		task_abort(t, k);
+	ended(t);
+}
+
+/* The tasks of all initiators: the others are told by UNIT ATTENTION (SAM-5, 7.4). */
+static void clear_task_set(struct tgt *t)
+{
+	const struct tenure *n = &t->tenure;
+	const struct task *k;
+	TAILQ_FOREACH (k, &t->tasks, link) {
+		if (k->initiator != n->initiator && k->lun == n->lun)
+			ua_post(&t->ini[k->initiator].ua, UA_CLEARED);
+	}
+	task_abort_all(t, WIRE_NO_ID, n->lun);
+	ended(t);
+}
+
+void target_reset(struct tgt *t, enum ua_kind ua)
+{
+	task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
+	for (unsigned i = 0; i < WIRE_IDS; i++) {
+		t->ini[i].ca = false;
+		ua_post(&t->ini[i].ua, ua);
+	}
+	/* SPC-4, 5.11: current values become the saved ones again. */
+	t->modes.current = t->modes.saved;
+	port_members(t);
+}
+
+/* The initiator could not take what we sent, or saw an error: the command ends. */
+static void detected_error(struct tgt *t)
+{
+	struct task *k = t->tenure.task;
+	if (!k || k->silent)
+		return;
+	if (k->state == TASK_RUNNING) {
+		task_abort(t, k);
+		ended(t);
+		return;
+	}
+	task_fail(k, SENSE_INITIATOR_DETECTED_ERROR);
+	task_set(t, k, TASK_DONE);
+	t->tenure.next = NEXT_STATUS;
+}
+
+/* ---- all messages ---- */
+
+static void queue_tag(struct tenure *n, const struct scsi_msg *m)
+{
+	n->tagged = true;
+	n->tag = m->tag;
+	n->attr = m->kind;
+}
+
+static void one(struct tgt *t, const struct scsi_msg *m)
+{
+	struct tenure *n = &t->tenure;
+	switch (m->kind) {
+	case MSG_IDENTIFY:
+		n->identified = true;
+		n->lun = m->identify.lun;
+		n->disc_priv = m->identify.disc_priv;
+		break;
+	case MSG_SIMPLE:
+	case MSG_HEAD_OF_QUEUE:
+	case MSG_ORDERED:
+		queue_tag(n, m);
+		break;
+	case MSG_EXT_MIRROR:
+		silent_message(t, &m->mirror);
+		break;
+	case MSG_EXT_PPR:
+	case MSG_EXT_WDTR:
+	case MSG_EXT_SDTR:
+		negotiate(t, m);
+		break;
+	case MSG_ABORT_TASK:
+		abort_task(t);
+		break;
+	case MSG_ABORT_TASK_SET:
+		task_abort_all(t, n->initiator, n->lun);
+		ended(t);
+		break;
+	case MSG_CLEAR_TASK_SET:
+		clear_task_set(t);
+		break;
+	case MSG_LOGICAL_UNIT_RESET:
+	case MSG_TARGET_RESET:
+		target_reset(t, UA_TARGET_RESET);
+		ended(t);
+		break;
+	case MSG_INITIATOR_DETECTED_ERROR:
+	case MSG_MESSAGE_PARITY_ERROR:
+		detected_error(t);
+		break;
+	case MSG_NO_OPERATION:
+	case MSG_MESSAGE_REJECT: /* of an answer of ours: the agreement stays as it was */
+		break;
+	case MSG_COMMAND_COMPLETE:
+	case MSG_SAVE_DATA_POINTER:
+	case MSG_RESTORE_POINTERS:
+	case MSG_DISCONNECT:
+	case MSG_IGNORE_WIDE_RESIDUE:
+	case MSG_EXT_OTHER:
+	case MSG_OTHER:
+		reject(n);
+		break;
+	}
+}
+
+/* SPI-3, 16.2.1: IDENTIFY is first, but for messages to the target as a whole. */
+static bool may_be_first(const struct scsi_msg *m)
+{
+	return m->kind == MSG_IDENTIFY || m->kind == MSG_TARGET_RESET;
+}
+
+void message_out(struct tgt *t, struct span bytes)
+{
+	struct tenure *n = &t->tenure;
+	struct rd r = rd_init(bytes.p, bytes.n);
+	while (rd_left(&r) > 0) {
+		struct scsi_msg m;
+		if (!scsi_msg_get(&r, &m)) {
+			reject(n);
+			/* A SILENT MIRRORING message that is none: its tenure cannot go on. */
+			if (n->mirror)
+				n->next = NEXT_FREE;
+			break;
+		}
+		if (!n->identified && !may_be_first(&m)) {
+			n->next = NEXT_FREE;
+			return;
+		}
+		one(t, &m);
+	}
+}

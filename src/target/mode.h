@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Mode pages of the disk: caching (08h), control (0Ah), membership (30h). A page is written by its
+ * values; what a MODE SELECT may change is a mask of the page's bytes.
+ */
+#ifndef TARGET_MODE_H
+#define TARGET_MODE_H
+
+#include "base/cursor.h"
+#include "scsi/page.h"
+#include "scsi/sense.h"
+
+#define MODE_PAGE_CACHING 0x08
+#define MODE_PAGE_CONTROL 0x0a
+#define MODE_PAGE_ALL     0x3f
+
+#define MODE_PAGES    3
+#define MODE_PAGE_MAX MODE_MIRROR_LEN /* bytes of the longest page */
+
+/* PC, bits 7-6 of byte 2 of MODE SENSE (SPC-4, table 130). */
+enum mode_pc { PC_CURRENT, PC_CHANGEABLE, PC_DEFAULT, PC_SAVED };
+
+struct mode_values {
+	bool wce;     /* write cache enable */
+	bool d_sense; /* descriptor format sense */
+	bool swp;     /* software write protect */
+	struct mode_mirror mirror;
+};
+
+struct modes {
+	struct mode_values current, saved;
+};
+
+void modes_init(struct modes *m); /* defaults */
+
+/* The codes of the pages, ascending. */
+extern const uint8_t mode_page_codes[MODE_PAGES];
+/* One page. Returns its length, 0: no such page. out has room for MODE_PAGE_MAX bytes. */
+size_t mode_page_put(const struct modes *m, uint8_t code, enum mode_pc pc, uint8_t *out);
+
+/*
+ * Pages of a MODE SELECT, one behind the other, laid over *v. False with *field (offset from the
+ * first page's first byte) and *bit of what is wrong (bit 0xff: none) and *sense: INVALID FIELD IN
+ * PARAMETER LIST or PARAMETER LIST LENGTH ERROR; *v is untouched then.
+ */
+bool mode_pages_get(struct mode_values *v, struct span pages, struct scsi_sense *sense,
+                    uint16_t *field, uint8_t *bit);
+
+/* What is kept over a restart: the saved pages. */
+void modes_saved_put(const struct mode_values *v, struct wr *w);
+bool modes_saved_get(struct span bytes, struct mode_values *v);
+
+#endif

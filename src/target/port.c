@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Bursts of the port: item by item into the tenure, then the answer, if the bus waits for one. */
+#include "base/assert.h"
+#include "base/crc.h"
+#include "target/core.h"
+
+#include <string.h>
+
+static void tenure_open(struct tgt *t, const struct wire_burst *b)
+{
+	port_close(t);
+	t->tenure = (struct tenure){
+	        .open = true,
+	        .number = b->tenure,
+	        .role = b->role,
+	        .initiator = b->initiator,
+	        .epoch = b->epoch,
+	        .next = b->role == BURST_PARTICIPANT ? NEXT_LATCHED : NEXT_MESSAGES,
+	};
+	struct ini *i = &t->ini[b->initiator];
+	i->up = true;
+	i->epoch = b->epoch;
+}
+
+void port_close(struct tgt *t)
+{
+	struct tenure *n = &t->tenure;
+	struct task *k = n->task;
+	n->open = false;
+	n->wanted = false;
+	n->task = NULL;
+	if (!k)
+		return;
+	k->connected = false;
+	task_abort(t, k);
+}
+
+void port_detach(struct tgt *t, struct task *k)
+{
+	sm_assert(t->tenure.task == k);
+	t->tenure.task = NULL;
+	k->connected = false;
+	if (k->state == TASK_READY)
+		task_submit(t, k);
+	else if (k->state == TASK_DONE)
+		task_deliver(t, k);
+}
+
+void port_drained(struct tgt *t)
+{
+	struct tenure *n = &t->tenure;
+	if (!n->open || n->next != NEXT_DRAIN || t->n_in[TASK_DRAIN] > 0)
+		return;
+	n->next = NEXT_FREE;
+	if (n->wanted)
+		reply_phase(t, ITEM_FREE, 0);
+}
+
+/* ---- data ---- */
+
+/* False with the sense: what came is not what the command wants. */
+static bool data_ok(struct tgt *t, struct task *k, const struct wire_item *it,
+                    const struct block *data)
+{
+	bool whole = !(it->flags & ITEM_CUT) && it->len == k->want_out && data &&
+	             it->off <= data->len && it->len <= data->len - it->off;
+	if (!whole) {
+		task_fail(k, SENSE_DATA_PHASE_ERROR);
+		return false;
+	}
+	const struct cmd *c = cmd_find(k->cdb.op);
+	bool struck = c && (c->flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_CRC);
+	if (struck || crc32_spi(0, data->data + it->off, it->len) != it->crc) {
+		task_fail(k, SENSE_DATA_CRC);
+		return false;
+	}
+	return true;
+}
+
+static void data_out(struct tgt *t, const struct wire_item *it, struct block *data)
+{
+	struct tenure *n = &t->tenure;
+	struct task *k = n->task;
+	bool wanted = k && k->state == TASK_DATA;
+	n->next = n->mirror ? NEXT_MORE : n->next == NEXT_FREE ? NEXT_FREE : NEXT_STATUS;
+	if (!wanted)
+		return; /* a command that was refused, and a port that had taken the data before */
+	if (fault_dies(&t->faults, STEP_DATA))
+		out_die(t);
+	bool ok = data_ok(t, k, it, data);
+	if (ok) {
+		k->data = block_ref(data);
+		k->data_off = it->off;
+	}
+	task_set(t, k, ok ? TASK_READY : TASK_DONE);
+	if (!k->silent)
+		return;
+	n->task = NULL;
+	if (ok)
+		task_submit(t, k);
+	else
+		task_finish(t, k);
+}
+
+/* ---- items ---- */
+
+static void selected(struct tgt *t, const struct wire_item *it)
+{
+	if (fault_dies(&t->faults, STEP_SELECTED))
+		out_die(t);
+	t->tenure.next = it->flags & ITEM_ATN ? NEXT_MESSAGES : NEXT_COMMAND;
+}
+
+static void messages(struct tgt *t, struct span bytes)
+{
+	struct tenure *n = &t->tenure;
+	bool first = n->next == NEXT_MESSAGES;
+	message_out(t, bytes);
+	if (first && n->next == NEXT_MESSAGES)
+		n->next = NEXT_COMMAND;
+}
+
+static void command(struct tgt *t, struct span cdb)
+{
+	struct tenure *n = &t->tenure;
+	n->cdb_len = (uint8_t)(cdb.n < SCSI_CDB_MAX ? cdb.n : SCSI_CDB_MAX);
+	if (n->cdb_len > 0)
+		memcpy(n->cdb, cdb.p, n->cdb_len);
+	if (n->next != NEXT_COMMAND)
+		return; /* latched, or the tenure is to end */
+	if (n->mirror) {
+		silent_accept(t);
+		return;
+	}
+	n->task = dispatch(t);
+	n->next = n->task->state == TASK_DATA ? NEXT_DATA : NEXT_STATUS;
+}
+
+/* The leader's first MESSAGE OUT, which names the operation. */
+static void latch(struct tgt *t, struct span bytes)
+{
+	struct tenure *n = &t->tenure;
+	if (n->role != BURST_PARTICIPANT)
+		return;
+	n->mirror = false;
+	/* Further operations of a tenure come without a new IDENTIFY. */
+	n->identified = true;
+	n->next = NEXT_LATCHED;
+	message_out(t, bytes);
+}
+
+static void bus_free(struct tgt *t, const struct wire_item *it)
+{
+	struct tenure *n = &t->tenure;
+	struct task *k = n->task;
+	/* A command that had all its data lives on after an expected BUS FREE: its port has sent
+	 * DISCONNECT. */
+	if (k && !(it->flags & ITEM_CUT) && !k->silent && k->state != TASK_DATA)
+		port_detach(t, k);
+	port_close(t);
+}
+
+static void item(struct tgt *t, const struct wire_item *it, struct block *data)
+{
+	switch ((enum wire_item_kind)it->kind) {
+	case ITEM_SELECT:
+		selected(t, it);
+		break;
+	case ITEM_MSG_OUT:
+		messages(t, it->bytes);
+		break;
+	case ITEM_COMMAND:
+		command(t, it->bytes);
+		break;
+	case ITEM_DATA_OUT:
+		data_out(t, it, data);
+		break;
+	case ITEM_LATCH:
+		latch(t, it->bytes);
+		break;
+	case ITEM_TOKEN:
+		silent_token(t);
+		break;
+	case ITEM_FREE:
+		bus_free(t, it);
+		break;
+	case ITEM_DATA_IN: /* what the port itself did for us */
+	case ITEM_STATUS:
+	case ITEM_MSG_IN:
+	case ITEM_PASS:
+		break;
+	}
+}
+
+/* ---- the answer ---- */
+
+static void answer_status(struct tgt *t)
+{
+	struct tenure *n = &t->tenure;
+	struct task *k = n->task;
+	if (!k) {
+		reply_phase(t, ITEM_FREE, 0);
+		return;
+	}
+	const struct cmd *c = cmd_find(k->cdb.op);
+	if (k->state == TASK_DONE) {
+		if (k->due == NS_NEVER)
+			task_deliver(t, k);
+	} else if (k->state == TASK_READY) {
+		/* What may take its time lets the bus go, if it may. */
+		if (k->disc_priv && !(c->flags & CMD_QUICK)) {
+			reply_disconnect(t);
+			port_detach(t, k);
+			port_close(t);
+		} else {
+			task_submit(t, k);
+		}
+	}
+}
+
+static void answer(struct tgt *t)
+{
+	struct tenure *n = &t->tenure;
+	if (n->atn && n->next != NEXT_FREE && n->next != NEXT_DRAIN) {
+		reply_phase(t, ITEM_MSG_OUT, 0);
+		return;
+	}
+	switch (n->next) {
+	case NEXT_MESSAGES:
+		reply_phase(t, ITEM_MSG_OUT, 0);
+		break;
+	case NEXT_COMMAND:
+		reply_phase(t, ITEM_COMMAND, 0);
+		break;
+	case NEXT_DATA:
+		if (fault_dies(&t->faults, STEP_DATA))
+			out_die(t);
+		reply_phase(t, ITEM_DATA_OUT, n->task->want_out);
+		break;
+	case NEXT_STATUS:
+		answer_status(t);
+		break;
+	case NEXT_FREE:
+	case NEXT_LATCHED:
+	case NEXT_MORE:
+	case NEXT_PASS:
+		reply_phase(t, ITEM_FREE, 0);
+		break;
+	case NEXT_DRAIN:
+		break;
+	}
+}
+
+/* A port that was armed has sent DISCONNECT by itself: the bus waits for nothing. */
+static void unasked(struct tgt *t)
+{
+	struct task *k = t->tenure.task;
+	bool whole = k && (k->state == TASK_READY || k->state == TASK_DONE) && k->due == NS_NEVER;
+	if (whole && !k->silent && k->disc_priv)
+		port_detach(t, k);
+}
+
+/* A reselection of ours that the initiator does not let end, or that could not be run: the task is
+ * over here either way. */
+static void reselection(struct tgt *t, const struct wire_burst *b)
+{
+	if (!b->wanted)
+		return;
+	tenure_open(t, b);
+	t->tenure.wanted = true;
+	t->tenure.token = b->token;
+	t->tenure.next = NEXT_FREE;
+	reply_phase(t, ITEM_FREE, 0);
+}
+
+void port_burst(struct tgt *t, const struct wire_burst *b, struct block *data)
+{
+	struct tenure *n = &t->tenure;
+	if (b->initiator >= WIRE_IDS)
+		return;
+	if (b->program != 0) {
+		reselection(t, b);
+		return;
+	}
+	if (!n->open || n->number != b->tenure)
+		tenure_open(t, b);
+	n->role = b->role;
+	n->token = b->token;
+	n->wanted = b->wanted;
+	n->atn = b->atn;
+	struct rd r = rd_init(b->items.p, b->items.n);
+	struct wire_item it;
+	while (n->open && wire_item_get(&r, &it))
+		item(t, &it, data);
+	if (!n->open)
+		return;
+	if (n->mirror)
+		silent_answer(t);
+	else if (n->wanted)
+		answer(t);
+	else
+		unasked(t);
+}
+
+/* ---- what the port is told ---- */
+
+static const uint8_t armed_ops[] = {0x0a, 0x2a, 0x2e, 0x2f, 0x8a, 0x8e, 0x8f, 0xaa};
+_Static_assert(sizeof(armed_ops) <= WIRE_OPS_MAX, "armed_ops");
+
+/* A port takes data ahead of the process only where nothing stands against the command. */
+static uint8_t arm_mode(const struct tgt *t)
+{
+	if (t->cfg.unarmed || fault_has(&t->faults, FAULT_DIE))
+		return ARM_NONE;
+	bool refuses = t->stopped || t->store_dead || t->cfg.write_protect ||
+	               t->modes.current.swp || fault_has(&t->faults, FAULT_BUSY) ||
+	               fault_has(&t->faults, FAULT_FULL);
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		refuses = refuses || (t->ini[i].up && ua_pending(&t->ini[i].ua));
+	return refuses ? ARM_FRONT : ARM_FULL;
+}
+
+void port_arm(struct tgt *t)
+{
+	uint8_t mode = arm_mode(t);
+	if (!t->attached || (t->arm_sent && t->armed == mode))
+		return;
+	struct tgt_action *a = out_action(t, TGT_SEND);
+	a->frame.type = WIRE_ARM;
+	a->frame.arm = (struct wire_arm){.mode = mode, .n_luns = 1};
+	struct wire_arm_lun *lun = &a->frame.arm.luns[0];
+	lun->lun = 0;
+	lun->block_size = t->cfg.block_size;
+	lun->blocks = t->cfg.blocks;
+	lun->max_data = TGT_TRANSFER_MAX;
+	lun->n_ops = sizeof(armed_ops);
+	memcpy(lun->ops, armed_ops, sizeof(armed_ops));
+	t->armed = mode;
+	t->arm_sent = true;
+}
+
+void port_members(struct tgt *t)
+{
+	const struct mode_mirror *m = &t->modes.current.mirror;
+	if (!t->attached)
+		return;
+	struct tgt_action *a = out_action(t, TGT_SEND);
+	a->frame.type = WIRE_MEMBERS;
+	a->frame.members = (struct wire_members){.n = m->member ? 1 : 0};
+	if (m->member)
+		a->frame.members.m[0] =
+		        (struct wire_member){.lun = 0, .group = m->group, .device = m->device};
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The target core: creation, events, invariants. */
+#include "base/assert.h"
+#include "target/core.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Actions of one step: a step can end all tasks and start as many. */
+#define ACTIONS(depth)  (3 * (depth) + 16)
+#define PROGRAM_BYTES   320
+#define ARENA(depth)    ((size_t)(2 * (depth) + 8) * PROGRAM_BYTES + WIRE_MGMT_MAX)
+#define FAULT_WHY_BYTES 200
+
+/* ---- creation ---- */
+
+static bool config_ok(const struct tgt_config *c, char *why, size_t n)
+{
+	if (c->block_size != 512 && c->block_size != 4096) {
+		(void)snprintf(why, n, "block size %u: must be 512 or 4096",
+		               (unsigned)c->block_size);
+		return false;
+	}
+	if (c->blocks == 0 || c->blocks > UINT64_MAX / 2 / c->block_size) {
+		(void)snprintf(why, n, "%llu blocks: too few or too many",
+		               (unsigned long long)c->blocks);
+		return false;
+	}
+	if (c->queue_depth == 0 || c->queue_depth > TGT_DEPTH_MAX) {
+		(void)snprintf(why, n, "queue depth %u: must be 1 to %d", c->queue_depth,
+		               TGT_DEPTH_MAX);
+		return false;
+	}
+	if (!target_name_ok(c->name, strnlen(c->name, sizeof(c->name)))) {
+		(void)snprintf(why, n, "name: at most %d printable characters without blanks",
+		               TARGET_NAME_MAX);
+		return false;
+	}
+	return true;
+}
+
+static bool allocate(struct tgt *t)
+{
+	unsigned depth = t->cfg.queue_depth;
+	t->n_slots = depth + 1;
+	t->slot = calloc(t->n_slots, sizeof(*t->slot));
+	t->cap_act = ACTIONS(depth);
+	t->act = calloc(t->cap_act, sizeof(*t->act));
+	t->held = calloc(t->cap_act, sizeof(*t->held));
+	t->arena_cap = ARENA(depth);
+	t->arena = malloc(t->arena_cap);
+	return t->slot && t->act && t->held && t->arena;
+}
+
+struct tgt *tgt_new(const struct tgt_config *cfg, char *why, size_t why_len)
+{
+	if (!config_ok(cfg, why, why_len))
+		return NULL;
+	struct tgt *t = calloc(1, sizeof(*t));
+	if (t) {
+		t->cfg = *cfg;
+		TAILQ_INIT(&t->tasks);
+	}
+	if (!t || !allocate(t)) {
+		(void)snprintf(why, why_len, "out of memory");
+		tgt_free(t);
+		return NULL;
+	}
+	modes_init(&t->modes);
+	if (cfg->saved.n > 0 && !modes_saved_get(cfg->saved, &t->modes.saved)) {
+		(void)snprintf(why, why_len, "saved mode pages: not of this version");
+		tgt_free(t);
+		return NULL;
+	}
+	t->cfg.saved = (struct span){0};
+	t->modes.current = t->modes.saved;
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		ua_post(&t->ini[i].ua, UA_POWER_ON);
+	return t;
+}
+
+void tgt_free(struct tgt *t)
+{
+	if (!t)
+		return;
+	for (unsigned i = 0; t->slot && i < t->n_slots; i++) {
+		block_unref(t->slot[i].data);
+		block_unref(t->slot[i].in);
+	}
+	if (t->held)
+		out_reset(t);
+	free(t->slot);
+	free(t->act);
+	free(t->held);
+	free(t->arena);
+	free(t);
+}
+
+/* ---- attach ---- */
+
+static void lose_all(struct tgt *t, enum ua_kind ua)
+{
+	port_close(t);
+	task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
+	for (unsigned i = 0; i < WIRE_IDS; i++) {
+		t->ini[i].ca = false;
+		t->ini[i].up = false;
+		ua_post(&t->ini[i].ua, ua);
+	}
+}
+
+static void attached(struct tgt *t, const struct wire_attached *a)
+{
+	/* A restart of the bus server is a reset. The first attach is the power on. */
+	if (t->was_attached)
+		lose_all(t, a->boot == t->boot ? UA_NEXUS_LOSS : UA_BUS_RESET);
+	t->attached = true;
+	t->was_attached = true;
+	t->boot = a->boot;
+	t->id = a->id;
+	t->arm_sent = false;
+	port_members(t);
+}
+
+static void detached(struct tgt *t)
+{
+	port_close(t);
+	task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
+	t->attached = false;
+}
+
+/* ---- frames ---- */
+
+static void lose_nexus(struct tgt *t, uint8_t id)
+{
+	struct ini *i = &t->ini[id];
+	if (t->tenure.open && t->tenure.initiator == id)
+		port_close(t);
+	task_abort_all(t, id, WIRE_NO_ID);
+	i->ca = false;
+	ua_post(&i->ua, UA_NEXUS_LOSS);
+}
+
+static void port_changed(struct tgt *t, const struct wire_port *p)
+{
+	if (p->id >= WIRE_IDS)
+		return;
+	struct ini *i = &t->ini[p->id];
+	bool up = p->up && p->role == ROLE_INITIATOR;
+	if (i->up && (!up || i->epoch != p->epoch))
+		lose_nexus(t, p->id);
+	i->up = up;
+	if (up)
+		i->epoch = p->epoch;
+}
+
+static bool fault_command(struct tgt *t, const struct wire_mgmt *q, struct wr *w)
+{
+	char why[FAULT_WHY_BYTES];
+	bool ok = true;
+	if (q->kind == MGMT_FAULT)
+		ok = fault_add(&t->faults, q->payload, why, sizeof(why));
+	else if (q->kind == MGMT_FAULT_CLEAR)
+		fault_clear(&t->faults);
+	else
+		fault_list(&t->faults, w);
+	if (q->kind == MGMT_FAULT && ok)
+		wr_bytes(w, "ok", 2);
+	if (!ok)
+		wr_bytes(w, why, strlen(why));
+	return ok;
+}
+
+static void management(struct tgt *t, const struct wire_mgmt *q)
+{
+	bool known =
+	        q->kind == MGMT_FAULT || q->kind == MGMT_FAULT_LIST || q->kind == MGMT_FAULT_CLEAR;
+	if (q->answer || !known)
+		return;
+	struct wr w = out_cursor(t);
+	bool ok = fault_command(t, q, &w);
+	struct tgt_action *a = out_action(t, TGT_SEND);
+	a->frame.type = WIRE_MGMT;
+	a->frame.mgmt = (struct wire_mgmt){
+	        .req = q->req,
+	        .answer = true,
+	        .from = t->id,
+	        .to = q->from,
+	        .kind = q->kind,
+	        .code = ok ? CODE_OK : CODE_BAD_VALUE,
+	        .payload = out_take(t, &w),
+	};
+}
+
+static void frame(struct tgt *t, const struct wire_frame *f)
+{
+	if (!t->attached)
+		return; /* left over from the attach before */
+	switch (f->type) {
+	case WIRE_BURST:
+		port_burst(t, &f->burst, f->data);
+		break;
+	case WIRE_PORT:
+		port_changed(t, &f->port);
+		break;
+	case WIRE_RESET:
+		port_close(t);
+		target_reset(t, UA_BUS_RESET);
+		break;
+	case WIRE_MGMT:
+		management(t, &f->mgmt);
+		break;
+	case WIRE_ATTACH:
+	case WIRE_ATTACHED:
+	case WIRE_REFUSED:
+	case WIRE_ERROR:
+	case WIRE_PING:
+	case WIRE_PONG:
+	case WIRE_ARM:
+	case WIRE_MEMBERS:
+	case WIRE_SCRIPT:
+	case WIRE_CANCEL:
+	case WIRE_TENURE:
+	case WIRE_PROGRAM:
+	case WIRE_TRACE:
+		break; /* the shell's, or nobody's */
+	}
+}
+
+/* ---- steps ---- */
+
+void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out)
+{
+	out_reset(t);
+	if (ev->now > t->now)
+		t->now = ev->now;
+	switch (ev->kind) {
+	case TGT_EV_ATTACHED:
+		attached(t, ev->attached);
+		break;
+	case TGT_EV_DETACHED:
+		detached(t);
+		break;
+	case TGT_EV_FRAME:
+		frame(t, ev->frame);
+		break;
+	case TGT_EV_STORE_DONE:
+		work_store_done(t, ev);
+		break;
+	case TGT_EV_META_DONE:
+		work_meta_done(t, ev);
+		break;
+	case TGT_EV_DEADLINE:
+		task_expire(t);
+		break;
+	}
+	if (t->n_in[TASK_WAITING] > 0)
+		task_run_waiting(t);
+	port_arm(t);
+	*out = (struct tgt_actions){.n = t->n_act, .v = t->act};
+}
+
+ns_t tgt_deadline(const struct tgt *t)
+{
+	return task_deadline(t);
+}
+
+unsigned tgt_store_ops(const struct tgt *t)
+{
+	return t->n_in[TASK_RUNNING] + t->n_in[TASK_DRAIN];
+}
+
+unsigned tgt_tasks(const struct tgt *t)
+{
+	return t->n_tasks;
+}
+
+bool tgt_fault_add(struct tgt *t, const char *spec, char *why, size_t why_len)
+{
+	struct span s = {(const uint8_t *)spec, strlen(spec)};
+	return fault_add(&t->faults, s, why, why_len);
+}
+
+void tgt_check(const struct tgt *t)
+{
+	const struct tenure *n = &t->tenure;
+	task_check(t);
+	sm_assert(t->n_act <= t->cap_act && t->n_held <= t->cap_act);
+	sm_assert(t->arena_used <= t->arena_cap);
+	sm_assert(n->open || (!n->wanted && !n->task));
+	sm_assert(!n->task || n->task->state != TASK_FREE);
+	sm_assert(!n->task || n->task->connected || n->task->state == TASK_DATA);
+	sm_assert(n->next != NEXT_DATA || !n->open || (n->task && n->task->state == TASK_DATA));
+	sm_assert(n->reply_len <= sizeof(n->reply));
+	sm_assert(t->modes.saved.mirror.member || t->modes.saved.mirror.group == 0);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The target core: one emulated SCSI disk behind one port. Sans-IO: events go in with the machine's
+ * time, actions come out. It keeps the task set, the mode pages, the UNIT ATTENTIONs and the role
+ * in silent mirroring; media, metadata and the connection are the shell's.
+ *
+ * Ownership: an event and what it points to are borrowed for the call. Actions and all that they
+ * point to are the core's and live until the next tgt_step() or tgt_free(); a shell that goes on
+ * using a block takes a reference. The core allocates in tgt_new() only.
+ *
+ * A shell performs the actions in their order and answers every STORE_* and META_SAVE with one
+ * TGT_EV_STORE_DONE or TGT_EV_META_DONE of the same op, also across DETACHED: it attaches again
+ * when tgt_store_ops() is 0.
+ */
+#ifndef TARGET_TARGET_H
+#define TARGET_TARGET_H
+
+#include "base/block.h"
+#include "scsi/page.h"
+#include "scsi/xfer.h"
+#include "wire/wire.h"
+
+#define TGT_DEPTH_DEFAULT 64
+#define TGT_DEPTH_MAX     256
+#define TGT_TRANSFER_MAX  WIRE_DATA_MAX /* bytes of one command's data phase */
+#define TGT_SAVED_MAX     256           /* bytes of META_SAVE */
+
+struct tgt;
+
+struct tgt_config {
+	uint8_t uuid[UUID_LEN];
+	char name[TARGET_NAME_MAX + 1];
+	uint32_t block_size;  /* 512 or 4096 */
+	uint64_t blocks;      /* capacity, at least 1 */
+	unsigned queue_depth; /* tasks that it takes at once, 1..TGT_DEPTH_MAX */
+	bool unarmed;         /* every phase waits for the process */
+	bool write_protect;
+	struct xfer xfer;  /* the best agreement that it answers with */
+	struct span saved; /* the bytes of the last META_SAVE; empty: never saved */
+};
+
+enum tgt_event_kind {
+	TGT_EV_ATTACHED,   /* the server's ATTACHED came */
+	TGT_EV_DETACHED,   /* the connection is gone */
+	TGT_EV_FRAME,      /* any other frame */
+	TGT_EV_STORE_DONE, /* answers a STORE_* action */
+	TGT_EV_META_DONE,  /* answers META_SAVE */
+	TGT_EV_DEADLINE,   /* tgt_deadline() was reached */
+};
+
+enum tgt_store_result {
+	STORE_OK,
+	STORE_ERROR,      /* the medium refused; good_blocks from the start are done */
+	STORE_NO_SPACE,   /* the file system is full: likewise */
+	STORE_MISCOMPARE, /* compare: good_blocks from the start are equal */
+	STORE_DEAD,       /* flush: what was written may be lost, for good */
+};
+
+struct tgt_event {
+	enum tgt_event_kind kind;
+	ns_t now; /* machine time, never goes back */
+	union {
+		const struct wire_attached *attached;
+		const struct wire_frame *frame;
+		struct {
+			uint32_t op;
+			enum tgt_store_result result;
+			uint32_t good_blocks; /* where result says so */
+			struct block *block; /* STORE_READ that is STORE_OK: exactly the bytes asked
+			                        for */
+		} store;
+		struct {
+			uint32_t op;
+			bool ok;
+		} meta;
+	};
+};
+
+enum tgt_action_kind {
+	TGT_SEND,
+	TGT_STORE_READ,
+	TGT_STORE_WRITE,
+	TGT_STORE_COMPARE, /* medium against block; repeat: each block against the same one */
+	TGT_STORE_VERIFY,  /* read, no data wanted */
+	TGT_STORE_FLUSH,   /* what was written before is on the medium when it ends */
+	TGT_META_SAVE,     /* keep `bytes` durably */
+	TGT_DIE,           /* end at once, as if killed: nothing after this is performed */
+};
+
+struct tgt_action {
+	enum tgt_action_kind kind;
+	uint32_t op; /* STORE_*, META_SAVE */
+	lba_t lba;
+	uint32_t blocks;
+	struct block *block;     /* WRITE, COMPARE */
+	uint32_t offset;         /* where in block the bytes begin */
+	bool repeat;             /* COMPARE */
+	struct span bytes;       /* META_SAVE */
+	struct wire_frame frame; /* SEND */
+};
+
+struct tgt_actions {
+	unsigned n;
+	const struct tgt_action *v;
+};
+
+/* NULL with why when the configuration or what was saved is not usable, or memory is out. */
+struct tgt *tgt_new(const struct tgt_config *cfg, char *why, size_t why_len);
+void tgt_free(struct tgt *t);
+
+/* Lets one event happen; *out is what to do now. */
+void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out);
+/* When it wants TGT_EV_DEADLINE; NS_NEVER if it does not. */
+ns_t tgt_deadline(const struct tgt *t);
+/* Asserts every invariant (tests call it after each step). */
+void tgt_check(const struct tgt *t);
+
+/* STORE_* and META_SAVE actions that were not answered yet. */
+unsigned tgt_store_ops(const struct tgt *t);
+/* Tasks that have not ended. */
+unsigned tgt_tasks(const struct tgt *t);
+
+/* Adds a fault ("medium-error:lba=7,times=2"). False with why, which names key and value. */
+bool tgt_fault_add(struct tgt *t, const char *spec, char *why, size_t why_len);
+
+#endif

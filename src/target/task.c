@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The task set: slots, order, abort, completion. The state diagram stands in core.h. */
+#include "base/assert.h"
+#include "target/core.h"
+
+/* A contingent allegiance that nobody asks after ends by itself: no wait without a limit. */
+#define CA_LIMIT_NS (1 * NS_PER_S)
+
+#define GEN_SHIFT 9 /* an op is slot | generation << GEN_SHIFT */
+_Static_assert(TGT_DEPTH_MAX + 1 <= 1 << GEN_SHIFT, "slots");
+
+void task_set(struct tgt *t, struct task *k, enum task_state state)
+{
+	if (k->state != TASK_FREE)
+		t->n_in[k->state]--;
+	k->state = state;
+	if (state != TASK_FREE)
+		t->n_in[state]++;
+}
+
+struct task *task_take(struct tgt *t)
+{
+	struct task *k = t->slot;
+	while (k < t->slot + t->n_slots && k->state != TASK_FREE)
+		k++;
+	/* A tenure has one task at most, and others are accepted up to the queue depth only. */
+	sm_assert(k < t->slot + t->n_slots);
+	uint32_t gen = k->gen + 1;
+	*k = (struct task){.gen = gen, .due = NS_NEVER};
+	task_set(t, k, TASK_READY);
+	TAILQ_INSERT_TAIL(&t->tasks, k, link);
+	t->n_tasks++;
+	return k;
+}
+
+void task_drop(struct tgt *t, struct task *k)
+{
+	sm_assert(k->state != TASK_FREE);
+	if (t->tenure.task == k)
+		t->tenure.task = NULL;
+	/* Actions of this step may still point to them. */
+	out_hold(t, k->data);
+	out_hold(t, k->in);
+	k->data = NULL;
+	k->in = NULL;
+	TAILQ_REMOVE(&t->tasks, k, link);
+	t->n_tasks--;
+	task_set(t, k, TASK_FREE);
+}
+
+struct task *task_find(struct tgt *t, uint8_t initiator, uint8_t lun, bool tagged, uint8_t tag)
+{
+	struct task *k;
+	TAILQ_FOREACH (k, &t->tasks, link) {
+		if (k->state != TASK_DRAIN && k->initiator == initiator && k->lun == lun &&
+		    k->tagged == tagged && k->tag == tag)
+			return k;
+	}
+	return NULL;
+}
+
+uint32_t task_op(const struct tgt *t, const struct task *k)
+{
+	return (uint32_t)(k - t->slot) | k->gen << GEN_SHIFT;
+}
+
+struct task *task_by_op(struct tgt *t, uint32_t op)
+{
+	unsigned i = op & ((1U << GEN_SHIFT) - 1);
+	if (i >= t->n_slots)
+		return NULL;
+	struct task *k = &t->slot[i];
+	bool live = k->state == TASK_RUNNING || k->state == TASK_DRAIN;
+	return live && task_op(t, k) == op ? k : NULL;
+}
+
+/* ---- order ---- */
+
+/* Has not yet done its work. */
+static bool unfinished(const struct task *k)
+{
+	return k->state == TASK_WAITING || k->state == TASK_RUNNING || k->state == TASK_DRAIN;
+}
+
+/* SAM-5, 8.7: ORDERED starts when all older ones have ended, SIMPLE when all older ORDERED have. */
+static bool may_start(struct tgt *t, const struct task *k)
+{
+	/* Mirroring passes carry their sense with the status: they have no part in allegiances. */
+	if (!k->silent && t->ini[k->initiator].ca)
+		return false;
+	if (k->attr == MSG_HEAD_OF_QUEUE)
+		return true;
+	const struct task *old;
+	TAILQ_FOREACH (old, &t->tasks, link) {
+		if (old == k)
+			break;
+		if (unfinished(old) && (k->attr == MSG_ORDERED || old->attr == MSG_ORDERED))
+			return false;
+	}
+	return true;
+}
+
+static void start(struct tgt *t, struct task *k)
+{
+	const struct cmd *c = cmd_find(k->cdb.op);
+	sm_assert(k->state == TASK_WAITING && c);
+	k->status = SCSI_GOOD;
+	if (c->run(t, k))
+		work_next(t, k);
+	else
+		task_finish(t, k);
+}
+
+void task_submit(struct tgt *t, struct task *k)
+{
+	sm_assert(k->state == TASK_READY);
+	const struct cmd *c = cmd_find(k->cdb.op);
+	task_set(t, k, TASK_WAITING);
+	/* Quick commands touch nothing that others have to do with: no order holds for them. */
+	if ((c && (c->flags & CMD_QUICK)) || may_start(t, k))
+		start(t, k);
+}
+
+void task_run_waiting(struct tgt *t)
+{
+	struct task *k = TAILQ_FIRST(&t->tasks);
+	while (t->n_in[TASK_WAITING] > 0 && k) {
+		struct task *next = TAILQ_NEXT(k, link);
+		if (k->state == TASK_WAITING && may_start(t, k))
+			start(t, k);
+		k = next;
+	}
+}
+
+/* ---- abort ---- */
+
+void task_abort(struct tgt *t, struct task *k)
+{
+	if (k->state == TASK_DRAIN)
+		return;
+	if (t->tenure.task == k)
+		t->tenure.task = NULL;
+	if (k->state == TASK_RUNNING)
+		task_set(t, k, TASK_DRAIN);
+	else
+		task_drop(t, k);
+}
+
+void task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun)
+{
+	struct task *k = TAILQ_FIRST(&t->tasks);
+	while (k) {
+		struct task *next = TAILQ_NEXT(k, link);
+		if ((initiator == WIRE_NO_ID || k->initiator == initiator) &&
+		    (lun == WIRE_NO_ID || k->lun == lun))
+			task_abort(t, k);
+		k = next;
+	}
+}
+
+/* ---- completion ---- */
+
+void task_fail(struct task *k, struct scsi_sense sense)
+{
+	k->status = SCSI_CHECK_CONDITION;
+	k->sense = sense;
+}
+
+void task_deliver(struct tgt *t, struct task *k)
+{
+	if (k->state != TASK_DONE)
+		task_set(t, k, TASK_DONE);
+	k->due = NS_NEVER;
+	if (k->connected && !t->tenure.wanted)
+		return; /* the bus will ask */
+	if (k->status == SCSI_CHECK_CONDITION && !k->silent) {
+		struct ini *i = &t->ini[k->initiator];
+		i->ca = true;
+		i->ca_lun = k->lun;
+		i->sense = k->sense;
+		i->ca_due = t->now + CA_LIMIT_NS;
+	}
+	reply_status(t, k);
+	if (k->connected)
+		port_close(t);
+	else
+		task_drop(t, k);
+}
+
+void task_finish(struct tgt *t, struct task *k)
+{
+	const struct cmd *c = cmd_find(k->cdb.op);
+	task_set(t, k, TASK_DONE);
+	if (c && (c->flags & CMD_MEDIUM)) {
+		if (fault_dies(&t->faults, STEP_STATUS) ||
+		    (k->in && fault_dies(&t->faults, STEP_DATA))) {
+			out_die(t);
+			return;
+		}
+		if (fault_strike(&t->faults, FAULT_NO_STATUS)) {
+			task_drop(t, k);
+			return;
+		}
+		ns_t wait = fault_slow_ns(&t->faults);
+		if (wait > 0) {
+			k->due = t->now + wait;
+			return;
+		}
+	}
+	task_deliver(t, k);
+}
+
+void task_expire(struct tgt *t)
+{
+	struct task *k = TAILQ_FIRST(&t->tasks);
+	while (k) {
+		struct task *next = TAILQ_NEXT(k, link);
+		if (k->state == TASK_DONE && k->due <= t->now)
+			task_deliver(t, k);
+		k = next;
+	}
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		if (t->ini[i].ca && t->ini[i].ca_due <= t->now)
+			t->ini[i].ca = false;
+	task_run_waiting(t);
+}
+
+ns_t task_deadline(const struct tgt *t)
+{
+	ns_t first = NS_NEVER;
+	const struct task *k;
+	if (t->n_in[TASK_DONE] > 0) {
+		TAILQ_FOREACH (k, &t->tasks, link) {
+			if (k->state == TASK_DONE && k->due < first)
+				first = k->due;
+		}
+	}
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		if (t->ini[i].ca && t->ini[i].ca_due < first)
+			first = t->ini[i].ca_due;
+	return first;
+}
+
+void task_check(const struct tgt *t)
+{
+	unsigned n_in[TASK_DRAIN + 1] = {0};
+	unsigned n = 0;
+	const struct task *k;
+	TAILQ_FOREACH (k, &t->tasks, link) {
+		n++;
+		n_in[k->state]++;
+		sm_assert(k->state != TASK_FREE);
+		sm_assert(k->initiator < WIRE_IDS);
+		sm_assert(k->state != TASK_DATA || (t->tenure.task == k && !k->data));
+		sm_assert(k->state != TASK_READY || t->tenure.task == k);
+		sm_assert((k->doing != 0) == (k->state == TASK_RUNNING || k->state == TASK_DRAIN));
+		sm_assert(k->due == NS_NEVER || k->state == TASK_DONE);
+		sm_assert(!k->connected || t->tenure.task == k || k->state == TASK_DRAIN);
+		sm_assert(k->state == TASK_DRAIN || k->state == TASK_DONE || k->pos <= k->count);
+	}
+	for (unsigned s = TASK_DATA; s <= TASK_DRAIN; s++)
+		sm_assert(n_in[s] == t->n_in[s]);
+	sm_assert(n == t->n_tasks && n <= t->n_slots);
+	for (unsigned i = 0; i < t->n_slots; i++)
+		sm_assert(t->slot[i].state != TASK_FREE || (!t->slot[i].data && !t->slot[i].in));
+}

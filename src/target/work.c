@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a task does to the store, one operation after the other. */
+#include "base/assert.h"
+#include "target/core.h"
+
+static enum tgt_action_kind action_of(enum task_work work)
+{
+	switch (work) {
+	case WORK_READ:
+		return TGT_STORE_READ;
+	case WORK_WRITE:
+		return TGT_STORE_WRITE;
+	case WORK_FLUSH:
+		return TGT_STORE_FLUSH;
+	case WORK_COMPARE:
+		return TGT_STORE_COMPARE;
+	case WORK_VERIFY:
+		return TGT_STORE_VERIFY;
+	case WORK_SAVE:
+		break;
+	}
+	return TGT_META_SAVE;
+}
+
+static void save(struct tgt *t, struct tgt_action *a)
+{
+	struct wr w = wr_init(t->saved, sizeof(t->saved));
+	modes_saved_put(&t->pending.saved, &w);
+	sm_assert(wr_ok(&w));
+	a->bytes = (struct span){t->saved, w.n};
+}
+
+/* Blocks of the next operation: what has no block of data of its own goes in bounded pieces. */
+static uint32_t piece(const struct tgt *t, const struct task *k)
+{
+	uint32_t left = k->count - k->pos;
+	uint32_t most = TGT_TRANSFER_MAX / t->cfg.block_size;
+	return left < most ? left : most;
+}
+
+static void issue(struct tgt *t, struct task *k, enum task_work work)
+{
+	struct tgt_action *a = out_action(t, action_of(work));
+	k->doing = (uint8_t)work;
+	if (k->state != TASK_RUNNING)
+		task_set(t, k, TASK_RUNNING);
+	a->op = task_op(t, k);
+	if (work == WORK_SAVE) {
+		save(t, a);
+		return;
+	}
+	a->lba = k->first + k->pos;
+	k->chunk = work == WORK_FLUSH ? 0 : piece(t, k);
+	a->blocks = k->chunk;
+	if (work == WORK_WRITE || work == WORK_COMPARE) {
+		a->block = k->data;
+		a->repeat = work == WORK_COMPARE && k->cdb.bytchk == 3;
+		a->offset = k->data_off + (a->repeat ? 0 : k->pos * t->cfg.block_size);
+	}
+}
+
+void work_next(struct tgt *t, struct task *k)
+{
+	if (k->work) {
+		unsigned lowest = k->work & (0U - k->work);
+		issue(t, k, (enum task_work)lowest);
+		return;
+	}
+	if (k->bad) {
+		bool in = k->cdb.op == OP_VERIFY_10 || k->cdb.op == OP_VERIFY_16 ||
+		          !scsi_op_writes_medium(k->cdb.op);
+		task_fail(k,
+		          scsi_sense_info(in ? SENSE_READ_ERROR : SENSE_WRITE_ERROR, k->bad_lba));
+	}
+	task_finish(t, k);
+}
+
+/* An operation went wrong: the task ends. */
+static void failed(struct tgt *t, struct task *k, const struct tgt_event *ev)
+{
+	uint32_t good = ev->store.good_blocks < k->chunk ? ev->store.good_blocks : k->chunk;
+	lba_t at = k->first + k->pos + good;
+	bool write = k->doing == WORK_WRITE;
+	k->doing = 0;
+	switch (ev->store.result) {
+	case STORE_MISCOMPARE:
+		task_fail(k, scsi_sense_info(SENSE_MISCOMPARE, at));
+		break;
+	case STORE_ERROR:
+	case STORE_NO_SPACE:
+		task_fail(k, scsi_sense_info(write ? SENSE_WRITE_ERROR : SENSE_READ_ERROR, at));
+		break;
+	case STORE_DEAD:
+	case STORE_OK:
+		/* What is on the medium is not known: nothing more is promised for it. */
+		t->store_dead = true;
+		task_fail(k, SENSE_INTERNAL_TARGET_FAILURE);
+		break;
+	}
+	task_finish(t, k);
+}
+
+static void drained(struct tgt *t, struct task *k)
+{
+	k->doing = 0;
+	task_drop(t, k);
+	port_drained(t);
+}
+
+void work_store_done(struct tgt *t, const struct tgt_event *ev)
+{
+	struct task *k = task_by_op(t, ev->store.op);
+	sm_assert(k && k->doing && k->doing != WORK_SAVE);
+	if (ev->store.result == STORE_DEAD)
+		t->store_dead = true;
+	if (k->state == TASK_DRAIN) {
+		drained(t, k);
+	} else if (ev->store.result != STORE_OK) {
+		failed(t, k, ev);
+	} else {
+		if (k->doing == WORK_READ) {
+			sm_assert(ev->store.block &&
+			          ev->store.block->len == (size_t)k->chunk * t->cfg.block_size);
+			k->in = block_ref(ev->store.block);
+		}
+		k->pos += k->chunk;
+		if (k->doing == WORK_FLUSH || k->pos == k->count) {
+			k->work &= (uint8_t)~k->doing;
+			k->pos = 0;
+		}
+		k->doing = 0;
+		work_next(t, k);
+	}
+	task_run_waiting(t);
+}
+
+void work_meta_done(struct tgt *t, const struct tgt_event *ev)
+{
+	struct task *k = task_by_op(t, ev->meta.op);
+	sm_assert(k && k->doing == WORK_SAVE && t->saving);
+	/* What was saved holds, also when nobody waits for the status any more. */
+	cmd_mode_saved(t, k, ev->meta.ok);
+	if (k->state == TASK_DRAIN) {
+		drained(t, k);
+	} else {
+		k->doing = 0;
+		k->work = 0;
+		task_finish(t, k);
+	}
+	task_run_waiting(t);
+}
