@@ -15,4 +15,6 @@ src_base_libbase_a_SOURCES = \
 	src/base/cursor.h \
 	src/base/prng.c \
 	src/base/prng.h \
+	src/base/size.c \
+	src/base/size.h \
 	src/base/units.h

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define BACKLOG      64
-#define SOCKET_BYTES (2 * 1024 * 1024) /* of the buffers of a socket, each way */
+#define SOCKET_BYTES (1024 * 1024) /* of a socket, each way; more only leaves the cache */
 #define SOCKET_MODE  0660
 #define LOCK_TRIES   100
 #define LOCK_WAIT_NS (10 * NS_PER_MS)

@@ -7,6 +7,10 @@ noinst_LIBRARIES += src/shell/libshell.a
 src_shell_libshell_a_SOURCES = \
 	src/shell/addr.c \
 	src/shell/addr.h \
+	src/shell/args.c \
+	src/shell/args.h \
+	src/shell/conffile.c \
+	src/shell/conffile.h \
 	src/shell/conn.c \
 	src/shell/conn.h \
 	src/shell/inbuf.c \
@@ -17,6 +21,8 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/log.h \
 	src/shell/loop.c \
 	src/shell/loop.h \
+	src/shell/notify.c \
+	src/shell/notify.h \
 	src/shell/outq.c \
 	src/shell/outq.h \
 	src/shell/pool.c \

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "shell/conffile.h"
+
+#include "base/assert.h"
+#include "base/size.h"
+#include "shell/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/*
+ * libconfuse's callbacks have no argument of the caller's: what they need is here while conf_read()
+ * runs, and only then.
+ */
+static struct {
+	const struct conf_check *checks;
+	size_t n_checks;
+	char *why;
+	size_t n;
+} reading;
+
+/* Keeps the first error: the others follow from it. */
+static void note_error(cfg_t *cfg, const char *fmt, va_list ap)
+{
+	char text[256];
+
+	if (!reading.why || reading.why[0] != '\0')
+		return;
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	(void)snprintf(reading.why, reading.n, "%s:%d: %s", cfg->filename, cfg->line, text);
+}
+
+static bool in_limits(const struct conf_check *k, uint64_t v)
+{
+	return v >= k->least && (k->most == 0 || v <= k->most);
+}
+
+static bool is_word(const char *words, const char *value)
+{
+	size_t n = strlen(value);
+
+	for (const char *p = words; n > 0 && (p = strstr(p, value)) != NULL; p += n) {
+		if ((p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* Says what is wrong with a string value; false when nothing is. */
+static bool string_fault(const struct conf_check *k, const char *value, char *fault, size_t n)
+{
+	uint64_t v = 0;
+	struct addr a;
+
+	switch (k->kind) {
+	case CONF_SIZE:
+		if (!size_parse(value, &v))
+			(void)snprintf(fault, n, "is no size, such as 4096, 64K or 1G");
+		else if (!in_limits(k, v))
+			(void)snprintf(fault, n, "is out of range: %llu to %llu bytes",
+			               (unsigned long long)k->least, (unsigned long long)k->most);
+		break;
+	case CONF_DURATION:
+		if (!duration_parse(value, &v))
+			(void)snprintf(fault, n, "is no duration, such as 250ms or 10s");
+		else if (!in_limits(k, v))
+			(void)snprintf(fault, n, "is out of range: %llu to %llu ms",
+			               (unsigned long long)(k->least / NS_PER_MS),
+			               (unsigned long long)(k->most / NS_PER_MS));
+		break;
+	case CONF_ADDR:
+		(void)addr_parse(value, &a, fault, n);
+		break;
+	case CONF_LEVEL:
+		if (log_level_parse(value) < 0)
+			(void)snprintf(fault, n, "is not error, warning, notice, info or debug");
+		break;
+	case CONF_WORD:
+		if (!is_word(k->words, value))
+			(void)snprintf(fault, n, "is not one of: %s", k->words);
+		break;
+	case CONF_NUMBER:
+		break;
+	}
+	return fault[0] != '\0';
+}
+
+/* The check of an option: its name there may be that of a section's option. */
+static const struct conf_check *find_check(const cfg_t *cfg, const cfg_opt_t *opt)
+{
+	for (size_t i = 0; i < reading.n_checks; i++) {
+		const struct conf_check *k = &reading.checks[i];
+		const char *bar = strrchr(k->name, '|');
+		if (strcmp(bar ? bar + 1 : k->name, opt->name) != 0)
+			continue;
+		if (!bar && strcmp(cfg->name, "root") == 0)
+			return k;
+		size_t n = strlen(cfg->name);
+		if (bar && (size_t)(bar - k->name) >= n && strncmp(bar - n, cfg->name, n) == 0 &&
+		    (bar - n == k->name || bar[-(ptrdiff_t)n - 1] == '|'))
+			return k;
+	}
+	return NULL;
+}
+
+/* Called by libconfuse for each value that was set; 0: it is good. */
+static int check_value(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const struct conf_check *k = find_check(cfg, opt);
+	unsigned last = cfg_opt_size(opt);
+	char fault[256] = "";
+
+	if (!k || last == 0)
+		return 0;
+	if (k->kind == CONF_NUMBER) {
+		long v = cfg_opt_getnint(opt, last - 1);
+		if (v >= 0 && in_limits(k, (uint64_t)v))
+			return 0;
+		cfg_error(cfg, "%s: %ld is out of range: %llu to %llu", opt->name, v,
+		          (unsigned long long)k->least, (unsigned long long)k->most);
+		return -1;
+	}
+	const char *value = cfg_opt_getnstr(opt, last - 1);
+	if (!string_fault(k, value, fault, sizeof(fault)))
+		return 0;
+	if (k->kind == CONF_ADDR)
+		cfg_error(cfg, "%s: %s", opt->name, fault);
+	else
+		cfg_error(cfg, "%s: \"%s\" %s", opt->name, value, fault);
+	return -1;
+}
+
+/* A directory would end the process inside the scanner of libconfuse. */
+static FILE *open_file(const char *path, char *why, size_t n)
+{
+	struct stat st;
+	FILE *f = fopen(path, "re");
+
+	if (!f) {
+		(void)snprintf(why, n, "%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode)) {
+		(void)snprintf(why, n, "%s: %s", path, strerror(EISDIR));
+		(void)fclose(f);
+		return NULL;
+	}
+	return f;
+}
+
+static bool parse_file(cfg_t *cfg, const char *path, char *why, size_t n)
+{
+	FILE *f = open_file(path, why, n);
+	if (!f)
+		return false;
+	cfg->filename = strdup(path);
+	int r = cfg->filename ? cfg_parse_fp(cfg, f) : CFG_FILE_ERROR;
+	(void)fclose(f);
+	if (r == CFG_SUCCESS)
+		return true;
+	if (why[0] == '\0')
+		(void)snprintf(why, n, "%s: it cannot be read as a configuration file", path);
+	return false;
+}
+
+cfg_t *conf_read(const char *path, cfg_opt_t *opts, const struct conf_check *checks,
+                 size_t n_checks, char *why, size_t n)
+{
+	sm_assert(n > 0);
+	why[0] = '\0';
+	cfg_t *cfg = cfg_init(opts, CFGF_NONE);
+	if (!cfg) {
+		(void)snprintf(why, n, "out of memory");
+		return NULL;
+	}
+	(void)cfg_set_error_function(cfg, note_error);
+	for (size_t i = 0; i < n_checks; i++)
+		(void)cfg_set_validate_func(cfg, checks[i].name, check_value);
+	reading.checks = checks;
+	reading.n_checks = n_checks;
+	reading.why = why;
+	reading.n = n;
+	bool ok = !path || parse_file(cfg, path, why, n);
+	reading.why = NULL;
+	reading.checks = NULL;
+	reading.n_checks = 0;
+	if (ok)
+		return cfg;
+	(void)cfg_free(cfg);
+	return NULL;
+}
+
+uint64_t conf_size(cfg_t *cfg, const char *name)
+{
+	uint64_t v = 0;
+	sm_assert(size_parse(cfg_getstr(cfg, name), &v));
+	return v;
+}
+
+ns_t conf_duration(cfg_t *cfg, const char *name)
+{
+	ns_t v = 0;
+	sm_assert(duration_parse(cfg_getstr(cfg, name), &v));
+	return v;
+}
+
+struct addr conf_addr(cfg_t *cfg, const char *name, unsigned i)
+{
+	struct addr a;
+	char why[256];
+	/* A name may resolve otherwise now than when the file was checked: then as the check would.
+	 */
+	if (!addr_parse(cfg_getnstr(cfg, name, i), &a, why, sizeof(why)))
+		a = (struct addr){.len = 0};
+	return a;
+}
