@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # A source file or a header: add it to the list below, one a line (src/target/NAME.c, src/target/NAME.h).
-# Its unit test: tests/unit/test_NAME.c and one line in tests/unit/local.mk.
+# Its unit test: tests/unit/test_NAME.c and, here, a line: unit_tests += tests/unit/test_NAME
 
 noinst_LIBRARIES += src/target/libtarget.a
 src_target_libtarget_a_SOURCES = \
@@ -25,3 +25,6 @@ src_target_libtarget_a_SOURCES = \
 	src/target/ua.c \
 	src/target/ua.h \
 	src/target/work.c
+
+unit_tests += tests/unit/test_target_pass
+tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/disk.c tests/unit/disk.h

@@ -294,7 +294,7 @@ void port_burst(struct tgt *t, const struct wire_burst *b, struct block *data)
 		item(t, &it, data);
 	if (!n->open)
 		return;
-	if (n->mirror)
+	if (n->mirror || n->role == BURST_PARTICIPANT)
 		silent_answer(t);
 	else if (n->wanted)
 		answer(t);

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "unit/disk.h"
+
+#include "base/crc.h"
+#include "scsi/msg.h"
+#include "scsi/sense.h"
+#include "scsi/status.h"
+
+#include <check.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EPOCH 3 /* of initiators, unless a test says another */
+
+/* ---- text ---- */
+
+static void say(struct disk *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct disk *d, const char *fmt, ...)
+{
+	size_t n = strlen(d->text);
+	va_list ap;
+	va_start(ap, fmt);
+	int k = vsnprintf(d->text + n, sizeof(d->text) - n, fmt, ap);
+	va_end(ap);
+	ck_assert(k >= 0 && (size_t)k < sizeof(d->text) - n);
+}
+
+static void begin(struct disk *d)
+{
+	say(d, "%s", d->text[0] ? "; " : "");
+}
+
+static void say_sense(struct disk *d, const struct scsi_sense *s)
+{
+	say(d, "%x/%x/%x", s->key, s->asc, s->ascq);
+	if (s->info_valid)
+		say(d, " info %llu", (unsigned long long)s->info);
+	if (s->sks_valid && s->sks_bit < 8)
+		say(d, " %s %u.%u", s->sks_cd ? "cdb" : "data", s->sks_field, s->sks_bit);
+	else if (s->sks_valid)
+		say(d, " %s %u", s->sks_cd ? "cdb" : "data", s->sks_field);
+}
+
+static void say_mirror(struct disk *d, const struct scsi_msg_mirror *m)
+{
+	say(d, "(%u:%u op %u %s", m->group, m->device, m->op, scsi_status_name(m->status));
+	struct scsi_sense s;
+	if (m->sense_len > 0 && scsi_sense_get((struct span){m->sense, m->sense_len}, &s)) {
+		say(d, " ");
+		say_sense(d, &s);
+	}
+	say(d, ")");
+}
+
+static void say_messages(struct disk *d, struct span bytes)
+{
+	struct rd r = rd_init(bytes.p, bytes.n);
+	struct scsi_msg m;
+	while (rd_left(&r) > 0) {
+		ck_assert(scsi_msg_get(&r, &m));
+		say(d, " %s", scsi_msg_name(&m));
+		if (m.kind == MSG_SIMPLE)
+			say(d, "(%u)", m.tag);
+		else if (m.kind == MSG_EXT_MIRROR)
+			say_mirror(d, &m.mirror);
+		else if (m.kind == MSG_EXT_PPR || m.kind == MSG_EXT_SDTR || m.kind == MSG_EXT_WDTR)
+			say(d, "(%u %u %u %u)", m.xfer.period, m.xfer.offset, m.xfer.wide,
+			    m.xfer.options);
+	}
+}
+
+static void say_data_in(struct disk *d, const struct wire_frame *f, const struct wire_item *it)
+{
+	struct span s = f->data ? (struct span){f->data->data, f->data->len} : f->small;
+	ck_assert_uint_eq(s.n, it->len);
+	ck_assert(s.n <= sizeof(d->in));
+	ck_assert_uint_eq(it->crc, crc32_spi(0, s.p, s.n));
+	memcpy(d->in, s.p, s.n);
+	d->n_in = s.n;
+	say(d, " DATA-IN(%zu)", s.n);
+}
+
+static void say_program(struct disk *d, const struct wire_frame *f)
+{
+	const struct wire_program *p = &f->program;
+	if (p->kind == PROGRAM_CONTINUE) {
+		say(d, "cont");
+		ck_assert_uint_eq(p->token, 100 + p->tenure);
+	} else {
+		say(d, "resel %u", p->initiator);
+	}
+	struct rd r = rd_init(p->items.p, p->items.n);
+	struct wire_item it;
+	while (wire_item_get(&r, &it)) {
+		switch ((enum wire_item_kind)it.kind) {
+		case ITEM_MSG_OUT:
+			say(d, " MESSAGE-OUT");
+			break;
+		case ITEM_COMMAND:
+			say(d, " COMMAND");
+			break;
+		case ITEM_DATA_OUT:
+			say(d, " DATA-OUT(%u)", it.len);
+			break;
+		case ITEM_DATA_IN:
+			say_data_in(d, f, &it);
+			break;
+		case ITEM_STATUS:
+			say(d, " STATUS(%s)", scsi_status_name(it.arg));
+			break;
+		case ITEM_MSG_IN:
+			say_messages(d, it.bytes);
+			break;
+		case ITEM_FREE:
+			say(d, " FREE");
+			break;
+		case ITEM_PASS:
+			say(d, " PASS");
+			break;
+		case ITEM_SELECT:
+		case ITEM_LATCH:
+		case ITEM_TOKEN:
+			ck_abort_msg("item %u in a program", it.kind);
+		}
+	}
+	ck_assert(rd_done(&r));
+}
+
+static void say_frame(struct disk *d, const struct wire_frame *f)
+{
+	static const char *const modes[] = {"none", "front", "full"};
+	begin(d);
+	if (f->type == WIRE_PROGRAM)
+		say_program(d, f);
+	else if (f->type == WIRE_ARM)
+		say(d, "arm %s", modes[f->arm.mode]);
+	else if (f->type == WIRE_MEMBERS && f->members.n == 0)
+		say(d, "members none");
+	else if (f->type == WIRE_MEMBERS)
+		say(d, "members %u:%u", f->members.m[0].group, f->members.m[0].device);
+	else if (f->type == WIRE_MGMT)
+		say(d, "mgmt %s %.*s", wire_code_name(f->mgmt.code), (int)f->mgmt.payload.n,
+		    (const char *)f->mgmt.payload.p);
+	else
+		say(d, "%s", wire_type_name((uint8_t)f->type));
+}
+
+/* ---- the store ---- */
+
+static void store(struct disk *d, const struct tgt_action *a, struct tgt_event *ev)
+{
+	uint32_t bs = d->cfg.block_size;
+	ev->store.result = d->result;
+	ev->store.good_blocks = d->good_blocks;
+	ck_assert(a->lba + a->blocks <= d->cfg.blocks);
+	uint8_t *at = d->media + a->lba * bs;
+	uint32_t n = d->result == STORE_OK ? a->blocks : d->good_blocks;
+	switch (a->kind) {
+	case TGT_STORE_WRITE:
+		ck_assert(a->offset + (size_t)a->blocks * bs <= a->block->len);
+		memcpy(at, a->block->data + a->offset, (size_t)n * bs);
+		break;
+	case TGT_STORE_READ:
+		ev->store.block = block_new((size_t)a->blocks * bs);
+		memcpy(ev->store.block->data, at, (size_t)a->blocks * bs);
+		break;
+	case TGT_STORE_COMPARE:
+		for (uint32_t i = 0; i < a->blocks && ev->store.result == STORE_OK; i++) {
+			size_t off = a->offset + (a->repeat ? 0 : (size_t)i * bs);
+			if (memcmp(at + (size_t)i * bs, a->block->data + off, bs) != 0) {
+				ev->store.result = STORE_MISCOMPARE;
+				ev->store.good_blocks = i;
+			}
+		}
+		break;
+	case TGT_STORE_VERIFY:
+	case TGT_STORE_FLUSH:
+	case TGT_SEND:
+	case TGT_META_SAVE:
+	case TGT_DIE:
+		break;
+	}
+}
+
+static void act(struct disk *d, const struct tgt_action *a)
+{
+	static const char *const names[] = {
+	        [TGT_STORE_READ] = "read",
+	        [TGT_STORE_WRITE] = "write",
+	        [TGT_STORE_COMPARE] = "compare",
+	        [TGT_STORE_VERIFY] = "verify",
+	};
+	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
+	if (a->kind == TGT_SEND) {
+		say_frame(d, &a->frame);
+		return;
+	}
+	begin(d);
+	if (a->kind == TGT_DIE) {
+		say(d, "die");
+		d->dead = true;
+		return;
+	}
+	if (a->kind == TGT_META_SAVE) {
+		say(d, "save");
+		memcpy(d->saved, a->bytes.p, a->bytes.n);
+		d->n_saved = a->bytes.n;
+		ev = (struct tgt_event){.kind = TGT_EV_META_DONE};
+		ev.meta.op = a->op;
+		ev.meta.ok = !d->meta_fails;
+	} else {
+		if (a->kind == TGT_STORE_FLUSH)
+			say(d, "flush");
+		else
+			say(d, "%s %llu+%u", names[a->kind], (unsigned long long)a->lba, a->blocks);
+		store(d, a, &ev);
+		ev.store.op = a->op;
+	}
+	ck_assert_uint_lt(d->n_held, ARRAY_LEN(d->held));
+	d->held[d->n_held++] = ev;
+}
+
+static void step(struct disk *d, struct tgt_event *ev);
+
+static void answer_store(struct disk *d)
+{
+	while (d->n_held > 0 && !d->dead) {
+		struct tgt_event ev = d->held[0];
+		d->n_held--;
+		memmove(d->held, d->held + 1, d->n_held * sizeof(d->held[0]));
+		struct block *b = ev.kind == TGT_EV_STORE_DONE ? ev.store.block : NULL;
+		step(d, &ev);
+		block_unref(b);
+	}
+}
+
+static void step(struct disk *d, struct tgt_event *ev)
+{
+	struct tgt_actions out;
+	ev->now = d->now;
+	tgt_step(d->t, ev, &out);
+	tgt_check(d->t);
+	for (unsigned i = 0; i < out.n && !d->dead; i++)
+		act(d, &out.v[i]);
+}
+
+static const char *event(struct disk *d, struct tgt_event ev)
+{
+	d->text[0] = '\0';
+	step(d, &ev);
+	if (!d->hold)
+		answer_store(d);
+	return d->text;
+}
+
+const char *disk_release(struct disk *d)
+{
+	d->text[0] = '\0';
+	answer_store(d);
+	return d->text;
+}
+
+const char *disk_wait(struct disk *d)
+{
+	ns_t at = tgt_deadline(d->t);
+	ck_assert(at != NS_NEVER);
+	if (at > d->now)
+		d->now = at;
+	return event(d, (struct tgt_event){.kind = TGT_EV_DEADLINE});
+}
+
+/* ---- events ---- */
+
+const char *disk_frame(struct disk *d, const struct wire_frame *f)
+{
+	struct tgt_event ev = {.kind = TGT_EV_FRAME};
+	ev.frame = f;
+	return event(d, ev);
+}
+
+const char *disk_attach(struct disk *d, uint64_t boot)
+{
+	struct wire_attached a = {.epoch = 1, .boot = boot, .id = 2};
+	struct tgt_event ev = {.kind = TGT_EV_ATTACHED};
+	ev.attached = &a;
+	return event(d, ev);
+}
+
+const char *disk_detach(struct disk *d)
+{
+	return event(d, (struct tgt_event){.kind = TGT_EV_DETACHED});
+}
+
+const char *disk_port(struct disk *d, uint8_t id, uint32_t epoch, bool up)
+{
+	struct wire_frame f = {.type = WIRE_PORT};
+	f.port = (struct wire_port){.up = up, .id = id, .role = ROLE_INITIATOR, .epoch = epoch};
+	return disk_frame(d, &f);
+}
+
+const char *disk_reset(struct disk *d)
+{
+	struct wire_frame f = {.type = WIRE_RESET};
+	f.reset = (struct wire_reset){.by = 7};
+	return disk_frame(d, &f);
+}
+
+const char *disk_fault(struct disk *d, const char *spec)
+{
+	struct wire_frame f = {.type = WIRE_MGMT};
+	f.mgmt = (struct wire_mgmt){.req = 1, .from = 7, .to = 2, .kind = MGMT_FAULT};
+	f.mgmt.payload = (struct span){(const uint8_t *)spec, strlen(spec)};
+	return disk_frame(d, &f);
+}
+
+/* ---- bursts ---- */
+
+static unsigned digit(char c)
+{
+	return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+static size_t hex(const char *s, uint8_t *out, size_t cap)
+{
+	size_t n = 0;
+	while (*s) {
+		if (*s == '.') {
+			s++;
+		} else if (*s == ':') {
+			char *end = NULL;
+			unsigned long zeros = strtoul(s + 1, &end, 10);
+			ck_assert(n + zeros <= cap);
+			memset(out + n, 0, zeros);
+			n += zeros;
+			s = end;
+		} else {
+			ck_assert(n < cap && s[1]);
+			out[n++] = (uint8_t)(digit(s[0]) << 4 | digit(s[1]));
+			s += 2;
+		}
+	}
+	return n;
+}
+
+struct burst {
+	struct wire_burst b;
+	struct wire_item items[16];
+	uint8_t bytes[16][256];
+	unsigned n;
+	struct block *data;
+};
+
+static void add_bytes(struct burst *b, uint8_t kind, const char *text)
+{
+	struct wire_item *it = &b->items[b->n];
+	size_t n = hex(text, b->bytes[b->n], sizeof(b->bytes[0]));
+	*it = (struct wire_item){.kind = kind, .len = (uint32_t)n, .bytes = {b->bytes[b->n], n}};
+	b->n++;
+}
+
+static void add_data(struct burst *b, const char *text)
+{
+	char *end = NULL;
+	unsigned long n = strtoul(text, &end, 10);
+	b->data = block_new(n);
+	memset(b->data->data, (int)strtoul(end + 1, NULL, 16), n);
+	b->items[b->n++] = (struct wire_item){
+	        .kind = ITEM_DATA_OUT,
+	        .len = (uint32_t)n,
+	        .crc = crc32_spi(0, b->data->data, n),
+	};
+}
+
+static void word(struct burst *b, const char *w)
+{
+	const char *value = strchr(w, '=');
+	value = value ? value + 1 : "";
+	uint32_t number = (uint32_t)strtoul(value, NULL, 10);
+	struct wire_item *last = b->n > 0 ? &b->items[b->n - 1] : NULL;
+	if (strncmp(w, "t=", 2) == 0)
+		b->b.tenure = number;
+	else if (strncmp(w, "role=", 5) == 0)
+		b->b.role = *value == 'L'   ? BURST_LEADER
+		            : *value == 'P' ? BURST_PARTICIPANT
+		                            : BURST_TARGET;
+	else if (strncmp(w, "ini=", 4) == 0)
+		b->b.initiator = (uint8_t)number;
+	else if (strncmp(w, "epoch=", 6) == 0)
+		b->b.epoch = number;
+	else if (strncmp(w, "program=", 8) == 0)
+		b->b.program = number;
+	else if (strcmp(w, "want") == 0)
+		b->b.wanted = true;
+	else if (strcmp(w, "atn") == 0)
+		b->b.atn = true;
+	else if (strcmp(w, "sel") == 0)
+		b->items[b->n++] = (struct wire_item){.kind = ITEM_SELECT, .flags = ITEM_ATN};
+	else if (strcmp(w, "selno") == 0)
+		b->items[b->n++] = (struct wire_item){.kind = ITEM_SELECT};
+	else if (strcmp(w, "tok") == 0)
+		b->items[b->n++] = (struct wire_item){.kind = ITEM_TOKEN};
+	else if (strcmp(w, "free") == 0)
+		b->items[b->n++] = (struct wire_item){.kind = ITEM_FREE};
+	else if (strncmp(w, "msg=", 4) == 0)
+		add_bytes(b, ITEM_MSG_OUT, value);
+	else if (strncmp(w, "cmd=", 4) == 0)
+		add_bytes(b, ITEM_COMMAND, value);
+	else if (strncmp(w, "latch=", 6) == 0)
+		add_bytes(b, ITEM_LATCH, value);
+	else if (strncmp(w, "out=", 4) == 0)
+		add_data(b, value);
+	else if (strcmp(w, "cut") == 0 && last)
+		last->flags |= ITEM_CUT;
+	else if (strcmp(w, "badcrc") == 0 && last)
+		last->crc ^= 1;
+	else
+		ck_abort_msg("no such word: %s", w);
+}
+
+const char *disk_burst(struct disk *d, const char *words)
+{
+	struct burst *b = calloc(1, sizeof(*b));
+	uint8_t encoded[4096];
+	b->b = (struct wire_burst){
+	        .tenure = 1, .role = BURST_TARGET, .initiator = 7, .epoch = EPOCH};
+	char *copy = strdup(words);
+	for (char *save = NULL, *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		word(b, w);
+	free(copy);
+	if (b->b.wanted)
+		b->b.token = 100 + b->b.tenure;
+	struct wr w = wr_init(encoded, sizeof(encoded));
+	for (unsigned i = 0; i < b->n; i++)
+		wire_item_put(&w, &b->items[i]);
+	ck_assert(wr_ok(&w));
+	b->b.items = (struct span){encoded, w.n};
+	struct wire_frame f = {.type = WIRE_BURST, .data = b->data};
+	f.burst = b->b;
+	const char *out = disk_frame(d, &f);
+	block_unref(b->data);
+	free(b);
+	return out;
+}
+
+const char *disk_command(struct disk *d, const char *cdb)
+{
+	char words[256];
+	(void)snprintf(words, sizeof(words), "t=900 want sel msg=80 cmd=%s", cdb);
+	return disk_burst(d, words);
+}
+
+const char *disk_sense(struct disk *d)
+{
+	struct scsi_sense s;
+	const char *out = disk_command(d, "03000000.40.00");
+	ck_assert_str_eq(out, "cont DATA-IN(18) STATUS(GOOD) COMMAND COMPLETE FREE");
+	ck_assert(scsi_sense_get((struct span){d->in, d->n_in}, &s));
+	d->text[0] = '\0';
+	say_sense(d, &s);
+	return d->text;
+}
+
+/* ---- creation ---- */
+
+struct tgt_config disk_config(void)
+{
+	struct tgt_config c = {
+	        .uuid = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
+	        .name = "disk0",
+	        .block_size = 512,
+	        .blocks = 64,
+	        .queue_depth = 4,
+	        .xfer = XFER_ULTRA160,
+	};
+	return c;
+}
+
+struct disk *disk_new_raw(const struct tgt_config *cfg)
+{
+	char why[200];
+	struct disk *d = calloc(1, sizeof(*d));
+	d->cfg = *cfg;
+	d->now = 1000 * NS_PER_S;
+	d->media = calloc(cfg->blocks, cfg->block_size);
+	d->t = tgt_new(cfg, why, sizeof(why));
+	ck_assert_msg(d->t != NULL, "%s", why);
+	return d;
+}
+
+struct disk *disk_new(void)
+{
+	struct tgt_config c = disk_config();
+	struct disk *d = disk_new_raw(&c);
+	(void)disk_attach(d, 1);
+	(void)disk_port(d, 7, EPOCH, true);
+	ck_assert_str_eq(disk_command(d, "00:5"),
+	                 "cont STATUS(CHECK CONDITION) COMMAND COMPLETE FREE; arm full");
+	ck_assert_str_eq(disk_sense(d), "6/29/1");
+	return d;
+}
+
+void disk_free(struct disk *d)
+{
+	for (unsigned i = 0; i < d->n_held; i++)
+		if (d->held[i].kind == TGT_EV_STORE_DONE)
+			block_unref(d->held[i].store.block);
+	tgt_free(d->t);
+	free(d->media);
+	free(d);
+}
+
+void disk_join(struct disk *d)
+{
+	/* MODE SELECT(10), SP; header of 8 bytes, page 30h: member, device 2, group 1 */
+	uint8_t list[8 + MODE_MIRROR_LEN] = {0};
+	struct wr w = wr_init(list + 8, MODE_MIRROR_LEN);
+	struct mode_mirror m = {.member = true, .device = 2, .group = 1, .generation = 1};
+	mode_mirror_put(&w, &m);
+	struct block *data = block_new(sizeof(list));
+	memcpy(data->data, list, sizeof(list));
+	uint8_t encoded[512];
+	w = wr_init(encoded, sizeof(encoded));
+	const uint8_t cdb[10] = {0x55, 0x11, 0, 0, 0, 0, 0, 0, sizeof(list), 0};
+	wire_put_plain(&w, ITEM_SELECT, 7, ITEM_ATN);
+	wire_put_bytes(&w, ITEM_MSG_OUT, "\x80", 1);
+	wire_put_bytes(&w, ITEM_COMMAND, cdb, sizeof(cdb));
+	wire_put_data(&w, ITEM_DATA_OUT, 0, sizeof(list), crc32_spi(0, list, sizeof(list)));
+	struct wire_frame f = {.type = WIRE_BURST, .data = data};
+	f.burst = (struct wire_burst){.tenure = 800,
+	                              .token = 900,
+	                              .role = BURST_TARGET,
+	                              .initiator = 7,
+	                              .epoch = EPOCH,
+	                              .wanted = true,
+	                              .items = {encoded, w.n}};
+	ck_assert_str_eq(disk_frame(d, &f),
+	                 "save; members 1:2; cont STATUS(GOOD) COMMAND COMPLETE FREE");
+	block_unref(data);
+}

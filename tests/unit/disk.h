@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A target core with a medium in memory, for tests: bursts go in as words, what it does comes out
+ * as words.
+ *
+ *	ck_assert_str_eq(disk_burst(d, "t=1 want sel msg=c02005 cmd=00:5"), "cont STATUS(GOOD)
+ *...");
+ *
+ * Words of a burst, in the order of its items:
+ *   t=N tenure   role=T|L|P   ini=N   epoch=N   want   atn   program=N
+ *   sel (with ATN)   selno   msg=HEX   cmd=HEX   latch=HEX   tok   free
+ *   out=BYTES:FILL   data of BYTES bytes, each FILL (hex)
+ *   cut   badcrc     flags of the item before
+ * Hex may hold '.' and ':N', N zero bytes.
+ *
+ * What comes out, one after the other, with "; " between:
+ *   cont ITEMS       a program that continues the tenure
+ *   resel INI ITEMS  a reselection
+ *   arm MODE, members GROUP:DEVICE, mgmt CODE TEXT
+ *   read|write|compare|verify LBA+BLOCKS, flush, save, die
+ */
+#ifndef TESTS_UNIT_DISK_H
+#define TESTS_UNIT_DISK_H
+
+#include "target/target.h"
+
+#define DISK_TEXT 8192
+
+struct disk {
+	struct tgt_config cfg;
+	struct tgt *t;
+	uint8_t *media;
+	ns_t now;
+	bool hold; /* store operations wait for disk_release() */
+	struct tgt_event held[64];
+	unsigned n_held;
+	/* Answers of the store from here on. */
+	enum tgt_store_result result;
+	uint32_t good_blocks;
+	bool meta_fails;
+	bool dead; /* it asked to die */
+	char text[DISK_TEXT];
+	uint8_t in[65536]; /* the data of the last DATA IN */
+	size_t n_in;
+	uint8_t saved[TGT_SAVED_MAX];
+	size_t n_saved;
+};
+
+/* 64 blocks of 512 bytes, depth 4, in no group; attached, initiator 7 is up and has no UNIT
+ * ATTENTION pending any more (unless raw). */
+struct disk *disk_new(void);
+struct disk *disk_new_raw(const struct tgt_config *cfg);
+void disk_free(struct disk *d);
+/* Each returns what came out of it; valid until the next call. */
+const char *disk_attach(struct disk *d, uint64_t boot);
+const char *disk_detach(struct disk *d);
+const char *disk_burst(struct disk *d, const char *words);
+const char *disk_frame(struct disk *d, const struct wire_frame *f);
+const char *disk_port(struct disk *d, uint8_t id, uint32_t epoch, bool up);
+const char *disk_reset(struct disk *d);
+const char *disk_fault(struct disk *d, const char *spec); /* as a management frame */
+/* Answers what was held back. */
+const char *disk_release(struct disk *d);
+/* Lets time pass to the deadline. */
+const char *disk_wait(struct disk *d);
+/* A command that waits for its status: messages IDENTIFY (disconnection not allowed), the CDB. */
+const char *disk_command(struct disk *d, const char *cdb);
+/* REQUEST SENSE: "5/24/0 cdb 2.7", "3/c/0 info 9". */
+const char *disk_sense(struct disk *d);
+/* Joins group 1 as device 2. */
+void disk_join(struct disk *d);
+
+struct tgt_config disk_config(void);
+
+#endif
