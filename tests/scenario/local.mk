@@ -2,3 +2,10 @@
 #
 # A scenario test is tests/scenario/test_NAME.c, which ends in TAP_MAIN (#include "unit/tap_main.h"), and a line
 # below: scenario_tests += tests/scenario/test_NAME
+
+# The host adapter against a bus server in the hands of the test.
+scenario_tests += tests/scenario/test_hba_tasks
+tests_scenario_test_hba_tasks_SOURCES = \
+	tests/scenario/fake_bus.c \
+	tests/scenario/fake_bus.h \
+	tests/scenario/test_hba_tasks.c

@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The host adapter frame by frame: the scan, conventional tasks, resets. */
+#include "scenario/fake_bus.h"
+#include "unit/tap_main.h"
+
+#include <string.h>
+
+static unsigned told;
+static struct hba_task *last;
+
+static void task_done(struct hba_task *t)
+{
+	told++;
+	last = t;
+}
+
+static struct fake f;
+
+static void start(struct hba_task *t, uint8_t target)
+{
+	*t = (struct hba_task){.target = target, .cdb_len = 6, .done = task_done};
+	hba_task_start(f.h, t);
+	fake_run(&f);
+}
+
+START_TEST(scan_finds_two_targets)
+{
+	uint8_t uuid[UUID_LEN];
+
+	fake_init(&f, NULL);
+	ck_assert(hba_settled(f.h));
+	f.disk[1].member = (struct mode_mirror){.member = true, .device = 3, .group = 9};
+	fake_disk_up(&f, 1, 8);
+	f.disk[15].reject_ppr = true;
+	fake_disk_up(&f, 15, 4);
+	ck_assert(hba_settled(f.h));
+
+	const struct hba_target *t = hba_target(f.h, 1);
+	ck_assert_str_eq(t->vendor, "SMIRROR");
+	ck_assert_str_eq(t->product, "VIRTUAL DISK");
+	ck_assert_str_eq(t->serial, "SN0001");
+	ck_assert_str_eq(t->name, "disk1");
+	ck_assert_uint_eq(t->blocks, 10000);
+	ck_assert_uint_eq(t->block_size, 512);
+	ck_assert(t->mirror);
+	ck_assert_uint_eq(t->member.group, 9);
+	ck_assert_uint_eq(t->xfer.offset, 31);
+	ck_assert_uint_eq(t->xfer.period, 9);
+	ck_assert_uint_eq(t->xfer.options, XFER_DT_REQ);
+	fake_uuid(15, uuid);
+	ck_assert_ptr_eq(hba_find(f.h, uuid), hba_target(f.h, 15));
+	/* PPR was rejected: WDTR and SDTR instead */
+	ck_assert_uint_eq(hba_target(f.h, 15)->xfer.wide, 1);
+	ck_assert_uint_eq(hba_target(f.h, 15)->xfer.period, 0x0a);
+	ck_assert_uint_eq(hba_target(f.h, 15)->xfer.options, 0);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(scan_judges_targets)
+{
+	fake_init(&f, NULL);
+	f.disk[1].reject_all = true;
+	fake_disk_up(&f, 1, 8);
+	ck_assert_uint_eq(hba_target(f.h, 1)->xfer.offset, 0);
+	ck_assert_uint_eq(hba_target(f.h, 1)->xfer.wide, 0);
+	f.disk[2].no_mirror = true;
+	fake_disk_up(&f, 2, 8);
+	ck_assert(!hba_target(f.h, 2)->mirror);
+	f.disk[3].liar = true;
+	fake_port(&f, 3, true);
+	ck_assert(!hba_settled(f.h));
+	fake_serve(&f);
+	ck_assert(hba_settled(f.h));
+	ck_assert_int_eq(hba_target(f.h, 3)->state, HBA_FAILED);
+	ck_assert_ptr_nonnull(strstr(hba_target(f.h, 3)->why, "C0h"));
+	/* asked again, it has mended its ways */
+	f.disk[3].liar = false;
+	hba_scan(f.h);
+	fake_run(&f);
+	fake_serve(&f);
+	ck_assert_int_eq(hba_target(f.h, 3)->state, HBA_READY);
+	fake_end(&f);
+}
+END_TEST
+
+static unsigned changes;
+static void target_changed(void *ctx, uint8_t id)
+{
+	ck_assert_ptr_eq(ctx, &f);
+	ck_assert_uint_eq(id, 1);
+	changes++;
+}
+
+START_TEST(a_port_that_goes_and_comes)
+{
+	fake_init(&f, NULL);
+	hba_on_target(f.h, target_changed, &f);
+	fake_disk_up(&f, 1, 8);
+	uint32_t epoch = hba_target(f.h, 1)->epoch;
+	/* in the middle of a scan */
+	hba_scan(f.h);
+	fake_run(&f);
+	struct fake_script s = fake_take(&f);
+	fake_port(&f, 1, false);
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_ABSENT);
+	fake_port(&f, 1, true);
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_SCANNING);
+	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_SELECTION_TIMEOUT);
+	fake_send(&f, &tn, NULL, 0);
+	fake_wait(&f, NS_PER_S);
+	fake_serve(&f);
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_READY);
+	ck_assert_uint_ne(hba_target(f.h, 1)->epoch, epoch);
+	ck_assert_uint_ge(changes, 4);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(a_target_that_never_answers_the_scan)
+{
+	fake_init(&f, NULL);
+	fake_port(&f, 1, true);
+	for (unsigned n = 0; hba_target(f.h, 1)->state == HBA_SCANNING; n++) {
+		ck_assert_uint_lt(n, 100);
+		while (f.n) {
+			struct fake_script s = fake_take(&f);
+			struct wire_tenure tn = fake_tenure(
+			        &f, &s, s.abort ? OUTCOME_UNEXPECTED_FREE : OUTCOME_DISCONNECTED);
+			fake_send(&f, &tn, NULL, 0);
+		}
+		fake_wait(&f, 11 * NS_PER_S);
+	}
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_FAILED);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(good_and_its_data)
+{
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	start(&t, 1);
+	struct fake_script s = fake_take(&f);
+	ck_assert_uint_eq(s.target, 1);
+	ck_assert(s.tagged && s.tag != 0);
+	ck_assert_uint_eq(s.cdb_len, 6);
+	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_DISCONNECTED);
+	fake_send(&f, &tn, NULL, 0);
+	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_eq(hba_target(f.h, 1)->in_flight, 1);
+	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_COMPLETED);
+	ck_assert_uint_eq(t.status, SCSI_GOOD);
+	ck_assert_uint_eq(t.bus_ns, 2000);
+	ck_assert_uint_eq(hba_target(f.h, 1)->in_flight, 0);
+	/* a second status for it is nobody's */
+	fake_end_task(&f, &s, SCSI_BUSY, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(hba_stats(f.h)->stale_reports, 1);
+	fake_end(&f);
+}
+END_TEST
+
+static uint8_t got[64];
+static uint32_t got_n;
+static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
+{
+	(void)t;
+	ck_assert_uint_eq(at, got_n);
+	ck_assert_uint_le(at + n, sizeof(got));
+	memcpy(got + at, data->data, n);
+	got_n += n;
+}
+
+START_TEST(data_in_comes_in_pieces_and_is_cut)
+{
+	struct hba_task t = {.target = 1,
+	                     .cdb = {0x28},
+	                     .cdb_len = 10,
+	                     .data_in_len = 10,
+	                     .data_in = take_data,
+	                     .done = task_done};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	hba_task_start(f.h, &t);
+	fake_run(&f);
+	struct fake_script s = fake_take(&f);
+	ck_assert_uint_eq(s.data_in, 10);
+	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_MORE);
+	fake_send(&f, &tn, "abcd", 4);
+	tn = fake_tenure(&f, &s, OUTCOME_DISCONNECTED);
+	fake_send(&f, &tn, "efgh", 4);
+	ck_assert_uint_eq(hba_stats(f.h)->overruns, 0);
+	fake_end_task(&f, &s, SCSI_GOOD, "ijkl", 4);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(t.moved_in, 10);
+	ck_assert_mem_eq(got, "abcdefghij", 10);
+	ck_assert_uint_eq(hba_stats(f.h)->overruns, 1);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(data_out_keeps_its_block_until_done)
+{
+	struct hba_task t = {.target = 1, .cdb = {0x2a}, .cdb_len = 10, .done = task_done};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	t.data_out = block_new(512);
+	memset(t.data_out->data, 1, 512);
+	t.data_out_len = 512;
+	hba_task_start(f.h, &t);
+	ck_assert_uint_eq(t.data_out->refs, 2);
+	fake_run(&f);
+	struct fake_script s = fake_take(&f);
+	ck_assert_uint_eq(s.data_out, 512);
+	ck_assert_uint_eq(s.data_block, 512);
+	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(t.moved_out, 512);
+	ck_assert_uint_eq(t.data_out->refs, 1);
+	block_unref(t.data_out);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(check_condition_brings_its_sense_first)
+{
+	struct hba_task t, other;
+	uint8_t sense[SCSI_SENSE_FIXED_LEN];
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	start(&t, 1);
+	struct fake_script s = fake_take(&f);
+	fake_end_task(&f, &s, SCSI_CHECK_CONDITION, NULL, 0);
+	start(&other, 1);
+	ck_assert_uint_eq(told, 0);
+	/* REQUEST SENSE under the same tag; the other one waits for it */
+	ck_assert_uint_eq(f.n, 1);
+	struct fake_script rs = fake_take(&f);
+	ck_assert_uint_eq(rs.cdb[0], 0x03);
+	ck_assert_uint_eq(rs.tag, s.tag);
+	scsi_sense_put(&SENSE_WRITE_PROTECTED, false, sense, sizeof(sense));
+	fake_end_task(&f, &rs, SCSI_GOOD, sense, sizeof(sense));
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_COMPLETED);
+	ck_assert_uint_eq(t.status, SCSI_CHECK_CONDITION);
+	ck_assert(t.has_sense && scsi_sense_is(&t.sense, &SENSE_WRITE_PROTECTED));
+	ck_assert_uint_eq(t.sense_raw_len, sizeof(sense));
+	ck_assert_mem_eq(t.sense_raw, sense, sizeof(sense));
+	s = fake_take(&f);
+	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	ck_assert_ptr_eq(last, &other);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(sense_that_never_comes_still_ends_the_task)
+{
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	start(&t, 1);
+	struct fake_script s = fake_take(&f);
+	fake_end_task(&f, &s, SCSI_CHECK_CONDITION, NULL, 0);
+	struct fake_script rs = fake_take(&f);
+	struct wire_tenure tn = fake_tenure(&f, &rs, OUTCOME_DISCONNECTED);
+	fake_send(&f, &tn, NULL, 0);
+	fake_wait(&f, 10 * NS_PER_S);
+	struct fake_script abort_task = fake_take(&f);
+	ck_assert(abort_task.abort);
+	tn = fake_tenure(&f, &abort_task, OUTCOME_UNEXPECTED_FREE);
+	fake_send(&f, &tn, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_COMPLETED);
+	ck_assert_uint_eq(t.status, SCSI_CHECK_CONDITION);
+	ck_assert(!t.has_sense);
+	start(&t, 1);
+	ck_assert_uint_eq(f.n, 1); /* nothing is frozen */
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(nobody_answers)
+{
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	start(&t, 5);
+	struct fake_script s = fake_take(&f);
+	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_SELECTION_TIMEOUT);
+	fake_send(&f, &tn, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_SELECTION_TIMEOUT);
+	fake_end(&f);
+}
+END_TEST
+
+/* A task without a status: disconnected, and its time is over. */
+static struct fake_script let_time_out(struct hba_task *t)
+{
+	start(t, 1);
+	struct fake_script s = fake_take(&f);
+	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_DISCONNECTED);
+	fake_send(&f, &tn, NULL, 0);
+	fake_wait(&f, 10 * NS_PER_S - 1);
+	ck_assert_uint_eq(f.n, 0);
+	fake_wait(&f, 1);
+	return s;
+}
+
+START_TEST(command_timeout_aborts_the_task)
+{
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	struct fake_script s = let_time_out(&t);
+	struct fake_script a = fake_take(&f);
+	ck_assert(a.abort && a.tag == s.tag && a.cdb_len == 0);
+	ck_assert_uint_eq(told, 0);
+	struct wire_tenure tn = fake_tenure(&f, &a, OUTCOME_UNEXPECTED_FREE);
+	fake_send(&f, &tn, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_COMMAND_TIMEOUT);
+	/* all 255 tags can be had */
+	for (unsigned i = 0; i < 255; i++) {
+		start(&t, 1);
+		s = fake_take(&f);
+		fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+		ck_assert_uint_eq(told, 2 + i);
+	}
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(a_status_beats_the_abort)
+{
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	struct fake_script s = let_time_out(&t);
+	struct fake_script a = fake_take(&f);
+	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_COMPLETED);
+	/* As long as ABORT TASK may run, the tag is nobody's. */
+	for (unsigned i = 0; i < 300; i++) {
+		start(&t, 1);
+		s = fake_take(&f);
+		ck_assert_uint_ne(s.tag, a.tag);
+		fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	}
+	fake_end(&f);
+}
+END_TEST
+
+static bool uses_tag(uint8_t tag)
+{
+	struct hba_task t;
+	bool seen = false;
+
+	for (unsigned i = 0; i < 300; i++) {
+		start(&t, 1);
+		struct fake_script s = fake_take(&f);
+		seen |= s.tag == tag;
+		fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	}
+	return seen;
+}
+
+START_TEST(an_unconfirmed_abort_quarantines_the_tag)
+{
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	struct fake_script s = let_time_out(&t);
+	struct fake_script a = fake_take(&f);
+	fake_wait(&f, NS_PER_S);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_COMMAND_TIMEOUT);
+	/* the old script and the abort are both taken back */
+	ck_assert_uint_eq(f.n_cancel, 2);
+	ck_assert_uint_eq(f.cancel[0], s.id);
+	ck_assert_uint_eq(f.cancel[1], a.id);
+	struct wire_tenure tn = fake_tenure(&f, &a, OUTCOME_CANCELLED);
+	fake_send(&f, &tn, NULL, 0);
+	ck_assert(!uses_tag(s.tag));
+	if (_i == 0) {
+		fake_rst(&f);
+	} else {
+		fake_port(&f, 1, false);
+		fake_port(&f, 1, true);
+	}
+	fake_serve(&f);
+	ck_assert(uses_tag(s.tag));
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(a_queued_task_is_cancelled_not_aborted)
+{
+	struct hba_task t = {.target = 1, .cdb_len = 6, .timeout_ns = NS_PER_S, .done = task_done};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	hba_task_start(f.h, &t);
+	fake_run(&f);
+	struct fake_script s = fake_take(&f);
+	fake_wait(&f, NS_PER_S);
+	ck_assert_uint_eq(f.n_cancel, 1);
+	ck_assert_uint_eq(f.cancel[0], s.id);
+	struct wire_tenure tn = fake_tenure(&f, &s, _i ? OUTCOME_DISCONNECTED : OUTCOME_CANCELLED);
+	fake_send(&f, &tn, NULL, 0);
+	if (_i) { /* it was running by then */
+		ck_assert_uint_eq(told, 0);
+		struct fake_script a = fake_take(&f);
+		ck_assert(a.abort);
+		tn = fake_tenure(&f, &a, OUTCOME_UNEXPECTED_FREE);
+		fake_send(&f, &tn, NULL, 0);
+	}
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_COMMAND_TIMEOUT);
+	ck_assert_uint_eq(f.n, 0);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(the_caller_aborts)
+{
+	struct hba_task a, b;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 1);
+	start(&a, 1);
+	start(&b, 1); /* waits: no credit */
+	ck_assert_uint_eq(f.n, 1);
+	struct fake_script s = fake_take(&f);
+	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_DISCONNECTED);
+	fake_send(&f, &tn, NULL, 0);
+	hba_task_abort(f.h, &b);
+	fake_run(&f);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(b.outcome, HBA_ABORTED);
+	hba_task_abort(f.h, &a);
+	fake_run(&f);
+	s = fake_take(&f);
+	ck_assert(s.abort);
+	ck_assert_uint_eq(told, 1);
+	tn = fake_tenure(&f, &s, OUTCOME_UNEXPECTED_FREE);
+	fake_send(&f, &tn, NULL, 0);
+	ck_assert_uint_eq(told, 2);
+	ck_assert_int_eq(a.outcome, HBA_ABORTED);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(a_reset_ends_nexuses)
+{
+	struct hba_task a, b;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	start(&a, 1);
+	start(&b, 1);
+	struct fake_script sa = fake_take(&f), sb = fake_take(&f);
+	struct wire_tenure tn = fake_tenure(&f, &sa, OUTCOME_DISCONNECTED);
+	fake_send(&f, &tn, NULL, 0);
+	fake_rst(&f);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(a.outcome, HBA_BUS_RESET);
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_SCANNING);
+	ck_assert_uint_eq(hba_target(f.h, 1)->xfer.offset, 0);
+	/* The server still reports the one that it had queued. */
+	tn = fake_tenure(&f, &sb, OUTCOME_RESET);
+	fake_send(&f, &tn, NULL, 0);
+	ck_assert_uint_eq(told, 2);
+	ck_assert_int_eq(b.outcome, HBA_BUS_RESET);
+	/* ... and what comes late for the other is nobody's */
+	fake_end_task(&f, &sa, SCSI_GOOD, NULL, 0);
+	ck_assert_uint_eq(told, 2);
+	/* the UNIT ATTENTION is cleared before it is READY again */
+	fake_serve(&f);
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_READY);
+	ck_assert(!f.disk[1].ua);
+	ck_assert_uint_eq(hba_target(f.h, 1)->xfer.offset, 31);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(the_port_or_the_server_goes)
+{
+	struct hba_task a, b, c;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 2);
+	start(&a, 1);
+	start(&b, 1);
+	start(&c, 1);
+	struct fake_script s = fake_take(&f);
+	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_DISCONNECTED);
+	fake_send(&f, &tn, NULL, 0);
+	if (_i == 0) {
+		fake_port(&f, 1, false);
+		ck_assert_uint_eq(told, 1);
+		ck_assert_int_eq(a.outcome, HBA_ABORTED);
+		fake_serve(&f);
+		ck_assert_uint_eq(told, 3);
+		ck_assert_int_eq(b.outcome, HBA_SELECTION_TIMEOUT);
+	} else {
+		hba_detached(f.h, f.now);
+		fake_run(&f);
+		ck_assert_uint_eq(told, 3);
+		ck_assert_int_eq(a.outcome, HBA_ABORTED);
+		ck_assert_int_eq(b.outcome, HBA_ABORTED);
+		ck_assert_int_eq(c.outcome, HBA_ABORTED);
+		ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_ABSENT);
+		start(&a, 1);
+		ck_assert_uint_eq(told, 4);
+		ck_assert_int_eq(a.outcome, HBA_ABORTED);
+		f.n = 0;
+		fake_attach(&f);
+		fake_disk_up(&f, 1, 2);
+	}
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(credit_and_order)
+{
+	struct hba_task t[6];
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 2);
+	fake_disk_up(&f, 2, 2);
+	for (unsigned i = 0; i < 5; i++)
+		start(&t[i], 1);
+	ck_assert_uint_eq(f.n, 2);
+	start(&t[5], 2); /* another target's queue */
+	ck_assert_uint_eq(f.n, 3);
+	for (unsigned i = 0; i < 6; i++) {
+		struct fake_script s = fake_take(&f);
+		ck_assert_uint_le(hba_target(f.h, 1)->in_flight, 2);
+		fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+		ck_assert_ptr_eq(last, i == 2 ? &t[5] : i < 2 ? &t[i] : &t[i - 1]);
+	}
+	ck_assert_uint_eq(told, 6);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(the_server_is_not_flooded)
+{
+	static struct hba_task t[200];
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 200);
+	for (unsigned i = 0; i < 200; i++)
+		start(&t[i], 1);
+	ck_assert_uint_lt(f.n, 64);
+	while (f.n) {
+		struct fake_script s = fake_take(&f);
+		fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	}
+	ck_assert_uint_eq(told, 200);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(a_refused_script_ends_its_task)
+{
+	struct hba_task t;
+	struct wire_frame e = {.type = WIRE_ERROR,
+	                       .error = {.code = CODE_BAD_FRAME, .frame_type = WIRE_SCRIPT}};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	start(&t, 1);
+	struct fake_script s = fake_take(&f);
+	e.error.ref = s.id;
+	fake_frame(&f, &e);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_ABORTED);
+	ck_assert_uint_eq(hba_stats(f.h)->internal_errors, 1);
+	fake_end(&f);
+}
+END_TEST
+
+static bool member_ok;
+static unsigned member_told;
+static void member_done(struct hba_set_member *s, bool ok, const char *why)
+{
+	(void)s;
+	(void)why;
+	member_ok = ok;
+	member_told++;
+}
+
+START_TEST(membership_is_written_and_read_back)
+{
+	struct hba_set_member m = {
+	        .page = {.member = true, .device = 2, .group = 5, .generation = 7},
+	        .done = member_done,
+	        .param = block_new(MODE_MIRROR_LEN + 16),
+	};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	hba_set_member(f.h, 1, &m);
+	fake_run(&f);
+	struct fake_script s = fake_take(&f);
+	ck_assert_uint_eq(s.cdb[0], 0x55);
+	ck_assert_uint_eq(s.cdb[1], 0x11);
+	ck_assert_uint_eq(s.data_out, 56);
+	if (_i == 0)
+		f.disk[1].member = m.page;
+	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	ck_assert_uint_eq(member_told, 0);
+	fake_serve(&f);
+	ck_assert_uint_eq(member_told, 1);
+	ck_assert_int_eq(member_ok, _i == 0);
+	ck_assert_uint_eq(hba_target(f.h, 1)->member.group, _i == 0 ? 5 : 0);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(it_shows_that_it_lives)
+{
+	struct wire_attached a = {.epoch = 9, .id = FAKE_OUR_ID, .heartbeat_ms = 1000};
+
+	fake_init(&f, NULL);
+	hba_attached(f.h, &a, f.now);
+	fake_run(&f);
+	unsigned pings = f.n_ping;
+	fake_wait(&f, 10 * NS_PER_S);
+	ck_assert_uint_ge(f.n_ping - pings, 10);
+	fake_frame(&f, &(struct wire_frame){.type = WIRE_PING, .ping = {77}});
+	ck_assert_uint_eq(f.n_pong, 1);
+	fake_end(&f);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	const TTest *const plain[] = {
+	        scan_finds_two_targets,
+	        scan_judges_targets,
+	        a_port_that_goes_and_comes,
+	        a_target_that_never_answers_the_scan,
+	        good_and_its_data,
+	        data_in_comes_in_pieces_and_is_cut,
+	        data_out_keeps_its_block_until_done,
+	        check_condition_brings_its_sense_first,
+	        sense_that_never_comes_still_ends_the_task,
+	        nobody_answers,
+	        command_timeout_aborts_the_task,
+	        a_status_beats_the_abort,
+	        the_caller_aborts,
+	        a_reset_ends_nexuses,
+	        credit_and_order,
+	        the_server_is_not_flooded,
+	        a_refused_script_ends_its_task,
+	        it_shows_that_it_lives,
+	};
+	Suite *suite = tap_suite("hba_tasks", plain, sizeof(plain) / sizeof(plain[0]));
+	TCase *both = tcase_create("both ways");
+
+	tcase_add_loop_test(both, an_unconfirmed_abort_quarantines_the_tag, 0, 2);
+	tcase_add_loop_test(both, a_queued_task_is_cancelled_not_aborted, 0, 2);
+	tcase_add_loop_test(both, the_port_or_the_server_goes, 0, 2);
+	tcase_add_loop_test(both, membership_is_written_and_read_back, 0, 2);
+	suite_add_tcase(suite, both);
+	return suite;
+}
+
+TAP_MAIN_SUITE(make_suite);
