@@ -88,7 +88,7 @@ bool wire_get(const struct wire_header *h, struct span head, struct block *data,
 #undef WIRE_FRAME
 	}
 	if (!in.r.error && rd_left(&in.r) > 0)
-		in_fail(&in, "%zu bytes too many", rd_left(&in.r));
+		in_fail(&in, "%zu bytes follow its end", rd_left(&in.r));
 	return rd_done(&in.r);
 }
 

@@ -18,3 +18,9 @@ src_wire_libwire_a_SOURCES = \
 	src/wire/stats.c \
 	src/wire/target.c \
 	src/wire/wire.h
+
+unit_tests += tests/unit/test_wire tests/unit/test_wire_payload
+tests_unit_test_wire_SOURCES = \
+	tests/unit/frame_samples.c \
+	tests/unit/frame_samples.h \
+	tests/unit/test_wire.c
