@@ -72,6 +72,7 @@ void hba_reset_bus(struct hba *h)
 	if (!h->attached || h->resetting)
 		return;
 	h->resetting = true;
+	h->reset_until = h->now + h->cfg.task_timeout_ns;
 	hba_out(h, HBA_OUT_RESET, 0);
 }
 
@@ -116,7 +117,7 @@ void hba_attached(struct hba *h, const struct wire_attached *a, ns_t now)
 		hba_detached(h, now);
 	set_now(h, now);
 	h->attached = true;
-	h->settled = false;
+	h->settled = h->lost = false;
 	h->dirty = true;
 	h->next_op = h->cfg.first_op ? h->cfg.first_op : 1;
 	h->heartbeat_ns = a->heartbeat_ms ? a->heartbeat_ms * NS_PER_MS / 2 : NS_NEVER;
@@ -134,6 +135,11 @@ void hba_detached(struct hba *h, ns_t now)
 	hba_all_lost(h);
 	h->attached = h->settled = h->resetting = h->pong = false;
 	h->out_n = 0;
+}
+
+bool hba_server_lost(const struct hba *h)
+{
+	return h->lost;
 }
 
 /* ---- frames in ---- */
@@ -277,6 +283,10 @@ void hba_run(struct hba *h, ns_t now)
 {
 	set_now(h, now);
 	hba_timers_run(h);
+	if (h->resetting && h->now >= h->reset_until) {
+		hba_detached(h, now);
+		h->lost = true;
+	}
 	tell_changes(h);
 	tell_done(h);
 	hba_pump(h);
@@ -292,6 +302,8 @@ ns_t hba_deadline(const struct hba *h)
 
 	if (h->n_done || h->changed || h->reset_seen || (h->dirty && h->attached))
 		return h->now;
+	if (h->resetting && h->reset_until < at)
+		at = h->reset_until;
 	if (h->attached && h->heartbeat_ns != NS_NEVER && h->out_n == 0 &&
 	    h->sent_ns + h->heartbeat_ns < at)
 		at = h->sent_ns + h->heartbeat_ns;

@@ -262,6 +262,9 @@ void hba_on_reset(struct hba *h, hba_reset_fn fn, void *ctx);
  */
 void hba_attached(struct hba *h, const struct wire_attached *a, ns_t now);
 void hba_detached(struct hba *h, ns_t now);
+/* True after the server answered neither CANCEL nor RST in time: all has ended as by
+ * hba_detached(); close the connection and attach anew. */
+bool hba_server_lost(const struct hba *h);
 /* A frame of the bus server. MGMT answers, TRACE and ERROR texts are the caller's to look at;
  * others are consumed here. */
 void hba_frame(struct hba *h, const struct wire_frame *f, ns_t now);

@@ -65,6 +65,7 @@ struct hba_tag {
 	uint8_t state;
 	uint8_t target, tag, lun;
 	uint8_t member; /* the owner's, where it is a pass */
+	bool canceling; /* ABORTING: CANCEL was sent for its script */
 	bool over;      /* ABORTING: the task is over anyway, the end of the script frees the tag */
 	uint32_t epoch; /* of the target, when it was taken */
 	uint32_t script; /* ABORTING: its script, 0: not handed over yet */
@@ -104,7 +105,7 @@ enum hba_out_kind { HBA_OUT_SCRIPT, HBA_OUT_CANCEL, HBA_OUT_RESET, HBA_OUT_PING 
 struct hba {
 	struct hba_config cfg;
 	struct hba_stats stats;
-	bool attached, settled;
+	bool attached, settled, lost;
 	ns_t now, bus_now, report_ns, sent_ns, heartbeat_ns;
 	uint32_t next_op;
 	unsigned passes; /* handed over and not yet done */
@@ -126,6 +127,7 @@ struct hba {
 	} out[HBA_OUT_MAX];
 	unsigned out_first, out_n;
 	bool pong, resetting;
+	ns_t reset_until; /* resetting: RST is to be seen by then */
 	uint64_t pong_cookie, ping_cookie;
 	struct wire_frame frame;
 	uint8_t items[HBA_ITEMS_LEN];

@@ -130,7 +130,7 @@ void hba_tag_release(struct hba *h, uint8_t target, uint8_t tag)
 static void start_abort(struct hba *h, struct hba_tag *g)
 {
 	g->state = HBA_TAG_ABORTING;
-	g->over = false;
+	g->over = g->canceling = false;
 	g->script = 0;
 	TAILQ_INSERT_TAIL(&h->aborts, g, link);
 	hba_timer_set(h, &g->timer, h->now + HBA_ABORT_NS);
@@ -218,7 +218,7 @@ void hba_abort_report(struct hba *h, struct hba_script *s, const struct wire_ten
 	if (confirmed || g->over) {
 		set_free(h, g);
 	} else {
-		h->stats.aborts_failed++;
+		h->stats.aborts_failed += !g->canceling;
 		quarantine(h, g);
 	}
 }
@@ -226,10 +226,16 @@ void hba_abort_report(struct hba *h, struct hba_script *s, const struct wire_ten
 void hba_abort_expired(struct hba *h, struct hba_tag *g)
 {
 	sm_assert(g->state == HBA_TAG_ABORTING);
+	if (g->canceling) { /* the server does not even answer CANCEL */
+		hba_reset_bus(h);
+		return;
+	}
 	h->stats.aborts_failed++;
 	tell_owner(h, g, false);
-	if (g->script) {
-		hba_out(h, HBA_OUT_CANCEL, g->script); /* its report decides on the tag */
+	if (g->script) { /* its report decides on the tag */
+		g->canceling = true;
+		hba_out(h, HBA_OUT_CANCEL, g->script);
+		hba_timer_set(h, &g->timer, h->now + h->cfg.task_timeout_ns);
 		return;
 	}
 	TAILQ_REMOVE(&h->aborts, g, link);

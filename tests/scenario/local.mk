@@ -9,3 +9,15 @@ tests_scenario_test_hba_tasks_SOURCES = \
 	tests/scenario/fake_bus.c \
 	tests/scenario/fake_bus.h \
 	tests/scenario/test_hba_tasks.c
+
+scenario_tests += tests/scenario/test_hba_passes
+tests_scenario_test_hba_passes_SOURCES = \
+	tests/scenario/fake_bus.c \
+	tests/scenario/fake_bus.h \
+	tests/scenario/test_hba_passes.c
+
+scenario_tests += tests/scenario/test_hba_fuzz
+tests_scenario_test_hba_fuzz_SOURCES = \
+	tests/scenario/fake_bus.c \
+	tests/scenario/fake_bus.h \
+	tests/scenario/test_hba_fuzz.c
