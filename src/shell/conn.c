@@ -340,8 +340,9 @@ static void write_out(struct conn *c)
 	struct iovec v[IOV_MOST];
 
 	for (int i = 0; i < WRITES_MOST && c->out.bytes > 0; i++) {
-		int n = outq_peek(&c->out, v, IOV_MOST);
-		ssize_t sent = writev(c->fd, v, n);
+		struct msghdr m = {.msg_iov = v};
+		m.msg_iovlen = (size_t)outq_peek(&c->out, v, IOV_MOST);
+		ssize_t sent = sendmsg(c->fd, &m, MSG_NOSIGNAL);
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {

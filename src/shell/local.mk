@@ -27,3 +27,7 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/outq.h \
 	src/shell/pool.c \
 	src/shell/pool.h
+
+unit_tests += \
+	tests/unit/test_conn \
+	tests/unit/test_inbuf
