@@ -1,1 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+
+sbin_PROGRAMS += smirror-target
+smirror_target_SOURCES = src/programs/smirror-target.c
+smirror_target_LDADD = $(program_libs)

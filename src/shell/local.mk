@@ -13,6 +13,8 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/conffile.h \
 	src/shell/conn.c \
 	src/shell/conn.h \
+	src/shell/dirsync.c \
+	src/shell/dirsync.h \
 	src/shell/inbuf.c \
 	src/shell/inbuf.h \
 	src/shell/listener.c \
@@ -21,12 +23,22 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/log.h \
 	src/shell/loop.c \
 	src/shell/loop.h \
+	src/shell/meta.c \
+	src/shell/meta.h \
 	src/shell/notify.c \
 	src/shell/notify.h \
 	src/shell/outq.c \
 	src/shell/outq.h \
 	src/shell/pool.c \
-	src/shell/pool.h
+	src/shell/pool.h \
+	src/shell/store.c \
+	src/shell/store.h \
+	src/shell/target_io.c \
+	src/shell/target_io.h \
+	src/shell/target_opts.c \
+	src/shell/target_opts.h \
+	src/shell/target_run.c \
+	src/shell/target_run.h
 
 unit_tests += \
 	tests/unit/test_conn \

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One emulated SCSI disk: one port of a bus, one backing store. */
+#include "shell/target_run.h"
+
+int main(int argc, char **argv)
+{
+	struct target_opts o;
+	log_init("smirror-target", LOG_LEVEL_INFO);
+	target_opts_read(argc, argv, &o);
+	log_set_level(o.log_level);
+	return target_run(&o);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a target keeps beside its store, in FILE.meta: its UUID, the block size, the saved mode
+ * pages. Written as a whole to FILE.meta.tmp and renamed: after a crash the old or the new one is
+ * there.
+ *
+ *   0 "SMIRTGT\0"   8 version (2)   10 length of the saved pages (2)   12 block size (4)
+ *   16 UUID (16)    32 saved pages  then CRC-32C of all before (4)       big-endian
+ */
+#ifndef SHELL_META_H
+#define SHELL_META_H
+
+#include "target/target.h"
+
+struct meta {
+	uint8_t uuid[UUID_LEN];
+	uint32_t block_size;
+	uint8_t saved[TGT_SAVED_MAX];
+	size_t n_saved;
+};
+
+enum meta_load { META_LOADED, META_NONE, META_BAD };
+
+/* The metadata of the store at `store`. META_BAD: with why, which names the file and what is wrong.
+ */
+enum meta_load meta_load(const char *store, struct meta *out, char *why, size_t n);
+/* Durable when it returns true. */
+bool meta_save(const char *store, const struct meta *m, char *why, size_t n);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A backing store: a file (or block device) that holds the raw image of a disk's blocks and nothing
+ * else. One process at a time: it is locked. Calls are synchronous; a worker may make them, one at
+ * a time.
+ */
+#ifndef SHELL_STORE_H
+#define SHELL_STORE_H
+
+#include "target/target.h"
+
+struct store;
+
+struct store_config {
+	const char *path;
+	uint64_t size; /* bytes; 0: as the file is. A file that is not there is created sparse */
+	uint32_t block_size; /* the size is a multiple of it */
+	bool write_protect;  /* the file is opened for reading only */
+};
+
+/* NULL with why, which names the file. */
+struct store *store_open(const struct store_config *cfg, char *why, size_t n);
+void store_close(struct store *s);
+uint64_t store_blocks(const struct store *s);
+
+/*
+ * Whole blocks within the store. Results as in target.h; *good is then how many blocks from the
+ * start were done. EINTR and short transfers are gone on with.
+ */
+enum tgt_store_result store_read(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out,
+                                 uint32_t *good);
+enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
+                                  uint32_t *good);
+/* repeat: data is one block, which each is compared with. */
+enum tgt_store_result store_compare(struct store *s, lba_t lba, uint32_t blocks,
+                                    const uint8_t *data, bool repeat, uint32_t *good);
+enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good);
+/* All that was written is durable. Once it fails it fails for good: the kernel may have dropped
+ * what it could not write. */
+enum tgt_store_result store_flush(struct store *s);
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "shell/target_opts.h"
+
+#include "base/size.h"
+#include "shell/args.h"
+#include "shell/conffile.h"
+#include "wire/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+#define SIZE_MOST (1ULL << 50) /* bytes of a store */
+
+enum option {
+	O_BUS = 1,
+	O_ID,
+	O_STORE,
+	O_SIZE,
+	O_BLOCK_SIZE,
+	O_NAME,
+	O_UUID,
+	O_FAULT,
+	O_QUEUE_DEPTH,
+	O_UNARMED,
+	O_WRITE_PROTECT,
+	O_CONFIG,
+	O_LOG_LEVEL,
+	O_COUNT,
+};
+
+static const struct args_option options[] = {
+        {"bus", "ADDR", "the bus server: unix:PATH or tcp:HOST:PORT", O_BUS},
+        {"id", "N", "SCSI ID, 0 to 15", O_ID},
+        {"store", "FILE", "the disk's blocks; FILE.meta is kept beside it", O_STORE},
+        {"size", "SIZE", "creates the store sparse, or must be its size", O_SIZE},
+        {"block-size", "BYTES", "512 (default) or 4096", O_BLOCK_SIZE},
+        {"name", "NAME", "shown to initiators; default: from the store's name", O_NAME},
+        {"uuid", "UUID", "identity of a new disk; default: a random one", O_UUID},
+        {"fault", "SPEC", "a fault on demand, KIND[:KEY=VALUE,...]; may be repeated", O_FAULT},
+        {"queue-depth", "N", "tasks taken at once, 1 to 256; default 64", O_QUEUE_DEPTH},
+        {"unarmed", NULL, "answer each bus phase from this process", O_UNARMED},
+        {"write-protect", NULL, "refuse to write", O_WRITE_PROTECT},
+        {"config", "FILE", "read options from FILE, too; see smirror.conf(5)", O_CONFIG},
+        {"log-level", "LEVEL", "error, warning, notice, info (default) or debug", O_LOG_LEVEL},
+};
+
+static cfg_opt_t file_options[] = {
+        CFG_STR("bus", NULL, CFGF_NODEFAULT),
+        CFG_INT("id", 0, CFGF_NODEFAULT),
+        CFG_STR("store", NULL, CFGF_NODEFAULT),
+        CFG_STR("size", NULL, CFGF_NODEFAULT),
+        CFG_INT("block-size", 0, CFGF_NODEFAULT),
+        CFG_STR("name", NULL, CFGF_NODEFAULT),
+        CFG_STR("uuid", NULL, CFGF_NODEFAULT),
+        CFG_STR_LIST("fault", NULL, CFGF_NODEFAULT),
+        CFG_INT("queue-depth", 0, CFGF_NODEFAULT),
+        CFG_BOOL("unarmed", cfg_false, CFGF_NODEFAULT),
+        CFG_BOOL("write-protect", cfg_false, CFGF_NODEFAULT),
+        CFG_STR("log-level", NULL, CFGF_NODEFAULT),
+        CFG_END(),
+};
+
+static const struct conf_check file_checks[] = {
+        {.name = "bus", .kind = CONF_ADDR},
+        {.name = "id", .kind = CONF_NUMBER, .most = WIRE_IDS - 1},
+        {.name = "size", .kind = CONF_SIZE, .least = 512, .most = SIZE_MOST},
+        {.name = "block-size", .kind = CONF_NUMBER, .least = 512, .most = 4096},
+        {.name = "queue-depth", .kind = CONF_NUMBER, .least = 1, .most = TGT_DEPTH_MAX},
+        {.name = "log-level", .kind = CONF_LEVEL},
+};
+
+/* Where the values come from, and what was given. */
+struct reading {
+	struct args *args;
+	struct target_opts *o;
+	bool given[O_COUNT];
+};
+
+/* ---- single values ---- */
+
+static void set_block_size(const struct reading *r, uint64_t v)
+{
+	if (v != 512 && v != 4096)
+		args_fail(r->args, "--block-size: %llu is neither 512 nor 4096",
+		          (unsigned long long)v);
+	r->o->block_size = (uint32_t)v;
+}
+
+static void set_name(const struct reading *r, const char *v)
+{
+	if (strlen(v) == 0 || !target_name_ok(v, strlen(v)))
+		args_fail(r->args,
+		          "--name: \"%s\" is not 1 to %d printable characters without blanks", v,
+		          TARGET_NAME_MAX);
+	(void)snprintf(r->o->name, sizeof(r->o->name), "%s", v);
+}
+
+static void set_uuid(const struct reading *r, const char *v)
+{
+	if (uuid_parse(v, r->o->uuid) != 0 || uuid_is_null(r->o->uuid))
+		args_fail(r->args, "--uuid: \"%s\" is no UUID", v);
+	r->o->has_uuid = true;
+}
+
+static void add_fault(const struct reading *r, const char *v)
+{
+	struct faults scratch = {0};
+	struct span spec = {(const uint8_t *)v, strlen(v)};
+	char why[200];
+	if (!fault_add(&scratch, spec, why, sizeof(why)))
+		args_fail(r->args, "--fault: %s", why);
+	if (r->o->n_faults == FAULTS_MAX)
+		args_fail(r->args, "--fault: more than %d", FAULTS_MAX);
+	r->o->fault[r->o->n_faults++] = v;
+}
+
+static void set_log_level(const struct reading *r, const char *v)
+{
+	int level = log_level_parse(v);
+	if (level < 0)
+		args_fail(r->args, "--log-level: there is no level \"%s\"", v);
+	r->o->log_level = (enum log_level)level;
+}
+
+/* ---- the command line ---- */
+
+static void take(struct reading *r, enum option id)
+{
+	struct args *a = r->args;
+	struct target_opts *o = r->o;
+	r->given[id] = true;
+	switch (id) {
+	case O_BUS:
+		o->bus = args_addr(a);
+		break;
+	case O_ID:
+		o->id = (uint8_t)args_number(a, 0, WIRE_IDS - 1);
+		break;
+	case O_STORE:
+		o->store = a->value;
+		break;
+	case O_SIZE:
+		o->size = args_size(a, 512, SIZE_MOST);
+		break;
+	case O_BLOCK_SIZE:
+		set_block_size(r, args_number(a, 1, UINT32_MAX));
+		break;
+	case O_NAME:
+		set_name(r, a->value);
+		break;
+	case O_UUID:
+		set_uuid(r, a->value);
+		break;
+	case O_FAULT:
+		add_fault(r, a->value);
+		break;
+	case O_QUEUE_DEPTH:
+		o->queue_depth = (unsigned)args_number(a, 1, TGT_DEPTH_MAX);
+		break;
+	case O_UNARMED:
+		o->unarmed = true;
+		break;
+	case O_WRITE_PROTECT:
+		o->write_protect = true;
+		break;
+	case O_CONFIG:
+		o->config = a->value;
+		break;
+	case O_LOG_LEVEL:
+		set_log_level(r, a->value);
+		break;
+	case O_COUNT:
+		break;
+	}
+}
+
+/* ---- the file ---- */
+
+static bool in_file(struct reading *r, cfg_t *cfg, enum option id, const char *name)
+{
+	if (r->given[id] || cfg_size(cfg, name) == 0)
+		return false;
+	r->given[id] = true;
+	return true;
+}
+
+/* Strings live as long as the process: the file's values are copied once. */
+static const char *keep(struct reading *r, const char *s)
+{
+	const char *copy = strdup(s);
+	if (!copy)
+		args_fail(r->args, "out of memory");
+	return copy;
+}
+
+static void take_file(struct reading *r, cfg_t *cfg)
+{
+	struct target_opts *o = r->o;
+	if (in_file(r, cfg, O_BUS, "bus"))
+		o->bus = conf_addr(cfg, "bus", 0);
+	if (in_file(r, cfg, O_ID, "id"))
+		o->id = (uint8_t)cfg_getint(cfg, "id");
+	if (in_file(r, cfg, O_STORE, "store"))
+		o->store = keep(r, cfg_getstr(cfg, "store"));
+	if (in_file(r, cfg, O_SIZE, "size"))
+		o->size = conf_size(cfg, "size");
+	if (in_file(r, cfg, O_BLOCK_SIZE, "block-size"))
+		set_block_size(r, (uint64_t)cfg_getint(cfg, "block-size"));
+	if (in_file(r, cfg, O_NAME, "name"))
+		set_name(r, cfg_getstr(cfg, "name"));
+	if (in_file(r, cfg, O_UUID, "uuid"))
+		set_uuid(r, cfg_getstr(cfg, "uuid"));
+	if (in_file(r, cfg, O_QUEUE_DEPTH, "queue-depth"))
+		o->queue_depth = (unsigned)cfg_getint(cfg, "queue-depth");
+	if (in_file(r, cfg, O_UNARMED, "unarmed"))
+		o->unarmed = cfg_getbool(cfg, "unarmed");
+	if (in_file(r, cfg, O_WRITE_PROTECT, "write-protect"))
+		o->write_protect = cfg_getbool(cfg, "write-protect");
+	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
+		set_log_level(r, cfg_getstr(cfg, "log-level"));
+	for (unsigned i = 0; i < cfg_size(cfg, "fault"); i++)
+		add_fault(r, keep(r, cfg_getnstr(cfg, "fault", i)));
+}
+
+static cfg_t *read_file(const char *path, char *why, size_t n)
+{
+	return conf_read(path, file_options, file_checks, ARRAY_LEN(file_checks), why, n);
+}
+
+bool target_opts_reread(const struct target_opts *o, enum log_level *level, char *why, size_t n)
+{
+	*level = o->log_level;
+	if (!o->config)
+		return true;
+	cfg_t *cfg = read_file(o->config, why, n);
+	if (!cfg)
+		return false;
+	if (cfg_size(cfg, "log-level") > 0)
+		*level = (enum log_level)log_level_parse(cfg_getstr(cfg, "log-level"));
+	cfg_free(cfg);
+	return true;
+}
+
+/* ---- all ---- */
+
+/* The store's name without directory and extension, as far as it can be a name. */
+static void default_name(struct target_opts *o)
+{
+	const char *slash = strrchr(o->store, '/');
+	const char *base = slash ? slash + 1 : o->store;
+	const char *dot = strrchr(base, '.');
+	size_t n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
+	n = n < TARGET_NAME_MAX ? n : TARGET_NAME_MAX;
+	if (target_name_ok(base, n) && n > 0)
+		(void)snprintf(o->name, sizeof(o->name), "%.*s", (int)n, base);
+	else
+		(void)snprintf(o->name, sizeof(o->name), "id%u", o->id);
+}
+
+static void complete(struct reading *r)
+{
+	struct target_opts *o = r->o;
+	if (!r->given[O_BUS])
+		args_fail(r->args, "--bus is missing");
+	if (!r->given[O_ID])
+		args_fail(r->args, "--id is missing");
+	if (!r->given[O_STORE])
+		args_fail(r->args, "--store is missing");
+	uint32_t block_size = o->block_size ? o->block_size : 512;
+	if (o->size % block_size != 0)
+		args_fail(r->args, "--size: %llu is not a multiple of the block size, %u",
+		          (unsigned long long)o->size, (unsigned)block_size);
+	if (!r->given[O_NAME])
+		default_name(o);
+}
+
+void target_opts_read(int argc, char **argv, struct target_opts *out)
+{
+	struct args a = args_init("smirror-target", "--bus ADDR --id N --store FILE [OPTION...]",
+	                          "One emulated SCSI disk: one port of a bus, one backing store.",
+	                          options, ARRAY_LEN(options), argc, argv);
+	struct reading r = {.args = &a, .o = out};
+	*out = (struct target_opts){.queue_depth = TGT_DEPTH_DEFAULT, .log_level = LOG_LEVEL_INFO};
+	for (int id = args_next(&a); id != 0; id = args_next(&a))
+		take(&r, (enum option)id);
+	args_no_operands(&a);
+	if (out->config) {
+		char why[400];
+		cfg_t *cfg = read_file(out->config, why, sizeof(why));
+		if (!cfg)
+			args_fail(&a, "%s", why);
+		take_file(&r, cfg);
+		cfg_free(cfg);
+	}
+	complete(&r);
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "shell/target_run.h"
+
+#include "base/assert.h"
+#include "shell/conn.h"
+#include "shell/loop.h"
+#include "shell/notify.h"
+#include "shell/pool.h"
+#include "shell/target_io.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_FIRST_NS  (20 * NS_PER_MS)
+#define RETRY_MOST_NS   (1 * NS_PER_S)
+#define ATTACH_LIMIT_NS (5 * NS_PER_S) /* for ATTACHED to come */
+#define DRAIN_LIMIT_NS  (5 * NS_PER_S) /* for tasks to end at SIGTERM */
+/* What may wait to be written, above the data of all tasks at once. */
+#define OUT_SPARE (1 * MIB)
+
+enum link_state { LINK_WAITING, LINK_ASKED, LINK_UP };
+
+struct run {
+	const struct target_opts *o;
+	struct loop *loop;
+	struct tgt *t;
+	struct target_io *io;
+	struct conn *conn;
+	enum link_state link;
+	ns_t retry_at, pause; /* WAITING */
+	ns_t asked_until;     /* ASKED */
+	bool ever_up, told_waiting;
+	ns_t heartbeat_ns, ping_at;
+	bool ending;
+	ns_t end_by;
+	int status;
+};
+
+static void schedule(struct run *r);
+
+/* ---- the core ---- */
+
+static void send_frame(struct run *r, const struct wire_frame *f)
+{
+	if (!r->conn)
+		return;
+	conn_send(r->conn, f);
+	if (r->heartbeat_ns > 0)
+		r->ping_at = loop_now() + r->heartbeat_ns / 3;
+}
+
+/* As if killed at this point: what was sent before is on its way. */
+static _Noreturn void die(struct run *r)
+{
+	if (r->conn)
+		conn_flush(r->conn);
+	(void)raise(SIGKILL);
+	abort();
+}
+
+static void perform(struct run *r, const struct tgt_actions *out)
+{
+	for (unsigned i = 0; i < out->n; i++) {
+		const struct tgt_action *a = &out->v[i];
+		switch (a->kind) {
+		case TGT_SEND:
+			send_frame(r, &a->frame);
+			break;
+		case TGT_DIE:
+			die(r);
+		case TGT_STORE_READ:
+		case TGT_STORE_WRITE:
+		case TGT_STORE_COMPARE:
+		case TGT_STORE_VERIFY:
+		case TGT_STORE_FLUSH:
+		case TGT_META_SAVE:
+			target_io_do(r->io, a);
+			break;
+		}
+	}
+}
+
+/* One event, and all that the store then has to say. */
+static void step(struct run *r, struct tgt_event *ev)
+{
+	struct tgt_actions out;
+	struct tgt_event done;
+	ev->now = loop_now();
+	tgt_step(r->t, ev, &out);
+	perform(r, &out);
+	while (target_io_next(r->io, &done)) {
+		done.now = loop_now();
+		tgt_step(r->t, &done, &out);
+		target_io_taken(r->io);
+		perform(r, &out);
+	}
+}
+
+/* ---- the link ---- */
+
+static void wait_again(struct run *r)
+{
+	r->link = LINK_WAITING;
+	r->retry_at = loop_now() + r->pause;
+	r->pause = r->pause * 3 / 2 < RETRY_MOST_NS ? r->pause * 3 / 2 : RETRY_MOST_NS;
+	schedule(r);
+}
+
+/* The connection is gone, or is to go. */
+static void unlink_conn(struct run *r)
+{
+	bool was_up = r->link == LINK_UP;
+	if (r->conn)
+		conn_free(r->conn);
+	r->conn = NULL;
+	r->heartbeat_ns = 0;
+	if (was_up) {
+		struct tgt_event ev = {.kind = TGT_EV_DETACHED};
+		step(r, &ev);
+		sm_assert(tgt_store_ops(r->t) == 0);
+	}
+	wait_again(r);
+}
+
+static void give_up(struct run *r, const char *text)
+{
+	log_error("%s", text);
+	r->status = EXIT_FAILURE;
+	r->link = LINK_WAITING;
+	r->retry_at = NS_NEVER;
+	if (r->conn)
+		conn_free(r->conn);
+	r->conn = NULL;
+	loop_break(r->loop);
+}
+
+static void refused(struct run *r, const struct wire_error *e)
+{
+	bool passes = e->code == CODE_SHUTDOWN || r->ever_up;
+	if (!passes) {
+		char text[WIRE_TEXT_MAX + 200];
+		(void)snprintf(text, sizeof(text), "%s refuses: %s", r->o->bus.text, e->text);
+		give_up(r, text);
+		return;
+	}
+	log_warning("%s refuses: %s; trying again", r->o->bus.text, e->text);
+	r->pause = RETRY_MOST_NS;
+	unlink_conn(r);
+}
+
+static void attached(struct run *r, const struct wire_attached *a)
+{
+	struct tgt_event ev = {.kind = TGT_EV_ATTACHED};
+	if (r->link != LINK_ASKED)
+		return;
+	r->link = LINK_UP;
+	r->pause = RETRY_FIRST_NS;
+	r->heartbeat_ns = a->heartbeat_ms * NS_PER_MS;
+	r->ping_at = r->heartbeat_ns ? loop_now() + r->heartbeat_ns / 3 : NS_NEVER;
+	ev.attached = a;
+	step(r, &ev);
+	const char *addr = r->o->bus.text;
+	log_info("%s: attached as ID %u", addr, r->o->id);
+	if (!r->ever_up)
+		notify_ready(&addr, 1);
+	r->ever_up = true;
+	r->told_waiting = false;
+	notify_status("attached to %s as ID %u", addr, r->o->id);
+}
+
+static void on_frame(void *ctx, const struct wire_frame *f)
+{
+	struct run *r = ctx;
+	struct tgt_event ev = {.kind = TGT_EV_FRAME};
+	switch (f->type) {
+	case WIRE_ATTACHED:
+		attached(r, &f->attached);
+		return;
+	case WIRE_REFUSED:
+		refused(r, &f->error);
+		return;
+	case WIRE_ERROR:
+		log_warning("%s: %s", r->o->bus.text, f->error.text);
+		return;
+	case WIRE_PING: {
+		struct wire_frame pong = {.type = WIRE_PONG};
+		pong.ping.cookie = f->ping.cookie;
+		send_frame(r, &pong);
+		return;
+	}
+	case WIRE_BURST:
+	case WIRE_PORT:
+	case WIRE_RESET:
+	case WIRE_MGMT:
+	case WIRE_ATTACH:
+	case WIRE_PONG:
+	case WIRE_ARM:
+	case WIRE_MEMBERS:
+	case WIRE_SCRIPT:
+	case WIRE_CANCEL:
+	case WIRE_TENURE:
+	case WIRE_PROGRAM:
+	case WIRE_TRACE:
+		break;
+	}
+	if (r->link != LINK_UP)
+		return;
+	ev.frame = f;
+	step(r, &ev);
+}
+
+static void on_batch(void *ctx)
+{
+	struct run *r = ctx;
+	schedule(r);
+	if (r->ending)
+		loop_wake(r->loop);
+}
+
+static void on_bad(void *ctx, const char *why)
+{
+	struct run *r = ctx;
+	log_warning("%s: not understood: %s", r->o->bus.text, why);
+	unlink_conn(r);
+}
+
+static void on_closed(void *ctx, const char *why)
+{
+	struct run *r = ctx;
+	if (r->link == LINK_UP || !r->told_waiting)
+		log_notice("%s: %s; waiting for the bus server", r->o->bus.text, why);
+	r->told_waiting = true;
+	notify_status("waiting for %s", r->o->bus.text);
+	unlink_conn(r);
+}
+
+static const struct conn_ops conn_ops = {on_frame, on_bad, on_batch, on_closed};
+
+static void ask(struct run *r)
+{
+	struct wire_frame f = {.type = WIRE_ATTACH};
+	f.attach =
+	        (struct wire_attach){.version = WIRE_VERSION, .role = ROLE_TARGET, .id = r->o->id};
+	memcpy(f.attach.uuid, target_io_uuid(r->io), UUID_LEN);
+	memcpy(f.attach.name, r->o->name, sizeof(f.attach.name));
+	r->link = LINK_ASKED;
+	r->asked_until = loop_now() + ATTACH_LIMIT_NS;
+	conn_send(r->conn, &f);
+}
+
+static void link_conn(struct run *r)
+{
+	char why[256];
+	size_t out_max = (size_t)r->o->queue_depth * TGT_TRANSFER_MAX + OUT_SPARE;
+	int fd = addr_connect(&r->o->bus, why, sizeof(why));
+	if (fd >= 0) {
+		r->conn = conn_new(loop_base(r->loop), fd, &conn_ops, r, out_max);
+		if (r->conn) {
+			ask(r);
+			return;
+		}
+		(void)snprintf(why, sizeof(why), "%s: out of memory", r->o->bus.text);
+	}
+	if (!r->told_waiting)
+		log_notice("%s; waiting for the bus server", why);
+	r->told_waiting = true;
+	wait_again(r);
+}
+
+/* ---- time ---- */
+
+static ns_t least(ns_t a, ns_t b)
+{
+	return a < b ? a : b;
+}
+
+static void schedule(struct run *r)
+{
+	ns_t at = tgt_deadline(r->t);
+	if (r->link == LINK_WAITING)
+		at = least(at, r->retry_at);
+	if (r->link == LINK_ASKED)
+		at = least(at, r->asked_until);
+	if (r->link == LINK_UP && r->heartbeat_ns > 0)
+		at = least(at, r->ping_at);
+	if (r->ending)
+		at = least(at, r->end_by);
+	loop_deadline(r->loop, at);
+}
+
+static void ping(struct run *r)
+{
+	struct wire_frame f = {.type = WIRE_PING};
+	send_frame(r, &f);
+}
+
+/* All tasks have ended, or their time is up: flush, say goodbye. */
+static void end(struct run *r)
+{
+	if (!target_io_flush(r->io))
+		r->status = EXIT_FAILURE;
+	if (r->conn)
+		conn_close(r->conn);
+	r->conn = NULL;
+	r->link = LINK_WAITING;
+	r->retry_at = NS_NEVER;
+	loop_stop(r->loop);
+}
+
+static void on_run(void *ctx, ns_t now)
+{
+	struct run *r = ctx;
+	if (tgt_deadline(r->t) <= now) {
+		struct tgt_event ev = {.kind = TGT_EV_DEADLINE};
+		step(r, &ev);
+	}
+	if (r->ending && (tgt_tasks(r->t) == 0 || r->end_by <= now)) {
+		end(r);
+		return;
+	}
+	if (r->link == LINK_WAITING && r->retry_at <= now)
+		link_conn(r);
+	if (r->link == LINK_ASKED && r->asked_until <= now) {
+		log_warning("%s: no answer", r->o->bus.text);
+		unlink_conn(r);
+	}
+	if (r->link == LINK_UP && r->heartbeat_ns > 0 && r->ping_at <= now)
+		ping(r);
+	schedule(r);
+}
+
+static void on_terminate(void *ctx, int signo)
+{
+	struct run *r = ctx;
+	log_info("signal %d: ending", signo);
+	notify_stopping();
+	r->ending = true;
+	r->end_by = loop_now() + DRAIN_LIMIT_NS;
+	loop_wake(r->loop);
+}
+
+static void on_reload(void *ctx)
+{
+	struct run *r = ctx;
+	enum log_level level = r->o->log_level;
+	char why[400];
+	notify_reloading();
+	if (target_opts_reread(r->o, &level, why, sizeof(why)))
+		log_set_level(level);
+	else
+		log_error("%s; what was in force stays", why);
+	notify_reloaded();
+}
+
+static const struct loop_ops loop_ops = {on_run, on_terminate, on_reload};
+
+/* ---- all ---- */
+
+static bool start(struct run *r)
+{
+	char why[1024];
+	r->io = target_io_open(r->o, &r->t, why, sizeof(why));
+	if (!r->io) {
+		log_error("%s", why);
+		return false;
+	}
+	for (unsigned i = 0; i < r->o->n_faults; i++) {
+		if (!tgt_fault_add(r->t, r->o->fault[i], why, sizeof(why))) {
+			log_error("--fault: %s", why);
+			return false;
+		}
+	}
+	r->loop = loop_new(&loop_ops, r);
+	if (!r->loop)
+		log_error("the event loop cannot be made");
+	return r->loop != NULL;
+}
+
+int target_run(const struct target_opts *o)
+{
+	struct run r = {.o = o, .status = EXIT_SUCCESS, .pause = RETRY_FIRST_NS};
+	if (start(&r)) {
+		loop_wake(r.loop);
+		if (!loop_run(r.loop))
+			r.status = EXIT_FAILURE;
+	} else {
+		r.status = EXIT_FAILURE;
+	}
+	if (r.conn)
+		conn_free(r.conn);
+	tgt_free(r.t);
+	target_io_close(r.io);
+	loop_free(r.loop);
+	return r.status;
+}
