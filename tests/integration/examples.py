@@ -24,7 +24,7 @@ def man_commands(path):
     """The commands of the literal blocks of a page's EXAMPLES."""
     commands, inside, literal = [], False, False
     with open(path, encoding="utf-8") as file:
-        for line in file.read().replace("\\\n", "").splitlines():
+        for line in re.sub(r"\\e?\n *", "", file.read()).splitlines():
             if line.startswith(".Sh "):
                 inside = line == ".Sh EXAMPLES"
             elif line.startswith(".Bd -literal"):
@@ -42,7 +42,7 @@ def readme_commands(path):
         text = file.read()
     commands = []
     for block in re.findall(r"^```console\n(.*?)^```", text, re.M | re.S):
-        for line in block.replace("\\\n", "").splitlines():
+        for line in re.sub(r"\\\n *", "", block).splitlines():
             if line[:2] in ("$ ", "# "):
                 commands.append(line[2:])
     return commands
