@@ -407,12 +407,18 @@ static void serve_one(struct fake *f, const struct fake_script *s)
 	fake_send(f, &tn, data, n < s->data_in ? n : s->data_in);
 }
 
+void fake_serve_one(struct fake *f)
+{
+	struct fake_script s = fake_take(f);
+
+	serve_one(f, &s);
+}
+
 void fake_serve(struct fake *f)
 {
 	for (unsigned n = 0; f->n > 0; n++) {
 		ck_assert_uint_lt(n, 1000);
-		struct fake_script s = fake_take(f);
-		serve_one(f, &s);
+		fake_serve_one(f);
 	}
 }
 

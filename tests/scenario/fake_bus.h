@@ -68,6 +68,7 @@ void fake_disk_up(struct fake *f, uint8_t id, uint16_t queue_depth);
 void fake_port(struct fake *f, uint8_t id, bool up);
 /* Answers all conventional scripts as a disk does, until none is left. */
 void fake_serve(struct fake *f);
+void fake_serve_one(struct fake *f);
 void fake_rst(struct fake *f);
 
 /* The oldest script that waits; it is taken out. Fails the test when there is none. */

@@ -117,6 +117,57 @@ START_TEST(a_port_that_goes_and_comes)
 }
 END_TEST
 
+START_TEST(what_is_started_during_a_scan_waits)
+{
+	struct hba_task t, early;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, _i ? 8 : 1);
+	start(&early, 1);
+	struct fake_script s = fake_take(&f);
+	hba_scan(f.h);
+	start(&t, 1);
+	ck_assert_uint_eq(f.n, _i ? 1 : 0); /* the scan keeps to the credit, too */
+	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	for (unsigned n = 0; hba_target(f.h, 1)->state == HBA_SCANNING; n++) {
+		ck_assert_uint_lt(n, 100);
+		ck_assert_uint_eq(f.n, 1);
+		ck_assert_uint_eq(t.item.script, 0);
+		ck_assert_uint_eq(told, 1);
+		fake_serve_one(&f);
+	}
+	ck_assert_uint_eq(f.n, 1);
+	s = fake_take(&f);
+	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	ck_assert_uint_eq(told, 2);
+	fake_end(&f);
+}
+END_TEST
+
+START_TEST(a_scan_that_is_asked_for_again_starts_over)
+{
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	hba_scan(f.h);
+	fake_run(&f);
+	for (unsigned i = 0; i < 3; i++)
+		fake_serve_one(&f);
+	ck_assert_uint_eq(f.n, 1);
+	ck_assert_uint_eq(f.script[0].cdb[0], 0x12);
+	/* the next incarnation is another one: what the old one said does not count */
+	fake_port(&f, 1, false);
+	fake_port(&f, 1, true);
+	f.disk[1].liar = true;
+	fake_serve_one(&f);
+	ck_assert_uint_eq(f.n, 1);
+	ck_assert_uint_eq(f.script[0].cdb[0], 0x00);
+	fake_serve(&f);
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_FAILED);
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(a_target_that_never_answers_the_scan)
 {
 	fake_init(&f, NULL);
@@ -655,6 +706,7 @@ static Suite *make_suite(void)
 	        scan_finds_two_targets,
 	        scan_judges_targets,
 	        a_port_that_goes_and_comes,
+	        a_scan_that_is_asked_for_again_starts_over,
 	        a_target_that_never_answers_the_scan,
 	        good_and_its_data,
 	        data_in_comes_in_pieces_and_is_cut,
@@ -674,6 +726,7 @@ static Suite *make_suite(void)
 	Suite *suite = tap_suite("hba_tasks", plain, sizeof(plain) / sizeof(plain[0]));
 	TCase *both = tcase_create("both ways");
 
+	tcase_add_loop_test(both, what_is_started_during_a_scan_waits, 0, 2);
 	tcase_add_loop_test(both, an_unconfirmed_abort_quarantines_the_tag, 0, 2);
 	tcase_add_loop_test(both, a_queued_task_is_cancelled_not_aborted, 0, 2);
 	tcase_add_loop_test(both, the_port_or_the_server_goes, 0, 2);
