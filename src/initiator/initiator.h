@@ -181,7 +181,8 @@ enum ini_action_kind {
 	INI_ACT_FILE_WRITE, /* write len bytes of data (from data_off) at offset; ini_file_done() */
 	INI_ACT_FILE_SYNC,  /* fsync; ini_file_done() */
 	INI_ACT_FILE_CLOSE, /* the job is done with it; no completion */
-	INI_ACT_SAVE,  /* save all groups and job ids durably (ini_group_at(), ini_next_job()), then
+	INI_ACT_SAVE,  /* save all groups and job ids durably (ini_group_at(), ini_next_job()), and
+	                  what is to be known of jobs after a restart (ini_job_at()), then
 	                  ini_saved(seq) */
 	INI_ACT_REPLY, /* a command is done: token, error (kind INI_OK: good), data of group.read */
 	INI_ACT_CHANGED, /* something that events.subscribe shows changed: what, and its id or name
@@ -220,9 +221,15 @@ struct ini_config {
 	unsigned window;     /* default of new groups */
 	uint32_t transfer;   /* default of new groups, bytes */
 	uint64_t seed;       /* for group UUIDs the shell passes one in with each command */
+	/* 0: the default in brackets */
+	ns_t bus_wait_ns; /* how long work waits for the bus server or a scan to come back (10 s) */
+	ns_t member_grace_ns; /* how long a job's end waits for a member that went away (2 s) */
+	ns_t busy_limit_ns;   /* how long BUSY and UNIT ATTENTION are retried for nothing (10 s) */
+	ns_t busy_delay_ns;   /* between two such tries (10 ms) */
 };
 
-/* h is the caller's and outlives it; ini registers itself with hba_on_target(), hba_on_reset(). */
+/* h is the caller's and outlives it; ini registers itself with hba_on_target(), hba_on_reset().
+ * NULL: out of memory. */
 struct ini *ini_new(const struct ini_config *cfg, struct hba *h);
 void ini_free(struct ini *ini);
 
@@ -230,6 +237,9 @@ void ini_free(struct ini *ini);
  * what). Next job id likewise. */
 bool ini_restore_group(struct ini *ini, const struct ini_group *g, struct ini_error *e);
 void ini_restore_next_job(struct ini *ini, uint32_t next);
+/* A job of the daemon's earlier life, for the list only: one that was not concluded is so now, as
+ * failed. Runs of its targets may be left out. */
+bool ini_restore_job(struct ini *ini, const struct ini_job *j, struct ini_error *e);
 
 /* Lets time pass, runs completions: call after hba_run() and at the deadline; then take all
  * actions, run hba outputs. */

@@ -4,4 +4,10 @@
 # Its unit test: tests/unit/test_NAME.c and, here, a line: unit_tests += tests/unit/test_NAME
 
 noinst_LIBRARIES += src/mirror/libmirror.a
-src_mirror_libmirror_a_SOURCES =
+src_mirror_libmirror_a_SOURCES = \
+	src/mirror/lock.c \
+	src/mirror/lock.h \
+	src/mirror/resend.c \
+	src/mirror/resend.h \
+	src/mirror/runs.c \
+	src/mirror/runs.h

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A group's change of generation, membership or in-sync set, made durable: first
+ * on the members (page 30h), then in the state file. In this order a crash in
+ * between leaves members that are newer than the state, which is then
+ * adopted (member.c); the other way round it would make good members stale.
+ */
+#include "initiator/core.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+uint64_t save_request(struct ini *ini)
+{
+	return ++ini->save_wanted;
+}
+
+bool save_is_done(const struct ini *ini, uint64_t seq)
+{
+	return ini->save_done >= seq;
+}
+
+void ini_saved(struct ini *ini, uint64_t seq, int err)
+{
+	if (!ini->save_flying || seq != ini->save_out)
+		return;
+	ini->save_flying = false;
+	ini->save_done = seq;
+	ini->save_err = err;
+	if (err)
+		ini_log(ini, 3, "the state could not be saved (error %d)", err);
+}
+
+uint64_t group_change(struct group *g, bool bump)
+{
+	if (g->change_wanted == g->change_done)
+		g->ini->changes_open++;
+	g->bump |= bump;
+	g->ini->moves++;
+	group_changed(g);
+	return ++g->change_wanted;
+}
+
+bool group_change_done(const struct group *g, uint64_t ticket)
+{
+	return g->change_done >= ticket;
+}
+
+static bool same_page(const struct mode_mirror *a, const struct mode_mirror *b)
+{
+	return a->member == b->member && a->device == b->device && a->group == b->group &&
+	       memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0 &&
+	       a->generation == b->generation;
+}
+
+static void page_written(struct hba_set_member *s, bool ok, const char *why)
+{
+	struct page_write *w = s->ctx;
+	struct group *g = w->g;
+
+	sm_assert(w->busy && g->pages_open > 0);
+	w->busy = false;
+	w->failed = !ok;
+	copy_text(w->why, sizeof(w->why), why ? why : "");
+	g->pages_open--;
+}
+
+static void write_page(struct group *g, unsigned member, const struct mode_mirror *page)
+{
+	struct page_write *w = &g->x[member].page;
+	struct block *param = param_get(g->ini);
+
+	w->g = g;
+	w->member = member;
+	w->failed = !param;
+	if (!param) {
+		copy_text(w->why, sizeof(w->why), "no buffer is free");
+		return;
+	}
+	w->busy = true;
+	g->pages_open++;
+	memset(&w->set, 0, sizeof(w->set));
+	w->set.page = *page;
+	w->set.done = page_written;
+	w->set.ctx = w;
+	w->set.param = param;
+	hba_set_member(g->ini->hba, g->pub.m[member].id, &w->set);
+}
+
+/* The generation grows only if a member in sync can be told: the last one that
+ * is in sync must not look older than its group. */
+static void begin(struct group *g)
+{
+	bool told = false;
+
+	g->change_running = g->change_wanted;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		told |= g->pub.m[i].state == MEMBER_IN_SYNC && g->pub.m[i].id != WIRE_NO_ID;
+	if (g->bump && (told || members_in_sync(g) == 0))
+		g->pub.generation++;
+	g->bump = false;
+	g->phase = CHANGE_PAGES;
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		g->x[i].page.failed = false;
+		if (g->pub.m[i].id == WIRE_NO_ID)
+			continue;
+		struct mode_mirror page = member_page(g, i);
+		if (!same_page(&page, &hba_target(g->ini->hba, g->pub.m[i].id)->member))
+			write_page(g, i, &page);
+	}
+}
+
+static bool page_is_there(const struct group *g, unsigned i)
+{
+	if (g->pub.m[i].id == WIRE_NO_ID || g->x[i].page.failed)
+		return false;
+	struct mode_mirror page = member_page(g, i);
+	return same_page(&page, &hba_target(g->ini->hba, g->pub.m[i].id)->member);
+}
+
+/* Members in sync that do not have the generation while others have it are stale. */
+static void pages_done(struct group *g)
+{
+	uint16_t have = 0;
+	bool again = false;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.m[i].state == MEMBER_IN_SYNC && page_is_there(g, i))
+			have |= (uint16_t)(1U << i);
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		struct page_write *w = &g->x[i].page;
+		if (w->failed)
+			ini_log(g->ini, 4, "group %s: page 30h of %s could not be written: %s",
+			        g->pub.name, g->pub.m[i].name, w->why);
+		if (have == 0 || (have >> i & 1) || g->pub.m[i].state != MEMBER_IN_SYNC)
+			continue;
+		again |= g->pub.m[i].id != WIRE_NO_ID && !w->failed;
+		member_stale(g, i,
+		             w->failed ? "its page 30h could not be written"
+		                       : "it was away when the group's generation changed");
+	}
+	if (again)
+		(void)group_change(g, false);
+	g->save_seq = save_request(g->ini);
+	g->phase = CHANGE_SAVE;
+}
+
+void change_step(struct group *g)
+{
+	struct ini *ini = g->ini;
+
+	for (;;) {
+		switch (g->phase) {
+		case CHANGE_IDLE:
+			if (g->change_done == g->change_wanted)
+				return;
+			begin(g);
+			break;
+		case CHANGE_PAGES:
+			if (g->pages_open > 0)
+				return;
+			pages_done(g);
+			break;
+		case CHANGE_SAVE:
+			if (!save_is_done(ini, g->save_seq))
+				return;
+			g->change_error = (struct ini_error){.kind = INI_OK};
+			if (ini->save_err)
+				(void)ini_refuse(
+				        &g->change_error, INI_E_STATE_DIR,
+				        "the state of group %s could not be saved (error %d)",
+				        g->pub.name, ini->save_err);
+			g->change_done = g->change_running;
+			g->phase = CHANGE_IDLE;
+			ini->moves++;
+			group_changed(g);
+			if (g->change_done == g->change_wanted)
+				ini->changes_open--;
+			return; /* whoever waited looks first */
+		}
+	}
+}

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the upper half share: its tables, and who calls whom.
+ *
+ *   cmd.c, group_cmd.c, group_io.c   commands of the control socket
+ *   job*.c                           jobs: sweep, catch-up, flush, settle
+ *   change.c                         a group's change of generation and in-sync set, made durable
+ *   io.c, attempt.c, resend.c        one run of blocks to (or from) members: the engine
+ *   member.c                         which SCSI ID is which member, and whether it is here
+ *   output.c                         actions
+ *
+ * Everything is allocated in ini_new(). Handles that leave the core (file operations) carry
+ * the slot's generation, so a late completion finds nobody.
+ */
+#ifndef INITIATOR_CORE_H
+#define INITIATOR_CORE_H
+
+#include "initiator/initiator.h"
+#include "mirror/lock.h"
+#include "mirror/resend.h"
+#include "mirror/runs.h"
+
+#define INI_IOS        512 /* runs of blocks in work at once */
+#define INI_IOS_SPARE  64  /* of them kept for commands: jobs leave these alone */
+#define INI_CMDS       256
+#define INI_VIEWS      1024
+#define INI_BUFFERS    32 /* of INI_BLOCK_MAX: what jobs read from members */
+#define INI_PARAMS     256
+#define INI_LOG_LINES  64
+#define INI_GONE_MAX   64
+#define INI_MUTE_LIMIT 10 /* attempts in a row without any status: the member is given up */
+#define INI_JOB_SLOTS  (INI_JOBS_MAX + INI_HISTORY_MAX)
+#define INI_RATE_SLOTS 8
+#define STATUS_NONE    0xff
+
+struct io;
+struct job;
+struct cmd;
+struct group;
+
+TAILQ_HEAD(io_list, io);
+TAILQ_HEAD(cmd_list, cmd);
+
+/* Why blocks failed on a member. */
+struct why {
+	uint8_t status; /* STATUS_NONE: none came */
+	bool has_sense;
+	struct scsi_sense sense;
+	const char *what;
+	bool away; /* it was not here: they may still be sent when it comes back */
+};
+
+/* ---- blocks without allocation ---- */
+
+/* A part of another block. */
+struct view {
+	struct block b;
+	struct block *parent;
+	struct ini *ini;
+	TAILQ_ENTRY(view) link;
+};
+
+struct buffer {
+	struct block *b;
+	struct ini *ini;
+	TAILQ_ENTRY(buffer) link;
+};
+
+/* The parameter list of a MODE SELECT. */
+struct param {
+	struct block b;
+	uint8_t bytes[MODE_MIRROR_LEN + 16];
+	struct ini *ini;
+	TAILQ_ENTRY(param) link;
+};
+
+/* ---- groups ---- */
+
+/*
+ * Writing mode page 30h of a member. `page` is what is to be there: generation of the group when it
+ * is in sync, 0 when it is stale, nothing when it leaves.
+ */
+struct page_write {
+	struct hba_set_member set;
+	struct group *g;
+	unsigned member;
+	bool busy, failed;
+	char why[64];
+};
+
+struct member {
+	uint8_t last_id;  /* SCSI ID that it had last */
+	uint32_t epoch;   /* of the attach that it was looked at in */
+	ns_t gone_ns;     /* when it went */
+	ns_t wait_until;  /* away with the whole bus: it may come back until then */
+	unsigned mute;    /* attempts in a row that brought no status */
+	bool syncing;     /* a resync job copies to it: writes go to it, too */
+	bool leader_fail; /* it failed as a leader: another one is preferred while there is one */
+	struct page_write page;
+};
+
+enum presence { HERE, COMING, GONE, MUTE };
+
+/*
+ * A change: IDLE -> PAGES (MODE SELECT on those whose page 30h differs) -> SAVE (state file) ->
+ * IDLE. Whoever needs one takes a ticket and waits until change_done has reached it.
+ */
+enum change_phase { CHANGE_IDLE, CHANGE_PAGES, CHANGE_SAVE };
+
+struct group {
+	struct ini_group pub;
+	struct ini *ini;
+	bool used;
+	bool listed;     /* not while it is being created */
+	bool dissolving; /* its members' pages are being cleared */
+	bool changed;    /* INI_ACT_CHANGED is due */
+	struct member x[INI_MEMBERS_MAX];
+	uint16_t leaving; /* members whose page is being cleared */
+	enum change_phase phase;
+	uint64_t change_wanted, change_running, change_done;
+	bool bump; /* the generation grows with the next change */
+	unsigned pages_open;
+	uint64_t save_seq;
+	struct ini_error change_error; /* of the change that was done last */
+	struct mir_locks locks;
+	struct io_list waiting; /* ios that stand in line for their lock */
+	unsigned ios;
+	struct cmd *command; /* the group command in work */
+};
+
+/* ---- one run of blocks ---- */
+
+enum io_kind { IO_WRITE, IO_VERIFY, IO_READ, IO_FLUSH };
+
+/*
+ *   FREE -> FILE (reading the image) -> READY (its job's window is full) -> LOCK (range lock) ->
+ *     SOURCE (reading from a member) -> RUN (passes and tasks) -> DURABLE (members have left the
+ *     in-sync set: page 30h and state file first) -> owner's done -> FREE
+ *   READ ends after SOURCE; a read job's goes on to SINK (writing the file).
+ */
+enum io_state { IO_FREE, IO_FILE, IO_FREADY, IO_LOCK, IO_SOURCE, IO_RUN, IO_DURABLE, IO_SINK };
+
+struct io {
+	TAILQ_ENTRY(io) link;  /* free list, or its owner's list of ready ones */
+	TAILQ_ENTRY(io) wait;  /* the group's waiting, or ini's durable list */
+	TAILQ_ENTRY(io) due;   /* ini's list of results to be looked at */
+	TAILQ_ENTRY(io) timer; /* ini's timers, by time */
+	TAILQ_ENTRY(io) file;  /* ini's file operations to be put out */
+	struct ini *ini;
+	struct group *g;
+	struct job *job; /* owner: this or a command */
+	struct cmd *cmd;
+	uint32_t index, serial;
+	enum io_kind kind;
+	enum io_state state;
+	bool from_member; /* its data are read from a member first (resync, verify, catch-up) */
+	bool catch_up;    /* blocks that a member missed while it was away */
+	bool abandon;     /* cancelled: nothing further is sent */
+	bool started;     /* its owner's window counts it */
+	bool is_due, is_timed, wants_file, awaits_presence;
+	uint64_t file_op;
+	uint64_t file_offset; /* of its first byte in the job's file */
+
+	lba_t lba;
+	uint32_t blocks;
+	uint16_t want; /* members that it goes to, a bit each by index in the group */
+	uint16_t sync; /* of them, those that were in sync when it began */
+	uint16_t from; /* members that it may be read from */
+	uint32_t differing[INI_MEMBERS_MAX]; /* verify: blocks of a member that differ */
+	struct block *data;
+	uint32_t data_off; /* of its first block in data */
+	struct mir_lock lock;
+
+	/* the engine */
+	struct mir_set set;
+	unsigned round;
+	ns_t due_ns;
+	ns_t delay_ns;      /* before the next round */
+	ns_t busy_since_ns; /* first BUSY or UNIT ATTENTION, 0: none */
+	uint16_t flying;    /* members whose outcome of this attempt is awaited */
+	struct {
+		lba_t lba;
+		uint32_t blocks;
+		uint16_t members;
+		struct view *view;
+	} try;
+	uint16_t bad;    /* members that have failed for good with some block of it */
+	struct why last; /* of the last failure for good */
+	unsigned last_member;
+	uint64_t ticket; /* DURABLE */
+
+	/* reading from a member */
+	struct {
+		lba_t lba; /* what is being read; all before it is there */
+		uint32_t blocks;
+		unsigned member;
+		uint16_t tried; /* members that failed at lba in this round */
+		unsigned round;
+		struct why why;
+		uint32_t bad_blocks;
+	} rd;
+
+	union {
+		struct hba_pass pass;
+		struct hba_task task[INI_MEMBERS_MAX];
+	} u;
+};
+
+/* ---- commands that reply later ---- */
+
+enum cmd_kind {
+	CMD_FREE,
+	CMD_CREATE,
+	CMD_DELETE,
+	CMD_ADD,
+	CMD_REMOVE,
+	CMD_SET,
+	CMD_IMPORT,
+	CMD_WRITE,
+	CMD_READ,
+	CMD_FLUSH,
+	CMD_WAIT,
+};
+
+struct cmd {
+	TAILQ_ENTRY(cmd) link; /* free, live, or replies */
+	enum cmd_kind kind;
+	uint64_t token;
+	bool forgotten, replying, undoing;
+	struct ini_error error;
+	struct group *g;
+	uint64_t ticket;
+	uint32_t job;    /* WAIT */
+	uint64_t over;   /* WAIT: ini's jobs_over when it looked last */
+	unsigned member; /* REMOVE */
+	/* WRITE, READ */
+	struct block *data;
+	lba_t first, next, end;
+	unsigned ios;
+};
+
+/* ---- jobs ---- */
+
+/*
+ *   QUEUED -> PREPARE (stale marks durable) -> SWEEP (all runs) -> GRACE (a member that went may
+ *     come back) -> CATCH_UP -> FLUSH (SYNCHRONIZE CACHE, or the file's fsync) -> SETTLE (in-sync
+ *     set durable) -> ENDED
+ *   verify: QUEUED, PREPARE, SWEEP, SETTLE.  read: QUEUED, PREPARE, SWEEP, FLUSH, SETTLE.
+ */
+enum job_phase {
+	PHASE_QUEUED,
+	PHASE_PREPARE,
+	PHASE_SWEEP,
+	PHASE_GRACE,
+	PHASE_CATCH_UP,
+	PHASE_FLUSH,
+	PHASE_SETTLE,
+	PHASE_ENDED,
+};
+
+struct job {
+	struct ini_job pub;
+	struct ini *ini;
+	struct group *g; /* NULL once it is concluded */
+	bool used, changed;
+	TAILQ_ENTRY(job) link; /* all, oldest first */
+	TAILQ_ENTRY(job) live; /* those not concluded, oldest first */
+	int file;
+	bool has_file, close_due;
+	enum job_phase phase;
+	lba_t next;      /* first block that no io was made for */
+	uint64_t blocks; /* of the whole job */
+	uint32_t run_blocks;
+	unsigned ios;         /* all of its ios */
+	unsigned running;     /* of them beyond READY: at most the window */
+	struct io_list ready; /* with data, waiting for the window */
+	bool pause_wanted, cancel_wanted, aborting;
+	uint16_t want;                           /* members that it concerns */
+	uint8_t target_of[INI_MEMBERS_MAX];      /* index in pub.t */
+	uint8_t member_of[INI_MEMBERS_MAX];      /* index in the group of pub.t[i] */
+	struct mir_list missed[INI_MEMBERS_MAX]; /* by pub.t: blocks not sent while it was away */
+	uint16_t lost; /* by pub.t: missed more runs than can be remembered; not caught up */
+	uint64_t lost_blocks[INI_MEMBERS_MAX];
+	uint16_t holders; /* members that hold all of it */
+	struct why flush_why;
+	unsigned flush_member;
+	uint64_t ticket;
+	ns_t grace_until_ns;
+	uint64_t sync_op;
+	bool sync_wanted, sync_flying, sync_done;
+	uint64_t save_seq; /* the job's id is durable */
+	/* catch-up */
+	unsigned catch_target, catch_rounds;
+	lba_t catch_lba;
+	/* time */
+	ns_t speed_ns;    /* the speed limit lets nothing start before */
+	ns_t clock_ns;    /* running time is counted up to here */
+	ns_t progress_ns; /* last progress */
+	ns_t shown_ns;    /* last time that progress was announced */
+	struct {
+		ns_t at_ns;
+		uint64_t done;
+	} sample[INI_RATE_SLOTS];
+	unsigned samples;
+};
+
+TAILQ_HEAD(job_list, job);
+
+/* ---- the whole ---- */
+
+struct gone {
+	enum ini_object object;
+	char name[INI_NAME_MAX + 1];
+	uint32_t id;
+};
+
+struct log_line {
+	int level;
+	char text[INI_TEXT_MAX];
+};
+
+struct ini {
+	struct ini_config cfg;
+	struct hba *hba;
+	ns_t now;
+	bool draining;
+	uint16_t targets_seen;    /* SCSI IDs whose state is to be looked at */
+	uint16_t targets_changed; /* to be announced */
+	bool bus_up, bus_changed;
+	uint8_t presence_seen; /* members came or went: ios that wait look again */
+
+	struct group group[INI_GROUPS_MAX];
+	struct group *listed[INI_GROUPS_MAX];
+	unsigned n_listed;
+
+	struct job *jobs; /* INI_JOB_SLOTS */
+	struct job_list job_list, job_live;
+	struct job_list job_free;
+	unsigned n_jobs, n_live;
+	uint64_t jobs_over; /* how many were concluded: whoever waits for one looks again */
+	uint32_t next_job;
+
+	struct io *ios;
+	struct io_list io_free, io_due, io_timers, io_files, io_durable;
+	unsigned n_io_free;
+
+	struct cmd *cmds;
+	struct cmd_list cmd_free, cmd_live, replies;
+
+	struct view *views;
+	TAILQ_HEAD(, view) view_free;
+	struct buffer buffer[INI_BUFFERS];
+	TAILQ_HEAD(, buffer) buffer_free;
+	bool buffer_short; /* somebody waits for a buffer */
+	struct param *params;
+	TAILQ_HEAD(, param) param_free;
+
+	uint64_t save_wanted, save_out, save_done;
+	bool save_flying;
+	int save_err;
+
+	struct gone gone[INI_GONE_MAX];
+	unsigned gone_first, gone_n;
+	struct log_line log[INI_LOG_LINES];
+	unsigned log_first, log_n;
+	uint64_t log_lost;
+
+	unsigned changes_open;      /* groups with a change in work */
+	bool syncs_due, closes_due; /* of jobs' files */
+	uint64_t moves_run;
+	uint64_t moves; /* grows with whatever may let something else go on */
+	bool announce;  /* something is to be announced as changed */
+	struct ini_action out;
+	struct cmd *out_cmd; /* its reply is out: freed with the next ini_output() */
+	struct block *out_block;
+};
+
+/* error.c */
+bool ini_refuse(struct ini_error *e, enum ini_kind kind, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4))); /* always false */
+void ini_error_why(struct ini_error *e, const char *member, const struct why *why);
+/* "MEDIUM ERROR (WRITE ERROR)", "status timeout", ... */
+const char *why_text(const struct why *why, char *buf, size_t n);
+void ini_log(struct ini *ini, int level, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+void copy_text(char *to, size_t n, const char *from);
+
+/* pool.c */
+bool pool_new(struct ini *ini);
+void pool_free(struct ini *ini);
+/* Parts of a block; NULL: all in use, try again. The first takes a reference to b. */
+struct view *view_get(struct ini *ini, struct block *b, uint32_t off, uint32_t len);
+struct block *buffer_get(struct ini *ini, uint32_t len);
+struct block *param_get(struct ini *ini);
+
+/* member.c */
+void members_watch(struct ini *ini);
+void member_arrives(struct group *g, unsigned member, const struct hba_target *t);
+void members_look(struct ini *ini); /* takes notice of what came and went */
+enum presence member_presence(const struct group *g, unsigned member);
+/* The members of `of` that can be sent something now. */
+uint16_t members_here(const struct group *g, uint16_t of);
+uint16_t members_in_sync(const struct group *g);
+uint16_t members_syncing(const struct group *g);
+/* The page that the member is to have. */
+struct mode_mirror member_page(const struct group *g, unsigned member);
+/* Takes a member out of the in-sync set (durable with the next change). True if it was in it. */
+bool member_stale(struct group *g, unsigned member, const char *why);
+
+/* group.c */
+struct group *group_find(const struct ini *ini, const char *name);
+struct group *group_need(struct ini *ini, const char *name, struct ini_error *e);
+struct group *group_of(const struct ini *ini, const uint8_t uuid[UUID_LEN], unsigned *member);
+struct group *group_new(struct ini *ini, const char *name, struct ini_error *e);
+void group_list(struct group *g);
+void group_gone(struct group *g);
+bool group_name_ok(const char *name);
+void group_changed(struct group *g);
+/* Checks a READY target as a member of g (or of a new group). */
+bool group_admit(struct ini *ini, struct group *g, uint8_t id, struct ini_error *e);
+/* Adds it, stale; the index. */
+unsigned group_append(struct group *g, uint8_t id);
+uint32_t group_transfer(const struct group *g, uint32_t wanted, uint16_t members);
+const char *uuid_text(const uint8_t uuid[UUID_LEN], char buf[37]);
+bool uuid_parse_text(const char *text, uint8_t out[UUID_LEN]);
+
+/* change.c */
+uint64_t group_change(struct group *g, bool bump); /* a ticket */
+bool group_change_done(const struct group *g, uint64_t ticket);
+void change_step(struct group *g);
+uint64_t save_request(struct ini *ini);
+bool save_is_done(const struct ini *ini, uint64_t seq);
+
+/* io.c */
+struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd *cmd);
+void io_start(struct io *io); /* has its data, or needs none: stands in line for its range */
+void io_step(struct io *io);  /* looks at what it may do next */
+void io_due(struct io *io);   /* puts it on ini's list of those to be stepped */
+void io_timer(struct io *io, ns_t at);
+void io_want_file(struct io *io); /* its file operation is put out */
+void io_abandon(struct io *io);
+void io_finish(struct io *io);
+void io_run(struct ini *ini);
+void io_grant(struct group *g);
+struct io *io_by_op(struct ini *ini, uint64_t op);
+void io_bad(struct io *io, unsigned member, lba_t lba, uint32_t blocks, const struct why *why);
+uint64_t io_op(const struct io *io);
+
+void io_fail_open(struct io *io, unsigned member, const struct why *why);
+enum ini_mode io_mode(const struct io *io);
+/* attempt.c */
+/* False: no means at this moment, try again shortly. */
+bool attempt_start(struct io *io, int run, uint16_t members);
+/* A READ(16) of io->rd from its member. */
+void attempt_read(struct io *io);
+
+/* resend.c: what an outcome means for what is sent next */
+enum verdict_kind {
+	V_GOOD,
+	V_PART,    /* bad at .lba, good before it */
+	V_DIFFERS, /* verify: differs at .lba, equal before it */
+	V_SOFT,    /* not its fault: again, without counting it as a try */
+	V_HARD,    /* again, as long as there are tries left */
+	V_FATAL,   /* no use in trying again */
+};
+struct verdict {
+	enum verdict_kind kind;
+	lba_t lba; /* PART, DIFFERS: the first bad block */
+	bool sent; /* its data went out: the next time is a resend */
+	struct why why;
+};
+struct verdict verdict_pass(const struct hba_pass_member *m, const struct hba_pass *p,
+                            enum io_kind kind, lba_t lba, uint32_t blocks);
+struct verdict verdict_task(const struct hba_task *t, enum io_kind kind, lba_t lba,
+                            uint32_t blocks);
+void resend_outcome(struct io *io, unsigned member, lba_t lba, uint32_t blocks,
+                    const struct verdict *v);
+ns_t resend_delay(const struct io *io, unsigned round);
+
+/* source.c: reading from a member */
+void source_start(struct io *io);
+void source_step(struct io *io);
+void source_outcome(struct io *io, const struct verdict *v);
+
+/* cmd.c */
+struct cmd *cmd_new(struct ini *ini, enum cmd_kind kind, uint64_t token, struct ini_error *e);
+void cmd_reply(struct ini *ini, struct cmd *c);
+void cmd_free(struct ini *ini, struct cmd *c);
+void cmd_run(struct ini *ini);
+
+/* group_cmd.c */
+void group_cmd_step(struct ini *ini, struct cmd *c);
+/* group_io.c */
+void group_io_step(struct ini *ini, struct cmd *c);
+void group_io_done(struct cmd *c, struct io *io);
+
+/* job.c */
+void job_fail(struct job *j, enum ini_kind kind, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+void job_changed(struct job *j);
+bool job_is_live(const struct job *j);
+bool job_writes(const struct job *j);
+struct job *job_find(const struct ini *ini, uint32_t id);
+/* job_run.c: phases */
+void job_step(struct job *j);
+void jobs_run(struct ini *ini);
+ns_t jobs_deadline(const struct ini *ini);
+/* job_sweep.c: a job's ios */
+void job_sweep(struct job *j);
+/* Starts what is missed by members that are back; false: nothing is left to do. */
+bool job_catch_up(struct job *j);
+void job_drop_ready(struct job *j);
+void job_io_done(struct job *j, struct io *io);
+void job_io_bad(struct job *j, struct io *io, unsigned member, lba_t lba, uint32_t blocks,
+                const struct why *why);
+/* job_target.c: what each target holds */
+void target_bad(struct job *j, unsigned t, lba_t lba, uint64_t blocks, const struct why *why);
+void target_missed(struct job *j, unsigned t, lba_t lba, uint64_t blocks);
+void target_settle_missed(struct job *j);
+uint16_t job_complete_members(const struct job *j); /* those that hold all of it */
+void job_count(struct job *j, const struct io *io);
+/* job_end.c */
+void job_settle(struct job *j);
+void job_conclude(struct job *j, enum ini_conclusion c);
+enum ini_conclusion job_verdict(struct job *j);
+/* job_time.c */
+void job_time_start(struct job *j);
+void job_time(struct job *j);
+void job_progress(struct job *j, uint64_t bytes);
+ns_t job_time_deadline(const struct job *j);
+bool job_speed_allows(const struct job *j);
+void job_speed_spend(struct job *j, uint64_t bytes);
+
+#endif

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of groups, who may be a member, and looking things up by name. */
+#include "initiator/core.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+const char *uuid_text(const uint8_t uuid[UUID_LEN], char buf[37])
+{
+	uuid_unparse_lower(uuid, buf);
+	return buf;
+}
+
+bool uuid_parse_text(const char *text, uint8_t out[UUID_LEN])
+{
+	uuid_t parsed;
+
+	if (strnlen(text, 37) != 36 || uuid_parse(text, parsed) != 0)
+		return false;
+	memcpy(out, parsed, UUID_LEN);
+	return true;
+}
+
+bool group_name_ok(const char *name)
+{
+	static const char first[] =
+	        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	static const char rest[] =
+	        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	size_t len = strnlen(name, INI_NAME_MAX + 1);
+
+	return len > 0 && len <= INI_NAME_MAX && strchr(first, name[0]) &&
+	       strspn(name, rest) == len;
+}
+
+struct group *group_find(const struct ini *ini, const char *name)
+{
+	for (unsigned i = 0; i < ini->n_listed; i++)
+		if (strcmp(ini->listed[i]->pub.name, name) == 0)
+			return ini->listed[i];
+	return NULL;
+}
+
+struct group *group_need(struct ini *ini, const char *name, struct ini_error *e)
+{
+	struct group *g = group_find(ini, name);
+
+	if (!g)
+		(void)ini_refuse(e, INI_E_NO_SUCH_GROUP, "there is no group %.63s", name);
+	return g;
+}
+
+struct group *group_of(const struct ini *ini, const uint8_t uuid[UUID_LEN], unsigned *member)
+{
+	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+		const struct group *g = &ini->group[k];
+		for (unsigned i = 0; g->used && i < g->pub.n; i++) {
+			if (memcmp(g->pub.m[i].uuid, uuid, UUID_LEN) != 0)
+				continue;
+			if (member)
+				*member = i;
+			return (struct group *)(uintptr_t)g;
+		}
+	}
+	return NULL;
+}
+
+/* The lowest group id that neither a group nor the page 30h of a target here uses. */
+static uint16_t free_group_id(const struct ini *ini)
+{
+	for (uint16_t id = 1; id < UINT16_MAX; id++) {
+		bool taken = false;
+		for (unsigned k = 0; k < INI_GROUPS_MAX; k++)
+			taken |= ini->group[k].used && ini->group[k].pub.id == id;
+		for (uint8_t t = 0; t < WIRE_IDS; t++) {
+			const struct hba_target *target = hba_target(ini->hba, t);
+			taken |= target->state == HBA_READY && target->member.member &&
+			         target->member.group == id;
+		}
+		if (!taken)
+			return id;
+	}
+	return UINT16_MAX;
+}
+
+static void group_init(struct ini *ini, struct group *g)
+{
+	memset(g, 0, sizeof(*g));
+	g->ini = ini;
+	g->used = true;
+	mir_locks_init(&g->locks);
+	TAILQ_INIT(&g->waiting);
+	for (unsigned i = 0; i < INI_MEMBERS_MAX; i++) {
+		g->pub.m[i].id = WIRE_NO_ID;
+		g->x[i].last_id = WIRE_NO_ID;
+	}
+}
+
+static struct group *slot(struct ini *ini, struct ini_error *e)
+{
+	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+		if (!ini->group[k].used) {
+			group_init(ini, &ini->group[k]);
+			return &ini->group[k];
+		}
+	}
+	(void)ini_refuse(e, INI_E_TOO_MANY, "there are %d groups, no more are possible",
+	                 INI_GROUPS_MAX);
+	return NULL;
+}
+
+struct group *group_new(struct ini *ini, const char *name, struct ini_error *e)
+{
+	if (!group_name_ok(name)) {
+		(void)ini_refuse(e, INI_E_BAD_NAME,
+		                 "'%.63s' is no name for a group: 1 to %d of A-Z a-z 0-9 _ . -, "
+		                 "first a letter or digit",
+		                 name, INI_NAME_MAX);
+		return NULL;
+	}
+	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+		if (ini->group[k].used && strcmp(ini->group[k].pub.name, name) == 0) {
+			(void)ini_refuse(e, INI_E_EXISTS, "there is a group %s already", name);
+			return NULL;
+		}
+	}
+	uint16_t id = free_group_id(ini);
+	struct group *g = slot(ini, e);
+	if (!g)
+		return NULL;
+	copy_text(g->pub.name, sizeof(g->pub.name), name);
+	g->pub.id = id;
+	g->pub.generation = 1;
+	g->pub.transfer = ini->cfg.transfer;
+	g->pub.window = ini->cfg.window;
+	g->pub.max_passes = ini->cfg.max_passes;
+	return g;
+}
+
+void group_list(struct group *g)
+{
+	struct ini *ini = g->ini;
+
+	sm_assert(!g->listed && ini->n_listed < INI_GROUPS_MAX);
+	g->listed = true;
+	ini->listed[ini->n_listed++] = g;
+	group_changed(g);
+}
+
+static void gone_note(struct ini *ini, const char *name)
+{
+	if (ini->gone_n == INI_GONE_MAX)
+		return;
+	struct gone *x = &ini->gone[(ini->gone_first + ini->gone_n++) % INI_GONE_MAX];
+	*x = (struct gone){.object = OBJ_GROUP};
+	copy_text(x->name, sizeof(x->name), name);
+	ini->announce = true;
+}
+
+void group_gone(struct group *g)
+{
+	struct ini *ini = g->ini;
+
+	sm_assert(g->ios == 0 && g->phase == CHANGE_IDLE && TAILQ_EMPTY(&g->locks));
+	if (g->change_done != g->change_wanted)
+		ini->changes_open--;
+	for (unsigned i = 0; i < ini->n_listed; i++) {
+		if (ini->listed[i] != g)
+			continue;
+		gone_note(ini, g->pub.name);
+		ini->n_listed--;
+		memmove(&ini->listed[i], &ini->listed[i + 1],
+		        (ini->n_listed - i) * sizeof(ini->listed[0]));
+		break;
+	}
+	g->used = false;
+}
+
+void group_changed(struct group *g)
+{
+	g->changed = true;
+	g->ini->announce = true;
+}
+
+bool group_admit(struct ini *ini, struct group *g, uint8_t id, struct ini_error *e)
+{
+	const struct hba_target *t = hba_target(ini->hba, id);
+	struct group *of = group_of(ini, t->uuid, NULL);
+	enum ini_kind kind = INI_OK;
+
+	if (of == g && of) {
+		ini_refuse(e, INI_E_DUPLICATE, "target %s is named twice, or in the group already",
+		           t->name);
+		kind = e->kind;
+	} else if (of) {
+		ini_refuse(e, INI_E_MEMBER_OF_OTHER, "target %s is a member of group %s", t->name,
+		           of->pub.name);
+		kind = e->kind;
+	} else if (!t->mirror || !t->vpd.silent) {
+		ini_refuse(e, INI_E_NOT_MIRRORING,
+		           "target %s does not do silent mirroring (VPD page C0h)", t->name);
+		kind = e->kind;
+	} else if (t->block_size == 0 || t->blocks == 0) {
+		ini_refuse(e, INI_E_BAD_VALUE, "target %s has no blocks", t->name);
+		kind = e->kind;
+	} else if (g->pub.n > 0 && t->block_size != g->pub.block_size) {
+		ini_refuse(e, INI_E_MIXED_BLOCK_SIZE,
+		           "target %s has blocks of %u bytes, the group of %u", t->name,
+		           t->block_size, g->pub.block_size);
+		kind = e->kind;
+	} else if (g->pub.n == INI_MEMBERS_MAX) {
+		ini_refuse(e, INI_E_TOO_MANY, "a group has at most %d members", INI_MEMBERS_MAX);
+		kind = e->kind;
+	} else if (t->member.member) {
+		bool ours = false; /* left over from a removal while it was away */
+		for (unsigned k = 0; k < INI_GROUPS_MAX; k++)
+			ours |= ini->group[k].used &&
+			        memcmp(ini->group[k].pub.uuid, t->member.group_uuid, UUID_LEN) == 0;
+		char text[37];
+		if (!ours) {
+			ini_refuse(e, INI_E_MEMBER_OF_OTHER,
+			           "target %s says that it is a member of the unknown group %s "
+			           "(group import takes it over)",
+			           t->name, uuid_text(t->member.group_uuid, text));
+			kind = e->kind;
+		}
+	}
+	if (kind == INI_OK)
+		return true;
+	copy_text(e->member, sizeof(e->member), t->name);
+	return false;
+}
+
+static uint8_t free_device(const struct group *g)
+{
+	for (uint8_t device = 1;; device++) {
+		bool taken = false;
+		for (unsigned i = 0; i < g->pub.n; i++)
+			taken |= g->pub.m[i].device == device;
+		if (!taken)
+			return device;
+	}
+}
+
+unsigned group_append(struct group *g, uint8_t id)
+{
+	const struct hba_target *t = hba_target(g->ini->hba, id);
+	uint8_t device = free_device(g);
+	unsigned i = g->pub.n++;
+	struct ini_member *m = &g->pub.m[i];
+
+	sm_assert(i < INI_MEMBERS_MAX);
+	*m = (struct ini_member){.device = device, .state = MEMBER_STALE, .id = WIRE_NO_ID};
+	memcpy(m->uuid, t->uuid, UUID_LEN);
+	copy_text(m->why, sizeof(m->why), "not synchronised yet");
+	memset(&g->x[i], 0, sizeof(g->x[i]));
+	bool listed = g->listed;
+	g->listed = false; /* its page is about to be written: nothing to compare */
+	member_arrives(g, i, t);
+	g->listed = listed;
+	g->pub.block_size = t->block_size;
+	if (i == 0 || t->blocks < g->pub.blocks)
+		g->pub.blocks = t->blocks;
+	return i;
+}
+
+uint32_t group_transfer(const struct group *g, uint32_t wanted, uint16_t members)
+{
+	uint32_t bytes = wanted ? wanted : g->pub.transfer;
+
+	if (bytes > INI_BLOCK_MAX)
+		bytes = INI_BLOCK_MAX;
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		uint8_t id = g->pub.m[i].id;
+		if (!(members >> i & 1) || id == WIRE_NO_ID)
+			continue;
+		uint32_t most = hba_target(g->ini->hba, id)->vpd.max_transfer;
+		if (most > 0 && bytes > most)
+			bytes = most;
+	}
+	bytes -= bytes % g->pub.block_size;
+	return bytes ? bytes : g->pub.block_size;
+}
+
+/* ---- looking from outside ---- */
+
+static bool parse_id(const char *text, uint8_t *id)
+{
+	unsigned v = 0;
+	size_t len = strnlen(text, 4);
+
+	if (len == 0 || len > 2 || strspn(text, "0123456789") != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		v = v * 10 + (unsigned)(text[i] - '0');
+	*id = (uint8_t)v;
+	return v < WIRE_IDS;
+}
+
+uint8_t ini_target_by(const struct ini *ini, const char *text, struct ini_error *e)
+{
+	uint8_t uuid[UUID_LEN], id = WIRE_NO_ID;
+	unsigned found = 0;
+
+	if (uuid_parse_text(text, uuid)) {
+		const struct hba_target *t = hba_find(ini->hba, uuid);
+		if (t)
+			return t->id;
+	}
+	for (uint8_t i = 0; i < WIRE_IDS; i++) {
+		const struct hba_target *t = hba_target(ini->hba, i);
+		if (t->state == HBA_READY && strcmp(t->name, text) == 0) {
+			id = i;
+			found++;
+		}
+	}
+	if (found == 1)
+		return id;
+	if (found > 1) {
+		(void)ini_refuse(e, INI_E_DUPLICATE, "%u targets have the name %.63s: use the UUID",
+		                 found, text);
+		return WIRE_NO_ID;
+	}
+	if (parse_id(text, &id) && hba_target(ini->hba, id)->state == HBA_READY)
+		return id;
+	(void)ini_refuse(e, INI_E_NO_SUCH_TARGET, "there is no target %.63s on the bus%s", text,
+	                 ini->bus_up ? "" : " (no bus server)");
+	return WIRE_NO_ID;
+}
+
+unsigned ini_groups(const struct ini *ini)
+{
+	return ini->n_listed;
+}
+
+const struct ini_group *ini_group_at(const struct ini *ini, unsigned i)
+{
+	return i < ini->n_listed ? &ini->listed[i]->pub : NULL;
+}
+
+const struct ini_group *ini_group_find(const struct ini *ini, const char *name)
+{
+	const struct group *g = group_find(ini, name);
+
+	return g ? &g->pub : NULL;
+}
+
+const struct ini_group *ini_group_of(const struct ini *ini, const uint8_t uuid[UUID_LEN])
+{
+	const struct group *g = group_of(ini, uuid, NULL);
+
+	return g && g->listed ? &g->pub : NULL;
+}
+
+/* ---- from the state directory ---- */
+
+static bool restorable(struct ini *ini, const struct ini_group *p, struct ini_error *e)
+{
+	if (!group_name_ok(p->name))
+		return ini_refuse(e, INI_E_BAD_NAME, "a saved group has a bad name");
+	if (p->n == 0 || p->n > INI_MEMBERS_MAX)
+		return ini_refuse(e, INI_E_BAD_VALUE, "saved group %s has %u members", p->name,
+		                  p->n);
+	if (p->block_size == 0 || p->blocks == 0 || p->max_passes == 0 || p->window == 0 ||
+	    p->window > INI_WINDOW_MAX || p->transfer == 0 || p->mode > INI_BROADCAST)
+		return ini_refuse(e, INI_E_BAD_VALUE, "saved group %s has a value out of range",
+		                  p->name);
+	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+		const struct ini_group *o = &ini->group[k].pub;
+		if (ini->group[k].used && (strcmp(o->name, p->name) == 0 || o->id == p->id ||
+		                           memcmp(o->uuid, p->uuid, UUID_LEN) == 0))
+			return ini_refuse(e, INI_E_DUPLICATE,
+			                  "saved groups %s and %s have the same name, id or UUID",
+			                  o->name, p->name);
+	}
+	for (unsigned i = 0; i < p->n; i++) {
+		struct group *of = group_of(ini, p->m[i].uuid, NULL);
+		if (of)
+			return ini_refuse(e, INI_E_MEMBER_OF_OTHER,
+			                  "a member of saved group %s is one of %s, too", p->name,
+			                  of->pub.name);
+		for (unsigned k = 0; k < i; k++)
+			if (memcmp(p->m[i].uuid, p->m[k].uuid, UUID_LEN) == 0 ||
+			    p->m[i].device == p->m[k].device)
+				return ini_refuse(e, INI_E_DUPLICATE,
+				                  "saved group %s names a member twice", p->name);
+	}
+	return true;
+}
+
+bool ini_restore_group(struct ini *ini, const struct ini_group *p, struct ini_error *e)
+{
+	if (!restorable(ini, p, e))
+		return false;
+	struct group *g = slot(ini, e);
+	if (!g)
+		return false;
+	g->pub = *p;
+	for (unsigned i = 0; i < p->n; i++) {
+		g->pub.m[i].id = WIRE_NO_ID;
+		g->pub.m[i].resent = g->pub.m[i].failed = 0;
+	}
+	group_list(g);
+	ini->targets_seen = UINT16_MAX;
+	return true;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* group.import: groups from their members' page 30h, after the daemon lost its state. */
+#include "initiator/core.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_member_of(const struct hba_target *t, const uint8_t *uuid)
+{
+	return t->state == HBA_READY && t->mirror && t->member.member &&
+	       memcmp(t->member.group_uuid, uuid, UUID_LEN) == 0;
+}
+
+static bool known(const struct ini *ini, const uint8_t *uuid)
+{
+	for (unsigned k = 0; k < INI_GROUPS_MAX; k++)
+		if (ini->group[k].used && memcmp(ini->group[k].pub.uuid, uuid, UUID_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* The UUIDs of groups that targets here speak of and we do not know. */
+static unsigned unknown_groups(const struct ini *ini, const uint8_t *found[WIRE_IDS])
+{
+	unsigned n = 0;
+
+	for (uint8_t id = 0; id < WIRE_IDS; id++) {
+		const struct hba_target *t = hba_target(ini->hba, id);
+		if (t->state != HBA_READY || !t->mirror || !t->member.member ||
+		    known(ini, t->member.group_uuid))
+			continue;
+		bool seen = false;
+		for (unsigned i = 0; i < n; i++)
+			seen |= memcmp(found[i], t->member.group_uuid, UUID_LEN) == 0;
+		if (!seen)
+			found[n++] = t->member.group_uuid;
+	}
+	return n;
+}
+
+static bool add(struct ini *ini, struct group *g, const struct hba_target *t, struct ini_error *e)
+{
+	if (group_of(ini, t->uuid, NULL))
+		return ini_refuse(e, INI_E_MEMBER_OF_OTHER,
+		                  "target %s is a member of another group already", t->name);
+	if (g->pub.n > 0 && t->block_size != g->pub.block_size)
+		return ini_refuse(e, INI_E_MIXED_BLOCK_SIZE,
+		                  "target %s has blocks of %u bytes, others of %u", t->name,
+		                  t->block_size, g->pub.block_size);
+	if (g->pub.n > 0 && t->member.group != g->pub.id)
+		return ini_refuse(e, INI_E_BAD_VALUE,
+		                  "target %s gives another group id than others", t->name);
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.m[i].device == t->member.device)
+			return ini_refuse(e, INI_E_DUPLICATE,
+			                  "targets %s and %s have the same device id, %u",
+			                  g->pub.m[i].name, t->name, t->member.device);
+	unsigned i = group_append(g, t->id);
+	g->pub.m[i].device = t->member.device;
+	g->pub.id = t->member.group;
+	if (t->member.generation > g->pub.generation && t->member.generation < UINT64_MAX / 2)
+		g->pub.generation = t->member.generation;
+	return true;
+}
+
+/* All members are there, as far as can be told: device ids 1..n, one generation, not 0. */
+static bool all_are_there(const struct ini *ini, const struct group *g)
+{
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		const struct ini_member *m = &g->pub.m[i];
+		if (m->device == 0 || m->device > g->pub.n ||
+		    hba_target(ini->hba, m->id)->member.generation != g->pub.generation)
+			return false;
+	}
+	return g->pub.generation > 0;
+}
+
+static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, uint64_t token,
+                       struct ini_error *e)
+{
+	struct group *g = group_new(ini, name, e);
+	bool ok = true;
+
+	if (!g)
+		return false;
+	g->pub.generation = 0;
+	memcpy(g->pub.uuid, uuid, UUID_LEN);
+	for (uint8_t id = 0; ok && id < WIRE_IDS; id++) {
+		const struct hba_target *t = hba_target(ini->hba, id);
+		if (is_member_of(t, uuid))
+			ok = add(ini, g, t, e);
+	}
+	for (unsigned k = 0; ok && k < INI_GROUPS_MAX; k++)
+		if (&ini->group[k] != g && ini->group[k].used && ini->group[k].pub.id == g->pub.id)
+			ok = ini_refuse(e, INI_E_EXISTS, "group id %u is that of group %s",
+			                g->pub.id, ini->group[k].pub.name);
+	struct cmd *c = ok ? cmd_new(ini, CMD_IMPORT, token, e) : NULL;
+	if (!c) {
+		g->used = false;
+		return false;
+	}
+	bool clean = all_are_there(ini, g);
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		struct ini_member *m = &g->pub.m[i];
+		m->state = clean ? MEMBER_IN_SYNC : MEMBER_STALE;
+		copy_text(m->why, sizeof(m->why), clean ? "" : "imported");
+	}
+	c->g = g;
+	g->command = c;
+	group_list(g);
+	c->ticket = group_change(g, false);
+	return true;
+}
+
+bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, uint64_t token,
+                      struct ini_error *e)
+{
+	const uint8_t *found[WIRE_IDS];
+	unsigned n = unknown_groups(ini, found);
+	char text[37];
+
+	if (ini->draining)
+		return ini_refuse(e, INI_E_SHUTDOWN, "the daemon is shutting down");
+	if (!ini->bus_up)
+		return ini_refuse(e, INI_E_BUS_DOWN, "there is no bus server");
+	if (group_uuid && known(ini, group_uuid))
+		return ini_refuse(e, INI_E_EXISTS, "group %s is known already",
+		                  uuid_text(group_uuid, text));
+	for (unsigned i = 0; i < n; i++)
+		if (group_uuid ? memcmp(found[i], group_uuid, UUID_LEN) == 0 : n == 1)
+			return import_one(ini, name, found[i], token, e);
+	if (group_uuid || n == 0)
+		return ini_refuse(e, INI_E_NO_MEMBERS, "no target here is a member of %s",
+		                  group_uuid ? uuid_text(group_uuid, text) : "an unknown group");
+	return ini_refuse(e, INI_E_BAD_VALUE,
+	                  "%u unknown groups are here, name one: %s is the first", n,
+	                  uuid_text(found[0], text));
+}

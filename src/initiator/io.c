@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One run of blocks from its data to its end (the diagram is in core.h). Nothing here
+ * calls back into an owner from within an owner's call: what happened puts the io on
+ * ini's list of due ones, and ini_run() steps those.
+ */
+#include "initiator/core.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+static const struct why cancelled = {.status = STATUS_NONE, .what = "cancelled"};
+static const struct why gone = {
+        .status = STATUS_NONE, .what = "the target is not on the bus", .away = true};
+static const struct why mute = {.status = STATUS_NONE,
+                                .what = "given up: the target gives no status"};
+
+enum ini_mode io_mode(const struct io *io)
+{
+	return io->job ? io->job->pub.mode : io->g->pub.mode;
+}
+
+/* ---- lists ---- */
+
+void io_due(struct io *io)
+{
+	if (io->is_due)
+		return;
+	io->is_due = true;
+	TAILQ_INSERT_TAIL(&io->ini->io_due, io, due);
+}
+
+static void timer_off(struct io *io)
+{
+	if (io->is_timed)
+		TAILQ_REMOVE(&io->ini->io_timers, io, timer);
+	io->is_timed = false;
+}
+
+void io_timer(struct io *io, ns_t at)
+{
+	struct io_list *list = &io->ini->io_timers;
+	struct io *before;
+
+	timer_off(io);
+	io->due_ns = at;
+	io->is_timed = true;
+	/* Timers are rare and mostly the latest: look from the end. */
+	TAILQ_FOREACH_REVERSE(before, list, io_list, timer)
+	{
+		if (before->due_ns <= at) {
+			TAILQ_INSERT_AFTER(list, before, io, timer);
+			return;
+		}
+	}
+	TAILQ_INSERT_HEAD(list, io, timer);
+}
+
+void io_want_file(struct io *io)
+{
+	sm_assert(!io->wants_file);
+	io->wants_file = true;
+	io->file_op = io_op(io);
+	TAILQ_INSERT_TAIL(&io->ini->io_files, io, file);
+}
+
+uint64_t io_op(const struct io *io)
+{
+	return (uint64_t)io->serial << 32 | io->index;
+}
+
+struct io *io_by_op(struct ini *ini, uint64_t op)
+{
+	uint32_t index = (uint32_t)op;
+
+	if (index >= INI_IOS)
+		return NULL;
+	struct io *io = &ini->ios[index];
+	bool awaited = (io->state == IO_FILE || io->state == IO_SINK) && !io->wants_file;
+	return awaited && io->file_op == op ? io : NULL;
+}
+
+/* ---- life ---- */
+
+struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd *cmd)
+{
+	struct io *io = TAILQ_FIRST(&ini->io_free);
+
+	if (!io || (job && ini->n_io_free <= INI_IOS_SPARE))
+		return NULL;
+	TAILQ_REMOVE(&ini->io_free, io, link);
+	ini->n_io_free--;
+	io->serial = io->serial == UINT32_MAX ? 1 : io->serial + 1;
+	io->g = g;
+	io->job = job;
+	io->cmd = cmd;
+	io->kind = IO_WRITE;
+	io->state = IO_FILE;
+	io->from_member = io->catch_up = io->abandon = false;
+	io->awaits_presence = io->started = false;
+	io->file_offset = 0;
+	io->data = NULL;
+	io->data_off = 0;
+	io->want = io->sync = io->from = io->bad = io->flying = 0;
+	io->ticket = 0;
+	io->round = 0;
+	io->delay_ns = io->busy_since_ns = 0;
+	memset(io->differing, 0, sizeof(io->differing));
+	memset(&io->try, 0, sizeof(io->try));
+	memset(&io->rd, 0, sizeof(io->rd));
+	io->last = (struct why){.status = STATUS_NONE};
+	g->ios++;
+	return io;
+}
+
+static void proceed(struct io *io)
+{
+	io->sync = io->want & members_in_sync(io->g);
+	if (io->kind == IO_READ || io->from_member) {
+		source_start(io);
+	} else {
+		mir_set_init(&io->set, io->lba, io->blocks, io->want);
+		io->state = IO_RUN;
+	}
+	io_due(io);
+}
+
+void io_grant(struct group *g)
+{
+	struct io *io = TAILQ_FIRST(&g->waiting);
+
+	while (io) {
+		struct io *next = TAILQ_NEXT(io, wait);
+		if (mir_lock_granted(&g->locks, &io->lock)) {
+			TAILQ_REMOVE(&g->waiting, io, wait);
+			proceed(io);
+		}
+		io = next;
+	}
+}
+
+void io_start(struct io *io)
+{
+	struct group *g = io->g;
+
+	io->started = true;
+	if (io->kind == IO_FLUSH) { /* touches no blocks: its set is one token per member */
+		io->lba = 0;
+		io->blocks = 1;
+		proceed(io);
+		return;
+	}
+	io->state = IO_LOCK;
+	mir_lock_add(&g->locks, &io->lock, io->lba, io->blocks,
+	             io->kind == IO_READ || io->kind == IO_VERIFY);
+	TAILQ_INSERT_TAIL(&g->waiting, io, wait);
+	io_grant(g);
+}
+
+void io_finish(struct io *io)
+{
+	struct ini *ini = io->ini;
+	struct group *g = io->g;
+	bool locked = io->lock.queued;
+
+	sm_assert(io->flying == 0 && io->state != IO_FREE && !io->wants_file);
+	timer_off(io);
+	if (io->is_due)
+		TAILQ_REMOVE(&ini->io_due, io, due);
+	io->is_due = false;
+	if (io->job)
+		job_io_done(io->job, io);
+	else
+		group_io_done(io->cmd, io);
+	if (io->state == IO_LOCK)
+		TAILQ_REMOVE(&g->waiting, io, wait);
+	if (locked)
+		mir_lock_drop(&g->locks, &io->lock);
+	block_unref(io->data);
+	io->data = NULL;
+	io->state = IO_FREE;
+	io->awaits_presence = false;
+	sm_assert(g->ios > 0);
+	g->ios--;
+	TAILQ_INSERT_HEAD(&ini->io_free, io, link);
+	ini->n_io_free++;
+	ini->moves++;
+	if (locked)
+		io_grant(g);
+}
+
+void io_abandon(struct io *io)
+{
+	io->abandon = true;
+	io_due(io);
+}
+
+/* ---- failing ---- */
+
+void io_bad(struct io *io, unsigned member, lba_t lba, uint32_t blocks, const struct why *why)
+{
+	io->bad |= (uint16_t)(1U << member);
+	io->last = *why;
+	io->last_member = member;
+	io->g->pub.m[member].failed += blocks;
+	if (io->job)
+		job_io_bad(io->job, io, member, lba, blocks, why);
+}
+
+void io_fail_open(struct io *io, unsigned member, const struct why *why)
+{
+	uint16_t b = (uint16_t)(1U << member);
+
+	sm_assert(!(io->flying & b));
+	for (unsigned i = 0; i < io->set.n; i++) {
+		const struct mir_run *r = &io->set.run[i];
+		if (!(r->want & b) || ((r->ok | r->failed) & b))
+			continue;
+		lba_t lba = r->lba;
+		uint32_t blocks = r->blocks;
+		mir_set_fail(&io->set, member, lba, blocks);
+		io_bad(io, member, lba, blocks, why);
+	}
+}
+
+/* Gives up what cannot go on; returns the members that blocks can be sent to now. */
+static uint16_t sort_out(struct io *io)
+{
+	uint16_t open = mir_set_open(&io->set), here = 0;
+
+	io->awaits_presence = false;
+	for (unsigned i = 0; i < io->g->pub.n; i++) {
+		if (!(open >> i & 1))
+			continue;
+		if (io->abandon) {
+			io_fail_open(io, i, &cancelled);
+			continue;
+		}
+		switch (member_presence(io->g, i)) {
+		case HERE:
+			here |= (uint16_t)(1U << i);
+			break;
+		case COMING:
+			io->awaits_presence = true;
+			break;
+		case GONE:
+			io_fail_open(io, i, &gone);
+			break;
+		case MUTE:
+			io_fail_open(io, i, &mute);
+			break;
+		}
+	}
+	return here;
+}
+
+static ns_t presence_limit(const struct io *io)
+{
+	ns_t at = NS_NEVER;
+
+	for (unsigned i = 0; i < io->g->pub.n; i++)
+		if (member_presence(io->g, i) == COMING && io->g->x[i].wait_until < at)
+			at = io->g->x[i].wait_until;
+	return at;
+}
+
+/* ---- the end of a run ---- */
+
+/*
+ * The members that failed leave the in-sync set. If all of them failed, one stays: alone it is
+ * consistent with itself, and a group that has no member in sync cannot be read any more.
+ */
+static void leave_in_sync(struct io *io)
+{
+	struct group *g = io->g;
+	uint16_t sync = members_in_sync(g), failed = io->bad & sync;
+	char text[64];
+
+	if (!(sync & ~failed)) {
+		uint16_t here = members_here(g, failed);
+		uint16_t among = here ? here : failed;
+		failed &= (uint16_t) ~(among & (~among + 1U));
+	}
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (failed >> i & 1)
+			member_stale(g, i, why_text(&io->last, text, sizeof(text)));
+	io->ticket = group_change(g, true);
+	io->state = IO_DURABLE;
+	TAILQ_INSERT_TAIL(&io->ini->io_durable, io, wait);
+}
+
+static void run_done(struct io *io)
+{
+	struct group *g = io->g;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (io->want >> i & 1)
+			g->pub.m[i].resent += mir_set_tally(&io->set, i).again;
+	bool changes = io->kind == IO_WRITE || io->kind == IO_FLUSH;
+	if (changes && (io->bad & members_in_sync(g)))
+		leave_in_sync(io);
+	else
+		io_finish(io);
+}
+
+static void run_step(struct io *io)
+{
+	uint16_t members;
+
+	if (io->flying)
+		return;
+	if (io->is_timed) {
+		if (io->ini->now < io->due_ns && !io->abandon && !io->awaits_presence)
+			return;
+		timer_off(io);
+	}
+	if (io->delay_ns == 0 || io->abandon) {
+		mir_set_release(&io->set);
+		mir_set_merge(&io->set);
+	}
+	uint16_t here = sort_out(io);
+	int run = mir_set_next(&io->set, here, &members);
+	if (run >= 0) {
+		if (!attempt_start(io, run, members))
+			io_timer(io, io->ini->now + io->ini->cfg.busy_delay_ns);
+	} else if (!mir_set_open(&io->set)) {
+		run_done(io);
+	} else if (mir_set_held(&io->set) && here) {
+		/* All that could be sent in this round was: the next one after a while. */
+		io_timer(io, io->ini->now + io->delay_ns);
+		io->delay_ns = 0;
+		io->round++;
+	} else {
+		io_timer(io, presence_limit(io));
+	}
+}
+
+/* ---- stepping ---- */
+
+static void durable_step(struct io *io)
+{
+	if (!group_change_done(io->g, io->ticket))
+		return;
+	TAILQ_REMOVE(&io->ini->io_durable, io, wait);
+	io_finish(io);
+}
+
+void io_step(struct io *io)
+{
+	switch (io->state) {
+	case IO_FREE:
+	case IO_FILE:
+	case IO_SINK:
+		break;
+	case IO_FREADY:
+		break; /* its job starts it */
+	case IO_LOCK:
+		if (io->abandon) {
+			io->bad |= io->want;
+			io->last = cancelled;
+			io_finish(io);
+		}
+		break;
+	case IO_SOURCE:
+		source_step(io);
+		break;
+	case IO_RUN:
+		run_step(io);
+		break;
+	case IO_DURABLE:
+		durable_step(io);
+		break;
+	}
+}
+
+static void wake_for_buffers(struct ini *ini)
+{
+	if (!ini->buffer_short || TAILQ_EMPTY(&ini->buffer_free))
+		return;
+	ini->buffer_short = false;
+	for (unsigned i = 0; i < INI_IOS; i++)
+		if (ini->ios[i].state == IO_SOURCE && !ini->ios[i].data)
+			io_due(&ini->ios[i]);
+}
+
+void io_run(struct ini *ini)
+{
+	struct io *io;
+
+	while ((io = TAILQ_FIRST(&ini->io_timers)) && io->due_ns <= ini->now) {
+		TAILQ_REMOVE(&ini->io_timers, io, timer);
+		io->is_timed = false;
+		io_due(io);
+	}
+	if (!TAILQ_EMPTY(&ini->io_durable))
+		TAILQ_FOREACH (io, &ini->io_durable, wait)
+			io_due(io);
+	wake_for_buffers(ini);
+	while ((io = TAILQ_FIRST(&ini->io_due))) {
+		TAILQ_REMOVE(&ini->io_due, io, due);
+		io->is_due = false;
+		io_step(io);
+	}
+}

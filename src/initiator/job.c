@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Jobs: the table, and what clients ask of them. */
+#include "initiator/core.h"
+
+#include "base/assert.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+bool job_is_live(const struct job *j)
+{
+	return j->used && j->phase != PHASE_ENDED;
+}
+
+bool job_writes(const struct job *j)
+{
+	return j->pub.type == JOB_MIRROR || j->pub.type == JOB_RESYNC;
+}
+
+void job_changed(struct job *j)
+{
+	j->changed = true;
+	j->ini->announce = true;
+}
+
+struct job *job_find(const struct ini *ini, uint32_t id)
+{
+	struct job *j;
+
+	TAILQ_FOREACH (j, &ini->job_list, link)
+		if (j->pub.id == id)
+			return j;
+	return NULL;
+}
+
+static void abandon_ios(struct job *j)
+{
+	for (unsigned i = 0; i < INI_IOS; i++) {
+		struct io *io = &j->ini->ios[i];
+		if (io->state != IO_FREE && io->job == j)
+			io_abandon(io);
+	}
+}
+
+void job_fail(struct job *j, enum ini_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (j->aborting || !job_is_live(j))
+		return;
+	j->aborting = true;
+	j->pub.error = (struct ini_error){.kind = kind};
+	va_start(ap, fmt);
+	(void)vsnprintf(j->pub.error.text, sizeof(j->pub.error.text), fmt, ap);
+	va_end(ap);
+	abandon_ios(j);
+	j->ini->moves++;
+}
+
+/* ---- slots ---- */
+
+static void forget_job(struct ini *ini, struct job *j)
+{
+	TAILQ_REMOVE(&ini->job_list, j, link);
+	TAILQ_INSERT_TAIL(&ini->job_free, j, link);
+	j->used = false;
+	ini->n_jobs--;
+	ini->jobs_over++; /* whoever waits for it is told */
+}
+
+/* Makes room in the history: the oldest dismissed one goes, else the oldest concluded one. */
+static bool make_room(struct ini *ini)
+{
+	struct job *j, *oldest = NULL;
+
+	TAILQ_FOREACH (j, &ini->job_list, link) {
+		if (j->close_due || job_is_live(j))
+			continue;
+		if (j->pub.state == JOB_DISMISSED) {
+			oldest = j;
+			break;
+		}
+		if (!oldest)
+			oldest = j;
+	}
+	if (oldest)
+		forget_job(ini, oldest);
+	return oldest != NULL;
+}
+
+static struct job *slot(struct ini *ini)
+{
+	if (ini->n_jobs - ini->n_live >= INI_HISTORY_MAX || TAILQ_EMPTY(&ini->job_free))
+		if (!make_room(ini))
+			return NULL;
+	struct job *j = TAILQ_FIRST(&ini->job_free);
+	TAILQ_REMOVE(&ini->job_free, j, link);
+	/* The tables of runs are large and count only as far as n_runs says. */
+	memset(&j->pub, 0, offsetof(struct ini_job, t));
+	for (unsigned t = 0; t < INI_MEMBERS_MAX; t++)
+		memset(&j->pub.t[t], 0, offsetof(struct ini_job_target, runs));
+	memset((char *)j + sizeof(j->pub), 0, sizeof(*j) - sizeof(j->pub));
+	j->ini = ini;
+	j->used = true;
+	TAILQ_INIT(&j->ready);
+	for (unsigned m = 0; m < INI_MEMBERS_MAX; m++)
+		j->target_of[m] = INI_MEMBERS_MAX;
+	TAILQ_INSERT_TAIL(&ini->job_list, j, link);
+	ini->n_jobs++;
+	return j;
+}
+
+/* ---- create ---- */
+
+/* The members that a job of this type concerns. */
+static uint16_t concerned(const struct group *g, enum ini_job_type type)
+{
+	uint16_t all = (uint16_t)((1U << g->pub.n) - 1), sync = members_in_sync(g);
+
+	switch (type) {
+	case JOB_MIRROR:
+	case JOB_VERIFY:
+		return all;
+	case JOB_RESYNC:
+		return all & (uint16_t)~sync;
+	case JOB_READ:
+		return sync;
+	case JOB_TYPES:
+		break;
+	}
+	return 0;
+}
+
+static bool pending_writer(const struct group *g)
+{
+	const struct job *j;
+
+	TAILQ_FOREACH (j, &g->ini->job_live, live)
+		if (j->g == g && job_writes(j))
+			return true;
+	return false;
+}
+
+static bool check_members(const struct group *g, const struct ini_job_spec *s, struct ini_error *e)
+{
+	struct ini *ini = g->ini;
+	uint16_t want = concerned(g, s->type), here = members_here(g, want);
+
+	if (!ini->bus_up)
+		return ini_refuse(e, INI_E_BUS_DOWN, "there is no bus server");
+	if (s->type == JOB_READ || s->type == JOB_RESYNC || !s->has_image)
+		if (members_in_sync(g) == 0 && !pending_writer(g))
+			return ini_refuse(e, INI_E_UNSYNCED,
+			                  "no member of group %s is in sync: mirror an image to it "
+			                  "first",
+			                  g->pub.name);
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		if (!(want >> i & 1) || (here >> i & 1) || (here && s->type != JOB_MIRROR))
+			continue;
+		(void)ini_refuse(e, INI_E_MEMBER_MISSING, "member %s of group %s is not on the bus",
+		                 g->pub.m[i].name, g->pub.name);
+		copy_text(e->member, sizeof(e->member), g->pub.m[i].name);
+		return false;
+	}
+	return true;
+}
+
+static bool check_image(const struct group *g, const struct ini_job_spec *s, struct ini_error *e)
+{
+	uint32_t bs = g->pub.block_size;
+
+	if ((s->type == JOB_MIRROR || s->type == JOB_READ) && !s->has_image)
+		return ini_refuse(e, INI_E_BAD_VALUE, "a %s job needs a file",
+		                  ini_job_type_name(s->type));
+	if (s->type == JOB_RESYNC && s->has_image)
+		return ini_refuse(e, INI_E_BAD_VALUE, "a resync job takes no file");
+	if (!s->has_image || s->type == JOB_READ)
+		return true;
+	if (s->image_size == 0)
+		return ini_refuse(e, INI_E_IMAGE_EMPTY, "image %.100s is empty", s->image_name);
+	if ((s->image_size - 1) / bs >= g->pub.blocks)
+		return ini_refuse(e, INI_E_IMAGE_TOO_LARGE,
+		                  "image %.100s has %llu bytes, the smallest member of group %s "
+		                  "%llu",
+		                  s->image_name, (unsigned long long)s->image_size, g->pub.name,
+		                  (unsigned long long)(g->pub.blocks * bs));
+	return true;
+}
+
+static bool check_spec(struct ini *ini, const struct group *g, const struct ini_job_spec *s,
+                       struct ini_error *e)
+{
+	enum ini_mode mode = s->mode == INI_MODE_DEFAULT ? g->pub.mode : s->mode;
+
+	if (ini->draining)
+		return ini_refuse(e, INI_E_SHUTDOWN, "the daemon is shutting down");
+	if (s->type >= JOB_TYPES || mode > INI_BROADCAST)
+		return ini_refuse(e, INI_E_BAD_VALUE, "no such type of job, or mode");
+	if (mode == INI_BROADCAST)
+		return ini_refuse(e, INI_E_UNSUPPORTED, "broadcast passes are not there yet");
+	if (s->transfer && (s->transfer < g->pub.block_size || s->transfer > INI_BLOCK_MAX))
+		return ini_refuse(e, INI_E_BAD_VALUE,
+		                  "a transfer is one block (%u bytes) to %u bytes",
+		                  g->pub.block_size, INI_BLOCK_MAX);
+	if (s->window > INI_WINDOW_MAX)
+		return ini_refuse(e, INI_E_BAD_VALUE, "a window is 1 to %d", INI_WINDOW_MAX);
+	if (g->command)
+		return ini_refuse(e, INI_E_BUSY, "group %s is being changed", g->pub.name);
+	if (ini->n_live >= INI_JOBS_MAX)
+		return ini_refuse(e, INI_E_TOO_MANY, "%d jobs are not over yet", INI_JOBS_MAX);
+	return check_image(g, s, e) && check_members(g, s, e);
+}
+
+static void list_targets(struct job *j)
+{
+	const struct group *g = j->g;
+
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		if (!(j->want >> i & 1))
+			continue;
+		unsigned t = j->pub.n_targets++;
+		j->target_of[i] = (uint8_t)t;
+		j->member_of[t] = (uint8_t)i;
+		memcpy(j->pub.t[t].uuid, g->pub.m[i].uuid, UUID_LEN);
+		copy_text(j->pub.t[t].name, sizeof(j->pub.t[t].name), g->pub.m[i].name);
+	}
+}
+
+static void fill(struct job *j, const struct group *g, const struct ini_job_spec *s)
+{
+	uint32_t bs = g->pub.block_size;
+	bool whole = !s->has_image || s->type == JOB_READ;
+
+	j->pub.type = s->type;
+	j->pub.state = JOB_CREATED;
+	copy_text(j->pub.group, sizeof(j->pub.group), g->pub.name);
+	copy_text(j->pub.image, sizeof(j->pub.image), s->has_image ? s->image_name : "");
+	j->pub.mode = s->mode == INI_MODE_DEFAULT ? g->pub.mode : s->mode;
+	j->pub.transfer = group_transfer(g, s->transfer, (uint16_t)((1U << g->pub.n) - 1));
+	j->pub.window = s->window ? s->window : g->pub.window;
+	j->pub.speed_limit = s->speed_limit;
+	j->pub.total = whole ? g->pub.blocks * bs : s->image_size;
+	j->blocks = whole ? g->pub.blocks : (s->image_size - 1) / bs + 1;
+	j->run_blocks = j->pub.transfer / bs;
+	j->want = concerned(g, s->type);
+	if (s->type == JOB_RESYNC && !j->want) /* nothing is stale: done at once */
+		j->blocks = j->pub.total = 0;
+	j->file = s->image;
+	j->has_file = s->has_image;
+}
+
+uint32_t ini_job_create(struct ini *ini, const struct ini_job_spec *spec, struct ini_error *e)
+{
+	struct group *g = group_need(ini, spec->group, e);
+
+	if (!g || !check_spec(ini, g, spec, e))
+		return 0;
+	struct job *j = slot(ini);
+	if (!j) {
+		(void)ini_refuse(e, INI_E_TOO_MANY, "the table of jobs is full");
+		return 0;
+	}
+	j->g = g;
+	fill(j, g, spec);
+	list_targets(j);
+	j->pub.id = ini->next_job++;
+	j->save_seq = save_request(ini);
+	TAILQ_INSERT_TAIL(&ini->job_live, j, live);
+	ini->n_live++;
+	ini->moves++;
+	job_changed(j);
+	return j->pub.id;
+}
+
+/* ---- from the state directory ---- */
+
+void ini_restore_next_job(struct ini *ini, uint32_t next)
+{
+	if (next > ini->next_job)
+		ini->next_job = next;
+}
+
+bool ini_restore_job(struct ini *ini, const struct ini_job *p, struct ini_error *e)
+{
+	if (p->id == 0 || job_find(ini, p->id) || p->type >= JOB_TYPES ||
+	    p->state > JOB_DISMISSED || p->conclusion > JOB_CANCELLED ||
+	    p->n_targets > INI_MEMBERS_MAX)
+		return ini_refuse(e, INI_E_BAD_VALUE, "saved job %u makes no sense", p->id);
+	struct job *j = slot(ini);
+	if (!j)
+		return ini_refuse(e, INI_E_TOO_MANY, "the table of jobs is full");
+	memcpy(&j->pub, p, offsetof(struct ini_job, t));
+	for (unsigned t = 0; t < p->n_targets; t++) {
+		const struct ini_job_target *from = &p->t[t];
+		unsigned n = from->n_runs < INI_RUNS_MAX ? from->n_runs : INI_RUNS_MAX;
+		memcpy(&j->pub.t[t], from, offsetof(struct ini_job_target, runs));
+		memcpy(j->pub.t[t].runs, from->runs, n * sizeof(from->runs[0]));
+		j->pub.t[t].n_runs = n;
+	}
+	j->phase = PHASE_ENDED;
+	j->pub.rate = 0;
+	j->pub.stalled = false;
+	j->pub.started_ns = j->pub.ended_ns = 0; /* of another life of the clock */
+	if (p->state != JOB_CONCLUDED && p->state != JOB_DISMISSED) {
+		j->pub.state = JOB_CONCLUDED;
+		j->pub.conclusion = JOB_FAILED;
+		(void)ini_refuse(&j->pub.error, INI_E_SHUTDOWN,
+		                 "the daemon ended before the job was over");
+	}
+	ini_restore_next_job(ini, p->id + 1);
+	return true;
+}
+
+/* ---- what clients ask ---- */
+
+static struct job *live(struct ini *ini, uint32_t id, const char *what, struct ini_error *e)
+{
+	struct job *j = job_find(ini, id);
+
+	if (!j) {
+		(void)ini_refuse(e, INI_E_NO_SUCH_JOB, "there is no job %u", id);
+		return NULL;
+	}
+	if (!job_is_live(j)) {
+		(void)ini_refuse(e, INI_E_BAD_STATE, "job %u is %s: it cannot be %s", id,
+		                 ini_job_state_name(j->pub.state), what);
+		return NULL;
+	}
+	return j;
+}
+
+bool ini_job_pause(struct ini *ini, uint32_t id, struct ini_error *e)
+{
+	struct job *j = live(ini, id, "paused", e);
+
+	if (!j)
+		return false;
+	if (j->phase > PHASE_SWEEP || j->cancel_wanted)
+		return ini_refuse(e, INI_E_BAD_STATE, "job %u is about to end", id);
+	j->pause_wanted = true;
+	ini->moves++;
+	return true;
+}
+
+bool ini_job_resume(struct ini *ini, uint32_t id, struct ini_error *e)
+{
+	struct job *j = live(ini, id, "resumed", e);
+
+	if (!j)
+		return false;
+	if (!j->pause_wanted)
+		return ini_refuse(e, INI_E_BAD_STATE, "job %u is not paused", id);
+	j->pause_wanted = false;
+	ini->moves++;
+	return true;
+}
+
+bool ini_job_cancel(struct ini *ini, uint32_t id, struct ini_error *e)
+{
+	struct job *j = live(ini, id, "cancelled", e);
+
+	if (!j)
+		return false;
+	if (j->phase == PHASE_SETTLE)
+		return ini_refuse(e, INI_E_BAD_STATE, "job %u is about to end", id);
+	j->cancel_wanted = true;
+	abandon_ios(j);
+	ini->moves++;
+	return true;
+}
+
+bool ini_job_set_speed(struct ini *ini, uint32_t id, uint64_t bytes_per_s, struct ini_error *e)
+{
+	struct job *j = live(ini, id, "changed", e);
+
+	if (!j)
+		return false;
+	j->pub.speed_limit = bytes_per_s;
+	j->speed_ns = ini->now;
+	ini->moves++;
+	job_changed(j);
+	return true;
+}
+
+bool ini_job_dismiss(struct ini *ini, uint32_t id, struct ini_error *e)
+{
+	struct job *j = job_find(ini, id);
+
+	if (!j)
+		return ini_refuse(e, INI_E_NO_SUCH_JOB, "there is no job %u", id);
+	if (j->pub.state != JOB_CONCLUDED)
+		return ini_refuse(e, INI_E_BAD_STATE,
+		                  "job %u is %s, only concluded ones are dismissed", id,
+		                  ini_job_state_name(j->pub.state));
+	j->pub.state = JOB_DISMISSED;
+	job_changed(j);
+	(void)save_request(ini);
+	return true;
+}
+
+/* ---- looking ---- */
+
+unsigned ini_jobs(const struct ini *ini)
+{
+	return ini->n_jobs;
+}
+
+const struct ini_job *ini_job_at(const struct ini *ini, unsigned i)
+{
+	const struct job *j;
+
+	TAILQ_FOREACH (j, &ini->job_list, link)
+		if (i-- == 0)
+			return &j->pub;
+	return NULL;
+}
+
+const struct ini_job *ini_job_find(const struct ini *ini, uint32_t id)
+{
+	const struct job *j = job_find(ini, id);
+
+	return j ? &j->pub : NULL;
+}
+
+uint32_t ini_next_job(const struct ini *ini)
+{
+	return ini->next_job;
+}

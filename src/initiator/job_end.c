@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How a job ends: what is in sync then, its conclusion and what it says. */
+#include "initiator/core.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void stale_text(const struct job *j, unsigned t, char *text, size_t n)
+{
+	const struct ini_job_target *x = &j->pub.t[t];
+	const struct ini_run *r = x->n_runs ? &x->runs[0] : NULL;
+
+	if (x->bad == 0)
+		(void)snprintf(text, n, "job %u: its cache could not be flushed", j->pub.id);
+	else
+		(void)snprintf(text, n, "job %u: %llu blocks bad: %.40s", j->pub.id,
+		               (unsigned long long)x->bad, r ? r->what : "unknown");
+}
+
+/* A flush that failed: the blocks are there, but not safe. */
+static void unflushed(struct job *j, uint16_t complete)
+{
+	for (unsigned t = 0; t < j->pub.n_targets; t++) {
+		uint16_t b = (uint16_t)(1U << j->member_of[t]);
+		if (!(complete & b) || (j->holders & b))
+			continue;
+		j->pub.t[t].good = 0;
+		target_bad(j, t, 0, j->blocks, &j->flush_why);
+	}
+}
+
+static void settle_writer(struct job *j)
+{
+	struct group *g = j->g;
+	char text[96];
+
+	unflushed(j, job_complete_members(j));
+	for (unsigned t = 0; t < j->pub.n_targets; t++) {
+		unsigned m = j->member_of[t];
+		if (j->holders >> m & 1) {
+			g->pub.m[m].state = MEMBER_IN_SYNC;
+			g->pub.m[m].why[0] = '\0';
+		} else {
+			stale_text(j, t, text, sizeof(text));
+			(void)member_stale(g, m, text);
+		}
+	}
+	j->ticket = group_change(g, true);
+}
+
+/* Members that differ from the one in sync that they were compared with cannot be in sync, too. */
+static void settle_scrub(struct job *j)
+{
+	struct group *g = j->g;
+	bool some = false;
+
+	for (unsigned t = 0; t < j->pub.n_targets; t++) {
+		const struct ini_job_target *x = &j->pub.t[t];
+		bool differs = false;
+		for (unsigned i = 0; i < x->n_runs; i++)
+			differs |= x->runs[i].has_sense && x->runs[i].sense.key == KEY_MISCOMPARE;
+		unsigned m = j->member_of[t];
+		if (!differs || g->pub.m[m].state != MEMBER_IN_SYNC)
+			continue;
+		some |= member_stale(g, m, "a verify found that it differs from another member");
+	}
+	if (some)
+		j->ticket = group_change(g, true);
+}
+
+void job_settle(struct job *j)
+{
+	j->ticket = 0;
+	if (job_writes(j))
+		settle_writer(j);
+	else if (j->pub.type == JOB_VERIFY && !j->has_file)
+		settle_scrub(j);
+}
+
+static void name_first_bad(struct job *j, const char *what, unsigned good)
+{
+	struct ini_error *e = &j->pub.error;
+
+	for (unsigned t = 0; t < j->pub.n_targets; t++) {
+		const struct ini_job_target *x = &j->pub.t[t];
+		if (x->bad == 0)
+			continue;
+		const struct ini_run *r = x->n_runs ? &x->runs[0] : NULL;
+		(void)ini_refuse(e, INI_E_DEVICE,
+		                 "%u of %u members %s; %s: %llu blocks bad, the first at LBA %llu: "
+		                 "%s",
+		                 good, j->pub.n_targets, what, x->name, (unsigned long long)x->bad,
+		                 r ? (unsigned long long)r->lba : 0ULL, r ? r->what : "unknown");
+		if (r) {
+			struct why why = {
+			        .status = r->status, .has_sense = r->has_sense, .sense = r->sense};
+			ini_error_why(e, x->name, &why);
+		}
+		return;
+	}
+}
+
+/* A page 30h that could not be written at the end takes a member out again. */
+static void lost_at_the_end(struct job *j)
+{
+	struct group *g = j->g;
+	struct why why = {.status = STATUS_NONE, .what = "the target went away at the job's end"};
+
+	for (unsigned t = 0; t < j->pub.n_targets; t++) {
+		unsigned m = j->member_of[t];
+		if (j->pub.t[t].bad > 0 || g->pub.m[m].state == MEMBER_IN_SYNC)
+			continue;
+		j->pub.t[t].good = 0;
+		target_bad(j, t, 0, j->blocks, &why);
+	}
+}
+
+static enum ini_conclusion read_verdict(struct job *j)
+{
+	uint64_t bad = 0;
+
+	for (unsigned t = 0; t < j->pub.n_targets; t++)
+		bad += j->pub.t[t].bad;
+	if (bad == 0)
+		return JOB_SUCCESS;
+	name_first_bad(j, "could be read", 0);
+	(void)snprintf(j->pub.error.text, sizeof(j->pub.error.text),
+	               "%llu blocks could not be read from any member; they are zeros in the file",
+	               (unsigned long long)bad);
+	return bad < j->blocks ? JOB_PARTIAL : JOB_FAILED;
+}
+
+enum ini_conclusion job_verdict(struct job *j)
+{
+	unsigned good = 0;
+
+	if (j->pub.type == JOB_READ)
+		return read_verdict(j);
+	if (job_writes(j))
+		lost_at_the_end(j);
+	for (unsigned t = 0; t < j->pub.n_targets; t++)
+		good += j->pub.t[t].bad == 0;
+	if (good == j->pub.n_targets)
+		return JOB_SUCCESS;
+	name_first_bad(j, job_writes(j) ? "hold all of it" : "are equal", good);
+	return good > 0 ? JOB_PARTIAL : JOB_FAILED;
+}
+
+void job_conclude(struct job *j, enum ini_conclusion c)
+{
+	struct ini *ini = j->ini;
+
+	sm_assert(j->ios == 0 && j->running == 0 && !j->sync_flying);
+	job_time(j);
+	if (j->phase != PHASE_QUEUED)
+		for (unsigned t = 0; t < j->pub.n_targets; t++)
+			j->g->x[j->member_of[t]].syncing = false;
+	group_changed(j->g);
+	j->phase = PHASE_ENDED;
+	j->pub.state = JOB_CONCLUDED;
+	j->pub.conclusion = c;
+	j->pub.stalled = false;
+	j->pub.ended_ns = ini->now;
+	j->g = NULL;
+	TAILQ_REMOVE(&ini->job_live, j, live);
+	ini->n_live--;
+	ini->jobs_over++;
+	ini->moves++;
+	j->close_due = j->has_file;
+	ini->closes_due |= j->has_file;
+	job_changed(j);
+	(void)save_request(ini);
+	ini_log(ini, 6, "job %u (%s of group %s): %s%s%s", j->pub.id,
+	        ini_job_type_name(j->pub.type), j->pub.group, ini_conclusion_name(c),
+	        j->pub.error.kind != INI_OK ? ": " : "",
+	        j->pub.error.kind != INI_OK ? j->pub.error.text : "");
+}

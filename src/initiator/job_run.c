@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The phases of a job (the diagram is in core.h). */
+#include "initiator/core.h"
+
+#include "base/assert.h"
+
+#define CATCH_UP_ROUNDS 3
+
+static void enter(struct job *j, enum job_phase phase)
+{
+	j->phase = phase;
+	j->ini->moves++;
+}
+
+static void set_state(struct job *j, enum ini_job_state state)
+{
+	if (j->pub.state == state)
+		return;
+	if (state == JOB_RUNNING)
+		job_time_start(j);
+	else
+		job_time(j);
+	j->pub.state = state;
+	job_changed(j);
+}
+
+/* A job waits for earlier ones of its group when one of the two writes. */
+static bool must_wait(const struct job *j)
+{
+	const struct job *before;
+
+	TAILQ_FOREACH (before, &j->ini->job_live, live) {
+		if (before == j)
+			return false;
+		if (before->g == j->g && (job_writes(before) || job_writes(j)))
+			return true;
+	}
+	return false;
+}
+
+static void prepare(struct job *j)
+{
+	struct group *g = j->g;
+
+	j->pub.started_ns = j->ini->now;
+	j->ticket = 0;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (j->want >> i & 1)
+			g->x[i].mute = 0;
+	switch (j->pub.type) {
+	case JOB_MIRROR:
+		for (unsigned i = 0; i < g->pub.n; i++)
+			if (j->want >> i & 1)
+				(void)member_stale(g, i, "a mirror job has begun to overwrite it");
+		j->ticket = group_change(g, true);
+		break;
+	case JOB_RESYNC:
+		for (unsigned i = 0; i < g->pub.n; i++)
+			g->x[i].syncing = j->want >> i & 1;
+		break;
+	case JOB_VERIFY:
+	case JOB_READ:
+	case JOB_TYPES:
+		break;
+	}
+}
+
+static void queued(struct job *j)
+{
+	if (j->cancel_wanted) {
+		job_conclude(j, JOB_CANCELLED);
+		return;
+	}
+	if (j->pause_wanted) {
+		set_state(j, JOB_PAUSED);
+		return;
+	}
+	if (must_wait(j) || j->g->command || j->ini->draining) {
+		set_state(j, JOB_WAITING);
+		return;
+	}
+	if (!j->has_file || j->pub.type == JOB_READ) {
+		if (members_in_sync(j->g) == 0) {
+			(void)ini_refuse(&j->pub.error, INI_E_UNSYNCED,
+			                 "no member of group %s is in sync", j->pub.group);
+			job_conclude(j, JOB_FAILED);
+			return;
+		}
+	}
+	set_state(j, JOB_RUNNING);
+	prepare(j);
+	enter(j, PHASE_PREPARE);
+}
+
+static void preparing(struct job *j)
+{
+	if (!save_is_done(j->ini, j->save_seq) ||
+	    (j->ticket && !group_change_done(j->g, j->ticket)))
+		return;
+	if (j->ticket && j->g->change_error.kind != INI_OK) {
+		j->pub.error = j->g->change_error;
+		job_conclude(j, JOB_FAILED);
+		return;
+	}
+	job_time_start(j);
+	enter(j, PHASE_SWEEP);
+}
+
+static void sweeping(struct job *j)
+{
+	bool hold = j->pause_wanted || j->ini->draining;
+
+	if (hold && j->ios == 0 && j->next < j->blocks) {
+		set_state(j, JOB_PAUSED);
+		return;
+	}
+	if (!hold && j->pub.state == JOB_PAUSED)
+		set_state(j, JOB_RUNNING);
+	job_sweep(j);
+	if (j->next == j->blocks && j->ios == 0) {
+		j->grace_until_ns = j->ini->now + j->ini->cfg.member_grace_ns;
+		enter(j, PHASE_GRACE);
+	}
+}
+
+/* Members that missed something: here (and worth catching up with), or away. */
+static void look_for_missed(const struct job *j, bool *here, bool *away)
+{
+	*here = *away = false;
+	for (unsigned t = 0; t < j->pub.n_targets; t++) {
+		if (j->missed[t].n == 0 || (j->lost >> t & 1))
+			continue;
+		switch (member_presence(j->g, j->member_of[t])) {
+		case HERE:
+			*here = true;
+			break;
+		case COMING:
+		case GONE:
+			*away = true;
+			break;
+		case MUTE:
+			break;
+		}
+	}
+}
+
+static void begin_flush(struct job *j)
+{
+	enter(j, PHASE_FLUSH);
+	target_settle_missed(j);
+	if (j->pub.type == JOB_READ) {
+		j->sync_wanted = true;
+		j->ini->syncs_due = true;
+		return;
+	}
+	if (!job_writes(j))
+		return;
+	uint16_t complete = job_complete_members(j) & j->want;
+	j->holders = 0;
+	if (!complete)
+		return;
+	struct io *io = io_new(j->ini, j->g, j, NULL);
+	if (!io) {
+		enter(j, PHASE_GRACE); /* all are in use: again, shortly */
+		return;
+	}
+	io->kind = IO_FLUSH;
+	io->want = complete;
+	j->ios++;
+	j->running++;
+	io_start(io);
+}
+
+static void grace(struct job *j)
+{
+	bool here, away;
+
+	look_for_missed(j, &here, &away);
+	if (job_writes(j) && here && j->catch_rounds < CATCH_UP_ROUNDS) {
+		j->catch_rounds++;
+		j->catch_target = 0;
+		j->catch_lba = 0;
+		enter(j, PHASE_CATCH_UP);
+	} else if (job_writes(j) && away && j->ini->now < j->grace_until_ns) {
+		return;
+	} else {
+		begin_flush(j);
+	}
+}
+
+static void flushing(struct job *j)
+{
+	if (j->ios > 0 || j->sync_wanted || j->sync_flying)
+		return;
+	job_settle(j);
+	enter(j, PHASE_SETTLE);
+}
+
+static void settling(struct job *j)
+{
+	if (j->ticket && !group_change_done(j->g, j->ticket))
+		return;
+	if (j->ticket && j->g->change_error.kind != INI_OK) {
+		j->pub.error = j->g->change_error;
+		job_conclude(j, JOB_FAILED);
+		return;
+	}
+	job_conclude(j, job_verdict(j));
+}
+
+/* Cancelled or failed as a whole: true while that is being brought to its end. */
+static bool ending(struct job *j)
+{
+	bool working = j->phase == PHASE_SWEEP || j->phase == PHASE_GRACE ||
+	               j->phase == PHASE_CATCH_UP || j->phase == PHASE_FLUSH;
+
+	if (!working || !(j->cancel_wanted || j->aborting))
+		return false;
+	job_drop_ready(j);
+	if (j->ios == 0 && !j->sync_flying) {
+		j->sync_wanted = false;
+		target_settle_missed(j);
+		job_conclude(j, j->aborting ? JOB_FAILED : JOB_CANCELLED);
+	}
+	return true;
+}
+
+void job_step(struct job *j)
+{
+	job_time(j);
+	if (ending(j))
+		return;
+	switch (j->phase) {
+	case PHASE_QUEUED:
+		queued(j);
+		break;
+	case PHASE_PREPARE:
+		preparing(j);
+		break;
+	case PHASE_SWEEP:
+		sweeping(j);
+		break;
+	case PHASE_GRACE:
+		grace(j);
+		break;
+	case PHASE_CATCH_UP:
+		if (!job_catch_up(j))
+			enter(j, PHASE_GRACE);
+		break;
+	case PHASE_FLUSH:
+		flushing(j);
+		break;
+	case PHASE_SETTLE:
+		settling(j);
+		break;
+	case PHASE_ENDED:
+		sm_assert(false);
+		break;
+	}
+}
+
+void jobs_run(struct ini *ini)
+{
+	struct job *j = TAILQ_FIRST(&ini->job_live);
+
+	while (j) {
+		struct job *next = TAILQ_NEXT(j, live);
+		job_step(j);
+		j = next;
+	}
+}
+
+ns_t jobs_deadline(const struct ini *ini)
+{
+	const struct job *j;
+	ns_t at = NS_NEVER;
+
+	TAILQ_FOREACH (j, &ini->job_live, live) {
+		ns_t t = job_time_deadline(j);
+		if (t < at)
+			at = t;
+	}
+	return at;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ios of a job: the sweep over all of its blocks, and the catch-up of what members missed. */
+#include "initiator/core.h"
+
+#include "base/assert.h"
+
+static bool from_file(const struct job *j)
+{
+	return j->has_file && (j->pub.type == JOB_MIRROR || j->pub.type == JOB_VERIFY);
+}
+
+static uint64_t bytes_of(const struct job *j, const struct io *io)
+{
+	uint32_t bs = j->g->pub.block_size;
+	uint64_t first = io->lba * bs, end = (io->lba + io->blocks) * bs;
+
+	return (end < j->pub.total ? end : j->pub.total) - first;
+}
+
+static bool may_start(const struct job *j)
+{
+	unsigned most = from_file(j) ? 2 * j->pub.window : j->pub.window;
+
+	return j->next < j->blocks && j->ios < most && !j->pause_wanted && !j->cancel_wanted &&
+	       !j->aborting && !j->ini->draining && job_speed_allows(j);
+}
+
+static uint16_t one_source(const struct group *g)
+{
+	uint16_t sync = members_in_sync(g), here = members_here(g, sync);
+	uint16_t among = here ? here : sync;
+
+	return (uint16_t)(among & (~among + 1U));
+}
+
+/* Fills in where an io's data come from and go to. */
+static void direct(struct job *j, struct io *io)
+{
+	struct group *g = j->g;
+
+	switch (j->pub.type) {
+	case JOB_MIRROR:
+		io->kind = IO_WRITE;
+		io->want = j->want;
+		break;
+	case JOB_VERIFY:
+		io->kind = IO_VERIFY;
+		io->want = j->want;
+		if (!j->has_file) {
+			io->from_member = true;
+			io->from = one_source(g);
+			io->want &= (uint16_t)~io->from;
+		}
+		break;
+	case JOB_RESYNC:
+		io->kind = IO_WRITE;
+		io->from_member = true;
+		io->want = j->want;
+		io->from = members_in_sync(g) & (uint16_t)~j->want;
+		break;
+	case JOB_READ:
+		io->kind = IO_READ;
+		io->from = members_in_sync(g);
+		break;
+	case JOB_TYPES:
+		sm_assert(false);
+		break;
+	}
+}
+
+static bool start_one(struct job *j)
+{
+	struct io *io = io_new(j->ini, j->g, j, NULL);
+
+	if (!io)
+		return false;
+	lba_t left = j->blocks - j->next;
+	io->lba = j->next;
+	io->blocks = left < j->run_blocks ? (uint32_t)left : j->run_blocks;
+	io->file_offset = io->lba * j->g->pub.block_size;
+	direct(j, io);
+	j->next += io->blocks;
+	j->ios++;
+	job_speed_spend(j, bytes_of(j, io));
+	if (from_file(j)) {
+		io->state = IO_FILE;
+		io_want_file(io);
+	} else {
+		j->running++;
+		io_start(io);
+	}
+	return true;
+}
+
+void job_sweep(struct job *j)
+{
+	struct io *io;
+
+	while ((io = TAILQ_FIRST(&j->ready)) && j->running < j->pub.window) {
+		TAILQ_REMOVE(&j->ready, io, link);
+		j->running++;
+		io_start(io);
+	}
+	while (may_start(j))
+		if (!start_one(j))
+			break;
+}
+
+void job_drop_ready(struct job *j)
+{
+	struct io *io;
+
+	while ((io = TAILQ_FIRST(&j->ready))) {
+		TAILQ_REMOVE(&j->ready, io, link);
+		io_finish(io);
+	}
+}
+
+/* ---- catching up ---- */
+
+/* Members that hold these blocks. */
+static uint16_t holders_of(const struct job *j, lba_t lba, uint64_t blocks)
+{
+	uint16_t set = 0;
+
+	for (unsigned t = 0; t < j->pub.n_targets; t++) {
+		const struct ini_job_target *x = &j->pub.t[t];
+		bool holds = !mir_list_meets(&j->missed[t], lba, blocks) && x->runs_dropped == 0 &&
+		             j->lost_blocks[t] == 0;
+		for (unsigned i = 0; holds && i < x->n_runs; i++)
+			holds = x->runs[i].lba + x->runs[i].blocks <= lba ||
+			        x->runs[i].lba >= lba + blocks;
+		if (holds)
+			set |= (uint16_t)(1U << j->member_of[t]);
+	}
+	return set;
+}
+
+/*
+ * What a member missed is read from one that has it, so that all hold the same even if the image
+ * has changed meanwhile. Where nobody has it, it comes from the image once more (and goes to all).
+ */
+static bool catch_one(struct job *j, unsigned t, const struct mir_span *s)
+{
+	struct group *g = j->g;
+	uint16_t from = holders_of(j, s->lba, s->blocks), want = 0;
+
+	if (j->pub.type == JOB_RESYNC)
+		from |= members_in_sync(g) & (uint16_t)~j->want;
+	for (unsigned k = 0; k < j->pub.n_targets; k++)
+		if (mir_list_meets(&j->missed[k], s->lba, s->blocks))
+			want |= (uint16_t)(1U << j->member_of[k]);
+	want &= members_here(g, want);
+	sm_assert(want >> j->member_of[t] & 1);
+	from &= members_here(g, from);
+	if (!from && !j->has_file)
+		return true; /* nobody can give it */
+	struct io *io = io_new(j->ini, g, j, NULL);
+	if (!io)
+		return false;
+	io->lba = s->lba;
+	io->blocks = (uint32_t)s->blocks;
+	io->file_offset = io->lba * g->pub.block_size;
+	io->kind = IO_WRITE;
+	io->catch_up = true;
+	io->want = want;
+	j->ios++;
+	if (from) {
+		io->from_member = true;
+		io->from = from;
+		j->running++;
+		io_start(io);
+	} else {
+		io->state = IO_FILE;
+		io_want_file(io);
+	}
+	return true;
+}
+
+bool job_catch_up(struct job *j)
+{
+	struct io *io;
+	struct mir_span s;
+
+	while ((io = TAILQ_FIRST(&j->ready)) && j->running < j->pub.window) {
+		TAILQ_REMOVE(&j->ready, io, link);
+		j->running++;
+		io_start(io);
+	}
+	while (j->catch_target < j->pub.n_targets && j->ios < j->pub.window) {
+		unsigned t = j->catch_target;
+		uint16_t b = (uint16_t)(1U << j->member_of[t]);
+		if ((j->lost >> t & 1) || !members_here(j->g, b) ||
+		    !mir_list_next(&j->missed[t], j->catch_lba, &s)) {
+			j->catch_target++;
+			j->catch_lba = 0;
+			continue;
+		}
+		if (s.blocks > j->run_blocks)
+			s.blocks = j->run_blocks;
+		if (!catch_one(j, t, &s))
+			break;
+		j->catch_lba = s.lba + s.blocks;
+	}
+	return j->catch_target < j->pub.n_targets || j->ios > 0;
+}
+
+/* ---- what ios tell ---- */
+
+void job_io_bad(struct job *j, struct io *io, unsigned member, lba_t lba, uint32_t blocks,
+                const struct why *why)
+{
+	unsigned t = j->target_of[member];
+
+	if (io->abandon || io->kind == IO_FLUSH || t >= INI_MEMBERS_MAX)
+		return;
+	if (why->away) {
+		target_missed(j, t, lba, blocks);
+		return;
+	}
+	if (io->catch_up && !mir_list_remove(&j->missed[t], lba, blocks))
+		j->lost |= (uint16_t)(1U << t);
+	target_bad(j, t, lba, blocks, why);
+}
+
+void job_io_done(struct job *j, struct io *io)
+{
+	sm_assert(j->ios > 0);
+	j->ios--;
+	if (!io->started)
+		return;
+	sm_assert(j->running > 0);
+	j->running--;
+	if (io->kind == IO_FLUSH) {
+		j->holders = io->want & (uint16_t)~io->bad;
+		j->flush_why = io->last;
+		j->flush_member = io->last_member;
+		return;
+	}
+	if (io->abandon)
+		return;
+	if (io->state == IO_RUN || io->state == IO_DURABLE || io->kind == IO_READ)
+		job_count(j, io);
+	if (!io->catch_up)
+		job_progress(j, bytes_of(j, io));
+}

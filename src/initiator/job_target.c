@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Per target of a job: blocks that are good, resent, bad, and those missed while it was away. */
+#include "initiator/core.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+static bool same_reason(const struct ini_run *r, const struct ini_run *s)
+{
+	return r->status == s->status && r->has_sense == s->has_sense &&
+	       (!r->has_sense || scsi_sense_is(&r->sense, &s->sense)) &&
+	       strcmp(r->what, s->what) == 0;
+}
+
+/* Joins run i with the one behind it, if they touch and failed alike. */
+static void join(struct ini_job_target *t, unsigned i)
+{
+	struct ini_run *r = &t->runs[i];
+
+	if (i + 1 >= t->n_runs || r->lba + r->blocks != r[1].lba || !same_reason(r, &r[1]))
+		return;
+	r->blocks += r[1].blocks;
+	memmove(&r[1], &r[2], (t->n_runs - i - 2) * sizeof(*r));
+	t->n_runs--;
+}
+
+static void add_run(struct ini_job_target *t, const struct ini_run *run)
+{
+	unsigned i = t->n_runs;
+
+	while (i > 0 && t->runs[i - 1].lba > run->lba)
+		i--;
+	if (t->n_runs == INI_RUNS_MAX) {
+		struct ini_run *before = i > 0 ? &t->runs[i - 1] : NULL;
+		if (before && before->lba + before->blocks == run->lba && same_reason(before, run))
+			before->blocks += run->blocks;
+		else
+			t->runs_dropped++;
+		return;
+	}
+	memmove(&t->runs[i + 1], &t->runs[i], (t->n_runs - i) * sizeof(*run));
+	t->runs[i] = *run;
+	t->n_runs++;
+	join(t, i);
+	if (i > 0)
+		join(t, i - 1);
+}
+
+void target_bad(struct job *j, unsigned t, lba_t lba, uint64_t blocks, const struct why *why)
+{
+	struct ini_run run = {.lba = lba,
+	                      .blocks = blocks,
+	                      .status = why->status,
+	                      .has_sense = why->has_sense,
+	                      .sense = why->sense};
+
+	if (blocks == 0)
+		return;
+	if (why->has_sense && why->sense.key == KEY_MISCOMPARE)
+		copy_text(run.what, sizeof(run.what),
+		          j->has_file ? "differs from the image"
+		                      : "differs from the other members");
+	else
+		why_text(why, run.what, sizeof(run.what));
+	j->pub.t[t].bad += blocks;
+	add_run(&j->pub.t[t], &run);
+}
+
+void target_missed(struct job *j, unsigned t, lba_t lba, uint64_t blocks)
+{
+	if (mir_list_add(&j->missed[t], lba, blocks))
+		return;
+	j->lost |= (uint16_t)(1U << t);
+	j->lost_blocks[t] += blocks;
+}
+
+static const struct why was_away = {.status = STATUS_NONE, .what = "the target went away"};
+
+void target_settle_missed(struct job *j)
+{
+	for (unsigned t = 0; t < j->pub.n_targets; t++) {
+		struct mir_list *l = &j->missed[t];
+		for (unsigned i = 0; i < l->n; i++)
+			target_bad(j, t, l->run[i].lba, l->run[i].blocks, &was_away);
+		mir_list_clear(l);
+		if (j->lost_blocks[t] > 0) {
+			j->pub.t[t].bad += j->lost_blocks[t];
+			j->pub.t[t].runs_dropped++;
+			j->lost_blocks[t] = 0;
+		}
+	}
+}
+
+uint16_t job_complete_members(const struct job *j)
+{
+	uint16_t set = 0;
+
+	for (unsigned t = 0; t < j->pub.n_targets; t++)
+		if (j->pub.t[t].bad == 0 && j->missed[t].n == 0 && j->lost_blocks[t] == 0)
+			set |= (uint16_t)(1U << j->member_of[t]);
+	return set;
+}
+
+static void count_missed(struct job *j, unsigned t, unsigned member, const struct io *io)
+{
+	for (unsigned i = 0; i < io->set.n; i++) {
+		const struct mir_run *r = &io->set.run[i];
+		if (r->ok >> member & 1)
+			(void)mir_list_remove(&j->missed[t], r->lba, r->blocks);
+	}
+}
+
+/* An io of the job is over: its outcome per target. Bad blocks were told before (job_io_bad). */
+void job_count(struct job *j, const struct io *io)
+{
+	for (unsigned m = 0; m < j->g->pub.n; m++) {
+		unsigned t = j->target_of[m];
+		if (t >= INI_MEMBERS_MAX)
+			continue;
+		if (io->kind == IO_READ || (io->from_member && !(io->want >> m & 1))) {
+			if (io->kind != IO_WRITE && io->rd.member == m)
+				j->pub.t[t].good += io->blocks - io->rd.bad_blocks;
+			continue;
+		}
+		if (!(io->want >> m & 1))
+			continue;
+		struct mir_tally tally = mir_set_tally(&io->set, m);
+		sm_assert(tally.ok >= io->differing[m]);
+		j->pub.t[t].good += tally.ok - io->differing[m];
+		j->pub.differing += io->differing[m];
+		if (io->kind == IO_WRITE)
+			j->pub.t[t].resent += io->catch_up ? tally.ok : tally.again;
+		if (io->catch_up)
+			count_missed(j, t, m, io);
+	}
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Members and the bus: a member is known by its UUID; its SCSI ID is what the
+ * host adapter says at this moment. What comes and goes is noted when it
+ * happens and looked at in ini_run(), before results are.
+ */
+#include "initiator/core.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A member that went this short before the whole bus did went with it. */
+#define WITH_BUS_NS NS_PER_S
+
+static void on_target(void *ctx, uint8_t id)
+{
+	struct ini *ini = ctx;
+
+	if (id < WIRE_IDS)
+		ini->targets_seen |= (uint16_t)(1U << id);
+}
+
+static void on_reset(void *ctx, uint8_t by)
+{
+	struct ini *ini = ctx;
+
+	ini->bus_changed = true;
+	if (by == WIRE_NO_ID)
+		ini_log(ini, 4, "bus reset by the bus server");
+	else
+		ini_log(ini, 4, "bus reset by SCSI ID %u", by);
+}
+
+void members_watch(struct ini *ini)
+{
+	hba_on_target(ini->hba, on_target, ini);
+	hba_on_reset(ini->hba, on_reset, ini);
+	ini->targets_seen = UINT16_MAX;
+}
+
+enum presence member_presence(const struct group *g, unsigned member)
+{
+	sm_assert(member < g->pub.n);
+	const struct member *x = &g->x[member];
+
+	if (g->pub.m[member].id != WIRE_NO_ID)
+		return x->mute >= INI_MUTE_LIMIT ? MUTE : HERE;
+	return g->ini->now < x->wait_until ? COMING : GONE;
+}
+
+uint16_t members_here(const struct group *g, uint16_t of)
+{
+	uint16_t here = 0;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if ((of >> i & 1) && member_presence(g, i) == HERE)
+			here |= (uint16_t)(1U << i);
+	return here;
+}
+
+uint16_t members_in_sync(const struct group *g)
+{
+	uint16_t set = 0;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.m[i].state == MEMBER_IN_SYNC)
+			set |= (uint16_t)(1U << i);
+	return set;
+}
+
+uint16_t members_syncing(const struct group *g)
+{
+	uint16_t set = 0;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->x[i].syncing)
+			set |= (uint16_t)(1U << i);
+	return set;
+}
+
+struct mode_mirror member_page(const struct group *g, unsigned member)
+{
+	const struct ini_member *m = &g->pub.m[member];
+	struct mode_mirror page = {0};
+
+	if (g->dissolving || (g->leaving >> member & 1))
+		return page;
+	page.member = true;
+	page.device = m->device;
+	page.group = g->pub.id;
+	memcpy(page.group_uuid, g->pub.uuid, UUID_LEN);
+	page.generation = m->state == MEMBER_IN_SYNC ? g->pub.generation : 0;
+	return page;
+}
+
+bool member_stale(struct group *g, unsigned member, const char *why)
+{
+	struct ini_member *m = &g->pub.m[member];
+	bool was = m->state == MEMBER_IN_SYNC;
+
+	m->state = MEMBER_STALE;
+	copy_text(m->why, sizeof(m->why), why);
+	if (was) {
+		ini_log(g->ini, 4, "group %s: member %s is stale: %s", g->pub.name, m->name, why);
+		group_changed(g);
+	}
+	return was;
+}
+
+static bool page_is_ours(const struct group *g, unsigned member, const struct mode_mirror *page)
+{
+	return page->member && page->group == g->pub.id &&
+	       page->device == g->pub.m[member].device &&
+	       memcmp(page->group_uuid, g->pub.uuid, UUID_LEN) == 0;
+}
+
+/* Why a target with a member's UUID cannot serve as this member; NULL: it can. */
+static const char *unusable(const struct group *g, unsigned member, const struct hba_target *t)
+{
+	if (!t->mirror)
+		return "it does not do silent mirroring any more";
+	if (t->block_size != g->pub.block_size)
+		return "its block size has changed";
+	if (t->blocks < g->pub.blocks)
+		return "it has become smaller than the group";
+	if (g->listed && t->member.member &&
+	    memcmp(t->member.group_uuid, g->pub.uuid, UUID_LEN) != 0)
+		return "its page 30h says that it belongs to another group";
+	(void)member;
+	return NULL;
+}
+
+/* Members of a newer generation were found: those here with an older one are stale. */
+static void adopt_generation(struct group *g, uint64_t generation)
+{
+	g->pub.generation = generation;
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		const struct ini_member *m = &g->pub.m[i];
+		if (m->id == WIRE_NO_ID || m->state != MEMBER_IN_SYNC)
+			continue;
+		if (hba_target(g->ini->hba, m->id)->member.generation < generation)
+			member_stale(g, i, "its generation is older than another member's");
+	}
+}
+
+void member_arrives(struct group *g, unsigned member, const struct hba_target *t)
+{
+	struct ini_member *m = &g->pub.m[member];
+	struct member *x = &g->x[member];
+
+	m->id = t->id;
+	if (t->name[0])
+		copy_text(m->name, sizeof(m->name), t->name);
+	x->last_id = t->id;
+	x->epoch = t->epoch;
+	x->wait_until = 0;
+	x->mute = 0;
+	x->leader_fail = false;
+	if (!g->listed)
+		return;
+	if (m->state == MEMBER_IN_SYNC) {
+		if (!page_is_ours(g, member, &t->member))
+			member_stale(g, member, "its page 30h has lost the membership");
+		else if (t->member.generation < g->pub.generation)
+			member_stale(g, member, "its generation is older than the group's");
+		else if (t->member.generation > g->pub.generation &&
+		         t->member.generation < UINT64_MAX / 2)
+			adopt_generation(g, t->member.generation);
+		else if (t->member.generation > g->pub.generation)
+			member_stale(g, member, "its generation makes no sense");
+	}
+	struct mode_mirror wanted = member_page(g, member);
+	if (!page_is_ours(g, member, &t->member) || t->member.generation != wanted.generation)
+		(void)group_change(g, false);
+	group_changed(g);
+}
+
+static void member_goes(struct group *g, unsigned member)
+{
+	struct ini *ini = g->ini;
+	struct ini_member *m = &g->pub.m[member];
+	struct member *x = &g->x[member];
+	bool rescan = hba_target(ini->hba, x->last_id)->state == HBA_SCANNING;
+
+	m->id = WIRE_NO_ID;
+	x->gone_ns = ini->now;
+	x->wait_until = rescan || !ini->bus_up ? ini->now + ini->cfg.bus_wait_ns : 0;
+	group_changed(g);
+}
+
+static void look_at_member(struct group *g, unsigned member)
+{
+	struct ini *ini = g->ini;
+	struct ini_member *m = &g->pub.m[member];
+	struct member *x = &g->x[member];
+	const struct hba_target *t = hba_find(ini->hba, m->uuid);
+	const char *no = t ? unusable(g, member, t) : NULL;
+
+	if (no) {
+		if (member_stale(g, member, no))
+			(void)group_change(g, true);
+		copy_text(m->why, sizeof(m->why), no);
+		t = NULL;
+	}
+	if (t && (m->id != t->id || x->epoch != t->epoch))
+		member_arrives(g, member, t);
+	else if (!t && m->id != WIRE_NO_ID)
+		member_goes(g, member);
+	else if (!t && !no && x->wait_until <= ini->now && x->last_id < WIRE_IDS &&
+	         (ini->targets_changed >> x->last_id & 1) &&
+	         hba_target(ini->hba, x->last_id)->state == HBA_SCANNING)
+		x->wait_until = ini->now + ini->cfg.bus_wait_ns; /* its ID is being scanned */
+}
+
+static void bus_went(struct ini *ini)
+{
+	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+		struct group *g = &ini->group[k];
+		for (unsigned i = 0; g->used && i < g->pub.n; i++)
+			if (g->pub.m[i].id == WIRE_NO_ID && g->x[i].gone_ns > 0 &&
+			    ini->now - g->x[i].gone_ns < WITH_BUS_NS)
+				g->x[i].wait_until = ini->now + ini->cfg.bus_wait_ns;
+	}
+}
+
+void members_look(struct ini *ini)
+{
+	bool up = false, was = ini->bus_up;
+
+	if (!ini->targets_seen)
+		return;
+	ini->targets_changed |= ini->targets_seen;
+	ini->targets_seen = 0;
+	for (uint8_t id = 0; id < WIRE_IDS; id++)
+		up |= hba_target(ini->hba, id)->state != HBA_ABSENT;
+	ini->bus_up = up;
+	ini->bus_changed |= up != was;
+	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+		struct group *g = &ini->group[k];
+		for (unsigned i = 0; g->used && i < g->pub.n; i++)
+			look_at_member(g, i);
+	}
+	if (was && !up)
+		bus_went(ini);
+	for (unsigned i = 0; i < INI_IOS; i++)
+		if (ini->ios[i].state != IO_FREE && ini->ios[i].awaits_presence)
+			io_due(&ini->ios[i]);
+}
