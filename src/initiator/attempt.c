@@ -47,9 +47,14 @@ static void count(struct io *io, enum ini_mode mode, uint64_t n, bool resend)
 		io->job->pub.resend_passes += n;
 }
 
-static void landed(struct io *io, unsigned member, const struct verdict *v, bool answered)
+static void landed(struct io *io, unsigned member, struct verdict *v, bool answered)
 {
 	struct member *x = &io->g->x[member];
+
+	/* Not its fault when it, or the whole bus, has just gone. */
+	if (!answered && v->kind == V_HARD &&
+	    hba_target(io->ini->hba, x->last_id)->state != HBA_READY)
+		v->kind = V_SOFT;
 
 	sm_assert(io->flying >> member & 1);
 	io->flying &= (uint16_t) ~(1U << member);

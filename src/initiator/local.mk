@@ -5,6 +5,14 @@
 
 noinst_LIBRARIES += src/initiator/libinitiator.a
 src_initiator_libinitiator_a_SOURCES = \
+	src/initiator/attempt.c \
+	src/initiator/change.c \
+	src/initiator/cmd.c \
+	src/initiator/core.h \
+	src/initiator/error.c \
+	src/initiator/group.c \
+	src/initiator/group_cmd.c \
+	src/initiator/group_io.c \
 	src/initiator/hba.c \
 	src/initiator/hba.h \
 	src/initiator/hba_check.c \
@@ -16,4 +24,19 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/hba_sched.c \
 	src/initiator/hba_tag.c \
 	src/initiator/hba_task.c \
-	src/initiator/initiator.h
+	src/initiator/import.c \
+	src/initiator/ini.c \
+	src/initiator/initiator.h \
+	src/initiator/io.c \
+	src/initiator/job.c \
+	src/initiator/job_end.c \
+	src/initiator/job_run.c \
+	src/initiator/job_sweep.c \
+	src/initiator/job_target.c \
+	src/initiator/job_time.c \
+	src/initiator/member.c \
+	src/initiator/names.c \
+	src/initiator/output.c \
+	src/initiator/pool.c \
+	src/initiator/resend.c \
+	src/initiator/source.c
