@@ -40,3 +40,6 @@ uninstall-local:
 
 # The control socket's schema: embedded in the daemon (src/control/local.mk), installed for programs.
 dist_pkgdata_DATA = conf/control-schema.json
+
+# Samples to start from.
+dist_doc_DATA = conf/target.conf

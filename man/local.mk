@@ -3,4 +3,5 @@
 # Manual pages, one a line.
 
 dist_man_MANS = \
+	man/smirror-target.8 \
 	man/smirror-protocol.7

@@ -24,7 +24,7 @@ def man_commands(path):
     """The commands of the literal blocks of a page's EXAMPLES."""
     commands, inside, literal = [], False, False
     with open(path, encoding="utf-8") as file:
-        for line in re.sub(r"\\e?\n *", "", file.read()).splitlines():
+        for line in re.sub(r"\\e\n *", "", file.read()).splitlines():
             if line.startswith(".Sh "):
                 inside = line == ".Sh EXAMPLES"
             elif line.startswith(".Bd -literal"):
