@@ -18,3 +18,5 @@ src_base_libbase_a_SOURCES = \
 	src/base/size.c \
 	src/base/size.h \
 	src/base/units.h
+
+unit_tests += tests/unit/test_size

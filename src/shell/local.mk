@@ -41,5 +41,10 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/target_run.h
 
 unit_tests += \
+	tests/unit/test_addr \
+	tests/unit/test_args \
+	tests/unit/test_conffile \
 	tests/unit/test_conn \
-	tests/unit/test_inbuf
+	tests/unit/test_inbuf \
+	tests/unit/test_loop \
+	tests/unit/test_pool
