@@ -11,6 +11,7 @@ src_control_libcontrol_a_SOURCES = \
 	src/control/base64.h \
 	src/control/error.c \
 	src/control/error.h \
+	src/control/history.c \
 	src/control/json.c \
 	src/control/json.h \
 	src/control/lines.c \
@@ -23,6 +24,8 @@ src_control_libcontrol_a_SOURCES = \
 	src/control/request.h \
 	src/control/rule.c \
 	src/control/rule.h \
+	src/control/saved.c \
+	src/control/saved.h \
 	src/control/schema.c \
 	src/control/schema.h \
 	src/control/show.h \

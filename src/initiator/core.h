@@ -386,8 +386,8 @@ void ini_log(struct ini *ini, int level, const char *fmt, ...)
 void copy_text(char *to, size_t n, const char *from);
 
 /* pool.c */
-bool pool_new(struct ini *ini);
-void pool_free(struct ini *ini);
+bool ini_pool_new(struct ini *ini);
+void ini_pool_free(struct ini *ini);
 /* Parts of a block; NULL: all in use, try again. The first takes a reference to b. */
 struct view *view_get(struct ini *ini, struct block *b, uint32_t off, uint32_t len);
 struct block *buffer_get(struct ini *ini, uint32_t len);

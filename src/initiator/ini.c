@@ -65,7 +65,7 @@ struct ini *ini_new(const struct ini_config *cfg, struct hba *h)
 	ini->jobs = calloc(INI_JOB_SLOTS, sizeof(*ini->jobs));
 	ini->ios = calloc(INI_IOS, sizeof(*ini->ios));
 	ini->cmds = calloc(INI_CMDS, sizeof(*ini->cmds));
-	if (!ini->jobs || !ini->ios || !ini->cmds || !pool_new(ini)) {
+	if (!ini->jobs || !ini->ios || !ini->cmds || !ini_pool_new(ini)) {
 		ini_free(ini);
 		return NULL;
 	}
@@ -84,7 +84,7 @@ void ini_free(struct ini *ini)
 	for (unsigned i = 0; ini->cmds && i < INI_CMDS; i++)
 		if (ini->cmds[i].kind != CMD_FREE)
 			block_unref(ini->cmds[i].data);
-	pool_free(ini);
+	ini_pool_free(ini);
 	free(ini->jobs);
 	free(ini->ios);
 	free(ini->cmds);

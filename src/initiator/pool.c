@@ -34,7 +34,7 @@ static void buffer_back(struct block *b, void *ctx)
 	TAILQ_INSERT_HEAD(&u->ini->buffer_free, u, link);
 }
 
-bool pool_new(struct ini *ini)
+bool ini_pool_new(struct ini *ini)
 {
 	TAILQ_INIT(&ini->view_free);
 	TAILQ_INIT(&ini->param_free);
@@ -65,7 +65,7 @@ bool pool_new(struct ini *ini)
 	return true;
 }
 
-void pool_free(struct ini *ini)
+void ini_pool_free(struct ini *ini)
 {
 	for (unsigned i = 0; i < INI_BUFFERS; i++) {
 		struct block *b = ini->buffer[i].b;

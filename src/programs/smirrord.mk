@@ -1,1 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+
+sbin_PROGRAMS += smirrord
+smirrord_SOURCES = src/programs/smirrord.c
+smirrord_LDADD = $(program_libs)

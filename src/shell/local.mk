@@ -13,6 +13,22 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/conffile.h \
 	src/shell/conn.c \
 	src/shell/conn.h \
+	src/shell/daemon.c \
+	src/shell/daemon.h \
+	src/shell/daemon_bus.c \
+	src/shell/daemon_call.c \
+	src/shell/daemon_client.c \
+	src/shell/daemon_core.h \
+	src/shell/daemon_events.c \
+	src/shell/daemon_exec.c \
+	src/shell/daemon_files.c \
+	src/shell/daemon_jobs.c \
+	src/shell/daemon_methods.c \
+	src/shell/daemon_opts.c \
+	src/shell/daemon_opts.h \
+	src/shell/daemon_query.c \
+	src/shell/daemon_server.c \
+	src/shell/daemon_state.c \
 	src/shell/dirsync.c \
 	src/shell/dirsync.h \
 	src/shell/inbuf.c \
@@ -38,7 +54,9 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/target_opts.c \
 	src/shell/target_opts.h \
 	src/shell/target_run.c \
-	src/shell/target_run.h
+	src/shell/target_run.h \
+	src/shell/workers.c \
+	src/shell/workers.h
 
 unit_tests += \
 	tests/unit/test_addr \

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/state.h"
+
+#include "control/saved.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_over(const struct ini_job *j)
+{
+	return j->state == JOB_CONCLUDED || j->state == JOB_DISMISSED;
+}
+
+static void put_target(struct jw *w, const struct ini_job_target *t)
+{
+	jw_obj(w, NULL);
+	jw_hex(w, "uuid", t->uuid, UUID_LEN);
+	jw_str(w, "name", t->name);
+	jw_u64(w, "good", t->good);
+	jw_u64(w, "resent", t->resent);
+	jw_u64(w, "bad", t->bad);
+	jw_end_obj(w);
+}
+
+/* Of a live job only what does not move: so the file is written when a job comes or ends. */
+static void put_job(struct jw *w, const struct ini_job *j)
+{
+	bool over = is_over(j);
+
+	jw_obj(w, NULL);
+	jw_u64(w, "id", j->id);
+	jw_str(w, "type", ini_job_type_name(j->type));
+	jw_str(w, "mode", ini_mode_name(j->mode));
+	jw_str(w, "group", j->group);
+	jw_str(w, "image", j->image);
+	jw_u64(w, "transfer", j->transfer);
+	jw_u64(w, "window", j->window);
+	jw_u64(w, "total", j->total);
+	jw_bool(w, "dismissed", j->state == JOB_DISMISSED);
+	jw_str(w, "conclusion", ini_conclusion_name(over ? j->conclusion : JOB_NONE));
+	jw_str(w, "error", ini_kind_name(over ? j->error.kind : INI_OK));
+	jw_str(w, "text", over && j->error.kind != INI_OK ? j->error.text : "");
+	jw_str(w, "member", over && j->error.kind != INI_OK ? j->error.member : "");
+	jw_u64(w, "done", over ? j->done : 0);
+	jw_u64(w, "elapsed_ns",
+	       over && j->ended_ns > j->started_ns ? j->ended_ns - j->started_ns : 0);
+	jw_u64(w, "running_ns", over ? j->running_ns : 0);
+	jw_u64(w, "silent", over ? j->passes[INI_SILENT] : 0);
+	jw_u64(w, "conventional", over ? j->passes[INI_CONVENTIONAL] : 0);
+	jw_u64(w, "broadcast", over ? j->passes[INI_BROADCAST] : 0);
+	jw_u64(w, "resend", over ? j->resend_passes : 0);
+	jw_u64(w, "bus_ns", over ? j->bus_ns : 0);
+	jw_u64(w, "differing", over ? j->differing : 0);
+	jw_arr(w, "targets");
+	for (unsigned i = 0; over && i < j->n_targets && i < INI_MEMBERS_MAX; i++)
+		put_target(w, &j->t[i]);
+	jw_end_arr(w);
+	jw_end_obj(w);
+}
+
+void ctl_jobs_put(struct jw *w, const struct ctl_jobs *s)
+{
+	struct jw c = jw_init();
+
+	jw_obj(&c, NULL);
+	jw_arr(&c, "jobs");
+	for (unsigned i = 0; i < s->n; i++)
+		put_job(&c, s->j[i]);
+	jw_end_arr(&c);
+	jw_end_obj(&c);
+	saved_put(w, "smirror-jobs", &c);
+	jw_free(&c);
+}
+
+static void get_targets(struct get *g, const json_t *list, struct ini_job *j)
+{
+	if (!json_is_array(list) || json_array_size(list) > INI_MEMBERS_MAX) {
+		get_wrong(g, "targets");
+		return;
+	}
+	j->n_targets = (unsigned)json_array_size(list);
+	for (unsigned i = 0; i < j->n_targets; i++) {
+		const json_t *o = json_array_get(list, i);
+
+		get_hex16(g, o, "uuid", j->t[i].uuid);
+		get_text(g, o, "name", j->t[i].name, sizeof(j->t[i].name));
+		j->t[i].good = get_u64(g, o, "good", INT64_MAX);
+		j->t[i].resent = get_u64(g, o, "resent", INT64_MAX);
+		j->t[i].bad = get_u64(g, o, "bad", INT64_MAX);
+	}
+}
+
+static void get_result(struct get *g, const json_t *o, struct ini_job *j)
+{
+	j->state = json_is_true(json_object_get(o, "dismissed")) ? JOB_DISMISSED : JOB_CONCLUDED;
+	j->conclusion = get_conclusion(g, o);
+	j->error.kind = get_kind(g, o);
+	get_cut_text(g, o, "text", j->error.text, sizeof(j->error.text));
+	get_cut_text(g, o, "member", j->error.member, sizeof(j->error.member));
+	j->done = get_u64(g, o, "done", INT64_MAX);
+	/* only the difference of the two is ever shown */
+	j->started_ns = 1;
+	j->ended_ns = 1 + get_u64(g, o, "elapsed_ns", INT64_MAX - 1);
+	j->running_ns = get_u64(g, o, "running_ns", INT64_MAX);
+	j->passes[INI_SILENT] = get_u64(g, o, "silent", INT64_MAX);
+	j->passes[INI_CONVENTIONAL] = get_u64(g, o, "conventional", INT64_MAX);
+	j->passes[INI_BROADCAST] = get_u64(g, o, "broadcast", INT64_MAX);
+	j->resend_passes = get_u64(g, o, "resend", INT64_MAX);
+	j->bus_ns = get_u64(g, o, "bus_ns", INT64_MAX);
+	j->differing = get_u64(g, o, "differing", INT64_MAX);
+	if (j->conclusion != JOB_NONE)
+		return;
+	j->conclusion = JOB_FAILED;
+	j->error.kind = INI_E_SHUTDOWN;
+	snprintf(j->error.text, sizeof(j->error.text),
+	         "the daemon was restarted while the job was not concluded");
+}
+
+static void get_job(struct get *g, const json_t *o, struct ini_job *j)
+{
+	j->id = (uint32_t)get_u64(g, o, "id", UINT32_MAX);
+	j->type = get_type(g, o);
+	j->mode = get_mode(g, o);
+	get_text(g, o, "group", j->group, sizeof(j->group));
+	get_cut_text(g, o, "image", j->image, sizeof(j->image));
+	j->transfer = (uint32_t)get_u64(g, o, "transfer", UINT32_MAX);
+	j->window = (unsigned)get_u64(g, o, "window", UINT16_MAX);
+	j->total = get_u64(g, o, "total", INT64_MAX);
+	get_result(g, o, j);
+	get_targets(g, json_object_get(o, "targets"), j);
+}
+
+bool ctl_jobs_get(const char *text, size_t n, struct ctl_jobs *out, char *why, size_t why_n)
+{
+	struct get g = {.why = why, .why_n = why_n};
+	json_t *doc = saved_get(text, n, "smirror-jobs", why, why_n);
+	const json_t *list = json_object_get(doc, "jobs"), *o;
+	size_t i;
+
+	*out = (struct ctl_jobs){0};
+	if (!doc)
+		return false;
+	if (!json_is_array(list) || json_array_size(list) > CTL_JOBS_MAX)
+		get_wrong(&g, "jobs");
+	json_array_foreach(list, i, o)
+	{
+		/* Large, but only what is written to takes memory. */
+		struct ini_job *j = g.failed ? NULL : calloc(1, sizeof(*j));
+
+		if (!j) {
+			get_wrong(&g, "jobs");
+			break;
+		}
+		out->j[out->n++] = j;
+		get_job(&g, o, j);
+	}
+	json_decref(doc);
+	if (g.failed)
+		ctl_jobs_free(out);
+	return !g.failed;
+}
+
+void ctl_jobs_free(struct ctl_jobs *s)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		free((struct ini_job *)(uintptr_t)s->j[i]);
+	s->n = 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the state directory share: the envelope, and taking values out of JSON. */
+#ifndef CONTROL_SAVED_H
+#define CONTROL_SAVED_H
+
+#include "control/json.h"
+#include "initiator/initiator.h"
+
+#include <jansson.h>
+
+/* The content in its envelope, and a line end. */
+void saved_put(struct jw *w, const char *format, const struct jw *content);
+/* The content, for json_decref(); NULL with why when any byte is not as it was written. */
+json_t *saved_get(const char *text, size_t n, const char *format, char *why, size_t why_n);
+
+/* The first thing that is wrong is remembered; one test at the end. */
+struct get {
+	char *why;
+	size_t why_n;
+	bool failed;
+};
+
+void get_wrong(struct get *g, const char *key);
+uint64_t get_u64(struct get *g, const json_t *o, const char *key, uint64_t max);
+void get_text(struct get *g, const json_t *o, const char *key, char *out, size_t n);
+/* For texts to people, which may have grown when they were written: cut to fit. */
+void get_cut_text(struct get *g, const json_t *o, const char *key, char *out, size_t n);
+/* 16 bytes */
+void get_hex16(struct get *g, const json_t *o, const char *key, uint8_t *out);
+enum ini_mode get_mode(struct get *g, const json_t *o);
+enum ini_job_type get_type(struct get *g, const json_t *o);
+enum ini_conclusion get_conclusion(struct get *g, const json_t *o);
+enum ini_kind get_kind(struct get *g, const json_t *o);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The connection to the bus server:
+ *
+ *   DOWN --connect--> ATTACHING --ATTACHED--> ATTACHED --closed--> DOWN (again after a delay)
+ *
+ * A refusal at the first attach ends the daemon: somebody else has the ID, and waiting would only
+ * hide that. Later ones (the old connection of this daemon is not yet gone, a new bus server) are
+ * tried again.
+ */
+#include "shell/daemon_core.h"
+
+#include "shell/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RETRY_FIRST_NS  (100 * NS_PER_MS)
+#define RETRY_MOST_NS   (1 * NS_PER_S)
+#define ATTACH_LIMIT_NS (5 * NS_PER_S)
+#define SILENCE_MIN_NS  (5 * NS_PER_S)
+#define OUT_MAX         (512 * MIB)
+
+/* The same trouble again and again is told once. */
+static void complain(struct daemon *d, const char *why)
+{
+	if (strncmp(d->bus_why, why, sizeof(d->bus_why) - 1)) {
+		snprintf(d->bus_why, sizeof(d->bus_why), "%s", why);
+		log_warning("bus server at %s: %s", d->cfg.bus.text, why);
+	}
+}
+
+static void down(struct daemon *d, const char *why)
+{
+	bool was = d->bus_state == BUS_ATTACHED;
+
+	if (d->bus)
+		conn_free(d->bus);
+	d->bus = NULL;
+	d->bus_state = BUS_DOWN;
+	if (!d->draining)
+		complain(d, why);
+	d->retry_delay = was || !d->retry_delay ? RETRY_FIRST_NS : d->retry_delay * 2;
+	if (d->retry_delay > RETRY_MOST_NS)
+		d->retry_delay = RETRY_MOST_NS;
+	d->retry_at = loop_now() + d->retry_delay;
+	if (was) {
+		hba_detached(d->hba, loop_now());
+		events_note(d, OBJ_BUS, 0, "", false);
+	}
+	loop_wake(d->loop);
+}
+
+/* ---- frames ---- */
+
+static void attached(struct daemon *d, const struct wire_attached *a)
+{
+	ns_t now = loop_now();
+
+	if (d->bus_state != BUS_ATTACHING)
+		return;
+	d->bus_state = BUS_ATTACHED;
+	d->ever_attached = true;
+	d->attaches++;
+	d->bus_why[0] = '\0';
+	d->retry_delay = 0;
+	snprintf(d->profile, sizeof(d->profile), "%s", a->profile);
+	d->heartbeat_ns = a->heartbeat_ms * NS_PER_MS;
+	d->ping_at = d->heartbeat_ns ? now + d->heartbeat_ns / 3 : NS_NEVER;
+	log_notice("attached to the bus server at %s as SCSI ID %u", d->cfg.bus.text, a->id);
+	hba_attached(d->hba, a, now);
+	events_note(d, OBJ_BUS, 0, "", false);
+}
+
+static void refused(struct daemon *d, const struct wire_error *e)
+{
+	char why[WIRE_TEXT_MAX + 64];
+
+	snprintf(why, sizeof(why), "attach refused: %s", e->text);
+	down(d, why);
+	if (!d->ever_attached)
+		daemon_stop(d, 1);
+}
+
+static void on_frame(void *ctx, const struct wire_frame *f)
+{
+	struct daemon *d = ctx;
+
+	d->heard_at = loop_now();
+	if (f->type == WIRE_ATTACHED) {
+		attached(d, &f->attached);
+	} else if (f->type == WIRE_REFUSED) {
+		refused(d, &f->error);
+	} else if (f->type == WIRE_PING) {
+		struct wire_frame pong = {.type = WIRE_PONG, .ping = f->ping};
+
+		conn_send(d->bus, &pong);
+	} else if (f->type == WIRE_PONG) {
+		/* heard_at is all that it is for */
+	} else if (f->type == WIRE_MGMT) {
+		if (f->mgmt.answer)
+			query_answer(d, &f->mgmt);
+	} else if (d->bus_state == BUS_ATTACHED) {
+		if (f->type == WIRE_ERROR)
+			log_warning("the bus server refused a frame (%s): %s",
+			            wire_code_name(f->error.code), f->error.text);
+		hba_frame(d->hba, f, d->heard_at);
+	}
+}
+
+static void on_bad(void *ctx, const char *why)
+{
+	down(ctx, why);
+}
+
+static void on_batch(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	loop_wake(d->loop);
+}
+
+static void on_closed(void *ctx, const char *why)
+{
+	down(ctx, why);
+}
+
+static const struct conn_ops ops = {
+        .frame = on_frame, .bad = on_bad, .batch = on_batch, .closed = on_closed};
+
+/* ---- life ---- */
+
+static void attach(struct daemon *d)
+{
+	struct wire_frame f = {.type = WIRE_ATTACH};
+	char why[200];
+	int fd = addr_connect(&d->cfg.bus, why, sizeof(why));
+
+	if (fd < 0) {
+		down(d, why);
+		return;
+	}
+	d->bus = conn_new(loop_base(d->loop), fd, &ops, d, OUT_MAX);
+	if (!d->bus) {
+		close(fd);
+		down(d, "out of memory");
+		return;
+	}
+	f.attach.version = WIRE_VERSION;
+	f.attach.role = ROLE_INITIATOR;
+	f.attach.id = d->cfg.id;
+	memcpy(f.attach.uuid, d->uuid, UUID_LEN);
+	snprintf(f.attach.name, sizeof(f.attach.name), "smirrord");
+	d->bus_state = BUS_ATTACHING;
+	d->attach_until = loop_now() + ATTACH_LIMIT_NS;
+	conn_send(d->bus, &f);
+}
+
+bool bus_start(struct daemon *d)
+{
+	d->bus_state = BUS_DOWN;
+	d->retry_at = 0;
+	d->ping_at = NS_NEVER;
+	return true;
+}
+
+static void ping(struct daemon *d, ns_t now)
+{
+	struct wire_frame f = {.type = WIRE_PING, .ping.cookie = now};
+	ns_t limit = 4 * d->heartbeat_ns > SILENCE_MIN_NS ? 4 * d->heartbeat_ns : SILENCE_MIN_NS;
+
+	if (now > d->heard_at + limit) {
+		down(d, "it is silent");
+		return;
+	}
+	conn_send(d->bus, &f);
+	d->ping_at = now + d->heartbeat_ns / 3;
+}
+
+void bus_run(struct daemon *d, ns_t now)
+{
+	if (d->bus_state == BUS_DOWN && now >= d->retry_at && !d->stopped)
+		attach(d);
+	else if (d->bus_state == BUS_ATTACHING && now >= d->attach_until)
+		down(d, "it does not answer the attach");
+	else if (d->bus_state == BUS_ATTACHED && now >= d->ping_at)
+		ping(d, now);
+}
+
+ns_t bus_deadline(const struct daemon *d)
+{
+	switch (d->bus_state) {
+	case BUS_DOWN:
+		return d->retry_at;
+	case BUS_ATTACHING:
+		return d->attach_until;
+	case BUS_ATTACHED:
+		return d->ping_at;
+	}
+	return NS_NEVER;
+}
+
+bool bus_output(struct daemon *d)
+{
+	const struct wire_frame *f;
+	bool some = false;
+
+	while ((f = hba_output(d->hba)) != NULL) {
+		some = true;
+		if (d->bus_state == BUS_ATTACHED)
+			conn_send(d->bus, f);
+	}
+	return some;
+}
+
+void bus_query(struct daemon *d, struct call *c, enum wire_mgmt_kind kind, uint8_t to,
+               const char *payload)
+{
+	struct wire_frame f = {.type = WIRE_MGMT};
+
+	c->wait = CALL_QUERY;
+	c->target = to;
+	c->deadline = loop_now() + QUERY_LIMIT_NS;
+	c->mgmt_req = ++d->next_mgmt;
+	f.mgmt = (struct wire_mgmt){.req = c->mgmt_req,
+	                            .from = d->cfg.id,
+	                            .to = to,
+	                            .kind = (uint8_t)kind,
+	                            .payload = {(const uint8_t *)payload, strlen(payload)}};
+	conn_send(d->bus, &f);
+}

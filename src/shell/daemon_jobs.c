@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Methods of jobs. */
+#include "shell/daemon_core.h"
+
+#include "base/assert.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void no_such_job(struct call *c, uint32_t id)
+{
+	call_fail_kind(c, "no_such_job", "there is no job %u", id);
+}
+
+/* What a client was told of a job is what it is told after a restart: the file first. */
+void jobs_answer(struct call *c)
+{
+	struct daemon *d = c->d;
+	const struct ini_job *j;
+
+	if (c->wait != CALL_JOBS) {
+		state_jobs(d);
+		c->jobs_version = d->jobs_version;
+		c->wait = CALL_JOBS;
+		if (d->jobs_done < c->jobs_version)
+			return;
+	}
+	j = ini_job_find(d->ini, c->job);
+	if (!j) {
+		no_such_job(c, c->job);
+		return;
+	}
+	ctl_put_job(call_begin(c), "result", j, true, loop_now());
+	call_end(c);
+}
+
+/* ---- job.create ---- */
+
+static bool take_image(struct call *c, struct ini_job_spec *spec, struct ctl_error *e)
+{
+	const struct ctl_request *r = c->req;
+	bool needed = r->type == JOB_MIRROR || r->type == JOB_READ;
+
+	if (!CTL_HAS(r, IMAGE)) {
+		if (needed)
+			return ctl_fail_param(e, "missing_parameter", "image",
+			                      "job.create: parameter 'image' is missing: a %s job "
+			                      "needs a file",
+			                      ini_job_type_name(r->type));
+		return true;
+	}
+	if (r->type == JOB_RESYNC)
+		return ctl_fail_param(e, "unknown_parameter", "image",
+		                      "job.create: a resync job has no image");
+	int fd = client_claim(c->client);
+	if (fd < 0)
+		return ctl_fail_param(e, "missing_descriptor", "image",
+		                      "job.create: no descriptor of %.200s came with the request",
+		                      r->image);
+	spec->image = files_add(c->d, fd, r->type == JOB_READ, &spec->image_size, e);
+	spec->has_image = spec->image >= 0;
+	snprintf(spec->image_name, sizeof(spec->image_name), "%s", r->image);
+	return spec->has_image;
+}
+
+void jobs_create(struct call *c)
+{
+	const struct ctl_request *r = c->req;
+	struct ini_job_spec spec = {.type = r->type,
+	                            .mode = r->mode,
+	                            .transfer = r->transfer,
+	                            .window = r->window,
+	                            .speed_limit = r->speed,
+	                            .image = -1};
+	struct ctl_error e;
+	struct ini_error ini;
+
+	snprintf(spec.group, sizeof(spec.group), "%s", r->group);
+	if (!take_image(c, &spec, &e)) {
+		call_fail(c, &e);
+		return;
+	}
+	c->job = ini_job_create(c->d->ini, &spec, &ini);
+	if (!c->job) {
+		if (spec.has_image)
+			files_act(c->d, &(struct ini_action){.kind = INI_ACT_FILE_CLOSE,
+			                                     .file = spec.image});
+		call_fail_ini(c, &ini);
+		return;
+	}
+	jobs_answer(c);
+}
+
+/* ---- the others ---- */
+
+static bool wanted(const struct ctl_request *r, const struct ini_job *j)
+{
+	if (CTL_HAS(r, GROUP) && strcmp(r->group, j->group))
+		return false;
+	return !r->live || (j->state != JOB_CONCLUDED && j->state != JOB_DISMISSED);
+}
+
+void jobs_list(struct call *c)
+{
+	struct daemon *d = c->d;
+	struct jw *w = call_begin(c);
+	ns_t now = loop_now();
+
+	jw_obj(w, "result");
+	jw_arr(w, "jobs");
+	for (unsigned i = 0; i < ini_jobs(d->ini); i++)
+		if (wanted(c->req, ini_job_at(d->ini, i)))
+			ctl_put_job(w, NULL, ini_job_at(d->ini, i), false, now);
+	jw_end_arr(w);
+	jw_end_obj(w);
+	call_end(c);
+}
+
+void jobs_show(struct call *c)
+{
+	const struct ini_job *j = ini_job_find(c->d->ini, c->req->job);
+
+	if (!j) {
+		no_such_job(c, c->req->job);
+		return;
+	}
+	ctl_put_job(call_begin(c), "result", j, true, loop_now());
+	call_end(c);
+}
+
+void jobs_wait(struct call *c)
+{
+	struct ini_error e;
+
+	c->job = c->req->job;
+	if (CTL_HAS(c->req, TIMEOUT))
+		c->deadline = loop_now() + c->req->timeout_ms * NS_PER_MS;
+	if (!ini_job_wait(c->d->ini, c->job, call_await_reply(c), &e))
+		call_fail_ini(c, &e);
+}
+
+static bool change(struct call *c, struct ini_error *e)
+{
+	struct ini *ini = c->d->ini;
+
+	if (c->req->method == CTL_JOB_PAUSE)
+		return ini_job_pause(ini, c->job, e);
+	if (c->req->method == CTL_JOB_RESUME)
+		return ini_job_resume(ini, c->job, e);
+	if (c->req->method == CTL_JOB_CANCEL)
+		return ini_job_cancel(ini, c->job, e);
+	if (c->req->method == CTL_JOB_DISMISS)
+		return ini_job_dismiss(ini, c->job, e);
+	sm_assert(c->req->method == CTL_JOB_SET_SPEED);
+	return ini_job_set_speed(ini, c->job, c->req->speed, e);
+}
+
+void jobs_change(struct call *c)
+{
+	struct ini_error e;
+
+	c->job = c->req->job;
+	if (!change(c, &e))
+		call_fail_ini(c, &e);
+	else
+		jobs_answer(c);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "shell/daemon_opts.h"
+
+#include "shell/args.h"
+#include "shell/conffile.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS_MOST      3600000 /* an hour */
+#define PASSES_MOST  100
+#define DRAIN_MS     10000
+#define TRANSFER_MIN 512
+
+enum option {
+	O_BUS = 1,
+	O_ID,
+	O_STATE_DIR,
+	O_CONTROL,
+	O_WINDOW,
+	O_TRANSFER,
+	O_MAX_PASSES,
+	O_TASK_TIMEOUT,
+	O_STATUS_TIMEOUT,
+	O_RESEND_DELAY,
+	O_BUS_WAIT,
+	O_CONFIG,
+	O_LOG_LEVEL,
+	O_COUNT,
+};
+
+static const struct args_option options[] = {
+        {"bus", "ADDR", "the bus server: unix:PATH or tcp:HOST:PORT", O_BUS},
+        {"id", "N", "SCSI ID, 0 to 15; default 7", O_ID},
+        {"state-dir", "DIR", "where groups and jobs are kept", O_STATE_DIR},
+        {"control", "PATH", "the control socket", O_CONTROL},
+        {"window", "N", "passes in flight, of new groups; default 8", O_WINDOW},
+        {"transfer", "SIZE", "data of a pass, of new groups; default 256K", O_TRANSFER},
+        {"max-passes", "N", "how often a block is sent, of new groups; default 5", O_MAX_PASSES},
+        {"task-timeout-ms", "N", "limit of a SCSI command; default 30000", O_TASK_TIMEOUT},
+        {"status-timeout-ms", "N", "limit of a status after a pass; default 5000",
+         O_STATUS_TIMEOUT},
+        {"resend-delay-ms", "N", "before the second pass of a block; default 10", O_RESEND_DELAY},
+        {"bus-wait-ms", "N", "how long jobs wait for a bus server that went; default 10000",
+         O_BUS_WAIT},
+        {"config", "FILE", "read options from FILE, too; see smirror.conf(5)", O_CONFIG},
+        {"log-level", "LEVEL", "error, warning, notice, info (default) or debug", O_LOG_LEVEL},
+};
+
+static cfg_opt_t file_options[] = {
+        CFG_STR("bus", NULL, CFGF_NODEFAULT),
+        CFG_INT("id", 0, CFGF_NODEFAULT),
+        CFG_STR("state-dir", NULL, CFGF_NODEFAULT),
+        CFG_STR("control", NULL, CFGF_NODEFAULT),
+        CFG_INT("window", 0, CFGF_NODEFAULT),
+        CFG_STR("transfer", NULL, CFGF_NODEFAULT),
+        CFG_INT("max-passes", 0, CFGF_NODEFAULT),
+        CFG_INT("task-timeout-ms", 0, CFGF_NODEFAULT),
+        CFG_INT("status-timeout-ms", 0, CFGF_NODEFAULT),
+        CFG_INT("resend-delay-ms", 0, CFGF_NODEFAULT),
+        CFG_INT("bus-wait-ms", 0, CFGF_NODEFAULT),
+        CFG_STR("log-level", NULL, CFGF_NODEFAULT),
+        CFG_END(),
+};
+
+static const struct conf_check file_checks[] = {
+        {.name = "bus", .kind = CONF_ADDR},
+        {.name = "id", .kind = CONF_NUMBER, .most = WIRE_IDS - 1},
+        {.name = "window", .kind = CONF_NUMBER, .least = 1, .most = INI_WINDOW_MAX},
+        {.name = "transfer", .kind = CONF_SIZE, .least = TRANSFER_MIN, .most = INI_BLOCK_MAX},
+        {.name = "max-passes", .kind = CONF_NUMBER, .least = 1, .most = PASSES_MOST},
+        {.name = "task-timeout-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
+        {.name = "status-timeout-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
+        {.name = "resend-delay-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
+        {.name = "bus-wait-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
+        {.name = "log-level", .kind = CONF_LEVEL},
+};
+
+struct reading {
+	struct args *args;
+	struct daemon_opts *o;
+	bool given[O_COUNT];
+};
+
+static void set_transfer(const struct reading *r, uint64_t bytes)
+{
+	if (bytes % TRANSFER_MIN)
+		args_fail(r->args, "--transfer: %llu is not a multiple of %d",
+		          (unsigned long long)bytes, TRANSFER_MIN);
+	r->o->daemon.ini.transfer = (uint32_t)bytes;
+}
+
+static void set_log_level(const struct reading *r, const char *v)
+{
+	int level = log_level_parse(v);
+
+	if (level < 0)
+		args_fail(r->args, "--log-level: there is no level \"%s\"", v);
+	r->o->log_level = (enum log_level)level;
+}
+
+/* ---- the command line ---- */
+
+static ns_t ms(const struct args *a)
+{
+	return args_number(a, 1, MS_MOST) * NS_PER_MS;
+}
+
+static void take(struct reading *r, enum option id)
+{
+	struct args *a = r->args;
+	struct daemon_config *d = &r->o->daemon;
+
+	r->given[id] = true;
+	switch (id) {
+	case O_BUS:
+		d->bus = args_addr(a);
+		break;
+	case O_ID:
+		d->id = (uint8_t)args_number(a, 0, WIRE_IDS - 1);
+		break;
+	case O_STATE_DIR:
+		d->state_dir = a->value;
+		break;
+	case O_CONTROL:
+		d->control = a->value;
+		break;
+	case O_WINDOW:
+		d->ini.window = (unsigned)args_number(a, 1, INI_WINDOW_MAX);
+		break;
+	case O_TRANSFER:
+		set_transfer(r, args_size(a, TRANSFER_MIN, INI_BLOCK_MAX));
+		break;
+	case O_MAX_PASSES:
+		d->ini.max_passes = (unsigned)args_number(a, 1, PASSES_MOST);
+		break;
+	case O_TASK_TIMEOUT:
+		d->task_timeout_ns = ms(a);
+		break;
+	case O_STATUS_TIMEOUT:
+		d->status_timeout_ns = ms(a);
+		break;
+	case O_RESEND_DELAY:
+		d->ini.resend_delay_ns = ms(a);
+		break;
+	case O_BUS_WAIT:
+		d->ini.bus_wait_ns = ms(a);
+		break;
+	case O_CONFIG:
+		r->o->config = a->value;
+		break;
+	case O_LOG_LEVEL:
+		r->o->level_given = true;
+		set_log_level(r, a->value);
+		break;
+	case O_COUNT:
+		break;
+	}
+}
+
+/* ---- the file ---- */
+
+static bool in_file(struct reading *r, cfg_t *cfg, enum option id, const char *name)
+{
+	if (r->given[id] || cfg_size(cfg, name) == 0)
+		return false;
+	r->given[id] = true;
+	return true;
+}
+
+/* Strings live as long as the process: the file's values are copied once. */
+static const char *keep(struct reading *r, const char *s)
+{
+	const char *copy = strdup(s);
+
+	if (!copy)
+		args_fail(r->args, "out of memory");
+	return copy;
+}
+
+static void take_ms(struct reading *r, cfg_t *cfg, enum option id, const char *name, ns_t *out)
+{
+	if (in_file(r, cfg, id, name))
+		*out = (ns_t)cfg_getint(cfg, name) * NS_PER_MS;
+}
+
+static void take_file(struct reading *r, cfg_t *cfg)
+{
+	struct daemon_config *d = &r->o->daemon;
+
+	if (in_file(r, cfg, O_BUS, "bus"))
+		d->bus = conf_addr(cfg, "bus", 0);
+	if (in_file(r, cfg, O_ID, "id"))
+		d->id = (uint8_t)cfg_getint(cfg, "id");
+	if (in_file(r, cfg, O_STATE_DIR, "state-dir"))
+		d->state_dir = keep(r, cfg_getstr(cfg, "state-dir"));
+	if (in_file(r, cfg, O_CONTROL, "control"))
+		d->control = keep(r, cfg_getstr(cfg, "control"));
+	if (in_file(r, cfg, O_WINDOW, "window"))
+		d->ini.window = (unsigned)cfg_getint(cfg, "window");
+	if (in_file(r, cfg, O_TRANSFER, "transfer"))
+		set_transfer(r, conf_size(cfg, "transfer"));
+	if (in_file(r, cfg, O_MAX_PASSES, "max-passes"))
+		d->ini.max_passes = (unsigned)cfg_getint(cfg, "max-passes");
+	take_ms(r, cfg, O_TASK_TIMEOUT, "task-timeout-ms", &d->task_timeout_ns);
+	take_ms(r, cfg, O_STATUS_TIMEOUT, "status-timeout-ms", &d->status_timeout_ns);
+	take_ms(r, cfg, O_RESEND_DELAY, "resend-delay-ms", &d->ini.resend_delay_ns);
+	take_ms(r, cfg, O_BUS_WAIT, "bus-wait-ms", &d->ini.bus_wait_ns);
+	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
+		set_log_level(r, cfg_getstr(cfg, "log-level"));
+}
+
+static cfg_t *read_file(const char *path, char *why, size_t n)
+{
+	return conf_read(path, file_options, file_checks, ARRAY_LEN(file_checks), why, n);
+}
+
+bool daemon_opts_reread(const struct daemon_opts *o, enum log_level *level, char *why, size_t n)
+{
+	*level = o->log_level;
+	if (!o->config)
+		return true;
+	cfg_t *cfg = read_file(o->config, why, n);
+	if (!cfg)
+		return false;
+	if (!o->level_given)
+		*level = cfg_size(cfg, "log-level") > 0
+		                 ? (enum log_level)log_level_parse(cfg_getstr(cfg, "log-level"))
+		                 : LOG_LEVEL_INFO;
+	cfg_free(cfg);
+	return true;
+}
+
+/* ---- all ---- */
+
+void daemon_opts_read(int argc, char **argv, struct daemon_opts *out)
+{
+	struct args a =
+	        args_init("smirrord", "--bus ADDR --state-dir DIR --control PATH [OPTION...]",
+	                  "The initiator daemon: mirror groups, jobs, and the control socket.",
+	                  options, ARRAY_LEN(options), argc, argv);
+	struct reading r = {.args = &a, .o = out};
+
+	*out = (struct daemon_opts){.log_level = LOG_LEVEL_INFO,
+	                            .daemon = {.id = 7,
+	                                       .task_timeout_ns = 30 * NS_PER_S,
+	                                       .status_timeout_ns = 5 * NS_PER_S,
+	                                       .chain_limit_ns = 2 * NS_PER_MS,
+	                                       .drain_limit_ns = DRAIN_MS * NS_PER_MS,
+	                                       .ini = {.resend_delay_ns = 10 * NS_PER_MS,
+	                                               .resend_delay_max_ns = 1 * NS_PER_S,
+	                                               .max_passes = 5,
+	                                               .window = 8,
+	                                               .transfer = 256 * KIB}}};
+	for (int id = args_next(&a); id != 0; id = args_next(&a))
+		take(&r, (enum option)id);
+	args_no_operands(&a);
+	if (out->config) {
+		char why[400];
+		cfg_t *cfg = read_file(out->config, why, sizeof(why));
+
+		if (!cfg)
+			args_fail(&a, "%s", why);
+		take_file(&r, cfg);
+		cfg_free(cfg);
+	}
+	if (!r.given[O_BUS])
+		args_fail(&a, "--bus is missing");
+	if (!r.given[O_STATE_DIR])
+		args_fail(&a, "--state-dir is missing");
+	if (!r.given[O_CONTROL])
+		args_fail(&a, "--control is missing");
+}
