@@ -72,6 +72,7 @@ static void check_port(const struct hba *h, unsigned id)
 static void check_scripts(const struct hba *h)
 {
 	unsigned queued = 0, passes = 0, live = 0, unused = 0;
+	uint64_t data = 0;
 
 	for (unsigned i = 0; i < HBA_SCRIPTS; i++) {
 		const struct hba_script *s = &h->script[i];
@@ -81,6 +82,7 @@ static void check_scripts(const struct hba *h)
 			continue;
 		}
 		live++;
+		data += s->data;
 		sm_assert(s->id % HBA_SCRIPTS == i);
 		queued += s->queued;
 		passes += s->kind == HBA_SCRIPT_PASS;
@@ -89,7 +91,7 @@ static void check_scripts(const struct hba *h)
 		else
 			sm_assert(h->port[s->target].tag[s->tag].script == s->id);
 	}
-	sm_assert(live + unused == HBA_SCRIPTS);
+	sm_assert(live + unused == HBA_SCRIPTS && live == h->live && data == h->data);
 	sm_assert(queued == h->queued && queued <= HBA_URGENT_MAX);
 	sm_assert(passes <= h->passes);
 }

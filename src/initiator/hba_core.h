@@ -10,9 +10,11 @@
 
 #include "initiator/hba.h"
 
-#define HBA_TAGS       256  /* of a target; 0 stands for an untagged task */
-#define HBA_SCRIPTS    1024 /* live scripts: queued in the server, or nexuses */
-#define HBA_QUEUED_MAX 48   /* scripts that the server holds and has not yet run */
+#define HBA_TAGS       256 /* of a target; 0 stands for an untagged task */
+#define HBA_SCRIPTS    512 /* live scripts, queued or nexuses: as many as the server keeps */
+#define HBA_LIVE_MAX   448 /* the same, for what waits its turn */
+#define HBA_DATA_MAX   (192ULL * MIB) /* data of live scripts: below the server's 256 MiB */
+#define HBA_QUEUED_MAX 48             /* scripts that the server holds and has not yet run */
 #define HBA_URGENT_MAX                                                                             \
 	60 /* the same, for REQUEST SENSE, scans and ABORT TASK: below the server's 64 */
 #define HBA_OUT_MAX   (2 * HBA_SCRIPTS + 8)
@@ -45,6 +47,7 @@ struct hba_script {
 	uint8_t target, tag;
 	bool queued; /* counted in hba.queued */
 	bool sent;   /* taken by hba_output() */
+	size_t data; /* bytes that the server keeps for it */
 	struct hba_item *item;
 	uint16_t next_free;
 };
@@ -119,7 +122,8 @@ struct hba {
 
 	struct hba_script script[HBA_SCRIPTS];
 	uint16_t free_script;
-	unsigned queued;
+	unsigned queued, live;
+	uint64_t data; /* of live scripts */
 
 	struct {
 		uint8_t kind;

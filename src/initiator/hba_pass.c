@@ -36,6 +36,7 @@ void hba_pass_start(struct hba *h, struct hba_pass *p)
 
 	sm_assert(p->n > 0 && p->n <= HBA_PASS_MEMBERS && p->done);
 	sm_assert(!p->data_len || (p->data && p->data_len <= p->data->len));
+	sm_assert(!p->data || p->data->len <= WIRE_DATA_MAX);
 	for (unsigned i = 0; i < p->n; i++) {
 		struct hba_pass_member *m = &p->m[i];
 		sm_assert(m->target < WIRE_IDS && !(targets >> m->target & 1));

@@ -59,7 +59,7 @@ void hba_timers_run(struct hba *h)
 
 /* ---- scripts ---- */
 
-#define SCRIPT_INDEX_BITS 10
+#define SCRIPT_INDEX_BITS 9
 _Static_assert(HBA_SCRIPTS == 1U << SCRIPT_INDEX_BITS, "a script's id holds its index");
 
 struct hba_script *hba_script_new(struct hba *h, enum hba_script_kind kind, uint8_t target,
@@ -81,6 +81,8 @@ struct hba_script *hba_script_new(struct hba *h, enum hba_script_kind kind, uint
 	s->queued = true;
 	s->sent = false;
 	h->queued++;
+	h->live++;
+	s->data = 0;
 	hba_out(h, HBA_OUT_SCRIPT, s->id);
 	return s;
 }
@@ -109,6 +111,8 @@ void hba_script_drop(struct hba *h, uint32_t *id)
 	if (!s)
 		return;
 	hba_script_ran(h, s);
+	h->live--;
+	h->data -= s->data;
 	s->id = 0;
 	s->kind = HBA_SCRIPT_NONE;
 	s->item = NULL;
@@ -172,11 +176,32 @@ void hba_item_done(struct hba *h, struct hba_item *i)
 	h->n_done++;
 }
 
+static size_t data_of(struct hba_item *i)
+{
+	if (i->kind == HBA_ITEM_TASK && hba_task_of(i)->sensing)
+		return 0;
+	const struct block *data =
+	        i->kind == HBA_ITEM_TASK ? hba_task_of(i)->data_out : hba_pass_of(i)->data;
+
+	return data ? data->len : 0;
+}
+
 static bool hand(struct hba *h, struct hba_item *i)
 {
+	size_t data = data_of(i);
+	bool ok;
+
+	if (h->data && h->data + data > HBA_DATA_MAX)
+		return false;
 	if (i->kind == HBA_ITEM_TASK)
-		return hba_task_hand(h, hba_task_of(i));
-	return hba_pass_hand(h, hba_pass_of(i));
+		ok = hba_task_hand(h, hba_task_of(i));
+	else
+		ok = hba_pass_hand(h, hba_pass_of(i));
+	if (ok) {
+		hba_script_find(h, i->script)->data = data;
+		h->data += data;
+	}
+	return ok;
 }
 
 static void pump_urgent(struct hba *h)
@@ -215,7 +240,8 @@ static void pump_waiting(struct hba *h)
 		if (p->waiting && p->t.state != HBA_SCANNING && !p->frozen)
 			open |= (uint16_t)(1U << id);
 	}
-	for (i = TAILQ_FIRST(&h->waiting); i && open && h->queued < HBA_QUEUED_MAX; i = next) {
+	for (i = TAILQ_FIRST(&h->waiting);
+	     i && open && h->queued < HBA_QUEUED_MAX && h->live < HBA_LIVE_MAX; i = next) {
 		next = TAILQ_NEXT(i, link);
 		if ((i->targets & open) != i->targets || !has_credit(h, i->targets) ||
 		    !hand(h, i)) {

@@ -52,6 +52,7 @@ void hba_task_start(struct hba *h, struct hba_task *t)
 	sm_assert(t->target < WIRE_IDS && t->done);
 	sm_assert(t->cdb_len > 0 && t->cdb_len <= SCSI_CDB_MAX);
 	sm_assert(!t->data_out_len || (t->data_out && t->data_out_len <= t->data_out->len));
+	sm_assert(!t->data_out || t->data_out->len <= WIRE_DATA_MAX);
 	hba_item_init(&t->item, HBA_ITEM_TASK, (uint16_t)(1U << t->target));
 	t->status = 0;
 	t->has_sense = false;

@@ -627,6 +627,37 @@ START_TEST(the_server_is_not_flooded)
 }
 END_TEST
 
+START_TEST(the_server_is_not_overfed)
+{
+	static struct hba_task t[30];
+	struct block *data = block_new(WIRE_DATA_MAX);
+
+	memset(data->data, 0, data->len);
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 200);
+	for (unsigned i = 0; i < 30; i++) {
+		t[i] = (struct hba_task){.target = 1,
+		                         .cdb_len = 10,
+		                         .data_out = data,
+		                         .data_out_len = WIRE_DATA_MAX,
+		                         .has_crc = true,
+		                         .done = task_done};
+		hba_task_start(f.h, &t[i]);
+		fake_run(&f);
+	}
+	ck_assert_uint_gt(f.n, 8);
+	while (f.n) { /* 256 MiB is what the server keeps */
+		ck_assert_uint_lt(f.n, 16);
+		struct fake_script s = fake_take(&f);
+		fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	}
+	ck_assert_uint_eq(told, 30);
+	ck_assert_uint_eq(data->refs, 1);
+	block_unref(data);
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(a_refused_script_ends_its_task)
 {
 	struct hba_task t;
@@ -720,6 +751,7 @@ static Suite *make_suite(void)
 	        a_reset_ends_nexuses,
 	        credit_and_order,
 	        the_server_is_not_flooded,
+	        the_server_is_not_overfed,
 	        a_refused_script_ends_its_task,
 	        it_shows_that_it_lives,
 	};
