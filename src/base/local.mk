@@ -19,4 +19,9 @@ src_base_libbase_a_SOURCES = \
 	src/base/size.h \
 	src/base/units.h
 
+unit_tests += tests/unit/test_assert
+unit_tests += tests/unit/test_block
+unit_tests += tests/unit/test_crc
+unit_tests += tests/unit/test_cursor
+unit_tests += tests/unit/test_prng
 unit_tests += tests/unit/test_size

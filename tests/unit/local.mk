@@ -7,5 +7,7 @@ unit_tests += tests/unit/test_tap
 
 check_LIBRARIES += tests/unit/libtap.a
 tests_unit_libtap_a_SOURCES = \
+	tests/unit/hex.c \
+	tests/unit/hex.h \
 	tests/unit/tap_main.c \
 	tests/unit/tap_main.h
