@@ -116,8 +116,7 @@ static const uint8_t op_layouts[OP_COUNT] = {
 #undef SCSI_OP
 };
 
-/* What differs from "no" here stands beside no other column of the table: few operations have it.
- */
+/* Not a column of the table: most operations do not write. */
 static const bool op_writes[OP_COUNT] = {
         [OP_WRITE_6] = true,
         [OP_WRITE_10] = true,

@@ -21,3 +21,11 @@ src_scsi_libscsi_a_SOURCES = \
 	src/scsi/status.h \
 	src/scsi/xfer.c \
 	src/scsi/xfer.h
+
+unit_tests += tests/unit/test_cdb
+unit_tests += tests/unit/test_msg
+unit_tests += tests/unit/test_page
+unit_tests += tests/unit/test_phase
+unit_tests += tests/unit/test_sense
+unit_tests += tests/unit/test_status
+unit_tests += tests/unit/test_xfer

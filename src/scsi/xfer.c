@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-/* Transfer period factors (SPI-4, table 72). From the first row whose last factor is not below. */
+/* Transfer period factors (SPI-4, 4.12): a row holds the factors up to its last one. */
 static const struct {
 	uint8_t last;
 	uint32_t period_10ps; /* 0: four nanoseconds times the factor */

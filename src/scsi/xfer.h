@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A data transfer agreement between an initiator and a target (SPI-3, 4.12; negotiated by
- * PPR, WDTR, SDTR). */
+/* A data transfer agreement between an initiator and a target (SPI-3, 4.12): by PPR, WDTR, SDTR. */
 #ifndef SCSI_XFER_H
 #define SCSI_XFER_H
 
@@ -26,7 +25,8 @@ struct xfer {
 	((struct xfer){.period = 0x09, .offset = 62, .wide = 1, .options = XFER_DT_REQ})
 
 /* The lesser of two offers, field by field (the slower period, smaller offset and width, common
- * options). */
+ * options). Where the standard has no such mode, the next slower one: without DT no Fast-80,
+ * without information units no Fast-160; asynchronous has no period and no options. */
 struct xfer xfer_common(struct xfer a, struct xfer b);
 /* Period in units of 10 picoseconds (08h -> 625, 09h -> 1250, 0Ah -> 2500, 0Bh -> 3030, 0Ch ->
  * 5000, above: factor * 400). 0 for reserved factors 0..7. */

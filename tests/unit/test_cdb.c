@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Command descriptor blocks, byte for byte, of every layout; and what the table says of each. */
+#include "scsi/cdb.h"
+#include "base/prng.h"
+#include "unit/hex.h"
+#include "unit/tap_main.h"
+
+#include <signal.h>
+#include <string.h>
+
+#define LBA8 0x0102030405060708
+
+static const struct {
+	struct scsi_cdb cdb;
+	const char *hex;
+} rows[] = {
+        {{.op = OP_TEST_UNIT_READY}, "00 00 00 00 00 00"},
+        {{.op = OP_TEST_UNIT_READY, .byte1 = 0xe0, .control = 4}, "00 e0 00 00 00 04"},
+        {{.op = OP_REQUEST_SENSE, .byte1 = 1, .alloc = 252}, "03 01 00 00 fc 00"},
+        {{.op = OP_READ_6, .lba = 0x1fffff, .blocks = 1}, "08 1f ff ff 01 00"},
+        {{.op = OP_WRITE_6, .lba = 0x010203, .blocks = 256, .byte1 = 0xe0}, "0a e1 02 03 00 00"},
+        {{.op = OP_WRITE_6, .blocks = 255, .control = 0xff}, "0a 00 00 00 ff ff"},
+        {{.op = OP_INQUIRY, .byte1 = 1, .page = 0xc0, .alloc = 0x0144}, "12 01 c0 01 44 00"},
+        {{.op = OP_MODE_SELECT_6, .byte1 = 0x11, .alloc = 60}, "15 11 00 00 3c 00"},
+        {{.op = OP_MODE_SENSE_6, .byte1 = 8, .page = 0x3f, .subpage = 0xff, .alloc = 255},
+         "1a 08 3f ff ff 00"},
+        {{.op = OP_START_STOP_UNIT, .byte1 = 1, .byte4 = 0x13}, "1b 01 00 00 13 00"},
+        {{.op = OP_READ_CAPACITY_10, .alloc = 8}, "25 00 00000000 00 0000 00"},
+        {{.op = OP_READ_10, .lba = 0x01020304, .blocks = 0x0506, .dpo = true},
+         "28 10 01020304 00 0506 00"},
+        {{.op = OP_WRITE_10, .lba = UINT32_MAX, .blocks = 0xffff, .fua = true, .wrprotect = 1},
+         "2a 28 ffffffff 00 ffff 00"},
+        {{.op = OP_WRITE_AND_VERIFY_10, .lba = 1, .blocks = 2, .dpo = true, .bytchk = 1},
+         "2e 12 00000001 00 0002 00"},
+        {{.op = OP_VERIFY_10, .lba = 1, .blocks = 2, .bytchk = 3, .wrprotect = 7},
+         "2f e6 00000001 00 0002 00"},
+        {{.op = OP_SYNCHRONIZE_CACHE_10, .byte1 = 2, .lba = 9, .blocks = 8},
+         "35 02 00000009 00 0008 00"},
+        {{.op = OP_MODE_SELECT_10, .byte1 = 0x10, .alloc = 0x0102}, "55 10 00000000 00 0102 00"},
+        {{.op = OP_MODE_SENSE_10, .byte1 = 0x18, .page = 0x70, .subpage = 1, .alloc = 0xffff},
+         "5a 18 70 01 000000 ffff 00"},
+        {{.op = OP_READ_16, .lba = LBA8, .blocks = 0x090a0b0c, .dpo = true, .fua = true},
+         "88 18 0102030405060708 090a0b0c 00 00"},
+        {{.op = OP_WRITE_16, .lba = UINT64_MAX, .blocks = UINT32_MAX, .byte1 = 7, .wrprotect = 5},
+         "8a a7 ffffffffffffffff ffffffff 00 00"},
+        {{.op = OP_WRITE_AND_VERIFY_16, .lba = LBA8, .blocks = 1, .bytchk = 1},
+         "8e 02 0102030405060708 00000001 00 00"},
+        {{.op = OP_VERIFY_16, .lba = LBA8, .blocks = 1, .bytchk = 1, .byte1 = 9},
+         "8f 0b 0102030405060708 00000001 00 00"},
+        {{.op = OP_SYNCHRONIZE_CACHE_16, .byte1 = 0xfe, .lba = LBA8, .blocks = 0},
+         "91 fe 0102030405060708 00000000 00 00"},
+        {{.op = OP_READ_CAPACITY_16, .alloc = 32}, "9e 10 0000000000000000 00000020 00 00"},
+        {{.op = OP_READ_CAPACITY_16, .byte1 = 0x20, .lba = LBA8, .alloc = UINT32_MAX},
+         "9e 30 0102030405060708 ffffffff 00 00"},
+        {{.op = OP_REPORT_LUNS, .page = 2, .alloc = 0x01020304}, "a0 00 02 000000 01020304 00 00"},
+        {{.op = OP_READ_12, .lba = 0x01020304, .blocks = 0x05060708, .fua = true},
+         "a8 08 01020304 05060708 00 00"},
+        {{.op = OP_WRITE_12, .lba = 1, .blocks = UINT32_MAX}, "aa 00 00000001 ffffffff 00 00"},
+};
+
+static void check_equal(const struct scsi_cdb *a, const struct scsi_cdb *b)
+{
+	ck_assert_int_eq(a->op, b->op);
+	ck_assert_uint_eq(a->lba, b->lba);
+	ck_assert_uint_eq(a->blocks, b->blocks);
+	ck_assert_uint_eq(a->alloc, b->alloc);
+	ck_assert_uint_eq(a->byte1, b->byte1);
+	ck_assert_uint_eq(a->page, b->page);
+	ck_assert_uint_eq(a->subpage, b->subpage);
+	ck_assert_uint_eq(a->byte4, b->byte4);
+	ck_assert_uint_eq(a->wrprotect, b->wrprotect);
+	ck_assert_uint_eq(a->bytchk, b->bytchk);
+	ck_assert_int_eq(a->dpo, b->dpo);
+	ck_assert_int_eq(a->fua, b->fua);
+	ck_assert_uint_eq(a->control, b->control);
+}
+
+START_TEST(there_and_back)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t buf[SCSI_CDB_MAX];
+		struct scsi_cdb c;
+		memset(buf, 0x5a, sizeof(buf));
+		size_t n = scsi_cdb_put(&rows[i].cdb, buf);
+		hex_assert(buf, n, rows[i].hex);
+		ck_assert(scsi_cdb_get((struct span){buf, n}, &c));
+		check_equal(&c, &rows[i].cdb);
+		ck_assert_uint_eq(c.opcode, buf[0]);
+		ck_assert_uint_eq(c.len, n);
+	}
+}
+END_TEST
+
+START_TEST(lengths)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t buf[SCSI_CDB_MAX + 1] = {0};
+		struct scsi_cdb c;
+		size_t len = hex_get(rows[i].hex, buf, SCSI_CDB_MAX);
+		memset(&c, 0x5a, sizeof(c));
+		struct scsi_cdb before = c;
+		for (size_t n = 0; n < len; n++)
+			ck_assert_msg(!scsi_cdb_get((struct span){buf, n}, &c), "%zu of %s", n,
+			              rows[i].hex);
+		ck_assert(!scsi_cdb_get((struct span){buf, SCSI_CDB_MAX + 1}, &c));
+		ck_assert_mem_eq(&c, &before, sizeof(c));
+		/* Adapters pad: what follows is not the CDB's. */
+		ck_assert(scsi_cdb_get((struct span){buf, SCSI_CDB_MAX}, &c));
+		check_equal(&c, &rows[i].cdb);
+		ck_assert_uint_eq(c.len, len);
+	}
+}
+END_TEST
+
+/* Any bytes at all: what is encoded again has no bit that did not come, and decodes alike. */
+START_TEST(there_and_back_at_random)
+{
+	struct prng g = prng_init(31);
+	for (int i = 0; i < 20000; i++) {
+		uint8_t raw[SCSI_CDB_MAX], again[SCSI_CDB_MAX];
+		struct scsi_cdb c, back;
+		for (size_t k = 0; k < sizeof(raw); k++)
+			raw[k] = (uint8_t)prng_u64(&g);
+		const struct scsi_op_info *info =
+		        scsi_op_info((enum scsi_op)prng_below(&g, OP_COUNT + 1));
+		if (info)
+			raw[0] = info->opcode;
+		if (info && info->service_action >= 0)
+			raw[1] = (uint8_t)((raw[1] & 0xe0) | info->service_action);
+		ck_assert(scsi_cdb_get((struct span){raw, sizeof(raw)}, &c));
+		if (info)
+			ck_assert_int_eq(c.op, info->op);
+		if (c.op == OP_UNKNOWN)
+			continue;
+		size_t n = scsi_cdb_put(&c, again);
+		for (size_t k = 0; k < n; k++)
+			ck_assert_msg((again[k] & ~raw[k]) == 0, "byte %zu of opcode %02x", k,
+			              raw[0]);
+		ck_assert(scsi_cdb_get((struct span){again, n}, &back));
+		check_equal(&back, &c);
+	}
+}
+END_TEST
+
+START_TEST(opcodes_that_the_table_does_not_have)
+{
+	static const struct {
+		const char *hex, *name;
+		uint8_t len, control;
+	} unknown[] = {
+	        {"01 ff ff ff ff 07", "OPCODE 01h", 6, 7},
+	        {"3f ff ff ff ff ff ff ff ff 08", "OPCODE 3Fh", 10, 8},
+	        {"9f 10 00 00 00 00 00 00 00 00 00 00 00 00 00 09", "OPCODE 9Fh", 16, 9},
+	        {"9e 1f 00 00 00 00 00 00 00 00 00 00 00 00 00 09", "OPCODE 9Eh", 16, 9},
+	        {"bf 00 00 00 00 00 00 00 00 00 00 01", "OPCODE BFh", 12, 1},
+	        {"7f 00 00 00 00 00 00 18", "OPCODE 7Fh", 0, 0},
+	        {"c0", "OPCODE C0h", 0, 0},
+	        {"ff ff", "OPCODE FFh", 0, 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
+		uint8_t buf[SCSI_CDB_MAX];
+		char name[16];
+		struct span raw = {buf, hex_get(unknown[i].hex, buf, sizeof(buf))};
+		struct scsi_cdb c, want = {.op = OP_UNKNOWN, .control = unknown[i].control};
+		ck_assert(scsi_cdb_get(raw, &c));
+		check_equal(&c, &want);
+		ck_assert_uint_eq(c.opcode, buf[0]);
+		ck_assert_uint_eq(c.len, unknown[i].len);
+		ck_assert_str_eq(scsi_cdb_name(raw, name, sizeof(name)), unknown[i].name);
+	}
+}
+END_TEST
+
+START_TEST(names)
+{
+	char name[16];
+	uint8_t buf[SCSI_CDB_MAX] = {0x8a};
+	ck_assert_str_eq(scsi_cdb_name((struct span){buf, 16}, name, sizeof(name)), "WRITE(16)");
+	/* The opcode is enough, unless there is a service action. */
+	ck_assert_str_eq(scsi_cdb_name((struct span){buf, 1}, name, sizeof(name)), "WRITE(16)");
+	buf[0] = 0x9e;
+	buf[1] = 0xf0;
+	ck_assert_str_eq(scsi_cdb_name((struct span){buf, 2}, name, sizeof(name)),
+	                 "READ CAPACITY(16)");
+	ck_assert_str_eq(scsi_cdb_name((struct span){buf, 1}, name, sizeof(name)), "OPCODE 9Eh");
+	ck_assert_str_eq(scsi_cdb_name((struct span){NULL, 0}, name, sizeof(name)), "NO OPCODE");
+}
+END_TEST
+
+START_TEST(lengths_by_group_code)
+{
+	static const uint8_t want[8] = {6, 10, 10, 0, 16, 12, 0, 0};
+	for (unsigned opcode = 0; opcode <= 0xff; opcode++)
+		ck_assert_uint_eq(scsi_cdb_len((uint8_t)opcode), want[opcode / 32]);
+}
+END_TEST
+
+START_TEST(the_table_agrees_with_itself)
+{
+	for (unsigned i = 0; i < OP_COUNT; i++) {
+		const struct scsi_op_info *a = scsi_op_info((enum scsi_op)i);
+		ck_assert_uint_eq(a->op, i);
+		ck_assert_uint_eq(a->cdb_len, scsi_cdb_len(a->opcode));
+		ck_assert_int_le(a->service_action, 0x1f);
+		ck_assert_int_eq(scsi_opcode_has_actions(a->opcode), a->service_action >= 0);
+		for (unsigned k = 0; k < i; k++) {
+			const struct scsi_op_info *b = scsi_op_info((enum scsi_op)k);
+			ck_assert_str_ne(a->name, b->name);
+			/* One opcode is told apart by service actions throughout, or is one
+			 * operation. */
+			ck_assert_msg(a->opcode != b->opcode ||
+			                      (a->service_action >= 0 && b->service_action >= 0 &&
+			                       a->service_action != b->service_action),
+			              "%s and %s", a->name, b->name);
+		}
+	}
+	ck_assert_ptr_null(scsi_op_info(OP_UNKNOWN));
+	ck_assert_ptr_null(scsi_op_info((enum scsi_op)1000));
+	ck_assert(!scsi_opcode_has_actions(0xff));
+}
+END_TEST
+
+START_TEST(data_lengths)
+{
+	static const struct {
+		const char *hex;
+		enum scsi_dir dir;
+		uint64_t len; /* with blocks of 512 bytes */
+	} want[] = {
+	        {"00 00 00 00 00 00", D_NONE, 0},
+	        {"03 00 00 00 12 00", D_IN, 18},
+	        {"08 00 00 00 00 00", D_IN, 256 * 512},
+	        {"12 00 00 01 00 00", D_IN, 256},
+	        {"15 10 00 00 00 00", D_OUT, 0},
+	        {"15 10 00 00 3c 00", D_OUT, 60},
+	        {"1b 00 00 00 01 00", D_NONE, 0},
+	        {"25 00 00000000 00 0000 00", D_IN, 8},
+	        {"28 00 00000000 00 0000 00", D_IN, 0},
+	        {"2a 00 00000000 00 0003 00", D_OUT, 1536},
+	        {"2e 00 00000000 00 0003 00", D_OUT, 1536},
+	        {"2e 06 00000000 00 0003 00", D_OUT, 1536},
+	        {"2f 00 00000000 00 0003 00", D_NONE, 0},
+	        {"2f 02 00000000 00 0003 00", D_OUT, 1536},
+	        {"2f 06 00000000 00 0003 00", D_OUT, 512},
+	        {"2f 06 00000000 00 0000 00", D_OUT, 0},
+	        {"35 00 00000000 00 0003 00", D_NONE, 0},
+	        {"8a 00 0000000000000000 ffffffff 00 00", D_OUT, 512ULL * UINT32_MAX},
+	        {"8e 00 0000000000000000 00000001 00 00", D_OUT, 512},
+	        {"8f 02 0000000000000000 00000002 00 00", D_OUT, 1024},
+	        {"8f 06 0000000000000000 00000002 00 00", D_OUT, 512},
+	        {"8f 00 0000000000000000 00000002 00 00", D_NONE, 0},
+	        {"91 00 0000000000000000 00000002 00 00", D_NONE, 0},
+	        {"9e 10 0000000000000000 00000020 00 00", D_IN, 32},
+	        {"a0 00 00 000000 00001000 00 00", D_IN, 4096},
+	        {"c0", D_NONE, 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		uint8_t buf[SCSI_CDB_MAX];
+		struct scsi_cdb c;
+		enum scsi_dir dir = D_IN;
+		ck_assert(scsi_cdb_get((struct span){buf, hex_get(want[i].hex, buf, sizeof(buf))},
+		                       &c));
+		ck_assert_msg(scsi_cdb_data_len(&c, 512, &dir) == want[i].len && dir == want[i].dir,
+		              "%s", want[i].hex);
+	}
+	/* As an initiator fills it, without a length. */
+	struct scsi_cdb c = {.op = OP_READ_CAPACITY_10};
+	enum scsi_dir dir;
+	uint8_t buf[SCSI_CDB_MAX];
+	ck_assert_uint_eq(scsi_cdb_data_len(&c, 512, &dir), 8);
+	hex_assert(buf, scsi_cdb_put(&c, buf), "25 00 00000000 00 0000 00");
+}
+END_TEST
+
+START_TEST(what_writes)
+{
+	static const enum scsi_op writes[] = {OP_WRITE_6,
+	                                      OP_WRITE_10,
+	                                      OP_WRITE_12,
+	                                      OP_WRITE_16,
+	                                      OP_WRITE_AND_VERIFY_10,
+	                                      OP_WRITE_AND_VERIFY_16};
+	static const enum scsi_op reads[] = {
+	        OP_TEST_UNIT_READY, OP_READ_16, OP_VERIFY_16,           OP_INQUIRY,
+	        OP_MODE_SELECT_6,   OP_UNKNOWN, OP_SYNCHRONIZE_CACHE_16};
+	for (size_t i = 0; i < ARRAY_LEN(writes); i++)
+		ck_assert(scsi_op_writes_medium(writes[i]));
+	for (size_t i = 0; i < ARRAY_LEN(reads); i++)
+		ck_assert(!scsi_op_writes_medium(reads[i]));
+	/* All that takes blocks from the initiator writes, but VERIFY, which compares. */
+	for (unsigned i = 0; i < OP_COUNT; i++) {
+		struct scsi_cdb c = {.op = (enum scsi_op)i, .blocks = 1, .bytchk = 1};
+		enum scsi_dir dir;
+		bool takes = scsi_cdb_data_len(&c, 512, &dir) == 512 && dir == D_OUT;
+		bool verify = strncmp(scsi_op_info(c.op)->name, "VERIFY", 6) == 0;
+		ck_assert(!takes || verify || scsi_op_writes_medium(c.op));
+	}
+}
+END_TEST
+
+/* Values that the layout has no place for. */
+static const struct scsi_cdb misuse[] = {
+        {.op = OP_UNKNOWN},
+        {.op = OP_READ_6, .lba = 1 << 21, .blocks = 1},
+        {.op = OP_READ_6, .blocks = 0},
+        {.op = OP_READ_6, .blocks = 257},
+        {.op = OP_READ_6, .blocks = 1, .fua = true},
+        {.op = OP_WRITE_6, .blocks = 1, .byte1 = 0x01},
+        {.op = OP_READ_10, .lba = 1ULL << 32},
+        {.op = OP_READ_10, .blocks = 0x10000},
+        {.op = OP_READ_10, .alloc = 1},
+        {.op = OP_READ_10, .byte1 = 0x10},
+        {.op = OP_READ_10, .wrprotect = 8},
+        {.op = OP_READ_10, .bytchk = 1},
+        {.op = OP_VERIFY_10, .fua = true},
+        {.op = OP_VERIFY_10, .bytchk = 4},
+        {.op = OP_SYNCHRONIZE_CACHE_10, .fua = true},
+        {.op = OP_SYNCHRONIZE_CACHE_10, .wrprotect = 1},
+        {.op = OP_TEST_UNIT_READY, .lba = 1},
+        {.op = OP_TEST_UNIT_READY, .page = 1},
+        {.op = OP_INQUIRY, .alloc = 0x10000},
+        {.op = OP_INQUIRY, .subpage = 1},
+        {.op = OP_INQUIRY, .byte4 = 1},
+        {.op = OP_MODE_SENSE_6, .alloc = 256},
+        {.op = OP_READ_CAPACITY_10, .alloc = 9},
+        {.op = OP_READ_CAPACITY_16, .byte1 = 0x10},
+};
+
+START_TEST(a_value_without_a_place)
+{
+	uint8_t buf[SCSI_CDB_MAX];
+	scsi_cdb_put(&misuse[_i], buf);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	const TTest *const tests[] = {
+	        there_and_back,
+	        lengths,
+	        there_and_back_at_random,
+	        opcodes_that_the_table_does_not_have,
+	        names,
+	        lengths_by_group_code,
+	        the_table_agrees_with_itself,
+	        data_lengths,
+	        what_writes,
+	};
+	Suite *suite = tap_suite("cdb", tests, ARRAY_LEN(tests));
+	TCase *tcase = tcase_create("misuse");
+	tcase_add_loop_test_raise_signal(tcase, a_value_without_a_place, SIGABRT, 0,
+	                                 (int)ARRAY_LEN(misuse));
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+TAP_MAIN_SUITE(make_suite);
