@@ -23,6 +23,7 @@ static_checks = \
 EXTRA_DIST += $(static_checks)
 
 include tests/unit/local.mk
+include tests/fuzz/local.mk
 include tests/sim/local.mk
 include tests/scenario/local.mk
 include tests/integration/local.mk
