@@ -79,6 +79,11 @@ static void nexus(struct tgt *t, struct task *k)
 	k->group = n->group;
 	k->device = n->device;
 	k->op = n->op;
+	/* Those that come later find it ahead of all that were there. */
+	if (k->attr == MSG_HEAD_OF_QUEUE) {
+		TAILQ_REMOVE(&t->tasks, k, link);
+		TAILQ_INSERT_HEAD(&t->tasks, k, link);
+	}
 }
 
 static bool fail(struct task *k, const struct scsi_sense *sense)

@@ -455,7 +455,8 @@ const char *disk_sense(struct disk *d)
 {
 	struct scsi_sense s;
 	const char *out = disk_command(d, "03000000.40.00");
-	ck_assert_str_eq(out, "cont DATA-IN(18) STATUS(GOOD) COMMAND COMPLETE FREE");
+	const char *want = "cont DATA-IN(18) STATUS(GOOD) COMMAND COMPLETE FREE";
+	ck_assert_msg(strncmp(out, want, strlen(want)) == 0, "%s", out);
 	ck_assert(scsi_sense_get((struct span){d->in, d->n_in}, &s));
 	d->text[0] = '\0';
 	say_sense(d, &s);
