@@ -96,8 +96,6 @@ static void on_frame(void *ctx, const struct wire_frame *f)
 		struct wire_frame pong = {.type = WIRE_PONG, .ping = f->ping};
 
 		conn_send(d->bus, &pong);
-	} else if (f->type == WIRE_PONG) {
-		/* heard_at is all that it is for */
 	} else if (f->type == WIRE_MGMT) {
 		if (f->mgmt.answer)
 			query_answer(d, &f->mgmt);
@@ -184,6 +182,8 @@ void bus_run(struct daemon *d, ns_t now)
 		attach(d);
 	else if (d->bus_state == BUS_ATTACHING && now >= d->attach_until)
 		down(d, "it does not answer the attach");
+	else if (d->bus_state == BUS_ATTACHED && hba_server_lost(d->hba))
+		down(d, "it answers neither a cancel nor a reset");
 	else if (d->bus_state == BUS_ATTACHED && now >= d->ping_at)
 		ping(d, now);
 }
