@@ -19,6 +19,7 @@ __isoc[0-9]*_strto[u]?ll? __ctype_(b|tolower|toupper)_loc
 v?snprintf
 __(mem(cpy|set|move)|str(cpy|ncpy|cat|ncat)|stpcpy|v?snprintf)_chk
 qsort bsearch
+__(popcount|clz|ctz|parity)[sdt]i2
 malloc calloc aligned_alloc free
 abort __assert_fail __assert __stack_chk_fail
 crc(16|32|64)_[a-z0-9_]+

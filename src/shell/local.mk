@@ -65,4 +65,5 @@ unit_tests += \
 	tests/unit/test_conn \
 	tests/unit/test_inbuf \
 	tests/unit/test_loop \
+	tests/unit/test_outq \
 	tests/unit/test_pool
