@@ -28,6 +28,7 @@ void ini_saved(struct ini *ini, uint64_t seq, int err)
 	ini->save_flying = false;
 	ini->save_done = seq;
 	ini->save_err = err;
+	ini->moves++;
 	if (err)
 		ini_log(ini, 3, "the state could not be saved (error %d)", err);
 }
@@ -64,6 +65,7 @@ static void page_written(struct hba_set_member *s, bool ok, const char *why)
 	w->failed = !ok;
 	copy_text(w->why, sizeof(w->why), why ? why : "");
 	g->pages_open--;
+	g->ini->moves++;
 }
 
 static void write_page(struct group *g, unsigned member, const struct mode_mirror *page)

@@ -21,3 +21,13 @@ tests_scenario_test_hba_fuzz_SOURCES = \
 	tests/scenario/fake_bus.c \
 	tests/scenario/fake_bus.h \
 	tests/scenario/test_hba_fuzz.c
+
+# Groups and jobs, with a host adapter and disks in the test's memory.
+fake_hba_sources = \
+	tests/scenario/fake_hba.c \
+	tests/scenario/fake_hba.h \
+	tests/scenario/rig.c \
+	tests/scenario/rig.h
+
+scenario_tests += tests/scenario/test_mirror_jobs
+tests_scenario_test_mirror_jobs_SOURCES = tests/scenario/test_mirror_jobs.c $(fake_hba_sources)

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A host adapter with disks behind it, in the test's memory: it has the functions
+ * of hba.h that the upper half of the initiator core calls, and is linked in their place.
+ * What the test tells a disk to do wrong, it does; what went over the bus is written down.
+ */
+#ifndef TESTS_SCENARIO_FAKE_HBA_H
+#define TESTS_SCENARIO_FAKE_HBA_H
+
+#include "initiator/hba.h"
+
+#define FAKE_FAULTS    8
+#define FAKE_BLOCK     512
+#define FAKE_TRACE_MAX 20000
+
+enum fake_fault_kind {
+	FAULT_NONE,
+	FAULT_MEDIUM,    /* 03h/0Ch or 03h/11h with the first LBA of the area that was touched */
+	FAULT_CRC,       /* 0Bh/47h */
+	FAULT_SENSE,     /* CHECK CONDITION with `key` */
+	FAULT_STATUS,    /* `status` */
+	FAULT_NO_STATUS, /* PASS_TIMEOUT, HBA_COMMAND_TIMEOUT */
+	FAULT_NOT_TAKEN, /* does not take the token */
+	FAULT_LEADER,    /* as a leader, lets the bus go early */
+	FAULT_DIE,       /* its port goes at this command */
+};
+
+struct fake_fault {
+	enum fake_fault_kind kind;
+	lba_t lba; /* MEDIUM */
+	uint32_t blocks;
+	unsigned times; /* 0: for good */
+	unsigned skip;  /* commands that are let through before */
+	uint8_t status, key;
+	bool reads; /* MEDIUM: strikes reads only */
+};
+
+struct fake_disk {
+	uint8_t *store;
+	struct fake_fault fault[FAKE_FAULTS];
+	bool page_fails; /* MODE SELECT of page 30h is refused */
+	unsigned flushes;
+	uint64_t written; /* blocks */
+};
+
+struct fake_pass { /* one line of what went over the bus */
+	enum scsi_op op;
+	lba_t lba;
+	uint32_t blocks;
+	uint16_t ids; /* SCSI IDs that it went to, a bit each */
+	uint8_t leader;
+	bool silent;
+	ns_t at;
+};
+
+struct hba {
+	struct hba_target target[WIRE_IDS];
+	struct fake_disk disk[WIRE_IDS];
+	hba_target_fn on_target;
+	void *target_ctx;
+	hba_reset_fn on_reset;
+	void *reset_ctx;
+	ns_t now, latency_ns;
+	bool held; /* nothing completes */
+	uint32_t epochs;
+	unsigned in_flight, in_flight_most;
+	struct fake_pass trace[FAKE_TRACE_MAX];
+	unsigned n_trace;
+	struct fake_op {
+		struct hba_pass *pass;
+		struct hba_task *task;
+		struct hba_set_member *set;
+		uint8_t target; /* SET */
+		bool lost;      /* its bus went */
+		ns_t at;
+	} op[512];
+	unsigned n_ops;
+};
+
+struct hba *fake_new(void);
+void fake_free(struct hba *h);
+/* A disk with this ID and name; its UUID ends in the ID + 1. */
+void fake_add(struct hba *h, uint8_t id, const char *name, uint64_t blocks, uint32_t block_size);
+void fake_fault(struct hba *h, uint8_t id, struct fake_fault f);
+void fake_clear_faults(struct hba *h, uint8_t id);
+void fake_gone(struct hba *h, uint8_t id);
+void fake_back(struct hba *h, uint8_t id);
+void fake_move(struct hba *h, uint8_t from, uint8_t to); /* the disk attaches with another ID */
+void fake_bus_down(struct hba *h);
+void fake_bus_up(struct hba *h);
+void fake_reset(struct hba *h);
+/* Completes what is due. */
+void fake_run(struct hba *h, ns_t now);
+ns_t fake_deadline(const struct hba *h);
+/* Passes (or commands) of an operation that went to this ID; -1: to any. */
+unsigned fake_count(const struct hba *h, enum scsi_op op, int id);
+
+#endif

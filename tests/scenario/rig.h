@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The upper half of the initiator core between a fake host adapter and a fake shell. */
+#ifndef TESTS_SCENARIO_RIG_H
+#define TESTS_SCENARIO_RIG_H
+
+#include "initiator/initiator.h"
+#include "scenario/fake_hba.h"
+
+struct rig_reply {
+	uint64_t token;
+	struct ini_error error;
+	uint8_t *data; /* copy */
+	uint32_t len;
+};
+
+struct rig {
+	struct hba *h;
+	struct ini *ini;
+	ns_t now;
+	uint8_t *image; /* what FILE_READ reads */
+	uint64_t image_len;
+	uint8_t *file; /* what FILE_WRITE writes */
+	uint64_t file_len;
+	int read_err, write_err, sync_err, save_err; /* errno values to answer with */
+	bool saves_held;
+	uint64_t held_save;
+	unsigned saves, syncs, closes, reads, changed_jobs;
+	struct rig_reply reply[64];
+	unsigned n_replies;
+	uint64_t done_before; /* progress of the job that is watched */
+	uint32_t watched;
+	struct ini_group saved[INI_GROUPS_MAX];
+	unsigned n_saved;
+};
+
+extern const struct ini_config rig_config;
+
+/* n disks disk0.. with IDs 0.., of `blocks` blocks of FAKE_BLOCK bytes. */
+struct rig *rig_new(unsigned n, uint64_t blocks);
+void rig_free(struct rig *r);
+/* The daemon starts anew with what was saved. */
+void rig_restart(struct rig *r);
+/* Runs for so long, or until nothing is due any more. */
+void rig_run(struct rig *r, ns_t ns);
+/* One batch at the present time. */
+void rig_step(struct rig *r);
+/* Runs until the job is concluded (or `limit` has passed: a failure). */
+const struct ini_job *rig_job(struct rig *r, uint32_t id, ns_t limit);
+/* Runs until the command with this token has replied. */
+const struct rig_reply *rig_reply(struct rig *r, uint64_t token, ns_t limit);
+
+/* A group g0 of disks 0..n-1. */
+void rig_group(struct rig *r, unsigned n, bool assume_clean);
+void rig_image(struct rig *r, uint64_t bytes, uint64_t seed);
+uint32_t rig_mirror(struct rig *r, uint64_t bytes); /* a job with an image of this length */
+uint32_t rig_start(struct rig *r, const struct ini_job_spec *spec);
+struct ini_job_spec rig_spec(const struct rig *r, enum ini_job_type type);
+/* The disk holds the image, then zeros to the end of its last block. */
+bool rig_holds(const struct rig *r, uint8_t id);
+const struct ini_member *rig_member(const struct rig *r, unsigned i);
+bool rig_in_sync(const struct rig *r, unsigned i);
+
+#endif
