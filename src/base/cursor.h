@@ -53,7 +53,8 @@ void wr_bytes(struct wr *w, const void *p, size_t n);
 void wr_zero(struct wr *w, size_t n);
 /* n bytes of p, cut or padded with `pad` to exactly width bytes (ASCII fields of INQUIRY). */
 void wr_padded(struct wr *w, const void *p, size_t n, size_t width, uint8_t pad);
-/* Overwrites earlier bytes (lengths known only at the end). Error when at + 2 > n. */
+/* Overwrites earlier bytes (lengths known only at the end). Error when not all of them were
+ * written. */
 void wr_at_u8(struct wr *w, size_t at, uint8_t v);
 void wr_at_u16(struct wr *w, size_t at, uint16_t v);
 void wr_at_u32(struct wr *w, size_t at, uint32_t v);

@@ -188,12 +188,11 @@ static bool descriptor_get(struct span data, struct scsi_sense *s)
 	if (r.error)
 		return false;
 	rd_skip(&r, HEAD_LEN - 4);
-	/* A descriptor that was cut off ends the list: key and ASC still count. */
+	/* A descriptor that was cut off has no body and ends the list: key and ASC still count. */
 	while (rd_left(&r) > 0) {
 		uint8_t type = rd_u8(&r);
 		struct span body = rd_bytes(&r, rd_u8(&r));
-		if (!r.error)
-			one_descriptor_get(type, body, s);
+		one_descriptor_get(type, body, s);
 	}
 	return true;
 }

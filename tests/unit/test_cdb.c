@@ -314,6 +314,7 @@ static const struct scsi_cdb misuse[] = {
         {.op = OP_READ_10, .bytchk = 1},
         {.op = OP_VERIFY_10, .fua = true},
         {.op = OP_VERIFY_10, .bytchk = 4},
+        {.op = OP_VERIFY_10, .bytchk = 8},
         {.op = OP_SYNCHRONIZE_CACHE_10, .fua = true},
         {.op = OP_SYNCHRONIZE_CACHE_10, .wrprotect = 1},
         {.op = OP_TEST_UNIT_READY, .lba = 1},
