@@ -9,6 +9,32 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/addr.h \
 	src/shell/args.c \
 	src/shell/args.h \
+	src/shell/cli.c \
+	src/shell/cli.h \
+	src/shell/cli_commands.c \
+	src/shell/cli_conn.c \
+	src/shell/cli_conn.h \
+	src/shell/cli_data.c \
+	src/shell/cli_data.h \
+	src/shell/cli_help.c \
+	src/shell/cli_help.h \
+	src/shell/cli_job.c \
+	src/shell/cli_parse.c \
+	src/shell/cli_parse.h \
+	src/shell/cli_progress.c \
+	src/shell/cli_progress.h \
+	src/shell/cli_run.c \
+	src/shell/cli_scsi.c \
+	src/shell/cli_show.c \
+	src/shell/cli_show.h \
+	src/shell/cli_show_job.c \
+	src/shell/cli_show_stats.c \
+	src/shell/cli_status.c \
+	src/shell/cli_table.c \
+	src/shell/cli_table.h \
+	src/shell/cli_text.c \
+	src/shell/cli_text.h \
+	src/shell/cli_trace.c \
 	src/shell/conffile.c \
 	src/shell/conffile.h \
 	src/shell/conn.c \

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A client's connection to the control socket: lines of JSON-RPC out and in, every wait with a
+ * limit. */
+#ifndef SHELL_CLI_CONN_H
+#define SHELL_CLI_CONN_H
+
+#include "base/units.h"
+
+#include <jansson.h>
+
+#define CLI_LINE_MAX  (32U * MIB) /* longest line that is read */
+#define CLI_API_MAJOR 1           /* that is spoken here */
+
+struct cli_conn;
+
+enum cli_got {
+	CLI_GOT_MESSAGE,
+	CLI_GOT_TIMEOUT,
+	CLI_GOT_SIGNAL, /* SIGINT, SIGTERM or SIGHUP, after cli_hold_signals() */
+	CLI_GOT_END,    /* closed, or nothing that can be understood: why */
+};
+
+/* Connects and reads the greeting. NULL with why. */
+struct cli_conn *cli_conn_open(const char *path, char *why, size_t n);
+void cli_conn_free(struct cli_conn *c);
+
+/* Sends a request, with a descriptor unless fd is -1. Its id, 0 with why in cli_conn_why(). */
+json_int_t cli_conn_send(struct cli_conn *c, const char *method, const json_t *params, int fd);
+/* The next message, an answer or a notification, for json_decref(). */
+enum cli_got cli_conn_next(struct cli_conn *c, ns_t limit, json_t **out);
+const char *cli_conn_why(const struct cli_conn *c);
+
+/* Whether m answers request `id`. */
+bool cli_answers(const json_t *m, json_int_t id);
+
+/* The machine's monotonic clock. */
+ns_t cli_now(void);
+
+/* From here on, SIGINT, SIGTERM and SIGHUP do not end the program but a wait in cli_conn_next().
+ * They stay ignored between waits; cli_signal() is the one that came, or 0. */
+void cli_hold_signals(void);
+int cli_signal(void);
+
+#endif
