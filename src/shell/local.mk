@@ -93,3 +93,6 @@ unit_tests += \
 	tests/unit/test_loop \
 	tests/unit/test_outq \
 	tests/unit/test_pool
+unit_tests += \
+	tests/unit/test_meta \
+	tests/unit/test_store

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is kept beside a store: round trip, and every kind of damage is seen. */
+#include "unit/tap_main.h"
+
+#include "shell/meta.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[64], store[100], file[120], tmp[120], why[400];
+
+static void set_up(void)
+{
+	(void)snprintf(dir, sizeof(dir), "/tmp/smirror-meta-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	(void)snprintf(store, sizeof(store), "%s/disk.img", dir);
+	(void)snprintf(file, sizeof(file), "%s.meta", store);
+	(void)snprintf(tmp, sizeof(tmp), "%s.meta.tmp", store);
+}
+
+static void tear_down(void)
+{
+	(void)unlink(file);
+	(void)unlink(tmp);
+	(void)rmdir(dir);
+}
+
+static struct meta example(void)
+{
+	struct meta m = {.block_size = 4096, .n_saved = 5};
+	memcpy(m.uuid, "0123456789abcdef", UUID_LEN);
+	memcpy(m.saved, "pages", 5);
+	return m;
+}
+
+static size_t get_file(uint8_t *p, size_t cap)
+{
+	int fd = open(file, O_RDONLY);
+	ssize_t n = read(fd, p, cap);
+	ck_assert(fd >= 0 && n >= 0 && close(fd) == 0);
+	return (size_t)n;
+}
+
+static void put_file(const uint8_t *p, size_t n)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	ck_assert(fd >= 0 && write(fd, p, n) == (ssize_t)n && close(fd) == 0);
+}
+
+START_TEST(comes_back)
+{
+	struct meta m = example(), out;
+	ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_NONE);
+	ck_assert(meta_save(store, &m, why, sizeof(why)));
+	ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_LOADED);
+	ck_assert(memcmp(out.uuid, m.uuid, UUID_LEN) == 0);
+	ck_assert_uint_eq(out.block_size, 4096);
+	ck_assert_uint_eq(out.n_saved, 5);
+	ck_assert(memcmp(out.saved, "pages", 5) == 0);
+	ck_assert(access(tmp, F_OK) != 0);
+	/* what a crash left behind does not matter */
+	ck_assert(close(open(tmp, O_WRONLY | O_CREAT, 0600)) == 0);
+	m.n_saved = 0;
+	ck_assert(meta_save(store, &m, why, sizeof(why)));
+	ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_LOADED);
+	ck_assert_uint_eq(out.n_saved, 0);
+}
+END_TEST
+
+START_TEST(each_damaged_byte_is_seen)
+{
+	struct meta m = example(), out = {.block_size = 77};
+	uint8_t bytes[400];
+	ck_assert(meta_save(store, &m, why, sizeof(why)));
+	size_t n = get_file(bytes, sizeof(bytes));
+	for (size_t i = 0; i < n; i++) {
+		bytes[i] ^= 0x10;
+		put_file(bytes, n);
+		why[0] = '\0';
+		ck_assert_msg(meta_load(store, &out, why, sizeof(why)) == META_BAD, "byte %zu", i);
+		ck_assert_ptr_nonnull(strstr(why, file));
+		bytes[i] ^= 0x10;
+	}
+	for (size_t i = 0; i < n; i++) {
+		put_file(bytes, i);
+		ck_assert_msg(meta_load(store, &out, why, sizeof(why)) == META_BAD, "cut at %zu",
+		              i);
+	}
+	bytes[n] = 0;
+	put_file(bytes, n + 1);
+	ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_BAD);
+	ck_assert_uint_eq(out.block_size, 77);
+}
+END_TEST
+
+START_TEST(later_versions_are_named)
+{
+	struct meta m = example(), out;
+	uint8_t bytes[400];
+	ck_assert(meta_save(store, &m, why, sizeof(why)));
+	size_t n = get_file(bytes, sizeof(bytes));
+	bytes[9] = 2;
+	put_file(bytes, n);
+	ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_BAD);
+	ck_assert_ptr_nonnull(strstr(why, "version"));
+}
+END_TEST
+
+START_TEST(a_save_that_fails_leaves_the_old_one)
+{
+	struct meta m = example(), out;
+	ck_assert(meta_save(store, &m, why, sizeof(why)));
+	ck_assert(mkdir(tmp, 0700) == 0); /* the new file cannot be made */
+	m.block_size = 512;
+	ck_assert(!meta_save(store, &m, why, sizeof(why)));
+	ck_assert_ptr_nonnull(strstr(why, file));
+	ck_assert(rmdir(tmp) == 0);
+	ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_LOADED);
+	ck_assert_uint_eq(out.block_size, 4096);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("meta");
+	TCase *c = tcase_create("meta");
+	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_test(c, comes_back);
+	tcase_add_test(c, each_damaged_byte_is_seen);
+	tcase_add_test(c, later_versions_are_named);
+	tcase_add_test(c, a_save_that_fails_leaves_the_old_one);
+	suite_add_tcase(s, c);
+	return s;
+}
+
+TAP_MAIN_SUITE(make_suite);

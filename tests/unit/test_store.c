@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A backing store on a real file. */
+#include "unit/tap_main.h"
+
+#include "shell/store.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[64], path[128], why[400];
+
+static void set_up(void)
+{
+	(void)snprintf(dir, sizeof(dir), "/tmp/smirror-store-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/disk.img", dir);
+	why[0] = '\0';
+}
+
+static void tear_down(void)
+{
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
+static struct store *open_it(uint64_t size, uint32_t block_size)
+{
+	const struct store_config c = {.path = path, .size = size, .block_size = block_size};
+	return store_open(&c, why, sizeof(why));
+}
+
+static void make_file(off_t size)
+{
+	int fd = open(path, O_RDWR | O_CREAT, 0600);
+	ck_assert(fd >= 0 && ftruncate(fd, size) == 0 && close(fd) == 0);
+}
+
+START_TEST(creates_sparse)
+{
+	struct stat st;
+	struct store *s = open_it(64 * MIB, 512);
+	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_uint_eq(store_blocks(s), 131072);
+	ck_assert(stat(path, &st) == 0 && st.st_size == 64 * 1024 * 1024 && st.st_blocks < 100);
+	store_close(s);
+	s = open_it(0, 4096);
+	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_uint_eq(store_blocks(s), 16384);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(refuses_a_size_that_is_not_its)
+{
+	make_file(1024);
+	ck_assert_ptr_null(open_it(2048, 512));
+	ck_assert_ptr_nonnull(strstr(why, "has 1024 bytes, not 2048"));
+	ck_assert_ptr_nonnull(strstr(why, path));
+	ck_assert_ptr_null(open_it(0, 4096));
+	ck_assert_ptr_nonnull(strstr(why, "1024, is not a multiple of 4096"));
+	make_file(1000);
+	ck_assert_ptr_null(open_it(0, 512));
+}
+END_TEST
+
+START_TEST(refuses_what_is_no_store)
+{
+	ck_assert_ptr_null(open_it(0, 512));
+	ck_assert_ptr_nonnull(strstr(why, "no such file"));
+	ck_assert(access(path, F_OK) != 0);
+	const struct store_config c = {.path = "/dev/null", .block_size = 512};
+	ck_assert_ptr_null(store_open(&c, why, sizeof(why)));
+	ck_assert_ptr_nonnull(strstr(why, "/dev/null: neither"));
+	/* an empty file is a creation that was cut off */
+	make_file(0);
+	ck_assert_ptr_null(open_it(0, 512));
+	struct store *s = open_it(4096, 512);
+	ck_assert_msg(s != NULL, "%s", why);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(one_at_a_time)
+{
+	struct store *s = open_it(4096, 512);
+	ck_assert_ptr_null(open_it(0, 512));
+	ck_assert_ptr_nonnull(strstr(why, "in use by another process"));
+	store_close(s);
+	s = open_it(0, 512);
+	ck_assert_ptr_nonnull(s);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(moves_blocks)
+{
+	uint8_t out[2048], in[2048];
+	uint32_t good = 0;
+	struct store *s = open_it(8192, 512);
+	for (size_t i = 0; i < sizeof(out); i++)
+		out[i] = (uint8_t)(i * 7 + i / 512);
+	ck_assert_int_eq(store_write(s, 3, 4, out, &good), STORE_OK);
+	ck_assert_uint_eq(good, 4);
+	ck_assert_int_eq(store_read(s, 3, 4, in, &good), STORE_OK);
+	ck_assert(memcmp(in, out, sizeof(in)) == 0);
+	ck_assert_int_eq(store_compare(s, 3, 4, out, false, &good), STORE_OK);
+	out[1024] ^= 1;
+	ck_assert_int_eq(store_compare(s, 3, 4, out, false, &good), STORE_MISCOMPARE);
+	ck_assert_uint_eq(good, 2);
+	ck_assert_int_eq(store_compare(s, 3, 2, out, true, &good), STORE_MISCOMPARE);
+	ck_assert_uint_eq(good, 1);
+	memset(in, 0, sizeof(in));
+	ck_assert_int_eq(store_compare(s, 8, 8, in, true, &good), STORE_OK);
+	ck_assert_int_eq(store_verify(s, 0, 16, &good), STORE_OK);
+	ck_assert_int_eq(store_flush(s), STORE_OK);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(compares_across_pieces)
+{
+	uint8_t *zero = calloc(1, 1 << 20);
+	uint32_t good = 0;
+	struct store *s = open_it(1 << 20, 4096);
+	ck_assert_int_eq(store_compare(s, 0, 256, zero, false, &good), STORE_OK);
+	zero[200 * 4096 + 5] = 1;
+	ck_assert_int_eq(store_compare(s, 0, 256, zero, false, &good), STORE_MISCOMPARE);
+	ck_assert_uint_eq(good, 200);
+	store_close(s);
+	free(zero);
+}
+END_TEST
+
+START_TEST(errors_say_how_far_it_came)
+{
+	uint8_t data[2048] = {0};
+	uint32_t good = 0;
+	struct store *s = open_it(8192, 512);
+	/* someone makes the file shorter */
+	ck_assert(truncate(path, 2 * 512 + 100) == 0);
+	ck_assert_int_eq(store_read(s, 1, 4, data, &good), STORE_ERROR);
+	ck_assert_uint_eq(good, 1);
+	ck_assert_int_eq(store_verify(s, 0, 16, &good), STORE_ERROR);
+	ck_assert_uint_eq(good, 2);
+	/* no room: a limit of the process stands in for a full file system */
+	const struct rlimit limit = {3 * 512, RLIM_INFINITY};
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ck_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	ck_assert_int_eq(store_write(s, 2, 4, data, &good), STORE_NO_SPACE);
+	ck_assert_uint_eq(good, 1);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(write_protected)
+{
+	uint8_t data[512] = {0};
+	uint32_t good = 0;
+	make_file(4096);
+	const struct store_config c = {.path = path, .block_size = 512, .write_protect = true};
+	struct store *s = store_open(&c, why, sizeof(why));
+	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_int_eq(store_write(s, 0, 1, data, &good), STORE_ERROR);
+	ck_assert_int_eq(store_read(s, 0, 1, data, &good), STORE_OK);
+	ck_assert_int_eq(store_flush(s), STORE_OK);
+	store_close(s);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("store");
+	TCase *c = tcase_create("store");
+	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_test(c, creates_sparse);
+	tcase_add_test(c, refuses_a_size_that_is_not_its);
+	tcase_add_test(c, refuses_what_is_no_store);
+	tcase_add_test(c, one_at_a_time);
+	tcase_add_test(c, moves_blocks);
+	tcase_add_test(c, compares_across_pieces);
+	tcase_add_test(c, errors_say_how_far_it_came);
+	tcase_add_test(c, write_protected);
+	suite_add_tcase(s, c);
+	return s;
+}
+
+TAP_MAIN_SUITE(make_suite);
