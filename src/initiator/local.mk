@@ -40,3 +40,5 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/pool.c \
 	src/initiator/resend.c \
 	src/initiator/source.c
+
+unit_tests += tests/unit/test_hba_core

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The host adapter's tables: tags, scripts, timers. */
+#include "initiator/hba_core.h"
+#include "unit/tap_main.h"
+
+static struct hba *h;
+static struct hba_item owner;
+
+static void setup(void)
+{
+	struct hba_config cfg = {.id = 7, .task_timeout_ns = 1000, .status_timeout_ns = 1000};
+	struct wire_attached a = {.epoch = 1};
+
+	h = hba_new(&cfg);
+	hba_attached(h, &a, 10);
+	hba_item_init(&owner, HBA_ITEM_TASK, 1);
+}
+
+static void teardown(void)
+{
+	hba_free(h);
+}
+
+START_TEST(tags_rest_as_long_as_they_can)
+{
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 1; i < HBA_TAGS; i++) {
+			uint8_t tag = hba_tag_pick(h, 0x0002);
+			ck_assert_uint_eq(tag, i);
+			hba_tag_take(h, 1, tag, &owner, 0, 0);
+			hba_tag_release(h, 1, tag);
+		}
+	}
+}
+END_TEST
+
+START_TEST(a_tag_is_free_on_all_members)
+{
+	/* 1..100 are taken on target 2, 50..255 on target 9 */
+	for (unsigned tag = 1; tag <= 100; tag++)
+		hba_tag_take(h, 2, (uint8_t)tag, &owner, 0, 0);
+	for (unsigned tag = 50; tag < HBA_TAGS; tag++)
+		hba_tag_take(h, 9, (uint8_t)tag, &owner, 0, 0);
+	ck_assert_uint_eq(hba_tag_pick(h, 1U << 2), 101);
+	ck_assert_uint_eq(hba_tag_pick(h, 1U << 9), 1);
+	ck_assert_uint_eq(hba_tag_pick(h, 1U << 2 | 1U << 9), 0);
+	hba_tag_release(h, 9, 255);
+	ck_assert_uint_eq(hba_tag_pick(h, 1U << 2 | 1U << 9), 255);
+	hba_tag_release(h, 9, 255 - 64);
+	hba_tag_release(h, 2, 30);
+	/* after 255 comes 1 */
+	ck_assert_uint_eq(hba_tag_pick(h, 1U << 2 | 1U << 9), 30);
+	ck_assert_uint_eq(h->port[2].t.in_flight, 99);
+}
+END_TEST
+
+START_TEST(ids_of_scripts_do_not_come_again)
+{
+	uint32_t old[1000];
+	bool fresh = true;
+	struct hba_item item;
+
+	hba_item_init(&item, HBA_ITEM_TASK, 1);
+	for (unsigned i = 0; i < ARRAY_LEN(old); i++) {
+		struct hba_script *s = hba_script_new(h, HBA_SCRIPT_TASK, 1, 1, &item);
+		ck_assert_ptr_nonnull(s);
+		old[i] = s->id;
+		ck_assert_uint_ne(s->id, 0);
+		ck_assert_ptr_eq(hba_script_find(h, s->id), s);
+		for (unsigned k = 0; k < i; k++)
+			fresh = fresh && old[k] != old[i] && !hba_script_find(h, old[k]);
+		uint32_t id = s->id;
+		hba_script_drop(h, &id);
+		ck_assert_uint_eq(id, 0);
+		h->out_n = 0;
+	}
+	ck_assert(fresh);
+	ck_assert_ptr_null(hba_script_find(h, 0));
+	ck_assert_uint_eq(h->queued, 0);
+}
+END_TEST
+
+START_TEST(scripts_are_bounded)
+{
+	for (unsigned i = 0; i < HBA_SCRIPTS; i++)
+		ck_assert_ptr_nonnull(hba_script_new(h, HBA_SCRIPT_TASK, 1, 1, &owner));
+	ck_assert_ptr_null(hba_script_new(h, HBA_SCRIPT_TASK, 1, 1, &owner));
+	ck_assert_uint_eq(h->queued, HBA_SCRIPTS);
+}
+END_TEST
+
+START_TEST(timers_come_in_order)
+{
+	struct hba_timer t[4];
+	static const ns_t at[] = {300, 100, 200, 100};
+
+	for (unsigned i = 0; i < 4; i++) {
+		t[i] = (struct hba_timer){.at = NS_NEVER};
+		hba_timer_set(h, &t[i], at[i]);
+	}
+	ck_assert_ptr_eq(TAILQ_FIRST(&h->timers), &t[1]);
+	ck_assert_ptr_eq(TAILQ_NEXT(&t[1], link), &t[3]);
+	ck_assert_ptr_eq(TAILQ_NEXT(&t[3], link), &t[2]);
+	ck_assert_ptr_eq(TAILQ_NEXT(&t[2], link), &t[0]);
+	hba_timer_set(h, &t[1], 400);
+	hba_timer_clear(h, &t[2]);
+	hba_timer_clear(h, &t[2]);
+	ck_assert_ptr_eq(TAILQ_FIRST(&h->timers), &t[3]);
+	ck_assert_ptr_eq(TAILQ_NEXT(&t[3], link), &t[0]);
+	ck_assert_ptr_eq(TAILQ_NEXT(&t[0], link), &t[1]);
+	ck_assert_ptr_null(TAILQ_NEXT(&t[1], link));
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("hba_core");
+	TCase *tcase = tcase_create("hba_core");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, tags_rest_as_long_as_they_can);
+	tcase_add_test(tcase, a_tag_is_free_on_all_members);
+	tcase_add_test(tcase, ids_of_scripts_do_not_come_again);
+	tcase_add_test(tcase, scripts_are_bounded);
+	tcase_add_test(tcase, timers_come_in_order);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+TAP_MAIN_SUITE(make_suite);
