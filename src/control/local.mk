@@ -48,3 +48,12 @@ src/control/schema_text.c: conf/control-schema.json
 		echo '};'; \
 		echo 'const size_t ctl_schema_text_len = sizeof(ctl_schema_text);'; \
 	} >$@.tmp && mv $@.tmp $@
+
+unit_tests += \
+	tests/unit/test_allow \
+	tests/unit/test_base64 \
+	tests/unit/test_json \
+	tests/unit/test_lines \
+	tests/unit/test_request \
+	tests/unit/test_show \
+	tests/unit/test_state

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* State files: what was written comes back, and nothing else is ever taken for it. */
+#include "unit/tap_main.h"
+
+#include "control/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct ctl_state *sample_state(void)
+{
+	struct ctl_state *s = calloc(1, sizeof(*s));
+
+	memset(s->uuid, 0x5a, UUID_LEN);
+	s->next_job = 4000000000;
+	s->n = 2;
+	for (unsigned i = 0; i < s->n; i++) {
+		struct ini_group *g = &s->groups[i];
+
+		snprintf(g->name, sizeof(g->name), "group-%u", i);
+		g->id = (uint16_t)(65535 - i);
+		memset(g->uuid, (int)i + 1, UUID_LEN);
+		g->generation = 77 + i;
+		g->mode = i ? INI_CONVENTIONAL : INI_SILENT;
+		g->block_size = 4096;
+		g->blocks = 1ULL << 40;
+		g->transfer = 65536;
+		g->window = 64;
+		g->max_passes = 5;
+		g->n = i ? INI_MEMBERS_MAX : 1;
+		for (unsigned k = 0; k < g->n; k++) {
+			g->m[k].device = (uint8_t)(31 - k);
+			memset(g->m[k].uuid, (int)(16 * i + k), UUID_LEN);
+			snprintf(g->m[k].name, sizeof(g->m[k].name), "disk%u", k);
+			g->m[k].state = k % 2 ? MEMBER_STALE : MEMBER_IN_SYNC;
+			snprintf(g->m[k].why, sizeof(g->m[k].why), "%s",
+			         k % 2 ? "it was \"away\" \\" : "");
+			g->m[k].id = WIRE_NO_ID;
+		}
+	}
+	return s;
+}
+
+START_TEST(state_round_trip)
+{
+	struct ctl_state *s = sample_state(), *again = calloc(1, sizeof(*again));
+	struct jw w = jw_init();
+	char why[200];
+
+	ctl_state_put(&w, s);
+	ck_assert(!w.failed);
+	ck_assert_msg(ctl_state_get(w.p, w.n, again, why, sizeof(why)), "%s", why);
+	ck_assert_int_eq(memcmp(s->uuid, again->uuid, UUID_LEN), 0);
+	ck_assert_uint_eq(again->next_job, s->next_job);
+	ck_assert_uint_eq(again->n, s->n);
+	/* written once more it is the same text, so nothing was lost or invented */
+	struct jw w2 = jw_init();
+	ctl_state_put(&w2, again);
+	ck_assert_uint_eq(w.n, w2.n);
+	ck_assert_int_eq(memcmp(w.p, w2.p, w.n), 0);
+	ck_assert_str_eq(again->groups[1].m[1].why, "it was \"away\" \\");
+	ck_assert_int_eq(again->groups[1].m[1].state, MEMBER_STALE);
+	ck_assert_uint_eq(again->groups[1].blocks, 1ULL << 40);
+	jw_free(&w);
+	jw_free(&w2);
+	free(s);
+	free(again);
+}
+END_TEST
+
+START_TEST(every_truncation_is_refused)
+{
+	struct ctl_state *s = sample_state(), *again = calloc(1, sizeof(*again));
+	struct jw w = jw_init();
+	char why[200];
+
+	ctl_state_put(&w, s);
+	for (size_t n = 0; n < w.n; n++) {
+		*why = '\0';
+		ck_assert_msg(!ctl_state_get(w.p, n, again, why, sizeof(why)), "%zu bytes", n);
+		ck_assert_msg(*why != '\0', "%zu bytes", n);
+	}
+	jw_raw(&w, "\n", 1);
+	ck_assert(!ctl_state_get(w.p, w.n, again, why, sizeof(why)));
+	jw_free(&w);
+	free(s);
+	free(again);
+}
+END_TEST
+
+START_TEST(every_flipped_bit_is_refused)
+{
+	struct ctl_state *s = sample_state(), *again = calloc(1, sizeof(*again));
+	struct jw w = jw_init();
+	char why[200];
+
+	ctl_state_put(&w, s);
+	for (size_t i = 0; i < w.n; i++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			w.p[i] = (char)(w.p[i] ^ (1 << bit));
+			ck_assert_msg(!ctl_state_get(w.p, w.n, again, why, sizeof(why)),
+			              "byte %zu bit %u", i, bit);
+			w.p[i] = (char)(w.p[i] ^ (1 << bit));
+		}
+	}
+	ck_assert(ctl_state_get(w.p, w.n, again, why, sizeof(why)));
+	jw_free(&w);
+	free(s);
+	free(again);
+}
+END_TEST
+
+START_TEST(what_is_wrong_is_told)
+{
+	struct ctl_state *s = sample_state(), *again = calloc(1, sizeof(*again));
+	struct ctl_jobs jobs;
+	struct jw w = jw_init();
+	char why[200], *version;
+
+	ctl_state_put(&w, s);
+	ck_assert(!ctl_state_get("{}\n", 3, again, why, sizeof(why)));
+	ck_assert_ptr_nonnull(strstr(why, "cut short"));
+	ck_assert(!ctl_jobs_get(w.p, w.n, &jobs, why, sizeof(why)));
+	ck_assert_msg(strstr(why, "format") != NULL, "%s", why);
+	jw_raw(&w, "", 1);
+	version = strstr(w.p, "\"version\":1");
+	version[10] = '2';
+	ck_assert(!ctl_state_get(w.p, w.n - 1, again, why, sizeof(why)));
+	ck_assert_msg(strstr(why, "version") != NULL, "%s", why);
+	version[10] = '1';
+	w.p[w.n / 2] ^= 1;
+	ck_assert(!ctl_state_get(w.p, w.n - 1, again, why, sizeof(why)));
+	ck_assert_msg(strstr(why, "checksum") != NULL, "%s", why);
+	jw_free(&w);
+	free(s);
+	free(again);
+}
+END_TEST
+
+static struct ini_job *sample_job(uint32_t id, enum ini_job_state state, enum ini_conclusion c)
+{
+	struct ini_job *j = calloc(1, sizeof(*j));
+
+	j->id = id;
+	j->type = JOB_MIRROR;
+	j->state = state;
+	j->conclusion = c;
+	snprintf(j->group, sizeof(j->group), "g0");
+	snprintf(j->image, sizeof(j->image), "image.raw");
+	j->transfer = 65536;
+	j->window = 8;
+	j->total = 1 << 20;
+	j->done = 1 << 19;
+	j->started_ns = 5000;
+	j->ended_ns = 9000;
+	j->running_ns = 3000;
+	j->passes[INI_SILENT] = 12;
+	j->resend_passes = 2;
+	j->n_targets = 1;
+	snprintf(j->t[0].name, sizeof(j->t[0].name), "disk0");
+	j->t[0].good = 100;
+	j->t[0].resent = 7;
+	j->t[0].bad = 3;
+	if (c == JOB_PARTIAL) {
+		j->error.kind = INI_E_DEVICE;
+		memset(j->error.text, 'x', sizeof(j->error.text) - 1);
+		/* a text that was cut within a character grows when it is written */
+		memset(j->error.text + 200, 0xc3, sizeof(j->error.text) - 201);
+	}
+	return j;
+}
+
+START_TEST(jobs_round_trip)
+{
+	struct ini_job *a = sample_job(1, JOB_CONCLUDED, JOB_PARTIAL);
+	struct ini_job *b = sample_job(2, JOB_RUNNING, JOB_NONE);
+	struct ini_job *c = sample_job(3, JOB_DISMISSED, JOB_SUCCESS);
+	struct ctl_jobs jobs = {.n = 3, .j = {a, b, c}}, again;
+	struct jw w = jw_init();
+	char why[200];
+
+	ctl_jobs_put(&w, &jobs);
+	ck_assert(!w.failed);
+	ck_assert_msg(ctl_jobs_get(w.p, w.n, &again, why, sizeof(why)), "%s", why);
+	ck_assert_uint_eq(again.n, 3);
+	ck_assert_int_eq(again.j[0]->state, JOB_CONCLUDED);
+	ck_assert_int_eq(again.j[0]->conclusion, JOB_PARTIAL);
+	ck_assert_int_eq(again.j[0]->error.kind, INI_E_DEVICE);
+	ck_assert_uint_eq(again.j[0]->ended_ns - again.j[0]->started_ns, 4000);
+	ck_assert_uint_eq(again.j[0]->t[0].resent, 7);
+	ck_assert_uint_eq(again.j[0]->passes[INI_SILENT], 12);
+	/* the one that was running is truthfully failed */
+	ck_assert_int_eq(again.j[1]->state, JOB_CONCLUDED);
+	ck_assert_int_eq(again.j[1]->conclusion, JOB_FAILED);
+	ck_assert_ptr_nonnull(strstr(again.j[1]->error.text, "restarted"));
+	ck_assert_int_eq(again.j[2]->state, JOB_DISMISSED);
+	ck_assert_int_eq(again.j[2]->conclusion, JOB_SUCCESS);
+	ctl_jobs_free(&again);
+	for (size_t n = 0; n < w.n; n++)
+		ck_assert(!ctl_jobs_get(w.p, n, &again, why, sizeof(why)));
+	for (size_t i = 0; i < w.n; i++) {
+		w.p[i] ^= 0x10;
+		ck_assert_msg(!ctl_jobs_get(w.p, w.n, &again, why, sizeof(why)), "byte %zu", i);
+		w.p[i] ^= 0x10;
+	}
+	jw_free(&w);
+	free(a);
+	free(b);
+	free(c);
+}
+END_TEST
+
+TAP_MAIN("state", state_round_trip, every_truncation_is_refused, every_flipped_bit_is_refused,
+         what_is_wrong_is_told, jobs_round_trip);
