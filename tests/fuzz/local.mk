@@ -58,3 +58,42 @@ fuzz-wire:
 		-fno-sanitize-recover=all -o fuzz/fuzz_wire \
 		$(addprefix $(top_srcdir)/,$(filter %.c,$(fuzz_wire_sources))) $(ISAL_LIBS)
 	fuzz/fuzz_wire -max_total_time=$(FUZZ_SECONDS) -max_len=65536 fuzz/wire $(top_srcdir)/tests/fuzz/corpus/wire
+
+unit_tests += tests/fuzz/rerun_request
+tests_fuzz_rerun_request_SOURCES = \
+	tests/fuzz/fuzz_request.c \
+	tests/fuzz/rerun.c
+tests_fuzz_rerun_request_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_NAME='"request"'
+
+fuzz_corpus_request = \
+	tests/fuzz/corpus/request/deep \
+	tests/fuzz/corpus/request/events.subscribe \
+	tests/fuzz/corpus/request/group.create \
+	tests/fuzz/corpus/request/group.import \
+	tests/fuzz/corpus/request/job.create \
+	tests/fuzz/corpus/request/jobs \
+	tests/fuzz/corpus/request/scsi.execute \
+	tests/fuzz/corpus/request/state \
+	tests/fuzz/corpus/request/stream \
+	tests/fuzz/corpus/request/strings \
+	tests/fuzz/corpus/request/target.fault \
+	tests/fuzz/corpus/request/too-long
+EXTRA_DIST += $(fuzz_corpus_request)
+
+fuzz_request_sources = \
+	tests/fuzz/fuzz_request.c \
+	$(src_control_libcontrol_a_SOURCES) \
+	$(src_initiator_libinitiator_a_SOURCES) \
+	$(src_mirror_libmirror_a_SOURCES) \
+	$(src_wire_libwire_a_SOURCES) \
+	$(src_scsi_libscsi_a_SOURCES) \
+	$(src_base_libbase_a_SOURCES)
+
+.PHONY: fuzz-request
+fuzz-request: $(nodist_src_control_libcontrol_a_SOURCES)
+	$(MKDIR_P) fuzz/request
+	$(FUZZ_CC) $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) -g -O1 -std=c17 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o fuzz/fuzz_request \
+		$(addprefix $(top_srcdir)/,$(filter %.c,$(fuzz_request_sources))) $(nodist_src_control_libcontrol_a_SOURCES) \
+		$(JANSSON_LIBS) $(core_deps)
+	fuzz/fuzz_request -max_total_time=$(FUZZ_SECONDS) -max_len=65536 fuzz/request $(top_srcdir)/tests/fuzz/corpus/request
