@@ -30,8 +30,7 @@ static struct scsi_cdb run_cdb(const struct io *io)
 		return cdb_of(OP_WRITE_16, io->try.lba, io->try.blocks);
 	case IO_VERIFY:
 		return cdb_of(OP_VERIFY_16, io->try.lba, io->try.blocks);
-	case IO_READ:
-		return cdb_of(OP_READ_16, io->try.lba, io->try.blocks);
+	case IO_READ: /* has a command of its own */
 	case IO_FLUSH:
 		break;
 	}
@@ -160,24 +159,25 @@ static void task_done(struct hba_task *t)
 	attempt_over(io, t->bus_ns);
 }
 
-static struct hba_task *prepare_task(struct io *io, unsigned member)
+static struct hba_task *prepare_task(struct io *io, unsigned member, const struct scsi_cdb *cdb)
 {
 	struct hba_task *t = &io->u.task[member];
-	struct scsi_cdb cdb = run_cdb(io);
 
 	memset(t, 0, sizeof(*t));
 	t->target = io->g->pub.m[member].id;
-	t->cdb_len = (uint8_t)scsi_cdb_put(&cdb, t->cdb);
+	t->cdb_len = (uint8_t)scsi_cdb_put(cdb, t->cdb);
 	t->ctx = io;
 	return t;
 }
 
 static void start_tasks(struct io *io, uint16_t members, struct block *data, uint32_t len)
 {
+	struct scsi_cdb cdb = run_cdb(io);
+
 	for (unsigned i = 0; i < io->g->pub.n; i++) {
 		if (!(members >> i & 1))
 			continue;
-		struct hba_task *t = prepare_task(io, i);
+		struct hba_task *t = prepare_task(io, i, &cdb);
 		t->data_out = data;
 		t->data_out_len = len;
 		t->done = task_done;
@@ -252,20 +252,26 @@ static void read_done(struct hba_task *t)
 	attempt_over(io, t->bus_ns);
 }
 
+void attempt_command(struct io *io, unsigned member, enum scsi_op op,
+                     void (*data_in)(struct hba_task *t, uint32_t offset, struct block *data,
+                                     uint32_t len),
+                     void (*done)(struct hba_task *t))
+{
+	struct scsi_cdb cdb = cdb_of(op, io->try.lba, io->try.blocks);
+	struct hba_task *t = prepare_task(io, member, &cdb);
+
+	count(io, INI_CONVENTIONAL, 1, false);
+	t->data_in_len = io->try.blocks * io->g->pub.block_size;
+	t->data_in = data_in;
+	t->done = done;
+	hba_task_start(io->ini->hba, t);
+}
+
 void attempt_read(struct io *io)
 {
-	enum io_kind kind = io->kind;
-
 	io->try.lba = io->rd.lba;
 	io->try.blocks = io->rd.blocks;
 	io->try.view = NULL;
 	io->flying = (uint16_t)(1U << io->rd.member);
-	count(io, INI_CONVENTIONAL, 1, io->rd.tried != 0 || io->rd.round > 0);
-	io->kind = IO_READ;
-	struct hba_task *t = prepare_task(io, io->rd.member);
-	io->kind = kind;
-	t->data_in_len = io->rd.blocks * io->g->pub.block_size;
-	t->data_in = read_data;
-	t->done = read_done;
-	hba_task_start(io->ini->hba, t);
+	attempt_command(io, io->rd.member, OP_READ_16, read_data, read_done);
 }

@@ -169,6 +169,8 @@ struct io {
 	uint32_t differing[INI_MEMBERS_MAX]; /* verify: blocks of a member that differ */
 	struct block *data;
 	uint32_t data_off; /* of its first block in data */
+	uint16_t by_read;  /* verify: members that differ so much that they are read instead */
+	struct block *cmp; /* what was read of one */
 	struct mir_lock lock;
 
 	/* the engine */
@@ -453,6 +455,13 @@ enum ini_mode io_mode(const struct io *io);
 bool attempt_start(struct io *io, int run, uint16_t members);
 /* A READ(16) of io->rd from its member. */
 void attempt_read(struct io *io);
+/* A command that reads the blocks of io->try. */
+void attempt_command(struct io *io, unsigned member, enum scsi_op op,
+                     void (*data_in)(struct hba_task *t, uint32_t offset, struct block *data,
+                                     uint32_t len),
+                     void (*done)(struct hba_task *t));
+/* compare.c. False: no buffer at this moment. */
+bool compare_start(struct io *io, int run, unsigned member);
 
 /* resend.c: what an outcome means for what is sent next */
 enum verdict_kind {

@@ -102,6 +102,8 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	io->file_offset = 0;
 	io->data = NULL;
 	io->data_off = 0;
+	io->by_read = 0;
+	io->cmp = NULL;
 	io->want = io->sync = io->from = io->bad = io->flying = 0;
 	io->ticket = 0;
 	io->round = 0;
@@ -322,7 +324,10 @@ static void run_step(struct io *io)
 	uint16_t here = sort_out(io);
 	int run = mir_set_next(&io->set, here, &members);
 	if (run >= 0) {
-		if (!attempt_start(io, run, members))
+		uint16_t by_read = members & io->by_read;
+		bool begun = by_read ? compare_start(io, run, (unsigned)__builtin_ctz(by_read))
+		                     : attempt_start(io, run, members);
+		if (!begun)
 			io_timer(io, io->ini->now + io->ini->cfg.busy_delay_ns);
 	} else if (!mir_set_open(&io->set)) {
 		run_done(io);

@@ -8,6 +8,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/attempt.c \
 	src/initiator/change.c \
 	src/initiator/cmd.c \
+	src/initiator/compare.c \
 	src/initiator/core.h \
 	src/initiator/error.c \
 	src/initiator/group.c \

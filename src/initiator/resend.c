@@ -202,6 +202,9 @@ static void part(struct io *io, unsigned member, lba_t lba, uint32_t blocks,
 	another_try(io, member, v->lba, 1, v);
 }
 
+/* A member that differs in so many blocks of one run is read and compared here. */
+#define READ_LIMIT 4
+
 /* The block at v->lba is known to differ; its outcome is final, as is that of the equal ones. */
 static void differs(struct io *io, unsigned member, lba_t lba, uint32_t blocks,
                     const struct verdict *v)
@@ -218,6 +221,8 @@ static void differs(struct io *io, unsigned member, lba_t lba, uint32_t blocks,
 	if (known < blocks)
 		mir_set_back(&io->set, member, lba + known, blocks - known, false);
 	io->differing[member] += bad;
+	if (io->differing[member] >= READ_LIMIT)
+		io->by_read |= (uint16_t)(1U << member);
 	io_bad(io, member, v->lba, bad, &v->why);
 }
 

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Members and buses that go and come back while jobs run. */
+#include "scenario/rig.h"
+#include "unit/tap_main.h"
+
+#include <string.h>
+
+#define BLOCKS 2048
+#define LIMIT  (300 * NS_PER_S)
+
+static struct rig *running(unsigned n, uint32_t *id)
+{
+	struct rig *r = rig_new(n, BLOCKS);
+
+	rig_group(r, n, false);
+	*id = rig_mirror(r, BLOCKS * FAKE_BLOCK);
+	while (ini_job_find(r->ini, *id)->done < BLOCKS * FAKE_BLOCK / 4)
+		rig_run(r, NS_PER_MS / 20);
+	return r;
+}
+
+START_TEST(a_member_goes_for_good)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+	ns_t start = r->now;
+
+	fake_gone(r->h, 1);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	ck_assert_uint_lt(r->now - start, 5 * NS_PER_S); /* not a wait for each run */
+	ck_assert_uint_eq(j->done, j->total);
+	ck_assert_uint_eq(j->t[1].good + j->t[1].bad, BLOCKS);
+	ck_assert_uint_gt(j->t[1].good, 0);
+	ck_assert_uint_gt(j->t[1].bad, 0);
+	ck_assert_uint_eq(j->t[1].n_runs, 1);
+	ck_assert_uint_eq(j->t[1].runs[0].status, 0xff);
+	ck_assert(rig_holds(r, 0) && rig_holds(r, 2));
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1) && rig_in_sync(r, 2));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(the_leader_goes_for_good)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+
+	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_DIE});
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	ck_assert(rig_holds(r, 1) && rig_holds(r, 2));
+	ck_assert_uint_eq(j->t[0].good + j->t[0].bad, BLOCKS);
+	ck_assert_uint_eq(j->t[1].bad + j->t[2].bad, 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_member_that_comes_back_is_caught_up)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+
+	fake_gone(r->h, 1);
+	while (ini_job_find(r->ini, id)->done < BLOCKS * FAKE_BLOCK / 2)
+		rig_run(r, NS_PER_MS / 20);
+	fake_back(r->h, 1);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(j->t[1].good, BLOCKS);
+	ck_assert_uint_gt(j->t[1].resent, 0);
+	ck_assert(rig_holds(r, 1) && rig_in_sync(r, 1));
+	ck_assert_uint_gt(fake_count(r->h, OP_READ_16, -1), 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_catch_up_takes_what_the_others_have)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+
+	fake_gone(r->h, 1);
+	while (ini_job_find(r->ini, id)->done < BLOCKS * FAKE_BLOCK / 2)
+		rig_run(r, NS_PER_MS / 20);
+	memset(r->image, 0x11, r->image_len); /* the image changes under the job */
+	fake_back(r->h, 1);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	for (unsigned i = 1; i < 3; i++)
+		ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[i].store, BLOCKS * FAKE_BLOCK);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_catch_up_that_fails_is_partial)
+{
+	uint32_t id;
+	struct rig *r = running(2, &id);
+
+	fake_gone(r->h, 1);
+	while (ini_job_find(r->ini, id)->done < BLOCKS * FAKE_BLOCK / 2)
+		rig_run(r, NS_PER_MS / 20);
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 700, .blocks = 3});
+	fake_back(r->h, 1);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	ck_assert_uint_eq(j->t[1].bad, 3);
+	ck_assert_uint_eq(j->t[1].good, BLOCKS - 3);
+	ck_assert_uint_eq(j->t[1].runs[0].lba, 700);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(the_bus_goes_and_comes_back)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+
+	fake_bus_down(r->h);
+	rig_run(r, 3 * NS_PER_S);
+	ck_assert_int_eq(ini_job_find(r->ini, id)->state, JOB_RUNNING);
+	fake_back(r->h, 2); /* one after another */
+	rig_run(r, NS_PER_S);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	fake_back(r->h, 0);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert(rig_holds(r, (uint8_t)i) && rig_in_sync(r, i));
+		ck_assert_uint_eq(j->t[i].good, BLOCKS);
+	}
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(the_bus_stays_away)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+	ns_t start = r->now;
+
+	fake_bus_down(r->h);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	ck_assert_uint_ge(r->now - start, 10 * NS_PER_S);
+	ck_assert_uint_lt(r->now - start, 15 * NS_PER_S);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_uint_eq(j->t[i].good + j->t[i].bad, BLOCKS);
+		ck_assert(!rig_in_sync(r, i));
+	}
+	fake_bus_up(r->h);
+	rig_step(r);
+	ck_assert_int_eq(rig_job(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT)->conclusion,
+	                 JOB_SUCCESS);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(after_a_reset_what_is_unacknowledged_is_sent_again)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+
+	for (unsigned i = 0; i < 20; i++) {
+		rig_run(r, NS_PER_MS / 10);
+		fake_reset(r->h);
+	}
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_gt(j->resend_passes, 0);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(rig_holds(r, (uint8_t)i));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_rescan_is_waited_for)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+
+	r->h->target[1].state = HBA_SCANNING;
+	r->h->on_target(r->h->target_ctx, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert_uint_lt(ini_job_find(r->ini, id)->done, BLOCKS * FAKE_BLOCK);
+	r->h->target[1].state = HBA_READY;
+	r->h->on_target(r->h->target_ctx, 1);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(members_are_known_by_uuid)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+
+	fake_move(r->h, 1, 9);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(rig_member(r, 1)->id, 9);
+	ck_assert(rig_holds(r, 9));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(all_members_go)
+{
+	uint32_t id;
+	struct rig *r = running(2, &id);
+
+	fake_add(r->h, 5, "other", BLOCKS, FAKE_BLOCK); /* the bus is there */
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 1);
+	ns_t start = r->now;
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	ck_assert_uint_lt(r->now - start, 5 * NS_PER_S);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(all_come_back_and_the_image_is_read_again)
+{
+	uint32_t id;
+	struct rig *r = running(2, &id);
+
+	fake_add(r->h, 5, "other", BLOCKS, FAKE_BLOCK);
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 1);
+	rig_run(r, NS_PER_S);
+	fake_back(r->h, 0);
+	fake_back(r->h, 1);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert(rig_holds(r, 0) && rig_holds(r, 1));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(flapping_members_end_truthfully)
+{
+	for (unsigned seed = 0; seed < 20; seed++) {
+		uint32_t id;
+		struct rig *r = running(3, &id);
+		for (unsigned i = 0; i < 12; i++) {
+			uint8_t who = (uint8_t)((seed * 7 + i * 5) % 3);
+			if (r->h->target[who].state == HBA_READY)
+				fake_gone(r->h, who);
+			else
+				fake_back(r->h, who);
+			rig_run(r, (seed + 1) * NS_PER_MS / 15);
+		}
+		const struct ini_job *j = rig_job(r, id, LIMIT);
+		for (unsigned i = 0; i < 3; i++) {
+			ck_assert_uint_eq(j->t[i].good + j->t[i].bad, BLOCKS);
+			ck_assert_int_eq(rig_in_sync(r, i), j->t[i].bad == 0);
+			if (rig_in_sync(r, i))
+				ck_assert(rig_holds(r, (uint8_t)i));
+		}
+		rig_free(r);
+	}
+}
+END_TEST
+
+START_TEST(a_member_of_an_older_generation_is_stale)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+
+	rig_job(r, id, LIMIT);
+	uint64_t generation = r->h->target[1].member.generation;
+	fake_gone(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 1)); /* nothing was written meanwhile */
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 1));
+	fake_gone(r->h, 1);
+	r->h->target[1].member.generation = generation - 1; /* an old copy of the disk */
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(!rig_in_sync(r, 1));
+	ck_assert_ptr_nonnull(strstr(rig_member(r, 1)->why, "older"));
+	ck_assert_uint_eq(r->h->target[1].member.generation, 0);
+	ck_assert_uint_eq(r->h->target[0].member.generation,
+	                  ini_group_find(r->ini, "g0")->generation);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_crash_between_page_and_state_is_survived)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+
+	rig_job(r, id, LIMIT);
+	/* disk1 left the in-sync set on the pages of the others, the state was not saved */
+	r->h->target[0].member.generation++;
+	r->h->target[2].member.generation++;
+	rig_restart(r);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1) && rig_in_sync(r, 2));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_disk_taken_over_by_another_group_is_not_touched)
+{
+	uint32_t id;
+	struct rig *r = running(2, &id);
+
+	rig_job(r, id, LIMIT);
+	fake_gone(r->h, 1);
+	rig_run(r, NS_PER_S);
+	r->h->target[1].member.group_uuid[3] ^= 1;
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(!rig_in_sync(r, 1));
+	ck_assert_uint_eq(rig_member(r, 1)->id, WIRE_NO_ID);
+	ck_assert_uint_ne(r->h->target[1].member.generation, 0);
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("member_loss", a_member_goes_for_good, the_leader_goes_for_good,
+         a_member_that_comes_back_is_caught_up, a_catch_up_takes_what_the_others_have,
+         a_catch_up_that_fails_is_partial, the_bus_goes_and_comes_back, the_bus_stays_away,
+         after_a_reset_what_is_unacknowledged_is_sent_again, a_rescan_is_waited_for,
+         members_are_known_by_uuid, all_members_go, all_come_back_and_the_image_is_read_again,
+         flapping_members_end_truthfully, a_member_of_an_older_generation_is_stale,
+         a_crash_between_page_and_state_is_survived,
+         a_disk_taken_over_by_another_group_is_not_touched);
