@@ -8,5 +8,7 @@ int main(int argc, char **argv)
 	log_init("smirror-target", LOG_LEVEL_INFO);
 	target_opts_read(argc, argv, &o);
 	log_set_level(o.log_level);
-	return target_run(&o);
+	int status = target_run(&o);
+	target_opts_free(&o);
+	return status;
 }

@@ -186,15 +186,6 @@ static bool in_file(struct reading *r, cfg_t *cfg, enum option id, const char *n
 	return true;
 }
 
-/* Strings live as long as the process: the file's values are copied once. */
-static const char *keep(struct reading *r, const char *s)
-{
-	const char *copy = strdup(s);
-	if (!copy)
-		args_fail(r->args, "out of memory");
-	return copy;
-}
-
 static void take_file(struct reading *r, cfg_t *cfg)
 {
 	struct target_opts *o = r->o;
@@ -203,7 +194,7 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	if (in_file(r, cfg, O_ID, "id"))
 		o->id = (uint8_t)cfg_getint(cfg, "id");
 	if (in_file(r, cfg, O_STORE, "store"))
-		o->store = keep(r, cfg_getstr(cfg, "store"));
+		o->store = cfg_getstr(cfg, "store");
 	if (in_file(r, cfg, O_SIZE, "size"))
 		o->size = conf_size(cfg, "size");
 	if (in_file(r, cfg, O_BLOCK_SIZE, "block-size"))
@@ -221,7 +212,7 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
 		set_log_level(r, cfg_getstr(cfg, "log-level"));
 	for (unsigned i = 0; i < cfg_size(cfg, "fault"); i++)
-		add_fault(r, keep(r, cfg_getnstr(cfg, "fault", i)));
+		add_fault(r, cfg_getnstr(cfg, "fault", i));
 }
 
 static cfg_t *read_file(const char *path, char *why, size_t n)
@@ -291,8 +282,15 @@ void target_opts_read(int argc, char **argv, struct target_opts *out)
 		cfg_t *cfg = read_file(out->config, why, sizeof(why));
 		if (!cfg)
 			args_fail(&a, "%s", why);
+		out->file = cfg;
 		take_file(&r, cfg);
-		cfg_free(cfg);
 	}
 	complete(&r);
+}
+
+void target_opts_free(struct target_opts *o)
+{
+	if (o->file)
+		cfg_free(o->file);
+	o->file = NULL;
 }

@@ -24,10 +24,12 @@ struct target_opts {
 	const char *fault[FAULTS_MAX]; /* checked */
 	unsigned n_faults;
 	enum log_level log_level;
+	void *file; /* what the strings above may point into */
 };
 
 /* Ends the program with status 2 when something is wrong, before anything was touched. */
 void target_opts_read(int argc, char **argv, struct target_opts *out);
+void target_opts_free(struct target_opts *o);
 /* The log's level as the file says it now; false with why, which names file and line. */
 bool target_opts_reread(const struct target_opts *o, enum log_level *level, char *why, size_t n);
 

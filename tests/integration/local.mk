@@ -11,4 +11,8 @@ EXTRA_DIST += \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
 	tests/integration/lab.py \
-	tests/integration/tap.py
+	tests/integration/tap.py \
+	tests/integration/target.py
+
+integration_tests += tests/integration/target.py
+sanitized_integration_tests += tests/integration/target.py

@@ -1,0 +1,358 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""smirror-target by itself, with a bus server made of a socket and the frames that it would send."""
+
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import time
+import zlib
+
+from lab import LIMIT_S, Lab, Process, until
+from tap import cases, main, test
+
+TYPES = {"ATTACH": 1, "ATTACHED": 2, "REFUSED": 3, "ERROR": 4, "PING": 5, "PONG": 6, "PORT": 7, "ARM": 8, "MEMBERS": 9,
+         "BURST": 13, "PROGRAM": 14, "RESET": 15, "MGMT": 16}
+NAMES = {number: name for name, number in TYPES.items()}
+SELECT, MSG_OUT, COMMAND, DATA_OUT, STATUS, FREE = 1, 2, 3, 4, 6, 8
+ARM_MODES = ("none", "front", "full")
+
+
+def counted(data):
+    return struct.pack(">H", len(data)) + data
+
+
+def item(kind, data=b"", arg=0, flags=0):
+    return struct.pack(">BBBBIII", kind, arg, flags, 0, 0, len(data), 0) + data
+
+
+def items_of(data):
+    """(kind, arg, bytes or length) of each item of a program."""
+    found = []
+    while data:
+        kind, arg, _, _, _, length, _ = struct.unpack(">BBBBIII", data[:16])
+        data = data[16:]
+        if kind in (MSG_OUT, COMMAND, 7, 9):
+            found.append((kind, arg, data[:length]))
+            data = data[length:]
+        else:
+            found.append((kind, arg, length))
+    return found
+
+
+class Server:
+    """The other end of a target's connection."""
+
+    def __init__(self, lab):
+        self.path = lab.path("bus.sock")
+        self.listener = None
+        self.conn = None
+
+    def listen(self):
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(self.path)
+        self.listener.listen(8)
+        return self
+
+    def accept(self):
+        self.listener.settimeout(LIMIT_S)
+        self.conn, _ = self.listener.accept()
+        self.conn.settimeout(LIMIT_S)
+        return self.get("ATTACH")
+
+    def attach(self, boot=1, heartbeat_ms=0, epoch=1):
+        asked = self.accept()
+        self.put("ATTACHED", struct.pack(">IQBI", epoch, boot, asked[3], heartbeat_ms) + counted(b"spi3"))
+        return asked
+
+    def put(self, name, head, data=b""):
+        self.conn.sendall(struct.pack(">BBBBII", TYPES[name], 0, 0, 0, len(head), len(data)) + head + data)
+
+    def bytes(self, n):
+        got = b""
+        while len(got) < n:
+            chunk = self.conn.recv(n - len(got))
+            if not chunk:
+                raise EOFError("the target closed")
+            got += chunk
+        return got
+
+    def frame(self):
+        kind, _, _, _, head, data = struct.unpack(">BBBBII", self.bytes(12))
+        return NAMES[kind], self.bytes(head), self.bytes(data)
+
+    def get(self, name):
+        """The head of the next frame of that name; others before it are dropped."""
+        while True:
+            kind, head, data = self.frame()
+            if kind == name:
+                self.data = data
+                return head
+
+    def burst(self, tenure, items, data=b"", wanted=False, token=0):
+        head = struct.pack(">IIIBBIBB", tenure, token, 0, 1, 7, 3, int(wanted), 0)
+        self.put("BURST", head + counted(items), data)
+
+    def program(self):
+        """(kind, items) of the next program."""
+        head = self.get("PROGRAM")
+        kind, _, _, _, _, _, length = struct.unpack(">BIIIBIH", head[:20])
+        return ("continue", "reselect")[kind - 1], items_of(head[20:20 + length])
+
+    def write(self, tenure, lba, data, tag=5):
+        """What an armed port delivers: a WRITE(10) that has disconnected."""
+        cdb = struct.pack(">BBIBHB", 0x2A, 0, lba, 0, len(data) // 512, 0)
+        self.burst(tenure, item(SELECT, flags=1) + item(MSG_OUT, bytes([0xC0, 0x20, tag])) + item(COMMAND, cdb) +
+                   struct.pack(">BBBBIII", DATA_OUT, 0, 0, 0, 0, len(data), zlib.crc32(data)) + item(FREE), data)
+
+    def command(self, tenure, cdb):
+        self.burst(tenure, item(SELECT, flags=1) + item(MSG_OUT, b"\x80") + item(COMMAND, cdb), wanted=True, token=9)
+        return self.program()
+
+    def no_attention(self):
+        """Takes the UNIT ATTENTION of initiator 7."""
+        self.command(1, b"\x03\0\0\0\x12\0")
+
+    def fault(self, spec):
+        self.put("MGMT", struct.pack(">IBBBBB", 1, 0, 7, 3, 3, 0) + counted(spec.encode()))
+        head = self.get("MGMT")
+        return head[8], head[11:].decode()
+
+    def close(self):
+        for end in (self.conn, self.listener):
+            if end:
+                end.close()
+        self.conn = self.listener = None
+        os.unlink(self.path)
+
+
+def started(lab, *options, **named):
+    """A server, and a target that is attached to it."""
+    server = Server(lab).listen()
+    target = lab.target("disk", 3, *options, wait=False, **named)
+    server.attach()
+    target.wait_ready()
+    return server, target
+
+
+def run(lab, *words):
+    return subprocess.run([lab.program("smirror-target"), "--bus", lab.unix, "--id", "3", *words], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT_S, check=False)
+
+
+@test("waits for the bus server, attaches with its identity, says so, arms and names its memberships")
+def attaches():
+    with Lab() as lab:
+        target = lab.target("disk", 3, "--uuid", "00112233-4455-6677-8899-aabbccddeeff", wait=False)
+        until("it waits", lambda: "waiting for the bus server" in target.stderr())
+        assert target.running()
+        server = Server(lab).listen()
+        asked = server.attach()
+        assert asked == b"\0\x01\x01\x03" + bytes.fromhex("00112233445566778899aabbccddeeff") + counted(b"disk"), asked
+        assert target.wait_ready() == [lab.unix]
+        assert server.get("MEMBERS") == b"\0"
+        assert ARM_MODES[server.get("ARM")[0]] == "full"
+        target.stop()
+        server.close()
+
+
+@test("a write reaches the store, its status comes by reselection, reads bring it back")
+def writes():
+    with Lab() as lab:
+        server, target = started(lab)
+        server.no_attention()
+        data = os.urandom(4096)
+        server.write(2, 100, data)
+        kind, items = server.program()
+        assert kind == "reselect" and items[0] == (7, 0, b"\x80\x20\x05") and items[1][:2] == (STATUS, 0), (kind, items)
+        with open(lab.path("disk.img"), "rb") as file:
+            file.seek(100 * 512)
+            assert file.read(4096) == data
+        kind, items = server.command(3, struct.pack(">BBIBHB", 0x28, 0, 100, 0, 8, 0))
+        assert kind == "continue" and items[0] == (5, 0, 4096) and server.data == data, (kind, items)
+        target.stop()
+        server.close()
+
+
+@test("attaches again when the server comes back, with the same identity")
+def attaches_again():
+    with Lab() as lab:
+        server, target = started(lab)
+        server.close()
+        until("it waits again", lambda: target.stderr().count("waiting for the bus server") == 1)
+        server.listen()
+        first = server.attach(boot=2)
+        # a connection that says nonsense is left, too
+        server.conn.sendall(b"\xff" * 64)
+        assert server.attach(boot=2) == first
+        until("it is attached", lambda: target.stderr().count("attached as ID 3") == 3)
+        target.stop()
+        server.close()
+
+
+@test("a first attach that is refused ends it with the server's words; a later one is tried again")
+def refused():
+    with Lab() as lab:
+        server = Server(lab).listen()
+        target = lab.target("disk", 3, wait=False)
+        server.accept()
+        no = struct.pack(">BBI", 2, 1, 0) + counted(b"ID 3 is held by alpha")
+        server.put("REFUSED", no)
+        assert target.wait() == 1 and "ID 3 is held by alpha" in target.stderr()
+        target = lab.target("disk", 3, wait=False)
+        server.attach()
+        target.wait_ready()
+        server.conn.close()
+        server.accept()
+        server.put("REFUSED", no)
+        server.attach()
+        until("it is attached", lambda: target.stderr().count("attached as ID 3") == 2)
+        assert "ID 3 is held by alpha; trying again" in target.stderr()
+        target.stop()
+        server.close()
+
+
+@test("answers PING, and sends something before the heartbeat limit")
+def heartbeats():
+    with Lab() as lab:
+        server = Server(lab).listen()
+        target = lab.target("disk", 3, wait=False)
+        server.attach(heartbeat_ms=150)
+        server.put("PING", struct.pack(">Q", 77))
+        assert server.get("PONG") == struct.pack(">Q", 77)
+        start = time.monotonic()
+        for _ in range(3):
+            server.get("PING")
+        assert time.monotonic() - start < 0.45
+        target.stop()
+        server.close()
+
+
+@test("a second process on the same store is refused, and names it")
+def locked():
+    with Lab() as lab:
+        server, target = started(lab)
+        done = run(lab, "--store", lab.path("disk.img"))
+        assert done.returncode == 1 and b"disk.img: in use by another process" in done.stderr, done
+        target.stop()
+        server.close()
+
+
+@test("identity and block size are kept; a damaged metadata file is refused with a clear word")
+def metadata():
+    with Lab() as lab:
+        server, target = started(lab, "--block-size", "4096")
+        target.stop()
+        server.close()
+        with open(lab.path("disk.img.meta"), "rb") as file:
+            kept = file.read()
+        server, target = started(lab)
+        kind, items = server.command(1, b"\x03\0\0\0\x12\0")
+        kind, items = server.command(2, b"\x25" + bytes(9))
+        assert server.data == struct.pack(">II", 1023, 4096), (kind, items, server.data)
+        target.stop()
+        server.close()
+        with open(lab.path("disk.img.meta"), "rb") as file:
+            assert file.read() == kept
+        for words, named in ((("--block-size", "512"), b"4096"), (("--uuid", "12345678-1234-1234-1234-123456789abc"), b"UUID"),
+                             (("--size", "8M"), b"8388608")):
+            done = run(lab, "--store", lab.path("disk.img"), *words)
+            assert done.returncode == 1 and named in done.stderr, (words, done)
+        with open(lab.path("disk.img.meta"), "r+b") as file:
+            file.seek(20)
+            file.write(bytes([kept[20] ^ 1]))
+        done = run(lab, "--store", lab.path("disk.img"))
+        assert done.returncode == 1 and b"disk.img.meta: damaged" in done.stderr, done
+
+
+@test("a membership survives a restart")
+def membership():
+    with Lab() as lab:
+        server, target = started(lab)
+        server.no_attention()
+        page = bytes([0x30, 0x2E, 1, 2]) + struct.pack(">H", 5) + bytes(2) + b"G" * 16 + struct.pack(">Q", 1) + bytes(16)
+        parameters = bytes(8) + page
+        cdb = struct.pack(">BB5xHB", 0x55, 0x11, len(parameters), 0)
+        server.burst(2, item(SELECT, flags=1) + item(MSG_OUT, b"\x80") + item(COMMAND, cdb), wanted=True, token=9)
+        assert server.program() == ("continue", [(DATA_OUT, 0, len(parameters))])
+        server.burst(2, struct.pack(">BBBBIII", DATA_OUT, 0, 0, 0, 0, len(parameters), zlib.crc32(parameters)), parameters,
+                     wanted=True, token=10)
+        assert server.get("MEMBERS") == struct.pack(">BBHB", 1, 0, 5, 2)
+        kind, items = server.program()
+        assert items[0] == (STATUS, 0, 0), items
+        target.kill()
+        server.close()
+        server = Server(lab).listen()
+        target = lab.target("disk", 3, wait=False)
+        server.attach()
+        assert server.get("MEMBERS") == struct.pack(">BBHB", 1, 0, 5, 2)
+        target.stop()
+        server.close()
+
+
+@test("SIGTERM: a status that is on its way is sent, then it ends")
+def terminates():
+    with Lab() as lab:
+        server, target = started(lab, faults=["slow:ms=300"])
+        server.no_attention()
+        server.write(2, 0, bytes(512))
+        with open(lab.path("disk.img"), "rb"):
+            target.signal(signal.SIGTERM)
+        kind, items = server.program()
+        assert kind == "reselect" and items[1][:2] == (STATUS, 0)
+        assert select.select([server.conn], [], [], LIMIT_S)[0]
+        server.conn.close()
+        server.conn = None
+        assert target.wait() == 0
+        server.close()
+
+
+@cases("die:at={}: it ends as if killed", ("selected", "command", "data", "status"))
+def dies(step):
+    with Lab() as lab:
+        server, target = started(lab)
+        server.no_attention()
+        assert server.fault("die:at=" + step) == (0, "ok")
+        server.write(2, 0, b"\x11" * 512)
+        assert target.wait() == -signal.SIGKILL
+        with open(lab.path("disk.img"), "rb") as file:
+            assert file.read(512) == (b"\x11" if step == "status" else b"\0") * 512
+        server.close()
+
+
+@test("faults at run time: refused ones name key and value")
+def faults():
+    with Lab() as lab:
+        server, target = started(lab)
+        server.no_attention()
+        assert server.fault("medium-error:lba=x") == (10, "lba=x: not a number")
+        assert server.fault("medium-error:lba=1") == (0, "ok")
+        server.write(2, 0, bytes(1024))
+        assert server.program()[1][1][:2] == (STATUS, 2)
+        server.write(3, 0, bytes(1024))
+        until("CHECK CONDITION is asked after", lambda: server.command(4, b"\x03\0\0\0\x12\0")[0] == "continue")
+        assert server.data[2] == 3 and server.data[12] == 0x0C, server.data
+        target.stop()
+        server.close()
+
+
+@test("options come from a file; the command line goes before it")
+def configuration():
+    with Lab() as lab:
+        with open(lab.path("t.conf"), "w", encoding="ascii") as file:
+            file.write(f'bus = "{lab.unix}"\nid = 4\nstore = "{lab.path("c.img")}"\nsize = "1M"\nname = "from-file"\n'
+                       'fault = {"slow:ms=1", "crc-error"}\nqueue-depth = 9\n')
+        server = Server(lab).listen()
+        target = Process(lab, "target", [lab.program("smirror-target"), "--config", lab.path("t.conf"), "--id", "5"], wait=False)
+        asked = server.attach()
+        assert asked[3] == 5 and asked.endswith(b"from-file"), asked
+        target.wait_ready()
+        target.stop()
+        server.close()
+
+
+if __name__ == "__main__":
+    main()
