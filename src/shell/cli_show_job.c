@@ -300,31 +300,56 @@ static void verify_summary(const json_t *job, char *buf, size_t n)
 	               differ > 0 ? (differ == 1 ? " differs" : " differ") : "");
 }
 
-void cli_job_summary(const json_t *job, char *buf, size_t n)
+/* What was asked for, and done. */
+static void done_summary(const json_t *job, char *buf, size_t n)
 {
-	const char *type = cli_str(job, "type"), *conclusion = cli_str(job, "conclusion");
-	bool verify = strcmp(type, "verify") == 0, read = strcmp(type, "read") == 0;
-	char text[320], why[320] = "", size[32], speed[128], file[160];
+	const char *type = cli_str(job, "type");
+	char size[32], speed[128], file[160];
 
-	if (verify)
-		verify_summary(job, text, sizeof(text));
-	else if (read) {
+	if (strcmp(type, "verify") == 0) {
+		verify_summary(job, buf, n);
+	} else if (strcmp(type, "read") == 0) {
 		pace(job, 1, speed, sizeof(speed));
-		(void)snprintf(text, sizeof(text), "read %s into %s%s",
+		(void)snprintf(buf, n, "read %s into %s%s",
 		               size_text(cli_u64(job, "done_bytes"), size, sizeof(size)),
 		               cli_clean(cli_str(job, "image"), file, sizeof(file)), speed);
-	} else
+	} else {
 		mirror_summary(job, strcmp(type, "resync") == 0 ? "resynchronised" : "mirrored",
-		               text, sizeof(text));
-	if (strcmp(conclusion, "success") == 0 || (verify && strcmp(conclusion, "partial") == 0 &&
-	                                           cli_u64(job, "differing_blocks") > 0)) {
+		               buf, n);
+	}
+}
+
+/* How far a job came that was not done. */
+static void broken_summary(const json_t *job, char *buf, size_t n)
+{
+	char done[32], total[32], time[32];
+
+	cli_as_ms(json_object_get(job, "running_ms"), time, sizeof(time));
+	(void)snprintf(buf, n, "%s of %s were done in %s",
+	               size_text(cli_u64(job, "done_bytes"), done, sizeof(done)),
+	               size_text(cli_u64(job, "total_bytes"), total, sizeof(total)), time);
+}
+
+void cli_job_summary(const json_t *job, char *buf, size_t n)
+{
+	const char *conclusion = cli_str(job, "conclusion");
+	bool success = strcmp(conclusion, "success") == 0;
+	bool partial = strcmp(conclusion, "partial") == 0;
+	bool differs =
+	        strcmp(cli_str(job, "type"), "verify") == 0 && cli_u64(job, "differing_blocks") > 0;
+	char text[320], why[320] = "", clean[64];
+
+	if (success || partial)
+		done_summary(job, text, sizeof(text));
+	else
+		broken_summary(job, text, sizeof(text));
+	if (success || (partial && differs)) {
 		(void)snprintf(buf, n, "%s", text);
 		return;
 	}
 	if (json_is_object(json_object_get(job, "error")))
 		as_failure(json_object_get(job, "error"), why, sizeof(why));
-	char clean[64];
-	(void)snprintf(buf, n, "job %llu %s%s%s: %s", (unsigned long long)cli_u64(job, "id"),
+	(void)snprintf(buf, n, "job %llu %s%s%s; %s", (unsigned long long)cli_u64(job, "id"),
 	               cli_clean(conclusion, clean, sizeof(clean)), *why ? ": " : "", why, text);
 }
 

@@ -87,6 +87,13 @@ src_shell_libshell_a_SOURCES = \
 unit_tests += \
 	tests/unit/test_addr \
 	tests/unit/test_args \
+	tests/unit/test_cli_commands \
+	tests/unit/test_cli_conn \
+	tests/unit/test_cli_parse \
+	tests/unit/test_cli_progress \
+	tests/unit/test_cli_show_job \
+	tests/unit/test_cli_table \
+	tests/unit/test_cli_text \
 	tests/unit/test_conffile \
 	tests/unit/test_conn \
 	tests/unit/test_inbuf \
