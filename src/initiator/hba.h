@@ -150,6 +150,7 @@ struct hba_task {
 	/* out, valid in done() */
 	enum hba_outcome outcome;
 	uint8_t status; /* HBA_COMPLETED */
+	bool aborted;   /* HBA_COMMAND_TIMEOUT, HBA_ABORTED: the target has confirmed ABORT TASK */
 	bool has_sense;
 	struct scsi_sense sense; /* has_sense: by REQUEST SENSE after CHECK CONDITION */
 	uint8_t sense_raw[SCSI_SENSE_MAX];
@@ -192,6 +193,7 @@ struct hba_pass_member {
 	uint8_t status;
 	bool has_sense;
 	struct scsi_sense sense;
+	bool aborted;   /* PASS_TIMEOUT: ABORT TASK was confirmed, it writes nothing more */
 	uint32_t moved; /* bytes it took in its DATA OUT phase */
 	/* private */
 	uint8_t leg; /* enum wire_leg_result */

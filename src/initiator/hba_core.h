@@ -235,7 +235,7 @@ void hba_pass_build(struct hba *h, const struct hba_pass *p, struct wr *w, struc
 void hba_pass_report(struct hba *h, struct hba_pass *p, const struct wire_tenure *tn);
 void hba_pass_refused(struct hba *h, struct hba_pass *p);
 void hba_pass_expired(struct hba *h, struct hba_pass *p);
-void hba_pass_aborted(struct hba *h, struct hba_pass *p, unsigned member);
+void hba_pass_aborted(struct hba *h, struct hba_pass *p, unsigned member, bool confirmed);
 /* A member's task is void: its port went or the bus was reset. */
 void hba_pass_member_lost(struct hba *h, struct hba_pass *p, unsigned member, bool port_gone);
 /* The server went: all that is open ends. */

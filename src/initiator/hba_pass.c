@@ -44,6 +44,7 @@ void hba_pass_start(struct hba *h, struct hba_pass *p)
 		m->outcome = PASS_NOT_TAKEN;
 		m->status = 0;
 		m->has_sense = false;
+		m->aborted = false;
 		m->moved = 0;
 		m->leg = LEG_NOT_REACHED;
 	}
@@ -418,8 +419,9 @@ void hba_pass_expired(struct hba *h, struct hba_pass *p)
 	}
 }
 
-void hba_pass_aborted(struct hba *h, struct hba_pass *p, unsigned member)
+void hba_pass_aborted(struct hba *h, struct hba_pass *p, unsigned member, bool confirmed)
 {
+	p->m[member].aborted = confirmed;
 	close_member(h, p, member, PASS_TIMEOUT, TAG_LEFT);
 	end_if_all_known(h, p);
 }

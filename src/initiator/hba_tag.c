@@ -196,7 +196,7 @@ static void tell_owner(struct hba *h, struct hba_tag *g, bool confirmed)
 	if (owner->kind == HBA_ITEM_TASK)
 		hba_task_aborted(h, hba_task_of(owner), confirmed);
 	else
-		hba_pass_aborted(h, hba_pass_of(owner), g->member);
+		hba_pass_aborted(h, hba_pass_of(owner), g->member, confirmed);
 }
 
 /* The target got ABORT TASK if it was selected and the bus was not reset: BUS FREE follows. */

@@ -55,7 +55,7 @@ void hba_task_start(struct hba *h, struct hba_task *t)
 	sm_assert(!t->data_out || t->data_out->len <= WIRE_DATA_MAX);
 	hba_item_init(&t->item, HBA_ITEM_TASK, (uint16_t)(1U << t->target));
 	t->status = 0;
-	t->has_sense = false;
+	t->has_sense = t->aborted = false;
 	t->sense_raw_len = 0;
 	t->moved_out = t->moved_in = 0;
 	t->bus_ns = 0;
@@ -340,6 +340,7 @@ void hba_task_expired(struct hba *h, struct hba_task *t)
 void hba_task_aborted(struct hba *h, struct hba_task *t, bool confirmed)
 {
 	sm_assert(t->item.state == HBA_ABORTING && t->ending);
+	t->aborted = confirmed;
 	if (!confirmed)
 		hba_out(h, HBA_OUT_CANCEL, t->item.script);
 	end(h, t, t->end_as);

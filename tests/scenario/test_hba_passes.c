@@ -416,6 +416,7 @@ START_TEST(status_timeout)
 	status_good(2);
 	ck_assert_uint_eq(told, 1);
 	expect(&p, PASS_STATUS, PASS_TIMEOUT, PASS_STATUS);
+	ck_assert(p.m[1].aborted);
 	/* its abort is still on its way: the tag is not used meanwhile */
 	for (unsigned i = 0; i < 300; i++) {
 		prepare(&p, 1);
@@ -441,6 +442,7 @@ START_TEST(an_abort_without_answer)
 	fake_wait(&f, 6 * NS_PER_S);
 	ck_assert_uint_eq(told, 1);
 	expect(&p, PASS_STATUS, PASS_STATUS, PASS_TIMEOUT);
+	ck_assert(!p.m[2].aborted);
 	status_good(2);
 	ck_assert_uint_eq(hba_stats(f.h)->stale_statuses, 1);
 }

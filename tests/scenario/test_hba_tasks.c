@@ -381,6 +381,7 @@ START_TEST(command_timeout_aborts_the_task)
 	fake_send(&f, &tn, NULL, 0);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(t.outcome, HBA_COMMAND_TIMEOUT);
+	ck_assert(t.aborted);
 	/* all 255 tags can be had */
 	for (unsigned i = 0; i < 255; i++) {
 		start(&t, 1);
@@ -439,6 +440,7 @@ START_TEST(an_unconfirmed_abort_quarantines_the_tag)
 	fake_wait(&f, NS_PER_S);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(t.outcome, HBA_COMMAND_TIMEOUT);
+	ck_assert(!t.aborted);
 	/* the old script and the abort are both taken back */
 	ck_assert_uint_eq(f.n_cancel, 2);
 	ck_assert_uint_eq(f.cancel[0], s.id);
