@@ -4,4 +4,5 @@
 
 dist_man_MANS = \
 	man/smirror-target.8 \
-	man/smirror-protocol.7
+	man/smirror-protocol.7 \
+	man/smirrorctl.1
