@@ -42,4 +42,6 @@ uninstall-local:
 dist_pkgdata_DATA = conf/control-schema.json
 
 # Samples to start from.
-dist_doc_DATA = conf/target.conf
+dist_doc_DATA = \
+	conf/smirrord.conf \
+	conf/target.conf

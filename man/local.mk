@@ -3,6 +3,7 @@
 # Manual pages, one a line.
 
 dist_man_MANS = \
-	man/smirror-target.8 \
 	man/smirror-protocol.7 \
-	man/smirrorctl.1
+	man/smirror-target.8 \
+	man/smirrorctl.1 \
+	man/smirrord.8
