@@ -92,8 +92,6 @@ static void failed(struct tgt *t, struct task *k, const struct tgt_event *ev)
 		break;
 	case STORE_DEAD:
 	case STORE_OK:
-		/* What is on the medium is not known: nothing more is promised for it. */
-		t->store_dead = true;
 		task_fail(k, SENSE_INTERNAL_TARGET_FAILURE);
 		break;
 	}
@@ -111,6 +109,7 @@ void work_store_done(struct tgt *t, const struct tgt_event *ev)
 {
 	struct task *k = task_by_op(t, ev->store.op);
 	sm_assert(k && k->doing && k->doing != WORK_SAVE);
+	/* What is on the medium is not known: nothing more is promised for it. */
 	if (ev->store.result == STORE_DEAD)
 		t->store_dead = true;
 	if (k->state == TASK_DRAIN) {

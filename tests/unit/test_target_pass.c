@@ -204,6 +204,10 @@ START_TEST(data_cut_off)
 	ck_assert_str_eq(disk_burst(d, "role=P latch=" LEADER("01") " cmd=" WRITE16
 	                                                            " tok out=512:5a cut free cut"),
 	                 BAD5("CHECK CONDITION", " b/4b/0"));
+	ck_assert_str_eq(
+	        disk_burst(d, "t=2 role=P latch=" LEADER("01") " cmd=" WRITE16
+	                                                       " tok out=1024:5a cut free cut"),
+	        BAD5("CHECK CONDITION", " b/4b/0"));
 	ck_assert(filled(d, 0, 2, 0));
 	disk_free(d);
 }

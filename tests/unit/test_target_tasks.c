@@ -255,6 +255,21 @@ START_TEST(resets_and_losses)
 }
 END_TEST
 
+START_TEST(the_greater_reset_is_told)
+{
+	struct disk *d = disk_new();
+	(void)disk_reset(d);
+	(void)disk_port(d, 7, 3, false);
+	(void)disk_port(d, 7, 4, true);
+	ck_assert_str_eq(disk_burst(d, "epoch=4 want sel msg=80 cmd=03:3.1200"),
+	                 "cont DATA-IN(18) " END "; arm full");
+	ck_assert_uint_eq(d->in[13], 2);
+	/* and stands for the lesser ones: nothing more is pending */
+	ck_assert_str_eq(disk_burst(d, "t=2 epoch=4 want sel msg=80 cmd=00:5"), "cont " END);
+	disk_free(d);
+}
+END_TEST
+
 START_TEST(attach_anew)
 {
 	struct disk *d = disk_new();
@@ -360,6 +375,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(c, answers_messages, 0, ARRAY_LEN(messages));
 	tcase_add_test(c, power_on_is_told_to_each);
 	tcase_add_test(c, resets_and_losses);
+	tcase_add_test(c, the_greater_reset_is_told);
 	tcase_add_test(c, attach_anew);
 	tcase_add_test(c, tagged_tasks_wait_for_request_sense);
 	tcase_add_test(c, allegiance_ends);
