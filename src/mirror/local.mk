@@ -11,3 +11,8 @@ src_mirror_libmirror_a_SOURCES = \
 	src/mirror/resend.h \
 	src/mirror/runs.c \
 	src/mirror/runs.h
+
+unit_tests += \
+	tests/unit/test_lock \
+	tests/unit/test_resend \
+	tests/unit/test_runs

@@ -28,7 +28,7 @@ struct hba *fake_new(void)
 	return h;
 }
 
-void fake_free(struct hba *h)
+void fake_drop(struct hba *h)
 {
 	for (unsigned i = 0; i < h->n_ops; i++) {
 		if (h->op[i].pass)
@@ -38,6 +38,13 @@ void fake_free(struct hba *h)
 		if (h->op[i].set)
 			block_unref(h->op[i].set->param);
 	}
+	h->n_ops = 0;
+	h->in_flight = 0;
+}
+
+void fake_free(struct hba *h)
+{
+	fake_drop(h);
 	for (unsigned i = 0; i < WIRE_IDS; i++)
 		free(h->disk[i].store);
 	free(h);

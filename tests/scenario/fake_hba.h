@@ -79,6 +79,8 @@ struct hba {
 
 struct hba *fake_new(void);
 void fake_free(struct hba *h);
+/* Forgets what is in flight: whoever started it is no more. */
+void fake_drop(struct hba *h);
 /* A disk with this ID and name; its UUID ends in the ID + 1. */
 void fake_add(struct hba *h, uint8_t id, const char *name, uint64_t blocks, uint32_t block_size);
 void fake_fault(struct hba *h, uint8_t id, struct fake_fault f);

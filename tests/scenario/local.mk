@@ -37,3 +37,9 @@ tests_scenario_test_job_control_SOURCES = tests/scenario/test_job_control.c $(fa
 
 scenario_tests += tests/scenario/test_member_loss
 tests_scenario_test_member_loss_SOURCES = tests/scenario/test_member_loss.c $(fake_hba_sources)
+
+scenario_tests += tests/scenario/test_groups
+tests_scenario_test_groups_SOURCES = tests/scenario/test_groups.c $(fake_hba_sources)
+
+scenario_tests += tests/scenario/test_verify_read_resync
+tests_scenario_test_verify_read_resync_SOURCES = tests/scenario/test_verify_read_resync.c $(fake_hba_sources)

@@ -52,8 +52,7 @@ void rig_restart(struct rig *r)
 	struct ini_error e;
 	uint32_t next = ini_next_job(r->ini);
 
-	r->h->n_ops = 0;
-	r->h->in_flight = 0;
+	fake_drop(r->h);
 	ini_free(r->ini);
 	r->ini = ini_new(&rig_config, r->h);
 	for (unsigned i = 0; i < r->n_saved; i++)

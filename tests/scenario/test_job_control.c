@@ -165,8 +165,10 @@ START_TEST(cancel_while_a_resend_waits)
 	rig_run(r, NS_PER_S);
 	ck_assert(ini_job_cancel(r->ini, id, &e));
 	ns_t start = r->now;
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_CANCELLED);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_CANCELLED);
 	ck_assert_uint_lt(r->now - start, NS_PER_S);
+	ck_assert_uint_eq(j->t[1].bad, 0); /* what was not tried to its end is not said to be bad */
 	rig_free(r);
 }
 END_TEST
@@ -253,6 +255,8 @@ START_TEST(the_speed_limit_is_kept)
 	ck_assert_uint_le(j->done, 9 * s.speed_limit);
 	ck_assert_uint_ge(j->rate, s.speed_limit * 7 / 10);
 	ck_assert_uint_le(j->rate, s.speed_limit * 13 / 10);
+	ck_assert_uint_ge(j->running_ns, 8 * NS_PER_S - NS_PER_MS);
+	ck_assert_uint_le(j->running_ns, 8 * NS_PER_S);
 	ck_assert(!j->stalled);
 	ck_assert(ini_job_set_speed(r->ini, id, 0, &e));
 	ns_t start = r->now;

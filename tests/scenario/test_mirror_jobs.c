@@ -147,6 +147,7 @@ START_TEST(only_the_bad_blocks_are_bad)
 	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 100, .blocks = 5});
 	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 110, .blocks = 1});
 	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 511, .blocks = 9});
+	ns_t start = r->now;
 	const struct ini_job *j = rig_job(r, rig_mirror(r, 512 * FAKE_BLOCK), LIMIT);
 	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
 	ck_assert_uint_eq(j->done, j->total);
@@ -171,6 +172,8 @@ START_TEST(only_the_bad_blocks_are_bad)
 	ck_assert(!rig_in_sync(r, 1) && rig_in_sync(r, 0) && rig_in_sync(r, 2));
 	ck_assert_int_eq(r->saved[0].m[1].state, MEMBER_STALE);
 	ck_assert_uint_eq(r->h->disk[1].flushes, 0);
+	/* Five rounds, with 10, 20, 40 and 80 ms between them: bad neighbours do not add up. */
+	ck_assert_uint_lt(r->now - start, 200 * NS_PER_MS);
 	/* no block was tried more often than max_passes says, once it was reached */
 	unsigned tries = 0;
 	for (unsigned i = 0; i < r->h->n_trace; i++)
@@ -234,6 +237,24 @@ START_TEST(another_leader_is_elected)
 	ck_assert_uint_eq(r->h->trace[r->h->n_trace - 4].leader, 1);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert(rig_holds(r, (uint8_t)i));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_leader_that_fails_costs_the_others_no_try)
+{
+	struct rig *r = three();
+	struct ini_group_set set = {.has_max_passes = true, .max_passes = 1};
+	struct ini_error e;
+
+	ck_assert(ini_group_set(r->ini, "g0", &set, 1, &e));
+	rig_reply(r, 1, NS_PER_S);
+	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_LEADER, .times = 1});
+	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	assert_target(j, 0, 0, 0, 64);
+	assert_target(j, 1, 64, 64, 0);
+	assert_target(j, 2, 64, 64, 0);
 	rig_free(r);
 }
 END_TEST
@@ -419,6 +440,8 @@ START_TEST(a_flush_that_fails_leaves_a_member_stale)
 	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
 	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
 	assert_target(j, 1, 0, 0, 64);
+	ck_assert(j->t[1].runs[0].has_sense);
+	ck_assert_uint_eq(j->t[1].runs[0].sense.key, KEY_HARDWARE_ERROR);
 	ck_assert(!rig_in_sync(r, 1) && rig_in_sync(r, 0));
 	rig_free(r);
 }
@@ -428,8 +451,8 @@ TAP_MAIN("mirror_jobs", all_good, members_are_stale_durably_before_the_first_wri
          odd_lengths_are_padded, a_medium_error_once_is_mended_by_one_pass_to_that_target,
          a_medium_error_three_times_is_mended, only_the_bad_blocks_are_bad,
          a_disk_that_is_all_bad_fails_alone, all_bad_everywhere_is_a_failure, a_crc_error_is_mended,
-         another_leader_is_elected, busy_is_no_failure, busy_for_good_ends,
-         a_status_that_does_not_come_is_a_try, a_mute_target_is_given_up,
+         another_leader_is_elected, a_leader_that_fails_costs_the_others_no_try, busy_is_no_failure,
+         busy_for_good_ends, a_status_that_does_not_come_is_a_try, a_mute_target_is_given_up,
          not_taking_the_data_is_a_try, write_protect_is_not_tried_again,
          conventional_mode_sends_a_command_each, a_single_member_is_a_pass_too, fifteen_members,
          an_image_that_cannot_be_read_fails_the_job, a_state_that_cannot_be_saved_fails_the_job,

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Jobs of type verify, read and resync. */
+#include "scenario/rig.h"
+#include "unit/tap_main.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BLOCKS 1024
+#define LIMIT  (300 * NS_PER_S)
+
+static struct rig *mirrored(unsigned n, uint64_t blocks)
+{
+	struct rig *r = rig_new(n, BLOCKS);
+
+	rig_group(r, n, false);
+	ck_assert_int_eq(rig_job(r, rig_mirror(r, blocks * FAKE_BLOCK), LIMIT)->conclusion,
+	                 JOB_SUCCESS);
+	return r;
+}
+
+static const struct ini_job *verify(struct rig *r, bool image, enum ini_mode mode)
+{
+	struct ini_job_spec s = rig_spec(r, JOB_VERIFY);
+
+	s.has_image = image;
+	s.image_size = r->image_len;
+	s.mode = mode;
+	return rig_job(r, rig_start(r, &s), LIMIT);
+}
+
+static void spoil(struct rig *r, uint8_t id, lba_t lba, uint32_t blocks)
+{
+	for (uint32_t i = 0; i < blocks; i++)
+		r->h->disk[id].store[(lba + i) * FAKE_BLOCK + 17] ^= 0x5a;
+}
+
+static void assert_runs(const struct ini_job_target *t, const struct ini_run *want, unsigned n)
+{
+	uint64_t bad = 0;
+
+	ck_assert_uint_eq(t->n_runs, n);
+	for (unsigned i = 0; i < n; i++) {
+		ck_assert_uint_eq(t->runs[i].lba, want[i].lba);
+		ck_assert_uint_eq(t->runs[i].blocks, want[i].blocks);
+		bad += want[i].blocks;
+	}
+	ck_assert_uint_eq(t->bad, bad);
+	ck_assert_uint_eq(t->good, BLOCKS - bad);
+}
+
+START_TEST(a_verify_finds_exactly_what_differs)
+{
+	static const enum ini_mode mode[] = {INI_SILENT, INI_CONVENTIONAL};
+
+	for (unsigned k = 0; k < 4; k++) {
+		struct rig *r = mirrored(3, BLOCKS);
+		bool image = k < 2;
+		ck_assert_int_eq(verify(r, image, mode[k % 2])->conclusion, JOB_SUCCESS);
+		spoil(r, 1, 5, 2);
+		spoil(r, 1, 63, 1);
+		spoil(r, 1, 100, 1);
+		spoil(r, 1, 102, 1);
+		spoil(r, 1, 104, 20); /* more than one by one */
+		spoil(r, 1, 126, 40); /* over a run's end */
+		spoil(r, 2, 100, 1);
+		spoil(r, 2, BLOCKS - 1, 1);
+		const struct ini_job *j = verify(r, image, mode[k % 2]);
+		ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+		ck_assert_uint_eq(j->done, j->total);
+		assert_runs(&j->t[0], NULL, 0);
+		assert_runs(&j->t[1],
+		            (const struct ini_run[]){{.lba = 5, .blocks = 2},
+		                                     {.lba = 63, .blocks = 1},
+		                                     {.lba = 100, .blocks = 1},
+		                                     {.lba = 102, .blocks = 1},
+		                                     {.lba = 104, .blocks = 20},
+		                                     {.lba = 126, .blocks = 40}},
+		            6);
+		assert_runs(&j->t[2],
+		            (const struct ini_run[]){{.lba = 100, .blocks = 1},
+		                                     {.lba = BLOCKS - 1, .blocks = 1}},
+		            2);
+		ck_assert_uint_eq(j->differing, 67);
+		ck_assert_ptr_nonnull(strstr(j->t[1].runs[0].what, "differs"));
+		ck_assert_uint_eq(j->t[1].resent, 0);
+		/* compared with each other, those that differ are not in sync */
+		ck_assert_int_eq(rig_in_sync(r, 1), image);
+		ck_assert(rig_in_sync(r, 0));
+		rig_free(r);
+	}
+}
+END_TEST
+
+START_TEST(every_second_block_differs)
+{
+	struct rig *r = mirrored(2, BLOCKS);
+
+	for (uint32_t i = 0; i < BLOCKS; i += 2)
+		spoil(r, 0, i, 1);
+	const struct ini_job *j = verify(r, true, INI_SILENT);
+	ck_assert_uint_eq(j->differing, BLOCKS / 2);
+	ck_assert_uint_eq(j->t[0].bad, BLOCKS / 2);
+	ck_assert_uint_eq(j->t[0].good, BLOCKS / 2);
+	ck_assert_uint_eq(j->t[0].n_runs, INI_RUNS_MAX);
+	ck_assert_uint_eq(j->t[0].runs_dropped, BLOCKS / 2 - INI_RUNS_MAX);
+	ck_assert_uint_lt(r->h->n_trace, 200);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(blocks_that_cannot_be_verified_are_bad)
+{
+	struct rig *r = mirrored(2, BLOCKS);
+
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 200, .blocks = 2});
+	spoil(r, 1, 210, 1);
+	const struct ini_job *j = verify(r, true, INI_SILENT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	ck_assert_uint_eq(j->differing, 1);
+	assert_runs(&j->t[1],
+	            (const struct ini_run[]){{.lba = 200, .blocks = 2}, {.lba = 210, .blocks = 1}},
+	            2);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_verify_with_a_member_missing_is_partial)
+{
+	struct rig *r = mirrored(3, BLOCKS);
+
+	fake_gone(r->h, 2);
+	rig_step(r);
+	const struct ini_job *j = verify(r, true, INI_SILENT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	assert_runs(&j->t[2], (const struct ini_run[]){{.lba = 0, .blocks = BLOCKS}}, 1);
+	ck_assert_uint_eq(j->differing, 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_read_job_gives_the_image_back)
+{
+	struct rig *r = mirrored(2, 999);
+	struct ini_job_spec s = rig_spec(r, JOB_READ);
+	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
+
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(j->total, BLOCKS * FAKE_BLOCK);
+	ck_assert_mem_eq(r->file, r->h->disk[0].store, BLOCKS * FAKE_BLOCK);
+	ck_assert_uint_eq(r->syncs, 1);
+	ck_assert_uint_eq(r->closes, 2);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_read_job_uses_another_member_where_one_fails)
+{
+	struct rig *r = mirrored(2, BLOCKS);
+	struct ini_job_spec s = rig_spec(r, JOB_READ);
+
+	fake_fault(r->h, 0,
+	           (struct fake_fault){
+	                   .kind = FAULT_MEDIUM, .lba = 100, .blocks = 300, .reads = true});
+	uint32_t id = rig_start(r, &s);
+	rig_run(r, NS_PER_MS);
+	fake_gone(r->h, 0);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_mem_eq(r->file, r->h->disk[1].store, BLOCKS * FAKE_BLOCK);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(what_nobody_can_read_is_told)
+{
+	struct rig *r = mirrored(2, BLOCKS);
+	struct ini_job_spec s = rig_spec(r, JOB_READ);
+
+	for (uint8_t i = 0; i < 2; i++)
+		fake_fault(r->h, i,
+		           (struct fake_fault){
+		                   .kind = FAULT_MEDIUM, .lba = 77, .blocks = 2, .reads = true});
+	memset(r->file, 0xee, r->file_len);
+	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	ck_assert_uint_eq(j->t[0].bad + j->t[1].bad, 2);
+	for (lba_t lba = 0; lba < BLOCKS; lba++) {
+		static const uint8_t zeros[FAKE_BLOCK];
+		const uint8_t *want =
+		        lba == 77 || lba == 78 ? zeros : r->h->disk[0].store + lba * FAKE_BLOCK;
+		ck_assert_mem_eq(r->file + lba * FAKE_BLOCK, want, FAKE_BLOCK);
+	}
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_written_fails_the_read)
+{
+	struct rig *r = mirrored(2, BLOCKS);
+	struct ini_job_spec s = rig_spec(r, JOB_READ);
+
+	r->write_err = 28;
+	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	ck_assert_int_eq(j->error.kind, INI_E_IO);
+	r->write_err = 0;
+	r->sync_err = 5;
+	j = rig_job(r, rig_start(r, &s), LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	ck_assert_uint_eq(r->closes, 3);
+	ck_assert(rig_in_sync(r, 0));
+	rig_free(r);
+}
+END_TEST
+
+/* Makes disk `id` stale and different. */
+static void degrade(struct rig *r, uint8_t id)
+{
+	struct scsi_cdb write = {.op = OP_WRITE_10};
+
+	memset(r->h->disk[id].store, 0x33, BLOCKS * FAKE_BLOCK);
+	ini_medium_changed(r->ini, id, &write);
+	rig_run(r, NS_PER_S);
+}
+
+START_TEST(a_resync_makes_stale_members_equal)
+{
+	struct rig *r = mirrored(4, BLOCKS);
+
+	degrade(r, 1);
+	degrade(r, 3);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	fake_fault(r->h, 3, (struct fake_fault){.kind = FAULT_CRC, .times = 2});
+	fake_fault(r->h, 0,
+	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 9, .blocks = 1, .reads = true});
+	unsigned before = fake_count(r->h, OP_WRITE_16, 0);
+	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(j->n_targets, 2);
+	ck_assert_str_eq(j->t[1].name, "disk3");
+	ck_assert_uint_eq(j->t[1].resent, 128);
+	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, 0), before);
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert(rig_in_sync(r, i) && rig_holds(r, (uint8_t)i));
+		ck_assert_uint_eq(r->h->target[i].member.generation,
+		                  ini_group_find(r->ini, "g0")->generation);
+	}
+	/* nothing is left to do: done at once */
+	j = rig_job(r, rig_start(r, &s), LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(j->total, 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_resync_cannot_give_what_its_source_cannot_read)
+{
+	struct rig *r = mirrored(2, BLOCKS);
+
+	degrade(r, 1);
+	fake_fault(r->h, 0,
+	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 9, .blocks = 1, .reads = true});
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	ck_assert_uint_eq(j->t[0].bad, 1);
+	ck_assert_uint_eq(j->t[0].good, BLOCKS - 1);
+	ck_assert(!rig_in_sync(r, 1) && rig_in_sync(r, 0));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(the_source_of_a_resync_goes)
+{
+	struct rig *r = mirrored(3, BLOCKS);
+
+	degrade(r, 2);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	uint32_t id = rig_start(r, &s);
+	rig_run(r, NS_PER_MS);
+	fake_gone(r->h, 0);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS); /* disk1 has it, too */
+	ck_assert(rig_holds(r, 2));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_resync_is_cancelled)
+{
+	struct rig *r = mirrored(2, BLOCKS);
+	struct ini_error e;
+
+	degrade(r, 1);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	uint32_t id = rig_start(r, &s);
+	rig_run(r, NS_PER_MS / 4);
+	ck_assert(ini_job_cancel(r->ini, id, &e));
+	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_CANCELLED);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("verify_read_resync", a_verify_finds_exactly_what_differs, every_second_block_differs,
+         blocks_that_cannot_be_verified_are_bad, a_verify_with_a_member_missing_is_partial,
+         a_read_job_gives_the_image_back, a_read_job_uses_another_member_where_one_fails,
+         what_nobody_can_read_is_told, a_file_that_cannot_be_written_fails_the_read,
+         a_resync_makes_stale_members_equal, a_resync_cannot_give_what_its_source_cannot_read,
+         the_source_of_a_resync_goes, a_resync_is_cancelled);
