@@ -50,9 +50,8 @@ static void act(struct daemon *d, const struct ini_action *a)
 		call_reply(d, a);
 		return;
 	case INI_ACT_CHANGED:
-		if (a->object == OBJ_JOB)
-			state_jobs(d);
 		events_note(d, a->object, a->id, a->name, a->gone);
+		d->jobs_touched = true;
 		return;
 	case INI_ACT_LOG:
 		log_action(a);
@@ -71,7 +70,7 @@ static bool run_cores(struct daemon *d, ns_t now)
 		act(d, a);
 		some = true;
 	}
-	return bus_output(d) || some;
+	return daemon_bus_output(d) || some;
 }
 
 /* ---- ready, drained ---- */
@@ -104,7 +103,7 @@ static void arm(struct daemon *d, ns_t now)
 {
 	ns_t at = earlier(hba_deadline(d->hba), ini_deadline(d->ini));
 
-	at = earlier(at, bus_deadline(d));
+	at = earlier(at, daemon_bus_deadline(d));
 	at = earlier(at, calls_deadline(d));
 	at = earlier(at, d->events_at);
 	if (d->draining)
@@ -119,12 +118,12 @@ static void run(void *ctx, ns_t now)
 	struct daemon *d = ctx;
 	unsigned rounds = 0;
 
-	bus_run(d, now);
+	daemon_bus_run(d, now);
 	do {
 		calls_run(d, now);
 	} while (run_cores(d, now) && ++rounds < ROUNDS_MOST);
 	calls_run(d, now);
-	if (rounds == ROUNDS_MOST || d->jobs_version != d->jobs_done)
+	if (d->jobs_touched || d->jobs_version != d->jobs_done)
 		state_jobs(d);
 	if (rounds == ROUNDS_MOST)
 		loop_wake(d->loop);
@@ -217,7 +216,7 @@ static bool start(struct daemon *d, char *why, size_t n)
 	d->schema = ctl_schema_new(ctl_schema_text, ctl_schema_text_len, why, n);
 	if (!d->schema)
 		return false;
-	return state_restore(d, why, n) && server_start(d, why, n) && bus_start(d);
+	return state_restore(d, why, n) && server_start(d, why, n) && daemon_bus_start(d);
 }
 
 /* Threads first: what they finish is still looked at. Then nothing new can come. */

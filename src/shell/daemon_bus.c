@@ -27,7 +27,10 @@ static void complain(struct daemon *d, const char *why)
 {
 	if (strncmp(d->bus_why, why, sizeof(d->bus_why) - 1)) {
 		snprintf(d->bus_why, sizeof(d->bus_why), "%s", why);
-		log_warning("bus server at %s: %s", d->cfg.bus.text, why);
+		if (strncmp(why, d->cfg.bus.text, strlen(d->cfg.bus.text)) == 0)
+			log_warning("%s; trying again", why);
+		else
+			log_warning("%s: %s; trying again", d->cfg.bus.text, why);
 	}
 }
 
@@ -77,10 +80,16 @@ static void refused(struct daemon *d, const struct wire_error *e)
 {
 	char why[WIRE_TEXT_MAX + 64];
 
-	snprintf(why, sizeof(why), "attach refused: %s", e->text);
-	down(d, why);
-	if (!d->ever_attached)
+	if (!d->ever_attached && e->code != CODE_SHUTDOWN) {
+		log_error("%s refuses: %s", d->cfg.bus.text, e->text);
+		conn_free(d->bus);
+		d->bus = NULL;
+		d->bus_state = BUS_DOWN;
 		daemon_stop(d, 1);
+		return;
+	}
+	snprintf(why, sizeof(why), "it refuses: %s", e->text);
+	down(d, why);
 }
 
 static void on_frame(void *ctx, const struct wire_frame *f)
@@ -155,7 +164,7 @@ static void attach(struct daemon *d)
 	conn_send(d->bus, &f);
 }
 
-bool bus_start(struct daemon *d)
+bool daemon_bus_start(struct daemon *d)
 {
 	d->bus_state = BUS_DOWN;
 	d->retry_at = 0;
@@ -176,7 +185,7 @@ static void ping(struct daemon *d, ns_t now)
 	d->ping_at = now + d->heartbeat_ns / 3;
 }
 
-void bus_run(struct daemon *d, ns_t now)
+void daemon_bus_run(struct daemon *d, ns_t now)
 {
 	if (d->bus_state == BUS_DOWN && now >= d->retry_at && !d->stopped)
 		attach(d);
@@ -188,7 +197,7 @@ void bus_run(struct daemon *d, ns_t now)
 		ping(d, now);
 }
 
-ns_t bus_deadline(const struct daemon *d)
+ns_t daemon_bus_deadline(const struct daemon *d)
 {
 	switch (d->bus_state) {
 	case BUS_DOWN:
@@ -201,7 +210,7 @@ ns_t bus_deadline(const struct daemon *d)
 	return NS_NEVER;
 }
 
-bool bus_output(struct daemon *d)
+bool daemon_bus_output(struct daemon *d)
 {
 	const struct wire_frame *f;
 	bool some = false;
@@ -214,7 +223,7 @@ bool bus_output(struct daemon *d)
 	return some;
 }
 
-void bus_query(struct daemon *d, struct call *c, enum wire_mgmt_kind kind, uint8_t to,
+void daemon_bus_query(struct daemon *d, struct call *c, enum wire_mgmt_kind kind, uint8_t to,
                const char *payload)
 {
 	struct wire_frame f = {.type = WIRE_MGMT};

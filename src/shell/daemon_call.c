@@ -275,8 +275,10 @@ static void expire(struct call *c)
 	case CALL_SCAN:
 		call_fail_kind(c, "timeout", "the scan is not done");
 		return;
-	case CALL_NEW:
 	case CALL_SAVED:
+		call_fail_kind(c, "state_dir", "it could not be saved that the member is stale");
+		return;
+	case CALL_NEW:
 	case CALL_TASK:
 	case CALL_ENCODE:
 		break;
@@ -302,7 +304,7 @@ static void look(struct call *c, ns_t now)
 	} else if ((c->wait == CALL_SCAN || c->wait == CALL_QUERY) &&
 	           d->bus_state != BUS_ATTACHED) {
 		call_fail_kind(c, "bus_down", "the connection to the bus server was lost");
-	} else if (c->wait == CALL_SAVED && !d->saving && !d->save_again) {
+	} else if (c->wait == CALL_SAVED && d->saves_done >= c->save_wanted) {
 		exec_go(c);
 	} else if (c->wait == CALL_JOBS && d->jobs_done >= c->jobs_version) {
 		jobs_answer(c);

@@ -215,7 +215,7 @@ static void decode_done(struct work *w)
 	struct client *c = (struct client *)((char *)w - offsetof(struct client, decode));
 
 	c->decoding = false;
-	if (c->dead)
+	if (c->dead || c->d->stopped)
 		ctl_request_free(c->decoded.request);
 	else
 		line_done(c);

@@ -45,6 +45,7 @@
 #define ENCODE_INLINE_MAX (256 * KIB)
 #define QUERY_LIMIT_NS    (5 * NS_PER_S)
 #define SCAN_LIMIT_NS     (60 * NS_PER_S)
+#define SAVED_LIMIT_NS    (30 * NS_PER_S)
 #define UNREAD_LIMIT_NS   (30 * NS_PER_S)
 
 struct daemon;
@@ -75,6 +76,7 @@ struct call {
 	uint32_t mgmt_req;
 	uint8_t target;
 	uint64_t jobs_version;
+	uint64_t save_wanted; /* number of the save that must be done */
 	uint32_t job;
 	struct hba_task task;
 	struct block *data_in;
@@ -206,10 +208,12 @@ struct daemon {
 	uint8_t uuid[UUID_LEN];
 	struct ctl_state *state; /* what is being put together */
 	bool saving, save_again;
+	uint64_t saves_started, saves_done; /* one at a time, so the numbers go in step */
+	int save_err;                       /* of the last one */
 	uint64_t save_seq, save_again_seq;
 	struct save *save, *jobs_save;
 	struct ctl_jobs old_jobs; /* of earlier runs, until the core has them */
-	bool jobs_saving, jobs_broken;
+	bool jobs_saving, jobs_broken, jobs_touched;
 	uint64_t jobs_sum; /* of what was written last */
 	uint64_t jobs_version, jobs_done;
 };
@@ -218,13 +222,13 @@ struct daemon {
 void daemon_stop(struct daemon *d, int status);
 
 /* daemon_bus.c */
-bool bus_start(struct daemon *d);
-void bus_run(struct daemon *d, ns_t now);
-ns_t bus_deadline(const struct daemon *d);
+bool daemon_bus_start(struct daemon *d);
+void daemon_bus_run(struct daemon *d, ns_t now);
+ns_t daemon_bus_deadline(const struct daemon *d);
 /* Sends what the hba has to send; true if there was something. */
-bool bus_output(struct daemon *d);
+bool daemon_bus_output(struct daemon *d);
 /* Asks the bus server (to: WIRE_NO_ID) or a target; the answer comes to query_answer(). */
-void bus_query(struct daemon *d, struct call *c, enum wire_mgmt_kind kind, uint8_t to,
+void daemon_bus_query(struct daemon *d, struct call *c, enum wire_mgmt_kind kind, uint8_t to,
                const char *payload);
 
 /* daemon_server.c */

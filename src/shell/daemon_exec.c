@@ -103,7 +103,12 @@ void exec_go(struct call *c)
 		               c->d->cfg.bus.text);
 		return;
 	}
+	if (c->wait == CALL_SAVED && c->d->save_err) {
+		call_fail_kind(c, "state_dir", "it could not be saved that the member is stale");
+		return;
+	}
 	c->wait = CALL_TASK;
+	c->deadline = NS_NEVER;
 	hba_task_start(c->d->hba, &c->task);
 	loop_wake(c->d->loop);
 }
@@ -191,8 +196,10 @@ void exec_start(struct call *c)
 	if (target == WIRE_NO_ID || !fill_task(c, target))
 		return;
 	if (changes_member(c, target)) {
+		/* Any save that begins from now on holds it. */
 		c->wait = CALL_SAVED;
-		c->target = target;
+		c->save_wanted = c->d->saves_started + 1;
+		c->deadline = loop_now() + SAVED_LIMIT_NS;
 		loop_wake(c->d->loop);
 	} else {
 		exec_go(c);

@@ -32,7 +32,7 @@ static bool attached(struct call *c)
 void query_bus(struct call *c)
 {
 	if (attached(c))
-		bus_query(c->d, c, c->req->method == CTL_BUS_SHOW ? MGMT_BUS_SHOW : MGMT_BUS_STATS,
+		daemon_bus_query(c->d, c, c->req->method == CTL_BUS_SHOW ? MGMT_BUS_SHOW : MGMT_BUS_STATS,
 		          WIRE_NO_ID, "");
 }
 
@@ -64,7 +64,7 @@ void query_fault(struct call *c)
 		call_fail_ini(c, &ini);
 		return;
 	}
-	bus_query(c->d, c,
+	daemon_bus_query(c->d, c,
 	          r->clear  ? MGMT_FAULT_CLEAR
 	          : r->list ? MGMT_FAULT_LIST
 	                    : MGMT_FAULT,
@@ -147,7 +147,7 @@ static void answer(struct call *c, const struct wire_mgmt *m)
 	} else {
 		/* It is done; the list that is active now completes the answer. */
 		jw_raw(&c->text, text ? text : "", m->payload.n);
-		bus_query(c->d, c, MGMT_FAULT_LIST, c->target, "");
+		daemon_bus_query(c->d, c, MGMT_FAULT_LIST, c->target, "");
 	}
 }
 

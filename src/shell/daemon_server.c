@@ -49,7 +49,7 @@ static void refuse(int fd, const char *kind, int code, const char *text)
 static void on_accept(void *ctx, int fd)
 {
 	struct daemon *d = ctx;
-	struct ctl_peer peer;
+	struct ctl_peer peer = {.uid = (uid_t)-1};
 	enum ctl_who who = get_peer(fd, &peer) ? ctl_who(&peer, geteuid(), d->group) : CTL_NOBODY;
 
 	if (who == CTL_NOBODY) {

@@ -88,10 +88,14 @@ static void put_state(struct daemon *d, struct jw *w)
 static void start_save(struct daemon *d, uint64_t seq)
 {
 	d->saving = true;
+	d->saves_started++;
 	d->save->seq = seq;
 	d->save->text = jw_init();
 	put_state(d, &d->save->text);
-	workers_add(d->workers, &d->save->work);
+	if (d->stopped) /* the threads have ended */
+		run_save(&d->save->work);
+	else
+		workers_add(d->workers, &d->save->work);
 }
 
 static void save_done(struct work *work)
@@ -100,6 +104,8 @@ static void save_done(struct work *work)
 	struct daemon *d = s->d;
 
 	d->saving = false;
+	d->saves_done++;
+	d->save_err = s->err;
 	if (s->err)
 		log_error("%s/%s could not be written: %s", d->cfg.state_dir, s->name,
 		          strerror(s->err));
@@ -151,6 +157,7 @@ void state_jobs(struct daemon *d)
 {
 	struct ctl_jobs all;
 
+	d->jobs_touched = false;
 	gather_jobs(d, &all);
 	uint64_t sum = jobs_sum(&all);
 	if (sum != d->jobs_sum) {

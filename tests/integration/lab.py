@@ -71,7 +71,8 @@ class Rpc:
         if fds:
             sent = socket.send_fds(self.sock, [data], list(fds))
             data = data[sent:]
-        self.sock.sendall(data)
+        if data:
+            self.sock.sendall(data)
 
     def message(self):
         return json.loads(self.line())
