@@ -24,10 +24,12 @@ static void as_attached(const json_t *v, char *buf, size_t n)
 {
 	char address[192], profile[64];
 
-	(void)snprintf(buf, n, "%s, %s, profile %s",
-	               cli_clean(cli_str(v, "bus"), address, sizeof(address)),
-	               cli_true(v, "attached") ? "attached" : "not attached",
-	               cli_clean(cli_str(v, "profile"), profile, sizeof(profile)));
+	(void)cli_clean(cli_str(v, "bus"), address, sizeof(address));
+	if (cli_true(v, "attached"))
+		(void)snprintf(buf, n, "%s, attached, profile %s", address,
+		               cli_clean(cli_str(v, "profile"), profile, sizeof(profile)));
+	else
+		(void)snprintf(buf, n, "%s, not attached", address);
 }
 
 void cli_show_daemon(FILE *to, const json_t *daemon)

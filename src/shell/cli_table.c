@@ -207,19 +207,24 @@ void cli_table(FILE *to, const struct cli_column *columns, size_t n, const json_
 	}
 }
 
+static bool is_there(const json_t *o, const struct cli_column *c)
+{
+	const json_t *v = cli_at(o, c->path);
+
+	return v && !json_is_null(v);
+}
+
 void cli_fields(FILE *to, const struct cli_column *columns, size_t n, const json_t *o)
 {
 	size_t width = 0;
 	char buf[CLI_CELL_MAX];
 
 	for (size_t i = 0; i < n; i++) {
-		size_t w = cli_width(columns[i].title);
+		size_t w = is_there(o, &columns[i]) ? cli_width(columns[i].title) : 0;
 		width = w > width ? w : width;
 	}
 	for (size_t i = 0; i < n; i++) {
-		const json_t *v = cli_at(o, columns[i].path);
-
-		if (v && !json_is_null(v))
+		if (is_there(o, &columns[i]))
 			(void)fprintf(to, "%-*s  %s\n", (int)width, columns[i].title,
 			              cell(&columns[i], o, buf, sizeof(buf)));
 	}

@@ -89,8 +89,10 @@ unit_tests += \
 	tests/unit/test_args \
 	tests/unit/test_cli_commands \
 	tests/unit/test_cli_conn \
+	tests/unit/test_cli_data \
 	tests/unit/test_cli_parse \
 	tests/unit/test_cli_progress \
+	tests/unit/test_cli_show \
 	tests/unit/test_cli_show_job \
 	tests/unit/test_cli_table \
 	tests/unit/test_cli_text \

@@ -1,0 +1,442 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""smirrorctl with the real programs: every command, its exit status, its text and its JSON."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+from lab import LIMIT_S, Lab, until
+from tap import cases, main, test
+
+MIB = 1 << 20
+
+
+def started(lab, *words, **options):
+    """smirrorctl in the background."""
+    return subprocess.Popen([lab.program("smirrorctl"), "--control", lab.path("control.sock"), *map(str, words)],
+                            stdin=subprocess.DEVNULL, cwd=lab.directory, env=dict(os.environ, LC_ALL="C"), **options)
+
+
+def run(lab, *words, data=None):
+    """Exit status, standard output, standard error."""
+    done = subprocess.run([lab.program("smirrorctl"), "--control", lab.path("control.sock"), *map(str, words)],
+                          input=data or b"", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT_S,
+                          cwd=lab.directory, env=dict(os.environ, LC_ALL="C"), check=False)
+    lab.look(done.stderr.decode(errors="replace"), "smirrorctl")
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+def as_json(lab, *words, expect=0):
+    """The object that --json prints: one line of ASCII."""
+    status, out, errors = run(lab, "--json", *words)
+    assert status == expect, (words, status, out, errors)
+    assert out.count(b"\n") == 1 and out.endswith(b"\n") and out.isascii(), out
+    answer = json.loads(out)
+    assert answer["version"] == 1 or words == ("daemon", "info"), answer
+    return answer
+
+
+def rows(text, first):
+    """The lines of the table whose title line begins with `first`, as lists of words."""
+    lines = text.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.split()[:1] == [first])
+    result = []
+    for line in lines[at + 1:]:
+        if not line:
+            break
+        result.append(line.split())
+    return result
+
+
+@test("an image is mirrored: progress, a table of the targets, one clear last line, status 0; verify finds it equal")
+def mirror():
+    with Lab() as lab:
+        names = lab.start(3, size="16M")
+        image = lab.image(16 * MIB)
+        status, out, errors = run(lab, "mirror", "g0", image, "--block", "256K", "--window", "4")
+        text = out.decode()
+        assert status == 0, (status, text, errors)
+        assert [r[:4] for r in rows(text, "TARGET")] == [[n, "32768", "0", "0"] for n in names], text
+        assert re.fullmatch(r"mirrored 16 MiB to 3 of 3 targets in [\d.]+ m?s, [\d.]+ .B/s each, [\d.]+ .B/s summed",
+                            text.splitlines()[-1]), text
+        assert "\x1b" not in errors + text and "\r" not in errors + text
+        lab.assert_copies(image, names)
+        job = as_json(lab, "job", "show", 1)
+        assert (job["id"], job["type"], job["conclusion"], job["transfer_bytes"]) == (1, "mirror", "success", 262144), job
+        assert job["image"] == image and job["passes"]["silent"] >= 64, job
+        assert run(lab, "verify", "g0", image)[1].decode().splitlines()[-1].endswith(": all equal")
+        assert run(lab, "scrub", "g0")[0] == 0
+        assert as_json(lab, "mirror", "g0", image, "--mode", "conventional")["mode"] == "conventional"
+
+
+@test("blocks that were sent again are told; verify that finds differences ends with 1 and names them")
+def resent():
+    with Lab() as lab:
+        lab.start(2)
+        image = lab.image(4 * MIB)
+        assert run(lab, "target", "fault", "disk1", "medium-error:lba=2000,blocks=2,times=1")[0] == 0
+        assert b"medium-error" in run(lab, "target", "fault", "disk1", "--list")[1]
+        status, out, errors = run(lab, "mirror", "g0", image)
+        text = out.decode()
+        assert status == 0, (text, errors)
+        disk1 = rows(text, "TARGET")[1]
+        assert disk1[0] == "disk1" and int(disk1[2]) >= 2 and disk1[3] == "0" and "resends" in disk1, text
+        assert re.search(r"; \d+ blocks resent$", text.rstrip()), text
+        with open(lab.store("disk1"), "r+b") as store:
+            store.seek(77 * 512)
+            store.write(b"\xa5" * 512)
+        status, out, errors = run(lab, "verify", "g0", image)
+        assert status == 1 and "1 block differs" in errors, (status, out, errors)
+        assert [r[:3] for r in rows(out.decode().split("Bad blocks:\n")[1], "TARGET")] == [["disk1", "77", "1"]], out
+
+
+@test("a target that stays bad makes the job partial: status 3, and LBA, count, status and sense of each run")
+def partial():
+    with Lab() as lab:
+        lab.start(2)
+        image = lab.image(4 * MIB)
+        run(lab, "target", "fault", 0, "medium-error:lba=100,blocks=3,times=0")
+        status, out, errors = run(lab, "mirror", "g0", image)
+        text = out.decode()
+        assert status == 3, (status, text, errors)
+        bad = rows(text.split("Bad blocks:\n")[1], "TARGET")
+        assert bad[0][:3] == ["disk0", "100", "3"] and "CHECK CONDITION" in text and "MEDIUM ERROR, 0Ch/" in text, text
+        assert re.search(r"smirrorctl: job 1 partial: .*to 1 of 2 targets.*3 blocks bad", errors), errors
+        shown = run(lab, "job", "show", 1)[1].decode()
+        assert "partial" in shown and "MEDIUM ERROR" in shown, shown
+        members = {r[1]: " ".join(r) for r in rows(run(lab, "group", "show", "g0")[1].decode(), "DEVICE")}
+        assert "stale" in members["disk0"] and "in sync" in members["disk1"], members
+        assert as_json(lab, "group", "list")["groups"][0]["state"] == "degraded"
+
+
+@test("groups: create, list, show, set, add and remove members, delete, import")
+def groups():
+    with Lab() as lab:
+        lab.start(3, group=None)
+        text = run(lab, "group", "create", "g0", "--members", "disk0,disk1", "--assume-clean")[1].decode()
+        assert [r[1] for r in rows(text, "DEVICE")] == ["disk0", "disk1"], text
+        uuid = as_json(lab, "group", "show", "g0")["uuid"]
+        assert len(rows(run(lab, "group", "add-member", "g0", "disk2")[1].decode(), "DEVICE")) == 3
+        assert len(rows(run(lab, "group", "remove-member", "g0", "disk2")[1].decode(), "DEVICE")) == 2
+        assert as_json(lab, "group", "set", "g0", "--window", 3, "--block", "64K")["window"] == 3
+        assert rows(run(lab, "group", "list")[1].decode(), "NAME")[0][0] == "g0"
+        assert run(lab, "group", "flush", "g0") == (0, b"", "")
+        for word in ("disk0", "disk1"):
+            assert word in run(lab, "target", "list")[1].decode()
+        assert as_json(lab, "target", "show", "disk0")["group"] == "g0"
+        lab.daemon_process.stop()
+        os.unlink(os.path.join(lab.path("state"), "state.json"))
+        lab.daemon()
+        lab.wait_targets(["disk0", "disk1"])
+        assert run(lab, "group", "list")[1] == b"no groups\n"
+        assert as_json(lab, "group", "import", "again", "--uuid", uuid)["uuid"] == uuid
+        assert run(lab, "group", "delete", "again")[0] == 0
+        assert as_json(lab, "group", "list")["groups"] == []
+
+
+@test("group write and read carry bytes by files, standard input and standard output")
+def group_bytes():
+    with Lab() as lab:
+        lab.start(2, group=None)
+        run(lab, "group", "create", "g0", "--members", "disk0,disk1", "--assume-clean")
+        piece = os.urandom(8192)
+        with open(lab.path("piece"), "wb") as file:
+            file.write(piece)
+        assert run(lab, "group", "write", "g0", "64K", lab.path("piece"))[1] == b"8192 bytes written\n"
+        assert run(lab, "group", "read", "g0", "64K", 8192) == (0, piece, "")
+        assert run(lab, "group", "write", "g0", 0, data=piece[:512])[0] == 0
+        assert run(lab, "group", "read", "g0", 0, 512, lab.path("back"))[0] == 0
+        with open(lab.path("back"), "rb") as file:
+            assert file.read() == piece[:512]
+        assert run(lab, "group", "write", "g0", 0, data=b"odd")[0] in (1, 2)
+        status, _, errors = run(lab, "group", "read", "g0", "4M", 512)
+        assert status in (1, 2) and "range" in errors, errors
+        assert run(lab, "group", "write", "g0", 0, lab.path("absent"))[2].startswith("smirrorctl: ")
+
+
+@test("read brings a group into a file; a file is neither made nor emptied for a group that is not there")
+def read():
+    with Lab() as lab:
+        lab.start(2)
+        image = lab.image(4 * MIB)
+        assert run(lab, "mirror", "g0", image)[0] == 0
+        status, out, errors = run(lab, "read", "g0", lab.path("back"))
+        assert status == 0 and out.decode().splitlines()[-1].startswith("read 4 MiB into"), (out, errors)
+        assert subprocess.run(["cmp", image, lab.path("back")], check=False).returncode == 0
+        for name in ("back", "new"):
+            status, _, errors = run(lab, "read", "g9", lab.path(name))
+            assert status == 1 and "no_such_group" in errors, errors
+        assert os.path.getsize(lab.path("back")) == 4 * MIB and not os.path.exists(lab.path("new"))
+
+
+@test("a job in the background: detach, list, pause, set-speed, resume, cancel, wait, dismiss")
+def background():
+    with Lab() as lab:
+        lab.start(2, size="32M")
+        image = lab.image(32 * MIB)
+        status, out, errors = run(lab, "mirror", "g0", image, "--speed", "1M", "--detach")
+        assert status == 0 and out.startswith(b"job 1: mirror g0, "), (status, out, errors)
+        assert b"paused" in run(lab, "job", "pause", 1)[1]
+        until("the job to be paused", lambda: as_json(lab, "job", "show", 1)["state"] == "paused")
+        assert rows(run(lab, "job", "list", "--live")[1].decode(), "ID")[0][:4] == ["1", "mirror", "g0", "paused"]
+        status, _, errors = run(lab, "job", "wait", 1, "--timeout-ms", 10)
+        assert status == 1 and "timeout" in errors, errors
+        assert as_json(lab, "job", "set-speed", 1, "2M")["speed_bytes_per_s"] == 2 * MIB
+        assert run(lab, "job", "resume", 1)[0] == 0
+        assert run(lab, "job", "cancel", 1)[0] == 0
+        status, out, errors = run(lab, "job", "wait", 1)
+        assert status == 1 and "cancelled" in errors, (status, out, errors)
+        assert as_json(lab, "job", "dismiss", 1)["state"] == "dismissed"
+        job = as_json(lab, "job", "create", "mirror", "g0", image)
+        assert job["id"] == 2 and as_json(lab, "job", "wait", 2)["conclusion"] == "success"
+        assert as_json(lab, "job", "list", "--live")["jobs"] == []
+        assert len(as_json(lab, "job", "list", "--group", "g0")["jobs"]) == 2
+
+
+class Terminal:
+    """smirrorctl on a pseudo-terminal of 100 columns: what it drew so far is in .text."""
+
+    def __init__(self, lab, *words):
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        self.child = subprocess.Popen([lab.program("smirrorctl"), "--control", lab.path("control.sock"), *map(str, words)],
+                                      stdin=slave, stdout=slave, stderr=slave, cwd=lab.directory, start_new_session=True,
+                                      preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), env=dict(os.environ, LC_ALL="C"))
+        os.close(slave)
+        self.text = ""
+
+    def pump(self, seconds=0.05):
+        """Takes what is there; false at the end."""
+        if not select.select([self.master], [], [], seconds)[0]:
+            return True
+        try:
+            chunk = os.read(self.master, 65536)
+        except OSError:
+            return False
+        self.text += chunk.decode()
+        return bool(chunk)
+
+    def until(self, what, condition):
+        end = time.monotonic() + LIMIT_S
+        while not condition(self.text):
+            assert self.pump() and time.monotonic() < end, f"{what} did not come: {self.text!r}"
+
+    def end(self):
+        end = time.monotonic() + LIMIT_S
+        while self.pump():
+            assert time.monotonic() < end, self.text
+        os.close(self.master)
+        return self.child.wait(LIMIT_S)
+
+
+@test("on a terminal a bar is drawn in its place, at most 10 times a second, and cleared for the result")
+def bar():
+    with Lab() as lab:
+        lab.start(2, size="16M")
+        image = lab.image(16 * MIB)
+        begin = time.monotonic()
+        terminal = Terminal(lab, "mirror", "g0", image, "--speed", "16M")
+        assert terminal.end() == 0, terminal.text
+        seconds = time.monotonic() - begin
+        bars = re.findall(r"\r(mirror g0 \[[#.]+\] +[\d.]+ %  [^\x1b\r\n]*)\x1b\[K", terminal.text)
+        assert 3 <= len(bars) <= 10 * seconds + 2, (len(bars), seconds, terminal.text)
+        assert all(len(b) < 100 for b in bars), bars
+        done = [float(re.search(r"([\d.]+) %", b).group(1)) for b in bars]
+        assert done == sorted(done) and done[-1] <= 100, done
+        assert any("B/s, ETA " in b for b in bars), bars
+        shown = terminal.text.split("\r\x1b[K")[-1]
+        assert "TARGET" in shown and "mirrored 16 MiB to 2 of 2 targets" in shown.splitlines()[-1], terminal.text
+
+
+@test("Ctrl-C detaches with status 130 and a message; the job goes on")
+def detach():
+    with Lab() as lab:
+        names = lab.start(2, size="16M")
+        image = lab.image(16 * MIB)
+        terminal = Terminal(lab, "mirror", "g0", image, "--speed", "4M")
+        terminal.until("a bar", lambda text: "[" in text and "%" in text)
+        os.write(terminal.master, b"\x03")
+        assert terminal.end() == 130, terminal.text
+        assert "detached from job 1, which goes on" in terminal.text, terminal.text
+        assert as_json(lab, "job", "show", 1)["state"] in ("running", "created")
+        assert run(lab, "job", "set-speed", 1, 0)[0] == 0
+        assert run(lab, "job", "wait", 1)[0] == 0
+        lab.assert_copies(image, names)
+
+
+@test("elsewhere progress is lines: one for each 10 %, without control characters")
+def lines():
+    with Lab() as lab:
+        lab.start(2, size="16M")
+        status, _, errors = run(lab, "mirror", "g0", lab.image(16 * MIB), "--speed", "8M")
+        assert status == 0, errors
+        shown = errors.splitlines()
+        assert 2 <= len(shown) <= 11, errors
+        for line in shown:
+            assert re.fullmatch(r"mirror g0: \d+ %, [\d.]+ .*B of 16 MiB, .*", line), line
+
+
+@test("scsi: data in as hex dump and raw, data out, status and sense decoded, status 0 only for GOOD")
+def scsi():
+    with Lab() as lab:
+        lab.start(1, group=None)
+        status, out, errors = run(lab, "scsi", "disk0", "12", "00", "00", "00", "60", "00", "--in", 96)
+        text = out.decode()
+        assert status == 0 and re.match(r"disk0: Inquiry: GOOD, residual \d+, bus time ", text, re.I), (text, errors)
+        assert re.search(r"^00000000  00 00 ", text, re.M) and re.search(r"\|.*\|$", text, re.M), text
+        with open(lab.path("blocks"), "wb") as file:
+            file.write(os.urandom(1024))
+        wanted = open(lab.path("blocks"), "rb").read()
+        while run(lab, "scsi", 0, "000000000000")[0] != 0:
+            pass  # UNIT ATTENTIONs go to the caller
+        assert run(lab, "scsi", 0, "2a000000000500000200", "--out", "blocks")[0] == 0
+        assert run(lab, "scsi", 0, "28000000000500000200", "--in", "1K", "--raw", "-") == (0, wanted, "")
+        assert run(lab, "scsi", 0, "28000000000500000200", "--in", "1K", "--raw", "back")[0] == 0
+        assert open(lab.path("back"), "rb").read() == wanted
+        status, out, errors = run(lab, "scsi", "disk0", "28007fffffff00000100", "--in", 512)
+        assert status == 1 and b"CHECK CONDITION" in out and b"Illegal Request" in out, (status, out, errors)
+        answer = as_json(lab, "scsi", "disk0", "28007fffffff00000100", "--in", 512, expect=1)
+        assert answer["outcome"] == "completed" and answer["status"] == 2 and answer["sense"], answer
+        assert run(lab, "scsi", "nobody", "000000000000")[0] == 1
+
+
+@test("bus trace is live: whole lines of the trace, until a number of them or SIGINT")
+def trace():
+    with Lab() as lab:
+        lab.start(2)
+        image = lab.image(MIB)
+        tap = started(lab, "bus", "trace", "--count", 50, stdout=subprocess.PIPE)
+        other = started(lab, "bus", "trace", stdout=subprocess.PIPE)
+        until("two taps", lambda: [p["role"] for p in lab.call("bus.show")["ports"]].count("tap") in (0, 2))
+        seen = b""
+        end = time.monotonic() + LIMIT_S
+        while seen.count(b"\n") < 50:
+            assert time.monotonic() < end, seen
+            assert run(lab, "mirror", "g0", image)[0] == 0
+            if select.select([tap.stdout], [], [], 0.1)[0]:
+                seen += os.read(tap.stdout.fileno(), 1 << 20)
+        assert tap.wait(LIMIT_S) == 0
+        events = [json.loads(line) for line in seen.splitlines()]
+        assert len(events) == 50
+        assert [e["seq"] for e in events] == list(range(events[0]["seq"], events[0]["seq"] + 50)), events
+        assert {"DATA OUT", "ARBITRATION"} & {e["phase"] for e in events}, events
+        until("lines at the other tap", lambda: select.select([other.stdout], [], [], 0)[0])
+        other.send_signal(signal.SIGINT)
+        other.stdout.read()
+        assert other.wait(LIMIT_S) == 0
+        tap.stdout.close()
+        other.stdout.close()
+
+
+@test("events: what there is, an end mark, what changes; as text and as JSON")
+def events():
+    with Lab() as lab:
+        lab.start(2)
+        text = run(lab, "events", "--count", 5)[1].decode()
+        assert re.search(r"^\d+ exists target disk0: ready$", text, re.M) and re.search(r"^\d+ end$", text, re.M), text
+        follower = started(lab, "--json", "events", "--objects", "job", stdout=subprocess.PIPE)
+        assert json.loads(follower.stdout.readline())["event"] == "end"
+        run(lab, "mirror", "g0", lab.image(MIB))
+        while True:
+            event = json.loads(follower.stdout.readline())
+            assert event["version"] == 1 and event["object"] == "job", event
+            if event["job"]["state"] == "concluded":
+                break
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait(LIMIT_S) == 0
+        follower.stdout.close()
+
+
+LOOKS = ("status", "daemon info", "bus show", "bus scan", "bus stats", "target list", "target show 1", "group list",
+         "group show g0", "job list", "job show 1", "rpc discover", "call group.list")
+
+
+@cases("{} speaks to people and to programs", LOOKS)
+def looks(words):
+    with Lab() as lab:
+        lab.start(2)
+        run(lab, "mirror", "g0", lab.image(65536))
+        status, out, errors = run(lab, *words.split())
+        assert status == 0 and len(out) > 40 and not errors, (status, out, errors)
+        as_json(lab, *words.split())
+
+
+@test("bus stats tell bus time by kind of tenure and phase; bus reset and the values of the profile")
+def stats():
+    with Lab() as lab:
+        lab.start(2)
+        run(lab, "mirror", "g0", lab.image(MIB))
+        text = run(lab, "bus", "stats", "--values")[1].decode()
+        assert re.search(r"^silent +DATA OUT +\d+ +[\d.]+ [KM]iB +[\d.]+ .?s +[\d.]+ %$", text, re.M), text
+        assert re.search(r"^conventional +\(all\) ", text, re.M) and re.search(r"^all +\(all\) .* 100.00 %$", text, re.M), text
+        assert re.search(r"^arbitration.delay +2400", text, re.M | re.I), text
+        assert run(lab, "bus", "reset")[0] == 0
+        assert as_json(lab, "bus", "stats")["resets"] == 1
+
+
+@test("the status of a system shows its targets, groups and running jobs")
+def status_screen():
+    with Lab() as lab:
+        lab.start(2, size="16M")
+        run(lab, "mirror", "g0", lab.image(16 * MIB), "--speed", "1M", "--detach")
+        text = run(lab, "status")[1].decode()
+        assert re.search(r"^Daemon   smirrord ", text) and re.search(r"^Bus      unix:.*profile ", text, re.M), text
+        assert re.search(r"^ *0  disk0 +ready +16 MiB +512 ", text, re.M), text
+        assert re.search(r"^g0 +", text, re.M) and re.search(r"^ *1  mirror +g0 +running ", text, re.M), text
+        whole = as_json(lab, "status")
+        assert [len(whole[k]) for k in ("targets", "groups", "jobs")] == [2, 1, 1] and whole["bus"]["ports"], whole
+        run(lab, "job", "cancel", 1)
+
+
+@test("names cannot act on the terminal")
+def names():
+    with Lab() as lab:
+        lab.start(1)
+        path = lab.path("x\x1b[31m\n\u202e.img")
+        with open(path, "wb") as file:
+            file.write(bytes(MIB))
+        assert run(lab, "mirror", "g0", path)[0] == 0
+        for words in (("job", "list"), ("job", "show", 1), ("--json", "job", "show", 1)):
+            out = run(lab, *words)[1].decode()
+            assert "\x1b" not in out and "\u202e" not in out and "x" in out, out
+        status, _, errors = run(lab, "mirror", "g0", lab.path("no\x1b[31m"))
+        assert status == 1 and "\x1b" not in errors and "\\x1b" in errors, errors
+
+
+@test("a daemon that is not there, and one that goes away in mid job: status 1, and the text says what to do")
+def no_daemon():
+    with Lab() as lab:
+        for words in (["status"], ["mirror", "g0", "x"], ["bus", "trace"], ["events"]):
+            status, out, errors = run(lab, *words)
+            assert status == 1 and not out and "control.sock" in errors and "smirrord" in errors, (words, errors)
+        done = subprocess.run([lab.program("smirrorctl"), "status"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                              env=dict(os.environ, SMIRROR_CONTROL="/nowhere/else"))
+        assert done.returncode == 1 and b"/nowhere/else" in done.stderr, done
+        lab.start(2, size="16M")
+        follower = started(lab, "mirror", "g0", lab.image(16 * MIB), "--speed", "1M", stderr=subprocess.PIPE)
+        until("the job", lambda: lab.call("job.list")["jobs"])
+        lab.daemon_process.kill()
+        errors = follower.communicate(timeout=LIMIT_S)[1].decode()
+        assert follower.returncode == 1 and "lost sight of job 1" in errors, (follower.returncode, errors)
+
+
+@test("standard output that cannot be written is a failure")
+def full():
+    with Lab() as lab:
+        lab.start(1)
+        with open("/dev/full", "wb") as sink:
+            follower = started(lab, "target", "list", stdout=sink, stderr=subprocess.PIPE)
+            errors = follower.communicate(timeout=LIMIT_S)[1].decode()
+        assert follower.returncode == 1 and "standard output" in errors, (follower.returncode, errors)
+
+
+if __name__ == "__main__":
+    main()
