@@ -224,7 +224,7 @@ bool daemon_bus_output(struct daemon *d)
 }
 
 void daemon_bus_query(struct daemon *d, struct call *c, enum wire_mgmt_kind kind, uint8_t to,
-               const char *payload)
+                      const char *payload)
 {
 	struct wire_frame f = {.type = WIRE_MGMT};
 

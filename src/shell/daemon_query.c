@@ -32,8 +32,9 @@ static bool attached(struct call *c)
 void query_bus(struct call *c)
 {
 	if (attached(c))
-		daemon_bus_query(c->d, c, c->req->method == CTL_BUS_SHOW ? MGMT_BUS_SHOW : MGMT_BUS_STATS,
-		          WIRE_NO_ID, "");
+		daemon_bus_query(c->d, c,
+		                 c->req->method == CTL_BUS_SHOW ? MGMT_BUS_SHOW : MGMT_BUS_STATS,
+		                 WIRE_NO_ID, "");
 }
 
 void query_scan(struct call *c)
@@ -65,10 +66,10 @@ void query_fault(struct call *c)
 		return;
 	}
 	daemon_bus_query(c->d, c,
-	          r->clear  ? MGMT_FAULT_CLEAR
-	          : r->list ? MGMT_FAULT_LIST
-	                    : MGMT_FAULT,
-	          id, r->spec);
+	                 r->clear  ? MGMT_FAULT_CLEAR
+	                 : r->list ? MGMT_FAULT_LIST
+	                           : MGMT_FAULT,
+	                 id, r->spec);
 }
 
 /* ---- answers ---- */
