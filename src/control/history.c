@@ -73,42 +73,42 @@ void ctl_jobs_put(struct jw *w, const struct ctl_jobs *s)
 	jw_free(&c);
 }
 
-static void get_targets(struct get *g, const json_t *list, struct ini_job *j)
+static void get_targets(struct saved *g, const json_t *list, struct ini_job *j)
 {
 	if (!json_is_array(list) || json_array_size(list) > INI_MEMBERS_MAX) {
-		get_wrong(g, "targets");
+		saved_wrong(g, "targets");
 		return;
 	}
 	j->n_targets = (unsigned)json_array_size(list);
 	for (unsigned i = 0; i < j->n_targets; i++) {
 		const json_t *o = json_array_get(list, i);
 
-		get_hex16(g, o, "uuid", j->t[i].uuid);
-		get_text(g, o, "name", j->t[i].name, sizeof(j->t[i].name));
-		j->t[i].good = get_u64(g, o, "good", INT64_MAX);
-		j->t[i].resent = get_u64(g, o, "resent", INT64_MAX);
-		j->t[i].bad = get_u64(g, o, "bad", INT64_MAX);
+		saved_hex16(g, o, "uuid", j->t[i].uuid);
+		saved_text(g, o, "name", j->t[i].name, sizeof(j->t[i].name));
+		j->t[i].good = saved_u64(g, o, "good", INT64_MAX);
+		j->t[i].resent = saved_u64(g, o, "resent", INT64_MAX);
+		j->t[i].bad = saved_u64(g, o, "bad", INT64_MAX);
 	}
 }
 
-static void get_result(struct get *g, const json_t *o, struct ini_job *j)
+static void get_result(struct saved *g, const json_t *o, struct ini_job *j)
 {
 	j->state = json_is_true(json_object_get(o, "dismissed")) ? JOB_DISMISSED : JOB_CONCLUDED;
-	j->conclusion = get_conclusion(g, o);
-	j->error.kind = get_kind(g, o);
-	get_cut_text(g, o, "text", j->error.text, sizeof(j->error.text));
-	get_cut_text(g, o, "member", j->error.member, sizeof(j->error.member));
-	j->done = get_u64(g, o, "done", INT64_MAX);
+	j->conclusion = saved_conclusion(g, o);
+	j->error.kind = saved_kind(g, o);
+	saved_cut_text(g, o, "text", j->error.text, sizeof(j->error.text));
+	saved_cut_text(g, o, "member", j->error.member, sizeof(j->error.member));
+	j->done = saved_u64(g, o, "done", INT64_MAX);
 	/* only the difference of the two is ever shown */
 	j->started_ns = 1;
-	j->ended_ns = 1 + get_u64(g, o, "elapsed_ns", INT64_MAX - 1);
-	j->running_ns = get_u64(g, o, "running_ns", INT64_MAX);
-	j->passes[INI_SILENT] = get_u64(g, o, "silent", INT64_MAX);
-	j->passes[INI_CONVENTIONAL] = get_u64(g, o, "conventional", INT64_MAX);
-	j->passes[INI_BROADCAST] = get_u64(g, o, "broadcast", INT64_MAX);
-	j->resend_passes = get_u64(g, o, "resend", INT64_MAX);
-	j->bus_ns = get_u64(g, o, "bus_ns", INT64_MAX);
-	j->differing = get_u64(g, o, "differing", INT64_MAX);
+	j->ended_ns = 1 + saved_u64(g, o, "elapsed_ns", INT64_MAX - 1);
+	j->running_ns = saved_u64(g, o, "running_ns", INT64_MAX);
+	j->passes[INI_SILENT] = saved_u64(g, o, "silent", INT64_MAX);
+	j->passes[INI_CONVENTIONAL] = saved_u64(g, o, "conventional", INT64_MAX);
+	j->passes[INI_BROADCAST] = saved_u64(g, o, "broadcast", INT64_MAX);
+	j->resend_passes = saved_u64(g, o, "resend", INT64_MAX);
+	j->bus_ns = saved_u64(g, o, "bus_ns", INT64_MAX);
+	j->differing = saved_u64(g, o, "differing", INT64_MAX);
 	if (j->conclusion != JOB_NONE)
 		return;
 	j->conclusion = JOB_FAILED;
@@ -117,23 +117,23 @@ static void get_result(struct get *g, const json_t *o, struct ini_job *j)
 	         "the daemon was restarted while the job was not concluded");
 }
 
-static void get_job(struct get *g, const json_t *o, struct ini_job *j)
+static void get_job(struct saved *g, const json_t *o, struct ini_job *j)
 {
-	j->id = (uint32_t)get_u64(g, o, "id", UINT32_MAX);
-	j->type = get_type(g, o);
-	j->mode = get_mode(g, o);
-	get_text(g, o, "group", j->group, sizeof(j->group));
-	get_cut_text(g, o, "image", j->image, sizeof(j->image));
-	j->transfer = (uint32_t)get_u64(g, o, "transfer", UINT32_MAX);
-	j->window = (unsigned)get_u64(g, o, "window", UINT16_MAX);
-	j->total = get_u64(g, o, "total", INT64_MAX);
+	j->id = (uint32_t)saved_u64(g, o, "id", UINT32_MAX);
+	j->type = saved_type(g, o);
+	j->mode = saved_mode(g, o);
+	saved_text(g, o, "group", j->group, sizeof(j->group));
+	saved_cut_text(g, o, "image", j->image, sizeof(j->image));
+	j->transfer = (uint32_t)saved_u64(g, o, "transfer", UINT32_MAX);
+	j->window = (unsigned)saved_u64(g, o, "window", UINT16_MAX);
+	j->total = saved_u64(g, o, "total", INT64_MAX);
 	get_result(g, o, j);
 	get_targets(g, json_object_get(o, "targets"), j);
 }
 
 bool ctl_jobs_get(const char *text, size_t n, struct ctl_jobs *out, char *why, size_t why_n)
 {
-	struct get g = {.why = why, .why_n = why_n};
+	struct saved g = {.why = why, .why_n = why_n};
 	json_t *doc = saved_get(text, n, "smirror-jobs", why, why_n);
 	const json_t *list = json_object_get(doc, "jobs"), *o;
 	size_t i;
@@ -142,14 +142,14 @@ bool ctl_jobs_get(const char *text, size_t n, struct ctl_jobs *out, char *why, s
 	if (!doc)
 		return false;
 	if (!json_is_array(list) || json_array_size(list) > CTL_JOBS_MAX)
-		get_wrong(&g, "jobs");
+		saved_wrong(&g, "jobs");
 	json_array_foreach(list, i, o)
 	{
 		/* Large, but only what is written to takes memory. */
 		struct ini_job *j = g.failed ? NULL : calloc(1, sizeof(*j));
 
 		if (!j) {
-			get_wrong(&g, "jobs");
+			saved_wrong(&g, "jobs");
 			break;
 		}
 		out->j[out->n++] = j;

@@ -64,53 +64,53 @@ json_t *saved_get(const char *text, size_t n, const char *format, char *why, siz
 
 /* ---- values ---- */
 
-void get_wrong(struct get *g, const char *key)
+void saved_wrong(struct saved *g, const char *key)
 {
 	if (!g->failed)
 		snprintf(g->why, g->why_n, "'%s' is missing or wrong", key);
 	g->failed = true;
 }
 
-uint64_t get_u64(struct get *g, const json_t *o, const char *key, uint64_t max)
+uint64_t saved_u64(struct saved *g, const json_t *o, const char *key, uint64_t max)
 {
 	const json_t *v = json_object_get(o, key);
 
 	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
 	    (uint64_t)json_integer_value(v) > max) {
-		get_wrong(g, key);
+		saved_wrong(g, key);
 		return 0;
 	}
 	return (uint64_t)json_integer_value(v);
 }
 
-void get_text(struct get *g, const json_t *o, const char *key, char *out, size_t n)
+void saved_text(struct saved *g, const json_t *o, const char *key, char *out, size_t n)
 {
 	const json_t *v = json_object_get(o, key);
 
 	if (!json_is_string(v) || json_string_length(v) >= n) {
-		get_wrong(g, key);
+		saved_wrong(g, key);
 		return;
 	}
 	memcpy(out, json_string_value(v), json_string_length(v) + 1);
 }
 
-void get_cut_text(struct get *g, const json_t *o, const char *key, char *out, size_t n)
+void saved_cut_text(struct saved *g, const json_t *o, const char *key, char *out, size_t n)
 {
 	const char *s = json_string_value(json_object_get(o, key));
 
 	if (!s)
-		get_wrong(g, key);
+		saved_wrong(g, key);
 	else
 		snprintf(out, n, "%s", s);
 }
 
-void get_hex16(struct get *g, const json_t *o, const char *key, uint8_t *out)
+void saved_hex16(struct saved *g, const json_t *o, const char *key, uint8_t *out)
 {
 	static const char digits[] = "0123456789abcdef";
 	const char *s = json_string_value(json_object_get(o, key));
 
 	if (!s || strlen(s) != 2UL * UUID_LEN || strspn(s, digits) != strlen(s)) {
-		get_wrong(g, key);
+		saved_wrong(g, key);
 		return;
 	}
 	for (size_t i = 0; i < UUID_LEN; i++)
@@ -118,7 +118,7 @@ void get_hex16(struct get *g, const json_t *o, const char *key, uint8_t *out)
 		                   (strchr(digits, s[2 * i + 1]) - digits));
 }
 
-static unsigned get_one_of(struct get *g, const json_t *o, const char *key, unsigned n,
+static unsigned get_one_of(struct saved *g, const json_t *o, const char *key, unsigned n,
                            const char *(*name)(unsigned))
 {
 	const char *s = json_string_value(json_object_get(o, key));
@@ -126,7 +126,7 @@ static unsigned get_one_of(struct get *g, const json_t *o, const char *key, unsi
 	for (unsigned i = 0; s && i < n; i++)
 		if (strcmp(s, name(i)) == 0)
 			return i;
-	get_wrong(g, key);
+	saved_wrong(g, key);
 	return 0;
 }
 
@@ -150,23 +150,23 @@ static const char *kind_name(unsigned i)
 	return ini_kind_name((enum ini_kind)i);
 }
 
-enum ini_mode get_mode(struct get *g, const json_t *o)
+enum ini_mode saved_mode(struct saved *g, const json_t *o)
 {
 	return (enum ini_mode)get_one_of(g, o, "mode", INI_MODE_DEFAULT + 1, mode_name);
 }
 
-enum ini_job_type get_type(struct get *g, const json_t *o)
+enum ini_job_type saved_type(struct saved *g, const json_t *o)
 {
 	return (enum ini_job_type)get_one_of(g, o, "type", JOB_TYPES, type_name);
 }
 
-enum ini_conclusion get_conclusion(struct get *g, const json_t *o)
+enum ini_conclusion saved_conclusion(struct saved *g, const json_t *o)
 {
 	return (enum ini_conclusion)get_one_of(g, o, "conclusion", JOB_CANCELLED + 1,
 	                                       conclusion_name);
 }
 
-enum ini_kind get_kind(struct get *g, const json_t *o)
+enum ini_kind saved_kind(struct saved *g, const json_t *o)
 {
 	return (enum ini_kind)get_one_of(g, o, "error", INI_KINDS, kind_name);
 }

@@ -14,22 +14,22 @@ void saved_put(struct jw *w, const char *format, const struct jw *content);
 json_t *saved_get(const char *text, size_t n, const char *format, char *why, size_t why_n);
 
 /* The first thing that is wrong is remembered; one test at the end. */
-struct get {
+struct saved {
 	char *why;
 	size_t why_n;
 	bool failed;
 };
 
-void get_wrong(struct get *g, const char *key);
-uint64_t get_u64(struct get *g, const json_t *o, const char *key, uint64_t max);
-void get_text(struct get *g, const json_t *o, const char *key, char *out, size_t n);
+void saved_wrong(struct saved *g, const char *key);
+uint64_t saved_u64(struct saved *g, const json_t *o, const char *key, uint64_t max);
+void saved_text(struct saved *g, const json_t *o, const char *key, char *out, size_t n);
 /* For texts to people, which may have grown when they were written: cut to fit. */
-void get_cut_text(struct get *g, const json_t *o, const char *key, char *out, size_t n);
+void saved_cut_text(struct saved *g, const json_t *o, const char *key, char *out, size_t n);
 /* 16 bytes */
-void get_hex16(struct get *g, const json_t *o, const char *key, uint8_t *out);
-enum ini_mode get_mode(struct get *g, const json_t *o);
-enum ini_job_type get_type(struct get *g, const json_t *o);
-enum ini_conclusion get_conclusion(struct get *g, const json_t *o);
-enum ini_kind get_kind(struct get *g, const json_t *o);
+void saved_hex16(struct saved *g, const json_t *o, const char *key, uint8_t *out);
+enum ini_mode saved_mode(struct saved *g, const json_t *o);
+enum ini_job_type saved_type(struct saved *g, const json_t *o);
+enum ini_conclusion saved_conclusion(struct saved *g, const json_t *o);
+enum ini_kind saved_kind(struct saved *g, const json_t *o);
 
 #endif

@@ -52,32 +52,32 @@ void ctl_state_put(struct jw *w, const struct ctl_state *s)
 	jw_free(&c);
 }
 
-static void get_member(struct get *g, const json_t *o, struct ini_member *m)
+static void get_member(struct saved *g, const json_t *o, struct ini_member *m)
 {
-	get_hex16(g, o, "uuid", m->uuid);
-	m->device = (uint8_t)get_u64(g, o, "device", 31);
-	get_text(g, o, "name", m->name, sizeof(m->name));
+	saved_hex16(g, o, "uuid", m->uuid);
+	m->device = (uint8_t)saved_u64(g, o, "device", 31);
+	saved_text(g, o, "name", m->name, sizeof(m->name));
 	m->state = json_is_true(json_object_get(o, "in_sync")) ? MEMBER_IN_SYNC : MEMBER_STALE;
-	get_cut_text(g, o, "why", m->why, sizeof(m->why));
+	saved_cut_text(g, o, "why", m->why, sizeof(m->why));
 	m->id = WIRE_NO_ID;
 }
 
-static void get_group(struct get *g, const json_t *o, struct ini_group *to)
+static void get_group(struct saved *g, const json_t *o, struct ini_group *to)
 {
 	const json_t *members = json_object_get(o, "members");
 
-	get_text(g, o, "name", to->name, sizeof(to->name));
-	to->id = (uint16_t)get_u64(g, o, "id", UINT16_MAX);
-	get_hex16(g, o, "uuid", to->uuid);
-	to->generation = get_u64(g, o, "generation", INT64_MAX);
-	to->mode = get_mode(g, o);
-	to->block_size = (uint32_t)get_u64(g, o, "block_size", UINT32_MAX);
-	to->blocks = get_u64(g, o, "blocks", INT64_MAX);
-	to->transfer = (uint32_t)get_u64(g, o, "transfer", UINT32_MAX);
-	to->window = (unsigned)get_u64(g, o, "window", INI_WINDOW_MAX);
-	to->max_passes = (unsigned)get_u64(g, o, "max_passes", UINT16_MAX);
+	saved_text(g, o, "name", to->name, sizeof(to->name));
+	to->id = (uint16_t)saved_u64(g, o, "id", UINT16_MAX);
+	saved_hex16(g, o, "uuid", to->uuid);
+	to->generation = saved_u64(g, o, "generation", INT64_MAX);
+	to->mode = saved_mode(g, o);
+	to->block_size = (uint32_t)saved_u64(g, o, "block_size", UINT32_MAX);
+	to->blocks = saved_u64(g, o, "blocks", INT64_MAX);
+	to->transfer = (uint32_t)saved_u64(g, o, "transfer", UINT32_MAX);
+	to->window = (unsigned)saved_u64(g, o, "window", INI_WINDOW_MAX);
+	to->max_passes = (unsigned)saved_u64(g, o, "max_passes", UINT16_MAX);
 	if (!json_is_array(members) || json_array_size(members) > INI_MEMBERS_MAX) {
-		get_wrong(g, "members");
+		saved_wrong(g, "members");
 		return;
 	}
 	to->n = (unsigned)json_array_size(members);
@@ -87,21 +87,21 @@ static void get_group(struct get *g, const json_t *o, struct ini_group *to)
 
 bool ctl_state_get(const char *text, size_t n, struct ctl_state *out, char *why, size_t why_n)
 {
-	struct get g = {.why = why, .why_n = why_n};
+	struct saved g = {.why = why, .why_n = why_n};
 	json_t *doc = saved_get(text, n, "smirror-state", why, why_n);
 	const json_t *groups = json_object_get(doc, "groups");
 
 	if (!doc)
 		return false;
 	memset(out, 0, sizeof(*out));
-	get_hex16(&g, doc, "uuid", out->uuid);
-	out->next_job = (uint32_t)get_u64(&g, doc, "next_job", UINT32_MAX);
+	saved_hex16(&g, doc, "uuid", out->uuid);
+	out->next_job = (uint32_t)saved_u64(&g, doc, "next_job", UINT32_MAX);
 	if (json_is_array(groups) && json_array_size(groups) <= INI_GROUPS_MAX) {
 		out->n = (unsigned)json_array_size(groups);
 		for (unsigned i = 0; i < out->n; i++)
 			get_group(&g, json_array_get(groups, i), &out->groups[i]);
 	} else {
-		get_wrong(&g, "groups");
+		saved_wrong(&g, "groups");
 	}
 	json_decref(doc);
 	return !g.failed;

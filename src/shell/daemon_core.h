@@ -229,7 +229,7 @@ ns_t daemon_bus_deadline(const struct daemon *d);
 bool daemon_bus_output(struct daemon *d);
 /* Asks the bus server (to: WIRE_NO_ID) or a target; the answer comes to query_answer(). */
 void daemon_bus_query(struct daemon *d, struct call *c, enum wire_mgmt_kind kind, uint8_t to,
-               const char *payload);
+                      const char *payload);
 
 /* daemon_server.c */
 bool server_start(struct daemon *d, char *why, size_t n);
