@@ -4,4 +4,29 @@
 # Its unit test: tests/unit/test_NAME.c and, here, a line: unit_tests += tests/unit/test_NAME
 
 noinst_LIBRARIES += src/bus/libbus.a
-src_bus_libbus_a_SOURCES =
+src_bus_libbus_a_SOURCES = \
+	src/bus/act.c \
+	src/bus/arb.c \
+	src/bus/arm.c \
+	src/bus/attach.c \
+	src/bus/burst.c \
+	src/bus/bus.c \
+	src/bus/bus.h \
+	src/bus/check.c \
+	src/bus/core.h \
+	src/bus/limit.c \
+	src/bus/mgmt.c \
+	src/bus/nexus.c \
+	src/bus/phase.c \
+	src/bus/profiles.def \
+	src/bus/program.c \
+	src/bus/refuse.c \
+	src/bus/run.c \
+	src/bus/script.c \
+	src/bus/silent.c \
+	src/bus/snoop.c \
+	src/bus/tenure.c \
+	src/bus/timing.c \
+	src/bus/timing.h
+
+unit_tests += tests/unit/test_timing

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connections and ports. An attach is decided at GO, when all ends of connections that
+ * were there to read have been read: a device that comes back finds its old port gone.
+ */
+#include "bus/core.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- connections ---- */
+
+struct conn *conn_of(struct bus *b, uint32_t handle)
+{
+	uint32_t slot = BUS_HANDLE_SLOT(handle);
+	if (slot >= BUS_CONNS)
+		return NULL;
+	struct conn *c = &b->conn[slot];
+	return c->state != CONN_NONE && c->handle == handle ? c : NULL;
+}
+
+void conn_open(struct bus *b, uint32_t handle)
+{
+	uint32_t slot = BUS_HANDLE_SLOT(handle);
+	sm_assert(slot < BUS_CONNS && b->conn[slot].state == CONN_NONE);
+	b->conn[slot] = (struct conn){.state = CONN_OPEN,
+	                              .handle = handle,
+	                              .id = WIRE_NO_ID,
+	                              .heard = b->now,
+	                              .forgiven = b->now};
+}
+
+void conn_closed(struct bus *b, struct conn *c, const char *why)
+{
+	bool was_port = c->state == CONN_PORT;
+
+	(void)why;
+	c->state = CONN_NONE;
+	if (was_port)
+		port_down(b, &b->port[c->id]);
+}
+
+void conn_attach(struct bus *b, struct conn *c, const struct wire_frame *f)
+{
+	const struct wire_attach *a = &f->attach;
+
+	if (c->state != CONN_OPEN) {
+		refuse(b, c, CODE_BAD_STATE, WIRE_ATTACH, 0, "attached before");
+		return;
+	}
+	if (a->version != WIRE_VERSION) {
+		refuse_conn(b, c, CODE_VERSION, WIRE_ATTACH,
+		            "protocol version %u is not spoken here, version %d is", a->version,
+		            WIRE_VERSION);
+		return;
+	}
+	c->attach = *a;
+	c->state = CONN_ATTACHING;
+	b->attaching = true;
+}
+
+/* ---- attaching ---- */
+
+static uint32_t new_epoch(struct bus *b)
+{
+	if (++b->next_epoch == 0)
+		b->next_epoch = 1;
+	return b->next_epoch;
+}
+
+static void send_attached(struct bus *b, const struct conn *c, uint32_t epoch)
+{
+	struct wire_frame *f = act_send(b, c->handle, WIRE_ATTACHED);
+	f->attached = (struct wire_attached){
+	        .epoch = epoch,
+	        .boot = b->cfg.boot,
+	        .id = c->attach.id,
+	        .heartbeat_ms = b->cfg.heartbeat_ms,
+	};
+	(void)snprintf(f->attached.profile, sizeof(f->attached.profile), "%s",
+	               b->cfg.timing.profile);
+}
+
+static void send_port(struct bus *b, const struct port *to, const struct port *p, bool up)
+{
+	struct wire_frame *f = act_to(b, to, WIRE_PORT);
+	f->port = (struct wire_port){.up = up, .id = p->id, .role = p->role, .epoch = p->epoch};
+	memcpy(f->port.uuid, p->uuid, UUID_LEN);
+	memcpy(f->port.name, p->name, sizeof(f->port.name));
+}
+
+/* To all others: this port came or went. */
+static void announce(struct bus *b, const struct port *p, bool up)
+{
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		if (b->port[i].up && &b->port[i] != p)
+			send_port(b, &b->port[i], p, up);
+}
+
+static void port_up(struct bus *b, struct conn *c)
+{
+	struct port *p = &b->port[c->attach.id];
+
+	p->up = true;
+	p->role = c->attach.role;
+	p->conn = (uint8_t)BUS_HANDLE_SLOT(c->handle);
+	p->epoch = new_epoch(b);
+	p->refused = 0;
+	p->fair = 0;
+	p->arm = (struct wire_arm){.mode = ARM_NONE};
+	p->members = (struct wire_members){.n = 0};
+	memcpy(p->uuid, c->attach.uuid, UUID_LEN);
+	memcpy(p->name, c->attach.name, sizeof(p->name));
+	c->state = CONN_PORT;
+	c->id = p->id;
+	agree_none(b, p->id);
+	send_attached(b, c, p->epoch);
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		if (b->port[i].up && &b->port[i] != p)
+			send_port(b, p, &b->port[i], true);
+	announce(b, p, true);
+}
+
+static void uuid_text(const uint8_t u[UUID_LEN], char out[40])
+{
+	char *p = out;
+	for (unsigned i = 0; i < UUID_LEN; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*p++ = '-';
+		p += snprintf(p, 3, "%02x", u[i]);
+	}
+}
+
+static struct port *holder_of_uuid(struct bus *b, const uint8_t uuid[UUID_LEN])
+{
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		if (b->port[i].up && memcmp(b->port[i].uuid, uuid, UUID_LEN) == 0)
+			return &b->port[i];
+	return NULL;
+}
+
+static void attach_device(struct bus *b, struct conn *c)
+{
+	const struct wire_attach *a = &c->attach;
+	char uuid[40];
+
+	if (a->id >= WIRE_IDS) {
+		refuse_conn(b, c, CODE_BAD_STATE, WIRE_ATTACH, "a device has a SCSI ID of 0 to %d",
+		            WIRE_IDS - 1);
+		return;
+	}
+	struct port *held = &b->port[a->id];
+	struct port *same = holder_of_uuid(b, a->uuid);
+	if (held->up && same != held) {
+		uuid_text(held->uuid, uuid);
+		refuse_conn(b, c, CODE_ID_HELD, WIRE_ATTACH, "SCSI ID %u is held by %s (UUID %s)",
+		            a->id, held->name[0] ? held->name : "a device without a name", uuid);
+		return;
+	}
+	if (same && same != held) {
+		uuid_text(same->uuid, uuid);
+		refuse_conn(b, c, CODE_UUID_HELD, WIRE_ATTACH,
+		            "UUID %s is attached on SCSI ID %u already, as %s", uuid, same->id,
+		            same->name[0] ? same->name : "a device without a name");
+		return;
+	}
+	if (same) /* the same device anew: its old connection has not noticed yet */
+		refuse_conn(b, &b->conn[same->conn], CODE_SUPERSEDED, 0,
+		            "the same device attached anew");
+	port_up(b, c);
+}
+
+static void attach_tap(struct bus *b, struct conn *c)
+{
+	c->state = CONN_TAP;
+	send_attached(b, c, new_epoch(b));
+	act_tap(b, c->handle);
+}
+
+void attach_decide(struct bus *b)
+{
+	if (!b->attaching)
+		return;
+	b->attaching = false;
+	for (unsigned i = 0; i < BUS_CONNS; i++) {
+		struct conn *c = &b->conn[i];
+		if (c->state != CONN_ATTACHING)
+			continue;
+		if (c->attach.role == ROLE_TAP)
+			attach_tap(b, c);
+		else
+			attach_device(b, c);
+	}
+}
+
+/* ---- ports ---- */
+
+struct port *port_get(struct bus *b, uint8_t id)
+{
+	return id < WIRE_IDS && b->port[id].up ? &b->port[id] : NULL;
+}
+
+void port_down(struct bus *b, struct port *p)
+{
+	sm_assert(p->up);
+	p->up = false; /* nothing is sent to it from here on */
+	mgmt_port_down(b, p);
+	if (b->ten.state != TENURE_NONE) {
+		if (b->ten.target == p->id || b->ten.init == p->id)
+			tenure_lost(b);
+		else
+			silent_port_lost(b, p);
+	}
+	burst_drop(p);
+	scripts_void(b, p, false);
+	scripts_forget_target(b, p->id);
+	programs_void(p);
+	agree_none(b, p->id);
+	p->members.n = 0;
+	p->arm.mode = ARM_NONE;
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		b->port[i].fair &= (uint16_t)~id_bit(p->id);
+	announce(b, p, false);
+}
+
+void port_set_arm(struct port *p, const struct wire_arm *a)
+{
+	p->arm = *a;
+}
+
+/* ---- memberships ---- */
+
+static bool claims(const struct port *p, const struct wire_member *m)
+{
+	for (unsigned i = 0; i < p->members.n; i++)
+		if (p->members.m[i].group == m->group && p->members.m[i].device == m->device)
+			return true;
+	return false;
+}
+
+static const char *name_of(const struct port *p)
+{
+	return p->name[0] ? p->name : "a device without a name";
+}
+
+static void tell_conflict(struct bus *b, const struct port *p, const struct port *other,
+                          const struct wire_member *m)
+{
+	tell_error(b, p, CODE_CONFLICT, WIRE_MEMBERS, 0,
+	           "device %u of group %u is claimed by %s (ID %u), too", m->device, m->group,
+	           name_of(other), other->id);
+}
+
+void port_set_members(struct bus *b, struct port *p, const struct wire_members *m)
+{
+	p->members = *m;
+	for (unsigned i = 0; i < WIRE_IDS; i++) {
+		struct port *other = &b->port[i];
+		if (!other->up || other == p)
+			continue;
+		for (unsigned k = 0; k < p->members.n; k++) {
+			if (!claims(other, &p->members.m[k]))
+				continue;
+			tell_conflict(b, p, other, &p->members.m[k]);
+			tell_conflict(b, other, p, &p->members.m[k]);
+		}
+	}
+}
+
+/* ---- memory ---- */
+
+bool port_init(struct port *p, uint8_t id)
+{
+	*p = (struct port){.id = id};
+	TAILQ_INIT(&p->queue);
+	TAILQ_INIT(&p->nexuses);
+	TAILQ_INIT(&p->free_scripts);
+	TAILQ_INIT(&p->programs);
+	TAILQ_INIT(&p->free_programs);
+	p->scripts = calloc(SCRIPTS_LIVE, sizeof(*p->scripts));
+	/* Not touched before use: the system gives pages when a port needs them. */
+	p->script_bufs = malloc((SCRIPTS_QUEUED + 1) * (size_t)WIRE_HEAD_MAX);
+	p->program_slots = calloc(PROGRAMS_QUEUED, sizeof(*p->program_slots));
+	p->program_bufs = malloc(PROGRAM_LARGE * (size_t)WIRE_HEAD_MAX);
+	if (!p->scripts || !p->script_bufs || !p->program_slots || !p->program_bufs)
+		return false;
+	for (unsigned i = 0; i < SCRIPTS_LIVE; i++)
+		TAILQ_INSERT_TAIL(&p->free_scripts, &p->scripts[i], link);
+	for (unsigned i = 0; i < PROGRAMS_QUEUED; i++)
+		TAILQ_INSERT_TAIL(&p->free_programs, &p->program_slots[i], link);
+	for (unsigned i = 0; i <= SCRIPTS_QUEUED; i++)
+		p->free_bufs[p->n_free_bufs++] = p->script_bufs + i * (size_t)WIRE_HEAD_MAX;
+	for (unsigned i = 0; i < PROGRAM_LARGE; i++)
+		p->free_large[p->n_free_large++] = p->program_bufs + i * (size_t)WIRE_HEAD_MAX;
+	return true;
+}
+
+void port_fini(struct port *p)
+{
+	free(p->scripts);
+	free(p->script_bufs);
+	free(p->program_slots);
+	free(p->program_bufs);
+}

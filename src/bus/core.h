@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside of the bus core: its state, and what its files call of each other.
+ *
+ *   bus.c     events, deadlines          attach.c  connections, ports, memberships
+ *   act.c     actions, the arena         refuse.c  who breaks the rules
+ *   script.c  scripts of initiators      program.c phase programs of targets
+ *   arb.c     arbitration, fairness      tenure.c  the tenure: its states, start and end
+ *   run.c     a program, item by item    arm.c     what a port does by itself
+ *   silent.c  leader, token, latches     burst.c   what a target's port received
+ *   nexus.c   data pointers, reports     snoop.c   messages, agreements
+ *   limit.c   timeouts, RST              phase.c   one phase: time, totals, trace
+ *   mgmt.c    management frames          check.c   the invariants
+ */
+#ifndef BUS_CORE_H
+#define BUS_CORE_H
+
+#include "base/assert.h"
+#include "bus/bus.h"
+#include "scsi/cdb.h"
+#include "scsi/msg.h"
+
+#include <sys/queue.h>
+
+/* ---- bounds ---- */
+
+#define SCRIPTS_QUEUED    64                   /* that wait for the bus, of one port */
+#define SCRIPTS_LIVE      512                  /* with those that live on as a nexus */
+#define SCRIPT_DATA_MAX   (256U * 1024 * 1024) /* bytes that live scripts of one port hold */
+#define SCRIPT_PIECES     8                    /* data items of one conventional script */
+#define MESSAGE_MAX       512                  /* bytes of one MESSAGE OUT item */
+#define PROGRAMS_QUEUED   320                  /* of one port */
+#define PROGRAM_SMALL     256                  /* bytes of items; longer ones share buffers */
+#define PROGRAM_LARGE     32                   /* of one port */
+#define PROGRAM_DATA_MAX  (256U * 1024 * 1024)
+#define RELAYS            32 /* management requests of one port that wait for an answer */
+#define REFUSALS_MAX      16
+#define REFUSAL_FORGET_NS (10 * NS_PER_S) /* one refusal is forgiven in this time */
+
+/* Actions of one step; one tenure and what hangs on it never needs more than TENURE_*. */
+#define ACTIONS_MAX    4096U
+#define TRACES_MAX     8192U
+#define ARENA_MAX      (2U * 1024 * 1024)
+#define TENURE_ACTIONS 1400U
+#define TENURE_TRACES  1400U
+#define TENURE_ARENA   (512U * 1024)
+
+/* Bytes of items that a burst gathers; the largest single item (a message or CDB) fits twice. */
+#define BURST_MAX (15U * 1024)
+
+/* ---- connections and ports ---- */
+
+enum conn_state {
+	CONN_NONE,
+	CONN_OPEN,      /* has not said what it is */
+	CONN_ATTACHING, /* its ATTACH waits for GO */
+	CONN_PORT,
+	CONN_TAP,
+};
+
+struct conn {
+	enum conn_state state;
+	uint32_t handle;
+	uint8_t id; /* CONN_PORT */
+	ns_t heard; /* when it last sent something */
+	unsigned refusals;
+	ns_t forgiven;
+	struct wire_attach attach;
+};
+
+enum script_state { SCRIPT_FREE, SCRIPT_QUEUED, SCRIPT_RUNNING, SCRIPT_NEXUS };
+
+struct piece {
+	uint32_t off, len, crc;
+};
+
+/*
+ * A script of an initiator.
+ *
+ *   FREE -> QUEUED (SCRIPT) -> RUNNING (arbitration won) -> FREE, or
+ *   RUNNING -> NEXUS (conventional, disconnected) -> FREE (COMMAND COMPLETE, CANCEL, ...)
+ *
+ * A nexus stays NEXUS while a reselection works on it (tenure.script points to it).
+ */
+struct script {
+	TAILQ_ENTRY(script) link;
+	enum script_state state;
+	uint8_t owner; /* port */
+	uint8_t target;
+	uint32_t id;
+	bool atn, mirror;
+	uint8_t *buf; /* items, while QUEUED or RUNNING */
+	uint32_t len;
+	struct block *data;
+	/* conventional: the data, as one run of bytes, and the pointers into it */
+	uint8_t n_pieces;
+	struct piece piece[SCRIPT_PIECES];
+	uint32_t out_total, in_room;
+	uint32_t out_at, in_at, out_saved, in_saved;
+	/* nexus */
+	uint32_t target_epoch;
+	uint8_t lun;
+	bool tagged;
+	uint8_t tag;
+	/* mirroring: of its first operation, for trace and totals */
+	uint32_t op;
+	unsigned n_legs;
+};
+
+TAILQ_HEAD(script_list, script);
+
+struct program {
+	TAILQ_ENTRY(program) link;
+	uint32_t id;
+	uint8_t initiator;
+	uint32_t epoch;
+	uint8_t *large; /* or small */
+	uint32_t len;
+	struct block *data;
+	bool mirror; /* a MIRROR STATUS */
+	bool broadcast;
+	uint32_t op;
+	uint8_t small[PROGRAM_SMALL];
+};
+
+TAILQ_HEAD(program_list, program);
+
+/* What a target's port received and its process has not been told. */
+struct gather {
+	uint32_t len;
+	unsigned n;
+	uint8_t role;
+	bool has_data;
+	struct block *data;
+	struct piece piece;
+	uint8_t buf[BURST_MAX];
+};
+
+struct relay {
+	bool used;
+	uint32_t req, to_epoch;
+	uint8_t to, kind;
+};
+
+struct port {
+	bool up;
+	uint8_t id, role, conn;
+	uint32_t epoch;
+	uint8_t uuid[UUID_LEN];
+	char name[TARGET_NAME_MAX + 1];
+	uint32_t refused;
+	uint16_t fair; /* IDs that lost against it and go first */
+
+	/* initiator */
+	struct script_list queue, nexuses, free_scripts;
+	unsigned n_queued, n_live;
+	uint64_t script_data;
+	struct script *scripts; /* SCRIPTS_LIVE */
+	uint8_t *script_bufs;   /* SCRIPTS_QUEUED + 1, WIRE_HEAD_MAX each */
+	uint8_t *free_bufs[SCRIPTS_QUEUED + 1];
+	unsigned n_free_bufs;
+	struct relay relay[RELAYS];
+
+	/* target */
+	struct wire_arm arm;
+	struct wire_members members;
+	struct program_list programs, free_programs;
+	unsigned n_programs;
+	uint64_t program_data;
+	struct program *program_slots; /* PROGRAMS_QUEUED */
+	uint8_t *program_bufs;         /* PROGRAM_LARGE, WIRE_HEAD_MAX each */
+	uint8_t *free_large[PROGRAM_LARGE];
+	unsigned n_free_large;
+	struct gather gather;
+};
+
+/* ---- the tenure ---- */
+
+/*
+ * TENURE_NONE: the bus is free. TENURE_RUNS: inside of a step only. TENURE_WAITS: a target's
+ * process is asked what to do (port `awaited`, token `token`).
+ *
+ *   NONE -> RUNS  arbitration won (tenure_select, tenure_reselect)
+ *   RUNS -> WAITS the driver's port does not act by itself (burst_want)
+ *   WAITS -> RUNS its program came (run_continue), its limit passed or its port went (silent_back)
+ *   RUNS -> NONE  BUS FREE (tenure_end)
+ *   WAITS -> NONE the BSY holder's or the initiator's port went; RST
+ *
+ * Invariants (check.c): `target` asserts BSY from the answered selection to BUS FREE, and only
+ * it; `driver` is the one port that drives REQ, C/D, I/O and MSG: the target, or the participant
+ * that has the token; one port at most is awaited, and it is the driver.
+ */
+enum tenure_state { TENURE_NONE, TENURE_RUNS, TENURE_WAITS };
+
+/* Where the driver is: what it does next (arm.c does it, or its process says so). */
+enum pos {
+	POS_SELECTED, /* MESSAGE OUT if ATN, else COMMAND (SPI-3, 10.5) */
+	POS_MESSAGES, /* the first MESSAGE OUT came: COMMAND */
+	POS_COMMAND,  /* the CDB is there (participant: latched): DATA OUT, or the answer */
+	POS_DATA,     /* mirroring: data are over: MESSAGE OUT for the next message */
+	POS_MOVED,    /* conventional: what came last was no CDB: the process goes on */
+	POS_FULL,     /* conventional, armed: all data came: DISCONNECT */
+	POS_BACK,     /* leader: the token came back: MESSAGE OUT */
+	POS_NAMED,    /* leader: TARGET SELECTION came: let go of the phase lines */
+	POS_RELEASED, /* leader: BUS RELEASE came: let go of BSY */
+};
+
+struct offer {
+	bool made;
+	enum scsi_msg_kind kind;
+	struct xfer xfer;
+};
+
+struct tenure {
+	enum tenure_state state;
+	uint32_t number;
+	enum tenure_kind kind;
+	bool reselected;
+	uint8_t init, target;
+	uint32_t init_epoch, target_epoch;
+	ns_t start_ns, machine_start; /* bus time; machine time */
+	struct script *script;        /* NULL: a reselection that no nexus belongs to (yet) */
+	uint32_t program;             /* reselection: its program's id */
+
+	uint8_t driver, awaited; /* WIRE_NO_ID: none */
+	uint32_t token;
+	ns_t phase_deadline; /* machine time */
+	enum pos pos;
+	bool io;      /* I/O was true in the last phase */
+	ps_t lost_ps; /* spent waiting on the bus; counts with the next phase */
+	bool has_op;
+	uint32_t op;
+
+	/* the initiator's adapter */
+	struct rd items; /* of the script, not yet used */
+	bool identified, disc_priv, tagged, simple;
+	bool plain;  /* the first MESSAGE OUT held nothing that a target has to answer */
+	bool over;   /* messages such as ABORT TASK: BUS FREE is what follows */
+	bool reject; /* ATN for MESSAGE REJECT */
+	bool bad_script;
+	uint8_t lun, tag;
+	struct offer offer;
+	bool nexus_known; /* reselection: IDENTIFY came, script was looked for */
+	bool complete, disconnect, release;
+	bool has_status;
+	uint8_t status;
+	uint32_t data_out, data_in;
+	uint16_t n_msg_in;
+	uint8_t msg_in[WIRE_MSG_IN_MAX];
+	struct block *held; /* DATA IN that goes with the next report */
+	struct piece held_piece;
+	uint8_t cdb[SCSI_CDB_MAX];
+	uint8_t cdb_len;
+
+	/* mirroring */
+	bool mirror;
+	uint16_t group;
+	uint8_t device; /* the leader's */
+	uint8_t latch[MESSAGE_MAX];
+	uint16_t latch_len;
+	uint16_t latched;   /* ports that hold the CDB and were not named yet */
+	struct span select; /* the TARGET SELECTION that names the next one; in script->buf */
+	bool leg_data;      /* the script has data for this leg, not yet used */
+	bool leg_asked;     /* its DATA OUT is over, or was skipped */
+	struct piece leg_piece;
+	unsigned n_legs, leg; /* legs[leg - 1] is the one at hand; 0: none yet */
+	/* CRC of the bytes that a leg took, computed once for all legs of the same bytes */
+	bool crc_known;
+	struct piece crc_of;
+	uint32_t crc;
+	struct wire_leg
+	        legs[WIRE_LEGS_MAX]; /* last: n_legs of them are valid, the rest is not set */
+};
+
+struct bus {
+	struct bus_config cfg;
+	ns_t now;    /* machine */
+	ns_t bus_ns; /* bus time: nanoseconds and the rest in picoseconds */
+	uint32_t bus_ps;
+	ns_t pace_until; /* machine time at which the last tenure is over */
+	uint32_t next_epoch, next_tenure, next_token;
+	uint64_t next_seq;
+	bool tracing;
+	bool attaching; /* some connection is CONN_ATTACHING */
+	bool ended;
+	ns_t hear_at; /* machine time at which silence is looked for */
+
+	struct conn conn[BUS_CONNS];
+	struct port port[WIRE_IDS];
+	struct xfer agreed[WIRE_IDS][WIRE_IDS]; /* [initiator][target] */
+	struct tenure ten;
+	struct wire_stats stats;
+
+	struct bus_action *action;
+	unsigned n_actions;
+	struct bus_trace *trace;
+	unsigned n_traces;
+	struct block **held; /* blocks that actions point to */
+	unsigned n_held;
+	uint8_t *arena;
+	size_t arena_n;
+	bool more;
+};
+
+/* ---- act.c ---- */
+void act_reset(struct bus *b);
+bool act_room(const struct bus *b); /* for another tenure */
+/* A SEND to the port's connection; its type is set, the rest is the caller's to fill. */
+struct wire_frame *act_send(struct bus *b, uint32_t handle, enum wire_type type);
+struct wire_frame *act_to(struct bus *b, const struct port *p, enum wire_type type);
+/* Gives the frame these bytes of a block; a part of a block is copied by the connection. */
+void act_data(struct bus *b, struct wire_frame *f, struct block *data, uint32_t off, uint32_t len);
+struct span act_copy(struct bus *b, const void *p, size_t n);
+uint8_t *act_arena(struct bus *b, size_t n);
+void act_close(struct bus *b, struct conn *c, const char *text);
+void act_tap(struct bus *b, uint32_t handle);
+struct bus_trace *act_trace(struct bus *b);
+
+/* ---- refuse.c ---- */
+void refuse(struct bus *b, struct conn *c, uint8_t code, uint8_t type, uint32_t ref,
+            const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* REFUSED, and the end of the connection. */
+void refuse_conn(struct bus *b, struct conn *c, uint8_t code, uint8_t type, const char *fmt, ...)
+        __attribute__((format(printf, 5, 6)));
+/* An ERROR that is not its fault. */
+void tell_error(struct bus *b, const struct port *p, uint8_t code, uint8_t type, uint32_t ref,
+                const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+/* ---- attach.c ---- */
+void conn_open(struct bus *b, uint32_t handle);
+void conn_closed(struct bus *b, struct conn *c, const char *why);
+struct conn *conn_of(struct bus *b, uint32_t handle); /* NULL: an old handle */
+void conn_attach(struct bus *b, struct conn *c, const struct wire_frame *f);
+void attach_decide(struct bus *b);
+void port_down(struct bus *b, struct port *p);
+void port_set_arm(struct port *p, const struct wire_arm *a);
+void port_set_members(struct bus *b, struct port *p, const struct wire_members *m);
+struct port *port_get(struct bus *b, uint8_t id); /* NULL when it is not up */
+bool port_init(struct port *p, uint8_t id);       /* false: out of memory */
+void port_fini(struct port *p);
+
+/* ---- script.c ---- */
+void script_queue(struct bus *b, struct conn *c, const struct wire_frame *f);
+void script_cancel(struct bus *b, struct port *p, uint32_t id);
+void script_free(struct bus *b, struct script *s);
+void script_to_nexus(struct bus *b, struct script *s);
+/* A report for a script that did not run. */
+void script_report_unrun(struct bus *b, struct script *s, uint8_t outcome);
+void scripts_void(struct bus *b, struct port *p, bool report);
+void scripts_forget_target(struct bus *b, uint8_t target);
+/* ATN: the next item that is no data is a MESSAGE OUT. */
+bool script_atn(const struct tenure *t);
+bool script_next(struct tenure *t, uint8_t kind, struct wire_item *out);
+
+/* ---- program.c ---- */
+void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f);
+void program_free(struct port *p, struct program *g);
+const uint8_t *program_items(const struct program *g);
+void programs_void(struct port *p);
+/* Whether one waits that can be run. Drops those before it whose initiator is not there any more,
+ * with a burst that says so. */
+bool program_ready(struct bus *b, struct port *p);
+
+/* ---- arb.c ---- */
+/* One arbitration and the tenure of who wins it; false: nobody wants the bus. */
+bool arb_run(struct bus *b);
+
+/* ---- tenure.c ---- */
+void tenure_select(struct bus *b, struct script *s, uint16_t ids);
+void tenure_reselect(struct bus *b, struct port *p, struct program *g, uint16_t ids);
+/* What the ports do by themselves, until the tenure ends or a process is asked. */
+void tenure_advance(struct bus *b);
+void tenure_end(struct bus *b, uint8_t outcome, bool own);
+/* The initiator's adapter cannot go on: MESSAGE OUT with ABORT TASK, BUS FREE. */
+void tenure_abort_task(struct bus *b, uint8_t outcome);
+/* BSY goes because a port went. */
+void tenure_lost(struct bus *b);
+/* MESSAGE OUT and COMMAND, driven by the driver: the adapter sends what its script has. */
+void tenure_message_out(struct bus *b);
+void tenure_command(struct bus *b);
+uint8_t tenure_free_outcome(const struct tenure *t);
+
+/* ---- run.c ---- */
+void run_continue(struct bus *b, struct conn *c, const struct wire_frame *f);
+void run_items(struct bus *b, struct span items, struct block *data);
+
+/* ---- arm.c ---- */
+/* One phase that the driver's port does by itself; false: it asks its process. */
+bool arm_act(struct bus *b);
+
+/* ---- silent.c ---- */
+void silent_begin(struct bus *b, const struct script *s);
+/* A MESSAGE OUT with TARGET LEADER IDENTIFICATION came to the leader. */
+void silent_identified(struct bus *b, struct span bytes);
+/* The COMMAND phase is over: all members of the group have heard it. */
+void silent_latch(struct bus *b);
+/* MESSAGE OUT after a leg: names the next, a further operation, or releases the bus. */
+void silent_message_out(struct bus *b);
+/* The driver lets go of the phase lines, and keeps BSY if it has it. */
+void silent_pass(struct bus *b);
+/* The token is the leader's again; the leg at hand has come to `result`. */
+void silent_back(struct bus *b, uint8_t result);
+void silent_data_out(struct bus *b, uint32_t most);
+void silent_port_lost(struct bus *b, struct port *p);
+/* The member entry by which the port is (group, device); NULL: it is not. */
+const struct wire_member *silent_member(const struct port *p, uint16_t group, uint8_t device);
+/* BUS FREE has come; a participant that has the token is told. */
+void silent_end(struct bus *b);
+
+/* ---- burst.c ---- */
+void burst_plain(struct bus *b, struct port *p, uint8_t kind, uint8_t arg, uint8_t flags);
+void burst_bytes(struct bus *b, struct port *p, uint8_t kind, uint8_t arg, struct span s);
+void burst_data(struct bus *b, struct port *p, struct block *data, struct piece piece,
+                uint8_t flags);
+void burst_flush(struct bus *b, struct port *p, bool wanted);
+void burst_want(struct bus *b);
+void burst_drop(struct port *p);
+uint8_t burst_role(const struct bus *b, const struct port *p);
+
+/* ---- nexus.c ---- */
+void nexus_find(struct bus *b);
+void nexus_data_out(struct bus *b, uint32_t most);
+void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data);
+void nexus_report(struct bus *b, uint8_t outcome);
+
+/* ---- snoop.c ---- */
+/* What the initiator sent. */
+void snoop_out(struct bus *b, struct span bytes);
+/* What the target sent. */
+void snoop_in(struct bus *b, struct span bytes);
+void agree_none(struct bus *b, uint8_t id); /* all agreements of this port: asynchronous */
+
+/* ---- limit.c ---- */
+void limit_run(struct bus *b);
+ns_t limit_deadline(const struct bus *b);
+void bus_reset(struct bus *b, uint8_t by, const char *text);
+
+/* ---- phase.c ---- */
+struct phase {
+	enum scsi_phase phase;
+	ps_t ps; /* beyond the change of phase, for which phase_run() knows the price */
+	uint32_t bytes;
+	bool atn;
+	enum bus_crc crc;
+	struct span octets;
+	uint8_t status;
+	uint16_t ids, bsy, sel;
+	uint8_t winner, target, driver;
+};
+void phase_run(struct bus *b, const struct phase *p);
+/* An information transfer phase that the driver drives: MESSAGE, COMMAND, STATUS. */
+void phase_bytes(struct bus *b, enum scsi_phase phase, bool atn, struct span s);
+void phase_status(struct bus *b, uint8_t status);
+void phase_data(struct bus *b, enum scsi_phase phase, const struct block *data, struct piece piece);
+uint32_t phase_crc(struct bus *b, const struct block *data, struct piece piece);
+
+/* ---- mgmt.c ---- */
+void mgmt_frame(struct bus *b, struct conn *c, const struct wire_mgmt *m);
+void mgmt_port_down(struct bus *b, const struct port *p);
+
+static inline uint16_t id_bit(uint8_t id)
+{
+	return (uint16_t)(1U << (id & 15));
+}
+
+/* A leader was identified: the rules of silent mirroring hold. */
+static inline bool ten_mirroring(const struct tenure *t)
+{
+	return t->mirror && t->leg > 0;
+}
+
+/* The port that asserts BSY; the port that drives the phase lines. */
+static inline struct port *ten_target(struct bus *b)
+{
+	return &b->port[b->ten.target];
+}
+static inline struct port *ten_driver(struct bus *b)
+{
+	return &b->port[b->ten.driver];
+}
+
+#endif

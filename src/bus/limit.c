@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Limits of the machine's time: who keeps the bus waiting, who is silent. And RST. */
+#include "bus/core.h"
+
+#include <stdio.h>
+
+/* ---- RST ---- */
+
+static void reset_phase(struct bus *b)
+{
+	struct phase rst = {
+	        .phase = PHASE_RESET,
+	        .ps = bus_timing_reset(&b->cfg.timing),
+	        .driver = WIRE_NO_ID,
+	};
+	struct phase free = {
+	        .phase = PHASE_BUS_FREE,
+	        .ps = bus_timing_free(&b->cfg.timing),
+	        .driver = WIRE_NO_ID,
+	};
+	phase_run(b, &rst);
+	phase_run(b, &free);
+}
+
+/* The tenure that RST ends: reported, no burst is told of it any more. */
+static void void_tenure(struct bus *b)
+{
+	struct tenure *t = &b->ten;
+
+	t->driver = t->awaited = WIRE_NO_ID;
+	reset_phase(b);
+	nexus_report(b, OUTCOME_RESET);
+	if (t->script)
+		script_free(b, t->script);
+	block_unref(t->held);
+	t->held = NULL;
+	t->state = TENURE_NONE;
+}
+
+/* RST on a free bus has a tenure number of its own. */
+static void void_free_bus(struct bus *b, uint8_t by)
+{
+	struct tenure *t = &b->ten;
+
+	*t = (struct tenure){.number = ++b->next_tenure,
+	                     .init = by,
+	                     .driver = WIRE_NO_ID,
+	                     .awaited = WIRE_NO_ID,
+	                     .target = WIRE_NO_ID};
+	reset_phase(b);
+}
+
+void bus_reset(struct bus *b, uint8_t by, const char *text)
+{
+	if (b->ten.state == TENURE_NONE)
+		void_free_bus(b, by);
+	else
+		void_tenure(b);
+	b->stats.resets++;
+	for (uint8_t i = 0; i < WIRE_IDS; i++) {
+		struct port *p = &b->port[i];
+		agree_none(b, i);
+		p->fair = 0;
+		burst_drop(p);
+		if (!p->up)
+			continue;
+		scripts_void(b, p, true);
+		programs_void(p);
+		struct wire_frame *f = act_to(b, p, WIRE_RESET);
+		f->reset.by = by;
+		(void)snprintf(f->reset.text, sizeof(f->reset.text), "%s", text);
+	}
+}
+
+/* ---- the bus ---- */
+
+static bool participant_awaited(const struct tenure *t)
+{
+	return t->state == TENURE_WAITS && t->awaited != t->target;
+}
+
+static void phase_over(struct bus *b)
+{
+	struct tenure *t = &b->ten;
+	char text[128];
+
+	b->stats.phase_timeouts++;
+	if (participant_awaited(t)) {
+		struct port *p = ten_driver(b);
+		burst_plain(b, p, ITEM_FREE, 0, ITEM_CUT);
+		burst_flush(b, p, false);
+		silent_back(b, LEG_TIMEOUT);
+		tenure_advance(b);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "ID %u kept a phase waiting in tenure %u", t->target,
+	               t->number);
+	bus_reset(b, WIRE_NO_ID, text);
+}
+
+static ns_t tenure_deadline(const struct bus *b)
+{
+	const struct tenure *t = &b->ten;
+
+	if (t->state != TENURE_WAITS)
+		return NS_NEVER;
+	ns_t end = t->machine_start + b->cfg.tenure_limit_ns;
+	return t->phase_deadline < end ? t->phase_deadline : end;
+}
+
+static void limit_tenure(struct bus *b)
+{
+	const struct tenure *t = &b->ten;
+	char text[128];
+
+	if (t->state != TENURE_WAITS)
+		return;
+	if (b->now >= t->machine_start + b->cfg.tenure_limit_ns) {
+		(void)snprintf(text, sizeof(text), "tenure %u of ID %u is past its limit",
+		               t->number, t->target);
+		bus_reset(b, WIRE_NO_ID, text);
+	} else if (b->now >= t->phase_deadline) {
+		phase_over(b);
+	}
+}
+
+/* ---- silence ---- */
+
+static ns_t beat_ns(const struct bus *b)
+{
+	return b->cfg.heartbeat_ms * NS_PER_MS;
+}
+
+static ns_t silence_ns(const struct bus *b)
+{
+	return 3 * beat_ns(b);
+}
+
+/* When the first connection will have been silent for too long, if it stays so. */
+static ns_t next_hearing(const struct bus *b)
+{
+	ns_t first = NS_NEVER;
+
+	for (unsigned i = 0; i < BUS_CONNS; i++) {
+		const struct conn *c = &b->conn[i];
+		if (c->state != CONN_NONE && c->heard + silence_ns(b) < first)
+			first = c->heard + silence_ns(b);
+	}
+	return first;
+}
+
+static void limit_silence(struct bus *b)
+{
+	if (b->cfg.heartbeat_ms == 0 || b->now < b->hear_at)
+		return;
+	/* We were late ourselves (stopped, suspended): nobody is silent who had no chance to be
+	 * heard. */
+	bool late = b->hear_at != 0 && b->now - b->hear_at > beat_ns(b);
+	for (unsigned i = 0; i < BUS_CONNS; i++) {
+		struct conn *c = &b->conn[i];
+		if (c->state == CONN_NONE)
+			continue;
+		if (late)
+			c->heard = b->now;
+		else if (b->now - c->heard >= silence_ns(b))
+			refuse_conn(b, c, CODE_BAD_STATE, 0, "silent for %llu ms",
+			            (unsigned long long)((b->now - c->heard) / NS_PER_MS));
+	}
+	b->hear_at = next_hearing(b);
+}
+
+/* ---- both ---- */
+
+void limit_run(struct bus *b)
+{
+	limit_tenure(b);
+	limit_silence(b);
+}
+
+ns_t limit_deadline(const struct bus *b)
+{
+	ns_t first = tenure_deadline(b);
+
+	if (b->cfg.heartbeat_ms != 0 && b->hear_at < first)
+		first = b->hear_at;
+	return first;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The initiator's adapter in the data phases of conventional commands, and its reports.
+ * A nexus (target, LUN, tag) is a script that lives on: a target that reconnects for data finds
+ * its data pointers (SPI-3, 16.3: saved by SAVE DATA POINTER, restored at a reconnection).
+ */
+#include "bus/core.h"
+
+#include <string.h>
+
+void nexus_find(struct bus *b)
+{
+	struct tenure *t = &b->ten;
+	struct script *s;
+
+	if (!t->identified)
+		return;
+	t->nexus_known = true;
+	if (t->kind != TENURE_CONVENTIONAL)
+		return;
+	TAILQ_FOREACH (s, &b->port[t->init].nexuses, link) {
+		if (s->target == t->target && s->target_epoch == t->target_epoch &&
+		    s->lun == t->lun && s->tagged == t->tagged &&
+		    (!s->tagged || s->tag == t->tag)) {
+			s->out_at = s->out_saved;
+			s->in_at = s->in_saved;
+			t->script = s;
+			return;
+		}
+	}
+}
+
+/* ---- DATA OUT ---- */
+
+/* The bytes at the data pointer, as far as they lie together. */
+static struct piece at_pointer(struct bus *b, const struct script *s, uint32_t most)
+{
+	uint32_t at = s->out_at;
+
+	for (unsigned i = 0; i < s->n_pieces; i++) {
+		const struct piece *p = &s->piece[i];
+		if (at >= p->len) {
+			at -= p->len;
+			continue;
+		}
+		struct piece part = {p->off + at, p->len - at, p->crc};
+		if (part.len > most)
+			part.len = most;
+		if (part.len < p->len)
+			part.crc = part.len ? phase_crc(b, s->data, part) : 0;
+		return part;
+	}
+	return (struct piece){0};
+}
+
+void nexus_data_out(struct bus *b, uint32_t most)
+{
+	struct tenure *t = &b->ten;
+	struct script *s = t->script;
+
+	if (!s) {
+		tenure_abort_task(b, OUTCOME_NO_NEXUS);
+		return;
+	}
+	do {
+		struct piece piece = at_pointer(b, s, most);
+		bool all = piece.len == most || s->out_at + piece.len == s->out_total;
+		phase_data(b, PHASE_DATA_OUT, s->data, piece);
+		s->out_at += piece.len;
+		t->data_out += piece.len;
+		most -= piece.len;
+		burst_data(b, ten_driver(b), s->data, piece, all && most > 0 ? ITEM_CUT : 0);
+		if (all)
+			break;
+	} while (most > 0);
+	t->pos = POS_MOVED;
+}
+
+/* ---- DATA IN ---- */
+
+static struct wire_frame *report(struct bus *b, uint8_t outcome)
+{
+	struct tenure *t = &b->ten;
+	struct wire_frame *f = act_to(b, &b->port[t->init], WIRE_TENURE);
+
+	f->tenure = (struct wire_tenure){
+	        .script = t->script ? t->script->id : 0,
+	        .tenure = t->number,
+	        .reselected = t->reselected,
+	        .target = t->target,
+	        .epoch = t->target_epoch,
+	        .outcome = outcome,
+	        .has_status = t->has_status,
+	        .status = t->status,
+	        .data_out = t->data_out,
+	        .data_in = t->data_in,
+	        .start_ns = t->start_ns,
+	        .end_ns = b->bus_ns,
+	};
+	if (t->held) {
+		act_data(b, f, t->held, t->held_piece.off, t->held_piece.len);
+		block_unref(t->held);
+		t->held = NULL;
+	}
+	return f;
+}
+
+void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data)
+{
+	struct tenure *t = &b->ten;
+	struct script *s = t->script;
+	struct piece piece = {it->off, it->len, it->crc};
+
+	if (!s) {
+		tenure_abort_task(b, OUTCOME_NO_NEXUS);
+		return;
+	}
+	phase_data(b, PHASE_DATA_IN, data, piece);
+	t->pos = POS_MOVED;
+	/* What there is no room for was on the bus, and is dropped by the adapter. */
+	uint32_t room = s->in_room - s->in_at;
+	if (piece.len > room)
+		piece.len = room;
+	if (piece.len == 0)
+		return;
+	if (t->held)
+		(void)report(b, OUTCOME_MORE);
+	t->held = block_ref(data);
+	t->held_piece = piece;
+	t->data_in += piece.len;
+	s->in_at += piece.len;
+}
+
+void nexus_report(struct bus *b, uint8_t outcome)
+{
+	struct tenure *t = &b->ten;
+	const struct port *p = &b->port[t->init];
+
+	if (!p->up || p->epoch != t->init_epoch)
+		return;
+	struct wire_frame *f = report(b, outcome);
+	f->tenure.msg_in = act_copy(b, t->msg_in, t->n_msg_in);
+	f->tenure.n_legs = (uint8_t)t->n_legs;
+	memcpy(f->tenure.legs, t->legs, t->n_legs * sizeof(t->legs[0]));
+	if (outcome == OUTCOME_BAD_SCRIPT)
+		tell_error(b, p, CODE_BAD_VALUE, 0, t->script ? t->script->id : 0,
+		           "the target drove a phase for which the script has nothing");
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Phase programs by which targets want to reconnect: they wait for the bus. */
+#include "bus/core.h"
+
+#include <string.h>
+
+const uint8_t *program_items(const struct program *g)
+{
+	return g->large ? g->large : g->small;
+}
+
+/* What its first MESSAGE IN says: the kind of tenure that it will be. */
+static void look(struct program *g)
+{
+	struct rd r = rd_init(program_items(g), g->len);
+	struct wire_item it;
+	struct scsi_msg m;
+
+	if (!wire_item_get(&r, &it) || it.kind != ITEM_MSG_IN)
+		return;
+	r = rd_init(it.bytes.p, it.bytes.n);
+	while (rd_left(&r) > 0 && scsi_msg_get(&r, &m)) {
+		if (m.kind == MSG_EXT_MIRROR && m.mirror.function == MIRROR_STATUS) {
+			g->mirror = true;
+			g->broadcast = m.mirror.broadcast;
+			g->op = m.mirror.op;
+		}
+	}
+}
+
+/* A reconnection begins with IDENTIFY (SPI-3, 10.6). */
+static bool begins_right(struct span items)
+{
+	struct rd r = rd_init(items.p, items.n);
+	struct wire_item it;
+
+	if (!wire_item_get(&r, &it) || it.kind != ITEM_MSG_IN || it.len == 0 ||
+	    it.bytes.p[0] < 0x80)
+		return false;
+	while (wire_item_get(&r, &it))
+		if (it.kind == ITEM_PASS)
+			return false;
+	return !r.error;
+}
+
+void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
+{
+	struct port *p = &b->port[c->id];
+	const struct wire_program *w = &f->program;
+	uint64_t data = f->data ? f->data->len : 0;
+	bool large = w->items.n > PROGRAM_SMALL;
+
+	if (!begins_right(w->items)) {
+		refuse(b, c, CODE_BAD_VALUE, WIRE_PROGRAM, w->id,
+		       "program: a reconnection begins with IDENTIFY in MESSAGE IN");
+		return;
+	}
+	if (p->n_programs >= PROGRAMS_QUEUED || (large && p->n_free_large == 0) ||
+	    p->program_data + data > PROGRAM_DATA_MAX) {
+		refuse(b, c, CODE_FLOOD, WIRE_PROGRAM, w->id, "%u programs wait", p->n_programs);
+		return;
+	}
+	struct program *g = TAILQ_FIRST(&p->free_programs);
+	TAILQ_REMOVE(&p->free_programs, g, link);
+	g->id = w->id;
+	g->initiator = w->initiator;
+	g->epoch = w->epoch;
+	g->mirror = g->broadcast = false;
+	g->op = 0;
+	g->large = large ? p->free_large[--p->n_free_large] : NULL;
+	g->len = (uint32_t)w->items.n;
+	memcpy(large ? g->large : g->small, w->items.p, w->items.n);
+	g->data = f->data ? block_ref(f->data) : NULL;
+	p->program_data += data;
+	p->n_programs++;
+	look(g);
+	TAILQ_INSERT_TAIL(&p->programs, g, link);
+}
+
+void program_free(struct port *p, struct program *g)
+{
+	sm_assert(p->n_programs > 0);
+	TAILQ_REMOVE(&p->programs, g, link);
+	p->n_programs--;
+	if (g->large)
+		p->free_large[p->n_free_large++] = g->large;
+	g->large = NULL;
+	if (g->data)
+		p->program_data -= g->data->len;
+	block_unref(g->data);
+	g->data = NULL;
+	TAILQ_INSERT_HEAD(&p->free_programs, g, link);
+}
+
+void programs_void(struct port *p)
+{
+	struct program *g;
+
+	while ((g = TAILQ_FIRST(&p->programs)) != NULL)
+		program_free(p, g);
+}
+
+static bool runnable(struct bus *b, const struct program *g)
+{
+	const struct port *i = port_get(b, g->initiator);
+	return i && i->role == ROLE_INITIATOR && i->epoch == g->epoch;
+}
+
+/* Tells that it cannot be run: the initiator that its task belonged to is gone. */
+static void tell(struct bus *b, struct port *p, const struct program *g)
+{
+	uint8_t item[WIRE_ITEM_LEN];
+	struct wr w = wr_init(item, sizeof(item));
+
+	wire_put_plain(&w, ITEM_FREE, 0, ITEM_CUT);
+	struct wire_frame *f = act_to(b, p, WIRE_BURST);
+	f->burst = (struct wire_burst){
+	        .program = g->id,
+	        .role = BURST_TARGET,
+	        .initiator = g->initiator,
+	        .epoch = g->epoch,
+	        .items = act_copy(b, item, w.n),
+	};
+}
+
+bool program_ready(struct bus *b, struct port *p)
+{
+	struct program *g;
+
+	while ((g = TAILQ_FIRST(&p->programs)) != NULL && !runnable(b, g)) {
+		if (!act_room(b)) {
+			b->more = true;
+			return false;
+		}
+		tell(b, p, g);
+		program_free(p, g);
+	}
+	return g != NULL;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A target's phase program, item by item. */
+#include "bus/core.h"
+
+/* What a program of the awaited port may hold, by its part in the tenure; the first item that may
+ * not, as a text. */
+static const char *misplaced(const struct tenure *t, struct span items)
+{
+	bool mirror = ten_mirroring(t);
+	bool participant = t->driver != t->target;
+	struct rd r = rd_init(items.p, items.n);
+	struct wire_item it;
+
+	for (bool first = true; wire_item_get(&r, &it); first = false) {
+		if (first && t->pos == POS_NAMED && it.kind != ITEM_PASS)
+			return "a leader that was told the next target lets go of the phase lines";
+		if (first && t->pos == POS_RELEASED && it.kind != ITEM_FREE)
+			return "a leader that was told BUS RELEASE releases BSY";
+		if (mirror && (it.kind == ITEM_STATUS || it.kind == ITEM_DATA_IN))
+			return "no STATUS and no DATA IN in a mirroring tenure";
+		if (it.kind == ITEM_FREE && participant)
+			return "BSY is the leader's to release";
+		if (it.kind == ITEM_COMMAND && participant)
+			return "the COMMAND phase is the leader's";
+		if (it.kind == ITEM_PASS && !mirror)
+			return "PASS outside of a mirroring tenure";
+		if (it.kind == ITEM_PASS && first && !participant && t->pos != POS_NAMED)
+			return "PASS without a target that was named";
+	}
+	return NULL;
+}
+
+static void run_message_in(struct bus *b, struct span s)
+{
+	struct tenure *t = &b->ten;
+
+	if (s.n == 0)
+		return;
+	phase_bytes(b, PHASE_MESSAGE_IN, t->reject, s);
+	snoop_in(b, s);
+	if (t->mirror)
+		t->reject = false;
+	else if (t->reject)
+		tenure_message_out(b); /* MESSAGE REJECT, at once: ATN is answered so */
+}
+
+/* False: it does not fit here any more, and the rest of the program with it. */
+static bool run_item(struct bus *b, const struct wire_item *it, struct block *data)
+{
+	struct tenure *t = &b->ten;
+
+	if ((t->pos == POS_NAMED && it->kind != ITEM_PASS) ||
+	    (t->pos == POS_RELEASED && it->kind != ITEM_FREE))
+		return false;
+	switch ((enum wire_item_kind)it->kind) {
+	case ITEM_MSG_OUT:
+		tenure_message_out(b);
+		return true;
+	case ITEM_COMMAND:
+		tenure_command(b);
+		return true;
+	case ITEM_DATA_OUT:
+		if (ten_mirroring(t))
+			silent_data_out(b, it->len);
+		else
+			nexus_data_out(b, it->len);
+		return true;
+	case ITEM_DATA_IN:
+		nexus_data_in(b, it, data);
+		return true;
+	case ITEM_STATUS:
+		phase_status(b, it->arg);
+		t->has_status = true;
+		t->status = it->arg;
+		t->pos = POS_MOVED;
+		return true;
+	case ITEM_MSG_IN:
+		run_message_in(b, it->bytes);
+		return true;
+	case ITEM_FREE:
+		tenure_end(b, tenure_free_outcome(t), true);
+		return true;
+	case ITEM_PASS:
+		if (t->driver == t->target && t->pos != POS_NAMED)
+			return false;
+		silent_pass(b);
+		return true;
+	case ITEM_SELECT:
+	case ITEM_LATCH:
+	case ITEM_TOKEN:
+		break;
+	}
+	return false;
+}
+
+void run_items(struct bus *b, struct span items, struct block *data)
+{
+	struct tenure *t = &b->ten;
+	uint8_t driver = t->driver;
+	struct rd r = rd_init(items.p, items.n);
+	struct wire_item it;
+
+	while (t->state == TENURE_RUNS && t->driver == driver && wire_item_get(&r, &it))
+		if (!run_item(b, &it, data))
+			break;
+}
+
+void run_continue(struct bus *b, struct conn *c, const struct wire_frame *f)
+{
+	struct tenure *t = &b->ten;
+	const struct wire_program *w = &f->program;
+
+	if (t->state != TENURE_WAITS || t->awaited != c->id || w->tenure != t->number ||
+	    w->token != t->token) {
+		refuse(b, c, CODE_NOT_YOURS, WIRE_PROGRAM, w->id,
+		       "tenure %u does not wait for this port with token %u", w->tenure, w->token);
+		return;
+	}
+	const char *why = misplaced(t, w->items);
+	if (why) {
+		refuse(b, c, CODE_BAD_STATE, WIRE_PROGRAM, w->id, "program: %s", why);
+		return;
+	}
+	t->state = TENURE_RUNS;
+	t->awaited = WIRE_NO_ID;
+	run_items(b, w->items, f->data);
+	tenure_advance(b);
+}

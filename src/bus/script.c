@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Scripts of initiators: they are judged as a whole when they come, so that a tenure meets
+ * no surprise half way; then they wait for the bus.
+ */
+#include "bus/core.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- judging ---- */
+
+struct judge {
+	struct script *s;
+	char why[160];
+	bool release; /* BUS RELEASE came */
+	bool leg;     /* the last item opened a leg: DATA OUT may follow */
+	bool command; /* a leader was identified, its COMMAND has not come */
+	uint16_t group;
+	uint32_t op;
+};
+
+#define BAD(j, ...) ((void)snprintf((j)->why, sizeof((j)->why), __VA_ARGS__), false)
+
+/* The SILENT MIRRORING message among these; false: there is none. */
+static bool find_mirror(struct span bytes, struct scsi_msg *out)
+{
+	struct rd r = rd_init(bytes.p, bytes.n);
+	while (rd_left(&r) > 0 && scsi_msg_get(&r, out))
+		if (out->kind == MSG_EXT_MIRROR)
+			return true;
+	return false;
+}
+
+static bool judge_leader(struct judge *j, const struct scsi_msg_mirror *m)
+{
+	if (j->command)
+		return BAD(j, "no COMMAND follows a TARGET LEADER IDENTIFICATION");
+	if (m->broadcast)
+		return BAD(j, "broadcast passes are not run by this server");
+	j->group = m->group;
+	j->op = m->op;
+	j->command = true;
+	if (j->s->n_legs == 0)
+		j->s->op = m->op;
+	if (++j->s->n_legs > WIRE_LEGS_MAX)
+		return BAD(j, "more than %d legs", WIRE_LEGS_MAX);
+	j->leg = true;
+	return true;
+}
+
+static bool judge_mirror_message(struct judge *j, struct span bytes)
+{
+	struct scsi_msg m;
+
+	if (j->release)
+		return BAD(j, "MESSAGE OUT after BUS RELEASE");
+	if (!find_mirror(bytes, &m))
+		return BAD(j, "a message of a mirroring script is not of SILENT MIRRORING");
+	if (m.mirror.function == MIRROR_LEADER)
+		return judge_leader(j, &m.mirror);
+	if (j->command)
+		return BAD(j, "no COMMAND follows a TARGET LEADER IDENTIFICATION");
+	if (m.mirror.group != j->group || m.mirror.op != j->op)
+		return BAD(j, "%s of another group or operation", scsi_msg_name(&m));
+	switch (m.mirror.function) {
+	case MIRROR_LEADER:
+		break;
+	case MIRROR_SELECT:
+		if (++j->s->n_legs > WIRE_LEGS_MAX)
+			return BAD(j, "more than %d legs", WIRE_LEGS_MAX);
+		j->leg = true;
+		return true;
+	case MIRROR_RELEASE:
+		j->release = true;
+		j->leg = false;
+		return true;
+	case MIRROR_STATUS:
+		break;
+	}
+	return BAD(j, "MIRROR STATUS is a target's message");
+}
+
+static bool judge_mirror_item(struct judge *j, const struct wire_item *it)
+{
+	switch ((enum wire_item_kind)it->kind) {
+	case ITEM_MSG_OUT:
+		return judge_mirror_message(j, it->bytes);
+	case ITEM_COMMAND:
+		if (!j->command)
+			return BAD(j, "COMMAND without a TARGET LEADER IDENTIFICATION");
+		j->command = false;
+		return true;
+	case ITEM_DATA_OUT:
+		if (!j->leg || j->command)
+			return BAD(j, "DATA OUT that no leg is for");
+		j->leg = false;
+		return true;
+	case ITEM_SELECT:
+	case ITEM_DATA_IN:
+	case ITEM_STATUS:
+	case ITEM_MSG_IN:
+	case ITEM_FREE:
+	case ITEM_LATCH:
+	case ITEM_TOKEN:
+	case ITEM_PASS:
+		break;
+	}
+	return BAD(j, "an item of kind %u in a mirroring script", it->kind);
+}
+
+static bool judge_data(struct judge *j, const struct wire_item *it)
+{
+	struct script *s = j->s;
+
+	if (it->kind == ITEM_DATA_IN) {
+		if (it->len > WIRE_DATA_MAX - s->in_room)
+			return BAD(j, "room for more than %u bytes of DATA IN", WIRE_DATA_MAX);
+		s->in_room += it->len;
+		return true;
+	}
+	if (s->n_pieces == SCRIPT_PIECES)
+		return BAD(j, "more than %d pieces of DATA OUT", SCRIPT_PIECES);
+	if (it->len > WIRE_DATA_MAX - s->out_total)
+		return BAD(j, "more than %u bytes of DATA OUT", WIRE_DATA_MAX);
+	s->piece[s->n_pieces++] = (struct piece){it->off, it->len, it->crc};
+	s->out_total += it->len;
+	return true;
+}
+
+static bool judge_item(struct judge *j, const struct wire_item *it)
+{
+	struct scsi_msg m;
+
+	if (it->kind == ITEM_SELECT)
+		return BAD(j, "a second selection");
+	if (it->kind == ITEM_MSG_OUT && (it->len == 0 || it->len > MESSAGE_MAX))
+		return BAD(j, "a MESSAGE OUT of %u bytes, 1 to %d are possible", it->len,
+		           MESSAGE_MAX);
+	if (it->kind == ITEM_COMMAND && (it->len == 0 || it->len > SCSI_CDB_MAX))
+		return BAD(j, "a CDB of %u bytes, 1 to %d are possible", it->len, SCSI_CDB_MAX);
+	/* The first MESSAGE OUT tells what kind of script it is. */
+	if (it->kind == ITEM_MSG_OUT && !j->s->mirror && find_mirror(it->bytes, &m)) {
+		if (!j->s->atn || m.mirror.function != MIRROR_LEADER)
+			return BAD(j, "%s outside of a mirroring script", scsi_msg_name(&m));
+		if (j->s->n_pieces > 0 || j->s->in_room > 0)
+			return BAD(j, "data before a TARGET LEADER IDENTIFICATION");
+		j->s->mirror = true;
+	}
+	if (j->s->mirror)
+		return judge_mirror_item(j, it);
+	if (it->kind == ITEM_DATA_OUT || it->kind == ITEM_DATA_IN)
+		return judge_data(j, it);
+	return true;
+}
+
+static bool judge(struct judge *j, struct span items)
+{
+	struct rd r = rd_init(items.p, items.n);
+	struct wire_item it;
+	unsigned messages = 0, commands = 0;
+
+	if (!wire_item_get(&r, &it) || it.kind != ITEM_SELECT)
+		return BAD(j, "it does not begin with a selection");
+	if (it.arg >= WIRE_IDS || it.arg == j->s->owner)
+		return BAD(j, "SCSI ID %u cannot be selected", it.arg);
+	j->s->target = it.arg;
+	j->s->atn = it.flags & ITEM_ATN;
+	while (wire_item_get(&r, &it)) {
+		messages += it.kind == ITEM_MSG_OUT;
+		commands += it.kind == ITEM_COMMAND;
+		bool was = j->s->mirror;
+		if (!judge_item(j, &it))
+			return false;
+		if (!was && j->s->mirror && (messages > 1 || commands > 0))
+			return BAD(j,
+			           "TARGET LEADER IDENTIFICATION is not in the first MESSAGE OUT");
+	}
+	if (r.error)
+		return BAD(j, "a malformed item");
+	if (j->s->mirror && (j->command || !j->release))
+		return BAD(j, "a mirroring script ends with BUS RELEASE");
+	if (!j->s->mirror && commands > 1)
+		return BAD(j, "%u commands", commands);
+	return true;
+}
+
+/* ---- queueing ---- */
+
+static bool id_live(const struct port *p, uint32_t id)
+{
+	const struct script *s;
+	TAILQ_FOREACH (s, &p->queue, link)
+		if (s->id == id)
+			return true;
+	TAILQ_FOREACH (s, &p->nexuses, link)
+		if (s->id == id)
+			return true;
+	return false;
+}
+
+static bool running_id(const struct bus *b, const struct port *p, uint32_t id)
+{
+	const struct tenure *t = &b->ten;
+	return t->state != TENURE_NONE && t->script && t->script->owner == p->id &&
+	       t->script->id == id;
+}
+
+void script_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
+{
+	struct port *p = &b->port[c->id];
+	const struct wire_script *w = &f->script;
+	uint64_t data = f->data ? f->data->len : 0;
+
+	if (p->n_queued >= SCRIPTS_QUEUED || p->n_live >= SCRIPTS_LIVE || p->n_free_bufs == 0) {
+		refuse(b, c, CODE_FLOOD, WIRE_SCRIPT, w->id, "%u scripts wait, %u are live",
+		       p->n_queued, p->n_live);
+		return;
+	}
+	if (p->script_data + data > SCRIPT_DATA_MAX) {
+		refuse(b, c, CODE_FLOOD, WIRE_SCRIPT, w->id, "more than %u bytes in live scripts",
+		       SCRIPT_DATA_MAX);
+		return;
+	}
+	if (id_live(p, w->id) || running_id(b, p, w->id)) {
+		refuse(b, c, CODE_BAD_STATE, WIRE_SCRIPT, w->id, "script %u is live already",
+		       w->id);
+		return;
+	}
+	struct script *s = TAILQ_FIRST(&p->free_scripts);
+	struct judge j = {.s = s};
+	TAILQ_REMOVE(&p->free_scripts, s, link);
+	*s = (struct script){.owner = p->id, .id = w->id};
+	if (!judge(&j, w->items)) {
+		s->state = SCRIPT_FREE;
+		TAILQ_INSERT_HEAD(&p->free_scripts, s, link);
+		refuse(b, c, CODE_BAD_VALUE, WIRE_SCRIPT, w->id, "script: %s", j.why);
+		return;
+	}
+	s->state = SCRIPT_QUEUED;
+	s->buf = p->free_bufs[--p->n_free_bufs];
+	s->len = (uint32_t)w->items.n;
+	memcpy(s->buf, w->items.p, w->items.n);
+	s->data = f->data ? block_ref(f->data) : NULL;
+	p->script_data += data;
+	p->n_queued++;
+	p->n_live++;
+	TAILQ_INSERT_TAIL(&p->queue, s, link);
+}
+
+/* ---- the end of one ---- */
+
+static void buf_back(struct bus *b, struct script *s)
+{
+	struct port *p = &b->port[s->owner];
+
+	if (!s->buf)
+		return;
+	sm_assert(p->n_free_bufs <= SCRIPTS_QUEUED);
+	p->free_bufs[p->n_free_bufs++] = s->buf;
+	s->buf = NULL;
+}
+
+void script_to_nexus(struct bus *b, struct script *s)
+{
+	struct port *p = &b->port[s->owner];
+
+	sm_assert(s->state == SCRIPT_RUNNING);
+	buf_back(b, s);
+	s->state = SCRIPT_NEXUS;
+	TAILQ_INSERT_TAIL(&p->nexuses, s, link);
+}
+
+void script_free(struct bus *b, struct script *s)
+{
+	struct port *p = &b->port[s->owner];
+
+	sm_assert(s->state != SCRIPT_FREE && p->n_live > 0);
+	if (s->state == SCRIPT_QUEUED) {
+		TAILQ_REMOVE(&p->queue, s, link);
+		p->n_queued--;
+	} else if (s->state == SCRIPT_NEXUS) {
+		TAILQ_REMOVE(&p->nexuses, s, link);
+	}
+	if (b->ten.script == s)
+		b->ten.script = NULL;
+	buf_back(b, s);
+	if (s->data)
+		p->script_data -= s->data->len;
+	block_unref(s->data);
+	s->data = NULL;
+	s->state = SCRIPT_FREE;
+	p->n_live--;
+	TAILQ_INSERT_HEAD(&p->free_scripts, s, link);
+}
+
+void script_report_unrun(struct bus *b, struct script *s, uint8_t outcome)
+{
+	const struct port *p = &b->port[s->owner];
+	const struct port *target = port_get(b, s->target);
+	struct wire_frame *f = act_to(b, p, WIRE_TENURE);
+
+	f->tenure = (struct wire_tenure){
+	        .script = s->id,
+	        .target = s->target,
+	        .epoch = target ? target->epoch : 0,
+	        .outcome = outcome,
+	        .start_ns = b->bus_ns,
+	        .end_ns = b->bus_ns,
+	};
+}
+
+void script_cancel(struct bus *b, struct port *p, uint32_t id)
+{
+	struct script *s, *found = NULL;
+
+	TAILQ_FOREACH (s, &p->queue, link)
+		if (s->id == id)
+			found = s;
+	TAILQ_FOREACH (s, &p->nexuses, link)
+		if (s->id == id)
+			found = s;
+	/* Unknown: its report crossed with the CANCEL. A nexus at work runs on, as a script does.
+	 */
+	if (!found || found == b->ten.script)
+		return;
+	script_report_unrun(b, found, OUTCOME_CANCELLED);
+	script_free(b, found);
+}
+
+void scripts_void(struct bus *b, struct port *p, bool report)
+{
+	struct script *s;
+
+	while ((s = TAILQ_FIRST(&p->queue)) != NULL) {
+		if (report)
+			script_report_unrun(b, s, OUTCOME_RESET);
+		script_free(b, s);
+	}
+	while ((s = TAILQ_FIRST(&p->nexuses)) != NULL)
+		script_free(b, s);
+}
+
+/* I_T nexus loss: the initiators learn it by PORT. */
+void scripts_forget_target(struct bus *b, uint8_t target)
+{
+	for (unsigned i = 0; i < WIRE_IDS; i++) {
+		struct script *s = TAILQ_FIRST(&b->port[i].nexuses);
+		while (s) {
+			struct script *next = TAILQ_NEXT(s, link);
+			if (s->target == target)
+				script_free(b, s);
+			s = next;
+		}
+	}
+}
+
+/* ---- the adapter's place in a running script ---- */
+
+static bool is_data(const struct wire_item *it)
+{
+	return it->kind == ITEM_DATA_OUT || it->kind == ITEM_DATA_IN;
+}
+
+bool script_atn(const struct tenure *t)
+{
+	struct rd r = t->items;
+	struct wire_item it;
+
+	while (wire_item_get(&r, &it))
+		if (!is_data(&it))
+			return it.kind == ITEM_MSG_OUT;
+	return false;
+}
+
+bool script_next(struct tenure *t, uint8_t kind, struct wire_item *out)
+{
+	struct rd r = t->items;
+
+	while (wire_item_get(&r, out)) {
+		if (out->kind == kind) {
+			t->items = r;
+			return true;
+		}
+		if (!is_data(out))
+			return false;
+	}
+	return false;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The tenure: from ARBITRATION up to and including the BUS FREE that follows. States and
+ * invariants stand in core.h. */
+#include "bus/core.h"
+
+#include <string.h>
+
+/* ---- begin ---- */
+
+static struct tenure *begin(struct bus *b, uint8_t init, uint8_t target, enum tenure_kind kind)
+{
+	struct tenure *t = &b->ten;
+
+	sm_assert(t->state == TENURE_NONE);
+	memset(t, 0, offsetof(struct tenure, legs));
+	if (++b->next_tenure == 0)
+		b->next_tenure = 1;
+	t->state = TENURE_RUNS;
+	t->number = b->next_tenure;
+	t->kind = kind;
+	t->init = init;
+	t->target = target;
+	t->init_epoch = b->port[init].epoch;
+	t->driver = t->awaited = WIRE_NO_ID;
+	t->start_ns = b->bus_ns;
+	t->machine_start = b->now;
+	t->plain = true;
+	b->stats.tenures[kind]++;
+	return t;
+}
+
+static void arbitration(struct bus *b, uint16_t ids, uint8_t winner)
+{
+	struct phase p = {
+	        .phase = PHASE_ARBITRATION,
+	        .ps = bus_timing_arbitration(&b->cfg.timing),
+	        .ids = ids,
+	        .winner = winner,
+	        .bsy = ids,
+	        .sel = id_bit(winner),
+	        .driver = WIRE_NO_ID,
+	};
+	phase_run(b, &p);
+}
+
+static void selection_phase(struct bus *b, bool answered, bool atn)
+{
+	const struct tenure *t = &b->ten;
+	struct phase p = {
+	        .phase = PHASE_SELECTION,
+	        .ps = answered ? bus_timing_selection(&b->cfg.timing)
+	                       : bus_timing_selection_timeout(&b->cfg.timing),
+	        .atn = atn,
+	        .target = t->target,
+	        .bsy = answered ? id_bit(t->target) : 0,
+	        .sel = id_bit(t->init),
+	        .driver = WIRE_NO_ID,
+	};
+	phase_run(b, &p);
+}
+
+void tenure_select(struct bus *b, struct script *s, uint16_t ids)
+{
+	struct port *owner = &b->port[s->owner];
+	const struct port *target = port_get(b, s->target);
+	struct tenure *t =
+	        begin(b, s->owner, s->target, s->mirror ? TENURE_SILENT : TENURE_CONVENTIONAL);
+	struct wire_item it;
+
+	TAILQ_REMOVE(&owner->queue, s, link);
+	owner->n_queued--;
+	s->state = SCRIPT_RUNNING;
+	t->script = s;
+	t->items = rd_init(s->buf, s->len);
+	(void)wire_item_get(&t->items, &it); /* the selection */
+	if (s->mirror)
+		silent_begin(b, s);
+	arbitration(b, ids, s->owner);
+	bool answered = target && target->role == ROLE_TARGET;
+	selection_phase(b, answered, s->atn);
+	if (!answered) {
+		b->stats.selection_timeouts++;
+		tenure_end(b, OUTCOME_SELECTION_TIMEOUT, true);
+		return;
+	}
+	t->target_epoch = target->epoch;
+	t->driver = t->target;
+	t->pos = POS_SELECTED;
+	burst_plain(b, ten_target(b), ITEM_SELECT, t->init, s->atn ? ITEM_ATN : 0);
+	tenure_advance(b);
+}
+
+void tenure_reselect(struct bus *b, struct port *p, struct program *g, uint16_t ids)
+{
+	enum tenure_kind kind = g->broadcast ? TENURE_BROADCAST
+	                        : g->mirror  ? TENURE_SILENT
+	                                     : TENURE_CONVENTIONAL;
+	struct tenure *t = begin(b, g->initiator, p->id, kind);
+
+	t->reselected = true;
+	t->program = g->id;
+	t->target_epoch = p->epoch;
+	t->has_op = g->mirror;
+	t->op = g->op;
+	arbitration(b, ids, p->id);
+	struct phase reselection = {
+	        .phase = PHASE_RESELECTION,
+	        .ps = bus_timing_selection(&b->cfg.timing),
+	        .target = p->id,
+	        .bsy = (uint16_t)(id_bit(t->init) | id_bit(p->id)),
+	        .sel = id_bit(p->id),
+	        .driver = WIRE_NO_ID,
+	};
+	phase_run(b, &reselection);
+	t->io = true; /* reselection is told from selection by I/O (SPI-3, 10.6) */
+	t->driver = p->id;
+	t->pos = POS_MOVED;
+	run_items(b, (struct span){program_items(g), g->len}, g->data);
+	program_free(p, g);
+	tenure_advance(b);
+}
+
+void tenure_advance(struct bus *b)
+{
+	while (b->ten.state == TENURE_RUNS)
+		if (!arm_act(b))
+			burst_want(b);
+}
+
+/* ---- phases in which the initiator's adapter has the word ---- */
+
+static void send_out(struct bus *b, bool atn, struct span s)
+{
+	phase_bytes(b, PHASE_MESSAGE_OUT, atn, s);
+	burst_bytes(b, ten_driver(b), ITEM_MSG_OUT, 0, s);
+}
+
+void tenure_message_out(struct bus *b)
+{
+	static const uint8_t message_reject[] = {0x07}, no_operation[] = {0x08};
+	struct tenure *t = &b->ten;
+	struct wire_item it;
+
+	if (t->reject) {
+		t->reject = false;
+		send_out(b, true, (struct span){message_reject, 1});
+		return;
+	}
+	if (ten_mirroring(t)) {
+		silent_message_out(b);
+		return;
+	}
+	if (!script_next(t, ITEM_MSG_OUT, &it)) {
+		/* SPI-3, 16.4: what an initiator sends that has nothing to say. */
+		send_out(b, false, (struct span){no_operation, 1});
+		t->pos = POS_MOVED;
+		return;
+	}
+	bool first = t->pos == POS_SELECTED || t->pos == POS_MESSAGES;
+	send_out(b, true, it.bytes);
+	snoop_out(b, it.bytes);
+	t->pos = first ? POS_MESSAGES : POS_MOVED;
+	if (t->mirror)
+		silent_identified(b, it.bytes);
+}
+
+void tenure_command(struct bus *b)
+{
+	struct tenure *t = &b->ten;
+	struct script *s = t->script;
+	bool atn = !t->mirror && script_atn(t);
+	struct wire_item it;
+
+	if (!s || !script_next(t, ITEM_COMMAND, &it)) {
+		tenure_abort_task(b, s ? OUTCOME_BAD_SCRIPT : OUTCOME_NO_NEXUS);
+		return;
+	}
+	phase_bytes(b, PHASE_COMMAND, atn, it.bytes);
+	burst_bytes(b, ten_driver(b), ITEM_COMMAND, 0, it.bytes);
+	t->cdb_len = (uint8_t)it.len;
+	memcpy(t->cdb, it.bytes.p, it.len);
+	t->pos = POS_COMMAND;
+	if (t->mirror) {
+		silent_latch(b);
+		return;
+	}
+	s->target_epoch = t->target_epoch;
+	s->lun = t->lun;
+	s->tagged = t->tagged;
+	s->tag = t->tag;
+}
+
+void tenure_abort_task(struct bus *b, uint8_t outcome)
+{
+	static const uint8_t abort_task[] = {0x0d};
+
+	send_out(b, true, (struct span){abort_task, 1});
+	tenure_end(b, outcome, false);
+}
+
+/* ---- end ---- */
+
+uint8_t tenure_free_outcome(const struct tenure *t)
+{
+	if (ten_mirroring(t))
+		return t->release ? OUTCOME_RELEASED : OUTCOME_UNEXPECTED_FREE;
+	if (t->complete || t->over) /* ABORT TASK and the like: BUS FREE is the answer */
+		return OUTCOME_COMPLETE;
+	if (t->disconnect && (t->reselected || t->cdb_len > 0))
+		return OUTCOME_DISCONNECTED;
+	return OUTCOME_UNEXPECTED_FREE;
+}
+
+static bool is_cut(uint8_t outcome)
+{
+	return outcome == OUTCOME_UNEXPECTED_FREE || outcome == OUTCOME_NO_NEXUS ||
+	       outcome == OUTCOME_BAD_SCRIPT;
+}
+
+static void end_script(struct bus *b, uint8_t outcome)
+{
+	struct script *s = b->ten.script;
+
+	if (!s)
+		return;
+	if (outcome != OUTCOME_DISCONNECTED || !b->port[s->owner].up)
+		script_free(b, s);
+	else if (s->state == SCRIPT_RUNNING)
+		script_to_nexus(b, s);
+}
+
+static void pace(struct bus *b)
+{
+	if (b->pace_until < b->now)
+		b->pace_until = b->now;
+	b->pace_until += b->bus_ns - b->ten.start_ns;
+}
+
+void tenure_end(struct bus *b, uint8_t outcome, bool own)
+{
+	struct tenure *t = &b->ten;
+	struct port *target = ten_target(b);
+	struct phase free = {
+	        .phase = PHASE_BUS_FREE,
+	        .ps = bus_timing_free(&b->cfg.timing),
+	        .driver = WIRE_NO_ID,
+	};
+
+	silent_end(b);
+	t->driver = t->awaited = WIRE_NO_ID;
+	phase_run(b, &free);
+	if (!own || target->gather.n > 0)
+		burst_plain(b, target, ITEM_FREE, 0, is_cut(outcome) ? ITEM_CUT : 0);
+	burst_flush(b, target, false);
+	nexus_report(b, outcome);
+	end_script(b, outcome);
+	block_unref(t->held);
+	t->held = NULL;
+	t->script = NULL;
+	pace(b);
+	t->state = TENURE_NONE;
+}
+
+void tenure_lost(struct bus *b)
+{
+	tenure_end(b, OUTCOME_UNEXPECTED_FREE, false);
+}

@@ -1,0 +1,634 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "scenario/bus_rig.h"
+
+#include "base/assert.h"
+#include "base/crc.h"
+#include "scsi/status.h"
+
+#include <check.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- writing down ---- */
+
+static void say(struct rig *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct rig *r, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(r->text + r->n, sizeof(r->text) - r->n, fmt, ap);
+	va_end(ap);
+	ck_assert(n >= 0 && (size_t)n < sizeof(r->text) - r->n);
+	r->n += (size_t)n;
+}
+
+static void say_message(struct rig *r, const struct scsi_msg *m)
+{
+	say(r, " %s", scsi_msg_name(m));
+	if (m->kind == MSG_SIMPLE)
+		say(r, "(%u)", m->tag);
+	if (m->kind == MSG_EXT_MIRROR)
+		say(r, "(d%u op%u%s)", m->mirror.device, m->mirror.op,
+		    m->mirror.last ? " last" : "");
+}
+
+static void say_messages(struct rig *r, struct span s)
+{
+	struct rd rd = rd_init(s.p, s.n);
+	struct scsi_msg m;
+	while (rd_left(&rd) > 0) {
+		if (!scsi_msg_get(&rd, &m)) {
+			say(r, " ?");
+			return;
+		}
+		say_message(r, &m);
+	}
+}
+
+static void say_ids(struct rig *r, const char *what, uint16_t mask)
+{
+	say(r, " %s=", what);
+	const char *comma = "";
+	for (unsigned i = 0; i < WIRE_IDS; i++) {
+		if (mask >> i & 1) {
+			say(r, "%s%u", comma, i);
+			comma = ",";
+		}
+	}
+}
+
+static void say_trace(struct rig *r, const struct bus_trace *t)
+{
+	char buf[32];
+
+	say(r, "T%u %s", t->tenure, scsi_phase_name(t->phase));
+	switch (t->phase) {
+	case PHASE_ARBITRATION:
+		say_ids(r, "ids", t->ids);
+		say(r, " win=%u", t->winner);
+		break;
+	case PHASE_SELECTION:
+	case PHASE_RESELECTION:
+		say(r, t->phase == PHASE_SELECTION ? " %u>%u" : " %u<%u", t->init, t->target);
+		say_ids(r, "bsy", t->bsy);
+		say_ids(r, "sel", t->sel);
+		break;
+	case PHASE_COMMAND:
+		say(r, " drv=%u %s", t->driver, scsi_cdb_name(t->octets, buf, sizeof(buf)));
+		break;
+	case PHASE_DATA_OUT:
+	case PHASE_DATA_IN:
+		say_ids(r, "bsy", t->bsy);
+		say(r, " drv=%u %u%s", t->driver, t->bytes,
+		    t->crc == BUS_CRC_OK    ? " crc"
+		    : t->crc == BUS_CRC_BAD ? " badcrc"
+		                            : "");
+		break;
+	case PHASE_STATUS:
+		say(r, " drv=%u %s", t->driver, scsi_status_name(t->status));
+		break;
+	case PHASE_MESSAGE_OUT:
+	case PHASE_MESSAGE_IN:
+		say_ids(r, "bsy", t->bsy);
+		say(r, " drv=%u", t->driver);
+		say_messages(r, t->octets);
+		break;
+	case PHASE_BUS_FREE:
+	case PHASE_RESET:
+		break;
+	}
+	say(r, "%s\n", t->atn ? " atn" : "");
+}
+
+static void say_items(struct rig *r, struct span s)
+{
+	static const char *const names[] = {"?",        "SELECT",  "MSG_OUT", "COMMAND",
+	                                    "DATA_OUT", "DATA_IN", "STATUS",  "MSG_IN",
+	                                    "FREE",     "LATCH",   "TOKEN",   "PASS"};
+	struct rd rd = rd_init(s.p, s.n);
+	struct wire_item it;
+	say(r, " [");
+	for (const char *space = ""; wire_item_get(&rd, &it); space = " ") {
+		say(r, "%s%s", space, names[it.kind]);
+		if (it.kind == ITEM_DATA_OUT)
+			say(r, "(%u)", it.len);
+		if (it.flags & ITEM_CUT)
+			say(r, "!");
+	}
+	say(r, "]");
+}
+
+static void say_tenure(struct rig *r, const struct wire_tenure *t)
+{
+	static const char *const legs[] = {"?",       "taken", "declined",   "no_taker",
+	                                   "timeout", "cut",   "not_reached"};
+	say(r, " TENURE s%u T%u %s", t->script, t->tenure, wire_outcome_name(t->outcome));
+	if (t->has_status)
+		say(r, " status=%02x", t->status);
+	if (t->data_out)
+		say(r, " out=%u", t->data_out);
+	if (t->data_in)
+		say(r, " in=%u", t->data_in);
+	if (t->msg_in.n)
+		say(r, " msg_in:");
+	say_messages(r, t->msg_in);
+	for (unsigned i = 0; i < t->n_legs; i++) {
+		say(r, " op%u/d%u", t->legs[i].op, t->legs[i].device);
+		if (t->legs[i].port != WIRE_NO_ID)
+			say(r, "@%u", t->legs[i].port);
+		say(r, ":%s", legs[t->legs[i].result]);
+		if (t->legs[i].moved)
+			say(r, "(%u)", t->legs[i].moved);
+	}
+}
+
+static void take_data(struct rig *r, const struct wire_frame *f)
+{
+	struct span s = f->data ? (struct span){f->data->data, f->data->len} : f->small;
+	r->last_data_len = (uint32_t)s.n;
+	memset(r->last_data, 0, sizeof(r->last_data));
+	if (s.n)
+		memcpy(r->last_data, s.p, s.n < sizeof(r->last_data) ? s.n : sizeof(r->last_data));
+	if (s.n)
+		say(r, " data=%zu", s.n);
+}
+
+static int port_of(const struct rig *r, uint32_t handle)
+{
+	for (int i = 0; i < WIRE_IDS; i++)
+		if (r->handle[i] == handle)
+			return i;
+	return -1;
+}
+
+static void say_mgmt(struct rig *r, const struct wire_mgmt *m)
+{
+	say(r, " MGMT %s %u %u>%u kind=%u code=%s", m->answer ? "answer" : "request", m->req,
+	    m->from, m->to, m->kind, wire_code_name(m->code));
+	if (m->answer && m->code == CODE_OK && m->kind == MGMT_BUS_STATS)
+		ck_assert(wire_stats_get(m->payload, &r->stats));
+	else if (m->answer && m->code == CODE_OK && m->kind == MGMT_BUS_SHOW)
+		ck_assert(wire_show_get(m->payload, &r->show));
+	else
+		say(r, " %.*s", (int)m->payload.n, (const char *)m->payload.p);
+}
+
+/* What a device is sent. */
+static void say_frame(struct rig *r, uint32_t handle, const struct wire_frame *f)
+{
+	int id = port_of(r, handle);
+
+	if (id >= 0)
+		say(r, "%d<", id);
+	else
+		say(r, "h%u<", BUS_HANDLE_SLOT(handle));
+	switch (f->type) {
+	case WIRE_BURST:
+		say(r, " BURST %s T%u",
+		    f->burst.role == BURST_LEADER        ? "leader"
+		    : f->burst.role == BURST_PARTICIPANT ? "participant"
+		                                         : "target",
+		    f->burst.tenure);
+		if (f->burst.program)
+			say(r, " p%u", f->burst.program);
+		say(r, "%s%s", f->burst.wanted ? " wanted" : "", f->burst.atn ? " atn" : "");
+		say_items(r, f->burst.items);
+		take_data(r, f);
+		break;
+	case WIRE_TENURE:
+		say_tenure(r, &f->tenure);
+		take_data(r, f);
+		break;
+	case WIRE_ERROR:
+	case WIRE_REFUSED:
+		say(r, " %s %s %u: %s", wire_type_name((uint8_t)f->type),
+		    wire_code_name(f->error.code), f->error.ref, f->error.text);
+		break;
+	case WIRE_PORT:
+		say(r, " PORT %u %s", f->port.id, f->port.up ? "up" : "down");
+		break;
+	case WIRE_RESET:
+		say(r, " RESET by %u: %s", f->reset.by, f->reset.text);
+		break;
+	case WIRE_MGMT:
+		say_mgmt(r, &f->mgmt);
+		break;
+	case WIRE_ATTACHED:
+	case WIRE_PONG:
+		say(r, " %s", wire_type_name((uint8_t)f->type));
+		break;
+	case WIRE_ATTACH:
+	case WIRE_PING:
+	case WIRE_ARM:
+	case WIRE_MEMBERS:
+	case WIRE_SCRIPT:
+	case WIRE_CANCEL:
+	case WIRE_PROGRAM:
+	case WIRE_TRACE:
+		ck_abort_msg("the server sent %s", wire_type_name((uint8_t)f->type));
+	}
+	say(r, "\n");
+}
+
+/* ---- carrying ---- */
+
+/* As over a stream: what is sent is what the encoded bytes say. */
+static void carry(const struct wire_frame *f, uint8_t *buf, size_t cap, struct wire_frame *out)
+{
+	char why[256] = "";
+	struct wr w = wr_init(buf, cap);
+	struct wire_header h;
+
+	wire_put(&w, f);
+	ck_assert(wr_ok(&w));
+	ck_assert_msg(wire_header_get(buf, &h, why, sizeof(why)), "%s", why);
+	ck_assert_uint_eq(w.n, WIRE_HEADER_LEN + h.head_len);
+	bool good = wire_get(&h, (struct span){buf + WIRE_HEADER_LEN, h.head_len}, f->data, out,
+	                     why, sizeof(why));
+	ck_assert_msg(good, "%s", why);
+	out->small = f->small;
+}
+
+static void sent(struct rig *r, const struct bus_action *a)
+{
+	static uint8_t buf[WIRE_HEADER_LEN + WIRE_HEAD_MAX];
+	struct wire_frame f;
+	size_t n = r->n;
+
+	carry(&a->frame, buf, sizeof(buf), &f);
+	r->frames++;
+	if (f.type == WIRE_ATTACHED && f.attached.id < WIRE_IDS) {
+		r->handle[f.attached.id] = a->handle;
+		r->epoch[f.attached.id] = f.attached.epoch;
+	}
+	int id = port_of(r, a->handle);
+	if (f.type == WIRE_BURST && f.burst.wanted) {
+		r->tenure[id] = f.burst.tenure;
+		r->token[id] = f.burst.token;
+	}
+	say_frame(r, a->handle, &f);
+	if (!r->sends)
+		r->n = n;
+}
+
+static void step(struct rig *r, struct bus_event ev)
+{
+	struct bus_actions out;
+
+	ev.now = r->now;
+	bus_step(r->bus, &ev, &out);
+	bus_check(r->bus);
+	r->more = out.more;
+	for (unsigned i = 0; i < out.n_trace && r->traces; i++)
+		say_trace(r, &out.trace[i]);
+	for (unsigned i = 0; i < out.n; i++) {
+		const struct bus_action *a = &out.action[i];
+		if (a->kind == BUS_ACT_SEND)
+			sent(r, a);
+		else if (a->kind == BUS_ACT_CLOSE)
+			r->closed[BUS_HANDLE_SLOT(a->handle)] = true;
+	}
+	for (unsigned i = 0; i < out.n; i++) {
+		int id = port_of(r, out.action[i].handle);
+		if (out.action[i].kind == BUS_ACT_CLOSE && id >= 0)
+			r->handle[id] = 0;
+	}
+}
+
+struct rig *rig_new(const struct bus_config *cfg)
+{
+	struct bus_config standard = bus_config_default();
+	struct rig *r = calloc(1, sizeof(*r));
+
+	ck_assert_ptr_nonnull(r);
+	r->bus = bus_new(cfg ? cfg : &standard);
+	ck_assert_ptr_nonnull(r->bus);
+	r->now = NS_PER_S;
+	r->sends = r->traces = true;
+	bus_trace_on(r->bus, true);
+	return r;
+}
+
+void rig_free(struct rig *r)
+{
+	bus_free(r->bus);
+	free(r);
+}
+
+uint32_t rig_open(struct rig *r)
+{
+	uint32_t handle = (r->gen % BUS_CONNS) | (r->gen + 1) << 8;
+	r->gen++;
+	r->closed[BUS_HANDLE_SLOT(handle)] = false;
+	step(r, (struct bus_event){.kind = BUS_EV_OPEN, .handle = handle});
+	return handle;
+}
+
+void rig_frame(struct rig *r, uint32_t handle, const struct wire_frame *f)
+{
+	static uint8_t buf[WIRE_HEADER_LEN + WIRE_HEAD_MAX];
+	struct wire_frame in;
+
+	carry(f, buf, sizeof(buf), &in);
+	step(r, (struct bus_event){.kind = BUS_EV_FRAME, .handle = handle, .frame = &in});
+	/* Nothing of an event is kept. */
+	memset(buf, 0xee, sizeof(buf));
+}
+
+void rig_bad(struct rig *r, uint32_t handle, const char *why)
+{
+	step(r, (struct bus_event){.kind = BUS_EV_BAD, .handle = handle, .why = why});
+}
+
+void rig_close(struct rig *r, uint32_t handle)
+{
+	int id = port_of(r, handle);
+	if (id >= 0)
+		r->handle[id] = 0;
+	step(r, (struct bus_event){.kind = BUS_EV_CLOSED, .handle = handle, .why = "closed"});
+}
+
+void rig_go_once(struct rig *r)
+{
+	step(r, (struct bus_event){.kind = BUS_EV_GO});
+}
+
+void rig_go(struct rig *r)
+{
+	do
+		rig_go_once(r);
+	while (r->more);
+}
+
+void rig_wait(struct rig *r, ns_t ns)
+{
+	ns_t end = r->now + ns;
+
+	for (ns_t at; (at = bus_deadline(r->bus)) <= end;) {
+		if (at > r->now)
+			r->now = at;
+		step(r, (struct bus_event){.kind = BUS_EV_DEADLINE});
+		rig_go(r);
+	}
+	r->now = end;
+}
+
+/* ---- devices ---- */
+
+void rig_attach_frame(struct rig *r, uint32_t handle, uint8_t id, uint8_t role, const char *name)
+{
+	struct wire_frame f = {.type = WIRE_ATTACH};
+	f.attach = (struct wire_attach){.version = WIRE_VERSION, .role = role, .id = id};
+	(void)snprintf(f.attach.name, sizeof(f.attach.name), "%s", name);
+	(void)snprintf((char *)f.attach.uuid, sizeof(f.attach.uuid), "%s", name);
+	rig_frame(r, handle, &f);
+}
+
+void rig_attach(struct rig *r, uint8_t id, uint8_t role, const char *name)
+{
+	rig_attach_frame(r, rig_open(r), id, role, name);
+	rig_go(r);
+}
+
+void rig_arm(struct rig *r, uint8_t id, uint8_t mode)
+{
+	struct wire_frame f = {.type = WIRE_ARM};
+	f.arm = (struct wire_arm){.mode = mode, .n_luns = 1};
+	f.arm.luns[0] = (struct wire_arm_lun){.block_size = 512,
+	                                      .blocks = 1000,
+	                                      .max_data = 65536,
+	                                      .n_ops = 2,
+	                                      .ops = {0x8a, 0x2a}};
+	rig_frame(r, r->handle[id], &f);
+}
+
+void rig_member(struct rig *r, uint8_t id, uint16_t group, uint8_t device)
+{
+	struct wire_frame f = {.type = WIRE_MEMBERS};
+	f.members = (struct wire_members){.n = 1, .m = {{.group = group, .device = device}}};
+	rig_frame(r, r->handle[id], &f);
+}
+
+void rig_target(struct rig *r, uint8_t id, uint8_t mode, uint16_t group, uint8_t device)
+{
+	char name[16];
+	(void)snprintf(name, sizeof(name), "disk%u", id);
+	rig_attach(r, id, ROLE_TARGET, name);
+	rig_arm(r, id, mode);
+	rig_member(r, id, group, device);
+}
+
+void rig_group(struct rig *r, unsigned n, uint8_t mode)
+{
+	static const uint8_t ids[] = {2, 4, 5, 6, 8, 9, 10};
+	ck_assert_uint_le(n, sizeof(ids));
+	for (unsigned i = 0; i < n; i++)
+		rig_target(r, ids[i], mode, 1, (uint8_t)i);
+	rig_attach(r, 7, ROLE_INITIATOR, "daemon");
+	rig_forget(r);
+}
+
+void rig_gone(struct rig *r, uint8_t id)
+{
+	rig_close(r, r->handle[id]);
+	rig_go(r);
+}
+
+void rig_script(struct rig *r, uint8_t id, uint32_t script, const struct items *items,
+                struct block *data)
+{
+	struct wire_frame f = {.type = WIRE_SCRIPT, .data = data};
+	ck_assert(wr_ok(&items->w));
+	f.script = (struct wire_script){.id = script, .items = {items->buf, items->w.n}};
+	rig_frame(r, r->handle[id], &f);
+}
+
+void rig_cancel(struct rig *r, uint8_t id, uint32_t script)
+{
+	struct wire_frame f = {.type = WIRE_CANCEL, .cancel = {.id = script}};
+	rig_frame(r, r->handle[id], &f);
+}
+
+void rig_continue(struct rig *r, uint8_t id, const struct items *items, struct block *data)
+{
+	struct wire_frame f = {.type = WIRE_PROGRAM, .data = data};
+	ck_assert(wr_ok(&items->w));
+	f.program = (struct wire_program){.kind = PROGRAM_CONTINUE,
+	                                  .tenure = r->tenure[id],
+	                                  .token = r->token[id],
+	                                  .items = {items->buf, items->w.n}};
+	rig_frame(r, r->handle[id], &f);
+	rig_go(r);
+}
+
+void rig_reselect(struct rig *r, uint8_t id, uint8_t initiator, uint32_t program,
+                  const struct items *items, struct block *data)
+{
+	struct wire_frame f = {.type = WIRE_PROGRAM, .data = data};
+	ck_assert(wr_ok(&items->w));
+	f.program = (struct wire_program){.kind = PROGRAM_RESELECT,
+	                                  .id = program,
+	                                  .initiator = initiator,
+	                                  .epoch = r->epoch[initiator],
+	                                  .items = {items->buf, items->w.n}};
+	rig_frame(r, r->handle[id], &f);
+}
+
+/* ---- comparing ---- */
+
+void rig_forget(struct rig *r)
+{
+	r->n = 0;
+	r->text[0] = '\0';
+}
+
+void rig_expect_at(struct rig *r, const char *want, const char *file, int line)
+{
+	r->text[r->n] = '\0';
+	if (strcmp(r->text, want) != 0)
+		ck_abort_msg("%s:%d: happened:\n%swanted:\n%s", file, line, r->text, want);
+	rig_forget(r);
+}
+
+/* ---- items ---- */
+
+void it_begin(struct items *i)
+{
+	i->w = wr_init(i->buf, sizeof(i->buf));
+}
+
+void it_select(struct items *i, uint8_t target)
+{
+	wire_put_plain(&i->w, ITEM_SELECT, target, ITEM_ATN);
+}
+
+void it_message(struct items *i, uint8_t kind, const void *p, size_t n)
+{
+	wire_put_bytes(&i->w, kind, p, n);
+}
+
+void it_identify(struct items *i, uint8_t tag)
+{
+	uint8_t buf[8];
+	struct wr w = wr_init(buf, sizeof(buf));
+	msg_put_identify(&w, 0, true);
+	msg_put_simple(&w, tag);
+	it_message(i, ITEM_MSG_OUT, buf, w.n);
+}
+
+static void put_mirror(struct wr *w, enum mirror_function function, uint8_t device, uint32_t op,
+                       bool last)
+{
+	struct scsi_msg m = {.kind = MSG_EXT_MIRROR};
+	m.mirror.function = function;
+	m.mirror.group = 1;
+	m.mirror.device = device;
+	m.mirror.op = op;
+	m.mirror.last = last;
+	scsi_msg_put(w, &m);
+}
+
+void it_leader(struct items *i, bool first, uint8_t tag, uint8_t device, uint32_t op, bool last)
+{
+	uint8_t buf[64];
+	struct wr w = wr_init(buf, sizeof(buf));
+	if (first)
+		msg_put_identify(&w, 0, true);
+	msg_put_simple(&w, tag);
+	put_mirror(&w, MIRROR_LEADER, device, op, last);
+	it_message(i, ITEM_MSG_OUT, buf, w.n);
+}
+
+static void it_mirror(struct items *i, enum mirror_function function, uint8_t device, uint32_t op,
+                      bool last)
+{
+	uint8_t buf[64];
+	struct wr w = wr_init(buf, sizeof(buf));
+	put_mirror(&w, function, device, op, last);
+	it_message(i, ITEM_MSG_OUT, buf, w.n);
+}
+
+void it_name(struct items *i, uint8_t device, uint32_t op, bool last)
+{
+	it_mirror(i, MIRROR_SELECT, device, op, last);
+}
+
+void it_release(struct items *i, uint8_t device, uint32_t op)
+{
+	it_mirror(i, MIRROR_RELEASE, device, op, false);
+}
+
+void it_write16(struct items *i, lba_t lba, uint32_t blocks)
+{
+	struct scsi_cdb c = {.op = OP_WRITE_16, .lba = lba, .blocks = blocks};
+	uint8_t cdb[SCSI_CDB_MAX];
+	it_message(i, ITEM_COMMAND, cdb, scsi_cdb_put(&c, cdb));
+}
+
+void it_cdb6(struct items *i, uint8_t opcode, uint8_t byte4)
+{
+	const uint8_t cdb[6] = {opcode, 0, 0, 0, byte4, 0};
+	it_message(i, ITEM_COMMAND, cdb, sizeof(cdb));
+}
+
+void it_data(struct items *i, uint8_t kind, uint32_t off, uint32_t len, uint32_t crc)
+{
+	wire_put_data(&i->w, kind, off, len, crc);
+}
+
+void it_plain(struct items *i, uint8_t kind, uint8_t arg)
+{
+	wire_put_plain(&i->w, kind, arg, 0);
+}
+
+void it_status(struct items *i, uint8_t tag, uint8_t status, uint32_t op, uint8_t device)
+{
+	static const uint8_t command_complete = 0;
+	uint8_t buf[SCSI_MSG_MAX + 8];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	msg_put_identify(&w, 0, false);
+	msg_put_simple(&w, tag);
+	if (op) {
+		struct scsi_msg m = {.kind = MSG_EXT_MIRROR};
+		m.mirror.function = MIRROR_STATUS;
+		m.mirror.group = 1;
+		m.mirror.device = device;
+		m.mirror.op = op;
+		m.mirror.status = status;
+		scsi_msg_put(&w, &m);
+	}
+	it_begin(i);
+	it_message(i, ITEM_MSG_IN, buf, w.n);
+	it_plain(i, ITEM_STATUS, status);
+	it_message(i, ITEM_MSG_IN, &command_complete, 1);
+	it_plain(i, ITEM_FREE, 0);
+}
+
+void it_pass(struct items *i, uint8_t target, unsigned n, uint8_t tag, uint32_t op,
+             const struct block *data)
+{
+	uint32_t len = (uint32_t)data->len;
+	uint32_t crc = crc32_spi(0, data->data, len);
+
+	it_begin(i);
+	it_select(i, target);
+	it_leader(i, true, tag, 0, op, n == 1);
+	it_write16(i, 0, len / 512);
+	it_data(i, ITEM_DATA_OUT, 0, len, crc);
+	for (unsigned k = 1; k < n; k++) {
+		it_name(i, (uint8_t)k, op, k + 1 == n);
+		it_data(i, ITEM_DATA_OUT, 0, len, crc);
+	}
+	it_release(i, 0, op);
+}
+
+struct block *rig_block(uint32_t len)
+{
+	struct block *b = block_new(len);
+	ck_assert_ptr_nonnull(b);
+	for (uint32_t i = 0; i < len; i++)
+		b->data[i] = (uint8_t)(i * 7 + i / 512);
+	return b;
+}
