@@ -29,18 +29,18 @@ static const uint16_t standards[] = {
         0x0b40, /* SPI-4 */
 };
 
-bool cmd_accept_inquiry(struct tgt *t, struct task *k)
+bool tgt_cmd_accept_inquiry(struct tgt *t, struct task *k)
 {
 	(void)t;
 	bool evpd = k->cdb.byte1 & EVPD;
 	if (k->cdb.byte1 & ~EVPD)
-		return cdb_field_bad(k, 1, k->cdb.byte1 & 0x02 ? 1 : 0xff); /* CMDDT */
+		return tgt_cdb_field_bad(k, 1, k->cdb.byte1 & 0x02 ? 1 : 0xff); /* CMDDT */
 	if (!evpd && k->cdb.page != 0)
-		return cdb_field_bad(k, 2, 0xff);
+		return tgt_cdb_field_bad(k, 2, 0xff);
 	bool known = k->cdb.page == VPD_SUPPORTED || k->cdb.page == VPD_SERIAL ||
 	             k->cdb.page == VPD_DEVICE_ID || k->cdb.page == VPD_MIRROR_PAGE;
 	if (evpd && (!known || k->lun != 0))
-		return cdb_field_bad(k, 2, 0xff);
+		return tgt_cdb_field_bad(k, 2, 0xff);
 	return true;
 }
 
@@ -127,13 +127,13 @@ static void put_page(struct wr *w, const struct tgt *t, uint8_t page)
 	wr_at_u16(w, 2, (uint16_t)(w->n - 4));
 }
 
-bool cmd_run_inquiry(struct tgt *t, struct task *k)
+bool tgt_cmd_run_inquiry(struct tgt *t, struct task *k)
 {
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
 	if (k->cdb.byte1 & EVPD)
 		put_page(&w, t, k->cdb.page);
 	else
 		put_standard(&w, k->lun == 0);
-	cmd_reply(t, k, &w);
+	tgt_cmd_reply(t, k, &w);
 	return false;
 }

@@ -2,7 +2,7 @@
 /* TEST UNIT READY, REQUEST SENSE, REPORT LUNS (SPC-4), READ CAPACITY, START STOP UNIT (SBC-3). */
 #include "target/core.h"
 
-bool cmd_run_test_unit_ready(struct tgt *t, struct task *k)
+bool tgt_cmd_run_test_unit_ready(struct tgt *t, struct task *k)
 {
 	(void)t;
 	(void)k;
@@ -13,10 +13,10 @@ bool cmd_run_test_unit_ready(struct tgt *t, struct task *k)
 
 #define DESC 0x01
 
-bool cmd_accept_request_sense(struct tgt *t, struct task *k)
+bool tgt_cmd_accept_request_sense(struct tgt *t, struct task *k)
 {
 	(void)t;
-	return k->cdb.byte1 & ~DESC ? cdb_field_bad(k, 1, 0xff) : true;
+	return k->cdb.byte1 & ~DESC ? tgt_cdb_field_bad(k, 1, 0xff) : true;
 }
 
 /* SPC-4, 6.39: the sense that is kept, else a UNIT ATTENTION, else what the unit is like. */
@@ -34,27 +34,27 @@ static struct scsi_sense pending_sense(struct tgt *t, const struct task *k)
 	return t->stopped ? SENSE_NOT_READY_STOPPED : SENSE_NONE;
 }
 
-bool cmd_run_request_sense(struct tgt *t, struct task *k)
+bool tgt_cmd_run_request_sense(struct tgt *t, struct task *k)
 {
 	struct scsi_sense s = pending_sense(t, k);
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
 	w.n = scsi_sense_put(&s, k->cdb.byte1 & DESC, t->resp, sizeof(t->resp));
-	cmd_reply(t, k, &w);
+	tgt_cmd_reply(t, k, &w);
 	return false;
 }
 
 /* ---- REPORT LUNS ---- */
 
-bool cmd_accept_report_luns(struct tgt *t, struct task *k)
+bool tgt_cmd_accept_report_luns(struct tgt *t, struct task *k)
 {
 	(void)t;
 	if (k->cdb.page > 2)
-		return cdb_field_bad(k, 2, 0xff);
+		return tgt_cdb_field_bad(k, 2, 0xff);
 	/* SPC-4, 6.33: an allocation length below 16 is refused. */
-	return k->cdb.alloc < 16 ? cdb_field_bad(k, 6, 0xff) : true;
+	return k->cdb.alloc < 16 ? tgt_cdb_field_bad(k, 6, 0xff) : true;
 }
 
-bool cmd_run_report_luns(struct tgt *t, struct task *k)
+bool tgt_cmd_run_report_luns(struct tgt *t, struct task *k)
 {
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
 	bool well_known_only = k->cdb.page == 1;
@@ -62,20 +62,20 @@ bool cmd_run_report_luns(struct tgt *t, struct task *k)
 	wr_u32(&w, 0);
 	if (!well_known_only)
 		wr_u64(&w, 0);
-	cmd_reply(t, k, &w);
+	tgt_cmd_reply(t, k, &w);
 	return false;
 }
 
 /* ---- READ CAPACITY ---- */
 
-bool cmd_accept_read_capacity(struct tgt *t, struct task *k)
+bool tgt_cmd_accept_read_capacity(struct tgt *t, struct task *k)
 {
 	(void)t;
 	/* PMI and its LBA are obsolete: refused where the decoder shows them. */
-	return k->cdb.lba != 0 ? cdb_field_bad(k, 2, 0xff) : true;
+	return k->cdb.lba != 0 ? tgt_cdb_field_bad(k, 2, 0xff) : true;
 }
 
-bool cmd_run_read_capacity(struct tgt *t, struct task *k)
+bool tgt_cmd_run_read_capacity(struct tgt *t, struct task *k)
 {
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
 	lba_t last = t->cfg.blocks - 1;
@@ -87,7 +87,7 @@ bool cmd_run_read_capacity(struct tgt *t, struct task *k)
 		wr_u32(&w, t->cfg.block_size);
 		wr_zero(&w, 20); /* no protection, no provisioning */
 	}
-	cmd_reply(t, k, &w);
+	tgt_cmd_reply(t, k, &w);
 	return false;
 }
 
@@ -97,16 +97,16 @@ bool cmd_run_read_capacity(struct tgt *t, struct task *k)
 #define LOEJ            0x02
 #define POWER_CONDITION 0xf0
 
-bool cmd_accept_start_stop(struct tgt *t, struct task *k)
+bool tgt_cmd_accept_start_stop(struct tgt *t, struct task *k)
 {
 	(void)t;
 	if (k->cdb.byte4 & POWER_CONDITION)
-		return cdb_field_bad(k, 4, 7);
-	return k->cdb.byte4 & LOEJ ? cdb_field_bad(k, 4, 1) : true;
+		return tgt_cdb_field_bad(k, 4, 7);
+	return k->cdb.byte4 & LOEJ ? tgt_cdb_field_bad(k, 4, 1) : true;
 }
 
 /* SBC-3, 5.25: the cache goes to the medium before the unit stops. */
-bool cmd_run_start_stop(struct tgt *t, struct task *k)
+bool tgt_cmd_run_start_stop(struct tgt *t, struct task *k)
 {
 	t->stopped = !(k->cdb.byte4 & START);
 	if (!t->stopped)

@@ -23,17 +23,17 @@ static bool is_ten(const struct task *k)
 
 /* ---- MODE SENSE ---- */
 
-bool cmd_accept_mode_sense(struct tgt *t, struct task *k)
+bool tgt_cmd_accept_mode_sense(struct tgt *t, struct task *k)
 {
 	uint8_t page[MODE_PAGE_MAX];
 	uint8_t code = k->cdb.page & PAGE;
 	unsigned allowed = is_ten(k) ? DBD | LLBAA : DBD;
 	if (k->cdb.byte1 & ~allowed)
-		return cdb_field_bad(k, 1, 0xff);
+		return tgt_cdb_field_bad(k, 1, 0xff);
 	if (code != MODE_PAGE_ALL && mode_page_put(&t->modes, code, PC_CURRENT, page) == 0)
-		return cdb_field_bad(k, 2, 5);
+		return tgt_cdb_field_bad(k, 2, 5);
 	if (k->cdb.subpage != 0 && !(k->cdb.subpage == SUBPAGES && code == MODE_PAGE_ALL))
-		return cdb_field_bad(k, 3, 0xff);
+		return tgt_cdb_field_bad(k, 3, 0xff);
 	return true;
 }
 
@@ -71,7 +71,7 @@ static void put_header(struct wr *w, const struct tgt *t, const struct task *k, 
 	}
 }
 
-bool cmd_run_mode_sense(struct tgt *t, struct task *k)
+bool tgt_cmd_run_mode_sense(struct tgt *t, struct task *k)
 {
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
 	uint8_t code = k->cdb.page & PAGE;
@@ -92,22 +92,22 @@ bool cmd_run_mode_sense(struct tgt *t, struct task *k)
 		wr_at_u16(&w, 0, (uint16_t)(w.n - 2));
 	else
 		wr_at_u8(&w, 0, (uint8_t)(w.n - 1));
-	cmd_reply(t, k, &w);
+	tgt_cmd_reply(t, k, &w);
 	return false;
 }
 
 /* ---- MODE SELECT ---- */
 
-bool cmd_accept_mode_select(struct tgt *t, struct task *k)
+bool tgt_cmd_accept_mode_select(struct tgt *t, struct task *k)
 {
 	(void)t;
 	if (k->cdb.byte1 & ~(PF | SP))
-		return cdb_field_bad(k, 1, 0xff);
+		return tgt_cdb_field_bad(k, 1, 0xff);
 	if (!(k->cdb.byte1 & PF) && k->cdb.alloc > 0)
-		return cdb_field_bad(k, 1, 4);
+		return tgt_cdb_field_bad(k, 1, 4);
 	if (k->cdb.alloc > PARAM_MAX) {
-		task_fail(k, scsi_sense_field(SENSE_PARAMETER_LIST_LENGTH, true, is_ten(k) ? 7 : 4,
-		                              0xff));
+		tgt_task_fail(k, scsi_sense_field(SENSE_PARAMETER_LIST_LENGTH, true,
+		                                  is_ten(k) ? 7 : 4, 0xff));
 		return false;
 	}
 	k->want_out = k->cdb.alloc;
@@ -116,13 +116,14 @@ bool cmd_accept_mode_select(struct tgt *t, struct task *k)
 
 static bool param_bad(struct task *k, uint16_t field, uint8_t bit)
 {
-	task_fail(k, scsi_sense_field(SENSE_INVALID_FIELD_IN_PARAMETERS, false, field, bit));
+	tgt_task_fail(k, scsi_sense_field(SENSE_INVALID_FIELD_IN_PARAMETERS, false, field, bit));
 	return false;
 }
 
 static bool length_bad(struct task *k)
 {
-	task_fail(k, scsi_sense_field(SENSE_PARAMETER_LIST_LENGTH, true, is_ten(k) ? 7 : 4, 0xff));
+	tgt_task_fail(k,
+	              scsi_sense_field(SENSE_PARAMETER_LIST_LENGTH, true, is_ten(k) ? 7 : 4, 0xff));
 	return false;
 }
 
@@ -188,10 +189,10 @@ static void apply(struct tgt *t, const struct task *k)
 	for (uint8_t i = 0; i < WIRE_IDS; i++)
 		if (i != k->initiator)
 			ua_post(&t->ini[i].ua, UA_MODE_CHANGED);
-	port_members(t);
+	tgt_port_members(t);
 }
 
-bool cmd_run_mode_select(struct tgt *t, struct task *k)
+bool tgt_cmd_run_mode_select(struct tgt *t, struct task *k)
 {
 	if (t->saving) {
 		k->status = SCSI_BUSY; /* another one is being saved */
@@ -212,11 +213,11 @@ bool cmd_run_mode_select(struct tgt *t, struct task *k)
 	return false;
 }
 
-void cmd_mode_saved(struct tgt *t, struct task *k, bool ok)
+void tgt_cmd_mode_saved(struct tgt *t, struct task *k, bool ok)
 {
 	t->saving = false;
 	if (ok)
 		apply(t, k);
 	else
-		task_fail(k, SENSE_INTERNAL_TARGET_FAILURE);
+		tgt_task_fail(k, SENSE_INTERNAL_TARGET_FAILURE);
 }

@@ -38,25 +38,25 @@ static bool range_ok(const struct tgt *t, struct task *k)
 	if (c->lba <= t->cfg.blocks && c->blocks <= t->cfg.blocks - c->lba)
 		return true;
 	/* SPC-4, 4.5.2.4.2: the pointer names the first byte of the field. */
-	task_fail(k, scsi_sense_field(SENSE_LBA_OUT_OF_RANGE, true, c->len == 6 ? 1 : 2, 0xff));
+	tgt_task_fail(k, scsi_sense_field(SENSE_LBA_OUT_OF_RANGE, true, c->len == 6 ? 1 : 2, 0xff));
 	return false;
 }
 
-bool cmd_accept_rw(struct tgt *t, struct task *k)
+bool tgt_cmd_accept_rw(struct tgt *t, struct task *k)
 {
 	const struct scsi_cdb *c = &k->cdb;
 	enum scsi_dir dir;
 	uint64_t bytes = scsi_cdb_data_len(c, t->cfg.block_size, &dir);
 	if (c->len != 6 && c->wrprotect != 0)
-		return cdb_field_bad(k, 1, 7); /* no protection information */
+		return tgt_cdb_field_bad(k, 1, 7); /* no protection information */
 	if (c->len != 6 && (c->byte1 & 0x01))
-		return cdb_field_bad(k, 1, 0); /* RELADR */
+		return tgt_cdb_field_bad(k, 1, 0); /* RELADR */
 	if (!range_ok(t, k))
 		return false;
 	if (bytes > TGT_TRANSFER_MAX)
-		return cdb_field_bad(k, length_field(c), 0xff);
+		return tgt_cdb_field_bad(k, length_field(c), 0xff);
 	if (is_write(c->op) && (t->cfg.write_protect || t->modes.current.swp)) {
-		task_fail(k, SENSE_WRITE_PROTECTED);
+		tgt_task_fail(k, SENSE_WRITE_PROTECTED);
 		return false;
 	}
 	if (dir == D_OUT)
@@ -64,26 +64,26 @@ bool cmd_accept_rw(struct tgt *t, struct task *k)
 	return true;
 }
 
-bool cmd_accept_verify(struct tgt *t, struct task *k)
+bool tgt_cmd_accept_verify(struct tgt *t, struct task *k)
 {
 	uint8_t bytchk = k->cdb.bytchk;
 	bool known = bytchk < 2 || (bytchk == 3 && is_verify(k->cdb.op));
 	/* A pass mirrors a block: one that has none is no command for it. */
 	if (!known || (k->silent && is_verify(k->cdb.op) && bytchk != 1))
-		return cdb_field_bad(k, 1, 2);
-	return cmd_accept_rw(t, k);
+		return tgt_cdb_field_bad(k, 1, 2);
+	return tgt_cmd_accept_rw(t, k);
 }
 
 /* SYNCHRONIZE CACHE: blocks 0 means up to the end. The whole cache is flushed, whatever the range
  * is. */
-bool cmd_accept_sync(struct tgt *t, struct task *k)
+bool tgt_cmd_accept_sync(struct tgt *t, struct task *k)
 {
 	if (k->cdb.byte1 & 0x01)
-		return cdb_field_bad(k, 1, 0);
+		return tgt_cdb_field_bad(k, 1, 0);
 	return range_ok(t, k);
 }
 
-bool cmd_run_sync(struct tgt *t, struct task *k)
+bool tgt_cmd_run_sync(struct tgt *t, struct task *k)
 {
 	(void)t;
 	k->work = WORK_FLUSH;
@@ -108,7 +108,7 @@ static uint8_t work_of(const struct tgt *t, const struct task *k)
 	return (uint8_t)work;
 }
 
-bool cmd_run_rw(struct tgt *t, struct task *k)
+bool tgt_cmd_run_rw(struct tgt *t, struct task *k)
 {
 	k->first = k->cdb.lba;
 	k->count = k->cdb.blocks;

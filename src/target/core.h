@@ -191,62 +191,62 @@ struct tgt {
 
 /* ---- task.c ---- */
 
-struct task *task_take(struct tgt *t);
-void task_drop(struct tgt *t, struct task *k); /* to TASK_FREE */
+struct task *tgt_task_take(struct tgt *t);
+void tgt_task_drop(struct tgt *t, struct task *k); /* to TASK_FREE */
 /* The task that has this nexus and has not been aborted, or NULL. */
-struct task *task_find(struct tgt *t, uint8_t initiator, uint8_t lun, bool tagged, uint8_t tag);
-struct task *task_by_op(struct tgt *t, uint32_t op); /* NULL: an old one */
-uint32_t task_op(const struct tgt *t, const struct task *k);
+struct task *tgt_task_find(struct tgt *t, uint8_t initiator, uint8_t lun, bool tagged, uint8_t tag);
+struct task *tgt_task_by_op(struct tgt *t, uint32_t op); /* NULL: an old one */
+uint32_t tgt_task_op(const struct tgt *t, const struct task *k);
 /* All that it needs is there: starts, or waits for its turn. */
-void task_submit(struct tgt *t, struct task *k);
+void tgt_task_submit(struct tgt *t, struct task *k);
 /* Starts what may start now. */
-void task_run_waiting(struct tgt *t);
+void tgt_task_run_waiting(struct tgt *t);
 /* Ends a task without a status; one in the store drains first. */
-void task_abort(struct tgt *t, struct task *k);
+void tgt_task_abort(struct tgt *t, struct task *k);
 /* initiator or lun WIRE_NO_ID: any. */
-void task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun);
+void tgt_task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun);
 /* CHECK CONDITION with this sense, not sent yet. */
-void task_fail(struct task *k, struct scsi_sense sense);
+void tgt_task_fail(struct task *k, struct scsi_sense sense);
 /* The status is known: sends it, now or when `slow` lets it. */
-void task_finish(struct tgt *t, struct task *k);
+void tgt_task_finish(struct tgt *t, struct task *k);
 /* Sends it now. */
-void task_deliver(struct tgt *t, struct task *k);
+void tgt_task_deliver(struct tgt *t, struct task *k);
 /* Another state; keeps the counts. */
-void task_set(struct tgt *t, struct task *k, enum task_state state);
+void tgt_task_set(struct tgt *t, struct task *k, enum task_state state);
 /* Statuses and allegiances whose time has come. */
-void task_expire(struct tgt *t);
-ns_t task_deadline(const struct tgt *t);
-void task_check(const struct tgt *t);
+void tgt_task_expire(struct tgt *t);
+ns_t tgt_task_deadline(const struct tgt *t);
+void tgt_task_check(const struct tgt *t);
 
 /* ---- port.c ---- */
 
-void port_burst(struct tgt *t, const struct wire_burst *b, struct block *data);
+void tgt_port_burst(struct tgt *t, const struct wire_burst *b, struct block *data);
 /* The tenure is over; a task whose data had not all come goes. */
-void port_close(struct tgt *t);
+void tgt_port_close(struct tgt *t);
 /* Arming and memberships as they must be now, if the server was told otherwise. */
-void port_arm(struct tgt *t);
-void port_members(struct tgt *t);
+void tgt_port_arm(struct tgt *t);
+void tgt_port_members(struct tgt *t);
 /* What was aborted has left the store: answers an abort that waits for it. */
-void port_drained(struct tgt *t);
+void tgt_port_drained(struct tgt *t);
 /* The task's part in the tenure is over: its status comes by reselection. */
-void port_detach(struct tgt *t, struct task *k);
+void tgt_port_detach(struct tgt *t, struct task *k);
 
 /* ---- message.c ---- */
 
 /* All messages of one MESSAGE OUT phase. */
-void message_out(struct tgt *t, struct span bytes);
+void tgt_message_out(struct tgt *t, struct span bytes);
 /* RST, TARGET RESET, LOGICAL UNIT RESET: all but the tenure. */
-void target_reset(struct tgt *t, enum ua_kind ua);
+void tgt_target_reset(struct tgt *t, enum ua_kind ua);
 
 /* ---- silent.c ---- */
 
 /* A SILENT MIRRORING message in MESSAGE OUT (or latched from it). */
-void silent_message(struct tgt *t, const struct scsi_msg_mirror *m);
+void tgt_silent_message(struct tgt *t, const struct scsi_msg_mirror *m);
 /* The command of the operation is ours to do: leader at COMMAND, participant at ITEM_TOKEN. */
-void silent_accept(struct tgt *t);
-void silent_token(struct tgt *t);
+void tgt_silent_accept(struct tgt *t);
+void tgt_silent_token(struct tgt *t);
 /* Answers the bus, if it waits. */
-void silent_answer(struct tgt *t);
+void tgt_silent_answer(struct tgt *t);
 
 /* ---- dispatch.c ---- */
 
@@ -269,61 +269,61 @@ struct cmd {
 	 * ended, with k->status. */
 	bool (*run)(struct tgt *t, struct task *k);
 };
-const struct cmd *cmd_find(enum scsi_op op); /* NULL: not supported */
+const struct cmd *tgt_cmd_find(enum scsi_op op); /* NULL: not supported */
 
 /* A task for the tenure's command; refused ones come back in TASK_DONE. */
-struct task *dispatch(struct tgt *t);
+struct task *tgt_dispatch(struct tgt *t);
 /* False, with the sense set: INVALID FIELD IN CDB. bit 0xff: the whole byte. */
-bool cdb_field_bad(struct task *k, uint16_t field, uint8_t bit);
+bool tgt_cdb_field_bad(struct task *k, uint16_t field, uint8_t bit);
 
-bool cmd_accept_rw(struct tgt *t, struct task *k);
-bool cmd_accept_verify(struct tgt *t, struct task *k);
-bool cmd_accept_sync(struct tgt *t, struct task *k);
-bool cmd_run_rw(struct tgt *t, struct task *k);
-bool cmd_run_sync(struct tgt *t, struct task *k);
-bool cmd_accept_inquiry(struct tgt *t, struct task *k);
-bool cmd_run_inquiry(struct tgt *t, struct task *k);
-bool cmd_accept_mode_sense(struct tgt *t, struct task *k);
-bool cmd_run_mode_sense(struct tgt *t, struct task *k);
-bool cmd_accept_mode_select(struct tgt *t, struct task *k);
-bool cmd_run_mode_select(struct tgt *t, struct task *k);
-void cmd_mode_saved(struct tgt *t, struct task *k, bool ok);
-bool cmd_accept_plain(struct tgt *t, struct task *k);
-bool cmd_run_test_unit_ready(struct tgt *t, struct task *k);
-bool cmd_accept_request_sense(struct tgt *t, struct task *k);
-bool cmd_run_request_sense(struct tgt *t, struct task *k);
-bool cmd_accept_read_capacity(struct tgt *t, struct task *k);
-bool cmd_run_read_capacity(struct tgt *t, struct task *k);
-bool cmd_accept_report_luns(struct tgt *t, struct task *k);
-bool cmd_run_report_luns(struct tgt *t, struct task *k);
-bool cmd_accept_start_stop(struct tgt *t, struct task *k);
-bool cmd_run_start_stop(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_rw(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_verify(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_sync(struct tgt *t, struct task *k);
+bool tgt_cmd_run_rw(struct tgt *t, struct task *k);
+bool tgt_cmd_run_sync(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_inquiry(struct tgt *t, struct task *k);
+bool tgt_cmd_run_inquiry(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_mode_sense(struct tgt *t, struct task *k);
+bool tgt_cmd_run_mode_sense(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_mode_select(struct tgt *t, struct task *k);
+bool tgt_cmd_run_mode_select(struct tgt *t, struct task *k);
+void tgt_cmd_mode_saved(struct tgt *t, struct task *k, bool ok);
+bool tgt_cmd_accept_plain(struct tgt *t, struct task *k);
+bool tgt_cmd_run_test_unit_ready(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_request_sense(struct tgt *t, struct task *k);
+bool tgt_cmd_run_request_sense(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_read_capacity(struct tgt *t, struct task *k);
+bool tgt_cmd_run_read_capacity(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_report_luns(struct tgt *t, struct task *k);
+bool tgt_cmd_run_report_luns(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_start_stop(struct tgt *t, struct task *k);
+bool tgt_cmd_run_start_stop(struct tgt *t, struct task *k);
 
 /* Quick commands: w holds the data; the allocation length cuts them. */
-void cmd_reply(struct tgt *t, struct task *k, const struct wr *w);
+void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w);
 
 /* ---- work.c ---- */
 
 /* Goes on with what k->work says; finishes the task when nothing is left. */
-void work_next(struct tgt *t, struct task *k);
-void work_store_done(struct tgt *t, const struct tgt_event *ev);
-void work_meta_done(struct tgt *t, const struct tgt_event *ev);
+void tgt_work_next(struct tgt *t, struct task *k);
+void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev);
+void tgt_work_meta_done(struct tgt *t, const struct tgt_event *ev);
 
 /* ---- reply.c ---- */
 
-void out_reset(struct tgt *t);
-struct tgt_action *out_action(struct tgt *t, enum tgt_action_kind kind);
+void tgt_out_reset(struct tgt *t);
+struct tgt_action *tgt_out_action(struct tgt *t, enum tgt_action_kind kind);
 /* Keeps b alive for the actions of this step: takes over the caller's reference. */
-void out_hold(struct tgt *t, struct block *b);
-/* A cursor over what is left of the arena; out_take() keeps what was written. */
-struct wr out_cursor(const struct tgt *t);
-struct span out_take(struct tgt *t, const struct wr *w);
-void out_die(struct tgt *t);
+void tgt_out_hold(struct tgt *t, struct block *b);
+/* A cursor over what is left of the arena; tgt_out_take() keeps what was written. */
+struct wr tgt_out_cursor(const struct tgt *t);
+struct span tgt_out_take(struct tgt *t, const struct wr *w);
+void tgt_out_die(struct tgt *t);
 
 /* Programs that answer the open tenure. Each begins with the MESSAGE IN bytes that are due. */
-void reply_phase(struct tgt *t, enum wire_item_kind kind, uint32_t len);
-void reply_disconnect(struct tgt *t);
+void tgt_reply_phase(struct tgt *t, enum wire_item_kind kind, uint32_t len);
+void tgt_reply_disconnect(struct tgt *t);
 /* Data in, status, COMMAND COMPLETE of a task: in its tenure, or by reselection. */
-void reply_status(struct tgt *t, struct task *k);
+void tgt_reply_status(struct tgt *t, struct task *k);
 
 #endif

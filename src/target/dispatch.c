@@ -12,7 +12,7 @@
 
 static const struct cmd cmds[OP_COUNT] = {
 #define CMD(op_, flags_, accept_, run_)                                                            \
-	[OP_##op_] = {OP_##op_, (flags_), cmd_accept_##accept_, cmd_run_##run_},
+	[OP_##op_] = {OP_##op_, (flags_), tgt_cmd_accept_##accept_, tgt_cmd_run_##run_},
         CMD(TEST_UNIT_READY, QUICK | CMD_READY, plain,
             test_unit_ready) CMD(REQUEST_SENSE, ALWAYS | CMD_ANY_LUN | CMD_KEEP_CA, request_sense,
                                  request_sense) CMD(INQUIRY, ALWAYS | CMD_ANY_LUN, inquiry,
@@ -46,18 +46,18 @@ static const struct cmd cmds[OP_COUNT] = {
 #undef CMD
 };
 
-const struct cmd *cmd_find(enum scsi_op op)
+const struct cmd *tgt_cmd_find(enum scsi_op op)
 {
 	return (unsigned)op < OP_COUNT && cmds[op].accept ? &cmds[op] : NULL;
 }
 
-bool cdb_field_bad(struct task *k, uint16_t field, uint8_t bit)
+bool tgt_cdb_field_bad(struct task *k, uint16_t field, uint8_t bit)
 {
-	task_fail(k, scsi_sense_field(SENSE_INVALID_FIELD_IN_CDB, true, field, bit));
+	tgt_task_fail(k, scsi_sense_field(SENSE_INVALID_FIELD_IN_CDB, true, field, bit));
 	return false;
 }
 
-bool cmd_accept_plain(struct tgt *t, struct task *k)
+bool tgt_cmd_accept_plain(struct tgt *t, struct task *k)
 {
 	(void)t;
 	(void)k;
@@ -88,7 +88,7 @@ static void nexus(struct tgt *t, struct task *k)
 
 static bool fail(struct task *k, const struct scsi_sense *sense)
 {
-	task_fail(k, *sense);
+	tgt_task_fail(k, *sense);
 	return false;
 }
 
@@ -113,7 +113,7 @@ static bool overlaps(struct tgt *t, struct task *k)
 	while (each) {
 		struct task *next = TAILQ_NEXT(each, link);
 		if (each != k && each->initiator == k->initiator && each->lun == k->lun)
-			task_abort(t, each);
+			tgt_task_abort(t, each);
 		each = next;
 	}
 	return true;
@@ -125,8 +125,8 @@ static bool opcode_known(struct task *k, const struct cmd *c)
 		return true;
 	/* SPC-4, 4.2.5.2: an unknown service action is an invalid field. */
 	if (!c && scsi_opcode_has_actions(k->cdb.opcode))
-		return cdb_field_bad(k, 1, 4);
-	task_fail(k, scsi_sense_field(SENSE_INVALID_OPCODE, true, 0, 7));
+		return tgt_cdb_field_bad(k, 1, 4);
+	tgt_task_fail(k, scsi_sense_field(SENSE_INVALID_OPCODE, true, 0, 7));
 	return false;
 }
 
@@ -161,13 +161,13 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 		return fail(k, &SENSE_LUN_NOT_SUPPORTED);
 	struct ua *ua = &t->ini[k->initiator].ua;
 	if (!(flags & CMD_NO_UA) && ua_pending(ua)) {
-		task_fail(k, ua_take(ua));
+		tgt_task_fail(k, ua_take(ua));
 		return false;
 	}
 	if (!opcode_known(k, c))
 		return false;
 	if (k->cdb.control & 0x04) /* NACA */
-		return cdb_field_bad(k, (uint16_t)(k->cdb.len - 1), 2);
+		return tgt_cdb_field_bad(k, (uint16_t)(k->cdb.len - 1), 2);
 	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_BUSY))
 		return refuse(k, SCSI_BUSY);
 	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_FULL))
@@ -177,31 +177,31 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 	return c->accept(t, k);
 }
 
-struct task *dispatch(struct tgt *t)
+struct task *tgt_dispatch(struct tgt *t)
 {
 	const struct tenure *n = &t->tenure;
-	struct task *k = task_take(t);
+	struct task *k = tgt_task_take(t);
 	nexus(t, k);
 	const struct cmd *c = NULL;
 	bool ok = scsi_cdb_get((struct span){n->cdb, n->cdb_len}, &k->cdb);
 	if (ok) {
-		c = cmd_find(k->cdb.op);
+		c = tgt_cmd_find(k->cdb.op);
 		clear_ca(t, k, c);
 		if (c && (c->flags & CMD_MEDIUM) && fault_dies(&t->faults, STEP_COMMAND))
-			out_die(t);
+			tgt_out_die(t);
 		ok = accept(t, k, c);
 	} else {
 		k->cdb.op = OP_UNKNOWN;
-		task_fail(k, SENSE_COMMAND_PHASE_ERROR);
+		tgt_task_fail(k, SENSE_COMMAND_PHASE_ERROR);
 	}
 	if (!ok)
-		task_set(t, k, TASK_DONE);
+		tgt_task_set(t, k, TASK_DONE);
 	else if (k->want_out > 0)
-		task_set(t, k, TASK_DATA);
+		tgt_task_set(t, k, TASK_DATA);
 	return k;
 }
 
-void cmd_reply(struct tgt *t, struct task *k, const struct wr *w)
+void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w)
 {
 	sm_assert(wr_ok(w) && w->p == t->resp);
 	size_t n = w->n < k->cdb.alloc ? w->n : k->cdb.alloc;

@@ -58,9 +58,9 @@ static void ended(struct tgt *t)
 static void abort_task(struct tgt *t)
 {
 	const struct tenure *n = &t->tenure;
-	struct task *k = task_find(t, n->initiator, n->lun, n->tagged, n->tag);
+	struct task *k = tgt_task_find(t, n->initiator, n->lun, n->tagged, n->tag);
 	if (k)
-		task_abort(t, k);
+		tgt_task_abort(t, k);
 	ended(t);
 }
 
@@ -73,20 +73,20 @@ static void clear_task_set(struct tgt *t)
 		if (k->initiator != n->initiator && k->lun == n->lun)
 			ua_post(&t->ini[k->initiator].ua, UA_CLEARED);
 	}
-	task_abort_all(t, WIRE_NO_ID, n->lun);
+	tgt_task_abort_all(t, WIRE_NO_ID, n->lun);
 	ended(t);
 }
 
-void target_reset(struct tgt *t, enum ua_kind ua)
+void tgt_target_reset(struct tgt *t, enum ua_kind ua)
 {
-	task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
+	tgt_task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
 	for (unsigned i = 0; i < WIRE_IDS; i++) {
 		t->ini[i].ca = false;
 		ua_post(&t->ini[i].ua, ua);
 	}
 	/* SPC-4, 5.11: current values become the saved ones again. */
 	t->modes.current = t->modes.saved;
-	port_members(t);
+	tgt_port_members(t);
 }
 
 /* The initiator could not take what we sent, or saw an error: the command ends. */
@@ -96,12 +96,12 @@ static void detected_error(struct tgt *t)
 	if (!k || k->silent)
 		return;
 	if (k->state == TASK_RUNNING) {
-		task_abort(t, k);
+		tgt_task_abort(t, k);
 		ended(t);
 		return;
 	}
-	task_fail(k, SENSE_INITIATOR_DETECTED_ERROR);
-	task_set(t, k, TASK_DONE);
+	tgt_task_fail(k, SENSE_INITIATOR_DETECTED_ERROR);
+	tgt_task_set(t, k, TASK_DONE);
 	t->tenure.next = NEXT_STATUS;
 }
 
@@ -129,7 +129,7 @@ static void one(struct tgt *t, const struct scsi_msg *m)
 		queue_tag(n, m);
 		break;
 	case MSG_EXT_MIRROR:
-		silent_message(t, &m->mirror);
+		tgt_silent_message(t, &m->mirror);
 		break;
 	case MSG_EXT_PPR:
 	case MSG_EXT_WDTR:
@@ -140,7 +140,7 @@ static void one(struct tgt *t, const struct scsi_msg *m)
 		abort_task(t);
 		break;
 	case MSG_ABORT_TASK_SET:
-		task_abort_all(t, n->initiator, n->lun);
+		tgt_task_abort_all(t, n->initiator, n->lun);
 		ended(t);
 		break;
 	case MSG_CLEAR_TASK_SET:
@@ -148,7 +148,7 @@ static void one(struct tgt *t, const struct scsi_msg *m)
 		break;
 	case MSG_LOGICAL_UNIT_RESET:
 	case MSG_TARGET_RESET:
-		target_reset(t, UA_TARGET_RESET);
+		tgt_target_reset(t, UA_TARGET_RESET);
 		ended(t);
 		break;
 	case MSG_INITIATOR_DETECTED_ERROR:
@@ -176,7 +176,7 @@ static bool may_be_first(const struct scsi_msg *m)
 	return m->kind == MSG_IDENTIFY || m->kind == MSG_TARGET_RESET;
 }
 
-void message_out(struct tgt *t, struct span bytes)
+void tgt_message_out(struct tgt *t, struct span bytes)
 {
 	struct tenure *n = &t->tenure;
 	struct rd r = rd_init(bytes.p, bytes.n);

@@ -8,7 +8,7 @@
 
 static void tenure_open(struct tgt *t, const struct wire_burst *b)
 {
-	port_close(t);
+	tgt_port_close(t);
 	t->tenure = (struct tenure){
 	        .open = true,
 	        .number = b->tenure,
@@ -22,7 +22,7 @@ static void tenure_open(struct tgt *t, const struct wire_burst *b)
 	i->epoch = b->epoch;
 }
 
-void port_close(struct tgt *t)
+void tgt_port_close(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
 	struct task *k = n->task;
@@ -32,28 +32,28 @@ void port_close(struct tgt *t)
 	if (!k)
 		return;
 	k->connected = false;
-	task_abort(t, k);
+	tgt_task_abort(t, k);
 }
 
-void port_detach(struct tgt *t, struct task *k)
+void tgt_port_detach(struct tgt *t, struct task *k)
 {
 	sm_assert(t->tenure.task == k);
 	t->tenure.task = NULL;
 	k->connected = false;
 	if (k->state == TASK_READY)
-		task_submit(t, k);
+		tgt_task_submit(t, k);
 	else if (k->state == TASK_DONE)
-		task_deliver(t, k);
+		tgt_task_deliver(t, k);
 }
 
-void port_drained(struct tgt *t)
+void tgt_port_drained(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
 	if (!n->open || n->next != NEXT_DRAIN || t->n_in[TASK_DRAIN] > 0)
 		return;
 	n->next = NEXT_FREE;
 	if (n->wanted)
-		reply_phase(t, ITEM_FREE, 0);
+		tgt_reply_phase(t, ITEM_FREE, 0);
 }
 
 /* ---- data ---- */
@@ -65,13 +65,13 @@ static bool data_ok(struct tgt *t, struct task *k, const struct wire_item *it,
 	bool whole = !(it->flags & ITEM_CUT) && it->len == k->want_out && data &&
 	             it->off <= data->len && it->len <= data->len - it->off;
 	if (!whole) {
-		task_fail(k, SENSE_DATA_PHASE_ERROR);
+		tgt_task_fail(k, SENSE_DATA_PHASE_ERROR);
 		return false;
 	}
-	const struct cmd *c = cmd_find(k->cdb.op);
+	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	bool struck = c && (c->flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_CRC);
 	if (struck || crc32_spi(0, data->data + it->off, it->len) != it->crc) {
-		task_fail(k, SENSE_DATA_CRC);
+		tgt_task_fail(k, SENSE_DATA_CRC);
 		return false;
 	}
 	return true;
@@ -86,20 +86,20 @@ static void data_out(struct tgt *t, const struct wire_item *it, struct block *da
 	if (!wanted)
 		return; /* a command that was refused, and a port that had taken the data before */
 	if (fault_dies(&t->faults, STEP_DATA))
-		out_die(t);
+		tgt_out_die(t);
 	bool ok = data_ok(t, k, it, data);
 	if (ok) {
 		k->data = block_ref(data);
 		k->data_off = it->off;
 	}
-	task_set(t, k, ok ? TASK_READY : TASK_DONE);
+	tgt_task_set(t, k, ok ? TASK_READY : TASK_DONE);
 	if (!k->silent)
 		return;
 	n->task = NULL;
 	if (ok)
-		task_submit(t, k);
+		tgt_task_submit(t, k);
 	else
-		task_finish(t, k);
+		tgt_task_finish(t, k);
 }
 
 /* ---- items ---- */
@@ -107,7 +107,7 @@ static void data_out(struct tgt *t, const struct wire_item *it, struct block *da
 static void selected(struct tgt *t, const struct wire_item *it)
 {
 	if (fault_dies(&t->faults, STEP_SELECTED))
-		out_die(t);
+		tgt_out_die(t);
 	t->tenure.next = it->flags & ITEM_ATN ? NEXT_MESSAGES : NEXT_COMMAND;
 }
 
@@ -115,7 +115,7 @@ static void messages(struct tgt *t, struct span bytes)
 {
 	struct tenure *n = &t->tenure;
 	bool first = n->next == NEXT_MESSAGES;
-	message_out(t, bytes);
+	tgt_message_out(t, bytes);
 	if (first && n->next == NEXT_MESSAGES)
 		n->next = NEXT_COMMAND;
 }
@@ -129,10 +129,10 @@ static void command(struct tgt *t, struct span cdb)
 	if (n->next != NEXT_COMMAND)
 		return; /* latched, or the tenure is to end */
 	if (n->mirror) {
-		silent_accept(t);
+		tgt_silent_accept(t);
 		return;
 	}
-	n->task = dispatch(t);
+	n->task = tgt_dispatch(t);
 	n->next = n->task->state == TASK_DATA ? NEXT_DATA : NEXT_STATUS;
 }
 
@@ -146,7 +146,7 @@ static void latch(struct tgt *t, struct span bytes)
 	/* Further operations of a tenure come without a new IDENTIFY. */
 	n->identified = true;
 	n->next = NEXT_LATCHED;
-	message_out(t, bytes);
+	tgt_message_out(t, bytes);
 }
 
 static void bus_free(struct tgt *t, const struct wire_item *it)
@@ -156,8 +156,8 @@ static void bus_free(struct tgt *t, const struct wire_item *it)
 	/* A command that had all its data lives on after an expected BUS FREE: its port has sent
 	 * DISCONNECT. */
 	if (k && !(it->flags & ITEM_CUT) && !k->silent && k->state != TASK_DATA)
-		port_detach(t, k);
-	port_close(t);
+		tgt_port_detach(t, k);
+	tgt_port_close(t);
 }
 
 static void item(struct tgt *t, const struct wire_item *it, struct block *data)
@@ -179,7 +179,7 @@ static void item(struct tgt *t, const struct wire_item *it, struct block *data)
 		latch(t, it->bytes);
 		break;
 	case ITEM_TOKEN:
-		silent_token(t);
+		tgt_silent_token(t);
 		break;
 	case ITEM_FREE:
 		bus_free(t, it);
@@ -199,21 +199,21 @@ static void answer_status(struct tgt *t)
 	struct tenure *n = &t->tenure;
 	struct task *k = n->task;
 	if (!k) {
-		reply_phase(t, ITEM_FREE, 0);
+		tgt_reply_phase(t, ITEM_FREE, 0);
 		return;
 	}
-	const struct cmd *c = cmd_find(k->cdb.op);
+	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	if (k->state == TASK_DONE) {
 		if (k->due == NS_NEVER)
-			task_deliver(t, k);
+			tgt_task_deliver(t, k);
 	} else if (k->state == TASK_READY) {
 		/* What may take its time lets the bus go, if it may. */
 		if (k->disc_priv && !(c->flags & CMD_QUICK)) {
-			reply_disconnect(t);
-			port_detach(t, k);
-			port_close(t);
+			tgt_reply_disconnect(t);
+			tgt_port_detach(t, k);
+			tgt_port_close(t);
 		} else {
-			task_submit(t, k);
+			tgt_task_submit(t, k);
 		}
 	}
 }
@@ -222,20 +222,20 @@ static void answer(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
 	if (n->atn && n->next != NEXT_FREE && n->next != NEXT_DRAIN) {
-		reply_phase(t, ITEM_MSG_OUT, 0);
+		tgt_reply_phase(t, ITEM_MSG_OUT, 0);
 		return;
 	}
 	switch (n->next) {
 	case NEXT_MESSAGES:
-		reply_phase(t, ITEM_MSG_OUT, 0);
+		tgt_reply_phase(t, ITEM_MSG_OUT, 0);
 		break;
 	case NEXT_COMMAND:
-		reply_phase(t, ITEM_COMMAND, 0);
+		tgt_reply_phase(t, ITEM_COMMAND, 0);
 		break;
 	case NEXT_DATA:
 		if (fault_dies(&t->faults, STEP_DATA))
-			out_die(t);
-		reply_phase(t, ITEM_DATA_OUT, n->task->want_out);
+			tgt_out_die(t);
+		tgt_reply_phase(t, ITEM_DATA_OUT, n->task->want_out);
 		break;
 	case NEXT_STATUS:
 		answer_status(t);
@@ -244,7 +244,7 @@ static void answer(struct tgt *t)
 	case NEXT_LATCHED:
 	case NEXT_MORE:
 	case NEXT_PASS:
-		reply_phase(t, ITEM_FREE, 0);
+		tgt_reply_phase(t, ITEM_FREE, 0);
 		break;
 	case NEXT_DRAIN:
 		break;
@@ -257,7 +257,7 @@ static void unasked(struct tgt *t)
 	struct task *k = t->tenure.task;
 	bool whole = k && (k->state == TASK_READY || k->state == TASK_DONE) && k->due == NS_NEVER;
 	if (whole && !k->silent && k->disc_priv)
-		port_detach(t, k);
+		tgt_port_detach(t, k);
 }
 
 /* A reselection of ours that the initiator does not let end, or that could not be run: the task is
@@ -270,10 +270,10 @@ static void reselection(struct tgt *t, const struct wire_burst *b)
 	t->tenure.wanted = true;
 	t->tenure.token = b->token;
 	t->tenure.next = NEXT_FREE;
-	reply_phase(t, ITEM_FREE, 0);
+	tgt_reply_phase(t, ITEM_FREE, 0);
 }
 
-void port_burst(struct tgt *t, const struct wire_burst *b, struct block *data)
+void tgt_port_burst(struct tgt *t, const struct wire_burst *b, struct block *data)
 {
 	struct tenure *n = &t->tenure;
 	if (b->initiator >= WIRE_IDS)
@@ -295,7 +295,7 @@ void port_burst(struct tgt *t, const struct wire_burst *b, struct block *data)
 	if (!n->open)
 		return;
 	if (n->mirror || n->role == BURST_PARTICIPANT)
-		silent_answer(t);
+		tgt_silent_answer(t);
 	else if (n->wanted)
 		answer(t);
 	else
@@ -320,12 +320,12 @@ static uint8_t arm_mode(const struct tgt *t)
 	return refuses ? ARM_FRONT : ARM_FULL;
 }
 
-void port_arm(struct tgt *t)
+void tgt_port_arm(struct tgt *t)
 {
 	uint8_t mode = arm_mode(t);
 	if (!t->attached || (t->arm_sent && t->armed == mode))
 		return;
-	struct tgt_action *a = out_action(t, TGT_SEND);
+	struct tgt_action *a = tgt_out_action(t, TGT_SEND);
 	a->frame.type = WIRE_ARM;
 	a->frame.arm = (struct wire_arm){.mode = mode, .n_luns = 1};
 	struct wire_arm_lun *lun = &a->frame.arm.luns[0];
@@ -339,12 +339,12 @@ void port_arm(struct tgt *t)
 	t->arm_sent = true;
 }
 
-void port_members(struct tgt *t)
+void tgt_port_members(struct tgt *t)
 {
 	const struct mode_mirror *m = &t->modes.current.mirror;
 	if (!t->attached)
 		return;
-	struct tgt_action *a = out_action(t, TGT_SEND);
+	struct tgt_action *a = tgt_out_action(t, TGT_SEND);
 	a->frame.type = WIRE_MEMBERS;
 	a->frame.members = (struct wire_members){.n = m->member ? 1 : 0};
 	if (m->member)

@@ -7,7 +7,7 @@
 /* Items and data of the longest program that is not data of a block. */
 #define PROGRAM_MAX 320
 
-void out_reset(struct tgt *t)
+void tgt_out_reset(struct tgt *t)
 {
 	for (unsigned i = 0; i < t->n_held; i++)
 		block_unref(t->held[i]);
@@ -16,7 +16,7 @@ void out_reset(struct tgt *t)
 	t->arena_used = 0;
 }
 
-struct tgt_action *out_action(struct tgt *t, enum tgt_action_kind kind)
+struct tgt_action *tgt_out_action(struct tgt *t, enum tgt_action_kind kind)
 {
 	sm_assert(t->n_act < t->cap_act);
 	struct tgt_action *a = &t->act[t->n_act++];
@@ -33,7 +33,7 @@ struct tgt_action *out_action(struct tgt *t, enum tgt_action_kind kind)
 	return a;
 }
 
-void out_hold(struct tgt *t, struct block *b)
+void tgt_out_hold(struct tgt *t, struct block *b)
 {
 	if (!b)
 		return;
@@ -41,21 +41,21 @@ void out_hold(struct tgt *t, struct block *b)
 	t->held[t->n_held++] = b;
 }
 
-struct wr out_cursor(const struct tgt *t)
+struct wr tgt_out_cursor(const struct tgt *t)
 {
 	return wr_init(t->arena + t->arena_used, t->arena_cap - t->arena_used);
 }
 
-struct span out_take(struct tgt *t, const struct wr *w)
+struct span tgt_out_take(struct tgt *t, const struct wr *w)
 {
 	sm_assert(wr_ok(w));
 	t->arena_used += w->n;
 	return (struct span){w->p, w->n};
 }
 
-void out_die(struct tgt *t)
+void tgt_out_die(struct tgt *t)
 {
-	(void)out_action(t, TGT_DIE);
+	(void)tgt_out_action(t, TGT_DIE);
 }
 
 /* ---- programs ---- */
@@ -64,7 +64,7 @@ void out_die(struct tgt *t)
 static struct wr begin(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
-	struct wr w = out_cursor(t);
+	struct wr w = tgt_out_cursor(t);
 	if (n->open && n->wanted && n->reply_len > 0) {
 		wire_put_bytes(&w, ITEM_MSG_IN, n->reply, n->reply_len);
 		n->reply_len = 0;
@@ -75,7 +75,7 @@ static struct wr begin(struct tgt *t)
 static struct tgt_action *send_continue(struct tgt *t, const struct wr *w)
 {
 	struct tenure *n = &t->tenure;
-	struct tgt_action *a = out_action(t, TGT_SEND);
+	struct tgt_action *a = tgt_out_action(t, TGT_SEND);
 	sm_assert(n->open && n->wanted && w->n <= PROGRAM_MAX);
 	a->frame.type = WIRE_PROGRAM;
 	a->frame.program = (struct wire_program){
@@ -84,7 +84,7 @@ static struct tgt_action *send_continue(struct tgt *t, const struct wr *w)
 	        .token = n->token,
 	        .initiator = n->initiator,
 	        .epoch = n->epoch,
-	        .items = out_take(t, w),
+	        .items = tgt_out_take(t, w),
 	};
 	n->wanted = false;
 	return a;
@@ -92,7 +92,7 @@ static struct tgt_action *send_continue(struct tgt *t, const struct wr *w)
 
 static struct tgt_action *send_reselect(struct tgt *t, const struct task *k, const struct wr *w)
 {
-	struct tgt_action *a = out_action(t, TGT_SEND);
+	struct tgt_action *a = tgt_out_action(t, TGT_SEND);
 	sm_assert(w->n <= PROGRAM_MAX);
 	if (++t->next_program == 0)
 		t->next_program = 1;
@@ -102,12 +102,12 @@ static struct tgt_action *send_reselect(struct tgt *t, const struct task *k, con
 	        .id = t->next_program,
 	        .initiator = k->initiator,
 	        .epoch = k->epoch,
-	        .items = out_take(t, w),
+	        .items = tgt_out_take(t, w),
 	};
 	return a;
 }
 
-void reply_phase(struct tgt *t, enum wire_item_kind kind, uint32_t len)
+void tgt_reply_phase(struct tgt *t, enum wire_item_kind kind, uint32_t len)
 {
 	struct wr w = begin(t);
 	if (kind == ITEM_DATA_OUT)
@@ -122,7 +122,7 @@ static void put_message(struct wr *w, uint8_t code)
 	wire_put_bytes(w, ITEM_MSG_IN, &code, 1);
 }
 
-void reply_disconnect(struct tgt *t)
+void tgt_reply_disconnect(struct tgt *t)
 {
 	struct wr w = begin(t);
 	put_message(&w, 0x04); /* DISCONNECT */
@@ -169,9 +169,9 @@ static struct span data_in(const struct task *k)
 	return k->small;
 }
 
-void reply_status(struct tgt *t, struct task *k)
+void tgt_reply_status(struct tgt *t, struct task *k)
 {
-	struct wr w = k->connected ? begin(t) : out_cursor(t);
+	struct wr w = k->connected ? begin(t) : tgt_out_cursor(t);
 	struct span data = k->status == SCSI_GOOD ? data_in(k) : (struct span){0};
 	if (!k->connected)
 		put_nexus(&w, k);

@@ -54,7 +54,7 @@ static void leader_hears(struct tenure *n, const struct scsi_msg_mirror *m)
 	n->next = m->function == MIRROR_RELEASE ? NEXT_FREE : NEXT_PASS;
 }
 
-void silent_message(struct tgt *t, const struct scsi_msg_mirror *m)
+void tgt_silent_message(struct tgt *t, const struct scsi_msg_mirror *m)
 {
 	struct tenure *n = &t->tenure;
 	switch (m->function) {
@@ -79,15 +79,15 @@ void silent_message(struct tgt *t, const struct scsi_msg_mirror *m)
 		n->next = NEXT_FREE;
 }
 
-void silent_accept(struct tgt *t)
+void tgt_silent_accept(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
 	n->next = NEXT_MORE;
 	if (n->foreign || n->cdb_len == 0)
 		return;
-	struct task *k = dispatch(t);
+	struct task *k = tgt_dispatch(t);
 	if (k->state == TASK_DONE) {
-		task_deliver(t, k); /* refused: the data phase is skipped */
+		tgt_task_deliver(t, k); /* refused: the data phase is skipped */
 		return;
 	}
 	n->task = k;
@@ -96,10 +96,10 @@ void silent_accept(struct tgt *t)
 		return;
 	}
 	n->task = NULL;
-	task_submit(t, k);
+	tgt_task_submit(t, k);
 }
 
-void silent_token(struct tgt *t)
+void tgt_silent_token(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
 	if (n->role != BURST_PARTICIPANT) {
@@ -110,14 +110,14 @@ void silent_token(struct tgt *t)
 		return;
 	}
 	if (fault_dies(&t->faults, STEP_SELECTED))
-		out_die(t);
+		tgt_out_die(t);
 	if (n->next == NEXT_LATCHED && n->mirror)
-		silent_accept(t);
+		tgt_silent_accept(t);
 	else
 		n->next = NEXT_MORE;
 }
 
-void silent_answer(struct tgt *t)
+void tgt_silent_answer(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
 	if (!n->wanted)
@@ -125,24 +125,24 @@ void silent_answer(struct tgt *t)
 	switch (n->next) {
 	case NEXT_MESSAGES:
 	case NEXT_MORE:
-		reply_phase(t, ITEM_MSG_OUT, 0);
+		tgt_reply_phase(t, ITEM_MSG_OUT, 0);
 		break;
 	case NEXT_COMMAND:
-		reply_phase(t, ITEM_COMMAND, 0);
+		tgt_reply_phase(t, ITEM_COMMAND, 0);
 		break;
 	case NEXT_DATA:
 		sm_assert(n->task);
 		if (fault_dies(&t->faults, STEP_DATA))
-			out_die(t);
-		reply_phase(t, ITEM_DATA_OUT, n->task->want_out);
+			tgt_out_die(t);
+		tgt_reply_phase(t, ITEM_DATA_OUT, n->task->want_out);
 		break;
 	case NEXT_PASS:
 	case NEXT_LATCHED:
-		reply_phase(t, ITEM_PASS, 0);
+		tgt_reply_phase(t, ITEM_PASS, 0);
 		break;
 	case NEXT_STATUS:
 	case NEXT_FREE:
-		reply_phase(t, ITEM_FREE, 0);
+		tgt_reply_phase(t, ITEM_FREE, 0);
 		break;
 	case NEXT_DRAIN:
 		break;

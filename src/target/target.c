@@ -89,7 +89,7 @@ void tgt_free(struct tgt *t)
 		block_unref(t->slot[i].in);
 	}
 	if (t->held)
-		out_reset(t);
+		tgt_out_reset(t);
 	free(t->slot);
 	free(t->act);
 	free(t->held);
@@ -101,8 +101,8 @@ void tgt_free(struct tgt *t)
 
 static void lose_all(struct tgt *t, enum ua_kind ua)
 {
-	port_close(t);
-	task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
+	tgt_port_close(t);
+	tgt_task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
 	for (unsigned i = 0; i < WIRE_IDS; i++) {
 		t->ini[i].ca = false;
 		t->ini[i].up = false;
@@ -120,13 +120,13 @@ static void attached(struct tgt *t, const struct wire_attached *a)
 	t->boot = a->boot;
 	t->id = a->id;
 	t->arm_sent = false;
-	port_members(t);
+	tgt_port_members(t);
 }
 
 static void detached(struct tgt *t)
 {
-	port_close(t);
-	task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
+	tgt_port_close(t);
+	tgt_task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
 	t->attached = false;
 }
 
@@ -136,8 +136,8 @@ static void lose_nexus(struct tgt *t, uint8_t id)
 {
 	struct ini *i = &t->ini[id];
 	if (t->tenure.open && t->tenure.initiator == id)
-		port_close(t);
-	task_abort_all(t, id, WIRE_NO_ID);
+		tgt_port_close(t);
+	tgt_task_abort_all(t, id, WIRE_NO_ID);
 	i->ca = false;
 	ua_post(&i->ua, UA_NEXUS_LOSS);
 }
@@ -178,9 +178,9 @@ static void management(struct tgt *t, const struct wire_mgmt *q)
 	        q->kind == MGMT_FAULT || q->kind == MGMT_FAULT_LIST || q->kind == MGMT_FAULT_CLEAR;
 	if (q->answer || !known)
 		return;
-	struct wr w = out_cursor(t);
+	struct wr w = tgt_out_cursor(t);
 	bool ok = fault_command(t, q, &w);
-	struct tgt_action *a = out_action(t, TGT_SEND);
+	struct tgt_action *a = tgt_out_action(t, TGT_SEND);
 	a->frame.type = WIRE_MGMT;
 	a->frame.mgmt = (struct wire_mgmt){
 	        .req = q->req,
@@ -189,7 +189,7 @@ static void management(struct tgt *t, const struct wire_mgmt *q)
 	        .to = q->from,
 	        .kind = q->kind,
 	        .code = ok ? CODE_OK : CODE_BAD_VALUE,
-	        .payload = out_take(t, &w),
+	        .payload = tgt_out_take(t, &w),
 	};
 }
 
@@ -199,14 +199,14 @@ static void frame(struct tgt *t, const struct wire_frame *f)
 		return; /* left over from the attach before */
 	switch (f->type) {
 	case WIRE_BURST:
-		port_burst(t, &f->burst, f->data);
+		tgt_port_burst(t, &f->burst, f->data);
 		break;
 	case WIRE_PORT:
 		port_changed(t, &f->port);
 		break;
 	case WIRE_RESET:
-		port_close(t);
-		target_reset(t, UA_BUS_RESET);
+		tgt_port_close(t);
+		tgt_target_reset(t, UA_BUS_RESET);
 		break;
 	case WIRE_MGMT:
 		management(t, &f->mgmt);
@@ -232,7 +232,7 @@ static void frame(struct tgt *t, const struct wire_frame *f)
 
 void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out)
 {
-	out_reset(t);
+	tgt_out_reset(t);
 	if (ev->now > t->now)
 		t->now = ev->now;
 	switch (ev->kind) {
@@ -246,24 +246,24 @@ void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out
 		frame(t, ev->frame);
 		break;
 	case TGT_EV_STORE_DONE:
-		work_store_done(t, ev);
+		tgt_work_store_done(t, ev);
 		break;
 	case TGT_EV_META_DONE:
-		work_meta_done(t, ev);
+		tgt_work_meta_done(t, ev);
 		break;
 	case TGT_EV_DEADLINE:
-		task_expire(t);
+		tgt_task_expire(t);
 		break;
 	}
 	if (t->n_in[TASK_WAITING] > 0)
-		task_run_waiting(t);
-	port_arm(t);
+		tgt_task_run_waiting(t);
+	tgt_port_arm(t);
 	*out = (struct tgt_actions){.n = t->n_act, .v = t->act};
 }
 
 ns_t tgt_deadline(const struct tgt *t)
 {
-	return task_deadline(t);
+	return tgt_task_deadline(t);
 }
 
 unsigned tgt_store_ops(const struct tgt *t)
@@ -285,7 +285,7 @@ bool tgt_fault_add(struct tgt *t, const char *spec, char *why, size_t why_len)
 void tgt_check(const struct tgt *t)
 {
 	const struct tenure *n = &t->tenure;
-	task_check(t);
+	tgt_task_check(t);
 	sm_assert(t->n_act <= t->cap_act && t->n_held <= t->cap_act);
 	sm_assert(t->arena_used <= t->arena_cap);
 	sm_assert(n->open || (!n->wanted && !n->task));

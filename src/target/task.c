@@ -9,7 +9,7 @@
 #define GEN_SHIFT 9 /* an op is slot | generation << GEN_SHIFT */
 _Static_assert(TGT_DEPTH_MAX + 1 <= 1 << GEN_SHIFT, "slots");
 
-void task_set(struct tgt *t, struct task *k, enum task_state state)
+void tgt_task_set(struct tgt *t, struct task *k, enum task_state state)
 {
 	if (k->state != TASK_FREE)
 		t->n_in[k->state]--;
@@ -18,7 +18,7 @@ void task_set(struct tgt *t, struct task *k, enum task_state state)
 		t->n_in[state]++;
 }
 
-struct task *task_take(struct tgt *t)
+struct task *tgt_task_take(struct tgt *t)
 {
 	struct task *k = t->slot;
 	while (k < t->slot + t->n_slots && k->state != TASK_FREE)
@@ -27,28 +27,28 @@ struct task *task_take(struct tgt *t)
 	sm_assert(k < t->slot + t->n_slots);
 	uint32_t gen = k->gen + 1;
 	*k = (struct task){.gen = gen, .due = NS_NEVER};
-	task_set(t, k, TASK_READY);
+	tgt_task_set(t, k, TASK_READY);
 	TAILQ_INSERT_TAIL(&t->tasks, k, link);
 	t->n_tasks++;
 	return k;
 }
 
-void task_drop(struct tgt *t, struct task *k)
+void tgt_task_drop(struct tgt *t, struct task *k)
 {
 	sm_assert(k->state != TASK_FREE);
 	if (t->tenure.task == k)
 		t->tenure.task = NULL;
 	/* Actions of this step may still point to them. */
-	out_hold(t, k->data);
-	out_hold(t, k->in);
+	tgt_out_hold(t, k->data);
+	tgt_out_hold(t, k->in);
 	k->data = NULL;
 	k->in = NULL;
 	TAILQ_REMOVE(&t->tasks, k, link);
 	t->n_tasks--;
-	task_set(t, k, TASK_FREE);
+	tgt_task_set(t, k, TASK_FREE);
 }
 
-struct task *task_find(struct tgt *t, uint8_t initiator, uint8_t lun, bool tagged, uint8_t tag)
+struct task *tgt_task_find(struct tgt *t, uint8_t initiator, uint8_t lun, bool tagged, uint8_t tag)
 {
 	struct task *k;
 	TAILQ_FOREACH (k, &t->tasks, link) {
@@ -59,19 +59,19 @@ struct task *task_find(struct tgt *t, uint8_t initiator, uint8_t lun, bool tagge
 	return NULL;
 }
 
-uint32_t task_op(const struct tgt *t, const struct task *k)
+uint32_t tgt_task_op(const struct tgt *t, const struct task *k)
 {
 	return (uint32_t)(k - t->slot) | k->gen << GEN_SHIFT;
 }
 
-struct task *task_by_op(struct tgt *t, uint32_t op)
+struct task *tgt_task_by_op(struct tgt *t, uint32_t op)
 {
 	unsigned i = op & ((1U << GEN_SHIFT) - 1);
 	if (i >= t->n_slots)
 		return NULL;
 	struct task *k = &t->slot[i];
 	bool live = k->state == TASK_RUNNING || k->state == TASK_DRAIN;
-	return live && task_op(t, k) == op ? k : NULL;
+	return live && tgt_task_op(t, k) == op ? k : NULL;
 }
 
 /* ---- order ---- */
@@ -102,26 +102,26 @@ static bool may_start(struct tgt *t, const struct task *k)
 
 static void start(struct tgt *t, struct task *k)
 {
-	const struct cmd *c = cmd_find(k->cdb.op);
+	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	sm_assert(k->state == TASK_WAITING && c);
 	k->status = SCSI_GOOD;
 	if (c->run(t, k))
-		work_next(t, k);
+		tgt_work_next(t, k);
 	else
-		task_finish(t, k);
+		tgt_task_finish(t, k);
 }
 
-void task_submit(struct tgt *t, struct task *k)
+void tgt_task_submit(struct tgt *t, struct task *k)
 {
 	sm_assert(k->state == TASK_READY);
-	const struct cmd *c = cmd_find(k->cdb.op);
-	task_set(t, k, TASK_WAITING);
+	const struct cmd *c = tgt_cmd_find(k->cdb.op);
+	tgt_task_set(t, k, TASK_WAITING);
 	/* Quick commands touch nothing that others have to do with: no order holds for them. */
 	if ((c && (c->flags & CMD_QUICK)) || may_start(t, k))
 		start(t, k);
 }
 
-void task_run_waiting(struct tgt *t)
+void tgt_task_run_waiting(struct tgt *t)
 {
 	struct task *k = TAILQ_FIRST(&t->tasks);
 	while (t->n_in[TASK_WAITING] > 0 && k) {
@@ -134,42 +134,42 @@ void task_run_waiting(struct tgt *t)
 
 /* ---- abort ---- */
 
-void task_abort(struct tgt *t, struct task *k)
+void tgt_task_abort(struct tgt *t, struct task *k)
 {
 	if (k->state == TASK_DRAIN)
 		return;
 	if (t->tenure.task == k)
 		t->tenure.task = NULL;
 	if (k->state == TASK_RUNNING)
-		task_set(t, k, TASK_DRAIN);
+		tgt_task_set(t, k, TASK_DRAIN);
 	else
-		task_drop(t, k);
+		tgt_task_drop(t, k);
 }
 
-void task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun)
+void tgt_task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun)
 {
 	struct task *k = TAILQ_FIRST(&t->tasks);
 	while (k) {
 		struct task *next = TAILQ_NEXT(k, link);
 		if ((initiator == WIRE_NO_ID || k->initiator == initiator) &&
 		    (lun == WIRE_NO_ID || k->lun == lun))
-			task_abort(t, k);
+			tgt_task_abort(t, k);
 		k = next;
 	}
 }
 
 /* ---- completion ---- */
 
-void task_fail(struct task *k, struct scsi_sense sense)
+void tgt_task_fail(struct task *k, struct scsi_sense sense)
 {
 	k->status = SCSI_CHECK_CONDITION;
 	k->sense = sense;
 }
 
-void task_deliver(struct tgt *t, struct task *k)
+void tgt_task_deliver(struct tgt *t, struct task *k)
 {
 	if (k->state != TASK_DONE)
-		task_set(t, k, TASK_DONE);
+		tgt_task_set(t, k, TASK_DONE);
 	k->due = NS_NEVER;
 	if (k->connected && !t->tenure.wanted)
 		return; /* the bus will ask */
@@ -180,25 +180,25 @@ void task_deliver(struct tgt *t, struct task *k)
 		i->sense = k->sense;
 		i->ca_due = t->now + CA_LIMIT_NS;
 	}
-	reply_status(t, k);
+	tgt_reply_status(t, k);
 	if (k->connected)
-		port_close(t);
+		tgt_port_close(t);
 	else
-		task_drop(t, k);
+		tgt_task_drop(t, k);
 }
 
-void task_finish(struct tgt *t, struct task *k)
+void tgt_task_finish(struct tgt *t, struct task *k)
 {
-	const struct cmd *c = cmd_find(k->cdb.op);
-	task_set(t, k, TASK_DONE);
+	const struct cmd *c = tgt_cmd_find(k->cdb.op);
+	tgt_task_set(t, k, TASK_DONE);
 	if (c && (c->flags & CMD_MEDIUM)) {
 		if (fault_dies(&t->faults, STEP_STATUS) ||
 		    (k->in && fault_dies(&t->faults, STEP_DATA))) {
-			out_die(t);
+			tgt_out_die(t);
 			return;
 		}
 		if (fault_strike(&t->faults, FAULT_NO_STATUS)) {
-			task_drop(t, k);
+			tgt_task_drop(t, k);
 			return;
 		}
 		ns_t wait = fault_slow_ns(&t->faults);
@@ -207,25 +207,25 @@ void task_finish(struct tgt *t, struct task *k)
 			return;
 		}
 	}
-	task_deliver(t, k);
+	tgt_task_deliver(t, k);
 }
 
-void task_expire(struct tgt *t)
+void tgt_task_expire(struct tgt *t)
 {
 	struct task *k = TAILQ_FIRST(&t->tasks);
 	while (k) {
 		struct task *next = TAILQ_NEXT(k, link);
 		if (k->state == TASK_DONE && k->due <= t->now)
-			task_deliver(t, k);
+			tgt_task_deliver(t, k);
 		k = next;
 	}
 	for (unsigned i = 0; i < WIRE_IDS; i++)
 		if (t->ini[i].ca && t->ini[i].ca_due <= t->now)
 			t->ini[i].ca = false;
-	task_run_waiting(t);
+	tgt_task_run_waiting(t);
 }
 
-ns_t task_deadline(const struct tgt *t)
+ns_t tgt_task_deadline(const struct tgt *t)
 {
 	ns_t first = NS_NEVER;
 	const struct task *k;
@@ -241,7 +241,7 @@ ns_t task_deadline(const struct tgt *t)
 	return first;
 }
 
-void task_check(const struct tgt *t)
+void tgt_task_check(const struct tgt *t)
 {
 	unsigned n_in[TASK_DRAIN + 1] = {0};
 	unsigned n = 0;

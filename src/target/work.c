@@ -40,11 +40,11 @@ static uint32_t piece(const struct tgt *t, const struct task *k)
 
 static void issue(struct tgt *t, struct task *k, enum task_work work)
 {
-	struct tgt_action *a = out_action(t, action_of(work));
+	struct tgt_action *a = tgt_out_action(t, action_of(work));
 	k->doing = (uint8_t)work;
 	if (k->state != TASK_RUNNING)
-		task_set(t, k, TASK_RUNNING);
-	a->op = task_op(t, k);
+		tgt_task_set(t, k, TASK_RUNNING);
+	a->op = tgt_task_op(t, k);
 	if (work == WORK_SAVE) {
 		save(t, a);
 		return;
@@ -59,7 +59,7 @@ static void issue(struct tgt *t, struct task *k, enum task_work work)
 	}
 }
 
-void work_next(struct tgt *t, struct task *k)
+void tgt_work_next(struct tgt *t, struct task *k)
 {
 	if (k->work) {
 		unsigned lowest = k->work & (0U - k->work);
@@ -69,10 +69,10 @@ void work_next(struct tgt *t, struct task *k)
 	if (k->bad) {
 		bool in = k->cdb.op == OP_VERIFY_10 || k->cdb.op == OP_VERIFY_16 ||
 		          !scsi_op_writes_medium(k->cdb.op);
-		task_fail(k,
-		          scsi_sense_info(in ? SENSE_READ_ERROR : SENSE_WRITE_ERROR, k->bad_lba));
+		tgt_task_fail(
+		        k, scsi_sense_info(in ? SENSE_READ_ERROR : SENSE_WRITE_ERROR, k->bad_lba));
 	}
-	task_finish(t, k);
+	tgt_task_finish(t, k);
 }
 
 /* An operation went wrong: the task ends. */
@@ -84,30 +84,30 @@ static void failed(struct tgt *t, struct task *k, const struct tgt_event *ev)
 	k->doing = 0;
 	switch (ev->store.result) {
 	case STORE_MISCOMPARE:
-		task_fail(k, scsi_sense_info(SENSE_MISCOMPARE, at));
+		tgt_task_fail(k, scsi_sense_info(SENSE_MISCOMPARE, at));
 		break;
 	case STORE_ERROR:
 	case STORE_NO_SPACE:
-		task_fail(k, scsi_sense_info(write ? SENSE_WRITE_ERROR : SENSE_READ_ERROR, at));
+		tgt_task_fail(k, scsi_sense_info(write ? SENSE_WRITE_ERROR : SENSE_READ_ERROR, at));
 		break;
 	case STORE_DEAD:
 	case STORE_OK:
-		task_fail(k, SENSE_INTERNAL_TARGET_FAILURE);
+		tgt_task_fail(k, SENSE_INTERNAL_TARGET_FAILURE);
 		break;
 	}
-	task_finish(t, k);
+	tgt_task_finish(t, k);
 }
 
 static void drained(struct tgt *t, struct task *k)
 {
 	k->doing = 0;
-	task_drop(t, k);
-	port_drained(t);
+	tgt_task_drop(t, k);
+	tgt_port_drained(t);
 }
 
-void work_store_done(struct tgt *t, const struct tgt_event *ev)
+void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 {
-	struct task *k = task_by_op(t, ev->store.op);
+	struct task *k = tgt_task_by_op(t, ev->store.op);
 	sm_assert(k && k->doing && k->doing != WORK_SAVE);
 	/* What is on the medium is not known: nothing more is promised for it. */
 	if (ev->store.result == STORE_DEAD)
@@ -128,23 +128,23 @@ void work_store_done(struct tgt *t, const struct tgt_event *ev)
 			k->pos = 0;
 		}
 		k->doing = 0;
-		work_next(t, k);
+		tgt_work_next(t, k);
 	}
-	task_run_waiting(t);
+	tgt_task_run_waiting(t);
 }
 
-void work_meta_done(struct tgt *t, const struct tgt_event *ev)
+void tgt_work_meta_done(struct tgt *t, const struct tgt_event *ev)
 {
-	struct task *k = task_by_op(t, ev->meta.op);
+	struct task *k = tgt_task_by_op(t, ev->meta.op);
 	sm_assert(k && k->doing == WORK_SAVE && t->saving);
 	/* What was saved holds, also when nobody waits for the status any more. */
-	cmd_mode_saved(t, k, ev->meta.ok);
+	tgt_cmd_mode_saved(t, k, ev->meta.ok);
 	if (k->state == TASK_DRAIN) {
 		drained(t, k);
 	} else {
 		k->doing = 0;
 		k->work = 0;
-		task_finish(t, k);
+		tgt_task_finish(t, k);
 	}
-	task_run_waiting(t);
+	tgt_task_run_waiting(t);
 }
