@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	tests/integration/bad_input.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
+	tests/integration/ctl.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
