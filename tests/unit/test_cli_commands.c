@@ -32,10 +32,10 @@ static void as_words(const char *method, char *buf, size_t n)
 
 START_TEST(every_method_is_a_command)
 {
-	const json_t *m;
+	const json_t *list = methods(), *m;
 	size_t i;
 
-	json_array_foreach(methods(), i, m)
+	json_array_foreach(list, i, m)
 	{
 		char words[64];
 		bool found = false;
