@@ -50,9 +50,12 @@ static void landed(struct io *io, unsigned member, struct verdict *v, bool answe
 {
 	struct member *x = &io->g->x[member];
 
+	bool ready = hba_target(io->ini->hba, x->last_id)->state == HBA_READY;
+
+	if (v->loose && ready && io->kind == IO_WRITE)
+		x->loose = true;
 	/* Not its fault when it, or the whole bus, has just gone. */
-	if (!answered && v->kind == V_HARD &&
-	    hba_target(io->ini->hba, x->last_id)->state != HBA_READY)
+	if (!answered && v->kind == V_HARD && !ready)
 		v->kind = V_SOFT;
 
 	sm_assert(io->flying >> member & 1);

@@ -95,6 +95,8 @@ struct member {
 	ns_t wait_until;  /* away with the whole bus: it may come back until then */
 	unsigned mute;    /* attempts in a row that brought no status */
 	bool syncing;     /* a resync job copies to it: writes go to it, too */
+	bool loose;       /* a write was not aborted for sure and may still land: until it
+	                     attaches anew, nothing more is written to it */
 	bool leader_fail; /* it failed as a leader: another one is preferred while there is one */
 	struct page_write page;
 };
@@ -474,8 +476,9 @@ enum verdict_kind {
 };
 struct verdict {
 	enum verdict_kind kind;
-	lba_t lba; /* PART, DIFFERS: the first bad block */
-	bool sent; /* its data went out: the next time is a resend */
+	lba_t lba;  /* PART, DIFFERS: the first bad block */
+	bool loose; /* the command was given up, but may still be done */
+	bool sent;  /* its data went out: the next time is a resend */
 	struct why why;
 };
 struct verdict verdict_pass(const struct hba_pass_member *m, const struct hba_pass *p,

@@ -145,7 +145,11 @@ static bool pending_writer(const struct group *g)
 static bool check_members(const struct group *g, const struct ini_job_spec *s, struct ini_error *e)
 {
 	struct ini *ini = g->ini;
-	uint16_t want = concerned(g, s->type), here = members_here(g, want);
+	uint16_t want = concerned(g, s->type), here = 0;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if ((want >> i & 1) && g->pub.m[i].id != WIRE_NO_ID)
+			here |= (uint16_t)(1U << i);
 
 	if (!ini->bus_up)
 		return ini_refuse(e, INI_E_BUS_DOWN, "there is no bus server");

@@ -38,12 +38,35 @@ static bool must_wait(const struct job *j)
 	return false;
 }
 
+/* A member that may still be doing a write that was given up; NULL: none. */
+static const struct ini_member *loose_member(const struct job *j)
+{
+	for (unsigned i = 0; i < j->g->pub.n; i++)
+		if ((j->want >> i & 1) && j->g->x[i].loose && j->g->pub.m[i].id != WIRE_NO_ID)
+			return &j->g->pub.m[i];
+	return NULL;
+}
+
+/* RST makes an end of such writes. */
+static void end_loose_writes(struct job *j)
+{
+	const struct ini_member *m = loose_member(j);
+
+	if (!m)
+		return;
+	ini_log(j->ini, 5, "job %u: the bus is reset, since %s has not confirmed an abort",
+	        j->pub.id, m->name);
+	hba_reset_bus(j->ini->hba);
+}
+
 static void prepare(struct job *j)
 {
 	struct group *g = j->g;
 
 	j->pub.started_ns = j->ini->now;
 	j->ticket = 0;
+	if (job_writes(j))
+		end_loose_writes(j);
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (j->want >> i & 1)
 			g->x[i].mute = 0;
@@ -102,6 +125,9 @@ static void preparing(struct job *j)
 		job_conclude(j, JOB_FAILED);
 		return;
 	}
+	if (job_writes(j) && loose_member(j) &&
+	    j->ini->now - j->pub.started_ns < j->ini->cfg.bus_wait_ns)
+		return; /* RST has not come yet */
 	job_time_start(j);
 	enter(j, PHASE_SWEEP);
 }

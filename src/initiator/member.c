@@ -27,6 +27,10 @@ static void on_reset(void *ctx, uint8_t by)
 	struct ini *ini = ctx;
 
 	ini->bus_changed = true;
+	/* All tasks of all targets are void: no write of before can land any more. */
+	for (unsigned k = 0; k < INI_GROUPS_MAX; k++)
+		for (unsigned i = 0; ini->group[k].used && i < ini->group[k].pub.n; i++)
+			ini->group[k].x[i].loose = false;
 	if (by == WIRE_NO_ID)
 		ini_log(ini, 4, "bus reset by the bus server");
 	else
@@ -46,7 +50,7 @@ enum presence member_presence(const struct group *g, unsigned member)
 	const struct member *x = &g->x[member];
 
 	if (g->pub.m[member].id != WIRE_NO_ID)
-		return x->mute >= INI_MUTE_LIMIT ? MUTE : HERE;
+		return x->loose || x->mute >= INI_MUTE_LIMIT ? MUTE : HERE;
 	return g->ini->now < x->wait_until ? COMING : GONE;
 }
 
@@ -157,6 +161,7 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	x->epoch = t->epoch;
 	x->wait_until = 0;
 	x->mute = 0;
+	x->loose = false;
 	x->leader_fail = false;
 	if (!g->listed)
 		return;

@@ -114,30 +114,37 @@ struct verdict verdict_pass(const struct hba_pass_member *m, const struct hba_pa
 	case PASS_TIMEOUT:
 		break;
 	}
-	return hard("status timeout", true);
+	struct verdict v = hard("status timeout", true);
+	v.loose = !m->aborted;
+	return v;
 }
 
 struct verdict verdict_task(const struct hba_task *t, enum io_kind kind, lba_t lba, uint32_t blocks)
 {
+	struct verdict v;
+
 	switch (t->outcome) {
-	case HBA_COMPLETED: {
-		struct verdict v = of_status(t->status, t->has_sense, &t->sense, kind, lba, blocks);
+	case HBA_COMPLETED:
+		v = of_status(t->status, t->has_sense, &t->sense, kind, lba, blocks);
 		if (v.kind == V_GOOD && t->moved_out != t->data_out_len) {
 			v = hard("GOOD status for data that it did not take", true);
 			v.why.status = t->status;
 		}
 		return v;
-	}
 	case HBA_SELECTION_TIMEOUT:
 		return hard("selection timeout", false);
 	case HBA_COMMAND_TIMEOUT:
-		return hard("status timeout", true);
+		v = hard("status timeout", true);
+		v.loose = !t->aborted;
+		return v;
 	case HBA_BUS_RESET:
 		return soft("the bus was reset", true);
 	case HBA_ABORTED:
 		break;
 	}
-	return soft("the target went away, or aborted the command", true);
+	v = soft("the target went away, or aborted the command", true);
+	v.loose = !t->aborted;
+	return v;
 }
 
 ns_t resend_delay(const struct io *io, unsigned round)

@@ -14,6 +14,7 @@ struct answer {
 	uint8_t status;
 	bool has_sense;
 	struct scsi_sense sense;
+	bool aborted;
 	uint32_t moved;
 };
 
@@ -144,6 +145,12 @@ void fake_reset(struct hba *h)
 		h->on_reset(h->reset_ctx, WIRE_NO_ID);
 }
 
+void hba_reset_bus(struct hba *h)
+{
+	h->resets++;
+	fake_reset(h);
+}
+
 /* ---- disks ---- */
 
 static bool strikes(struct fake_fault *f, bool hit)
@@ -188,6 +195,7 @@ static bool fault_answers(struct hba *h, uint8_t id, const struct scsi_cdb *c, b
 		if (!strikes(f, hit))
 			continue;
 		uint8_t status = f->status, key = f->key;
+		bool unaborted = f->unaborted;
 		used(f);
 		*end = 0;
 		switch (kind) {
@@ -207,7 +215,7 @@ static bool fault_answers(struct hba *h, uint8_t id, const struct scsi_cdb *c, b
 			*a = (struct answer){.status = status};
 			return true;
 		case FAULT_NO_STATUS:
-			*a = (struct answer){.kind = ANSWER_SILENT};
+			*a = (struct answer){.kind = ANSWER_SILENT, .aborted = !unaborted};
 			return true;
 		case FAULT_NOT_TAKEN:
 		case FAULT_LEADER:
@@ -418,6 +426,7 @@ static void finish_pass(struct hba *h, struct fake_op *o)
 		m->has_sense = a.has_sense;
 		m->sense = a.sense;
 		m->moved = a.moved;
+		m->aborted = a.aborted;
 		switch (a.kind) {
 		case ANSWER_STATUS:
 			m->outcome = PASS_STATUS;
@@ -450,6 +459,7 @@ static void finish_task(struct hba *h, struct fake_op *o)
 	if (!o->lost)
 		a = perform(h, t->target, &c, data, false);
 	t->bus_ns = 3000;
+	t->aborted = a.aborted;
 	t->status = a.status;
 	t->has_sense = a.has_sense;
 	t->sense = a.sense;

@@ -32,7 +32,8 @@ struct fake_fault {
 	unsigned times; /* 0: for good */
 	unsigned skip;  /* commands that are let through before */
 	uint8_t status, key;
-	bool reads; /* MEDIUM: strikes reads only */
+	bool unaborted; /* NO_STATUS: nor does it confirm ABORT TASK */
+	bool reads;     /* MEDIUM: strikes reads only */
 };
 
 struct fake_disk {
@@ -61,7 +62,8 @@ struct hba {
 	hba_reset_fn on_reset;
 	void *reset_ctx;
 	ns_t now, latency_ns;
-	bool held; /* nothing completes */
+	bool held;       /* nothing completes */
+	unsigned resets; /* that were asked for */
 	uint32_t epochs;
 	unsigned in_flight, in_flight_most;
 	struct fake_pass trace[FAKE_TRACE_MAX];

@@ -193,6 +193,30 @@ START_TEST(a_rescan_is_waited_for)
 }
 END_TEST
 
+START_TEST(a_write_that_may_still_land_bars_its_member)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+	struct fake_fault f = {.kind = FAULT_NO_STATUS, .times = 1, .unaborted = true};
+
+	fake_fault(r->h, 1, f);
+	while (r->h->disk[1].fault[0].kind != FAULT_NONE)
+		rig_run(r, NS_PER_MS / 20);
+	unsigned count = fake_count(r->h, OP_WRITE_16, 1);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, 1), count);
+	ck_assert(!rig_in_sync(r, 1) && rig_in_sync(r, 0));
+	/* the next job makes an end of the old write first */
+	id = rig_mirror(r, BLOCKS * FAKE_BLOCK);
+	rig_step(r);
+	ck_assert_uint_eq(r->h->resets, 1);
+	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, 1), count);
+	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(members_are_known_by_uuid)
 {
 	uint32_t id;
@@ -330,7 +354,7 @@ TAP_MAIN("member_loss", a_member_goes_for_good, the_leader_goes_for_good,
          a_member_that_comes_back_is_caught_up, a_catch_up_takes_what_the_others_have,
          a_catch_up_that_fails_is_partial, the_bus_goes_and_comes_back, the_bus_stays_away,
          after_a_reset_what_is_unacknowledged_is_sent_again, a_rescan_is_waited_for,
-         members_are_known_by_uuid, all_members_go, all_come_back_and_the_image_is_read_again,
-         flapping_members_end_truthfully, a_member_of_an_older_generation_is_stale,
-         a_crash_between_page_and_state_is_survived,
+         a_write_that_may_still_land_bars_its_member, members_are_known_by_uuid, all_members_go,
+         all_come_back_and_the_image_is_read_again, flapping_members_end_truthfully,
+         a_member_of_an_older_generation_is_stale, a_crash_between_page_and_state_is_survived,
          a_disk_taken_over_by_another_group_is_not_touched);
