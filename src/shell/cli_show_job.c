@@ -290,14 +290,19 @@ static void verify_summary(const json_t *job, char *buf, size_t n)
 {
 	struct tally t = tally(job);
 	uint64_t differ = cli_u64(job, "differing_blocks");
-	char size[32], speed[128], count[32];
+	char size[32], speed[128], count[32], found[48] = "all equal", rest[64] = "";
 
 	pace(job, t.targets, speed, sizeof(speed));
+	if (differ > 0)
+		(void)snprintf(found, sizeof(found), "%s %s", blocks(differ, count, sizeof(count)),
+		               differ == 1 ? "differs" : "differ");
+	if (t.bad > differ)
+		(void)snprintf(rest, sizeof(rest), "; %s could not be compared",
+		               blocks(t.bad - differ, count, sizeof(count)));
 	(void)snprintf(buf, n, "verified %s on %zu target%s%s: %s%s",
 	               size_text(cli_u64(job, "done_bytes"), size, sizeof(size)), t.targets,
-	               t.targets == 1 ? "" : "s", speed,
-	               differ > 0 ? blocks(differ, count, sizeof(count)) : "all equal",
-	               differ > 0 ? (differ == 1 ? " differs" : " differ") : "");
+	               t.targets == 1 ? "" : "s", speed, differ > 0 || !*rest ? found : "",
+	               differ > 0 || !*rest ? rest : rest + 2);
 }
 
 /* What was asked for, and done. */
@@ -339,11 +344,13 @@ void cli_job_summary(const json_t *job, char *buf, size_t n)
 	        strcmp(cli_str(job, "type"), "verify") == 0 && cli_u64(job, "differing_blocks") > 0;
 	char text[320], why[320] = "", clean[64];
 
-	if (success || partial)
+	/* A verification in which no target was equal failed, but was done. */
+	differs &= strcmp(conclusion, "cancelled") != 0;
+	if (success || partial || differs)
 		done_summary(job, text, sizeof(text));
 	else
 		broken_summary(job, text, sizeof(text));
-	if (success || (partial && differs)) {
+	if (success || differs) {
 		(void)snprintf(buf, n, "%s", text);
 		return;
 	}

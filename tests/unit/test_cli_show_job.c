@@ -76,6 +76,16 @@ START_TEST(a_verification_that_finds_differences_failed)
 	     "verified 256 MiB on 2 targets in 1.20 s, 224 MB/s each, 447 MB/s summed: "
 	     "1 block differs",
 	     CLI_FAILED);
+	ends("{\"type\":\"verify\",\"differing_blocks\":1,\"conclusion\":\"failed\"," FAILED_TARGETS
+	     "}",
+	     "verified 256 MiB on 2 targets in 1.20 s, 224 MB/s each, 447 MB/s summed: "
+	     "1 block differs; 1 block could not be compared",
+	     CLI_FAILED);
+	ends("{\"type\":\"verify\",\"differing_blocks\":0,\"conclusion\":"
+	     "\"partial\"," FAILED_TARGETS "}",
+	     "job 3 partial; verified 256 MiB on 2 targets in 1.20 s, 224 MB/s each, "
+	     "447 MB/s summed: 2 blocks could not be compared",
+	     CLI_PARTIAL);
 	json_t *j = job("{\"type\":\"verify\",\"differing_blocks\":2,\"conclusion\":\"success\"}");
 	ck_assert_int_eq(cli_job_status(j), CLI_FAILED);
 	json_decref(j);
