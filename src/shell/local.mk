@@ -35,6 +35,12 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/cli_text.c \
 	src/shell/cli_text.h \
 	src/shell/cli_trace.c \
+	src/shell/bus_opts.c \
+	src/shell/bus_opts.h \
+	src/shell/bus_run.c \
+	src/shell/bus_run.h \
+	src/shell/bus_tap.c \
+	src/shell/bus_tap.h \
 	src/shell/conffile.c \
 	src/shell/conffile.h \
 	src/shell/conn.c \
@@ -81,6 +87,8 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/target_opts.h \
 	src/shell/target_run.c \
 	src/shell/target_run.h \
+	src/shell/trace_json.c \
+	src/shell/trace_json.h \
 	src/shell/workers.c \
 	src/shell/workers.h
 

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "shell/bus_run.h"
+
+#include "base/assert.h"
+#include "shell/bus_tap.h"
+#include "shell/conn.h"
+#include "shell/listener.h"
+#include "shell/loop.h"
+#include "shell/notify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+/* What may wait for a port to read it. Blocks are shared between the ports that they go to. */
+#define OUT_MAX (256 * MIB)
+
+struct server;
+
+struct slot {
+	struct server *server;
+	struct conn *conn; /* NULL: free */
+	uint32_t handle;
+	bool tap;
+};
+
+struct server {
+	struct bus_opts *o;
+	struct bus *bus;
+	struct loop *loop;
+	struct bus_tap *tap;
+	struct listener *listener[BUS_LISTEN_MAX];
+	unsigned n_listening; /* sockets that are there to be removed */
+	struct slot slot[BUS_CONNS];
+	uint32_t next_generation;
+	unsigned turned_away;
+	bool ending;
+};
+
+/* ---- the core ---- */
+
+static struct slot *slot_of(struct server *s, uint32_t handle)
+{
+	struct slot *slot = &s->slot[BUS_HANDLE_SLOT(handle)];
+	return slot->conn && slot->handle == handle ? slot : NULL;
+}
+
+static void watch(struct server *s)
+{
+	bus_trace_on(s->bus, bus_tap_wanted(s->tap));
+}
+
+/* Its connection is over; how it ends is the caller's. */
+static struct conn *slot_clear(struct slot *slot)
+{
+	struct conn *c = slot->conn;
+	if (slot->tap)
+		bus_tap_remove(slot->server->tap, c);
+	slot->conn = NULL;
+	slot->tap = false;
+	watch(slot->server);
+	return c;
+}
+
+static void perform_one(struct server *s, const struct bus_action *a)
+{
+	struct slot *slot = slot_of(s, a->handle);
+	if (!slot)
+		return;
+	switch (a->kind) {
+	case BUS_ACT_SEND:
+		conn_send(slot->conn, &a->frame);
+		return;
+	case BUS_ACT_CLOSE:
+		log_info("closing a connection: %s", a->text);
+		conn_close(slot_clear(slot));
+		return;
+	case BUS_ACT_TAP:
+		slot->tap = bus_tap_add(s->tap, slot->conn);
+		if (!slot->tap)
+			log_warning("too many live taps: one more gets nothing");
+		watch(s);
+		return;
+	}
+}
+
+static void perform(struct server *s, const struct bus_actions *out)
+{
+	bus_tap_events(s->tap, out->trace, out->n_trace);
+	for (unsigned i = 0; i < out->n; i++)
+		perform_one(s, &out->action[i]);
+	if (out->more)
+		loop_wake(s->loop);
+}
+
+static void step(struct server *s, enum bus_event_kind kind, uint32_t handle,
+                 const struct wire_frame *frame, const char *why)
+{
+	struct bus_event ev = {
+	        .kind = kind, .now = loop_now(), .handle = handle, .frame = frame, .why = why};
+	struct bus_actions out;
+	bus_step(s->bus, &ev, &out);
+	perform(s, &out);
+}
+
+/* ---- connections ---- */
+
+static void on_frame(void *ctx, const struct wire_frame *f)
+{
+	struct slot *slot = ctx;
+	step(slot->server, BUS_EV_FRAME, slot->handle, f, NULL);
+}
+
+static void on_bad(void *ctx, const char *why)
+{
+	struct slot *slot = ctx;
+	struct server *s = slot->server;
+	uint32_t handle = slot->handle;
+	step(s, BUS_EV_BAD, handle, NULL, why);
+	/* Its stream cannot be read any further, whatever the core makes of it. */
+	if (slot_of(s, handle)) {
+		step(s, BUS_EV_CLOSED, handle, NULL, why);
+		if (slot_of(s, handle))
+			conn_close(slot_clear(slot));
+	}
+	loop_wake(s->loop);
+}
+
+static void on_batch(void *ctx)
+{
+	struct slot *slot = ctx;
+	loop_wake(slot->server->loop);
+}
+
+static void on_closed(void *ctx, const char *why)
+{
+	struct slot *slot = ctx;
+	struct server *s = slot->server;
+	uint32_t handle = slot->handle;
+	log_debug("a connection ended: %s", why);
+	step(s, BUS_EV_CLOSED, handle, NULL, why);
+	if (slot_of(s, handle))
+		conn_free(slot_clear(slot));
+	loop_wake(s->loop);
+}
+
+static const struct conn_ops conn_ops = {on_frame, on_bad, on_batch, on_closed};
+
+static struct slot *free_slot(struct server *s)
+{
+	for (unsigned i = 0; i < BUS_CONNS; i++)
+		if (!s->slot[i].conn)
+			return &s->slot[i];
+	return NULL;
+}
+
+static void on_accept(void *ctx, int fd)
+{
+	struct server *s = ctx;
+	struct slot *slot = free_slot(s);
+	if (!slot) {
+		if (s->turned_away++ == 0)
+			log_warning("%d connections are open: more are turned away", BUS_CONNS);
+		(void)close(fd);
+		return;
+	}
+	struct conn *c = conn_new(loop_base(s->loop), fd, &conn_ops, slot, OUT_MAX);
+	if (!c) {
+		log_error("out of memory for a connection");
+		(void)close(fd);
+		return;
+	}
+	s->turned_away = 0;
+	slot->conn = c;
+	slot->handle = (uint32_t)(slot - s->slot) | s->next_generation++ << 8;
+	step(s, BUS_EV_OPEN, slot->handle, NULL, NULL);
+	loop_wake(s->loop);
+}
+
+/* ---- the loop ---- */
+
+static void on_run(void *ctx, ns_t now)
+{
+	struct server *s = ctx;
+	if (s->ending)
+		return;
+	if (bus_deadline(s->bus) <= now)
+		step(s, BUS_EV_DEADLINE, 0, NULL, NULL);
+	step(s, BUS_EV_GO, 0, NULL, NULL);
+	loop_deadline(s->loop, bus_deadline(s->bus));
+}
+
+static void stop_listening(struct server *s)
+{
+	for (unsigned i = 0; i < s->o->n_listen; i++) {
+		if (s->listener[i])
+			listener_free(s->listener[i]);
+		s->listener[i] = NULL;
+	}
+	for (unsigned i = 0; i < s->n_listening; i++)
+		addr_unlisten(&s->o->listen[i]);
+	s->n_listening = 0;
+}
+
+static void on_terminate(void *ctx, int signo)
+{
+	struct server *s = ctx;
+	struct bus_actions out;
+
+	log_info("signal %d: ending", signo);
+	notify_stopping();
+	s->ending = true;
+	stop_listening(s);
+	bus_shutdown(s->bus, loop_now(), &out);
+	perform(s, &out);
+	for (unsigned i = 0; i < BUS_CONNS; i++)
+		if (s->slot[i].conn)
+			conn_close(slot_clear(&s->slot[i]));
+	bus_tap_free(s->tap);
+	s->tap = NULL;
+	loop_deadline(s->loop, NS_NEVER);
+	loop_stop(s->loop);
+}
+
+static void on_reload(void *ctx)
+{
+	struct server *s = ctx;
+	struct bus_timing timing;
+	enum log_level level;
+	char why[400];
+
+	notify_reloading();
+	if (bus_opts_reread(s->o, &timing, &level, why, sizeof(why))) {
+		bus_set_timing(s->bus, &timing);
+		log_set_level(level);
+	} else {
+		log_error("%s; what was in force stays", why);
+	}
+	if (!bus_tap_reopen(s->tap, why, sizeof(why)))
+		log_error("%s; the trace goes on in the old file", why);
+	notify_reloaded();
+}
+
+static const struct loop_ops loop_ops = {on_run, on_terminate, on_reload};
+
+/* ---- start and end ---- */
+
+static bool listen_all(struct server *s)
+{
+	char why[400];
+	for (unsigned i = 0; i < s->o->n_listen; i++) {
+		int fd = addr_listen(&s->o->listen[i], why, sizeof(why));
+		if (fd < 0) {
+			log_error("%s", why);
+			return false;
+		}
+		s->n_listening = i + 1;
+		s->listener[i] = listener_new(loop_base(s->loop), fd, on_accept, s);
+		if (!s->listener[i]) {
+			(void)close(fd);
+			log_error("out of memory for a listener");
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool start(struct server *s)
+{
+	char why[400];
+
+	if (getrandom(&s->o->bus.boot, sizeof(s->o->bus.boot), 0) != sizeof(s->o->bus.boot)) {
+		log_error("no random number for this run's identity");
+		return false;
+	}
+	s->bus = bus_new(&s->o->bus);
+	s->loop = loop_new(&loop_ops, s);
+	if (!s->bus || !s->loop) {
+		log_error("out of memory for the bus");
+		return false;
+	}
+	s->tap = bus_tap_new(loop_base(s->loop), s->o->trace, why, sizeof(why));
+	if (!s->tap) {
+		log_error("%s", why);
+		return false;
+	}
+	watch(s);
+	return listen_all(s);
+}
+
+static void tell_ready(const struct server *s)
+{
+	const char *addrs[BUS_LISTEN_MAX];
+	for (unsigned i = 0; i < s->o->n_listen; i++)
+		addrs[i] = s->o->listen[i].text;
+	notify_ready(addrs, s->o->n_listen);
+}
+
+int bus_run(struct bus_opts *o)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	int status = EXIT_FAILURE;
+
+	if (!s) {
+		log_error("out of memory");
+		return status;
+	}
+	s->o = o;
+	for (unsigned i = 0; i < BUS_CONNS; i++)
+		s->slot[i].server = s;
+	if (start(s)) {
+		tell_ready(s);
+		if (loop_run(s->loop))
+			status = EXIT_SUCCESS;
+	}
+	stop_listening(s);
+	for (unsigned i = 0; i < BUS_CONNS; i++)
+		if (s->slot[i].conn)
+			conn_free(s->slot[i].conn);
+	bus_tap_free(s->tap);
+	loop_free(s->loop);
+	bus_free(s->bus);
+	free(s);
+	return status;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "shell/trace_json.h"
+
+#include "scsi/cdb.h"
+#include "scsi/msg.h"
+#include "scsi/status.h"
+
+#include <string.h>
+
+static void put(struct wr *w, const char *text)
+{
+	wr_bytes(w, text, strlen(text));
+}
+
+static void put_u64(struct wr *w, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	wr_bytes(w, digits + at, sizeof(digits) - at);
+}
+
+static void put_bool(struct wr *w, bool v)
+{
+	put(w, v ? "true" : "false");
+}
+
+static void put_id(struct wr *w, uint8_t id)
+{
+	if (id == WIRE_NO_ID)
+		put(w, "null");
+	else
+		put_u64(w, id);
+}
+
+static void put_mask(struct wr *w, uint16_t mask)
+{
+	const char *between = "";
+
+	put(w, "[");
+	for (unsigned id = 0; id < WIRE_IDS; id++) {
+		if (!(mask & 1U << id))
+			continue;
+		put(w, between);
+		put_u64(w, id);
+		between = ",";
+	}
+	put(w, "]");
+}
+
+static void put_hex(struct wr *w, const uint8_t *p, size_t n)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	put(w, "\"");
+	for (size_t i = 0; i < n; i++) {
+		wr_u8(w, (uint8_t)digit[p[i] >> 4]);
+		wr_u8(w, (uint8_t)digit[p[i] & 15]);
+	}
+	put(w, "\"");
+}
+
+static void put_mirror(struct wr *w, const struct scsi_msg_mirror *m)
+{
+	put(w, ",\"group\":");
+	put_u64(w, m->group);
+	put(w, ",\"device\":");
+	put_u64(w, m->device);
+	put(w, ",\"last\":");
+	put_bool(w, m->last);
+	put(w, ",\"op\":");
+	put_u64(w, m->op);
+	if (m->function == MIRROR_STATUS) {
+		put(w, ",\"status\":\"");
+		put(w, scsi_status_name(m->status));
+		put(w, "\"");
+	}
+}
+
+/* What cannot be read as messages, because it was cut short or is malformed, is one message without
+ * a name. */
+static void put_messages(struct wr *w, struct span octets)
+{
+	struct rd r = rd_init(octets.p, octets.n);
+	const char *between = "";
+
+	put(w, "[");
+	while (rd_left(&r) > 0) {
+		const uint8_t *from = r.p;
+		size_t left = r.n;
+		struct scsi_msg m;
+		bool known = scsi_msg_get(&r, &m);
+
+		put(w, between);
+		between = ",";
+		put(w, "{\"name\":\"");
+		put(w, known ? scsi_msg_name(&m) : "MALFORMED");
+		put(w, "\",\"hex\":");
+		put_hex(w, from, known ? left - r.n : left);
+		if (known && m.kind == MSG_EXT_MIRROR)
+			put_mirror(w, &m.mirror);
+		put(w, "}");
+	}
+	put(w, "]");
+}
+
+static void put_crc(struct wr *w, enum bus_crc crc)
+{
+	switch (crc) {
+	case BUS_CRC_NULL:
+		put(w, "null");
+		return;
+	case BUS_CRC_BAD:
+		put(w, "false");
+		return;
+	case BUS_CRC_OK:
+		put(w, "true");
+		return;
+	}
+}
+
+static bool is_message(enum scsi_phase phase)
+{
+	return phase == PHASE_MESSAGE_OUT || phase == PHASE_MESSAGE_IN;
+}
+
+/* What only phases of this kind have. */
+static void put_extra(struct wr *w, const struct bus_trace *e)
+{
+	char name[24];
+
+	switch (e->phase) {
+	case PHASE_ARBITRATION:
+		put(w, ",\"ids\":");
+		put_mask(w, e->ids);
+		put(w, ",\"winner\":");
+		put_id(w, e->winner);
+		return;
+	case PHASE_SELECTION:
+	case PHASE_RESELECTION:
+		put(w, ",\"target\":");
+		put_id(w, e->target);
+		return;
+	case PHASE_COMMAND:
+		put(w, ",\"cdb\":");
+		put_hex(w, e->octets.p, e->octets.n);
+		put(w, ",\"name\":\"");
+		put(w, scsi_cdb_name(e->octets, name, sizeof(name)));
+		put(w, "\"");
+		return;
+	case PHASE_STATUS:
+		put(w, ",\"status\":\"");
+		put(w, scsi_status_name(e->status));
+		put(w, "\"");
+		return;
+	case PHASE_DATA_OUT:
+	case PHASE_DATA_IN:
+	case PHASE_MESSAGE_OUT:
+	case PHASE_MESSAGE_IN:
+	case PHASE_BUS_FREE:
+	case PHASE_RESET:
+		return;
+	}
+}
+
+size_t trace_json(const struct bus_trace *e, char *out, size_t cap)
+{
+	struct wr w = wr_init(out, cap);
+
+	put(&w, "{\"seq\":");
+	put_u64(&w, e->seq);
+	put(&w, ",\"t_ns\":");
+	put_u64(&w, e->t_ns);
+	put(&w, ",\"dur_ns\":");
+	put_u64(&w, e->dur_ns);
+	put(&w, ",\"tenure\":");
+	put_u64(&w, e->tenure);
+	put(&w, ",\"phase\":\"");
+	put(&w, scsi_phase_name(e->phase));
+	put(&w, "\",\"init\":");
+	put_id(&w, e->init);
+	put(&w, ",\"leader\":");
+	put_id(&w, e->leader);
+	put(&w, ",\"bsy\":");
+	put_mask(&w, e->bsy);
+	put(&w, ",\"sel\":");
+	put_mask(&w, e->sel);
+	put(&w, ",\"driver\":");
+	put_id(&w, e->driver);
+	put(&w, ",\"atn\":");
+	put_bool(&w, e->atn);
+	put(&w, ",\"bytes\":");
+	put_u64(&w, e->bytes);
+	put(&w, ",\"crc_ok\":");
+	put_crc(&w, e->crc);
+	put(&w, ",\"op\":");
+	if (e->has_op)
+		put_u64(&w, e->op);
+	else
+		put(&w, "null");
+	put(&w, ",\"msg\":");
+	if (is_message(e->phase))
+		put_messages(&w, e->octets);
+	else
+		put(&w, "null");
+	put_extra(&w, e);
+	put(&w, "}\n");
+	return wr_ok(&w) ? w.n : 0;
+}
