@@ -109,7 +109,8 @@ unit_tests += \
 	tests/unit/test_inbuf \
 	tests/unit/test_loop \
 	tests/unit/test_outq \
-	tests/unit/test_pool
+	tests/unit/test_pool \
+	tests/unit/test_trace_json
 unit_tests += \
 	tests/unit/test_meta \
 	tests/unit/test_store
