@@ -8,5 +8,5 @@ int main(int argc, char **argv)
 	log_init("smirror-bus", LOG_LEVEL_INFO);
 	bus_opts_read(argc, argv, &o);
 	log_set_level(o.log_level);
-	return bus_run(&o);
+	return bus_server_run(&o);
 }

@@ -298,7 +298,7 @@ static void tell_ready(const struct server *s)
 	notify_ready(addrs, s->o->n_listen);
 }
 
-int bus_run(struct bus_opts *o)
+int bus_server_run(struct bus_opts *o)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	int status = EXIT_FAILURE;

@@ -6,6 +6,6 @@
 #include "shell/bus_opts.h"
 
 /* Runs until SIGTERM; the program's exit status. */
-int bus_run(struct bus_opts *o);
+int bus_server_run(struct bus_opts *o);
 
 #endif
