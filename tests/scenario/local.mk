@@ -22,6 +22,13 @@ tests_scenario_test_hba_fuzz_SOURCES = \
 	tests/scenario/fake_bus.h \
 	tests/scenario/test_hba_fuzz.c
 
+# The three cores in one process, through encoded frames.
+scenario_tests += tests/scenario/test_couple
+tests_scenario_test_couple_SOURCES = \
+	tests/scenario/couple.c \
+	tests/scenario/couple.h \
+	tests/scenario/test_couple.c
+
 # Groups and jobs, with a host adapter and disks in the test's memory.
 fake_hba_sources = \
 	tests/scenario/fake_hba.c \

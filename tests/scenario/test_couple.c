@@ -1,0 +1,744 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The three cores together, through encoded frames: what one says the others understand. */
+#include "base/crc.h"
+#include "base/prng.h"
+#include "scenario/couple.h"
+#include "unit/tap_main.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DATA_BLOCKS 8
+#define DATA_LEN    (DATA_BLOCKS * COUPLE_BLOCK_SIZE)
+
+static struct couple *c;
+static unsigned told;
+
+static void pass_done(struct hba_pass *p)
+{
+	(void)p;
+	told++;
+}
+
+static void task_done(struct hba_task *t)
+{
+	(void)t;
+	told++;
+}
+
+static struct block *pattern(uint64_t seed)
+{
+	struct block *b = block_new(DATA_LEN);
+	struct prng g = prng_init(seed);
+
+	ck_assert_ptr_nonnull(b);
+	for (size_t i = 0; i < DATA_LEN; i++)
+		b->data[i] = (uint8_t)prng_u64(&g);
+	return b;
+}
+
+/* A write to disks 0..n-1. */
+static void prepare(struct hba_pass *p, unsigned n, lba_t lba, struct block *data)
+{
+	*p = (struct hba_pass){
+	        .group = 1,
+	        .cdb = {.op = OP_WRITE_16, .lba = lba, .blocks = DATA_BLOCKS},
+	        .data = data,
+	        .data_len = DATA_LEN,
+	        .crc = crc32_spi(0, data->data, DATA_LEN),
+	        .n = n,
+	        .done = pass_done,
+	};
+	for (unsigned i = 0; i < n; i++)
+		p->m[i].target = p->m[i].device = (uint8_t)i;
+}
+
+static void run_pass(struct hba_pass *p)
+{
+	told = 0;
+	hba_pass_start(c->h, p);
+	couple_run(c);
+}
+
+static bool holds(unsigned disk, lba_t lba, const struct block *data)
+{
+	return memcmp(c->disk[disk].media + lba * COUPLE_BLOCK_SIZE, data->data, DATA_LEN) == 0;
+}
+
+static void expect_good(const struct hba_pass *p, unsigned i)
+{
+	ck_assert_int_eq(p->m[i].outcome, PASS_STATUS);
+	ck_assert_uint_eq(p->m[i].status, SCSI_GOOD);
+	ck_assert_uint_eq(p->m[i].moved, p->data_len);
+	ck_assert(holds(i, p->cdb.lba, p->data));
+}
+
+static void all_quiet(void)
+{
+	for (uint8_t id = 0; id < WIRE_IDS; id++)
+		ck_assert_uint_eq(hba_target(c->h, id)->in_flight, 0);
+	ck_assert_uint_eq(hba_stats(c->h)->protocol_errors, 0);
+	ck_assert_uint_eq(hba_stats(c->h)->internal_errors, 0);
+	ck_assert_msg(c->n_errors == 0, "%s", c->why);
+}
+
+/* ---- without faults ---- */
+
+START_TEST(the_scan_reads_what_the_disks_say)
+{
+	c = couple_new(3, _i, 16);
+	for (uint8_t id = 0; id < 3; id++) {
+		const struct hba_target *t = hba_target(c->h, id);
+		ck_assert_int_eq(t->state, HBA_READY);
+		ck_assert_str_eq(t->vendor, "SMIRROR");
+		ck_assert_uint_eq(t->blocks, COUPLE_BLOCKS);
+		ck_assert_uint_eq(t->block_size, COUPLE_BLOCK_SIZE);
+		ck_assert_uint_eq(t->uuid[5], 0xd0 + id);
+		ck_assert(t->mirror && t->vpd.queue_depth == 16);
+		ck_assert(t->member.member && t->member.device == id);
+		ck_assert_uint_eq(t->xfer.period, 9);
+		ck_assert_uint_eq(t->xfer.wide, 1);
+		ck_assert_uint_eq(t->xfer.options, XFER_DT_REQ);
+	}
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+static void check_silent_tenure(const struct hba_pass *p, unsigned n)
+{
+	unsigned data_out = 0;
+	uint32_t tenure = 0;
+
+	ck_assert_uint_eq(couple_count(c, PHASE_SELECTION), 1);
+	ck_assert_uint_eq(couple_count(c, PHASE_RESELECTION), n);
+	ck_assert_uint_eq(couple_count(c, PHASE_COMMAND), 1);
+	ck_assert_uint_eq(couple_count(c, PHASE_STATUS), n);
+	for (unsigned i = 0; i < c->n_trace; i++) {
+		const struct bus_trace *t = &c->trace[i].t;
+		if (t->phase == PHASE_SELECTION)
+			tenure = t->tenure;
+		if (t->phase != PHASE_DATA_OUT)
+			continue;
+		ck_assert_uint_eq(t->tenure, tenure);
+		ck_assert_uint_eq(t->leader, 0);
+		ck_assert_uint_eq(t->bsy, 1); /* the leader's alone */
+		ck_assert_uint_eq(t->driver, data_out);
+		ck_assert_uint_eq(t->bytes, DATA_LEN);
+		ck_assert_uint_eq(t->op, p->op);
+		data_out++;
+	}
+	ck_assert_uint_eq(data_out, n);
+}
+
+START_TEST(a_silent_pass_writes_all_copies)
+{
+	struct block *data = pattern(1);
+	struct hba_pass p;
+	unsigned n = _i < 4 ? 1 + (unsigned)_i : (unsigned)_i;
+
+	c = couple_new(n < 7 ? n : 7, _i % 2, 16);
+	n = n < 7 ? n : 7;
+	couple_forget(c);
+	prepare(&p, n, 16, data);
+	run_pass(&p);
+	ck_assert_uint_eq(told, 1);
+	for (unsigned i = 0; i < n; i++)
+		expect_good(&p, i);
+	ck_assert_uint_gt(p.bus_ns, 0);
+	check_silent_tenure(&p, n);
+	all_quiet();
+	couple_free(c);
+	ck_assert_uint_eq(data->refs, 1);
+	block_unref(data);
+}
+END_TEST
+
+START_TEST(a_flush_pass_and_a_verify_pass)
+{
+	struct block *data = pattern(2);
+	struct hba_pass p;
+
+	c = couple_new(3, _i, 16);
+	prepare(&p, 3, 0, data);
+	run_pass(&p);
+	p.cdb = (struct scsi_cdb){.op = OP_SYNCHRONIZE_CACHE_16};
+	p.data = NULL;
+	p.data_len = 0;
+	run_pass(&p);
+	ck_assert_uint_eq(told, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(p.m[i].outcome, PASS_STATUS);
+		ck_assert_uint_eq(p.m[i].status, SCSI_GOOD);
+	}
+	c->disk[1].media[3 * COUPLE_BLOCK_SIZE + 5] ^= 1;
+	prepare(&p, 3, 0, data);
+	p.cdb = (struct scsi_cdb){.op = OP_VERIFY_16, .blocks = DATA_BLOCKS, .bytchk = 1};
+	run_pass(&p);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(p.m[0].status, SCSI_GOOD);
+	ck_assert_uint_eq(p.m[1].status, SCSI_CHECK_CONDITION);
+	ck_assert(p.m[1].has_sense && p.m[1].sense.key == KEY_MISCOMPARE);
+	ck_assert_uint_eq(p.m[2].status, SCSI_GOOD);
+	all_quiet();
+	couple_free(c);
+	block_unref(data);
+}
+END_TEST
+
+static uint8_t got[DATA_LEN];
+static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
+{
+	(void)t;
+	ck_assert_uint_le(at + n, sizeof(got));
+	memcpy(got + at, data->data, n);
+}
+
+static void run_task(struct hba_task *t, uint8_t target, const struct scsi_cdb *cdb)
+{
+	t->target = target;
+	t->cdb_len = (uint8_t)scsi_cdb_put(cdb, t->cdb);
+	t->done = task_done;
+	told = 0;
+	hba_task_start(c->h, t);
+	couple_run(c);
+}
+
+START_TEST(a_task_writes_and_another_reads)
+{
+	struct block *data = pattern(3);
+	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
+	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
+
+	c = couple_new(1, _i, 16);
+	run_task(&w, 0, &(struct scsi_cdb){.op = OP_WRITE_10, .lba = 7, .blocks = DATA_BLOCKS});
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(w.outcome, HBA_COMPLETED);
+	ck_assert_uint_eq(w.status, SCSI_GOOD);
+	ck_assert_uint_eq(w.moved_out, DATA_LEN);
+	ck_assert(holds(0, 7, data));
+	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_16, .lba = 7, .blocks = DATA_BLOCKS});
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(r.status, SCSI_GOOD);
+	ck_assert_uint_eq(r.moved_in, DATA_LEN);
+	ck_assert_mem_eq(got, data->data, DATA_LEN);
+	all_quiet();
+	couple_free(c);
+	block_unref(data);
+}
+END_TEST
+
+START_TEST(room_for_less_than_the_disk_sends)
+{
+	struct hba_task r = {.data_in_len = 700, .data_in = take_data, .timeout_ns = NS_PER_S};
+	struct hba_task again = {.data_in_len = DATA_LEN, .data_in = take_data};
+
+	c = couple_new(1, _i, 16);
+	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 2});
+	couple_wait(c, 3 * NS_PER_S);
+	ck_assert_uint_eq(told, 1);
+	/* However it ends: the disk can be used as before. */
+	ck_assert_uint_le(r.moved_in, 700);
+	run_task(&again, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = DATA_BLOCKS});
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(again.outcome, HBA_COMPLETED);
+	ck_assert_uint_eq(again.status, SCSI_GOOD);
+	couple_free(c);
+}
+END_TEST
+
+START_TEST(check_condition_and_its_sense)
+{
+	struct hba_task r = {.data_in_len = 512};
+
+	c = couple_new(1, _i, 16);
+	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .lba = COUPLE_BLOCKS, .blocks = 1});
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(r.status, SCSI_CHECK_CONDITION);
+	ck_assert(r.has_sense);
+	ck_assert(scsi_sense_is(&r.sense, &SENSE_LBA_OUT_OF_RANGE));
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+START_TEST(untagged_tasks)
+{
+	struct hba_task t[3];
+
+	c = couple_new(1, _i, 16);
+	told = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		t[i] = (struct hba_task){
+		        .untagged = true, .cdb = {0x00}, .cdb_len = 6, .done = task_done};
+		hba_task_start(c->h, &t[i]);
+	}
+	couple_run(c);
+	ck_assert_uint_eq(told, 3);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_uint_eq(t[i].status, SCSI_GOOD);
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+START_TEST(nobody_at_this_id)
+{
+	struct hba_task t = {0};
+
+	c = couple_new(1, false, 16);
+	run_task(&t, 12, &(struct scsi_cdb){.op = OP_TEST_UNIT_READY});
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_SELECTION_TIMEOUT);
+	ck_assert_uint_ge(t.bus_ns, 250 * NS_PER_MS);
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+/* ---- faults ---- */
+
+START_TEST(a_medium_error_names_its_block)
+{
+	struct block *data = pattern(4);
+	struct hba_pass p;
+
+	c = couple_new(3, _i, 16);
+	couple_fault(c, 1, "medium-error:lba=21,times=1");
+	prepare(&p, 3, 16, data);
+	run_pass(&p);
+	ck_assert_uint_eq(told, 1);
+	expect_good(&p, 0);
+	expect_good(&p, 2);
+	ck_assert_uint_eq(p.m[1].status, SCSI_CHECK_CONDITION);
+	ck_assert(p.m[1].has_sense && p.m[1].sense.info_valid);
+	ck_assert_uint_eq(p.m[1].sense.key, KEY_MEDIUM_ERROR);
+	ck_assert_uint_eq(p.m[1].sense.info, 21);
+	/* to just the one that misses it */
+	prepare(&p, 1, 16, data);
+	p.m[0].target = p.m[0].device = 1;
+	run_pass(&p);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(p.m[0].status, SCSI_GOOD);
+	ck_assert(holds(1, 16, data));
+	all_quiet();
+	couple_free(c);
+	block_unref(data);
+}
+END_TEST
+
+START_TEST(busy_and_full_skip_their_data)
+{
+	struct block *data = pattern(5);
+	struct hba_pass p;
+
+	c = couple_new(3, _i, 16);
+	couple_fault(c, 0, "busy:times=1");
+	couple_fault(c, 2, "task-set-full:times=1");
+	prepare(&p, 3, 16, data);
+	run_pass(&p);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(p.m[0].status, SCSI_BUSY);
+	ck_assert_uint_eq(p.m[0].moved, 0);
+	expect_good(&p, 1);
+	ck_assert_uint_eq(p.m[2].status, SCSI_TASK_SET_FULL);
+	run_pass(&p);
+	for (unsigned i = 0; i < 3; i++)
+		expect_good(&p, i);
+	all_quiet();
+	couple_free(c);
+	block_unref(data);
+}
+END_TEST
+
+START_TEST(a_crc_error_is_told)
+{
+	struct block *data = pattern(6);
+	struct hba_pass p;
+
+	c = couple_new(2, _i, 16);
+	couple_fault(c, 1, "crc-error:times=1");
+	prepare(&p, 2, 0, data);
+	run_pass(&p);
+	ck_assert_uint_eq(told, 1);
+	expect_good(&p, 0);
+	ck_assert_uint_eq(p.m[1].status, SCSI_CHECK_CONDITION);
+	ck_assert(scsi_sense_is(&p.m[1].sense, &SENSE_DATA_CRC));
+	all_quiet();
+	couple_free(c);
+	block_unref(data);
+}
+END_TEST
+
+START_TEST(a_status_that_never_comes)
+{
+	struct block *data = pattern(7);
+	struct hba_pass p;
+
+	c = couple_new(3, _i, 16);
+	couple_fault(c, 2, "no-status:times=1");
+	prepare(&p, 3, 0, data);
+	run_pass(&p);
+	ck_assert_uint_eq(told, 0);
+	couple_wait(c, 5 * NS_PER_S);
+	ck_assert_uint_eq(told, 1);
+	expect_good(&p, 0);
+	expect_good(&p, 1);
+	ck_assert_int_eq(p.m[2].outcome, PASS_TIMEOUT);
+	ck_assert_uint_eq(hba_stats(c->h)->aborts, 1);
+	ck_assert_uint_eq(hba_stats(c->h)->aborts_failed, 0);
+	/* no tag is lost by it */
+	for (unsigned i = 0; i < 600; i++) {
+		run_pass(&p);
+		ck_assert_uint_eq(told, 1);
+	}
+	expect_good(&p, 2);
+	all_quiet();
+	couple_free(c);
+	block_unref(data);
+}
+END_TEST
+
+START_TEST(a_task_without_status_is_aborted)
+{
+	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
+
+	c = couple_new(1, _i, 16);
+	couple_fault(c, 0, "no-status:times=1");
+	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = DATA_BLOCKS});
+	ck_assert_uint_eq(told, 0);
+	couple_wait(c, 11 * NS_PER_S);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(r.outcome, HBA_COMMAND_TIMEOUT);
+	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = DATA_BLOCKS});
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(r.status, SCSI_GOOD);
+	ck_assert_uint_eq(hba_stats(c->h)->aborts_failed, 0);
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+START_TEST(slow_disks_do_not_hold_the_others)
+{
+	struct block *data = pattern(8);
+	struct hba_pass p;
+
+	c = couple_new(3, _i, 16);
+	couple_fault(c, 1, "slow:ms=300");
+	prepare(&p, 3, 0, data);
+	run_pass(&p);
+	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_eq(hba_target(c->h, 0)->in_flight, 0);
+	couple_wait(c, 300 * NS_PER_MS);
+	ck_assert_uint_eq(told, 1);
+	expect_good(&p, 1);
+	all_quiet();
+	couple_free(c);
+	block_unref(data);
+}
+END_TEST
+
+static const char *const steps[] = {"selected", "command", "data", "status"};
+
+/* Each of three dies at each step; the others' copies are good or known not to be. */
+START_TEST(one_dies_in_a_pass)
+{
+	struct block *data = pattern(9);
+	struct hba_pass p;
+	unsigned victim = (unsigned)_i % 3;
+	char spec[32];
+
+	c = couple_new(3, false, 16);
+	snprintf(spec, sizeof(spec), "die:at=%s", steps[_i / 3]);
+	couple_fault(c, (uint8_t)victim, spec);
+	prepare(&p, 3, 0, data);
+	run_pass(&p);
+	couple_wait(c, 10 * NS_PER_S);
+	ck_assert_uint_eq(told, 1);
+	ck_assert(c->disk[victim].dead);
+	ck_assert_int_eq(hba_target(c->h, (uint8_t)victim)->state, HBA_ABSENT);
+	for (unsigned i = 0; i < 3; i++) {
+		const struct hba_pass_member *m = &p.m[i];
+		if (i == victim) {
+			ck_assert(m->outcome == PASS_NOT_TAKEN || m->outcome == PASS_LOST);
+			ck_assert(m->outcome == PASS_LOST || !holds(i, 0, data));
+		} else if (m->outcome == PASS_STATUS) {
+			expect_good(&p, i);
+		} else {
+			ck_assert_uint_eq(victim, 0); /* only the leader takes others with it */
+			ck_assert_int_eq(m->outcome, PASS_NOT_TAKEN);
+			ck_assert(!holds(i, 0, data));
+		}
+	}
+	/* The others go on, another of them leading; the dead one comes back. */
+	prepare(&p, 2, 8, data);
+	p.m[0].target = p.m[0].device = (uint8_t)((victim + 1) % 3);
+	p.m[1].target = p.m[1].device = (uint8_t)((victim + 2) % 3);
+	run_pass(&p);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(p.m[0].outcome, PASS_STATUS);
+	ck_assert_int_eq(p.m[1].outcome, PASS_STATUS);
+	couple_kill(c, (uint8_t)victim);
+	couple_attach(c, (uint8_t)victim);
+	couple_wait(c, NS_PER_S);
+	ck_assert_int_eq(hba_target(c->h, (uint8_t)victim)->state, HBA_READY);
+	couple_free(c);
+	block_unref(data);
+}
+END_TEST
+
+START_TEST(a_reset_under_way)
+{
+	struct block *data = pattern(10);
+	struct hba_pass p;
+
+	c = couple_new(3, _i, 16);
+	c->disk[1].slow = true;
+	prepare(&p, 3, 0, data);
+	run_pass(&p);
+	ck_assert_uint_eq(told, 0);
+	hba_reset_bus(c->h);
+	couple_run(c);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(p.m[0].outcome, PASS_STATUS);
+	ck_assert_int_eq(p.m[1].outcome, PASS_LOST);
+	ck_assert_int_eq(p.m[2].outcome, PASS_STATUS);
+	c->disk[1].slow = false;
+	couple_release(c, 1);
+	couple_wait(c, NS_PER_S);
+	ck_assert(hba_settled(c->h));
+	for (uint8_t id = 0; id < 3; id++) {
+		ck_assert_int_eq(hba_target(c->h, id)->state, HBA_READY);
+		ck_assert_uint_eq(hba_target(c->h, id)->xfer.period, 9);
+	}
+	run_pass(&p);
+	ck_assert_uint_eq(told, 1);
+	for (unsigned i = 0; i < 3; i++)
+		expect_good(&p, i);
+	couple_free(c);
+	block_unref(data);
+}
+END_TEST
+
+/* ---- many at once ---- */
+
+#define MANY 24
+
+/* Each writes its own range: over and over, other members in another order. */
+static struct hba_pass many[MANY];
+static struct hba_task reads[MANY];
+static bool runs[2 * MANY];
+static uint8_t before[MANY][4][DATA_LEN]; /* what was in its range when it started */
+static struct prng g;
+static unsigned started, good;
+
+static const uint8_t *range_of(const struct hba_pass *p, uint8_t target)
+{
+	return c->disk[target].media + p->cdb.lba * COUPLE_BLOCK_SIZE;
+}
+
+static void write_done(struct hba_pass *p)
+{
+	ck_assert(runs[p - many]);
+	runs[p - many] = false;
+	told++;
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct hba_pass_member *m = &p->m[i];
+		if (m->outcome == PASS_NOT_TAKEN)
+			ck_assert_mem_eq(range_of(p, m->target), before[p - many][m->target],
+			                 DATA_LEN);
+		if (m->outcome != PASS_STATUS || m->status != SCSI_GOOD)
+			continue;
+		good++;
+		ck_assert_msg(holds(m->target, p->cdb.lba, p->data),
+		              "disk %u, LBA %u: GOOD, but it is not there", m->target,
+		              (unsigned)p->cdb.lba);
+	}
+}
+
+static void start_write(unsigned k)
+{
+	struct hba_pass *p = &many[k];
+	struct block *data = p->data ? p->data : pattern(100 + k);
+
+	if (runs[k])
+		return;
+	runs[k] = true;
+	started++;
+	data->data[0]++;
+	data->data[DATA_LEN - 1]++;
+	prepare(p, 1 + (unsigned)prng_below(&g, 4), (lba_t)k * DATA_BLOCKS, data);
+	unsigned first = (unsigned)prng_below(&g, 4);
+	for (unsigned i = 0; i < p->n; i++)
+		p->m[i].target = p->m[i].device = (uint8_t)((first + i) % 4);
+	for (uint8_t id = 0; id < 4; id++)
+		memcpy(before[k][id], range_of(p, id), DATA_LEN);
+	p->done = write_done;
+	hba_pass_start(c->h, p);
+}
+
+static void read_done(struct hba_task *t)
+{
+	ck_assert(runs[MANY + (t - reads)]);
+	runs[MANY + (t - reads)] = false;
+	told++;
+}
+
+static void start_read(unsigned k)
+{
+	struct scsi_cdb cdb = {.op = OP_READ_10, .lba = 200, .blocks = DATA_BLOCKS};
+
+	if (runs[MANY + k])
+		return;
+	runs[MANY + k] = true;
+	started++;
+	reads[k] = (struct hba_task){
+	        .target = (uint8_t)prng_below(&g, 4), .data_in_len = DATA_LEN, .done = read_done};
+	reads[k].cdb_len = (uint8_t)scsi_cdb_put(&cdb, reads[k].cdb);
+	hba_task_start(c->h, &reads[k]);
+}
+
+static void start_some(void)
+{
+	for (unsigned n = (unsigned)prng_below(&g, 8); n > 0; n--)
+		start_write((unsigned)prng_below(&g, MANY));
+	if (prng_below(&g, 4) == 0)
+		start_read((unsigned)prng_below(&g, MANY));
+}
+
+static void end_many(void)
+{
+	ck_assert_uint_eq(told, started);
+	for (unsigned i = 0; i < MANY; i++) {
+		if (many[i].data)
+			ck_assert_uint_eq(many[i].data->refs, 1);
+		block_unref(many[i].data);
+	}
+	for (uint8_t id = 0; id < WIRE_IDS; id++)
+		ck_assert_uint_eq(hba_target(c->h, id)->in_flight, 0);
+	ck_assert_uint_eq(hba_stats(c->h)->protocol_errors, 0);
+	ck_assert_uint_eq(hba_stats(c->h)->internal_errors, 0);
+	ck_assert(!hba_server_lost(c->h));
+}
+
+START_TEST(many_in_flight)
+{
+	unsigned legs = 0;
+
+	g = prng_init(7 + (uint64_t)_i);
+	c = couple_new(4, _i % 2, _i < 2 ? 4 : 64);
+	for (unsigned n = 0; n < 300; n++) {
+		start_some();
+		couple_turns(c, (unsigned)prng_below(&g, 5));
+	}
+	couple_run(c);
+	end_many();
+	for (unsigned i = 0; i < MANY; i++)
+		for (unsigned k = 0; k < many[i].n; k++, legs++)
+			ck_assert_int_eq(many[i].m[k].outcome, PASS_STATUS);
+	ck_assert_uint_gt(good, legs);
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+static void hurt(uint8_t id)
+{
+	static const char *const specs[] = {
+	        "medium-error:lba=9,times=3",
+	        "crc-error:times=2",
+	        "busy:times=3",
+	        "task-set-full:times=2",
+	        "no-status:times=1",
+	        "slow:ms=20",
+	        "die:at=selected",
+	        "die:at=command",
+	        "die:at=data",
+	        "die:at=status",
+	};
+	struct couple_disk *d = &c->disk[id];
+
+	switch (prng_below(&g, 16)) {
+	case 0:
+	case 1:
+		couple_kill(c, id);
+		break;
+	case 2:
+		hba_reset_bus(c->h);
+		break;
+	case 3:
+		d->slow = true;
+		break;
+	default:
+		if (d->t && !d->dead)
+			couple_fault(c, id,
+			             specs[prng_below(&g, sizeof(specs) / sizeof(specs[0]))]);
+	}
+}
+
+static void mend(void)
+{
+	for (uint8_t id = 0; id < 4; id++) {
+		struct couple_disk *d = &c->disk[id];
+		d->slow = false;
+		if (d->t && (d->dead || !d->link.up))
+			couple_kill(c, id);
+		if (!d->t)
+			couple_attach(c, id);
+	}
+}
+
+START_TEST(many_in_trouble)
+{
+	g = prng_init(70 + (uint64_t)_i);
+	c = couple_new(4, _i % 2, 8);
+	for (unsigned n = 0; n < 800; n++) {
+		start_some();
+		couple_turns(c, (unsigned)prng_below(&g, 4));
+		if (prng_below(&g, 10) == 0)
+			hurt((uint8_t)prng_below(&g, 4));
+		if (prng_below(&g, 10) == 0)
+			mend();
+		if (prng_below(&g, 10) == 0)
+			couple_wait(c, prng_below(&g, 30) * 100 * NS_PER_MS);
+	}
+	mend();
+	couple_wait(c, 60 * NS_PER_S);
+	end_many();
+	ck_assert_uint_gt(good, 100);
+	couple_free(c);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("couple");
+	TCase *armed = tcase_create("armed and not"), *rest = tcase_create("couple");
+
+	tcase_set_timeout(armed, 120);
+	tcase_set_timeout(rest, 120);
+	tcase_add_loop_test(armed, the_scan_reads_what_the_disks_say, 0, 2);
+	tcase_add_loop_test(armed, a_silent_pass_writes_all_copies, 0, 8);
+	tcase_add_loop_test(armed, a_flush_pass_and_a_verify_pass, 0, 2);
+	tcase_add_loop_test(armed, a_task_writes_and_another_reads, 0, 2);
+	tcase_add_loop_test(armed, room_for_less_than_the_disk_sends, 0, 2);
+	tcase_add_loop_test(armed, check_condition_and_its_sense, 0, 2);
+	tcase_add_loop_test(armed, untagged_tasks, 0, 2);
+	tcase_add_loop_test(armed, a_medium_error_names_its_block, 0, 2);
+	tcase_add_loop_test(armed, busy_and_full_skip_their_data, 0, 2);
+	tcase_add_loop_test(armed, a_crc_error_is_told, 0, 2);
+	tcase_add_loop_test(armed, a_status_that_never_comes, 0, 2);
+	tcase_add_loop_test(armed, a_task_without_status_is_aborted, 0, 2);
+	tcase_add_loop_test(armed, slow_disks_do_not_hold_the_others, 0, 2);
+	tcase_add_loop_test(armed, a_reset_under_way, 0, 2);
+	suite_add_tcase(suite, armed);
+	tcase_add_test(rest, nobody_at_this_id);
+	tcase_add_loop_test(rest, one_dies_in_a_pass, 0, 12);
+	tcase_add_loop_test(rest, many_in_flight, 0, 4);
+	tcase_add_loop_test(rest, many_in_trouble, 0, 4);
+	suite_add_tcase(suite, rest);
+	return suite;
+}
+
+TAP_MAIN_SUITE(make_suite);
