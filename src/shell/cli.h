@@ -107,7 +107,6 @@ int cli_main(int argc, char **argv);
 
 /* Commands that are more than a call. */
 int cli_run_call(struct cli *cli);
-int cli_run_discover(struct cli *cli);
 int cli_run_events(struct cli *cli);
 int cli_run_fault(struct cli *cli);
 int cli_run_group_read(struct cli *cli);

@@ -288,7 +288,7 @@ const struct cli_command cli_commands[] = {
          ARGS(events_args),
          .run = cli_run_events},
         {.words = "daemon info", .method = "daemon.info", .print = cli_show_daemon},
-        {.words = "rpc discover", .method = "rpc.discover", .run = cli_run_discover},
+        {.words = "rpc discover", .method = "rpc.discover"},
         {.words = "call",
          ARGS(call_args),
          .run = cli_run_call,

@@ -20,18 +20,6 @@ int cli_run_call(struct cli *cli)
 	return status;
 }
 
-/* The schema is longer than a line: it is printed as it is served, also with --json. */
-int cli_run_discover(struct cli *cli)
-{
-	json_t *result = cli_call(cli, "rpc.discover", cli->params, -1);
-
-	if (!result)
-		return cli->status;
-	int status = cli_put(cli, result);
-	json_decref(result);
-	return status;
-}
-
 int cli_run_stats(struct cli *cli)
 {
 	json_t *result = cli_call(cli, "bus.stats", cli->params, -1);
