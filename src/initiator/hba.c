@@ -57,6 +57,11 @@ void hba_scan(struct hba *h)
 			hba_scan_start(h, id);
 }
 
+bool hba_up(const struct hba *h)
+{
+	return h->attached;
+}
+
 bool hba_settled(const struct hba *h)
 {
 	if (!h->attached || !h->settled)

@@ -110,6 +110,8 @@ void hba_scan(struct hba *h);
 /* True when all ports were told to us since the attach and no target is SCANNING. A target that is
  * inquired again (hba_scan(), a reset) keeps its epoch; what is started for it waits. */
 bool hba_settled(const struct hba *h);
+/* True from hba_attached() to hba_detached(). */
+bool hba_up(const struct hba *h);
 /* Asks for RST. */
 void hba_reset_bus(struct hba *h);
 /* Bus time and tenure of the last report. */

@@ -232,14 +232,12 @@ static void bus_went(struct ini *ini)
 
 void members_look(struct ini *ini)
 {
-	bool up = false, was = ini->bus_up;
+	bool up = hba_up(ini->hba), was = ini->bus_up;
 
-	if (!ini->targets_seen)
+	if (!ini->targets_seen && up == was)
 		return;
 	ini->targets_changed |= ini->targets_seen;
 	ini->targets_seen = 0;
-	for (uint8_t id = 0; id < WIRE_IDS; id++)
-		up |= hba_target(ini->hba, id)->state != HBA_ABSENT;
 	ini->bus_up = up;
 	ini->bus_changed |= up != was;
 	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
