@@ -25,6 +25,7 @@ struct hba *fake_new(void)
 	ck_assert_ptr_nonnull(h);
 	for (uint8_t i = 0; i < WIRE_IDS; i++)
 		h->target[i].id = i;
+	h->up = true;
 	h->latency_ns = 100 * NS_PER_US;
 	return h;
 }
@@ -125,6 +126,7 @@ static void lose_all(struct hba *h)
 
 void fake_bus_down(struct hba *h)
 {
+	h->up = false;
 	lose_all(h);
 	for (uint8_t i = 0; i < WIRE_IDS; i++)
 		if (h->target[i].state != HBA_ABSENT)
@@ -133,6 +135,7 @@ void fake_bus_down(struct hba *h)
 
 void fake_bus_up(struct hba *h)
 {
+	h->up = true;
 	for (uint8_t i = 0; i < WIRE_IDS; i++)
 		if (h->disk[i].store)
 			fake_back(h, i);
@@ -271,6 +274,11 @@ static struct answer perform(struct hba *h, uint8_t id, const struct scsi_cdb *c
 }
 
 /* ---- hba.h ---- */
+
+bool hba_up(const struct hba *h)
+{
+	return h->up;
+}
 
 const struct hba_target *hba_target(const struct hba *h, uint8_t id)
 {

@@ -62,6 +62,7 @@ struct hba {
 	hba_reset_fn on_reset;
 	void *reset_ctx;
 	ns_t now, latency_ns;
+	bool up;
 	bool held;       /* nothing completes */
 	unsigned resets; /* that were asked for */
 	uint32_t epochs;

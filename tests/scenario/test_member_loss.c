@@ -120,6 +120,8 @@ START_TEST(the_bus_goes_and_comes_back)
 	fake_bus_down(r->h);
 	rig_run(r, 3 * NS_PER_S);
 	ck_assert_int_eq(ini_job_find(r->ini, id)->state, JOB_RUNNING);
+	r->h->up = true;
+	rig_run(r, NS_PER_MS);
 	fake_back(r->h, 2); /* one after another */
 	rig_run(r, NS_PER_S);
 	fake_back(r->h, 1);
@@ -236,7 +238,6 @@ START_TEST(all_members_go)
 	uint32_t id;
 	struct rig *r = running(2, &id);
 
-	fake_add(r->h, 5, "other", BLOCKS, FAKE_BLOCK); /* the bus is there */
 	fake_gone(r->h, 0);
 	fake_gone(r->h, 1);
 	ns_t start = r->now;
@@ -252,7 +253,6 @@ START_TEST(all_come_back_and_the_image_is_read_again)
 	uint32_t id;
 	struct rig *r = running(2, &id);
 
-	fake_add(r->h, 5, "other", BLOCKS, FAKE_BLOCK);
 	fake_gone(r->h, 0);
 	fake_gone(r->h, 1);
 	rig_run(r, NS_PER_S);
