@@ -79,23 +79,32 @@ static bool participant_awaited(const struct tenure *t)
 	return t->state == TENURE_WAITS && t->awaited != t->target;
 }
 
+/*
+ * A port that let a phase wait past its limit is out: its attach is void, and it comes back by a
+ * new one. Left attached, a stopped process would cost a time-out, and a RST, whenever it is
+ * selected.
+ */
+static void fence(struct bus *b, const struct port *p, uint32_t tenure)
+{
+	refuse_conn(b, &b->conn[p->conn], CODE_BAD_STATE, 0,
+	            "ID %u kept a phase waiting in tenure %u for %llu ms: attach anew", p->id,
+	            tenure, (unsigned long long)(b->cfg.phase_timeout_ns / NS_PER_MS));
+}
+
 static void phase_over(struct bus *b)
 {
-	struct tenure *t = &b->ten;
+	const struct tenure *t = &b->ten;
+	const struct port *p = ten_driver(b);
+	uint32_t number = t->number;
 	char text[128];
 
 	b->stats.phase_timeouts++;
-	if (participant_awaited(t)) {
-		struct port *p = ten_driver(b);
-		burst_plain(b, p, ITEM_FREE, 0, ITEM_CUT);
-		burst_flush(b, p, false);
-		silent_back(b, LEG_TIMEOUT);
-		tenure_advance(b);
-		return;
+	if (!participant_awaited(t)) {
+		(void)snprintf(text, sizeof(text), "ID %u kept a phase waiting in tenure %u", p->id,
+		               number);
+		bus_reset(b, WIRE_NO_ID, text);
 	}
-	(void)snprintf(text, sizeof(text), "ID %u kept a phase waiting in tenure %u", t->target,
-	               t->number);
-	bus_reset(b, WIRE_NO_ID, text);
+	fence(b, p, number); /* a participant's token goes back with its port */
 }
 
 static ns_t tenure_deadline(const struct bus *b)

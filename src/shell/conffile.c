@@ -7,8 +7,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define FILE_MAX (1U << 20) /* bytes of a configuration file */
 
 /*
  * libconfuse's callbacks have no argument of the caller's: what they need is here while conf_read()
@@ -150,14 +153,74 @@ static FILE *open_file(const char *path, char *why, size_t n)
 	return f;
 }
 
-static bool parse_file(cfg_t *cfg, const char *path, char *why, size_t n)
+/*
+ * Blanks the comments out. libconfuse (3.3) counts the end of a line twice or more where a comment
+ * stands before it, and its errors then name the wrong line. False when a comment has no end.
+ */
+static bool blank_comments(char *p, size_t n)
+{
+	char quote = '\0';
+
+	for (size_t i = 0; i < n; i++) {
+		bool pair = i + 1 < n;
+		if (quote != '\0') {
+			if (p[i] == '\\')
+				i++;
+			else if (p[i] == quote)
+				quote = '\0';
+		} else if (p[i] == '"' || p[i] == '\'') {
+			quote = p[i];
+		} else if (p[i] == '#' || (pair && p[i] == '/' && p[i + 1] == '/')) {
+			while (i < n && p[i] != '\n')
+				p[i++] = ' ';
+		} else if (pair && p[i] == '/' && p[i + 1] == '*') {
+			const char *end = memmem(p + i + 2, n - i - 2, "*/", 2);
+			if (!end)
+				return false;
+			for (; p + i < end + 2; i++)
+				p[i] = p[i] == '\n' ? '\n' : ' ';
+			i--;
+		}
+	}
+	return true;
+}
+
+/* The whole file, without comments; NULL with why. */
+static char *read_text(const char *path, size_t *len, char *why, size_t n)
 {
 	FILE *f = open_file(path, why, n);
 	if (!f)
-		return false;
-	cfg->filename = strdup(path);
-	int r = cfg->filename ? cfg_parse_fp(cfg, f) : CFG_FILE_ERROR;
+		return NULL;
+	char *text = malloc(FILE_MAX + 1);
+	*len = text ? fread(text, 1, FILE_MAX + 1, f) : 0;
+	bool failed = ferror(f) != 0;
 	(void)fclose(f);
+	if (!text)
+		(void)snprintf(why, n, "%s: out of memory", path);
+	else if (failed)
+		(void)snprintf(why, n, "%s: %s", path, strerror(EIO));
+	else if (*len > FILE_MAX)
+		(void)snprintf(why, n, "%s: longer than 1 MiB", path);
+	else if (!blank_comments(text, *len))
+		(void)snprintf(why, n, "%s: a comment has no end", path);
+	else
+		return text;
+	free(text);
+	return NULL;
+}
+
+static bool parse_file(cfg_t *cfg, const char *path, char *why, size_t n)
+{
+	size_t len;
+	char *text = read_text(path, &len, why, n);
+	if (!text)
+		return false;
+	FILE *f = len > 0 ? fmemopen(text, len, "r") : NULL;
+	cfg->filename = strdup(path);
+	int r = len == 0 ? CFG_SUCCESS : f && cfg->filename ? cfg_parse_fp(cfg, f) : CFG_FILE_ERROR;
+	if (f)
+		(void)fclose(f);
+	free(text);
 	if (r == CFG_SUCCESS)
 		return true;
 	if (why[0] == '\0')

@@ -102,6 +102,13 @@ START_TEST(errors_name_file_and_line)
 	         ":1: mode: \"silen\" is not one of: silent conventional broadcast"},
 	        {"listen = { \"unix:/a\",\n\"here\" }\n",
 	         ":2: listen: \"here\" is not an address: unix:PATH or tcp:HOST:PORT"},
+	        /* comments of every kind do not move the line */
+	        {"# a\n\n# b\nspeed = 4\n", ":4: no such option 'speed'"},
+	        {"id = 3 # a\n// b\nspeed = 4\n", ":3: no such option 'speed'"},
+	        {"/* a\n b */ id = 3\nspeed = 4\n", ":3: no such option 'speed'"},
+	        {"level = \"a#//\\\"/*\"\n",
+	         ":1: level: \"a#//\"/*\" is not error, warning, notice, info or debug"},
+	        {"id = 3\n/* a\n", ": a comment has no end"},
 	        {"group \"a\" {\n id = 99\n}\n", ":2: id: 99 is out of range: 100 to 65535"},
 	};
 

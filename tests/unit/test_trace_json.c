@@ -146,4 +146,4 @@ START_TEST(test_bounds)
 END_TEST
 
 TAP_MAIN("trace_json", test_data, test_messages, test_malformed_messages, test_arbitration,
-         test_rest, test_bounds)
+         test_rest, test_bounds);
