@@ -16,5 +16,17 @@ EXTRA_DIST += \
 	tests/integration/tap.py \
 	tests/integration/target.py
 
-integration_tests += tests/integration/target.py
-sanitized_integration_tests += tests/integration/target.py
+integration_tests += \
+	tests/integration/bad_input.py \
+	tests/integration/claims.py \
+	tests/integration/faults.py \
+	tests/integration/groups.py \
+	tests/integration/kills.py \
+	tests/integration/target.py
+sanitized_integration_tests += \
+	tests/integration/bad_input.py \
+	tests/integration/claims.py \
+	tests/integration/faults.py \
+	tests/integration/groups.py \
+	tests/integration/kills.py \
+	tests/integration/target.py
