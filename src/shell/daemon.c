@@ -19,6 +19,7 @@
 #include <uuid/uuid.h>
 
 #define ROUNDS_MOST 64 /* of one turn; sockets are looked at in between */
+#define NO_BUS_NS   (500 * NS_PER_MS)
 #define TICK_NS     (1 * NS_PER_S)
 #define THREADS     2
 #define POOL_BYTES  (64 * MIB)
@@ -75,6 +76,11 @@ static bool run_cores(struct daemon *d, ns_t now)
 
 /* ---- ready, drained ---- */
 
+static ns_t earlier(ns_t a, ns_t b)
+{
+	return a < b ? a : b;
+}
+
 static void look_ready(struct daemon *d)
 {
 	if (d->ready || d->bus_state != BUS_ATTACHED || !hba_settled(d->hba))
@@ -87,16 +93,14 @@ static void look_drained(struct daemon *d, ns_t now)
 {
 	bool idle = ini_drained(d->ini) && state_idle(d) && !d->files_open;
 
+	/* Without the bus nothing in flight will end; it may be back at once. */
+	if (d->draining && d->bus_state != BUS_ATTACHED)
+		d->drain_until = earlier(d->drain_until, now + NO_BUS_NS);
 	if (!d->draining || d->stopped || (!idle && now < d->drain_until))
 		return;
 	if (!idle)
 		log_warning("not everything in flight has ended within the limit");
 	daemon_stop(d, 0);
-}
-
-static ns_t earlier(ns_t a, ns_t b)
-{
-	return a < b ? a : b;
 }
 
 static void arm(struct daemon *d, ns_t now)
