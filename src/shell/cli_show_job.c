@@ -116,6 +116,22 @@ static void as_verdict(const json_t *target, char *buf, size_t n)
 	(void)snprintf(buf, n, "%s", word);
 }
 
+/* Why a run is bad: its sense data, and what else there is to say. */
+static void as_reason(const json_t *run, char *buf, size_t n)
+{
+	const json_t *sense = json_object_get(run, "sense");
+	char what[128], decoded[256];
+
+	(void)cli_clean(cli_str(run, "what"), what, sizeof(what));
+	cli_as_sense(sense, decoded, sizeof(decoded));
+	if (!json_is_object(sense))
+		(void)snprintf(buf, n, "%s", what);
+	else if (!*what || strstr(what, cli_str(sense, "key_name")))
+		(void)snprintf(buf, n, "%s", decoded);
+	else
+		(void)snprintf(buf, n, "%s: %s", what, decoded);
+}
+
 /* Each bad run with the name of its target. */
 static json_t *bad_runs(const json_t *job, uint64_t *dropped)
 {
@@ -146,7 +162,7 @@ void cli_show_job_targets(FILE *to, const json_t *job)
 	static const struct cli_column runs[] = {
 	        {"TARGET", "target", NULL, false}, {"LBA", "lba", NULL, true},
 	        {"BLOCKS", "blocks", NULL, true},  {"STATUS", "status_name", NULL, false},
-	        {"WHAT", "what", NULL, false},     {"SENSE", "sense", cli_as_sense, false},
+	        {"SENSE", "", as_reason, false},
 	};
 	uint64_t dropped;
 	json_t *rows = bad_runs(job, &dropped);
@@ -180,18 +196,19 @@ static void as_passes(const json_t *v, char *buf, size_t n)
 	               (unsigned long long)cli_u64(v, "resend"));
 }
 
-/* What went wrong: the text, and of whom, unless the text says it. */
+/* What went wrong: the text, and of whom and with what sense, unless the text says it. */
 static void as_failure(const json_t *error, char *buf, size_t n)
 {
-	char text[300], member[80], sense[200] = "";
+	const json_t *sense = json_object_get(error, "sense");
+	char text[300], member[80], decoded[200] = "";
 
 	(void)cli_clean(cli_str(error, "text"), text, sizeof(text));
 	(void)cli_clean(cli_str(error, "member"), member, sizeof(member));
-	if (json_is_object(json_object_get(error, "sense")))
-		cli_as_sense(json_object_get(error, "sense"), sense, sizeof(sense));
+	if (json_is_object(sense) && !strstr(text, cli_str(sense, "key_name")))
+		cli_as_sense(sense, decoded, sizeof(decoded));
 	bool named = !*member || strstr(text, member);
 	(void)snprintf(buf, n, "%s%s%s%s%s", named ? "" : member, named ? "" : ": ", text,
-	               *sense ? "; " : "", sense);
+	               *decoded ? "; " : "", decoded);
 }
 
 void cli_show_job(FILE *to, const json_t *job)
