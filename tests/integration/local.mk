@@ -19,6 +19,7 @@ EXTRA_DIST += \
 integration_tests += \
 	tests/integration/bad_input.py \
 	tests/integration/claims.py \
+	tests/integration/control.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
@@ -26,6 +27,7 @@ integration_tests += \
 sanitized_integration_tests += \
 	tests/integration/bad_input.py \
 	tests/integration/claims.py \
+	tests/integration/control.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
