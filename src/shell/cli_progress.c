@@ -46,6 +46,8 @@ static void motion(const json_t *job, char *buf, size_t n)
 		(void)snprintf(buf, n, "%s", cli_clean(state, clean, sizeof(clean)));
 	} else if (cli_true(job, "stalled")) {
 		(void)snprintf(buf, n, "no progress");
+	} else if (cli_u64(job, "rate_bytes_per_s") == 0) {
+		(void)snprintf(buf, n, "running"); /* too early to tell */
 	} else {
 		cli_as_rate(json_object_get(job, "rate_bytes_per_s"), rate, sizeof(rate));
 		cli_as_clock(json_object_get(job, "eta_s"), eta, sizeof(eta));

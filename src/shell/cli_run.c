@@ -76,6 +76,11 @@ static void put_event(const json_t *e)
 	             cli_clean(event, word, sizeof(word)));
 	if (strcmp(event, "lost") == 0)
 		(void)printf(" %llu events", (unsigned long long)cli_u64(e, "count"));
+	if (strcmp(kind, "job") == 0 && o) { /* its line begins with the word */
+		(void)printf(" ");
+		cli_show_job_line(stdout, o);
+		return;
+	}
 	if (*kind)
 		(void)printf(" %s", cli_clean(kind, object, sizeof(object)));
 	if (strcmp(event, "gone") == 0) {
@@ -86,18 +91,13 @@ static void put_event(const json_t *e)
 		                        name));
 		return;
 	}
-	if (strcmp(kind, "job") == 0) {
-		(void)printf(" ");
-		cli_show_job_line(stdout, o);
-		return;
-	}
 	if (strcmp(kind, "bus") == 0)
 		(void)snprintf(state, sizeof(state), "%s",
 		               cli_true(o, "attached") ? "attached" : "not attached");
 	else if (o) {
 		(void)snprintf(name, sizeof(name), " ");
 		cli_as_text(json_object_get(o, "name"), name + 1, sizeof(name) - 1);
-		cli_as_text(json_object_get(o, "state"), state, sizeof(state));
+		cli_as_words(json_object_get(o, "state"), state, sizeof(state));
 	}
 	(void)printf("%s%s%s\n", name, *state ? ": " : "", state);
 }

@@ -106,16 +106,6 @@ void cli_show_bus(FILE *to, const json_t *bus)
 	cli_table(to, ports, ARRAY_LEN(ports), json_object_get(bus, "ports"));
 }
 
-/* in_sync is for programs. */
-static void as_words(const json_t *v, char *buf, size_t n)
-{
-	cli_as_text(v, buf, n);
-	for (char *p = buf; *p; p++) {
-		if (*p == '_')
-			*p = ' ';
-	}
-}
-
 void cli_show_targets(FILE *to, const json_t *result)
 {
 	static const struct cli_column columns[] = {
@@ -126,7 +116,7 @@ void cli_show_targets(FILE *to, const json_t *result)
 	        {"BLOCK", "block_size_bytes", NULL, true},
 	        {"TRANSFER", "transfer.name", NULL, false},
 	        {"GROUP", "group", NULL, false},
-	        {"MEMBER", "member_state", as_words, false},
+	        {"MEMBER", "member_state", cli_as_words, false},
 	        {"UUID", "uuid", NULL, false},
 	};
 	const json_t *targets = json_object_get(result, "targets");
@@ -158,7 +148,7 @@ void cli_show_target(FILE *to, const json_t *target)
 	        {"Queue depth", "mirror.queue_depth", NULL, false},
 	        {"Longest transfer", "mirror.max_transfer_bytes", cli_as_size, false},
 	        {"Group", "group", NULL, false},
-	        {"As a member", "member_state", as_words, false},
+	        {"As a member", "member_state", cli_as_words, false},
 	        {"Group id", "membership.group_id", NULL, false},
 	        {"Device id", "membership.device", NULL, false},
 	        {"Group UUID", "membership.group_uuid", NULL, false},
@@ -182,7 +172,7 @@ void cli_show_groups(FILE *to, const json_t *result)
 {
 	static const struct cli_column columns[] = {
 	        {"NAME", "name", NULL, false},
-	        {"STATE", "state", as_words, false},
+	        {"STATE", "state", cli_as_words, false},
 	        {"IN SYNC", "", as_in_sync, false},
 	        {"MODE", "mode", NULL, false},
 	        {"SIZE", "size_bytes", cli_as_size, true},
@@ -202,7 +192,7 @@ void cli_show_group(FILE *to, const json_t *group)
 {
 	static const struct cli_column fields[] = {
 	        {"Group", "name", NULL, false},
-	        {"State", "state", as_words, false},
+	        {"State", "state", cli_as_words, false},
 	        {"In sync", "", as_in_sync, false},
 	        {"Mode", "mode", NULL, false},
 	        {"Size", "size_bytes", cli_as_size, false},
@@ -219,7 +209,7 @@ void cli_show_group(FILE *to, const json_t *group)
 	        {"DEVICE", "device", NULL, true},
 	        {"NAME", "name", NULL, false},
 	        {"ID", "id", NULL, true},
-	        {"STATE", "state", as_words, false},
+	        {"STATE", "state", cli_as_words, false},
 	        {"RESENT", "resent_blocks", NULL, true},
 	        {"FAILED", "failed_blocks", NULL, true},
 	        {"UUID", "uuid", NULL, false},

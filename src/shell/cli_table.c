@@ -81,6 +81,15 @@ void cli_as_text(const json_t *v, char *buf, size_t n)
 		put(buf, n, "-");
 }
 
+void cli_as_words(const json_t *v, char *buf, size_t n)
+{
+	cli_as_text(v, buf, n);
+	for (char *p = buf; *p; p++) {
+		if (*p == '_')
+			*p = ' ';
+	}
+}
+
 /* "-" unless v is a number of 0 or more. */
 static bool quantity(const json_t *v, uint64_t *out, char *buf, size_t n)
 {

@@ -27,6 +27,7 @@ bool cli_true(const json_t *o, const char *path);
 
 /* How values are shown; of all, "-" for null, what is absent or of another type. */
 void cli_as_text(const json_t *v, char *buf, size_t n);  /* strings, numbers, yes or no, lists */
+void cli_as_words(const json_t *v, char *buf, size_t n); /* in_sync: in sync */
 void cli_as_size(const json_t *v, char *buf, size_t n);  /* 1.5 GiB */
 void cli_as_rate(const json_t *v, char *buf, size_t n);  /* 853 MB/s */
 void cli_as_limit(const json_t *v, char *buf, size_t n); /* the same, 0 as none */

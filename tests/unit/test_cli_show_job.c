@@ -32,7 +32,8 @@ static json_t *job(const char *more)
 	"\"targets\":[{\"name\":\"d0\",\"good_blocks\":9,\"resent_blocks\":0,\"bad_blocks\":0},"   \
 	"{\"name\":\"d1\",\"good_blocks\":7,\"resent_blocks\":2,\"bad_blocks\":2,"                 \
 	"\"runs_dropped\":5,\"runs\":[{\"lba\":5000,\"blocks\":2,\"status\":2,"                    \
-	"\"status_name\":\"CHECK CONDITION\",\"what\":\"status\",\"sense\":{\"key\":3,"            \
+	"\"status_name\":\"CHECK CONDITION\",\"what\":\"MEDIUM ERROR: WRITE "                      \
+	"ERROR\",\"sense\":{\"key\":3,"                                                            \
 	"\"key_name\":\"MEDIUM ERROR\",\"asc\":12,\"ascq\":0,\"text\":\"WRITE ERROR\","            \
 	"\"lba\":5000}}]}]"
 
@@ -95,16 +96,26 @@ END_TEST
 START_TEST(bad_blocks_come_with_status_and_sense)
 {
 	json_t *j = job("{" FAILED_TARGETS "}");
+	json_t *runs = json_object_get(json_array_get(json_object_get(j, "targets"), 1), "runs");
 	FILE *to = fmemopen(text, sizeof(text), "w");
 
+	(void)json_array_append_new(runs, json_pack("{s:i, s:i, s:s, s:n}", "lba", 6000, "blocks",
+	                                            1, "what", "no status came in time", "sense"));
+	(void)json_array_append_new(runs,
+	                            json_pack("{s:i, s:i, s:s, s:O}", "lba", 7000, "blocks", 1,
+	                                      "what", "differs from the image", "sense",
+	                                      json_object_get(json_array_get(runs, 0), "sense")));
 	cli_show_job_targets(to, j);
 	ck_assert_int_eq(fclose(to), 0);
 	ck_assert_str_eq(text, "TARGET  GOOD BLOCKS  RESENT  BAD  RESULT\n"
 	                       "d0                9       0    0  good\n"
 	                       "d1                7       2    2  bad\n"
 	                       "\nBad blocks:\n"
-	                       "TARGET   LBA  BLOCKS  STATUS           WHAT    SENSE\n"
-	                       "d1      5000       2  CHECK CONDITION  status  "
+	                       "TARGET   LBA  BLOCKS  STATUS           SENSE\n"
+	                       "d1      5000       2  CHECK CONDITION  "
+	                       "MEDIUM ERROR, 0Ch/00h WRITE ERROR, LBA 5000\n"
+	                       "d1      6000       1  -                no status came in time\n"
+	                       "d1      7000       1  -                differs from the image: "
 	                       "MEDIUM ERROR, 0Ch/00h WRITE ERROR, LBA 5000\n"
 	                       "and 5 more runs\n");
 	json_decref(j);
