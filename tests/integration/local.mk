@@ -20,6 +20,7 @@ integration_tests += \
 	tests/integration/bad_input.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
+	tests/integration/ctl.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
@@ -28,6 +29,7 @@ sanitized_integration_tests += \
 	tests/integration/bad_input.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
+	tests/integration/ctl.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
