@@ -158,16 +158,18 @@ static json_t *image_name(const char *path)
 	return json_string(cli_clean(from, clean, sizeof(clean)));
 }
 
-/* Opens what the job reads, or (`read`) writes; *created: it was not there before. */
+/* Opens what the job reads, or (`read`) writes; *created: it was not there before. What it held is
+ * kept until the daemon has taken the job. */
 static int open_file(struct cli *cli, const char *path, bool writes, bool *created)
 {
+	/* O_NONBLOCK: a FIFO must not keep us waiting before it is refused. */
+	int flags = (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
+	int fd = open(path, flags);
 	struct stat st;
 
-	*created = writes && stat(path, &st) != 0;
-	/* O_NONBLOCK: a FIFO must not keep us waiting before it is refused. */
-	int fd = open(path,
-	              (writes ? O_RDWR | O_CREAT | O_TRUNC : O_RDONLY) | O_CLOEXEC | O_NONBLOCK,
-	              0666);
+	*created = writes && fd < 0 && errno == ENOENT;
+	if (*created)
+		fd = open(path, flags | O_CREAT | O_EXCL, 0666);
 	if (fd < 0) {
 		(void)cli_fail(cli, CLI_FAILED, "%s: %s", path, strerror(errno));
 		return -1;
@@ -181,15 +183,15 @@ static int open_file(struct cli *cli, const char *path, bool writes, bool *creat
 	return fd;
 }
 
-/* Whether the group is there: asked before a file is truncated for it. */
-static bool group_is_there(struct cli *cli)
+/* The file gets the size that the job will fill: what the daemon writes meanwhile lies within. */
+static void set_size(int fd, const json_t *job)
 {
-	json_t *params = json_pack("{s:O}", "group", json_object_get(cli->params, "group"));
-	json_t *group = cli_call(cli, "group.show", params, -1);
+	uint64_t size = cli_u64(job, "total_bytes");
+	struct stat st;
 
-	json_decref(params);
-	json_decref(group);
-	return group != NULL;
+	if (size > 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    ftruncate(fd, (off_t)size) != 0)
+		cli_say("the file keeps its length: %s", strerror(errno));
 }
 
 static json_t *create(struct cli *cli, const char *path)
@@ -198,14 +200,14 @@ static json_t *create(struct cli *cli, const char *path)
 	int fd = -1;
 
 	if (path) {
-		if (writes && !group_is_there(cli))
-			return NULL;
 		fd = open_file(cli, path, writes, &created);
 		if (fd < 0)
 			return NULL;
 		(void)json_object_set_new(cli->params, "image", image_name(path));
 	}
 	json_t *job = cli_call(cli, "job.create", cli->params, fd);
+	if (job && writes && fd >= 0)
+		set_size(fd, job);
 	if (fd >= 0)
 		(void)close(fd);
 	if (!job && created)
