@@ -188,10 +188,8 @@ END_TEST
 
 START_TEST(reads)
 {
-	static const char *const cdbs[] = {"0800000402"
-	                                   "00",
-	                                   "28:4.04.0000.0200", "a8:4.04.0000000200:1",
-	                                   "88:8.04.0000000200:1"};
+	static const char *const cdbs[] = {"0800000402.00", "28:4.04.0000.0200",
+	                                   "a8:4.04.0000000200:1", "88:8.04.0000000200:1"};
 	struct disk *d = disk_new();
 	fill(d, 4, 2, 0x77);
 	for (size_t i = 0; i < ARRAY_LEN(cdbs); i++) {
@@ -212,10 +210,8 @@ END_TEST
 
 START_TEST(writes_armed)
 {
-	static const char *const cdbs[] = {"0a00000402"
-	                                   "00",
-	                                   "2a:4.04.0000.0200", "aa:4.04.0000000200:1",
-	                                   "8a:8.04.0000000200:1"};
+	static const char *const cdbs[] = {"0a00000402.00", "2a:4.04.0000.0200",
+	                                   "aa:4.04.0000000200:1", "8a:8.04.0000000200:1"};
 	struct disk *d = disk_new();
 	for (size_t i = 0; i < ARRAY_LEN(cdbs); i++) {
 		char words[128];
