@@ -6,6 +6,7 @@
 #include "shell/cli_parse.h"
 #include "shell/cli_text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,11 @@ bool cli_connect(struct cli *cli)
 	cli->conn = cli_conn_open(cli->control, why, sizeof(why));
 	if (cli->conn)
 		return true;
+	if (errno != ENOENT && errno != ECONNREFUSED) {
+		(void)cli_fail(cli, CLI_FAILED, "cannot talk to a daemon at %s: %s", cli->control,
+		               why);
+		return false;
+	}
 	(void)cli_fail(cli, CLI_FAILED, "no daemon at %s: %s", cli->control, why);
 	cli_say("start it (smirrord --bus ADDR --state-dir DIR --control %s, or systemctl start "
 	        "smirrord), or tell where it is with --control PATH or " CLI_CONTROL_ENV,

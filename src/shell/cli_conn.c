@@ -239,15 +239,20 @@ static int connect_to(const char *path, char *why, size_t n)
 
 	if (strlen(path) >= sizeof(a.sun_path)) {
 		(void)snprintf(why, n, "the path is longer than %zu bytes", sizeof(a.sun_path) - 1);
+		errno = 0;
 		return -1;
 	}
 	memcpy(a.sun_path, path, strlen(path) + 1);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
 		return fd;
-	(void)snprintf(why, n, "%s", strerror(errno));
+	int err = errno;
+	(void)snprintf(why, n, "%s%s", strerror(err),
+	               err == EACCES ? ": it is for root, the daemon's user and the group smirror"
+	                             : "");
 	if (fd >= 0)
 		(void)close(fd);
+	errno = err;
 	return -1;
 }
 
@@ -307,6 +312,7 @@ struct cli_conn *cli_conn_open(const char *path, char *why, size_t n)
 		return c;
 	(void)snprintf(why, n, "%s", c->why);
 	cli_conn_free(c);
+	errno = 0;
 	return NULL;
 }
 

@@ -20,7 +20,7 @@ enum cli_got {
 	CLI_GOT_END,    /* closed, or nothing that can be understood: why */
 };
 
-/* Connects and reads the greeting. NULL with why. */
+/* Connects and reads the greeting. NULL with why, and errno where it could not connect, else 0. */
 struct cli_conn *cli_conn_open(const char *path, char *why, size_t n);
 void cli_conn_free(struct cli_conn *c);
 
