@@ -30,7 +30,7 @@ trap 'exit 130' INT TERM
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 # show WORD...: the command as a user would type it, then its output
 show() {
-	printf '$ %s\n' "$*"
+	printf '$ %s\n' "${*//"$directory/"/}"
 	"$@"
 }
 smirrorctl() { "$build/smirrorctl" --control "$directory/control.sock" "$@"; }
@@ -39,7 +39,8 @@ smirrorctl() { "$build/smirrorctl" --control "$directory/control.sock" "$@"; }
 start() {
 	local name=$1
 	shift
-	printf '$ %s\n' "${*/#"$build/"/}"
+	local typed="${*//"$build/"/}"
+	printf '$ %s\n' "${typed//"$directory/"/}"
 	mkfifo "$directory/$name.ready"
 	"$@" >"$directory/$name.ready" 2>"$directory/$name.log" &
 	pids+=($!)
@@ -54,6 +55,8 @@ start() {
 say "A SCSI bus: one server process, open to UNIX sockets and to TCP on the loopback"
 start bus "$build/smirror-bus" --listen "unix:$directory/bus.sock" --listen tcp:127.0.0.1:0 --trace "$directory/trace"
 tcp=$(grep -o 'tcp:[^ ]*' <<<"$ready")
+
+echo "(Files are in $directory, left out here.)"
 
 say "Four disks, each a process with a backing file; disk2 will fail three blocks when they are written"
 start disk0 "$build/smirror-target" --bus "unix:$directory/bus.sock" --id 0 --store "$directory/disk0.img" --size "${size_mib}M" --name disk0
@@ -74,23 +77,11 @@ say "An image of $size_mib MiB, mirrored by silent mirroring: each block goes ou
 head -c "${size_mib}M" /dev/urandom >"$directory/image.raw"
 show smirrorctl mirror g0 "$directory/image.raw"
 
-say "The same by conventional mirroring, for comparison: a command of its own for each target"
-show smirrorctl mirror g0 "$directory/image.raw" --mode conventional
-
 say "Are the copies equal? Told by cmp, outside of smirror's own code"
 for disk in disk0 disk1 disk2 disk3; do
-	cmp "$directory/image.raw" "$directory/$disk.img"
+	show cmp "$directory/image.raw" "$directory/$disk.img"
 	echo "$disk.img equals image.raw"
 done
-
-say "Bus time: what each phase would have cost on a real bus, silent beside conventional"
-show smirrorctl bus stats
-
-silent=$(smirrorctl --json job show 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["bus_time_ns"])')
-conventional=$(smirrorctl --json job show 2 | python3 -c 'import json, sys; print(json.load(sys.stdin)["bus_time_ns"])')
-awk -v s="$silent" -v c="$conventional" 'BEGIN {
-	printf "\nsilent mirroring:       %.3f s of bus time\nconventional mirroring: %.3f s of bus time\n", s / 1e9, c / 1e9
-	printf "silent is %.2f %% of conventional\n", 100 * s / c }'
 
 say "The resend pass, in the trace: one target selected, and nobody else"
 python3 - "$directory/trace" <<'END'
@@ -108,10 +99,36 @@ for events in tenures.values():
     if "TARGET LEADER IDENTIFICATION" in names and takers == [2]:
         for e in events:
             what = ", ".join(m["name"] for m in e["msg"] or []) or e.get("name", "") or (f'{e["bytes"]} bytes' if e["bytes"] else "")
-            print(f'{e["t_ns"]:>15} ns  {e["phase"]:<12} BSY {str(e["bsy"]):<5} phase lines {str(e["driver"]):<5} {what}')
+            driver = "-" if e["driver"] is None else e["driver"]
+            print(f'{e["t_ns"]:>15} ns  {e["phase"]:<12} BSY {str(e["bsy"]):<4} phase lines {driver:<2} {what}')
         break
 else:
     sys.exit("no resend pass in the trace")
 END
+
+say "The same image by conventional mirroring, for comparison: a command of its own for each target"
+show smirrorctl mirror g0 "$directory/image.raw" --mode conventional
+
+say "And both ways with 4-KiB blocks, on the first 32 MiB: the smaller the blocks, the more the protocol counts"
+head -c 32M "$directory/image.raw" >"$directory/small.raw"
+show smirrorctl mirror g0 "$directory/small.raw" --block 4K
+show smirrorctl mirror g0 "$directory/small.raw" --block 4K --mode conventional
+
+say "Bus time: what it would have cost on a real bus"
+for job in 1 2 3 4; do
+	smirrorctl --json job show "$job"
+done | python3 -c '
+import json
+import sys
+
+jobs = [json.loads(line) for line in sys.stdin]
+print("block size    image      silent   conventional  silent costs")
+for silent, conventional in (jobs[0:2], jobs[2:4]):
+    assert (silent["mode"], conventional["mode"]) == ("silent", "conventional")
+    s, c = silent["bus_time_ns"], conventional["bus_time_ns"]
+    block, image = silent["transfer_bytes"] >> 10, silent["total_bytes"] >> 20
+    print(f"{block:>6} KiB {image:>4} MiB {s / 1e9:>9.3f} s {c / 1e9:>11.3f} s  {100 * s / c:>10.2f} %")
+'
+show smirrorctl bus stats
 
 say "Done: four copies of the image, all equal to it"
