@@ -16,6 +16,8 @@ src_control_libcontrol_a_SOURCES = \
 	src/control/json.h \
 	src/control/lines.c \
 	src/control/lines.h \
+	src/control/longtext.c \
+	src/control/longtext.h \
 	src/control/methods.def \
 	src/control/params.c \
 	src/control/params.def \

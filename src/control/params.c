@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "control/base64.h"
+#include "control/longtext.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -250,6 +251,10 @@ TAKE(take_data)
 	const char *s = json_string_value(v);
 	size_t n = json_string_length(v), len, at;
 
+	if (r->data_text.n && strcmp(s, CTL_TAKEN) == 0) {
+		s = (const char *)r->data_text.p;
+		n = r->data_text.n;
+	}
 	if (!base64_decoded_len(s, n, &len))
 		return ctl_fail_param(e, "bad_value", key,
 		                      "parameter '%s' is no base64: %zu characters, not a multiple "
@@ -280,11 +285,13 @@ static const struct {
 #undef CTL_PARAM
 };
 
-bool ctl_params_take(const json_t *params, struct ctl_request *r, struct ctl_error *e)
+bool ctl_params_take(const json_t *params, struct span data, struct ctl_request *r,
+                     struct ctl_error *e)
 {
 	const char *key;
 	json_t *v;
 
+	r->data_text = data;
 	json_object_foreach((json_t *)(uintptr_t)params, key, v)
 	{
 		size_t i = 0;
@@ -297,5 +304,6 @@ bool ctl_params_take(const json_t *params, struct ctl_request *r, struct ctl_err
 		if (!table[i].take(r, v, key, e))
 			return false;
 	}
+	r->data_text = (struct span){0};
 	return true;
 }

@@ -1,44 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/request.h"
 
-#include "control/base64.h"
+#include "control/longtext.h"
 #include "control/params.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/*
- * Nesting of a line, counted before a parser recurses into it. A string may be many MiB of base64:
- * its end is looked for with memchr.
- */
-static bool too_deep(const char *p, size_t n)
-{
-	const char *end = p + n;
-	unsigned depth = 0;
-
-	for (; p < end; p++) {
-		if (*p == '[' || *p == '{') {
-			if (++depth > CTL_DEPTH_MAX)
-				return true;
-		} else if (*p == ']' || *p == '}') {
-			depth -= depth > 0;
-		} else if (*p == '"') {
-			for (;;) {
-				const char *q = memchr(p + 1, '"', (size_t)(end - p - 1));
-				size_t slashes = 0;
-
-				if (!q)
-					return false;
-				while (q[-1 - (ptrdiff_t)slashes] == '\\')
-					slashes++;
-				p = q;
-				if (slashes % 2 == 0)
-					break;
-			}
-		}
-	}
-	return false;
-}
 
 /* Takes the id as JSON text, which the answer repeats. */
 static bool take_request_id(const json_t *id, char out[CTL_ID_MAX + 1])
@@ -87,7 +54,8 @@ static bool check_frame(const json_t *doc, struct ctl_decoded *out)
 	return true;
 }
 
-static bool decode_request(const struct ctl_schema *s, const json_t *doc, struct ctl_decoded *out)
+static bool decode_request(const struct ctl_schema *s, const json_t *doc, struct span data,
+                           struct ctl_decoded *out)
 {
 	if (json_is_array(doc))
 		return ctl_fail(&out->error, CTL_INVALID_REQUEST, "batch",
@@ -112,7 +80,7 @@ static bool decode_request(const struct ctl_schema *s, const json_t *doc, struct
 	r->notification = out->silent;
 	r->mode = INI_MODE_DEFAULT;
 	memcpy(r->id, out->id, sizeof(r->id));
-	if (!ctl_params_take(params, r, &out->error)) {
+	if (!ctl_params_take(params, data, r, &out->error)) {
 		ctl_request_free(r);
 		return false;
 	}
@@ -120,28 +88,42 @@ static bool decode_request(const struct ctl_schema *s, const json_t *doc, struct
 	return true;
 }
 
-void ctl_decode(const struct ctl_schema *s, const char *line, size_t n, struct ctl_decoded *out)
+static json_t *parse(const char *line, size_t n, struct span data, struct ctl_error *e)
 {
 	json_error_t error;
+	char *shorter = data.n ? ctl_without(line, &n, data) : NULL;
 
+	if (data.n && !shorter) {
+		ctl_fail(e, CTL_INTERNAL, "internal", "out of memory");
+		return NULL;
+	}
+	json_t *doc = json_loadb(shorter ? shorter : line, n,
+	                         JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (!doc)
+		ctl_fail(e, CTL_PARSE_ERROR, "parse_error", "no JSON, at byte %d%s: %s",
+		         error.position, shorter ? " (without the data)" : "", error.text);
+	free(shorter);
+	return doc;
+}
+
+void ctl_decode(const struct ctl_schema *s, const char *line, size_t n, struct ctl_decoded *out)
+{
 	*out = (struct ctl_decoded){0};
 	if (n > CTL_LINE_MAX) {
 		ctl_fail(&out->error, CTL_INVALID_REQUEST, "too_long",
 		         "a line has at most %u bytes", CTL_LINE_MAX);
 		return;
 	}
-	if (too_deep(line, n)) {
+	struct ctl_line_look look = ctl_look(line, n, CTL_DEPTH_MAX);
+	if (look.too_deep) {
 		ctl_fail(&out->error, CTL_INVALID_REQUEST, "too_deep",
 		         "nested deeper than %d levels", CTL_DEPTH_MAX);
 		return;
 	}
-	json_t *doc = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-	if (!doc) {
-		ctl_fail(&out->error, CTL_PARSE_ERROR, "parse_error", "no JSON, at byte %d: %s",
-		         error.position, error.text);
+	json_t *doc = parse(line, n, look.text, &out->error);
+	if (!doc)
 		return;
-	}
-	(void)decode_request(s, doc, out);
+	(void)decode_request(s, doc, look.text, out);
 	json_decref(doc);
 }
 

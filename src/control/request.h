@@ -48,7 +48,8 @@ struct ctl_request {
 	uint8_t lun;
 	uint8_t cdb[SCSI_CDB_MAX];
 	uint8_t cdb_len;
-	struct block *data; /* data, data_out; NULL when empty */
+	struct span data_text; /* of the line, while it is decoded */
+	struct block *data;    /* data, data_out; NULL when empty */
 	uint32_t data_len;
 };
 

@@ -363,6 +363,67 @@ START_TEST(truncated_requests)
 }
 END_TEST
 
+static struct ctl_decoded with_data(const char *before, const char *data, const char *after)
+{
+	char *line = malloc(strlen(before) + strlen(data) + strlen(after) + 1);
+
+	sprintf(line, "%s%s%s", before, data, after);
+	struct ctl_decoded d = decode(line);
+	free(line);
+	return d;
+}
+
+/* Long data do not go through the parser: the outcome is the same, wherever they stand. */
+START_TEST(long_data)
+{
+	static const char before[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"group.write\","
+	                             "\"params\":{\"group\":\"g\",\"offset_bytes\":0,";
+	char text[1025], other[1025], head[300];
+	struct ctl_decoded d;
+
+	memset(text, 'A', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	memcpy(text + 1020, "AAE=", 4);
+	for (unsigned blanks = 0; blanks < 2; blanks++) {
+		sprintf(head, "%s%s", before, blanks ? "\"data\" \t:\r \"" : "\"data\":\"");
+		d = with_data(head, text, "\"}}");
+		ck_assert_msg(d.request != NULL, "%s", d.error.text);
+		ck_assert_uint_eq(d.request->data_len, 1024 / 4 * 3 - 1);
+		ctl_request_free(d.request);
+	}
+	/* what is no base64, too */
+	memcpy(other, text, sizeof(text));
+	other[700] = '\x01';
+	sprintf(head, "%s\"data\":\"", before);
+	d = with_data(head, other, "\"}}");
+	ck_assert_str_eq(d.error.kind, "bad_value");
+	ck_assert_ptr_nonnull(strstr(d.error.text, "character 700"));
+	/* escapes are the parser's */
+	memcpy(other, text, sizeof(text));
+	memcpy(other + 1020, "AAAA", 4);
+	memcpy(other + 400, "\\/\\/", 4);
+	d = with_data(head, other, "AA\"}}");
+	ck_assert_msg(d.request != NULL, "%s", d.error.text);
+	ctl_request_free(d.request);
+	/* the mark itself is no data, with or without a text that was taken out */
+	d = with_data(head, "\\u0001", "\"}}");
+	ck_assert_str_eq(d.error.kind, "bad_value");
+	sprintf(head, "%s\"data\":\"\\u0001\",\"x\":{\"data\":\"", before);
+	d = with_data(head, text, "\"}}}");
+	ck_assert_str_eq(d.error.kind, "unknown_parameter");
+	/* a long value of another parameter is not touched */
+	sprintf(head,
+	        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"job.create\",\"params\":{\"image\":\"");
+	d = with_data(head, text, "\",\"type\":\"mirror\",\"group\":\"g\"}}");
+	ck_assert_str_eq(d.error.kind, "too_long");
+	/* nor the same word at the end of another one */
+	sprintf(head, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"job.create\",\"params\":{"
+	              "\"my\\\"data\":\"");
+	d = with_data(head, text, "\",\"type\":\"mirror\",\"group\":\"g\"}}");
+	ck_assert_str_eq(d.error.kind, "unknown_parameter");
+}
+END_TEST
+
 /* A schema that says something that the validator does not know is no schema. */
 static const char *const broken[] = {
         "\"maximum\": 15,",
@@ -411,6 +472,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, notifications_are_silent);
 	tcase_add_test(t, depth);
 	tcase_add_test(t, long_ids);
+	tcase_add_test(t, long_data);
 	tcase_add_test(t, truncated_requests);
 	tcase_add_test(t, unknown_words_of_the_schema_are_refused);
 	suite_add_tcase(s, t);
