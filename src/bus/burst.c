@@ -72,8 +72,6 @@ void burst_data(struct bus *b, struct port *p, struct block *data, struct piece 
 
 static bool atn(const struct tenure *t)
 {
-	if (t->state == TENURE_NONE)
-		return false;
 	if (ten_mirroring(t) && !t->leg_asked)
 		return false;
 	return t->reject || script_atn(t);
@@ -108,7 +106,7 @@ void burst_flush(struct bus *b, struct port *p, bool wanted)
 	        .initiator = t->init,
 	        .epoch = t->init_epoch,
 	        .wanted = wanted,
-	        .atn = atn(t),
+	        .atn = wanted && atn(t),
 	        .items = act_copy(b, g->buf, g->len),
 	};
 	if (g->has_data)

@@ -404,6 +404,8 @@ void silent_data_out(struct bus *b, uint32_t most);
 void silent_port_lost(struct bus *b, struct port *p);
 /* The member entry by which the port is (group, device); NULL: it is not. */
 const struct wire_member *silent_member(const struct port *p, uint16_t group, uint8_t device);
+/* The leader was silent: its leg, if that is what was awaited. */
+void silent_blame(struct tenure *t);
 /* BUS FREE has come; a participant that has the token is told. */
 void silent_end(struct bus *b);
 

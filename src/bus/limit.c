@@ -93,13 +93,14 @@ static void fence(struct bus *b, const struct port *p, uint32_t tenure)
 
 static void phase_over(struct bus *b)
 {
-	const struct tenure *t = &b->ten;
+	struct tenure *t = &b->ten;
 	const struct port *p = ten_driver(b);
 	uint32_t number = t->number;
 	char text[128];
 
 	b->stats.phase_timeouts++;
 	if (!participant_awaited(t)) {
+		silent_blame(t);
 		(void)snprintf(text, sizeof(text), "ID %u kept a phase waiting in tenure %u", p->id,
 		               number);
 		bus_reset(b, WIRE_NO_ID, text);

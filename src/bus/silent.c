@@ -270,6 +270,7 @@ static void chained(struct bus *b, struct span bytes)
 	struct tenure *t = &b->ten;
 
 	t->driver = t->target;
+	burst_flush(b, ten_target(b), false); /* one burst an operation */
 	burst_bytes(b, ten_target(b), ITEM_MSG_OUT, 0, bytes);
 	t->tagged = t->simple = false;
 	t->plain = true;
@@ -317,6 +318,16 @@ void silent_port_lost(struct bus *b, struct port *p)
 		return;
 	silent_back(b, LEG_TIMEOUT);
 	tenure_advance(b);
+}
+
+void silent_blame(struct tenure *t)
+{
+	if (!t->mirror)
+		return;
+	if (t->leg == 0)
+		leg_open(t, t->target);
+	if (t->leg == 1)
+		leg_close(t, LEG_TIMEOUT);
 }
 
 void silent_end(struct bus *b)

@@ -57,10 +57,18 @@ bus_rig = tests/scenario/bus_rig.c tests/scenario/bus_rig.h
 scenario_tests += tests/scenario/test_bus_pass
 tests_scenario_test_bus_pass_SOURCES = $(bus_rig) tests/scenario/test_bus_pass.c
 
-
 # Targets on the bus: bus core and target cores, with the test as the initiator.
 scenario_tests += tests/scenario/test_disks
 tests_scenario_test_disks_SOURCES = \
 	tests/scenario/disks.c \
 	tests/scenario/disks.h \
 	tests/scenario/test_disks.c
+
+scenario_tests += tests/scenario/test_bus_conventional
+tests_scenario_test_bus_conventional_SOURCES = $(bus_rig) tests/scenario/test_bus_conventional.c
+
+scenario_tests += tests/scenario/test_bus_limits
+tests_scenario_test_bus_limits_SOURCES = $(bus_rig) tests/scenario/test_bus_limits.c
+
+scenario_tests += tests/scenario/test_bus_fuzz
+tests_scenario_test_bus_fuzz_SOURCES = $(bus_rig) tests/scenario/test_bus_fuzz.c

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The bus core among rogues: devices that attach, arm, claim, script, answer, reset and die at
+ * random, with and without reason. Invariants are asserted after each step; when all are quiet the
+ * bus is free again, within its limits, and nothing is lost. One seed reproduces everything.
+ */
+#include "scenario/bus_rig.h"
+#include "unit/tap_main.h"
+
+#include "base/crc.h"
+#include "base/prng.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned below(struct prng *g, unsigned n)
+{
+	return (unsigned)prng_below(g, n);
+}
+
+static bool chance(struct prng *g, unsigned percent)
+{
+	return below(g, 100) < percent;
+}
+
+static void random_message(struct prng *g, struct items *i, uint8_t kind)
+{
+	uint8_t bytes[24];
+	size_t n = 1 + below(g, 8);
+	for (size_t k = 0; k < n; k++)
+		bytes[k] = (uint8_t)prng_u64(g);
+	if (chance(g, 60)) {
+		static const uint8_t likely[] = {0x00, 0x02, 0x03, 0x04, 0x06, 0x07,
+		                                 0x0c, 0x0d, 0x80, 0xc0, 0x20, 0x01};
+		bytes[0] = likely[below(g, sizeof(likely))];
+	}
+	it_message(i, kind, bytes, n);
+}
+
+static void random_pass(struct prng *g, struct items *i, const struct block *data)
+{
+	uint32_t crc = crc32_spi(0, data->data, data->len);
+	uint32_t op = 1 + below(g, 1000);
+	unsigned ops = 1 + below(g, 3);
+
+	it_select(i, (uint8_t)below(g, 8));
+	for (unsigned k = 0; k < ops; k++, op++) {
+		it_leader(i, k == 0, (uint8_t)below(g, 256), (uint8_t)below(g, 4), op, false);
+		it_write16(i, below(g, 1100), (uint32_t)data->len / 512);
+		if (chance(g, 90))
+			it_data(i, ITEM_DATA_OUT, 0, (uint32_t)data->len, crc);
+		for (unsigned legs = below(g, 4); legs > 0; legs--) {
+			it_name(i, (uint8_t)below(g, 4), op, legs == 1);
+			if (chance(g, 90))
+				it_data(i, ITEM_DATA_OUT, 0, (uint32_t)data->len, crc);
+		}
+	}
+	it_release(i, 0, op - 1);
+}
+
+static void random_command(struct prng *g, struct items *i, const struct block *data)
+{
+	it_select(i, (uint8_t)below(g, 9));
+	if (chance(g, 90))
+		it_identify(i, (uint8_t)below(g, 4));
+	while (chance(g, 20))
+		random_message(g, i, ITEM_MSG_OUT);
+	if (chance(g, 50))
+		it_write16(i, below(g, 1000), (uint32_t)data->len / 512);
+	else
+		it_cdb6(i, (uint8_t)prng_u64(g), (uint8_t)prng_u64(g));
+	while (chance(g, 60))
+		it_data(i, chance(g, 50) ? ITEM_DATA_OUT : ITEM_DATA_IN, 0, below(g, 1024), 7);
+}
+
+static void random_program(struct prng *g, struct items *i)
+{
+	it_begin(i);
+	do {
+		switch (below(g, 8)) {
+		case 0:
+			it_plain(i, ITEM_MSG_OUT, 0);
+			break;
+		case 1:
+			it_plain(i, ITEM_COMMAND, 0);
+			break;
+		case 2:
+			it_data(i, ITEM_DATA_OUT, 0, below(g, 3) * 512, 0);
+			break;
+		case 3:
+			it_data(i, ITEM_DATA_IN, below(g, 512), below(g, 512), 1);
+			break;
+		case 4:
+			it_plain(i, ITEM_STATUS, (uint8_t)below(g, 256));
+			break;
+		case 5:
+			random_message(g, i, ITEM_MSG_IN);
+			break;
+		case 6:
+			it_plain(i, ITEM_FREE, 0);
+			break;
+		case 7:
+			it_plain(i, ITEM_PASS, 0);
+			break;
+		}
+	} while (chance(g, 55));
+}
+
+static void reselect(struct rig *r, struct prng *g, uint8_t id, struct block *data)
+{
+	struct items i;
+	const uint8_t nexus[] = {0x80, 0x20, (uint8_t)below(g, 4)};
+
+	if (chance(g, 40)) {
+		it_status(&i, (uint8_t)below(g, 4), 0, below(g, 2), 0);
+	} else {
+		random_program(g, &i);
+		struct items with;
+		it_begin(&with);
+		it_message(&with, ITEM_MSG_IN, nexus, sizeof(nexus));
+		wr_bytes(&with.w, i.buf, i.w.n);
+		i.w = wr_init(i.buf, sizeof(i.buf));
+		wr_bytes(&i.w, with.buf, with.w.n);
+	}
+	rig_reselect(r, id, (uint8_t)(6 + below(g, 3)), 1 + below(g, 1000), &i, data);
+}
+
+static void target_acts(struct rig *r, struct prng *g, uint8_t id, struct block *data)
+{
+	struct items i;
+
+	switch (below(g, 5)) {
+	case 0:
+		rig_arm(r, id, (uint8_t)below(g, 3));
+		break;
+	case 1:
+		rig_member(r, id, 1, (uint8_t)(chance(g, 90) ? id % 4 : below(g, 4)));
+		break;
+	case 2:
+		reselect(r, g, id, data);
+		break;
+	default:
+		random_program(g, &i);
+		if (chance(g, 10))
+			r->token[id] ^= 1;
+		rig_continue(r, id, &i, data);
+		break;
+	}
+}
+
+static void initiator_acts(struct rig *r, struct prng *g, uint8_t id, struct block *data)
+{
+	struct wire_frame rst = {.type = WIRE_RESET};
+	struct items i;
+
+	if (chance(g, 2)) {
+		rig_frame(r, r->handle[id], &rst);
+	} else if (chance(g, 10)) {
+		rig_cancel(r, id, 1 + below(g, 100));
+	} else {
+		it_begin(&i);
+		if (chance(g, 60))
+			random_pass(g, &i, data);
+		else
+			random_command(g, &i, data);
+		rig_script(r, id, 1 + below(g, 100), &i, data);
+	}
+}
+
+static void act(struct rig *r, struct prng *g, struct block *data)
+{
+	uint8_t id = (uint8_t)below(g, 9);
+	bool initiator = id == 7 || id == 8;
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "device%u", id);
+	if (!r->handle[id] || chance(g, 1))
+		rig_attach(r, id, initiator ? ROLE_INITIATOR : ROLE_TARGET, name);
+	else if (chance(g, 1))
+		rig_close(r, r->handle[id]);
+	else if (initiator)
+		initiator_acts(r, g, id, data);
+	else
+		target_acts(r, g, id, data);
+	if (chance(g, 70))
+		rig_go(r);
+	if (chance(g, 10))
+		rig_wait(r, below(g, 3000) * NS_PER_MS);
+}
+
+START_TEST(rogues)
+{
+	struct bus_config cfg = bus_config_default();
+	cfg.tenures_per_go = 1 + (unsigned)_i % 5;
+	struct rig *r = rig_new(&cfg);
+	struct prng g = prng_init((uint64_t)_i);
+	struct block *data = rig_block(1024);
+
+	for (unsigned n = 0; n < 3000; n++) {
+		act(r, &g, data);
+		rig_forget(r);
+	}
+	/* All are quiet now: limits free the bus, then heartbeats end the ports. */
+	rig_wait(r, 10 * NS_PER_S);
+	rig_forget(r);
+	rig_wait(r, 20 * NS_PER_S);
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		ck_assert_uint_eq(r->handle[i], 0);
+	rig_go(r);
+	ck_assert_uint_eq(data->refs, 1);
+	ck_assert_uint_gt(r->frames, 3000);
+	block_unref(data);
+	rig_free(r);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("bus_fuzz");
+	TCase *c = tcase_create("bus_fuzz");
+	const char *first = getenv("FIRST"), *seeds = getenv("SEEDS");
+	int from = first ? atoi(first) : 1;
+
+	tcase_add_loop_test(c, rogues, from, from + (seeds ? atoi(seeds) : 20));
+	suite_add_tcase(s, c);
+	return s;
+}
+
+TAP_MAIN_SUITE(suite);
