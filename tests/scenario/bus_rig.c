@@ -287,7 +287,7 @@ static void step(struct rig *r, struct bus_event ev)
 		if (a->kind == BUS_ACT_SEND)
 			sent(r, a);
 		else if (a->kind == BUS_ACT_CLOSE)
-			r->closed[BUS_HANDLE_SLOT(a->handle)] = true;
+			r->open[BUS_HANDLE_SLOT(a->handle)] = false;
 	}
 	for (unsigned i = 0; i < out.n; i++) {
 		int id = port_of(r, out.action[i].handle);
@@ -318,11 +318,20 @@ void rig_free(struct rig *r)
 
 uint32_t rig_open(struct rig *r)
 {
-	uint32_t handle = (r->gen % BUS_CONNS) | (r->gen + 1) << 8;
-	r->gen++;
-	r->closed[BUS_HANDLE_SLOT(handle)] = false;
+	uint32_t slot = 0;
+
+	while (slot < BUS_CONNS && r->open[slot])
+		slot++;
+	ck_assert_uint_lt(slot, BUS_CONNS);
+	uint32_t handle = slot | ++r->gen << 8;
+	r->open[slot] = true;
 	step(r, (struct bus_event){.kind = BUS_EV_OPEN, .handle = handle});
 	return handle;
+}
+
+bool rig_closed(const struct rig *r, uint32_t handle)
+{
+	return !r->open[BUS_HANDLE_SLOT(handle)];
 }
 
 void rig_frame(struct rig *r, uint32_t handle, const struct wire_frame *f)
@@ -346,6 +355,7 @@ void rig_close(struct rig *r, uint32_t handle)
 	int id = port_of(r, handle);
 	if (id >= 0)
 		r->handle[id] = 0;
+	r->open[BUS_HANDLE_SLOT(handle)] = false;
 	step(r, (struct bus_event){.kind = BUS_EV_CLOSED, .handle = handle, .why = "closed"});
 }
 

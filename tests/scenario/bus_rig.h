@@ -23,8 +23,8 @@ struct rig {
 	uint32_t epoch[WIRE_IDS];
 	/* the last burst that wanted a program, by port */
 	uint32_t tenure[WIRE_IDS], token[WIRE_IDS];
-	bool sends, traces; /* what is written down */
-	bool closed[BUS_CONNS];
+	bool sends, traces;   /* what is written down */
+	bool open[BUS_CONNS]; /* by slot */
 	bool more;
 	uint64_t frames; /* that were sent */
 	char text[RIG_TEXT];
@@ -46,6 +46,7 @@ void rig_free(struct rig *r);
 
 /* A new connection's handle. */
 uint32_t rig_open(struct rig *r);
+bool rig_closed(const struct rig *r, uint32_t handle);
 void rig_frame(struct rig *r, uint32_t handle, const struct wire_frame *f);
 void rig_bad(struct rig *r, uint32_t handle, const char *why);
 void rig_close(struct rig *r, uint32_t handle);

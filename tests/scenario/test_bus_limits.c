@@ -24,7 +24,7 @@ START_TEST(an_id_has_one_holder)
 	rig_expect(r, "h2< REFUSED id_held 0: SCSI ID 2 is held by disk2 (UUID "
 	              "6469736b-3200-0000-0000-000000000000)\n");
 	rig_attach(r, 3, ROLE_TARGET, "disk2");
-	rig_expect(r, "h3< REFUSED uuid_held 0: UUID 6469736b-3200-0000-0000-000000000000 is "
+	rig_expect(r, "h2< REFUSED uuid_held 0: UUID 6469736b-3200-0000-0000-000000000000 is "
 	              "attached on SCSI ID 2 already, as disk2\n");
 	rig_free(r);
 }
@@ -73,7 +73,7 @@ START_TEST(frames_before_the_attach_is_through)
 	rig_frame(r, handle, &ping);
 	handle = rig_open(r);
 	rig_frame(r, handle, &ping);
-	ck_assert(r->closed[BUS_HANDLE_SLOT(handle)]);
+	ck_assert(rig_closed(r, handle));
 	rig_expect(r, "h2< ERROR bad_state 0: PING before ATTACHED came\n"
 	              "h2< ERROR bad_state 0: attached before\n"
 	              "5< ATTACHED\n"
@@ -97,7 +97,7 @@ START_TEST(another_version)
 	rig_frame(r, handle, &f);
 	rig_expect(r,
 	           "h0< REFUSED version 0: protocol version 99 is not spoken here, version 1 is\n");
-	ck_assert(r->closed[BUS_HANDLE_SLOT(handle)]);
+	ck_assert(rig_closed(r, handle));
 	rig_free(r);
 }
 END_TEST
@@ -125,13 +125,13 @@ START_TEST(who_goes_on_is_disconnected)
 
 	for (unsigned n = 0; n < 15; n++)
 		rig_frame(r, handle, &f);
-	ck_assert(!r->closed[BUS_HANDLE_SLOT(handle)]);
+	ck_assert(!rig_closed(r, handle));
 	rig_forget(r);
 	rig_frame(r, handle, &f);
 	rig_expect(r, "2< ERROR bad_frame 0: CANCEL is not for this role to send\n"
 	              "2< REFUSED bad_frame 0: 16 frames were refused\n"
 	              "7< PORT 2 down\n");
-	ck_assert(r->closed[BUS_HANDLE_SLOT(handle)]);
+	ck_assert(rig_closed(r, handle));
 	/* What is still read from it is nobody's. */
 	rig_frame(r, handle, &f);
 	rig_close(r, handle);
