@@ -475,6 +475,42 @@ void couple_kill(struct couple *c, uint8_t id)
 	couple_run(c);
 }
 
+static void new_bus(struct couple *c)
+{
+	struct bus_config cfg = bus_config_default();
+	uint8_t uuid[UUID_LEN];
+
+	cfg.boot = ++c->boot;
+	c->bus = bus_new(&cfg);
+	ck_assert_ptr_nonnull(c->bus);
+	bus_trace_on(c->bus, true);
+	memset(uuid, 0x77, UUID_LEN);
+	dial(c, &c->link, ROLE_INITIATOR, OUR_ID, uuid, "host");
+	couple_run(c);
+}
+
+void couple_restart_bus(struct couple *c)
+{
+	for (unsigned i = 0; i <= COUPLE_DISKS; i++) {
+		link_at(c, i)->up = false;
+		pipe_drop(&link_at(c, i)->to_bus);
+		pipe_drop(&link_at(c, i)->from_bus);
+	}
+	bus_free(c->bus);
+	hba_detached(c->h, c->now);
+	hba_check(c->h);
+	new_bus(c); /* the disks find that theirs is gone */
+	for (uint8_t id = 0; id < COUPLE_DISKS; id++) {
+		struct couple_disk *d = &c->disk[id];
+		if (!d->t || d->dead)
+			continue;
+		while (d->n_held)
+			couple_release(c, id);
+		ck_assert_uint_eq(tgt_store_ops(d->t), 0);
+		couple_attach(c, id);
+	}
+}
+
 void couple_fault(struct couple *c, uint8_t id, const char *spec)
 {
 	char why[256];
@@ -526,7 +562,6 @@ unsigned couple_count(const struct couple *c, enum scsi_phase phase)
 struct couple *couple_new(unsigned n, bool unarmed, unsigned queue_depth)
 {
 	struct couple *c = calloc(1, sizeof(*c));
-	struct bus_config bus_cfg = bus_config_default();
 	struct hba_config cfg = {
 	        .id = OUR_ID,
 	        .xfer = XFER_ULTRA160,
@@ -543,13 +578,9 @@ struct couple *couple_new(unsigned n, bool unarmed, unsigned queue_depth)
 	        .unarmed = unarmed,
 	        .xfer = XFER_ULTRA160,
 	};
-	c->bus = bus_new(&bus_cfg);
 	c->h = hba_new(&cfg);
-	ck_assert(c->bus && c->h);
-	bus_trace_on(c->bus, true);
-	memset(cfg.uuid, 0x77, UUID_LEN);
-	dial(c, &c->link, ROLE_INITIATOR, OUR_ID, cfg.uuid, "host");
-	couple_run(c);
+	ck_assert_ptr_nonnull(c->h);
+	new_bus(c);
 	for (uint8_t id = 0; n > 0; id++) {
 		if (id == OUR_ID)
 			continue;

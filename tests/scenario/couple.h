@@ -54,6 +54,7 @@ struct couple {
 	struct couple_link link; /* the host adapter's */
 	struct couple_disk disk[COUPLE_DISKS];
 	struct tgt_config disk_config;
+	uint64_t boot;
 	ns_t now;
 	uint32_t generation;
 	ns_t ping_at;                             /* the disks show that they live */
@@ -79,6 +80,8 @@ void couple_wait(struct couple *c, ns_t ns);
 void couple_attach(struct couple *c, uint8_t id);
 /* As SIGKILL does; its media stay. */
 void couple_kill(struct couple *c, uint8_t id);
+/* The bus server dies and another one is there; all attach again. */
+void couple_restart_bus(struct couple *c);
 void couple_fault(struct couple *c, uint8_t id, const char *spec);
 void couple_release(struct couple *c, uint8_t id);
 /* The trace begins anew. */

@@ -521,6 +521,34 @@ START_TEST(a_reset_under_way)
 }
 END_TEST
 
+START_TEST(the_bus_server_is_restarted)
+{
+	struct block *data = pattern(11);
+	struct hba_pass p;
+
+	c = couple_new(3, _i, 16);
+	c->disk[1].slow = true;
+	prepare(&p, 3, 0, data);
+	run_pass(&p);
+	ck_assert_uint_eq(told, 0);
+	couple_restart_bus(c);
+	couple_wait(c, NS_PER_S);
+	ck_assert_uint_eq(told, 1);
+	expect_good(&p, 0);
+	ck_assert_int_eq(p.m[1].outcome, PASS_LOST);
+	expect_good(&p, 2);
+	c->disk[1].slow = false;
+	ck_assert(hba_settled(c->h));
+	run_pass(&p);
+	ck_assert_uint_eq(told, 1);
+	for (unsigned i = 0; i < 3; i++)
+		expect_good(&p, i);
+	all_quiet();
+	couple_free(c);
+	block_unref(data);
+}
+END_TEST
+
 /* ---- many at once ---- */
 
 #define MANY 24
@@ -660,6 +688,10 @@ static void hurt(uint8_t id)
 	struct couple_disk *d = &c->disk[id];
 
 	switch (prng_below(&g, 16)) {
+	case 4:
+		if (prng_below(&g, 4) == 0)
+			couple_restart_bus(c);
+		break;
 	case 0:
 	case 1:
 		couple_kill(c, id);
@@ -732,6 +764,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(armed, a_task_without_status_is_aborted, 0, 2);
 	tcase_add_loop_test(armed, slow_disks_do_not_hold_the_others, 0, 2);
 	tcase_add_loop_test(armed, a_reset_under_way, 0, 2);
+	tcase_add_loop_test(armed, the_bus_server_is_restarted, 0, 2);
 	suite_add_tcase(suite, armed);
 	tcase_add_test(rest, nobody_at_this_id);
 	tcase_add_loop_test(rest, one_dies_in_a_pass, 0, 12);
