@@ -430,11 +430,10 @@ def no_daemon():
                               env=dict(os.environ, SMIRROR_CONTROL="/nowhere/else"))
         assert done.returncode == 1 and b"/nowhere/else" in done.stderr, done
         lab.start(2, size="16M")
-        follower = started(lab, "mirror", "g0", lab.image(16 * MIB), "--speed", "1M", stderr=subprocess.PIPE)
-        until("the job", lambda: lab.call("job.list")["jobs"])
+        terminal = Terminal(lab, "mirror", "g0", lab.image(16 * MIB), "--speed", "1M")
+        terminal.until("a bar", lambda text: "[" in text and "%" in text)
         lab.daemon_process.kill()
-        errors = follower.communicate(timeout=LIMIT_S)[1].decode()
-        assert follower.returncode == 1 and "lost sight of job 1" in errors, (follower.returncode, errors)
+        assert terminal.end() == 1 and "lost sight of job 1" in terminal.text, terminal.text
 
 
 @test("standard output that cannot be written is a failure")
