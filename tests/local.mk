@@ -20,7 +20,7 @@ static_checks = \
 	tests/check_purity.sh \
 	tests/check_style.sh
 
-EXTRA_DIST += $(static_checks)
+EXTRA_DIST += $(static_checks) tests/README.md
 
 include tests/unit/local.mk
 include tests/fuzz/local.mk

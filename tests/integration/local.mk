@@ -9,10 +9,12 @@ EXTRA_DIST += \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
+	tests/integration/examples.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
 	tests/integration/lab.py \
+	tests/integration/services.py \
 	tests/integration/tap.py \
 	tests/integration/target.py
 
