@@ -10,6 +10,18 @@ tests_scenario_test_hba_tasks_SOURCES = \
 	tests/scenario/fake_bus.h \
 	tests/scenario/test_hba_tasks.c
 
+scenario_tests += tests/scenario/test_hba_scan
+tests_scenario_test_hba_scan_SOURCES = \
+	tests/scenario/fake_bus.c \
+	tests/scenario/fake_bus.h \
+	tests/scenario/test_hba_scan.c
+
+scenario_tests += tests/scenario/test_hba_flow
+tests_scenario_test_hba_flow_SOURCES = \
+	tests/scenario/fake_bus.c \
+	tests/scenario/fake_bus.h \
+	tests/scenario/test_hba_flow.c
+
 scenario_tests += tests/scenario/test_hba_passes
 tests_scenario_test_hba_passes_SOURCES = \
 	tests/scenario/fake_bus.c \
@@ -28,6 +40,12 @@ tests_scenario_test_couple_SOURCES = \
 	tests/scenario/couple.c \
 	tests/scenario/couple.h \
 	tests/scenario/test_couple.c
+
+scenario_tests += tests/scenario/test_couple_random
+tests_scenario_test_couple_random_SOURCES = \
+	tests/scenario/couple.c \
+	tests/scenario/couple.h \
+	tests/scenario/test_couple_random.c
 
 # Groups and jobs, with a host adapter and disks in the test's memory.
 fake_hba_sources = \

@@ -620,99 +620,6 @@ START_TEST(broadcast_is_not_there_yet)
 }
 END_TEST
 
-/* Runs the oldest script to its good end. */
-static void finish_oldest(void)
-{
-	struct wire_tenure tn;
-
-	s = fake_take(&f);
-	tn = fake_released(&f, &s);
-	fake_send(&f, &tn, NULL, 0);
-	for (unsigned i = 0; i < s.n_legs; i++) {
-		struct fake_status st = fake_status_of(&f, &s, i, (uint8_t)(s.leg[i].device - 10));
-		fake_send_status(&f, &st);
-	}
-}
-
-START_TEST(a_pass_waits_for_credit_of_all_its_members)
-{
-	struct hba_pass p[4];
-
-	hba_detached(f.h, f.now);
-	fake_attach(&f);
-	fake_disk_up(&f, 1, 8);
-	fake_disk_up(&f, 2, 1); /* the narrow one */
-	fake_disk_up(&f, 3, 8);
-	start(&p[0], 3);
-	start(&p[1], 3);
-	ck_assert_uint_eq(f.n, 1);
-	/* one for target 1 alone must not overtake for ever: it comes after those before it */
-	start(&p[2], 1);
-	ck_assert_uint_eq(f.n, 1);
-	/* one for target 3 alone neither */
-	prepare(&p[3], 1);
-	p[3].m[0] = (struct hba_pass_member){.target = 3, .device = 13};
-	hba_pass_start(f.h, &p[3]);
-	fake_run(&f);
-	ck_assert_uint_eq(f.n, 1);
-	finish_oldest();
-	ck_assert_uint_eq(told, 1);
-	ck_assert_uint_eq(f.n, 3);
-	ck_assert_uint_eq(f.script[0].n_legs, 3);
-	finish_oldest();
-	finish_oldest();
-	finish_oldest();
-	ck_assert_uint_eq(told, 4);
-}
-END_TEST
-
-START_TEST(operation_ids_do_not_wrap_under_way)
-{
-	struct hba_config cfg = fake_config();
-	struct hba_pass p[4];
-
-	teardown();
-	cfg.first_op = UINT32_MAX - 1;
-	setup_with(&cfg, 8);
-	for (unsigned i = 0; i < 4; i++)
-		start(&p[i], 3);
-	ck_assert_uint_eq(f.n, 2);
-	ck_assert_uint_eq(p[1].op, UINT32_MAX);
-	finish_oldest();
-	ck_assert_uint_eq(f.n, 1);
-	finish_oldest();
-	ck_assert_uint_eq(f.n, 2);
-	ck_assert_uint_eq(p[2].op, 1);
-	finish_oldest();
-	finish_oldest();
-	ck_assert_uint_eq(told, 4);
-}
-END_TEST
-
-static struct hba_pass again;
-static unsigned rounds;
-static void start_again(struct hba_pass *p)
-{
-	if (++rounds < 1000)
-		hba_pass_start(f.h, p);
-}
-
-START_TEST(the_next_one_starts_in_done)
-{
-	prepare(&again, 3);
-	again.done = start_again;
-	hba_pass_start(f.h, &again);
-	fake_run(&f);
-	uint32_t op = 0;
-	while (f.n) {
-		ck_assert_uint_gt(f.script[0].leg[0].op, op);
-		op = f.script[0].leg[0].op;
-		finish_oldest();
-	}
-	ck_assert_uint_eq(rounds, 1000);
-}
-END_TEST
-
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("hba_passes");
@@ -744,9 +651,6 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_refused_script);
 	tcase_add_loop_test(tcase, a_silent_server, 0, 2);
 	tcase_add_test(tcase, broadcast_is_not_there_yet);
-	tcase_add_test(tcase, a_pass_waits_for_credit_of_all_its_members);
-	tcase_add_test(tcase, operation_ids_do_not_wrap_under_way);
-	tcase_add_test(tcase, the_next_one_starts_in_done);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
