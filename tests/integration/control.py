@@ -441,6 +441,64 @@ def clear_attention(rpc, target):
     until("no UNIT ATTENTION", good)
 
 
+@test("scsi.execute: a command without a status times out, one that a reset meets says so; a client that leaves harms nobody")
+def execute_outcomes():
+    with Lab() as lab:
+        lab.start(2, group=None)
+        with lab.rpc() as rpc, lab.rpc() as other:
+            clear_attention(rpc, "disk0")
+            rpc.call("target.fault", target="disk0", spec="no-status:times=1")
+            late = rpc.call("scsi.execute", target="disk0", cdb="28000000000000000100", data_in_length=512, timeout_ms=200)
+            assert late["outcome"] == "command_timeout" and late["status"] is None, late
+            clear_attention(rpc, "disk0")
+            rpc.call("target.fault", target="disk0", spec="no-status:times=2")
+            number = rpc.start("scsi.execute", {"target": "disk0", "cdb": "28000000000000000100", "data_in_length": 512, "timeout_ms": 30000})
+            until("the command at the target", lambda: other.call("target.show", target="disk0")["in_flight"] > 0)
+            other.call("bus.reset")
+            assert rpc.finish(number)["outcome"] == "bus_reset"
+            leaving = lab.rpc()
+            leaving.start("scsi.execute", {"target": "disk0", "cdb": "28000000000000000100", "data_in_length": 512, "timeout_ms": 300})
+            leaving.close()
+            lab.wait_targets(["disk0", "disk1"])
+            clear_attention(rpc, "disk1")
+            other.call("target.fault", target="disk0", clear=True)
+            clear_attention(rpc, "disk0")
+
+
+@test("a SCSI ID that another device holds ends the daemon at once, and the message names the holder")
+def id_held():
+    with Lab() as lab:
+        lab.bus()
+        lab.target("holder", 7)
+        process = lab.daemon(wait=False)
+        assert process.wait() == 1 and "holder" in process.stderr(), process.stderr()
+
+
+@test("the bus server goes and comes back: the daemon says so, and everything that needs it meanwhile is refused by kind")
+def bus_returns():
+    with Lab() as lab:
+        lab.start(1, group=None)
+        with lab.rpc() as rpc, lab.rpc() as watcher:
+            watcher.call("events.subscribe", objects=["bus"])
+
+            def attached(value):
+                while True:
+                    p = watcher.message()["params"]
+                    if p["object"] == "bus" and p["bus"]["attached"] is value:
+                        return
+
+            attached(True)
+            lab.bus_process.kill()
+            attached(False)
+            for method, params in (("bus.show", {}), ("bus.stats", {}), ("bus.scan", {}), ("bus.reset", {}),
+                                   ("scsi.execute", {"target": 0, "cdb": "000000000000"}), ("target.fault", {"target": 0, "list": True})):
+                assert lab_error(rpc, method, **params)["data"]["kind"] == "bus_down", method
+            lab.bus(tcp=False)
+            attached(True)
+            lab.wait_targets(["disk0"])
+            assert rpc.call("daemon.info")["attaches"] == 2
+
+
 @test("scsi.execute: 16 MiB in and out, in transfers of 8 MiB each way at once")
 def execute_large():
     with Lab() as lab:
