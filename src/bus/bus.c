@@ -252,6 +252,10 @@ void bus_shutdown(struct bus *b, ns_t now, struct bus_actions *out)
 		b->port[i].up = false;
 	if (b->ten.state != TENURE_NONE)
 		tenure_lost(b);
+	for (unsigned i = 0; i < WIRE_IDS; i++) {
+		scripts_void(b, &b->port[i], false);
+		programs_void(&b->port[i]);
+	}
 	finish(b, out);
 }
 

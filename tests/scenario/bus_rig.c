@@ -272,6 +272,27 @@ static void sent(struct rig *r, const struct bus_action *a)
 		r->n = n;
 }
 
+static void perform(struct rig *r, const struct bus_actions *out)
+{
+	r->more = out->more;
+	for (unsigned i = 0; i < out->n_trace && r->traces; i++)
+		say_trace(r, &out->trace[i]);
+	for (unsigned i = 0; i < out->n; i++) {
+		const struct bus_action *a = &out->action[i];
+		if (a->kind == BUS_ACT_SEND)
+			sent(r, a);
+		else if (a->kind == BUS_ACT_CLOSE)
+			r->open[BUS_HANDLE_SLOT(a->handle)] = false;
+		else if (r->sends)
+			say(r, "h%u is a tap\n", BUS_HANDLE_SLOT(a->handle));
+	}
+	for (unsigned i = 0; i < out->n; i++) {
+		int id = port_of(r, out->action[i].handle);
+		if (out->action[i].kind == BUS_ACT_CLOSE && id >= 0)
+			r->handle[id] = 0;
+	}
+}
+
 static void step(struct rig *r, struct bus_event ev)
 {
 	struct bus_actions out;
@@ -279,21 +300,16 @@ static void step(struct rig *r, struct bus_event ev)
 	ev.now = r->now;
 	bus_step(r->bus, &ev, &out);
 	bus_check(r->bus);
-	r->more = out.more;
-	for (unsigned i = 0; i < out.n_trace && r->traces; i++)
-		say_trace(r, &out.trace[i]);
-	for (unsigned i = 0; i < out.n; i++) {
-		const struct bus_action *a = &out.action[i];
-		if (a->kind == BUS_ACT_SEND)
-			sent(r, a);
-		else if (a->kind == BUS_ACT_CLOSE)
-			r->open[BUS_HANDLE_SLOT(a->handle)] = false;
-	}
-	for (unsigned i = 0; i < out.n; i++) {
-		int id = port_of(r, out.action[i].handle);
-		if (out.action[i].kind == BUS_ACT_CLOSE && id >= 0)
-			r->handle[id] = 0;
-	}
+	perform(r, &out);
+}
+
+void rig_shutdown(struct rig *r)
+{
+	struct bus_actions out;
+
+	bus_shutdown(r->bus, r->now, &out);
+	bus_check(r->bus);
+	perform(r, &out);
 }
 
 struct rig *rig_new(const struct bus_config *cfg)

@@ -53,6 +53,7 @@ void rig_close(struct rig *r, uint32_t handle);
 /* One GO; then those that follow because there is more. */
 void rig_go_once(struct rig *r);
 void rig_go(struct rig *r);
+void rig_shutdown(struct rig *r);
 /* Time passes; deadlines that come are told. */
 void rig_wait(struct rig *r, ns_t ns);
 

@@ -102,6 +102,49 @@ START_TEST(another_version)
 }
 END_TEST
 
+START_TEST(a_tap_has_no_id)
+{
+	struct rig *r = begin(1);
+	struct wire_frame ping = {.type = WIRE_PING};
+	uint32_t tap = rig_open(r);
+
+	rig_attach_frame(r, tap, WIRE_NO_ID, ROLE_TAP, "tap");
+	rig_go(r);
+	rig_frame(r, tap, &ping);
+	struct wire_frame rst = {.type = WIRE_RESET};
+	rig_frame(r, tap, &rst);
+	rig_expect(r, "h2< ATTACHED\n"
+	              "h2 is a tap\n"
+	              "h2< PONG\n"
+	              "h2< ERROR bad_frame 0: RESET is not for this role to send\n");
+	ck_assert(!rig_closed(r, tap));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(the_server_ends)
+{
+	struct rig *r = begin(2);
+	struct block *data = rig_block(512);
+	struct items i;
+
+	rig_arm(r, 4, ARM_NONE);
+	it_pass(&i, 2, 2, 1, 9, data);
+	rig_script(r, 7, 5, &i, data);
+	rig_script(r, 7, 6, &i, data);
+	rig_go(r);
+	rig_forget(r);
+	rig_shutdown(r);
+	rig_expect(r, "T1 BUS FREE\n"
+	              "2< REFUSED shutdown 0: the bus server ends\n"
+	              "4< REFUSED shutdown 0: the bus server ends\n"
+	              "7< REFUSED shutdown 0: the bus server ends\n");
+	rig_free(r);
+	ck_assert_uint_eq(data->refs, 1);
+	block_unref(data);
+}
+END_TEST
+
 /* ---- frames that are refused ---- */
 
 START_TEST(a_frame_of_another_role)
@@ -232,6 +275,54 @@ START_TEST(scripts_that_cannot_be)
 	        "7< ERROR bad_value 5: script: more than 64 legs\n"
 	        "7< ERROR bad_value 5: script: TARGET LEADER IDENTIFICATION is not in the first "
 	        "MESSAGE OUT\n");
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(broadcast_passes_are_told_to_be_absent)
+{
+	struct rig *r = begin(1);
+	struct scsi_msg m = {.kind = MSG_EXT_MIRROR};
+	struct items i;
+	uint8_t bytes[64] = {0xc0};
+	struct wr w = wr_init(bytes, sizeof(bytes));
+
+	m.mirror.function = MIRROR_LEADER;
+	m.mirror.broadcast = true;
+	m.mirror.devices = 3;
+	wr_u8(&w, 0xc0);
+	scsi_msg_put(&w, &m);
+	it_begin(&i);
+	it_select(&i, 2);
+	it_message(&i, ITEM_MSG_OUT, bytes, w.n);
+	it_write16(&i, 0, 1);
+	it_release(&i, 0, 0);
+	rig_script(r, 7, 5, &i, NULL);
+	rig_expect(r,
+	           "7< ERROR bad_value 5: script: broadcast passes are not run by this server\n");
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_long_program)
+{
+	struct rig *r = begin(1);
+	static const uint8_t identify = 0x80, nothing = 0x08;
+	struct items i;
+
+	it_begin(&i);
+	it_message(&i, ITEM_MSG_IN, &identify, 1);
+	for (unsigned n = 0; n < 300; n++)
+		it_message(&i, ITEM_MSG_IN, &nothing, 1);
+	it_plain(&i, ITEM_FREE, 0);
+	for (unsigned n = 1; n <= 33; n++)
+		rig_reselect(r, 2, 7, n, &i, NULL);
+	rig_expect(r, "2< ERROR flood 33: 32 programs wait\n");
+	r->sends = r->traces = false;
+	rig_go(r);
+	r->sends = true;
+	rig_reselect(r, 2, 7, 34, &i, NULL);
+	rig_expect(r, "");
 	rig_free(r);
 }
 END_TEST
@@ -610,6 +701,25 @@ START_TEST(another_profile)
 }
 END_TEST
 
+START_TEST(new_timing_holds_from_the_next_tenure_on)
+{
+	struct rig *r = begin(1);
+	struct bus_timing t;
+	struct items i;
+
+	ck_assert(bus_timing_profile(&t, "spi3"));
+	ck_assert(bus_timing_set(&t, "selection_timeout", 0));
+	ck_assert(bus_timing_set(&t, "selection_abort_time", 0));
+	bus_set_timing(r->bus, &t);
+	it_begin(&i);
+	it_select(&i, 3);
+	rig_script(r, 7, 1, &i, NULL);
+	rig_go(r);
+	ck_assert_uint_eq(bus_now(r->bus), 3600 + 490 + 1200);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(an_absent_participant_costs_the_abort_time)
 {
 	struct rig *r = begin(1);
@@ -654,12 +764,13 @@ END_TEST
 
 TAP_MAIN("bus_limits", an_id_has_one_holder, the_same_device_supersedes_itself,
          an_end_that_was_read_in_time_frees_the_id, frames_before_the_attach_is_through,
-         another_version, a_frame_of_another_role, who_goes_on_is_disconnected,
-         refusals_are_forgiven_with_time, what_is_no_frame, scripts_that_cannot_be,
-         a_script_id_is_used_once_at_a_time, a_flood_of_scripts, a_flood_of_programs,
-         a_program_that_is_no_reconnection, a_program_that_does_not_fit_the_part,
-         a_silent_port_is_closed, who_slept_himself_blames_nobody,
-         an_idle_bus_wakes_for_heartbeats_only, rst_voids_everything, requests_are_relayed,
-         requests_that_wait_are_bounded, the_totals_add_up, what_bus_show_tells,
-         the_pace_of_the_bus, another_profile, an_absent_participant_costs_the_abort_time,
-         untraced_it_does_the_same);
+         another_version, a_tap_has_no_id, the_server_ends, broadcast_passes_are_told_to_be_absent,
+         a_long_program, new_timing_holds_from_the_next_tenure_on, a_frame_of_another_role,
+         who_goes_on_is_disconnected, refusals_are_forgiven_with_time, what_is_no_frame,
+         scripts_that_cannot_be, a_script_id_is_used_once_at_a_time, a_flood_of_scripts,
+         a_flood_of_programs, a_program_that_is_no_reconnection,
+         a_program_that_does_not_fit_the_part, a_silent_port_is_closed,
+         who_slept_himself_blames_nobody, an_idle_bus_wakes_for_heartbeats_only,
+         rst_voids_everything, requests_are_relayed, requests_that_wait_are_bounded,
+         the_totals_add_up, what_bus_show_tells, the_pace_of_the_bus, another_profile,
+         an_absent_participant_costs_the_abort_time, untraced_it_does_the_same);

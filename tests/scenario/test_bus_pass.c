@@ -484,6 +484,37 @@ START_TEST(unarmed_the_token_comes_back)
 }
 END_TEST
 
+START_TEST(a_leader_that_arms_itself_late)
+{
+	struct setup s = begin(2, ARM_NONE);
+
+	rig_go(s.r);
+	message_out(s.r, 2);
+	answer(s.r, 2, ITEM_COMMAND);
+	answer(s.r, 2, ITEM_DATA_OUT);
+	message_out(s.r, 2);
+	/* It does not do what it was told. */
+	rig_forget(s.r);
+	answer(s.r, 2, ITEM_FREE);
+	rig_expect(s.r, "2< ERROR bad_state 0: program: a leader that was told the next target "
+	                "lets go of the phase lines\n");
+	/* Its port does the rest. */
+	rig_arm(s.r, 2, ARM_FULL);
+	rig_arm(s.r, 4, ARM_FULL);
+	answer(s.r, 2, ITEM_PASS);
+	rig_expect(
+	        s.r,
+	        "T1 DATA OUT bsy=2 drv=4 4096 crc\n"
+	        "T1 MESSAGE OUT bsy=2 drv=4 BUS RELEASE(d0 op9) atn\n"
+	        "T1 BUS FREE\n"
+	        "4< BURST participant T1 [LATCH COMMAND MSG_OUT TOKEN DATA_OUT(4096)] data=4096\n"
+	        "2< BURST leader T1 [FREE]\n"
+	        "7< TENURE s11 T1 released out=8192 op9/d0@2:taken(4096) op9/d1@4:taken(4096)\n");
+	rig_go(s.r);
+	end(&s);
+}
+END_TEST
+
 static void chain(struct items *i, const struct block *data, uint8_t second)
 {
 	uint32_t crc = crc32_spi(0, data->data, 4096);
@@ -808,7 +839,8 @@ TAP_MAIN("bus_pass", two_targets_armed, each_target_returns_its_status, a_pass_t
          a_participant_declines, a_participant_decides_and_takes, the_leader_declines,
          a_participant_is_absent, a_participant_is_silent, an_old_token, the_leader_dies,
          the_initiator_dies, a_participant_dies_with_the_token, a_silent_leader_is_reset,
-         a_slow_tenure_is_reset, unarmed_everything, unarmed_the_token_comes_back, a_chained_pass,
-         a_chained_pass_unarmed, two_claimants_take_nothing, a_member_that_did_not_hear_the_command,
-         named_twice_takes_once, a_leader_of_another_group_is_asked, a_pass_without_data,
-         the_port_takes_only_what_fits, part_of_a_block_is_what_is_delivered);
+         a_slow_tenure_is_reset, unarmed_everything, unarmed_the_token_comes_back,
+         a_leader_that_arms_itself_late, a_chained_pass, a_chained_pass_unarmed,
+         two_claimants_take_nothing, a_member_that_did_not_hear_the_command, named_twice_takes_once,
+         a_leader_of_another_group_is_asked, a_pass_without_data, the_port_takes_only_what_fits,
+         part_of_a_block_is_what_is_delivered);
