@@ -43,5 +43,6 @@ dist_pkgdata_DATA = conf/control-schema.json
 
 # Samples to start from.
 dist_doc_DATA = \
+	conf/bus.conf \
 	conf/smirrord.conf \
 	conf/target.conf

@@ -16,8 +16,8 @@ import subprocess
 import tempfile
 import time
 
-BUILD = os.environ.get("top_builddir", ".")
-SOURCE = os.environ.get("top_srcdir", ".")
+BUILD = os.path.abspath(os.environ.get("top_builddir", "."))
+SOURCE = os.path.abspath(os.environ.get("top_srcdir", "."))
 LIMIT_S = float(os.environ.get("LAB_LIMIT_S", "60"))
 BAD_WORDS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|assertion failed|UndefinedBehavior")
 

@@ -23,9 +23,11 @@ integration_tests += \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
+	tests/integration/examples.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
+	tests/integration/services.py \
 	tests/integration/target.py
 sanitized_integration_tests += \
 	tests/integration/bad_input.py \
