@@ -14,7 +14,7 @@ import termios
 import time
 
 from lab import LIMIT_S, Lab, until
-from tap import cases, main, test
+from tap import Skip, cases, main, test
 
 MIB = 1 << 20
 
@@ -211,7 +211,10 @@ class Terminal:
     """smirrorctl on a pseudo-terminal of 100 columns: what it drew so far is in .text."""
 
     def __init__(self, lab, *words):
-        self.master, slave = pty.openpty()
+        try:
+            self.master, slave = pty.openpty()
+        except OSError as error:
+            raise Skip(f"no pseudo-terminal: {error}") from None
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         self.child = subprocess.Popen([lab.program("smirrorctl"), "--control", lab.path("control.sock"), *map(str, words)],
                                       stdin=slave, stdout=slave, stderr=slave, cwd=lab.directory, start_new_session=True,
