@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define PAGE_TRIES 3
+
 uint64_t save_request(struct ini *ini)
 {
 	return ++ini->save_wanted;
@@ -97,6 +99,7 @@ static void begin(struct group *g)
 	bool told = false;
 
 	g->change_running = g->change_wanted;
+	g->old_generation = g->pub.generation;
 	for (unsigned i = 0; i < g->pub.n; i++)
 		told |= g->pub.m[i].state == MEMBER_IN_SYNC && g->pub.m[i].id != WIRE_NO_ID;
 	if (g->bump && (told || members_in_sync(g) == 0))
@@ -104,48 +107,106 @@ static void begin(struct group *g)
 	g->bump = false;
 	g->phase = CHANGE_PAGES;
 	for (unsigned i = 0; i < g->pub.n; i++) {
-		g->x[i].page.failed = false;
-		if (g->pub.m[i].id == WIRE_NO_ID)
-			continue;
-		struct mode_mirror page = member_page(g, i);
-		if (!same_page(&page, &hba_target(g->ini->hba, g->pub.m[i].id)->member))
-			write_page(g, i, &page);
+		struct page_write *w = &g->x[i].page;
+		w->failed = false;
+		w->tries = 0;
+		w->was_here = g->pub.m[i].id != WIRE_NO_ID;
+		if (w->was_here)
+			w->before = hba_target(g->ini->hba, g->pub.m[i].id)->member.generation;
 	}
 }
 
 static bool page_is_there(const struct group *g, unsigned i)
 {
-	if (g->pub.m[i].id == WIRE_NO_ID || g->x[i].page.failed)
+	if (g->pub.m[i].id == WIRE_NO_ID)
 		return false;
 	struct mode_mirror page = member_page(g, i);
 	return same_page(&page, &hba_target(g->ini->hba, g->pub.m[i].id)->member);
 }
 
-/* Members in sync that do not have the generation while others have it are stale. */
+/* A member in sync that is away for a moment (a reset, the bus server) is waited for. */
+static bool awaited(const struct group *g, unsigned i)
+{
+	return g->pub.m[i].state == MEMBER_IN_SYNC && member_presence(g, i) == COMING;
+}
+
+/* Writes the pages that are not as they are to be; true while there is something to wait for. */
+static bool write_pages(struct group *g)
+{
+	bool waits = false;
+
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		struct page_write *w = &g->x[i].page;
+		if (page_is_there(g, i))
+			continue;
+		if (g->pub.m[i].id == WIRE_NO_ID) {
+			waits |= awaited(g, i);
+		} else if (w->tries < PAGE_TRIES) {
+			struct mode_mirror page = member_page(g, i);
+			w->tries++;
+			write_page(g, i, &page);
+			waits = true;
+		}
+	}
+	return waits;
+}
+
+/* The generation of a member's page, as far as it is known. */
+static bool known_generation(const struct group *g, unsigned i, uint64_t *generation)
+{
+	const struct page_write *w = &g->x[i].page;
+
+	if (g->pub.m[i].id != WIRE_NO_ID)
+		*generation = hba_target(g->ini->hba, g->pub.m[i].id)->member.generation;
+	else
+		*generation = w->before;
+	return g->pub.m[i].id != WIRE_NO_ID || w->was_here;
+}
+
+/*
+ * Members in sync that do not have the new generation while others have it are stale. If nobody has
+ * it, there is no new generation: those with the old one stay in sync.
+ */
 static void pages_done(struct group *g)
 {
 	uint16_t have = 0;
-	bool again = false;
+	uint64_t has;
 
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (g->pub.m[i].state == MEMBER_IN_SYNC && page_is_there(g, i))
 			have |= (uint16_t)(1U << i);
+	if (!have && members_in_sync(g))
+		g->pub.generation = g->old_generation;
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct page_write *w = &g->x[i].page;
 		if (w->failed)
 			ini_log(g->ini, 4, "group %s: page 30h of %s could not be written: %s",
 			        g->pub.name, g->pub.m[i].name, w->why);
-		if (have == 0 || (have >> i & 1) || g->pub.m[i].state != MEMBER_IN_SYNC)
+		if ((have >> i & 1) || g->pub.m[i].state != MEMBER_IN_SYNC)
 			continue;
-		again |= g->pub.m[i].id != WIRE_NO_ID && !w->failed;
+		if (!have && (!known_generation(g, i, &has) || has == g->pub.generation))
+			continue;
 		member_stale(g, i,
 		             w->failed ? "its page 30h could not be written"
 		                       : "it was away when the group's generation changed");
 	}
-	if (again)
-		(void)group_change(g, false);
 	g->save_seq = save_request(g->ini);
 	g->phase = CHANGE_SAVE;
+}
+
+ns_t changes_deadline(const struct ini *ini)
+{
+	ns_t at = NS_NEVER;
+
+	for (unsigned k = 0; ini->changes_open > 0 && k < INI_GROUPS_MAX; k++) {
+		const struct group *g = &ini->group[k];
+		if (!g->used || g->phase != CHANGE_PAGES || g->pages_open > 0)
+			continue;
+		for (unsigned i = 0; i < g->pub.n; i++)
+			if (awaited(g, i) && g->x[i].wait_until < at)
+				at = g->x[i].wait_until;
+	}
+	return at;
 }
 
 void change_step(struct group *g)
@@ -160,7 +221,7 @@ void change_step(struct group *g)
 			begin(g);
 			break;
 		case CHANGE_PAGES:
-			if (g->pages_open > 0)
+			if (g->pages_open > 0 || write_pages(g))
 				return;
 			pages_done(g);
 			break;

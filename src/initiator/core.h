@@ -85,6 +85,9 @@ struct page_write {
 	struct group *g;
 	unsigned member;
 	bool busy, failed;
+	unsigned tries;
+	bool was_here;   /* when the change began */
+	uint64_t before; /* was_here: the generation that its page had then */
 	char why[64];
 };
 
@@ -120,7 +123,8 @@ struct group {
 	uint16_t leaving; /* members whose page is being cleared */
 	enum change_phase phase;
 	uint64_t change_wanted, change_running, change_done;
-	bool bump; /* the generation grows with the next change */
+	bool bump;               /* the generation grows with the next change */
+	uint64_t old_generation; /* before the change in work */
 	unsigned pages_open;
 	uint64_t save_seq;
 	struct ini_error change_error; /* of the change that was done last */
@@ -432,6 +436,7 @@ bool uuid_parse_text(const char *text, uint8_t out[UUID_LEN]);
 uint64_t group_change(struct group *g, bool bump); /* a ticket */
 bool group_change_done(const struct group *g, uint64_t ticket);
 void change_step(struct group *g);
+ns_t changes_deadline(const struct ini *ini);
 uint64_t save_request(struct ini *ini);
 bool save_is_done(const struct ini *ini, uint64_t seq);
 
@@ -531,6 +536,9 @@ void target_missed(struct job *j, unsigned t, lba_t lba, uint64_t blocks);
 void target_settle_missed(struct job *j);
 uint16_t job_complete_members(const struct job *j); /* those that hold all of it */
 void job_count(struct job *j, const struct io *io);
+/* A write of somebody else left these blocks of a member that is being copied to as they may not
+ * be: they are copied again. */
+void job_spoiled(struct job *j, unsigned member, lba_t lba, uint32_t blocks);
 /* job_end.c */
 void job_settle(struct job *j);
 void job_conclude(struct job *j, enum ini_conclusion c);

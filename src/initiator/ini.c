@@ -78,9 +78,15 @@ void ini_free(struct ini *ini)
 {
 	if (!ini)
 		return;
-	for (unsigned i = 0; ini->ios && i < INI_IOS; i++)
-		if (ini->ios[i].state != IO_FREE)
-			block_unref(ini->ios[i].data);
+	for (unsigned i = 0; ini->ios && i < INI_IOS; i++) {
+		struct io *io = &ini->ios[i];
+		if (io->state == IO_FREE)
+			continue;
+		if (io->try.view)
+			block_unref(&io->try.view->b);
+		block_unref(io->cmp);
+		block_unref(io->data);
+	}
 	for (unsigned i = 0; ini->cmds && i < INI_CMDS; i++)
 		if (ini->cmds[i].kind != CMD_FREE)
 			block_unref(ini->cmds[i].data);
@@ -126,6 +132,9 @@ ns_t ini_deadline(const struct ini *ini)
 		return ini->now;
 	if (first && first->due_ns < at)
 		at = first->due_ns;
+	ns_t change = changes_deadline(ini);
+	if (change < at)
+		at = change;
 	return at;
 }
 

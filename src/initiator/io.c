@@ -292,9 +292,30 @@ static void leave_in_sync(struct io *io)
 	TAILQ_INSERT_TAIL(&io->ini->io_durable, io, wait);
 }
 
+/*
+ * Members that a resync copies to take part in writes. One that failed, or has what no member in
+ * sync has, is to be copied to once more.
+ */
+static void tell_resync(struct io *io)
+{
+	struct group *g = io->g;
+	bool failed = !(io->sync & ~io->bad);
+	struct job *j;
+
+	TAILQ_FOREACH (j, &io->ini->job_live, live)
+		if (j->g == g && j->pub.type == JOB_RESYNC && j->phase != PHASE_QUEUED)
+			break;
+	for (unsigned i = 0; j && i < g->pub.n; i++)
+		if ((io->want >> i & 1) && g->x[i].syncing && (failed || (io->bad >> i & 1)))
+			job_spoiled(j, i, io->lba, io->blocks);
+}
+
 static void run_done(struct io *io)
 {
 	struct group *g = io->g;
+
+	if (io->cmd && io->kind == IO_WRITE && io->bad)
+		tell_resync(io);
 
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (io->want >> i & 1)

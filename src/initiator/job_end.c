@@ -37,6 +37,8 @@ static void settle_writer(struct job *j)
 	char text[96];
 
 	unflushed(j, job_complete_members(j));
+	target_settle_missed(j); /* what other writes have spoiled since the flush began */
+	j->holders &= job_complete_members(j);
 	for (unsigned t = 0; t < j->pub.n_targets; t++) {
 		unsigned m = j->member_of[t];
 		if (j->holders >> m & 1) {

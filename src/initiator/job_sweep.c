@@ -136,6 +136,21 @@ static uint16_t holders_of(const struct job *j, lba_t lba, uint64_t blocks)
 	return set;
 }
 
+/* Cuts a span to where each target has missed all of it or nothing. */
+static void cut_span(const struct job *j, struct mir_span *s)
+{
+	struct mir_span m;
+
+	for (unsigned t = 0; t < j->pub.n_targets; t++) {
+		if (!mir_list_next(&j->missed[t], s->lba, &m) || m.lba - s->lba >= s->blocks)
+			continue;
+		if (m.lba > s->lba)
+			s->blocks = m.lba - s->lba;
+		else if (m.blocks < s->blocks)
+			s->blocks = m.blocks;
+	}
+}
+
 /*
  * What a member missed is read from one that has it, so that all hold the same even if the image
  * has changed meanwhile. Where nobody has it, it comes from the image once more (and goes to all).
@@ -192,12 +207,15 @@ bool job_catch_up(struct job *j)
 		uint16_t b = (uint16_t)(1U << j->member_of[t]);
 		if ((j->lost >> t & 1) || !members_here(j->g, b) ||
 		    !mir_list_next(&j->missed[t], j->catch_lba, &s)) {
+			if (j->ios > 0) /* these may be what the next one misses, too */
+				break;
 			j->catch_target++;
 			j->catch_lba = 0;
 			continue;
 		}
 		if (s.blocks > j->run_blocks)
 			s.blocks = j->run_blocks;
+		cut_span(j, &s);
 		if (!catch_one(j, t, &s))
 			break;
 		j->catch_lba = s.lba + s.blocks;

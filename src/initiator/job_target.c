@@ -111,6 +111,45 @@ static void count_missed(struct job *j, unsigned t, unsigned member, const struc
 	}
 }
 
+static bool is_bad(const struct ini_job_target *t, lba_t lba)
+{
+	for (unsigned i = 0; i < t->n_runs; i++)
+		if (lba >= t->runs[i].lba && lba - t->runs[i].lba < t->runs[i].blocks)
+			return true;
+	return false;
+}
+
+/* Will still be written by the sweep (which waits for whoever has the range now). */
+static bool is_ahead(const struct job *j, lba_t lba)
+{
+	if (lba >= j->next)
+		return true;
+	for (unsigned i = 0; i < INI_IOS; i++) {
+		const struct io *io = &j->ini->ios[i];
+		if (io->state != IO_FREE && io->job == j && io->kind == IO_WRITE &&
+		    lba >= io->lba && lba - io->lba < io->blocks)
+			return true;
+	}
+	return false;
+}
+
+void job_spoiled(struct job *j, unsigned member, lba_t lba, uint32_t blocks)
+{
+	unsigned t = j->target_of[member];
+
+	if (t >= INI_MEMBERS_MAX)
+		return;
+	for (uint32_t i = 0; i < blocks; i++) { /* rare: one by one will do */
+		lba_t b = lba + i;
+		if (b >= j->blocks || is_ahead(j, b) || is_bad(&j->pub.t[t], b) ||
+		    mir_list_meets(&j->missed[t], b, 1))
+			continue;
+		sm_assert(j->pub.t[t].good > 0);
+		j->pub.t[t].good--;
+		target_missed(j, t, b, 1);
+	}
+}
+
 /* An io of the job is over: its outcome per target. Bad blocks were told before (job_io_bad). */
 void job_count(struct job *j, const struct io *io)
 {

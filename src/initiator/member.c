@@ -165,7 +165,10 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	x->leader_fail = false;
 	if (!g->listed)
 		return;
-	if (m->state == MEMBER_IN_SYNC) {
+	/* Back in the middle of a change, with its page as it was: that is about to be written. */
+	bool expected = g->phase == CHANGE_PAGES && x->page.was_here &&
+	                t->member.generation == x->page.before;
+	if (m->state == MEMBER_IN_SYNC && !expected) {
 		if (!page_is_ours(g, member, &t->member))
 			member_stale(g, member, "its page 30h has lost the membership");
 		else if (t->member.generation < g->pub.generation)

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SCAN_NS NS_PER_MS
+
 struct answer {
 	enum { ANSWER_STATUS, ANSWER_SILENT, ANSWER_NOT_TAKEN, ANSWER_DIED } kind;
 	uint8_t status;
@@ -144,6 +146,13 @@ void fake_bus_up(struct hba *h)
 void fake_reset(struct hba *h)
 {
 	lose_all(h);
+	for (uint8_t i = 0; i < WIRE_IDS; i++) {
+		if (h->target[i].state != HBA_READY)
+			continue;
+		h->target[i].state = HBA_SCANNING;
+		tell(h, i);
+	}
+	h->scan_ends = h->now + SCAN_NS;
 	if (h->on_reset)
 		h->on_reset(h->reset_ctx, WIRE_NO_ID);
 }
@@ -511,6 +520,12 @@ static void finish_set(struct hba *h, struct fake_op *o)
 void fake_run(struct hba *h, ns_t now)
 {
 	h->now = now;
+	for (uint8_t i = 0; i < WIRE_IDS && now >= h->scan_ends; i++) {
+		if (h->target[i].state != HBA_SCANNING || h->disk[i].scanning)
+			continue;
+		h->target[i].state = HBA_READY;
+		tell(h, i);
+	}
 	for (unsigned i = 0; i < h->n_ops && !h->held;) {
 		struct fake_op o = h->op[i];
 		if (o.at > now && !o.lost) {
@@ -533,6 +548,10 @@ void fake_run(struct hba *h, ns_t now)
 ns_t fake_deadline(const struct hba *h)
 {
 	ns_t at = NS_NEVER;
+
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		if (h->target[i].state == HBA_SCANNING && !h->disk[i].scanning)
+			at = h->scan_ends;
 
 	for (unsigned i = 0; i < h->n_ops && !h->held; i++)
 		if (h->op[i].at < at)

@@ -39,6 +39,7 @@ struct fake_fault {
 struct fake_disk {
 	uint8_t *store;
 	struct fake_fault fault[FAKE_FAULTS];
+	bool scanning;   /* for so long as the test says so */
 	bool page_fails; /* MODE SELECT of page 30h is refused */
 	unsigned flushes;
 	uint64_t written; /* blocks */
@@ -63,6 +64,7 @@ struct hba {
 	void *reset_ctx;
 	ns_t now, latency_ns;
 	bool up;
+	ns_t scan_ends;  /* after a reset */
 	bool held;       /* nothing completes */
 	unsigned resets; /* that were asked for */
 	uint32_t epochs;

@@ -427,6 +427,31 @@ START_TEST(a_write_that_fails_everywhere_is_an_error_and_keeps_one_member)
 }
 END_TEST
 
+/* Nobody could be told of a new generation: there is none, and the last member stays in sync. */
+START_TEST(a_page_that_cannot_be_written_does_not_cost_the_last_member)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct ini_error e;
+	struct block *b = bytes(8 * 512, 1);
+
+	rig_group(r, 2, true);
+	r->h->disk[0].page_fails = true;
+	fake_gone(r->h, 1);
+	rig_step(r);
+	ck_assert(ini_group_write(r->ini, "g0", 0, 8 * 512, b, 1, &e));
+	ck_assert_int_eq(rig_reply(r, 1, NS_PER_S)->error.kind, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	ck_assert_uint_eq(ini_group_find(r->ini, "g0")->generation, 1);
+	fake_gone(r->h, 0);
+	rig_step(r);
+	fake_back(r->h, 0);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_read_falls_over_to_another_member)
 {
 	struct rig *r = rig_new(2, BLOCKS);
@@ -502,6 +527,47 @@ START_TEST(writes_during_a_resync_reach_the_new_member)
 }
 END_TEST
 
+/* A resync of disk1 from disk0, halfway: blocks 0..511 were copied. */
+static uint32_t half_a_resync(struct rig *r)
+{
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	struct ini_error e;
+
+	rig_group(r, 1, true);
+	ck_assert(ini_group_add_member(r->ini, "g0", "disk1", 1, &e));
+	rig_reply(r, 1, NS_PER_S);
+	s.speed_limit = 64 * FAKE_BLOCK; /* a run of 64 blocks a second */
+	uint32_t id = rig_start(r, &s);
+	while (ini_job_find(r->ini, id)->done < 512 * FAKE_BLOCK)
+		rig_run(r, NS_PER_S / 10);
+	return id;
+}
+
+START_TEST(a_write_that_fails_on_the_new_member_is_copied_again)
+{
+	for (uint8_t victim = 0; victim < 2; victim++) {
+		struct rig *r = rig_new(2, BLOCKS);
+		struct ini_error e;
+		uint32_t id = half_a_resync(r);
+		struct fake_fault f = {.kind = FAULT_MEDIUM, .lba = 100, .blocks = 1, .times = 5};
+		struct block *b = bytes(16 * 512, 9);
+
+		/* victim 0: the only member in sync fails the write, the new one has it */
+		fake_fault(r->h, victim, f);
+		ck_assert(ini_group_write(r->ini, "g0", 96 * 512, 16 * 512, b, 2, &e));
+		const struct rig_reply *p = rig_reply(r, 2, NS_PER_S);
+		ck_assert_int_eq(p->error.kind, victim ? INI_OK : INI_E_DEVICE);
+		block_unref(b);
+		const struct ini_job *j = rig_job(r, id, LIMIT);
+		ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+		ck_assert_uint_eq(j->t[0].good, BLOCKS);
+		ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * 512);
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		rig_free(r);
+	}
+}
+END_TEST
+
 START_TEST(a_changed_medium_makes_a_member_stale)
 {
 	struct rig *r = rig_new(2, BLOCKS);
@@ -526,5 +592,8 @@ TAP_MAIN("groups", refusals, create_writes_page_30h_and_the_state, assume_clean,
          a_member_that_fails_is_stale_before_the_write_is_acknowledged,
          a_write_that_cannot_be_made_durable_is_no_success,
          a_write_that_fails_everywhere_is_an_error_and_keeps_one_member,
+         a_page_that_cannot_be_written_does_not_cost_the_last_member,
          a_read_falls_over_to_another_member, writes_that_overlap_leave_equal_members,
-         writes_during_a_resync_reach_the_new_member, a_changed_medium_makes_a_member_stale);
+         writes_during_a_resync_reach_the_new_member,
+         a_write_that_fails_on_the_new_member_is_copied_again,
+         a_changed_medium_makes_a_member_stale);

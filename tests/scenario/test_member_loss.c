@@ -93,6 +93,42 @@ START_TEST(a_catch_up_takes_what_the_others_have)
 }
 END_TEST
 
+/* Blocks that nobody has are read from the image again, and go to all alike; others come from the
+ * member that has them. */
+START_TEST(members_that_missed_different_blocks_end_equal)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	rig_group(r, 2, false);
+	rig_image(r, BLOCKS * FAKE_BLOCK, 3);
+	struct ini_job_spec s = rig_spec(r, JOB_MIRROR);
+	s.speed_limit = 64 * FAKE_BLOCK; /* a run of 64 blocks a second */
+	uint32_t id = rig_start(r, &s);
+
+	/* disk0 has 0..99 when it goes, disk1 0..127 and, later, others */
+	fake_fault(r->h, 0,
+	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 100, .blocks = 1, .times = 1});
+	while (r->h->disk[0].fault[0].kind != FAULT_NONE)
+		rig_run(r, NS_PER_MS / 10);
+	fake_gone(r->h, 0);
+	rig_run(r, NS_PER_S / 2);
+	fake_gone(r->h, 1);
+	rig_run(r, 3 * NS_PER_S);
+	fake_back(r->h, 1);
+	rig_run(r, 3 * NS_PER_S);
+	memset(r->image, 0x44, r->image_len);
+	fake_back(r->h, 0);
+	rig_step(r);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * FAKE_BLOCK);
+	ck_assert_uint_ne(r->h->disk[0].store[127 * FAKE_BLOCK], 0x44);
+	ck_assert_uint_eq(r->h->disk[0].store[128 * FAKE_BLOCK], 0x44);
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert_uint_eq(j->t[i].good, BLOCKS);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_catch_up_that_fails_is_partial)
 {
 	uint32_t id;
@@ -166,7 +202,7 @@ START_TEST(after_a_reset_what_is_unacknowledged_is_sent_again)
 	struct rig *r = running(3, &id);
 
 	for (unsigned i = 0; i < 20; i++) {
-		rig_run(r, NS_PER_MS / 10);
+		rig_run(r, i * NS_PER_MS / 8);
 		fake_reset(r->h);
 	}
 	const struct ini_job *j = rig_job(r, id, LIMIT);
@@ -178,11 +214,33 @@ START_TEST(after_a_reset_what_is_unacknowledged_is_sent_again)
 }
 END_TEST
 
+/* Also in the moments in which page 30h is being written. */
+START_TEST(a_reset_at_any_time_costs_nothing)
+{
+	for (unsigned at = 0; at < 60; at++) {
+		struct rig *r = rig_new(3, BLOCKS);
+		rig_group(r, 3, at % 2);
+		uint32_t id = rig_mirror(r, 4 * 64 * FAKE_BLOCK);
+		rig_run(r, at * 25 * NS_PER_US);
+		fake_reset(r->h);
+		ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+		rig_run(r, 20 * NS_PER_S);
+		for (unsigned i = 0; i < 3; i++) {
+			ck_assert(rig_holds(r, (uint8_t)i) && rig_in_sync(r, i));
+			ck_assert_uint_eq(r->h->target[i].member.generation,
+			                  ini_group_find(r->ini, "g0")->generation);
+		}
+		rig_free(r);
+	}
+}
+END_TEST
+
 START_TEST(a_rescan_is_waited_for)
 {
 	uint32_t id;
 	struct rig *r = running(3, &id);
 
+	r->h->disk[1].scanning = true;
 	r->h->target[1].state = HBA_SCANNING;
 	r->h->on_target(r->h->target_ctx, 1);
 	rig_run(r, NS_PER_S);
@@ -352,9 +410,11 @@ END_TEST
 
 TAP_MAIN("member_loss", a_member_goes_for_good, the_leader_goes_for_good,
          a_member_that_comes_back_is_caught_up, a_catch_up_takes_what_the_others_have,
-         a_catch_up_that_fails_is_partial, the_bus_goes_and_comes_back, the_bus_stays_away,
-         after_a_reset_what_is_unacknowledged_is_sent_again, a_rescan_is_waited_for,
-         a_write_that_may_still_land_bars_its_member, members_are_known_by_uuid, all_members_go,
-         all_come_back_and_the_image_is_read_again, flapping_members_end_truthfully,
-         a_member_of_an_older_generation_is_stale, a_crash_between_page_and_state_is_survived,
+         members_that_missed_different_blocks_end_equal, a_catch_up_that_fails_is_partial,
+         the_bus_goes_and_comes_back, the_bus_stays_away,
+         after_a_reset_what_is_unacknowledged_is_sent_again, a_reset_at_any_time_costs_nothing,
+         a_rescan_is_waited_for, a_write_that_may_still_land_bars_its_member,
+         members_are_known_by_uuid, all_members_go, all_come_back_and_the_image_is_read_again,
+         flapping_members_end_truthfully, a_member_of_an_older_generation_is_stale,
+         a_crash_between_page_and_state_is_survived,
          a_disk_taken_over_by_another_group_is_not_touched);
