@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Every command in the README and in the EXAMPLES of the man pages is run, in order, page by page, as it is printed.
 
-A command is a line that begins with "$ " or "# " in a literal block (man) or a ```console block (README); it goes on in lines
-that are indented. Only places are changed: what is in PLACES are directories of the test, and the samples are in
-/usr/local/share/doc/smirror as if they were installed. A line that ends with & starts a program, and the next one waits until it says
-that it is ready. Output that a page shows is for the reader and is not compared, but each command has to succeed.
+A command is a line that begins with "$ " or "# " in a literal block (man) or a ```console block (README); one that ends with
+a backslash or a bar goes on in the next line. Only places are changed: what is in PLACES are directories of the test, and
+/usr/local/share/doc/smirror has the samples, as if they were installed. A line that ends with & starts a program, and the next
+one waits until it says that it is ready. Output that a page shows is for the reader and is not compared, but each command has to
+succeed.
 """
 
 import os
@@ -24,14 +25,18 @@ ELSEWHERE = re.compile(r"(\./bootstrap|systemctl|systemd-|apt-get|make install|s
 
 
 def joined(lines):
-    """The commands among lines: "$ ..." or "# ...", with the indented lines that follow."""
-    commands = []
+    """The commands among lines: "$ ..." or "# ...". What ends with a backslash or a bar goes on in the next line."""
+    commands, more = [], False
     for line in lines:
-        if line[:2] in ("$ ", "# "):
+        if more:
+            commands[-1] += " " + line.strip()
+        elif line[:2] in ("$ ", "# "):
             commands.append(line[2:])
-        elif line[:1] == " " and commands and line.strip():
-            commands[-1] = re.sub(r"\\$", "", commands[-1]) + "\n" + line.lstrip()
-    return [re.sub(r" *\n", " ", c) for c in commands]
+        else:
+            continue
+        more = commands[-1].endswith(("\\", "|"))
+        commands[-1] = commands[-1].removesuffix("\\").rstrip()
+    return commands
 
 
 def man_commands(path):
