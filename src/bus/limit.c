@@ -80,15 +80,16 @@ static bool participant_awaited(const struct tenure *t)
 }
 
 /*
- * A port that let a phase wait past its limit is out: its attach is void, and it comes back by a
- * new one. Left attached, a stopped process would cost a time-out, and a RST, whenever it is
- * selected.
+ * A port that let a phase wait past its limit, or the bus past the tenure's, is out: its attach is
+ * void, and it comes back by a new one. Left attached, a stopped process or one that asks for
+ * phases without end would cost a time-out, and a RST, whenever it is selected.
  */
-static void fence(struct bus *b, const struct port *p, uint32_t tenure)
+static void fence(struct bus *b, const struct port *p, const char *what, uint32_t tenure,
+                  ns_t limit_ns)
 {
 	refuse_conn(b, &b->conn[p->conn], CODE_BAD_STATE, 0,
-	            "ID %u kept a phase waiting in tenure %u for %llu ms: attach anew", p->id,
-	            tenure, (unsigned long long)(b->cfg.phase_timeout_ns / NS_PER_MS));
+	            "ID %u kept %s in tenure %u for %llu ms: attach anew", p->id, what, tenure,
+	            (unsigned long long)(limit_ns / NS_PER_MS));
 }
 
 static void phase_over(struct bus *b)
@@ -105,7 +106,23 @@ static void phase_over(struct bus *b)
 		               number);
 		bus_reset(b, WIRE_NO_ID, text);
 	}
-	fence(b, p, number); /* a participant's token goes back with its port */
+	/* A participant's token goes back with its port. */
+	fence(b, p, "a phase waiting", number, b->cfg.phase_timeout_ns);
+}
+
+/* Whom the bus waits for at that moment is to blame: others that were slow before it had their own
+ * limit. */
+static void tenure_over(struct bus *b)
+{
+	const struct tenure *t = &b->ten;
+	const struct port *p = ten_driver(b);
+	uint32_t number = t->number;
+	char text[128];
+
+	(void)snprintf(text, sizeof(text), "tenure %u of ID %u is past its limit", number,
+	               t->target);
+	bus_reset(b, WIRE_NO_ID, text);
+	fence(b, p, "the bus", number, b->cfg.tenure_limit_ns);
 }
 
 static ns_t tenure_deadline(const struct bus *b)
@@ -121,17 +138,13 @@ static ns_t tenure_deadline(const struct bus *b)
 static void limit_tenure(struct bus *b)
 {
 	const struct tenure *t = &b->ten;
-	char text[128];
 
 	if (t->state != TENURE_WAITS)
 		return;
-	if (b->now >= t->machine_start + b->cfg.tenure_limit_ns) {
-		(void)snprintf(text, sizeof(text), "tenure %u of ID %u is past its limit",
-		               t->number, t->target);
-		bus_reset(b, WIRE_NO_ID, text);
-	} else if (b->now >= t->phase_deadline) {
+	if (b->now >= t->machine_start + b->cfg.tenure_limit_ns)
+		tenure_over(b);
+	else if (b->now >= t->phase_deadline)
 		phase_over(b);
-	}
 }
 
 /* ---- silence ---- */

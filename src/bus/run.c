@@ -52,6 +52,9 @@ static bool run_item(struct bus *b, const struct wire_item *it, struct block *da
 	if ((t->pos == POS_NAMED && it->kind != ITEM_PASS) ||
 	    (t->pos == POS_RELEASED && it->kind != ITEM_FREE))
 		return false;
+	/* misplaced() has judged by what the tenure was before this program made it one. */
+	if (ten_mirroring(t) && (it->kind == ITEM_STATUS || it->kind == ITEM_DATA_IN))
+		return false;
 	switch ((enum wire_item_kind)it->kind) {
 	case ITEM_MSG_OUT:
 		tenure_message_out(b);

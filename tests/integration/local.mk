@@ -11,9 +11,11 @@ EXTRA_DIST += \
 	tests/integration/ctl.py \
 	tests/integration/examples.py \
 	tests/integration/faults.py \
+	tests/integration/frames.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
 	tests/integration/lab.py \
+	tests/integration/rogue.py \
 	tests/integration/services.py \
 	tests/integration/tap.py \
 	tests/integration/target.py
@@ -27,6 +29,7 @@ integration_tests += \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
+	tests/integration/rogue.py \
 	tests/integration/services.py \
 	tests/integration/target.py
 sanitized_integration_tests += \
@@ -37,4 +40,5 @@ sanitized_integration_tests += \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
+	tests/integration/rogue.py \
 	tests/integration/target.py
