@@ -270,10 +270,14 @@ static void take_legs(struct hba_pass *p, const struct wire_tenure *tn)
 	}
 }
 
+/* Whoever leads decides how the tenure goes on: what ends neither by BUS RELEASE nor by us or a
+ * reset is its doing. */
 static bool blames_leader(const struct hba_pass *p, uint8_t outcome)
 {
-	return outcome == OUTCOME_SELECTION_TIMEOUT || outcome == OUTCOME_UNEXPECTED_FREE ||
-	       p->m[0].leg == LEG_TIMEOUT;
+	bool ours = outcome == OUTCOME_RELEASED || outcome == OUTCOME_RESET ||
+	            outcome == OUTCOME_CANCELLED;
+
+	return !ours || p->m[0].leg == LEG_TIMEOUT;
 }
 
 void hba_pass_report(struct hba *h, struct hba_pass *p, const struct wire_tenure *tn)
@@ -290,9 +294,7 @@ void hba_pass_report(struct hba *h, struct hba_pass *p, const struct wire_tenure
 	case OUTCOME_CANCELLED:
 	case OUTCOME_MORE:
 		break;
-	case OUTCOME_BAD_SCRIPT:
-		h->stats.internal_errors++;
-		break;
+	case OUTCOME_BAD_SCRIPT: /* the script was judged before it ran: the leader went astray */
 	case OUTCOME_COMPLETE:
 	case OUTCOME_DISCONNECTED:
 	case OUTCOME_NO_NEXUS:

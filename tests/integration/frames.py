@@ -289,6 +289,7 @@ class Disk(Wire):
                     self.on_mgmt(head)
         except (Ended, OSError, ValueError) as why:
             self.ended = repr(why)
+            self.sock.close()
 
     def gone(self):
         """Whether the server closed the connection; what it said is in .refused."""

@@ -296,5 +296,154 @@ def phases(case):
         rogue.stop()
 
 
+# ---- members of a group ----
+
+
+def lead(**moments):
+    """on_leader(): the answers at these moments (the name of the last item's kind); the others honestly."""
+
+    def on_leader(self, burst, last):
+        kind = last[0] if last else None
+        if kind == I_MSG_OUT:
+            kind = {fr.LEADER_ID: "identified", fr.SELECTION: "named", fr.RELEASE: "released"}[fr.read_mirror(last[4])[0]]
+        else:
+            kind = {I_COMMAND: "command", I_DATA_OUT: "data", I_TOKEN: "back", None: "nothing"}[kind]
+        if kind not in moments:
+            return ([(I_FREE,)],) if kind == "nothing" else Disk.on_leader(self, burst, last)
+        if kind == "data":
+            self.write(burst.data)
+            self.owe(burst)
+        return None if moments[kind] is None else (moments[kind],)
+
+    return {"on_leader": on_leader}
+
+
+def follow(*listed, honest_first=False):
+    def on_participant(self, burst, last):
+        if honest_first and last and last[0] != I_DATA_OUT:
+            return Disk.on_participant(self, burst, last)
+        return None if listed == (None,) else (list(listed),)
+
+    return {"on_participant": on_participant}
+
+
+def follow_and_close(self, burst, last):
+    self.sock.close()
+
+
+def owes(**wrong):
+    def owe(self, burst):
+        self.send(self.mirror_status(burst, **{k: v(self) for k, v in wrong.items()}))
+
+    return {"owe": owe}
+
+
+def owes_for_all(self, burst):
+    """Its own status, and before it those of all others that it can think of."""
+    for device in range(4):
+        if device != self.device:
+            self.send(self.mirror_status(burst, device=device), self.mirror_status(burst, group=self.group ^ 1, device=device))
+    for op in (self.op - 1, self.op + 1, 0, 0xFFFFFFFF):
+        self.send(self.mirror_status(burst, op=op & 0xFFFFFFFF), self.mirror_status(burst, tag=(self.tag + op) & 0xFF))
+    Disk.owe(self, burst)
+
+
+def owes_twice(self, burst):
+    Disk.owe(self, burst)
+    Disk.owe(self, burst)
+
+
+def owes_noise(self, burst):
+    noise = random.Random(self.bursts)
+    for size in (1, 5, 14, 60, 255):
+        self.send(fr.program(fr.RESELECT, [(I_MSG_IN, b"\x80\x20" + bytes([self.tag, 1, size]) + noise.randbytes(size)),
+                                           (I_STATUS, 0), (I_MSG_IN, b"\0"), (I_FREE,)], number=size,
+                             initiator=burst.initiator, epoch=burst.epoch))
+    Disk.owe(self, burst)
+
+
+LEADERS = {
+    "drives DATA OUT before COMMAND": lead(identified=[(I_DATA_OUT, MIB), (I_COMMAND,)]),
+    "drives COMMAND twice": lead(identified=[(I_COMMAND,), (I_COMMAND,)]),
+    "sends STATUS in the tenure": lead(data=[(I_STATUS, 0), (I_MSG_IN, b"\0"), (I_FREE,)]),
+    "sends DATA IN in the tenure": lead(data=[(I_DATA_IN, 0, 0), (I_FREE,)]),
+    "lets the bus go after its own data": lead(data=[(I_FREE,)]),
+    "passes before anybody was named": lead(data=[(I_PASS,)]),
+    "keeps the phase lines": lead(named=[(I_MSG_OUT,)]),
+    "keeps BSY after BUS RELEASE": lead(released=None),
+    "says nothing when it has its data": lead(data=None),
+    "says nothing when the token is back": lead(back=None),
+    "sends messages without end": lead(command=[(I_MSG_IN, b"\x08")] * 300, nothing=[(I_MSG_IN, b"\x08")] * 300),
+    "skips the data, always": lead(command=[(I_MSG_OUT,)]),
+}
+PARTICIPANTS = {
+    "drives COMMAND": follow((I_COMMAND,)),
+    "sends STATUS": follow((I_STATUS, 0), (I_MSG_IN, b"\0"), (I_FREE,)),
+    "releases BSY": follow((I_FREE,)),
+    "says nothing with the token": follow(None),
+    "says nothing with the data": follow(None, honest_first=True),
+    "takes its data again and again": follow((I_DATA_OUT, MIB), (I_DATA_OUT, MIB), (I_DATA_OUT, MIB), (I_MSG_OUT,)),
+    "takes one byte": follow((I_DATA_OUT, 1), (I_MSG_OUT,)),
+    "passes at once": follow((I_PASS,)),
+    "sends messages without end": follow(*[(I_MSG_IN, b"\x08")] * 300),
+    "closes with the token": {"on_participant": follow_and_close},
+}
+STATUSES = {
+    "statuses of all others": {"owe": owes_for_all},
+    "its status twice": {"owe": owes_twice},
+    "noise for its status": {"owe": owes_noise},
+    "a status of another operation": owes(op=lambda disk: disk.op - 1),
+    "a status of another group": owes(group=lambda disk: disk.group + 1),
+    "a status of another device": owes(device=lambda disk: disk.device ^ 1),
+    "no status": {"owe": lambda self, burst: None},
+}
+MEMBERS = ([(f"a leader that {what}", 0, wrong) for what, wrong in LEADERS.items()] +
+           [(f"a participant that {what}", 1, wrong) for what, wrong in PARTICIPANTS.items()] +
+           [(f"a {('leader', 'participant')[place]} that returns {what}", place, wrong)
+            for what, wrong in STATUSES.items() for place in (0, 1)])
+
+
+def member_job(lab, rogue, wrong, place):
+    """A job onto g1, of which the rogue is a member; what it says of each member must be true."""
+    names = ["rogue", "other"] if place == 0 else ["other", "rogue"]
+    lab.call("group.create", name="g1", members=names)
+    for name, function in wrong.items():
+        setattr(rogue, name, function.__get__(rogue))
+    image = lab.image(256 * KIB, "image-of-g1", seed=5)
+    start = time.monotonic()
+    job = lab.run_job("mirror", group="g1", image=image, expect=None, transfer_bytes=64 * KIB)
+    took = time.monotonic() - start
+    result = {t["name"]: t for t in job["targets"]}
+    states = {m["name"]: m["state"] for m in lab.call("group.show", group="g1")["members"]}
+    if os.environ.get("TALK"):
+        print("#", round(took, 2), job["conclusion"], {n: (t["good_blocks"], t["bad_blocks"]) for n, t in result.items()}, states,
+              rogue.refused, rogue.errors[-1:])
+    for name, target in result.items():
+        assert target["good_blocks"] + target["bad_blocks"] == 512, target
+        assert states[name] == ("stale" if target["bad_blocks"] else "in_sync"), (states, target)
+    assert (job["conclusion"] == "success") == (not any(t["bad_blocks"] for t in result.values())), job
+    lab.assert_copies(image, ["other"])
+    assert result["other"]["bad_blocks"] == 0, result["other"]
+    with open(image, "rb") as file:
+        if result["rogue"]["bad_blocks"] == 0:
+            assert rogue.media.startswith(file.read()), "reported good, and is not"
+
+
+@cases("{0[0]}: its job ends with the truth, the other member's copy is whole, jobs beside it succeed", MEMBERS)
+def member(case):
+    _, place, wrong = case
+
+    def other(lab):
+        lab.target("other", 3)
+
+    with bench(before=other) as lab:
+        rogue = Disk(lab, 2)
+        lab.wait_targets(["rogue", "other"])
+        with Beside(lab):
+            member_job(lab, rogue, wrong, place)
+        sound(lab)
+        rogue.stop()
+
+
 if __name__ == "__main__":
     main()
