@@ -4,4 +4,7 @@
 # <smirror/NAME.h>, they include nothing of src/. Add a header to the list below (include/smirror/NAME.h).
 
 smirrorincludedir = $(includedir)/smirror
-smirrorinclude_HEADERS =
+smirrorinclude_HEADERS = \
+	include/smirror/control.h \
+	include/smirror/mirror.h \
+	include/smirror/wire.h

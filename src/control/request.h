@@ -8,7 +8,9 @@
 
 #include "control/schema.h"
 
-#define CTL_LINE_MAX  (32U * 1024 * 1024)
+#include <smirror/control.h>
+
+#define CTL_LINE_MAX  ((unsigned)SMIRROR_CONTROL_LINE_MAX)
 #define CTL_DEPTH_MAX 32
 #define CTL_ID_MAX    128 /* bytes of a request's id, as JSON */
 #define CTL_NAME_MAX  64  /* bytes that name a target: name, UUID text or SCSI ID */

@@ -10,6 +10,8 @@
 #include "scsi/sense.h"
 #include "scsi/xfer.h"
 
+#include <smirror/mirror.h>
+
 enum scsi_msg_kind {
 	MSG_COMMAND_COMPLETE,         /* 00h */
 	MSG_EXT_PPR,                  /* 01h 06h 04h */
@@ -39,15 +41,15 @@ enum scsi_msg_kind {
 
 /* SILENT MIRRORING, the extended message with code E0h: byte 3. */
 enum mirror_function {
-	MIRROR_LEADER = 0x01,  /* TARGET LEADER IDENTIFICATION */
-	MIRROR_SELECT = 0x02,  /* TARGET SELECTION */
-	MIRROR_RELEASE = 0x03, /* BUS RELEASE */
-	MIRROR_STATUS = 0x04,  /* MIRROR STATUS, target to initiator */
+	MIRROR_LEADER = SMIRROR_MSG_LEADER,   /* TARGET LEADER IDENTIFICATION */
+	MIRROR_SELECT = SMIRROR_MSG_SELECT,   /* TARGET SELECTION */
+	MIRROR_RELEASE = SMIRROR_MSG_RELEASE, /* BUS RELEASE */
+	MIRROR_STATUS = SMIRROR_MSG_STATUS,   /* MIRROR STATUS, target to initiator */
 };
 
-#define MSG_MIRROR_CODE       0xe0
-#define MIRROR_FLAG_LAST      0x01
-#define MIRROR_FLAG_BROADCAST 0x02
+#define MSG_MIRROR_CODE       SMIRROR_MSG_CODE
+#define MIRROR_FLAG_LAST      SMIRROR_MSG_FLAG_LAST
+#define MIRROR_FLAG_BROADCAST SMIRROR_MSG_FLAG_BROADCAST
 
 struct scsi_msg_mirror {
 	enum mirror_function function;

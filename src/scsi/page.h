@@ -5,9 +5,11 @@
 
 #include "base/cursor.h"
 
-#define VPD_MIRROR_PAGE         0xc0
-#define MODE_MIRROR_PAGE        0x30
-#define MIRROR_PROTOCOL_VERSION 1
+#include <smirror/mirror.h>
+
+#define VPD_MIRROR_PAGE         SMIRROR_VPD_PAGE
+#define MODE_MIRROR_PAGE        SMIRROR_MODE_PAGE
+#define MIRROR_PROTOCOL_VERSION SMIRROR_PROTOCOL_VERSION
 #define UUID_LEN                16
 #define TARGET_NAME_MAX         32 /* bytes, printable ASCII, no blanks */
 
@@ -46,7 +48,7 @@ struct mode_mirror {
 	uint8_t group_uuid[UUID_LEN];
 	uint64_t generation;
 };
-#define MODE_MIRROR_LEN 48
+#define MODE_MIRROR_LEN SMIRROR_MODE_PAGE_LEN
 /* With page code and length, PS=1. */
 void mode_mirror_put(struct wr *w, const struct mode_mirror *p);
 /* The page begins at its page code byte; other pages may follow it. False (out untouched): too

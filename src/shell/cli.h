@@ -11,20 +11,21 @@
 #include "base/units.h"
 
 #include <jansson.h>
+#include <smirror/control.h>
 #include <stdio.h>
 
 #define CLI_PROGRAM         "smirrorctl"
-#define CLI_CONTROL_DEFAULT "/run/smirror/control.sock"
+#define CLI_CONTROL_DEFAULT SMIRROR_CONTROL_PATH
 #define CLI_CONTROL_ENV     "SMIRROR_CONTROL"
 #define CLI_JSON_VERSION    1                /* of what --json prints */
 #define CLI_DATA_MAX        (16U * MIB)      /* of one scsi, group write or group read */
 #define CLI_ANSWER_NS       (300 * NS_PER_S) /* limit for an answer that is no job */
 
 enum cli_exit {
-	CLI_OK = 0,
-	CLI_FAILED = 1,
-	CLI_USAGE = 2,
-	CLI_PARTIAL = 3,
+	CLI_OK = SMIRROR_EXIT_GOOD,
+	CLI_FAILED = SMIRROR_EXIT_FAILED,
+	CLI_USAGE = SMIRROR_EXIT_USAGE,
+	CLI_PARTIAL = SMIRROR_EXIT_PARTIAL,
 	CLI_SIGNAL = 128, /* and the number of the signal */
 };
 

@@ -7,9 +7,10 @@
 #include "base/units.h"
 
 #include <jansson.h>
+#include <smirror/control.h>
 
-#define CLI_LINE_MAX  (32U * MIB) /* longest line that is read */
-#define CLI_API_MAJOR 1           /* that is spoken here */
+#define CLI_LINE_MAX  ((size_t)SMIRROR_CONTROL_LINE_MAX) /* longest line that is read */
+#define CLI_API_MAJOR SMIRROR_CONTROL_API_MAJOR          /* that is spoken here */
 
 struct cli_conn;
 

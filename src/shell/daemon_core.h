@@ -27,11 +27,12 @@
 #include "shell/pool.h"
 #include "shell/workers.h"
 
+#include <smirror/control.h>
 #include <sys/queue.h>
 
-#define DAEMON_PRODUCT     "smirror"
-#define DAEMON_API_MAJOR   1
-#define DAEMON_API_MINOR   0
+#define DAEMON_PRODUCT     SMIRROR_CONTROL_PRODUCT
+#define DAEMON_API_MAJOR   SMIRROR_CONTROL_API_MAJOR
+#define DAEMON_API_MINOR   SMIRROR_CONTROL_API_MINOR
 #define DAEMON_CONNECTIONS 64
 #define DAEMON_REQUESTS    64 /* in flight, of one connection; job.wait apart, as many again */
 #define DAEMON_FDS         8  /* descriptors of one connection that no request has claimed */

@@ -24,10 +24,12 @@
 #include "scsi/phase.h"
 #include "scsi/xfer.h"
 
-#define WIRE_VERSION     1
-#define WIRE_HEADER_LEN  12
-#define WIRE_HEAD_MAX    (16U * 1024)
-#define WIRE_DATA_MAX    (16U * 1024 * 1024)
+#include <smirror/wire.h>
+
+#define WIRE_VERSION     SMIRROR_WIRE_VERSION
+#define WIRE_HEADER_LEN  SMIRROR_WIRE_HEADER_LEN
+#define WIRE_HEAD_MAX    ((uint32_t)SMIRROR_WIRE_HEAD_MAX)
+#define WIRE_DATA_MAX    ((uint32_t)SMIRROR_WIRE_DATA_MAX)
 #define WIRE_TEXT_MAX    1024 /* texts of errors, in bytes */
 #define WIRE_ITEMS_MAX   320  /* items of one script, program or burst */
 #define WIRE_IDS         16   /* SCSI IDs of a wide bus */
@@ -38,7 +40,7 @@
 #define WIRE_MSG_IN_MAX  512                  /* message bytes of one tenure report */
 #define WIRE_MGMT_MAX    8192                 /* payload of one management frame */
 #define WIRE_TRACE_MAX   (WIRE_HEAD_MAX - 16) /* text of one TRACE frame */
-#define WIRE_NO_ID       0xff
+#define WIRE_NO_ID       SMIRROR_WIRE_NO_ID
 
 enum wire_type {
 #define WIRE_FRAME(sym, value, member, who) WIRE_##sym = value,
@@ -46,7 +48,11 @@ enum wire_type {
 #undef WIRE_FRAME
 };
 
-enum wire_role { ROLE_TARGET = 1, ROLE_INITIATOR = 2, ROLE_TAP = 3 };
+enum wire_role {
+	ROLE_TARGET = SMIRROR_ROLE_TARGET,
+	ROLE_INITIATOR = SMIRROR_ROLE_INITIATOR,
+	ROLE_TAP = SMIRROR_ROLE_TAP
+};
 
 /* ---- attach ---- */
 
