@@ -58,16 +58,6 @@ static cfg_opt_t file_options[] = {
         CFG_END(),
 };
 
-static const struct conf_check file_checks[] = {
-        {.name = "listen", .kind = CONF_ADDR},
-        {.name = "profile", .kind = CONF_WORD, .words = "scsi2 spi2 spi3 spi4"},
-        {.name = "pace", .kind = CONF_WORD, .words = "none real"},
-        {.name = "phase-timeout-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
-        {.name = "tenure-limit-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
-        {.name = "heartbeat-ms", .kind = CONF_NUMBER, .most = MS_MOST},
-        {.name = "log-level", .kind = CONF_LEVEL},
-};
-
 struct reading {
 	struct args *args;
 	struct bus_opts *o;
@@ -124,6 +114,14 @@ static bool apply_set(struct bus_timing *t, const char *text, char *why, size_t 
 	return true;
 }
 
+static bool set_ok(const char *text, char *why, size_t n)
+{
+	struct bus_timing scratch;
+
+	return bus_timing_profile(&scratch, BUS_PROFILE_DEFAULT) &&
+	       apply_set(&scratch, text, why, n);
+}
+
 /* The file's profile and values, then the command line's; false with why. */
 static bool make_timing(const struct bus_opts *o, cfg_t *cfg, struct bus_timing *out, char *why,
                         size_t n)
@@ -136,13 +134,9 @@ static bool make_timing(const struct bus_opts *o, cfg_t *cfg, struct bus_timing 
 		(void)snprintf(why, n, "there is no timing profile \"%s\"", profile);
 		return false;
 	}
-	for (unsigned i = 0; cfg && i < cfg_size(cfg, "set"); i++) {
-		char what[200];
-		if (!apply_set(out, cfg_getnstr(cfg, "set", i), what, sizeof(what))) {
-			(void)snprintf(why, n, "%s: set: %s", o->config, what);
+	for (unsigned i = 0; cfg && i < cfg_size(cfg, "set"); i++)
+		if (!apply_set(out, cfg_getnstr(cfg, "set", i), why, n))
 			return false;
-		}
-	}
 	for (unsigned i = 0; i < o->n_set; i++)
 		if (!apply_set(out, o->set[i], why, n))
 			return false;
@@ -175,10 +169,8 @@ static void set_profile(struct reading *r, const char *v)
 
 static void add_set(struct reading *r, const char *v)
 {
-	struct bus_timing scratch;
 	char why[200];
-	if (!bus_timing_profile(&scratch, BUS_PROFILE_DEFAULT) ||
-	    !apply_set(&scratch, v, why, sizeof(why)))
+	if (!set_ok(v, why, sizeof(why)))
 		args_fail(r->args, "--set: %s", why);
 	if (r->o->n_set == BUS_SET_MAX)
 		args_fail(r->args, "--set: more than %d", BUS_SET_MAX);
@@ -268,6 +260,17 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
 		set_log_level(r, cfg_getstr(cfg, "log-level"));
 }
+
+static const struct conf_check file_checks[] = {
+        {.name = "listen", .kind = CONF_ADDR},
+        {.name = "profile", .kind = CONF_WORD, .words = "scsi2 spi2 spi3 spi4"},
+        {.name = "set", .kind = CONF_TEXT, .accepts = set_ok},
+        {.name = "pace", .kind = CONF_WORD, .words = "none real"},
+        {.name = "phase-timeout-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
+        {.name = "tenure-limit-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
+        {.name = "heartbeat-ms", .kind = CONF_NUMBER, .most = MS_MOST},
+        {.name = "log-level", .kind = CONF_LEVEL},
+};
 
 static cfg_t *read_file(const char *path, char *why, size_t n)
 {

@@ -85,6 +85,7 @@ static bool string_fault(const struct conf_check *k, const char *value, char *fa
 			(void)snprintf(fault, n, "is not one of: %s", k->words);
 		break;
 	case CONF_NUMBER:
+	case CONF_TEXT:
 		break;
 	}
 	return fault[0] != '\0';
@@ -108,6 +109,29 @@ static const struct conf_check *find_check(const cfg_t *cfg, const cfg_opt_t *op
 	return NULL;
 }
 
+static int check_further(cfg_t *cfg, cfg_opt_t *opt, const struct conf_check *k, const char *value)
+{
+	char fault[256] = "";
+
+	if (!k->accepts || k->accepts(value, fault, sizeof(fault)))
+		return 0;
+	cfg_error(cfg, "%s: %s", opt->name, fault);
+	return -1;
+}
+
+static int check_number(cfg_t *cfg, cfg_opt_t *opt, const struct conf_check *k, long v)
+{
+	char text[32];
+
+	if (v < 0 || !in_limits(k, (uint64_t)v)) {
+		cfg_error(cfg, "%s: %ld is out of range: %llu to %llu", opt->name, v,
+		          (unsigned long long)k->least, (unsigned long long)k->most);
+		return -1;
+	}
+	(void)snprintf(text, sizeof(text), "%ld", v);
+	return check_further(cfg, opt, k, text);
+}
+
 /* Called by libconfuse for each value that was set; 0: it is good. */
 static int check_value(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -117,17 +141,11 @@ static int check_value(cfg_t *cfg, cfg_opt_t *opt)
 
 	if (!k || last == 0)
 		return 0;
-	if (k->kind == CONF_NUMBER) {
-		long v = cfg_opt_getnint(opt, last - 1);
-		if (v >= 0 && in_limits(k, (uint64_t)v))
-			return 0;
-		cfg_error(cfg, "%s: %ld is out of range: %llu to %llu", opt->name, v,
-		          (unsigned long long)k->least, (unsigned long long)k->most);
-		return -1;
-	}
+	if (k->kind == CONF_NUMBER)
+		return check_number(cfg, opt, k, cfg_opt_getnint(opt, last - 1));
 	const char *value = cfg_opt_getnstr(opt, last - 1);
 	if (!string_fault(k, value, fault, sizeof(fault)))
-		return 0;
+		return check_further(cfg, opt, k, value);
 	if (k->kind == CONF_ADDR)
 		cfg_error(cfg, "%s: %s", opt->name, fault);
 	else

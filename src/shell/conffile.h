@@ -33,6 +33,7 @@ enum conf_kind {
 	CONF_ADDR,     /* CFG_STR: unix:PATH or tcp:HOST:PORT */
 	CONF_LEVEL,    /* CFG_STR: a level of the log */
 	CONF_WORD,     /* CFG_STR: one of `words` */
+	CONF_TEXT,     /* CFG_STR: what `accepts` says */
 };
 
 struct conf_check {
@@ -40,6 +41,9 @@ struct conf_check {
 	enum conf_kind kind;
 	uint64_t least, most; /* most 0: no limit */
 	const char *words;    /* CONF_WORD: "silent conventional broadcast" */
+	/* What else must hold of the value (a number's is in decimal), NULL: nothing. False with
+	 * why, which names the value. */
+	bool (*accepts)(const char *value, char *why, size_t n);
 };
 
 /*

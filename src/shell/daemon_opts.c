@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "shell/daemon_opts.h"
 
+#include "base/size.h"
 #include "shell/args.h"
 #include "shell/conffile.h"
 
@@ -64,11 +65,24 @@ static cfg_opt_t file_options[] = {
         CFG_END(),
 };
 
+/* What a transfer has to be beside its limits: of the command line and of the file. */
+static bool transfer_ok(const char *v, char *why, size_t n)
+{
+	uint64_t bytes = 0;
+
+	(void)snprintf(why, n, "%s is not a multiple of %d", v, TRANSFER_MIN);
+	return size_parse(v, &bytes) && bytes % TRANSFER_MIN == 0;
+}
+
 static const struct conf_check file_checks[] = {
         {.name = "bus", .kind = CONF_ADDR},
         {.name = "id", .kind = CONF_NUMBER, .most = WIRE_IDS - 1},
         {.name = "window", .kind = CONF_NUMBER, .least = 1, .most = INI_WINDOW_MAX},
-        {.name = "transfer", .kind = CONF_SIZE, .least = TRANSFER_MIN, .most = INI_BLOCK_MAX},
+        {.name = "transfer",
+         .kind = CONF_SIZE,
+         .least = TRANSFER_MIN,
+         .most = INI_BLOCK_MAX,
+         .accepts = transfer_ok},
         {.name = "max-passes", .kind = CONF_NUMBER, .least = 1, .most = PASSES_MOST},
         {.name = "task-timeout-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
         {.name = "status-timeout-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
@@ -83,12 +97,14 @@ struct reading {
 	bool given[O_COUNT];
 };
 
-static void set_transfer(const struct reading *r, uint64_t bytes)
+static uint32_t transfer(const struct args *a)
 {
-	if (bytes % TRANSFER_MIN)
-		args_fail(r->args, "--transfer: %llu is not a multiple of %d",
-		          (unsigned long long)bytes, TRANSFER_MIN);
-	r->o->daemon.ini.transfer = (uint32_t)bytes;
+	uint64_t bytes = args_size(a, TRANSFER_MIN, INI_BLOCK_MAX);
+	char why[128];
+
+	if (!transfer_ok(a->value, why, sizeof(why)))
+		args_fail(a, "--transfer: %s", why);
+	return (uint32_t)bytes;
 }
 
 static void set_log_level(const struct reading *r, const char *v)
@@ -130,7 +146,7 @@ static void take(struct reading *r, enum option id)
 		d->ini.window = (unsigned)args_number(a, 1, INI_WINDOW_MAX);
 		break;
 	case O_TRANSFER:
-		set_transfer(r, args_size(a, TRANSFER_MIN, INI_BLOCK_MAX));
+		d->ini.transfer = transfer(a);
 		break;
 	case O_MAX_PASSES:
 		d->ini.max_passes = (unsigned)args_number(a, 1, PASSES_MOST);
@@ -200,7 +216,7 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	if (in_file(r, cfg, O_WINDOW, "window"))
 		d->ini.window = (unsigned)cfg_getint(cfg, "window");
 	if (in_file(r, cfg, O_TRANSFER, "transfer"))
-		set_transfer(r, conf_size(cfg, "transfer"));
+		d->ini.transfer = (uint32_t)conf_size(cfg, "transfer");
 	if (in_file(r, cfg, O_MAX_PASSES, "max-passes"))
 		d->ini.max_passes = (unsigned)cfg_getint(cfg, "max-passes");
 	take_ms(r, cfg, O_TASK_TIMEOUT, "task-timeout-ms", &d->task_timeout_ns);

@@ -62,11 +62,45 @@ static cfg_opt_t file_options[] = {
         CFG_END(),
 };
 
+/* ---- what a value has to be: of the command line and of the file ---- */
+
+static bool block_size_ok(const char *v, char *why, size_t n)
+{
+	(void)snprintf(why, n, "%s is neither 512 nor 4096", v);
+	return strcmp(v, "512") == 0 || strcmp(v, "4096") == 0;
+}
+
+static bool name_ok(const char *v, char *why, size_t n)
+{
+	(void)snprintf(why, n, "\"%s\" is not 1 to %d printable characters without blanks", v,
+	               TARGET_NAME_MAX);
+	return strlen(v) > 0 && target_name_ok(v, strlen(v));
+}
+
+static bool uuid_ok(const char *v, char *why, size_t n)
+{
+	uuid_t uuid;
+
+	(void)snprintf(why, n, "\"%s\" is no UUID", v);
+	return uuid_parse(v, uuid) == 0 && !uuid_is_null(uuid);
+}
+
+static bool fault_ok(const char *v, char *why, size_t n)
+{
+	struct faults scratch = {0};
+	struct span spec = {(const uint8_t *)v, strlen(v)};
+
+	return fault_add(&scratch, spec, why, n);
+}
+
 static const struct conf_check file_checks[] = {
         {.name = "bus", .kind = CONF_ADDR},
         {.name = "id", .kind = CONF_NUMBER, .most = WIRE_IDS - 1},
         {.name = "size", .kind = CONF_SIZE, .least = 512, .most = SIZE_MOST},
-        {.name = "block-size", .kind = CONF_NUMBER, .least = 512, .most = 4096},
+        {.name = "block-size", .kind = CONF_NUMBER, .accepts = block_size_ok},
+        {.name = "name", .kind = CONF_TEXT, .accepts = name_ok},
+        {.name = "uuid", .kind = CONF_TEXT, .accepts = uuid_ok},
+        {.name = "fault", .kind = CONF_TEXT, .accepts = fault_ok},
         {.name = "queue-depth", .kind = CONF_NUMBER, .least = 1, .most = TGT_DEPTH_MAX},
         {.name = "log-level", .kind = CONF_LEVEL},
 };
@@ -80,37 +114,38 @@ struct reading {
 
 /* ---- single values ---- */
 
+/* Ends the program when the value of this option is not as it has to be. */
+static void must(const struct reading *r, const char *option, const char *v,
+                 bool (*ok)(const char *, char *, size_t))
+{
+	char why[256];
+	if (!ok(v, why, sizeof(why)))
+		args_fail(r->args, "--%s: %s", option, why);
+}
+
 static void set_block_size(const struct reading *r, uint64_t v)
 {
-	if (v != 512 && v != 4096)
-		args_fail(r->args, "--block-size: %llu is neither 512 nor 4096",
-		          (unsigned long long)v);
+	char text[32];
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
+	must(r, "block-size", text, block_size_ok);
 	r->o->block_size = (uint32_t)v;
 }
 
 static void set_name(const struct reading *r, const char *v)
 {
-	if (strlen(v) == 0 || !target_name_ok(v, strlen(v)))
-		args_fail(r->args,
-		          "--name: \"%s\" is not 1 to %d printable characters without blanks", v,
-		          TARGET_NAME_MAX);
+	must(r, "name", v, name_ok);
 	(void)snprintf(r->o->name, sizeof(r->o->name), "%s", v);
 }
 
 static void set_uuid(const struct reading *r, const char *v)
 {
-	if (uuid_parse(v, r->o->uuid) != 0 || uuid_is_null(r->o->uuid))
-		args_fail(r->args, "--uuid: \"%s\" is no UUID", v);
-	r->o->has_uuid = true;
+	must(r, "uuid", v, uuid_ok);
+	r->o->has_uuid = uuid_parse(v, r->o->uuid) == 0;
 }
 
 static void add_fault(const struct reading *r, const char *v)
 {
-	struct faults scratch = {0};
-	struct span spec = {(const uint8_t *)v, strlen(v)};
-	char why[200];
-	if (!fault_add(&scratch, spec, why, sizeof(why)))
-		args_fail(r->args, "--fault: %s", why);
+	must(r, "fault", v, fault_ok);
 	if (r->o->n_faults == FAULTS_MAX)
 		args_fail(r->args, "--fault: more than %d", FAULTS_MAX);
 	r->o->fault[r->o->n_faults++] = v;
@@ -169,6 +204,7 @@ static void take(struct reading *r, enum option id)
 		o->config = a->value;
 		break;
 	case O_LOG_LEVEL:
+		o->level_given = true;
 		set_log_level(r, a->value);
 		break;
 	case O_COUNT:
@@ -228,7 +264,7 @@ bool target_opts_reread(const struct target_opts *o, enum log_level *level, char
 	cfg_t *cfg = read_file(o->config, why, n);
 	if (!cfg)
 		return false;
-	if (cfg_size(cfg, "log-level") > 0)
+	if (!o->level_given && cfg_size(cfg, "log-level") > 0)
 		*level = (enum log_level)log_level_parse(cfg_getstr(cfg, "log-level"));
 	cfg_free(cfg);
 	return true;

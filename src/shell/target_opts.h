@@ -24,7 +24,8 @@ struct target_opts {
 	const char *fault[FAULTS_MAX]; /* checked */
 	unsigned n_faults;
 	enum log_level log_level;
-	void *file; /* what the strings above may point into */
+	bool level_given; /* on the command line: SIGHUP leaves it */
+	void *file;       /* what the strings above may point into */
 };
 
 /* Ends the program with status 2 when something is wrong, before anything was touched. */

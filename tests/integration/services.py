@@ -147,6 +147,34 @@ def whole_sample(case):
         assert f"{sample}:{text.count(chr(10)) + 1}:" in done.stdout, done.stdout
 
 
+WRONG = (
+    ("smirror-bus", "bus.conf", "listen", '{"tcp:192.0.2.1:1"}'), ("smirror-bus", "bus.conf", "profile", '"spi9"'),
+    ("smirror-bus", "bus.conf", "set", '{"async_byte=160"}'), ("smirror-bus", "bus.conf", "set", '{"sync_byte=160ns"}'),
+    ("smirror-bus", "bus.conf", "pace", '"slow"'), ("smirror-bus", "bus.conf", "unfair", "7"),
+    ("smirror-bus", "bus.conf", "phase-timeout-ms", "0"), ("smirror-bus", "bus.conf", "log-level", '"loud"'),
+    ("smirror-target", "target.conf", "id", "16"), ("smirror-target", "target.conf", "size", '"1.5M"'),
+    ("smirror-target", "target.conf", "block-size", "1024"), ("smirror-target", "target.conf", "name", '"a disk"'),
+    ("smirror-target", "target.conf", "uuid", '"7"'), ("smirror-target", "target.conf", "fault", '{"flood"}'),
+    ("smirror-target", "target.conf", "queue-depth", "257"), ("smirror-target", "target.conf", "write-protect", '"maybe"'),
+    ("smirrord", "smirrord.conf", "bus", '"/run/bus"'), ("smirrord", "smirrord.conf", "transfer", '"1000"'),
+    ("smirrord", "smirrord.conf", "window", "65"), ("smirrord", "smirrord.conf", "max-passes", "0"),
+)
+
+
+@cases("{0[0]}: the wrong value {0[2]} = {0[3]} in a file is named with file and line, and nothing is touched", WRONG)
+def wrong_value(case):
+    program, sample, option, value = case
+    with Lab() as lab:
+        with open(os.path.join(SOURCE, "conf", sample), encoding="utf-8") as file:
+            lines = file.read().replace("/var/lib/smirror", lab.directory).replace("/run/smirror", lab.directory).splitlines()
+        lines.insert(1, f"{option} = {value}")
+        with open(lab.path(sample), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        done = run(lab.program(program), "--config", lab.path(sample))
+        assert done.returncode == 2 and f"{sample}:2: " in done.stdout and option in done.stdout, done.stdout
+        assert os.listdir(lab.directory) == [sample]
+
+
 @test("the sample configurations are accepted: a bus, a target and a daemon start from them")
 def samples():
     with Lab() as lab:

@@ -11,6 +11,18 @@
 static char path[] = "/tmp/smirror-conf.XXXXXX";
 static char why[512];
 
+static bool is_even(const char *v, char *text, size_t n)
+{
+	(void)snprintf(text, n, "%s is odd", v);
+	return (v[strlen(v) - 1] - '0') % 2 == 0;
+}
+
+static bool is_lower(const char *v, char *text, size_t n)
+{
+	(void)snprintf(text, n, "\"%s\" has more than small letters", v);
+	return strspn(v, "abcdefghijklmnopqrstuvwxyz") == strlen(v);
+}
+
 static const struct conf_check checks[] = {
         {.name = "listen", .kind = CONF_ADDR},
         {.name = "id", .kind = CONF_NUMBER, .most = 15},
@@ -18,6 +30,8 @@ static const struct conf_check checks[] = {
         {.name = "block", .kind = CONF_SIZE, .least = 512, .most = MIB},
         {.name = "level", .kind = CONF_LEVEL},
         {.name = "mode", .kind = CONF_WORD, .words = "silent conventional broadcast"},
+        {.name = "even", .kind = CONF_NUMBER, .most = 100, .accepts = is_even},
+        {.name = "word", .kind = CONF_TEXT, .accepts = is_lower},
         {.name = "group|id", .kind = CONF_NUMBER, .least = 100, .most = 65535},
 };
 
@@ -30,6 +44,8 @@ static cfg_t *read_text(const char *text)
 	                    CFG_STR("block", "64K", CFGF_NONE),
 	                    CFG_STR("level", "info", CFGF_NONE),
 	                    CFG_STR("mode", "silent", CFGF_NONE),
+	                    CFG_INT("even", 2, CFGF_NONE),
+	                    CFG_STR_LIST("word", NULL, CFGF_NONE),
 	                    CFG_SEC("group", group, CFGF_MULTI | CFGF_TITLE),
 	                    CFG_END()};
 	if (text) {
@@ -102,6 +118,9 @@ START_TEST(errors_name_file_and_line)
 	         ":1: mode: \"silen\" is not one of: silent conventional broadcast"},
 	        {"listen = { \"unix:/a\",\n\"here\" }\n",
 	         ":2: listen: \"here\" is not an address: unix:PATH or tcp:HOST:PORT"},
+	        {"even = 4\neven = 5\n", ":2: even: 5 is odd"},
+	        {"even = 101\n", ":1: even: 101 is out of range: 0 to 100"},
+	        {"word = {\"a\",\n\"B\", \"c\"}\n", ":2: word: \"B\" has more than small letters"},
 	        /* comments of every kind do not move the line */
 	        {"# a\n\n# b\nspeed = 4\n", ":4: no such option 'speed'"},
 	        {"id = 3 # a\n// b\nspeed = 4\n", ":3: no such option 'speed'"},
