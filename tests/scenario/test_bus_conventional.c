@@ -649,6 +649,211 @@ START_TEST(wide_priorities)
 }
 END_TEST
 
+START_TEST(the_port_takes_only_what_may_disconnect)
+{
+	struct rig *r = begin(ARM_FULL);
+	struct block *data = rig_block(512);
+	/* no DiscPriv; no tag; an ORDERED one */
+	static const uint8_t bytes[3][3] = {{0x80, 0x20, 1}, {0xc0}, {0xc0, 0x22, 1}};
+	static const size_t lengths[3] = {3, 1, 3};
+	struct items i;
+
+	r->traces = false;
+	for (uint32_t n = 0; n < 3; n++) {
+		it_begin(&i);
+		it_select(&i, 2);
+		it_message(&i, ITEM_MSG_OUT, bytes[n], lengths[n]);
+		it_write16(&i, 0, 1);
+		it_data(&i, ITEM_DATA_OUT, 0, 512, crc32_spi(0, data->data, 512));
+		rig_script(r, 7, 1 + n, &i, data);
+		rig_go(r);
+		it_begin(&i);
+		complete(&i, 0x08);
+		rig_continue(r, 2, &i, NULL);
+	}
+	rig_expect(r, "2< BURST target T1 wanted [SELECT MSG_OUT COMMAND]\n"
+	              "7< TENURE s1 T1 complete status=08 msg_in: COMMAND COMPLETE\n"
+	              "2< BURST target T2 wanted [SELECT MSG_OUT COMMAND]\n"
+	              "7< TENURE s2 T2 complete status=08 msg_in: COMMAND COMPLETE\n"
+	              "2< BURST target T3 wanted [SELECT MSG_OUT COMMAND]\n"
+	              "7< TENURE s3 T3 complete status=08 msg_in: COMMAND COMPLETE\n");
+	block_unref(data);
+	rig_free(r);
+}
+END_TEST
+
+/* Bus time of an armed write of 512 bytes. */
+static ns_t write_takes(struct rig *r, struct block *data)
+{
+	struct items i;
+	ns_t before = bus_now(r->bus);
+
+	write_script(r, 90, 90, data);
+	rig_go(r);
+	ns_t took = bus_now(r->bus) - before;
+	reconnect(&i, 90);
+	complete(&i, 0);
+	rig_reselect(r, 2, 7, 1, &i, NULL);
+	rig_go(r);
+	return took;
+}
+
+static void negotiate(struct rig *r)
+{
+	static const uint8_t sdtr[] = {0xc0, 0x01, 0x03, 0x01, 0x0c, 0x0f};
+	struct items i;
+
+	it_begin(&i);
+	it_select(&i, 2);
+	it_message(&i, ITEM_MSG_OUT, sdtr, sizeof(sdtr));
+	it_cdb6(&i, 0, 0);
+	rig_script(r, 7, 91, &i, NULL);
+	rig_go(r);
+	it_begin(&i);
+	it_message(&i, ITEM_MSG_IN, sdtr + 1, sizeof(sdtr) - 1);
+	it_plain(&i, ITEM_COMMAND, 0);
+	complete(&i, 0);
+	rig_continue(r, 2, &i, NULL);
+}
+
+START_TEST(agreements_end)
+{
+	static const uint8_t target_reset[] = {0xc0, 0x0c};
+	struct rig *r = begin(ARM_FULL);
+	struct block *data = rig_block(512);
+	struct wire_frame rst = {.type = WIRE_RESET};
+	struct items i;
+	ns_t slow = write_takes(r, data);
+
+	for (unsigned n = 0; n < 4; n++) {
+		negotiate(r);
+		/* Fast-20, 15 REQs at most in 700 ns */
+		ck_assert_uint_eq(write_takes(r, data), slow - 512ULL * 160 + 512ULL * 50);
+		if (n == 0) {
+			rig_frame(r, r->handle[7], &rst);
+		} else if (n == 1) {
+			it_begin(&i);
+			it_select(&i, 2);
+			it_message(&i, ITEM_MSG_OUT, target_reset, sizeof(target_reset));
+			rig_script(r, 7, 92, &i, NULL);
+			rig_go(r);
+			it_begin(&i);
+			it_plain(&i, ITEM_FREE, 0);
+			rig_continue(r, 2, &i, NULL);
+		} else if (n == 2) {
+			rig_gone(r, 2);
+			rig_target(r, 2, ARM_FULL, 1, 0);
+		} else {
+			rig_gone(r, 7);
+			rig_attach(r, 7, ROLE_INITIATOR, "daemon");
+		}
+		ck_assert_uint_eq(write_takes(r, data), slow);
+	}
+	rig_go(r);
+	ck_assert_uint_eq(data->refs, 1);
+	block_unref(data);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(what_a_status_costs)
+{
+	struct rig *r = begin(ARM_FULL);
+	struct items i;
+
+	reconnect(&i, 3);
+	complete(&i, 0);
+	rig_reselect(r, 2, 7, 1, &i, NULL);
+	rig_go(r);
+	/* I/O is true from the reselection on: nothing turns */
+	ck_assert_uint_eq(bus_now(r->bus),
+	                  3600 + 580 + (400 + 3 * 160) + (400 + 160) + (400 + 160) + 1200);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(cancelled_while_it_is_at_work)
+{
+	struct rig *r = begin(ARM_FRONT);
+	struct items i;
+
+	read_script(r, 5, 3, 96);
+	rig_go(r);
+	it_begin(&i);
+	disconnect(&i);
+	rig_continue(r, 2, &i, NULL);
+	reconnect(&i, 3);
+	rig_reselect(r, 2, 7, 1, &i, NULL);
+	rig_go(r);
+	rig_forget(r);
+	rig_cancel(r, 7, 5);
+	it_begin(&i);
+	complete(&i, 0);
+	rig_continue(r, 2, &i, NULL);
+	rig_expect(
+	        r,
+	        "T2 STATUS drv=2 GOOD\n"
+	        "T2 MESSAGE IN bsy=2 drv=2 COMMAND COMPLETE\n"
+	        "T2 BUS FREE\n"
+	        "7< TENURE s5 T2 complete status=00 msg_in: IDENTIFY SIMPLE(3) COMMAND COMPLETE\n");
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_nexus_goes_with_its_target)
+{
+	struct rig *r = begin(ARM_FULL);
+	struct items i;
+
+	read_script(r, 5, 3, 96);
+	rig_go(r);
+	it_begin(&i);
+	disconnect(&i);
+	rig_continue(r, 2, &i, NULL);
+	rig_gone(r, 2);
+	rig_target(r, 2, ARM_FULL, 1, 0);
+	rig_forget(r);
+	/* Its number is free. */
+	read_script(r, 5, 3, 96);
+	rig_expect(r, "");
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_nexus_is_target_lun_and_tag)
+{
+	struct rig *r = begin(ARM_FULL);
+	struct block *data = rig_block(64);
+	static const uint8_t other[3][3] = {{0x80, 0x20, 4}, {0x81, 0x20, 3}, {0x80}};
+	static const size_t lengths[3] = {3, 3, 1};
+	struct items i;
+
+	read_script(r, 5, 3, 96);
+	rig_go(r);
+	it_begin(&i);
+	disconnect(&i);
+	rig_continue(r, 2, &i, NULL);
+	rig_forget(r);
+	r->traces = false;
+	for (unsigned n = 0; n < 3; n++) {
+		it_begin(&i);
+		it_message(&i, ITEM_MSG_IN, other[n], lengths[n]);
+		it_data(&i, ITEM_DATA_IN, 0, 64, 0);
+		complete(&i, 0);
+		rig_reselect(r, 2, 7, 1 + n, &i, data);
+		rig_go(r);
+	}
+	rig_expect(r, "2< BURST target T2 p1 [MSG_OUT FREE!]\n"
+	              "7< TENURE s0 T2 no_nexus msg_in: IDENTIFY SIMPLE(4)\n"
+	              "2< BURST target T3 p2 [MSG_OUT FREE!]\n"
+	              "7< TENURE s0 T3 no_nexus msg_in: IDENTIFY SIMPLE(3)\n"
+	              "2< BURST target T4 p3 [MSG_OUT FREE!]\n"
+	              "7< TENURE s0 T4 no_nexus msg_in: IDENTIFY\n");
+	block_unref(data);
+	rig_free(r);
+}
+END_TEST
+
 TAP_MAIN("bus_conventional", an_armed_write, a_read_in_one_tenure, unarmed_each_phase_waits,
          a_read_by_reconnection_in_pieces, more_than_there_is_room_for_is_dropped,
          the_data_pointer_was_saved, the_data_pointer_was_not_saved, restore_pointers_begins_again,
@@ -657,4 +862,6 @@ TAP_MAIN("bus_conventional", an_armed_write, a_read_in_one_tenure, unarmed_each_
          what_a_target_says_unasked_is_rejected, abort_task_ends_with_bus_free,
          a_target_frees_the_bus_without_a_word, a_script_without_a_command,
          the_target_dies_in_the_middle, a_program_for_an_initiator_that_is_gone, fairness,
-         without_fairness_priority_rules, wide_priorities);
+         without_fairness_priority_rules, wide_priorities, the_port_takes_only_what_may_disconnect,
+         agreements_end, what_a_status_costs, cancelled_while_it_is_at_work,
+         a_nexus_goes_with_its_target, a_nexus_is_target_lun_and_tag);

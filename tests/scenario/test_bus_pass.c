@@ -401,14 +401,20 @@ START_TEST(a_slow_tenure_is_reset)
 	rig_wait(s.r, NS_PER_S - 1);
 	rig_expect(s.r, "");
 	rig_wait(s.r, 1);
-	rig_expect(s.r, "T1 RESET\n"
-	                "T1 BUS FREE\n"
-	                "7< TENURE s11 T1 reset out=4096 op9/d0@2:taken(4096) op9/d1:not_reached "
-	                "op9/d2:not_reached\n"
-	                "2< RESET by 255: tenure 1 of ID 2 is past its limit\n"
-	                "4< RESET by 255: tenure 1 of ID 2 is past its limit\n"
-	                "5< RESET by 255: tenure 1 of ID 2 is past its limit\n"
-	                "7< RESET by 255: tenure 1 of ID 2 is past its limit\n");
+	rig_expect(
+	        s.r,
+	        "T1 RESET\n"
+	        "T1 BUS FREE\n"
+	        "7< TENURE s11 T1 reset out=4096 op9/d0@2:taken(4096) op9/d1:not_reached "
+	        "op9/d2:not_reached\n"
+	        "2< RESET by 255: tenure 1 of ID 2 is past its limit\n"
+	        "4< RESET by 255: tenure 1 of ID 2 is past its limit\n"
+	        "5< RESET by 255: tenure 1 of ID 2 is past its limit\n"
+	        "7< RESET by 255: tenure 1 of ID 2 is past its limit\n"
+	        "2< REFUSED bad_state 0: ID 2 kept the bus in tenure 1 for 5000 ms: attach anew\n"
+	        "4< PORT 2 down\n"
+	        "5< PORT 2 down\n"
+	        "7< PORT 2 down\n");
 	end(&s);
 }
 END_TEST
@@ -835,6 +841,58 @@ START_TEST(part_of_a_block_is_what_is_delivered)
 }
 END_TEST
 
+START_TEST(a_member_that_came_anew_holds_no_cdb)
+{
+	struct setup s = begin(2, ARM_FULL);
+
+	rig_arm(s.r, 2, ARM_NONE);
+	rig_go(s.r);
+	message_out(s.r, 2);
+	answer(s.r, 2, ITEM_COMMAND);
+	rig_close(s.r, s.r->handle[4]);
+	rig_target(s.r, 4, ARM_FULL, 1, 1);
+	answer(s.r, 2, ITEM_DATA_OUT);
+	message_out(s.r, 2);
+	rig_forget(s.r);
+	answer(s.r, 2, ITEM_PASS);
+	rig_expect(s.r, "2< BURST leader T1 wanted atn [TOKEN]\n");
+	rig_gone(s.r, 7);
+	end(&s);
+}
+END_TEST
+
+START_TEST(an_ordered_pass_is_the_process_s)
+{
+	struct setup s = {rig_new(NULL), rig_block(512)};
+	struct scsi_msg m = {.kind = MSG_EXT_MIRROR};
+	uint8_t bytes[64];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+	struct items i;
+
+	rig_group(s.r, 1, ARM_FULL);
+	m.mirror.function = MIRROR_LEADER;
+	m.mirror.group = 1;
+	m.mirror.op = 3;
+	wr_u8(&w, 0xc0);
+	wr_u8(&w, 0x22); /* ORDERED */
+	wr_u8(&w, 1);
+	scsi_msg_put(&w, &m);
+	it_begin(&i);
+	it_select(&i, 2);
+	it_message(&i, ITEM_MSG_OUT, bytes, w.n);
+	it_write16(&i, 0, 1);
+	it_data(&i, ITEM_DATA_OUT, 0, 512, crc32_spi(0, s.data->data, 512));
+	it_release(&i, 0, 3);
+	s.r->traces = false;
+	rig_script(s.r, 7, 11, &i, s.data);
+	rig_go(s.r);
+	rig_expect(s.r, "2< BURST leader T1 wanted [SELECT MSG_OUT COMMAND]\n");
+	rig_gone(s.r, 7);
+	rig_go(s.r);
+	end(&s);
+}
+END_TEST
+
 TAP_MAIN("bus_pass", two_targets_armed, each_target_returns_its_status, a_pass_to_one,
          a_participant_declines, a_participant_decides_and_takes, the_leader_declines,
          a_participant_is_absent, a_participant_is_silent, an_old_token, the_leader_dies,
@@ -843,4 +901,5 @@ TAP_MAIN("bus_pass", two_targets_armed, each_target_returns_its_status, a_pass_t
          a_leader_that_arms_itself_late, a_chained_pass, a_chained_pass_unarmed,
          two_claimants_take_nothing, a_member_that_did_not_hear_the_command, named_twice_takes_once,
          a_leader_of_another_group_is_asked, a_pass_without_data, the_port_takes_only_what_fits,
-         part_of_a_block_is_what_is_delivered);
+         part_of_a_block_is_what_is_delivered, a_member_that_came_anew_holds_no_cdb,
+         an_ordered_pass_is_the_process_s);
