@@ -187,6 +187,11 @@ void attach_decide(struct bus *b)
 		struct conn *c = &b->conn[i];
 		if (c->state != CONN_ATTACHING)
 			continue;
+		if (!act_room(b)) { /* each is told to all: a crowd takes several turns */
+			b->attaching = true;
+			b->more = true;
+			return;
+		}
 		if (c->attach.role == ROLE_TAP)
 			attach_tap(b, c);
 		else

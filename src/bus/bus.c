@@ -128,6 +128,7 @@ static void frame(struct bus *b, struct conn *c, const struct wire_frame *f)
 	if (type == WIRE_ATTACH) {
 		conn_attach(b, c, f);
 	} else if (c->state == CONN_OPEN) {
+		b->stats.refused_frames++;
 		refuse_conn(b, c, CODE_BAD_STATE, type, "%s before ATTACH", wire_type_name(type));
 	} else if (c->state == CONN_ATTACHING) {
 		refuse(b, c, CODE_BAD_STATE, type, 0, "%s before ATTACHED came",

@@ -44,6 +44,28 @@ START_TEST(the_same_device_supersedes_itself)
 }
 END_TEST
 
+START_TEST(a_crowd_attaches)
+{
+	struct rig *r = rig_new(NULL);
+	uint32_t last = 0;
+	char name[16];
+
+	for (uint8_t id = 0; id < 15; id++) {
+		(void)snprintf(name, sizeof(name), "disk%u", id);
+		rig_attach(r, id, id < 8 ? ROLE_INITIATOR : ROLE_TARGET, name);
+	}
+	for (unsigned n = 0; n < 45; n++) {
+		last = rig_open(r);
+		rig_attach_frame(r, last, 9, ROLE_TARGET, "disk9");
+	}
+	r->sends = false;
+	rig_go(r);
+	ck_assert(!rig_closed(r, last));
+	ck_assert_uint_eq(r->handle[9], last);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(an_end_that_was_read_in_time_frees_the_id)
 {
 	struct rig *r = begin(1);
@@ -762,7 +784,7 @@ START_TEST(untraced_it_does_the_same)
 }
 END_TEST
 
-TAP_MAIN("bus_limits", an_id_has_one_holder, the_same_device_supersedes_itself,
+TAP_MAIN("bus_limits", an_id_has_one_holder, the_same_device_supersedes_itself, a_crowd_attaches,
          an_end_that_was_read_in_time_frees_the_id, frames_before_the_attach_is_through,
          another_version, a_tap_has_no_id, the_server_ends, broadcast_passes_are_told_to_be_absent,
          a_long_program, new_timing_holds_from_the_next_tenure_on, a_frame_of_another_role,
