@@ -152,7 +152,8 @@ static void attach_device(struct bus *b, struct conn *c)
 	}
 	struct port *held = &b->port[a->id];
 	struct port *same = holder_of_uuid(b, a->uuid);
-	if (held->up && same != held) {
+	/* What comes back in another role is not the device that went. */
+	if (held->up && (same != held || held->role != a->role)) {
 		uuid_text(held->uuid, uuid);
 		refuse_conn(b, c, CODE_ID_HELD, WIRE_ATTACH, "SCSI ID %u is held by %s (UUID %s)",
 		            a->id, held->name[0] ? held->name : "a device without a name", uuid);
@@ -171,8 +172,22 @@ static void attach_device(struct bus *b, struct conn *c)
 	port_up(b, c);
 }
 
+static unsigned taps(const struct bus *b)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < BUS_CONNS; i++)
+		n += b->conn[i].state == CONN_TAP;
+	return n;
+}
+
 static void attach_tap(struct bus *b, struct conn *c)
 {
+	if (taps(b) >= BUS_TAPS) {
+		refuse_conn(b, c, CODE_FLOOD, WIRE_ATTACH, "%d live taps are there already",
+		            BUS_TAPS);
+		return;
+	}
 	c->state = CONN_TAP;
 	send_attached(b, c, new_epoch(b));
 	act_tap(b, c->handle);
@@ -257,8 +272,13 @@ static void tell_conflict(struct bus *b, const struct port *p, const struct port
 	           name_of(other), other->id);
 }
 
+/* Whoever claims what another one has is told, and it counts as a refusal: who claims again and
+ * again floods the other with such news. */
 void port_set_members(struct bus *b, struct port *p, const struct wire_members *m)
 {
+	const struct wire_member *mine = NULL;
+	const struct port *theirs = NULL;
+
 	p->members = *m;
 	for (unsigned i = 0; i < WIRE_IDS; i++) {
 		struct port *other = &b->port[i];
@@ -267,10 +287,15 @@ void port_set_members(struct bus *b, struct port *p, const struct wire_members *
 		for (unsigned k = 0; k < p->members.n; k++) {
 			if (!claims(other, &p->members.m[k]))
 				continue;
-			tell_conflict(b, p, other, &p->members.m[k]);
-			tell_conflict(b, other, p, &p->members.m[k]);
+			mine = &p->members.m[k];
+			theirs = other;
+			tell_conflict(b, other, p, mine);
 		}
 	}
+	if (mine)
+		refuse(b, &b->conn[p->conn], CODE_CONFLICT, WIRE_MEMBERS, 0,
+		       "device %u of group %u is claimed by %s (ID %u), too", mine->device,
+		       mine->group, name_of(theirs), theirs->id);
 }
 
 /* ---- memory ---- */

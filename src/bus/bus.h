@@ -21,6 +21,7 @@ struct bus;
 
 /* Connections at once: 16 ports, taps, and such as have not said yet what they are. */
 #define BUS_CONNS 64
+#define BUS_TAPS  8
 
 struct bus_config {
 	struct bus_timing timing;

@@ -107,10 +107,12 @@ static bool read_identity(struct hba_scan *s, struct span d)
 		struct span id = rd_bytes(&r, rd_u8(&r));
 		if (r.error)
 			break;
-		if ((type & 0x3f) == 0x0a && id.n == 2 + UUID_LEN && id.p[0] >> 4 == 1) {
-			memcpy(s->found.uuid, id.p + 2, UUID_LEN);
-			return true;
-		}
+		if ((type & 0x3f) != 0x0a || id.n != 2 + UUID_LEN || id.p[0] >> 4 != 1)
+			continue;
+		/* The bus server sees to it that no two ports have one UUID: who names another one
+		 * than its port's may be pretending to be somebody else. */
+		return memcmp(s->found.uuid, id.p + 2, UUID_LEN) == 0 ||
+		       bad(s, "VPD page 83h: another UUID than it attached with");
 	}
 	return bad(s, r.error ? "VPD page 83h: a designator is cut short"
 	                      : "VPD page 83h: no UUID designator");

@@ -16,6 +16,8 @@
 
 /* What may wait for a port to read it. Blocks are shared between the ports that they go to. */
 #define OUT_MAX (256 * MIB)
+/* A peer that leaves more than this unread gets no answers to its PINGs. */
+#define UNREAD_MAX (1 * MIB)
 
 struct server;
 
@@ -23,7 +25,9 @@ struct slot {
 	struct server *server;
 	struct conn *conn; /* NULL: free */
 	uint32_t handle;
+	uint64_t since; /* number of its accept */
 	bool tap;
+	bool attached; /* it has said what it is, and was taken */
 };
 
 struct server {
@@ -35,6 +39,7 @@ struct server {
 	unsigned n_listening; /* sockets that are there to be removed */
 	struct slot slot[BUS_CONNS];
 	uint32_t next_generation;
+	uint64_t accepted;
 	unsigned turned_away;
 	bool ending;
 };
@@ -59,7 +64,7 @@ static struct conn *slot_clear(struct slot *slot)
 	if (slot->tap)
 		bus_tap_remove(slot->server->tap, c);
 	slot->conn = NULL;
-	slot->tap = false;
+	slot->tap = slot->attached = false;
 	watch(slot->server);
 	return c;
 }
@@ -71,7 +76,9 @@ static void perform_one(struct server *s, const struct bus_action *a)
 		return;
 	switch (a->kind) {
 	case BUS_ACT_SEND:
-		conn_send(slot->conn, &a->frame);
+		slot->attached |= a->frame.type == WIRE_ATTACHED;
+		if (a->frame.type != WIRE_PONG || conn_queued(slot->conn) < UNREAD_MAX)
+			conn_send(slot->conn, &a->frame);
 		return;
 	case BUS_ACT_CLOSE:
 		log_info("closing a connection: %s", a->text);
@@ -148,12 +155,29 @@ static void on_closed(void *ctx, const char *why)
 
 static const struct conn_ops conn_ops = {on_frame, on_bad, on_batch, on_closed};
 
+/* The connection that has been here longest and has not attached makes room for the next. */
+static struct slot *displaced_slot(struct server *s)
+{
+	struct slot *oldest = NULL;
+
+	for (unsigned i = 0; i < BUS_CONNS; i++) {
+		struct slot *slot = &s->slot[i];
+		if (!slot->attached && (!oldest || slot->since < oldest->since))
+			oldest = slot;
+	}
+	if (oldest) {
+		step(s, BUS_EV_CLOSED, oldest->handle, NULL, "displaced");
+		conn_free(slot_clear(oldest));
+	}
+	return oldest;
+}
+
 static struct slot *free_slot(struct server *s)
 {
 	for (unsigned i = 0; i < BUS_CONNS; i++)
 		if (!s->slot[i].conn)
 			return &s->slot[i];
-	return NULL;
+	return displaced_slot(s);
 }
 
 static void on_accept(void *ctx, int fd)
@@ -174,6 +198,7 @@ static void on_accept(void *ctx, int fd)
 	}
 	s->turned_away = 0;
 	slot->conn = c;
+	slot->since = s->accepted++;
 	slot->handle = (uint32_t)(slot - s->slot) | s->next_generation++ << 8;
 	step(s, BUS_EV_OPEN, slot->handle, NULL, NULL);
 	loop_wake(s->loop);

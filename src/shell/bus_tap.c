@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define FILE_BUFFER  (256U * 1024)
-#define TAPS_MAX     8
+#define TAPS_MAX     BUS_TAPS
 #define TAP_QUEUED   (4U * 1024 * 1024) /* bytes that wait for a tap; beyond it loses lines */
 #define TAP_TEXT_MAX WIRE_TRACE_MAX     /* of one TRACE frame */
 

@@ -138,8 +138,8 @@ class Wire:
             self.sock = socket.create_connection((host, int(number)), LIMIT_S)
         else:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.sock.settimeout(LIMIT_S)
             self.sock.connect(lab.path("bus.sock"))
+            self.sock.settimeout(LIMIT_S)
         self.buffer = bytearray()
         self.lock = threading.Lock()
         self.errors = []  # (code, frame type, ref, text)

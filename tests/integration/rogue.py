@@ -6,13 +6,16 @@ import random
 import struct
 import threading
 import time
+import traceback
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import frames as fr
 from frames import (I_COMMAND, I_DATA_IN, I_DATA_OUT, I_FREE, I_MSG_IN, I_MSG_OUT, I_PASS, I_SELECT, I_STATUS, I_TOKEN,
                     Disk, Ended, Wire)
 from lab import Lab, RpcError, until
-from tap import cases, main, test
+from tap import main, test
 
 KIB = 1024
 MIB = 1 << 20
@@ -22,20 +25,42 @@ DAEMON = ("--status-timeout-ms", "500", "--task-timeout-ms", "2000")
 
 
 @contextmanager
-def bench(bus=BUS, daemon=DAEMON, before=None):
-    """Two healthy targets on IDs 0 and 1, a daemon, and a group g0 of the two."""
+def bench(bus=BUS, daemon=DAEMON, before=None, ids=(0, 1)):
+    """Two healthy targets, a daemon, and a group g0 of the two; before(lab) runs ahead of the daemon."""
     with Lab() as lab:
         lab.bus(*bus)
-        for scsi_id, name in enumerate(HEALTHY):
+        for scsi_id, name in zip(ids, HEALTHY):
             lab.target(name, scsi_id, wait=False)
         for name in HEALTHY:
             lab.targets[name].wait_ready()
         extra = before(lab) if before else None
         lab.daemon(*daemon)
         lab.wait_targets(HEALTHY)
-        lab.call("group.create", name="g0", members=list(HEALTHY))
+        lab.call("group.create", name="g0", members=[str(i) for i in ids])
         lab.before = extra
         yield lab
+
+
+def together(name, values, workers=6):
+    """Registers one test that runs its function for each of `values`, several at once: most of their time is waiting."""
+
+    def register(function):
+        def run():
+            def one(value):
+                try:
+                    function(value)
+                except BaseException as why:  # told with the others', below
+                    return f"{value}: {''.join(traceback.format_exception(why))}"
+                return None
+
+            chosen = [v for v in values if os.environ.get("CASE", "") in str(v)]
+            with ThreadPoolExecutor(workers) as pool:
+                failed = [text for text in pool.map(one, chosen) if text]
+            assert not failed, f"{len(failed)} of {len(chosen)}:\n" + "\n".join(failed)
+
+        return test(name)(run)
+
+    return register
 
 
 class Beside:
@@ -55,6 +80,8 @@ class Beside:
                 self.jobs.append(self.lab.run_job("mirror", image=image, expect=self.expect, **self.params))
                 if self.expect == "success":
                     self.lab.assert_copies(image, HEALTHY)
+                os.unlink(image)
+                self.over.wait(0.05)
         except BaseException as why:  # told by __exit__ in the test's own thread
             self.failed = why
 
@@ -155,7 +182,7 @@ ANSWERS = {
 }
 
 
-@cases("a target that answers {}: refused, counted, in the end put out", ANSWERS)
+@together("a target that answers wrongly is refused, counted, in the end put out", ANSWERS)
 def answers(case):
     reply, code = ANSWERS[case]
     with bench() as lab, Beside(lab):
@@ -273,7 +300,7 @@ ENDLESS = {"messages without end", "DATA OUT without end", "programs of nothing 
            "nothing at all"}
 
 
-@cases("a target asks for {}: its command ends, the bus is free, the job beside succeeds", PHASES)
+@together("a target that asks for phases that make no sense: its command ends, the bus is free, jobs beside it succeed", PHASES)
 def phases(case):
     with bench() as lab:
         rogue = Disk(lab, 2)
@@ -403,7 +430,7 @@ MEMBERS = ([(f"a leader that {what}", 0, wrong) for what, wrong in LEADERS.items
             for what, wrong in STATUSES.items() for place in (0, 1)])
 
 
-def member_job(lab, rogue, wrong, place):
+def member_job(lab, rogue, what, wrong, place):
     """A job onto g1, of which the rogue is a member; what it says of each member must be true."""
     names = ["rogue", "other"] if place == 0 else ["other", "rogue"]
     lab.call("group.create", name="g1", members=names)
@@ -416,7 +443,7 @@ def member_job(lab, rogue, wrong, place):
     result = {t["name"]: t for t in job["targets"]}
     states = {m["name"]: m["state"] for m in lab.call("group.show", group="g1")["members"]}
     if os.environ.get("TALK"):
-        print("#", round(took, 2), job["conclusion"], {n: (t["good_blocks"], t["bad_blocks"]) for n, t in result.items()}, states,
+        print("#", what, round(took, 2), job["conclusion"], {n: (t["good_blocks"], t["bad_blocks"]) for n, t in result.items()}, states,
               rogue.refused, rogue.errors[-1:])
     for name, target in result.items():
         assert target["good_blocks"] + target["bad_blocks"] == 512, target
@@ -429,9 +456,9 @@ def member_job(lab, rogue, wrong, place):
             assert rogue.media.startswith(file.read()), "reported good, and is not"
 
 
-@cases("{0[0]}: its job ends with the truth, the other member's copy is whole, jobs beside it succeed", MEMBERS)
+@together("a member that breaks the rules of a pass: its job tells the truth, the other member's copy is whole", MEMBERS)
 def member(case):
-    _, place, wrong = case
+    what, place, wrong = case
 
     def other(lab):
         lab.target("other", 3)
@@ -440,9 +467,363 @@ def member(case):
         rogue = Disk(lab, 2)
         lab.wait_targets(["rogue", "other"])
         with Beside(lab):
-            member_job(lab, rogue, wrong, place)
+            member_job(lab, rogue, what, wrong, place)
         sound(lab)
         rogue.stop()
+
+
+# ---- floods of reconnections ----
+
+
+def reconnect(number, initiator, epoch, listed=None):
+    return fr.program(fr.RESELECT, listed or [(I_MSG_IN, b"\x80\x20" + bytes([number & 0xFF])), (I_STATUS, 0),
+                                              (I_MSG_IN, b"\0"), (I_FREE,)], number=number, initiator=initiator, epoch=epoch)
+
+
+def to_nobody(port, epoch, number):
+    return reconnect(number, 5, 1)
+
+
+def to_the_dead(port, epoch, number):
+    return reconnect(number, 7, epoch - 1)
+
+
+def to_a_target(port, epoch, number):
+    return reconnect(number, 0, port.ports[0][1])
+
+
+def to_itself(port, epoch, number):
+    return reconnect(number, port.id, port.epoch)
+
+
+def unknown_tags(port, epoch, number):
+    return reconnect(number, 7, epoch)
+
+
+def unknown_data(port, epoch, number):
+    return reconnect(number, 7, epoch, [(I_MSG_IN, b"\x80\x20" + bytes([number & 0xFF])), (I_DATA_OUT, MIB), (I_FREE,)])
+
+
+def made_up_statuses(port, epoch, number):
+    body = fr.mirror_message(fr.MIRROR_STATUS, number % 4, number % 3, number)
+    return reconnect(number, 7, epoch, [(I_MSG_IN, b"\x80\x20" + bytes([number & 0xFF]) + body), (I_STATUS, 0),
+                                        (I_MSG_IN, b"\0"), (I_FREE,)])
+
+
+def no_identify(port, epoch, number):
+    return reconnect(number, 7, epoch, [(I_STATUS, 0), (I_FREE,)])
+
+
+def no_end(port, epoch, number):
+    return reconnect(number, 7, epoch, [(I_MSG_IN, b"\x80")])
+
+
+FLOODS = {f.__name__: f for f in (to_nobody, to_the_dead, to_a_target, to_itself, unknown_tags, unknown_data, made_up_statuses,
+                                  no_identify, no_end)}
+
+
+@together("1000 reconnections to nobody, to the dead, for unknown tasks: bounded, and nobody else notices", FLOODS)
+def floods(case):
+    with bench() as lab:
+        rogue = Wire(lab).attach(fr.TARGET, 9)
+        rogue.sync()
+        epoch = rogue.ports[7][1]
+        with Beside(lab):
+            rogue.offer(*[FLOODS[case](rogue, epoch, number) for number in range(1, 1001)])
+            try:
+                rogue.drain(1)
+            except TimeoutError:
+                pass
+        if os.environ.get("TALK"):
+            print("#", case, rogue.refused, rogue.errors[-1:], stats(lab)["refused_frames"])
+        assert rogue.refused or all(e[0] == fr.FLOOD for e in rogue.errors), rogue.errors
+        rogue.close()
+        sound(lab)
+
+
+# ---- claims, armings ----
+
+
+def membership(lab, group="g0"):
+    """{member: (group id, device)} as the bus server has them."""
+    return {p["name"]: (p["memberships"][0]["group"], p["memberships"][0]["device"]) for p in shown(lab)["ports"]
+            if p["memberships"]}
+
+
+@test("who claims the place of a member: both are told, neither takes the token, the job tells the truth; in the end it is out")
+def conflict():
+    with bench() as lab:
+        claims = [(0, *m) for m in membership(lab).values()]
+        assert len(claims) == 2, claims
+        rogue = Disk(lab, 2)
+        lab.wait_targets(["rogue"])
+        rogue.send(fr.members(claims))
+        until("both are told", lambda: rogue.errors and "claimed by" in rogue.errors[0][3])
+        assert rogue.errors[0][0] == fr.CONFLICT, rogue.errors
+        image = lab.image(256 * KIB)
+        job = lab.run_job("mirror", image=image, expect=None, transfer_bytes=64 * KIB)
+        states = {m["name"]: m["state"] for m in lab.call("group.show", group="g0")["members"]}
+        for target in job["targets"]:
+            assert (states[target["name"]] == "in_sync") == (target["bad_blocks"] == 0), (states, target)
+            if target["bad_blocks"] == 0:
+                lab.assert_copies(image, [target["name"]])
+        assert job["targets"][0]["bad_blocks"] == 0, "each can still lead a pass to itself"
+        for _ in range(40):
+            if not rogue.offer(fr.members([]), fr.members(claims)):
+                break
+        until("it is out", rogue.gone)
+        assert rogue.refused[0] == fr.CONFLICT, rogue.refused
+        sound(lab)
+
+
+ALL = 0xFFFFFFFFFFFFFFFF
+ARMINGS = {
+    "everything": fr.arm(2, [(0, 512, ALL, 1 << 24, list(range(0x80, 0xA0)))]),
+    "blocks of one byte": fr.arm(2, [(0, 1, ALL, 1 << 24, [0x8A, 0x12, 0x00, 0x2A])]),
+    "blocks of 16 MiB": fr.arm(2, [(0, 1 << 24, ALL, 1 << 24, [0x8A, 0x2A])]),
+    "nothing": fr.arm(2, []),
+    "the same LUN eight times": fr.arm(2, [(0, 512, 0, 0, [0x8A])] * 8),
+    "the front": fr.arm(1, []),
+    "LUN 77": fr.arm(2, [(77, 512, 1, 1, [0x8A])]),
+    "nine LUNs": fr.frame(fr.ARM, bytes([2, 9]) + bytes(200)),
+    "blocks of no byte": fr.arm(2, [(0, 0, 1, 1, [0x8A])]),
+    "a mode that is none": fr.arm(3, []),
+}
+
+
+@together("a target that arms its port with {}: nothing is believed that was not taken", ARMINGS)
+def armings(case):
+    def other(lab):
+        lab.target("other", 3)
+
+    with bench(before=other) as lab:
+        rogue = Disk(lab, 2)
+        lab.wait_targets(["rogue", "other"])
+        lab.call("group.create", name="g1", members=["rogue", "other"])
+        with Beside(lab):
+            rogue.offer(ARMINGS[case])
+            execute(lab, "8a000000000000000000000000010000", data="AAAA" * 170 + "AAA=", timeout_ms=300)
+            image = lab.image(256 * KIB, "image-of-g1", seed=5)
+            try:
+                job = lab.run_job("mirror", group="g1", image=image, expect=None, transfer_bytes=64 * KIB)
+            except RpcError as refusal:
+                assert refusal.kind == "member_missing" and rogue.refused[0] == fr.BAD_FRAME, (refusal, rogue.refused)
+                job = None
+            if not job:
+                rogue.stop()
+                return
+            result = {t["name"]: t for t in job["targets"]}
+            if os.environ.get("TALK"):
+                print("#", case, job["conclusion"], rogue.refused, rogue.errors[-1:])
+            assert result["other"]["bad_blocks"] == 0, result["other"]
+            lab.assert_copies(image, ["other"])
+            with open(image, "rb") as file:
+                assert result["rogue"]["bad_blocks"] or rogue.media.startswith(file.read())
+        sound(lab)
+        rogue.stop()
+
+
+# ---- lies in the scan ----
+
+
+def vpd(page, body, length=None):
+    def inquiry(self, asked):
+        own = body(self) if callable(body) else body
+        if asked != page:
+            return Disk.inquiry(self, asked)
+        return own if page is None else bytes([0, page]) + struct.pack(">H", len(own) if length is None else length) + own
+
+    return {"inquiry": inquiry}
+
+
+def mirror_page(depth=16, most=MIB, name=b"rogue", version=1):
+    return vpd(0xC0, lambda self: struct.pack(">BBHI4x", version, 1, depth, most) + self.uuid + name.ljust(32, b"\0")[:32] + bytes(4))
+
+
+def says(function, data):
+    return {function: lambda self: data}
+
+
+def cap(last, size):
+    return says("capacity", struct.pack(">QI", last, size) + bytes(20))
+
+
+def as_disk1(self, page):
+    own, self.uuid = self.uuid, self.ports[5][2]
+    try:
+        return Disk.inquiry(self, page)
+    finally:
+        self.uuid = own
+
+
+LIES = {
+    "INQUIRY of no byte": vpd(None, b""),
+    "INQUIRY of 35 bytes": vpd(None, bytes(35)),
+    "INQUIRY of a tape": vpd(None, b"\x01" + bytes(95)),
+    "INQUIRY of noise": vpd(None, b"\0" + random.Random(1).randbytes(95)),
+    "VPD 83h of no byte": {"inquiry": lambda self, page: b"" if page == 0x83 else Disk.inquiry(self, page)},
+    "VPD 83h longer than it is": vpd(0x83, b"\x01\x0a\0\x12\x10\0" + bytes(16), length=60000),
+    "VPD 83h with a cut designator": vpd(0x83, b"\x01\x0a\0\xff\x10\0" + bytes(16)),
+    "VPD 83h without a designator": vpd(0x83, b""),
+    "VPD 83h with the UUID of disk1": vpd(0x83, lambda self: b"\x01\x0a\0\x12\x10\0" + self.ports[5][2]),
+    "VPD 83h and C0h with the UUID of disk1": {"inquiry": as_disk1},
+    "VPD 80h of no byte": {"inquiry": lambda self, page: b"" if page == 0x80 else Disk.inquiry(self, page)},
+    "VPD C0h that is short": vpd(0xC0, b"\1\1"),
+    "VPD C0h with another UUID": vpd(0xC0, lambda self: struct.pack(">BBHI4x", 1, 1, 16, MIB) + self.ports[5][2] + bytes(36)),
+    "VPD C0h with a name of noise": mirror_page(name=b"\x1b[2J\xff\n"),
+    "VPD C0h of version 255": mirror_page(version=255),
+    "VPD C0h with the name of disk1": mirror_page(name=b"disk1"),
+    "a queue of none": mirror_page(depth=0),
+    "a queue of 65535": mirror_page(depth=65535),
+    "transfers of no byte": mirror_page(most=0),
+    "transfers of one byte": mirror_page(most=1),
+    "blocks of no byte": cap(8191, 0),
+    "blocks of 3 bytes": cap(8191, 3),
+    "blocks of 2 GiB": cap(8191, 1 << 31),
+    "one block": cap(0, 512),
+    "2^64 blocks": cap(ALL, 512),
+    "2^64 bytes": cap(ALL // 512, 512),
+    "almost 2^64 bytes": cap(ALL // 512 - 1, 512),
+    "a capacity of 4 bytes": says("capacity", b"\0\0\1\0"),
+    "16 MiB of capacity": says("capacity", bytes(16 * MIB)),
+    "a mode page of no byte": says("mode_sense", b""),
+    "a mode page that is cut": says("mode_sense", bytes(8) + b"\xb0\x2e" + bytes(10)),
+    "64 KiB of block descriptors": says("mode_sense", bytes(6) + b"\xff\xff" + b"\xb0\x2e" + bytes(46)),
+    "a mode page with reserved bits": says("mode_sense", bytes(8) + b"\xb0\x2e" + b"\xff" * 46),
+    "membership of every group": says("mode_sense", bytes(8) + b"\xb0\x2e\1\0\0\1\0\0" + b"\xaa" * 16 + b"\xff" * 8 + bytes(16)),
+}
+
+
+@together("a target that lies in the scan is told apart; nobody is taken for another", LIES)
+def lies(case):
+    def first(lab):
+        return Disk(lab, 2, **LIES[case])
+
+    with bench(bus=(), before=first, ids=(4, 5)) as lab:
+        rogue = lab.before
+        state = until("the scan to end", lambda: next(
+            (t for t in lab.call("target.list")["targets"] if t["id"] == 2 and t["state"] in ("ready", "failed")), None))
+        if os.environ.get("TALK"):
+            print("#", case, state["state"], state["why"], state["name"], state["block_size_bytes"], state["blocks"])
+        assert state["state"] == "ready" or state["why"], state
+        assert state["uuid"] == str(uuid.UUID(bytes=rogue.uuid)), state
+        with Beside(lab, expect="success"):
+            try:
+                lab.call("group.create", name="g1", members=["2"])
+                image = lab.image(64 * KIB, "image-of-g1", seed=5)
+                job = lab.run_job("mirror", group="g1", image=image, expect=None)
+                with open(image, "rb") as file:
+                    assert job["conclusion"] != "success" or rogue.media.startswith(file.read()), job
+            except RpcError as refusal:
+                assert refusal.error["data"]["kind"], refusal.error
+        sound(lab)
+        rogue.stop()
+
+
+# ---- closing in each phase; attaching ----
+
+
+def close_at(function, **when):
+    def closing(self, *words):
+        if all(self.closes(words, k, v) for k, v in when.items()):
+            self.sock.shutdown(2)
+            return None
+        return getattr(Disk, function)(self, *words)
+
+    return {function: closing, "closes": lambda self, words, k, v: words[-1] is not None and words[-1][0] == v}
+
+
+CLOSES = {
+    "selected": (close_at("on_wanted"), None),
+    "after the command": (close_at("on_command"), None),
+    "after the data": (close_at("on_data"), None),
+    "as leader, with the command": (close_at("on_leader", kind=I_COMMAND), 0),
+    "as leader, with its data": (close_at("on_leader", kind=I_DATA_OUT), 0),
+    "as leader, at a message": (close_at("on_leader", kind=I_MSG_OUT), 0),
+    "as participant, with the token": (close_at("on_participant", kind=I_TOKEN), 1),
+    "as participant, with its data": (close_at("on_participant", kind=I_DATA_OUT), 1),
+    "when it owes its status": ({"owe": lambda self, burst: self.sock.shutdown(2)}, 1),
+}
+
+
+@together("a target that closes in the middle of a phase: the bus is free at once, its job tells the truth", CLOSES)
+def closes(case):
+    wrong, place = CLOSES[case]
+    with bench(before=lambda lab: lab.target("other", 3)) as lab:
+        rogue = Disk(lab, 2)
+        lab.wait_targets(["rogue", "other"])
+        with Beside(lab):
+            if place is None:
+                for name, function in wrong.items():
+                    setattr(rogue, name, function.__get__(rogue))
+                answer = execute(lab, "8a000000000000000000000000010000", data="AAAA" * 170 + "AAA=")
+                assert answer["outcome"] in ("aborted", "selection_timeout"), answer
+            else:
+                member_job(lab, rogue, case, wrong, place)
+        sound(lab)
+
+
+@test("an attach with the daemon's ID, or as another device in its role, is refused by name; 100 attaches that vanish leave nothing")
+def attaches():
+    with bench() as lab, Beside(lab):
+        with Wire(lab) as probe:
+            probe.attach(fr.TARGET, 12, "probe").sync()
+            daemon = probe.ports[7]
+        for role, number, identity, code in ((fr.TARGET, 7, bytes(16), fr.ID_HELD), (fr.INITIATOR, 7, bytes(16), fr.ID_HELD),
+                                             (fr.TARGET, 7, daemon[2], fr.ID_HELD), (fr.TARGET, 9, daemon[2], fr.UUID_HELD)):
+            with Wire(lab) as rogue:
+                rogue.send(fr.attach(role, number, identity, "rogue"))
+                assert rogue.drain()[0] == code, rogue.refused
+                assert "smirrord" in rogue.refused[1] and "7" in rogue.refused[1], rogue.refused
+        for number in range(100):
+            with Wire(lab) as rogue:
+                rogue.send(fr.attach(fr.TARGET, 8 + number % 4, struct.pack(">IIII", 1, 2, 3, number), "vanishing"))
+        until("all have gone", lambda: {p["id"] for p in shown(lab)["ports"]} == {0, 1, 7})
+    # and the healthy ones are as they were
+
+
+@test("70 connections that say nothing: a healthy target still attaches; live taps are bounded, one that never reads costs lines only")
+def crowd():
+    with bench() as lab:
+        quiet = [Wire(lab) for _ in range(70)]
+        with Beside(lab):
+            lab.target("late", 4)
+            lab.wait_targets(["late"])
+            taps = []
+            for number in range(12):
+                tap = Wire(lab)
+                tap.send(fr.attach(fr.TAP, fr.NO_ID, bytes(16), "tap"))
+                taps.append(tap)
+            answers = [tap.await_frame(fr.ATTACHED, fr.REFUSED)[0] for tap in taps]
+            assert answers == [fr.ATTACHED] * 8 + [fr.REFUSED] * 4, answers
+            assert taps[-1].refused[0] == fr.FLOOD, taps[-1].refused
+            lab.target("later", 5)
+            lab.wait_targets(["later"])
+        for tap in taps + quiet:
+            tap.close()
+        sound(lab)
+
+
+def resident(process):
+    with open(f"/proc/{process.pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+@test("ports that never read: what they leave unread is bounded, the job beside succeeds")
+def deaf():
+    with bench() as lab:
+        with Beside(lab):
+            before = resident(lab.bus_process)
+            ping = fr.frame(fr.PING, bytes(8)) * 3000
+            rogues = [Wire(lab).attach(fr.TARGET, 9, "deaf"), Wire(lab).attach(fr.INITIATOR, 6, "mute")]
+            for rogue in rogues:
+                for _ in range(150):
+                    if not rogue.offer(ping):
+                        break
+            assert resident(lab.bus_process) - before < 64 * MIB, resident(lab.bus_process) - before
+        for rogue in rogues:
+            rogue.close()
+        sound(lab)
 
 
 if __name__ == "__main__":

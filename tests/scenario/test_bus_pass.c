@@ -625,8 +625,8 @@ START_TEST(two_claimants_take_nothing)
 	rig_forget(s.r);
 	rig_member(s.r, 9, 1, 1);
 	rig_expect(s.r,
-	           "9< ERROR conflict 0: device 1 of group 1 is claimed by disk4 (ID 4), too\n"
-	           "4< ERROR conflict 0: device 1 of group 1 is claimed by twin (ID 9), too\n");
+	           "4< ERROR conflict 0: device 1 of group 1 is claimed by twin (ID 9), too\n"
+	           "9< ERROR conflict 0: device 1 of group 1 is claimed by disk4 (ID 4), too\n");
 	it_pass(&i, 2, 2, 1, 9, s.data);
 	s.r->traces = false;
 	rig_script(s.r, 7, 11, &i, s.data);

@@ -273,6 +273,26 @@ START_TEST(nobody_is_there_to_lead)
 }
 END_TEST
 
+START_TEST(the_leader_goes_astray)
+{
+	static const uint8_t outcomes[] = {OUTCOME_BAD_SCRIPT, OUTCOME_COMPLETE,
+	                                   OUTCOME_DISCONNECTED, OUTCOME_NO_NEXUS};
+	struct hba_pass p;
+	struct wire_tenure tn = run(&p);
+
+	tn.outcome = outcomes[_i];
+	for (unsigned i = 0; i < 3; i++) {
+		tn.legs[i].result = LEG_NOT_REACHED;
+		tn.legs[i].moved = 0;
+	}
+	fake_send(&f, &tn, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert(p.leader_failed);
+	ck_assert_uint_eq(hba_stats(f.h)->protocol_errors, 1);
+	expect(&p, PASS_NOT_TAKEN, PASS_NOT_TAKEN, PASS_NOT_TAKEN);
+}
+END_TEST
+
 START_TEST(the_leader_dies)
 {
 	struct hba_pass p;
@@ -635,6 +655,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, not_taken);
 	tcase_add_test(tcase, a_status_saves_who_was_late);
 	tcase_add_test(tcase, nobody_is_there_to_lead);
+	tcase_add_loop_test(tcase, the_leader_goes_astray, 0, 4);
 	tcase_add_loop_test(tcase, the_leader_dies, 0, 2);
 	tcase_add_loop_test(tcase, the_leader_dies_in_its_data_phase, 0, 2);
 	tcase_add_test(tcase, one_is_cut_off_and_says_so);
