@@ -213,7 +213,8 @@ def install():
         done = run(make, "-C", BUILD, "install", "DESTDIR=" + root, env=environment)
         assert done.returncode == 0, done.stdout[-3000:]
         found = files()
-        for name in INSTALLED:
+        headers = ["include/smirror/" + h for h in os.listdir(os.path.join(SOURCE, "include/smirror")) if h.endswith(".h")]
+        for name in INSTALLED + tuple(headers):
             assert any(f.endswith(name) for f in found), f"{name} is missing: {found}"
         for unit in (f for f in found if f.endswith(".service")):
             with open(unit, encoding="utf-8") as file:
