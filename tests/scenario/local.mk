@@ -91,5 +91,8 @@ tests_scenario_test_bus_conventional_SOURCES = $(bus_rig) tests/scenario/test_bu
 scenario_tests += tests/scenario/test_bus_limits
 tests_scenario_test_bus_limits_SOURCES = $(bus_rig) tests/scenario/test_bus_limits.c
 
+scenario_tests += tests/scenario/test_bus_rogue
+tests_scenario_test_bus_rogue_SOURCES = $(bus_rig) tests/scenario/test_bus_rogue.c
+
 scenario_tests += tests/scenario/test_bus_fuzz
 tests_scenario_test_bus_fuzz_SOURCES = $(bus_rig) tests/scenario/test_bus_fuzz.c

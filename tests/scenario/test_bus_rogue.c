@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The bus core and ports that attach properly, and then want more than is theirs. */
+#include "scenario/bus_rig.h"
+
+#include "unit/tap_main.h"
+
+/* A target and the initiator 7. */
+static struct rig *begin(void)
+{
+	struct rig *r = rig_new(NULL);
+
+	rig_attach(r, 2, ROLE_TARGET, "disk2");
+	rig_attach(r, 7, ROLE_INITIATOR, "host");
+	rig_go(r);
+	rig_forget(r);
+	return r;
+}
+
+START_TEST(another_role_is_another_device)
+{
+	struct rig *r = begin();
+	uint32_t handle = rig_open(r);
+
+	rig_attach_frame(r, handle, 7, ROLE_TARGET, "host");
+	rig_go(r);
+	rig_expect(r, "h2< REFUSED id_held 0: SCSI ID 7 is held by host (UUID "
+	              "686f7374-0000-0000-0000-000000000000)\n");
+	ck_assert(rig_closed(r, handle));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(live_taps_are_bounded)
+{
+	struct rig *r = begin();
+	uint32_t tap[BUS_TAPS + 1];
+
+	for (unsigned i = 0; i <= BUS_TAPS; i++) {
+		rig_forget(r);
+		tap[i] = rig_open(r);
+		rig_attach_frame(r, tap[i], WIRE_NO_ID, ROLE_TAP, "tap");
+		rig_go(r);
+	}
+	rig_expect(r, "h10< REFUSED flood 0: 8 live taps are there already\n");
+	ck_assert(rig_closed(r, tap[BUS_TAPS]));
+	/* The place of one that went is there again. */
+	rig_close(r, tap[0]);
+	rig_attach_frame(r, rig_open(r), WIRE_NO_ID, ROLE_TAP, "tap");
+	rig_go(r);
+	rig_expect(r, "h2< ATTACHED\n"
+	              "h2 is a tap\n");
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(who_claims_again_and_again_is_out)
+{
+	struct rig *r = begin();
+	uint32_t handle;
+
+	rig_member(r, 2, 1, 1);
+	rig_attach(r, 9, ROLE_TARGET, "twin");
+	rig_go(r);
+	handle = r->handle[9];
+	for (unsigned i = 0; i < 15; i++)
+		rig_member(r, 9, 1, 1);
+	ck_assert(!rig_closed(r, handle));
+	rig_forget(r);
+	rig_member(r, 9, 1, 1);
+	rig_expect(r, "2< ERROR conflict 0: device 1 of group 1 is claimed by twin (ID 9), too\n"
+	              "9< ERROR conflict 0: device 1 of group 1 is claimed by disk2 (ID 2), too\n"
+	              "9< REFUSED conflict 0: 16 frames were refused\n"
+	              "2< PORT 9 down\n"
+	              "7< PORT 9 down\n");
+	ck_assert(rig_closed(r, handle));
+	rig_free(r);
+}
+END_TEST
+
+/* One program that makes the tenure a mirroring one, and goes on as if it were not. */
+START_TEST(no_status_behind_an_identification)
+{
+	struct rig *r = rig_new(NULL);
+	struct block *data = rig_block(4096);
+	struct items i;
+
+	rig_group(r, 2, ARM_NONE);
+	it_pass(&i, 2, 2, 1, 9, data);
+	rig_script(r, 7, 11, &i, data);
+	rig_go(r);
+	it_begin(&i);
+	it_plain(&i, ITEM_MSG_OUT, 0);
+	it_plain(&i, ITEM_COMMAND, 0);
+	it_plain(&i, ITEM_STATUS, 0);
+	it_plain(&i, ITEM_FREE, 0);
+	rig_forget(r);
+	rig_continue(r, 2, &i, NULL);
+	rig_expect(r, "T1 MESSAGE OUT bsy=2 drv=2 IDENTIFY SIMPLE(1) TARGET LEADER "
+	              "IDENTIFICATION(d0 op9) atn\n"
+	              "T1 COMMAND drv=2 WRITE(16)\n"
+	              "2< BURST leader T1 wanted [MSG_OUT COMMAND]\n");
+	rig_free(r);
+	block_unref(data);
+}
+END_TEST
+
+TAP_MAIN("bus_rogue", another_role_is_another_device, live_taps_are_bounded,
+         who_claims_again_and_again_is_out, no_status_behind_an_identification);
