@@ -5,8 +5,8 @@
  *   DOWN --connect--> ATTACHING --ATTACHED--> ATTACHED --closed--> DOWN (again after a delay)
  *
  * A refusal at the first attach ends the daemon: somebody else has the ID, and waiting would only
- * hide that. Later ones (the old connection of this daemon is not yet gone, a new bus server) are
- * tried again.
+ * hide that. Later ones (somebody took the ID while the bus server was away) are tried again. One
+ * that is superseded ends at any time.
  */
 #include "shell/daemon_core.h"
 
@@ -80,7 +80,8 @@ static void refused(struct daemon *d, const struct wire_error *e)
 {
 	char why[WIRE_TEXT_MAX + 64];
 
-	if (!d->ever_attached && e->code != CODE_SHUTDOWN) {
+	/* Superseded: another process is this device now, and would be superseded in its turn. */
+	if (e->code == CODE_SUPERSEDED || (!d->ever_attached && e->code != CODE_SHUTDOWN)) {
 		log_error("%s refuses: %s", d->cfg.bus.text, e->text);
 		conn_free(d->bus);
 		d->bus = NULL;

@@ -138,7 +138,11 @@ static void give_up(struct run *r, const char *text)
 
 static void refused(struct run *r, const struct wire_error *e)
 {
-	bool passes = e->code == CODE_SHUTDOWN || r->ever_up;
+	/* Superseded: another process is this device now. To attach again would only take it away
+	 * from that one, which would take it back. (An old connection of our own is closed before
+	 * the next.)
+	 */
+	bool passes = e->code == CODE_SHUTDOWN || (r->ever_up && e->code != CODE_SUPERSEDED);
 	if (!passes) {
 		char text[WIRE_TEXT_MAX + 200];
 		(void)snprintf(text, sizeof(text), "%s refuses: %s", r->o->bus.text, e->text);

@@ -215,6 +215,15 @@ def refused():
         server.close()
 
 
+@test("superseded by another process, it ends: it does not take its place back")
+def superseded():
+    with Lab() as lab:
+        server, target = started(lab)
+        server.put("REFUSED", struct.pack(">BBI", 11, 0, 0) + counted(b"the same device attached anew"))
+        assert target.wait() == 1 and "the same device attached anew" in target.stderr(), target.stderr()
+        server.close()
+
+
 @test("answers PING, and sends something before the heartbeat limit")
 def heartbeats():
     with Lab() as lab:
