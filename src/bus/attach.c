@@ -107,6 +107,7 @@ static void port_up(struct bus *b, struct conn *c)
 	p->conn = (uint8_t)BUS_HANDLE_SLOT(c->handle);
 	p->epoch = new_epoch(b);
 	p->refused = 0;
+	p->late = 0;
 	p->fair = 0;
 	p->arm = (struct wire_arm){.mode = ARM_NONE};
 	p->members = (struct wire_members){.n = 0};

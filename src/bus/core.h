@@ -149,6 +149,7 @@ struct port {
 	uint8_t uuid[UUID_LEN];
 	char name[TARGET_NAME_MAX + 1];
 	uint32_t refused;
+	uint32_t late; /* token that was taken from it while its program may have been under way */
 	uint16_t fair; /* IDs that lost against it and go first */
 
 	/* initiator */
@@ -375,6 +376,8 @@ void tenure_end(struct bus *b, uint8_t outcome, bool own);
 void tenure_abort_task(struct bus *b, uint8_t outcome);
 /* BSY goes because a port went. */
 void tenure_lost(struct bus *b);
+/* Nobody is awaited any more: whose answer is on its way has done nothing wrong. */
+void tenure_unwait(struct bus *b);
 /* MESSAGE OUT and COMMAND, driven by the driver: the adapter sends what its script has. */
 void tenure_message_out(struct bus *b);
 void tenure_command(struct bus *b);

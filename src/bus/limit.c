@@ -27,7 +27,8 @@ static void void_tenure(struct bus *b)
 {
 	struct tenure *t = &b->ten;
 
-	t->driver = t->awaited = WIRE_NO_ID;
+	tenure_unwait(b);
+	t->driver = WIRE_NO_ID;
 	reset_phase(b);
 	nexus_report(b, OUTCOME_RESET);
 	if (t->script)

@@ -108,6 +108,18 @@ void run_items(struct bus *b, struct span items, struct block *data)
 			break;
 }
 
+/* Its program crossed with a reset, or with the end of the tenure: told, and not held against it,
+ * or one port's RSTs would put out the others. */
+static bool is_late(struct bus *b, struct port *p, const struct wire_program *w)
+{
+	if (p->late == 0 || w->token != p->late)
+		return false;
+	p->late = 0;
+	tell_error(b, p, CODE_NOT_YOURS, WIRE_PROGRAM, w->id,
+	           "tenure %u does not wait for token %u any more", w->tenure, w->token);
+	return true;
+}
+
 void run_continue(struct bus *b, struct conn *c, const struct wire_frame *f)
 {
 	struct tenure *t = &b->ten;
@@ -115,8 +127,10 @@ void run_continue(struct bus *b, struct conn *c, const struct wire_frame *f)
 
 	if (t->state != TENURE_WAITS || t->awaited != c->id || w->tenure != t->number ||
 	    w->token != t->token) {
-		refuse(b, c, CODE_NOT_YOURS, WIRE_PROGRAM, w->id,
-		       "tenure %u does not wait for this port with token %u", w->tenure, w->token);
+		if (!is_late(b, &b->port[c->id], w))
+			refuse(b, c, CODE_NOT_YOURS, WIRE_PROGRAM, w->id,
+			       "tenure %u does not wait for this port with token %u", w->tenure,
+			       w->token);
 		return;
 	}
 	const char *why = misplaced(t, w->items);

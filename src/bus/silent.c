@@ -180,7 +180,7 @@ void silent_back(struct bus *b, uint8_t result)
 		t->lost_ps += b->cfg.timing.ps[BUS_SELECTION_ABORT_TIME];
 	leg_close(t, result);
 	t->driver = t->target;
-	t->awaited = WIRE_NO_ID;
+	tenure_unwait(b);
 	t->state = TENURE_RUNS;
 	t->pos = POS_BACK;
 	if (ten_target(b)->arm.mode == ARM_NONE)

@@ -236,6 +236,15 @@ static void pace(struct bus *b)
 	b->pace_until += b->bus_ns - b->ten.start_ns;
 }
 
+void tenure_unwait(struct bus *b)
+{
+	struct tenure *t = &b->ten;
+
+	if (t->awaited != WIRE_NO_ID)
+		b->port[t->awaited].late = t->token;
+	t->awaited = WIRE_NO_ID;
+}
+
 void tenure_end(struct bus *b, uint8_t outcome, bool own)
 {
 	struct tenure *t = &b->ten;
@@ -247,7 +256,8 @@ void tenure_end(struct bus *b, uint8_t outcome, bool own)
 	};
 
 	silent_end(b);
-	t->driver = t->awaited = WIRE_NO_ID;
+	tenure_unwait(b);
+	t->driver = WIRE_NO_ID;
 	phase_run(b, &free);
 	if (!own || target->gather.n > 0)
 		burst_plain(b, target, ITEM_FREE, 0, is_cut(outcome) ? ITEM_CUT : 0);

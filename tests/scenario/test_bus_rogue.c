@@ -4,6 +4,8 @@
 
 #include "unit/tap_main.h"
 
+#include <string.h>
+
 /* A target and the initiator 7. */
 static struct rig *begin(void)
 {
@@ -104,5 +106,37 @@ START_TEST(no_status_behind_an_identification)
 }
 END_TEST
 
-TAP_MAIN("bus_rogue", another_role_is_another_device, live_taps_are_bounded,
-         who_claims_again_and_again_is_out, no_status_behind_an_identification);
+/* Somebody asserts RST again and again, each time while another's program is under way. */
+START_TEST(a_late_program_is_not_held_against_its_port)
+{
+	struct rig *r = begin();
+	const uint32_t handle = r->handle[2];
+	struct wire_frame rst = {.type = WIRE_RESET};
+	struct items script, program;
+
+	it_begin(&script);
+	it_select(&script, 2);
+	it_identify(&script, 1);
+	it_cdb6(&script, 0, 0);
+	it_begin(&program);
+	it_plain(&program, ITEM_MSG_OUT, 0);
+	for (uint32_t n = 1; n <= 40; n++) {
+		rig_script(r, 7, n, &script, NULL);
+		rig_go(r);
+		rig_frame(r, r->handle[7], &rst);
+		rig_forget(r);
+		rig_continue(r, 2, &program, NULL);
+		ck_assert_ptr_nonnull(strstr(r->text, "2< ERROR not_yours"));
+		ck_assert(!rig_closed(r, handle));
+	}
+	/* But it is late only once. */
+	for (unsigned n = 0; n < 16; n++)
+		rig_continue(r, 2, &program, NULL);
+	ck_assert(rig_closed(r, handle));
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("bus_rogue", a_late_program_is_not_held_against_its_port, another_role_is_another_device,
+         live_taps_are_bounded, who_claims_again_and_again_is_out,
+         no_status_behind_an_identification);
