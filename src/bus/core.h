@@ -34,6 +34,7 @@
 #define PROGRAM_LARGE     32                   /* of one port */
 #define PROGRAM_DATA_MAX  (256U * 1024 * 1024)
 #define RELAYS            32 /* management requests of one port that wait for an answer */
+#define RELAY_LIMIT_NS    (10 * NS_PER_S) /* then its place is given to another */
 #define REFUSALS_MAX      16
 #define REFUSAL_FORGET_NS (10 * NS_PER_S) /* one refusal is forgiven in this time */
 
@@ -138,6 +139,7 @@ struct gather {
 
 struct relay {
 	bool used;
+	ns_t since;
 	uint32_t req, to_epoch;
 	uint8_t to, kind;
 };

@@ -122,10 +122,11 @@ static struct relay *relay_find(struct port *asker, uint8_t to, uint32_t req)
 	return NULL;
 }
 
-static struct relay *relay_new(struct port *asker)
+/* A target that never answers keeps a place for a while, not for good. */
+static struct relay *relay_new(struct port *asker, ns_t now)
 {
 	for (unsigned i = 0; i < RELAYS; i++)
-		if (!asker->relay[i].used)
+		if (!asker->relay[i].used || now - asker->relay[i].since >= RELAY_LIMIT_NS)
 			return &asker->relay[i];
 	return NULL;
 }
@@ -138,14 +139,18 @@ static void ask(struct bus *b, struct port *asker, const struct wire_mgmt *m)
 		answer_text(b, asker, m, CODE_NO_PORT, "no target with this SCSI ID is attached");
 		return;
 	}
-	struct relay *r = relay_find(asker, m->to, m->req) ? NULL : relay_new(asker);
+	struct relay *r = relay_find(asker, m->to, m->req) ? NULL : relay_new(asker, b->now);
 	if (!r) {
 		answer_text(b, asker, m, CODE_FLOOD,
 		            "too many requests wait, or one with this number");
 		return;
 	}
-	*r = (struct relay){
-	        .used = true, .req = m->req, .to_epoch = to->epoch, .to = m->to, .kind = m->kind};
+	*r = (struct relay){.used = true,
+	                    .since = b->now,
+	                    .req = m->req,
+	                    .to_epoch = to->epoch,
+	                    .to = m->to,
+	                    .kind = m->kind};
 	send_on(b, to, m, asker->id);
 }
 

@@ -4,6 +4,7 @@
 import os
 import random
 import select
+import socket
 import struct
 import threading
 import time
@@ -992,6 +993,98 @@ def never_read():
         assert resident(lab.bus_process) - before < 1024 * MIB
         rogue.close()
         sound(lab)
+
+
+# ---- the control socket ----
+
+
+@test("100 clients at once, half lines, clients that close in the middle of a wait, hundreds of requests: jobs go on")
+def clients():
+    with bench() as lab:
+        with Beside(lab, size=2 * MIB):
+            crowd = [lab.rpc() for _ in range(50)]
+            late = []
+            for _ in range(50):
+                with lab.rpc() as client:
+                    late.append(client.greeting.get("error", {}).get("data", {}).get("kind"))
+            assert set(late) <= {None, "too_many_connections"}, late
+            for number, client in enumerate(crowd):
+                client.send_raw((b'{"jsonrpc":"2.0","id":1,"method":"job.list"' if number % 2 else
+                                 b'{"jsonrpc":"2.0","id":1,"method":"job.wait","params":{"id":1}}\n'))
+            for client in crowd[::3]:
+                client.close()
+            for client in crowd[1::2]:
+                if client.sock.fileno() >= 0:
+                    client.send_raw(b"}\n")
+                    assert "result" in client.message()
+            for client in crowd:
+                client.close()
+        job = lab.create_job("mirror", image=lab.image(MIB, "slow"), speed_bytes_per_s=2 * MIB)
+        with lab.rpc() as many:
+            started = [many.start("job.wait", {"id": job}) for _ in range(64)] + [many.start("job.show", {"id": job}) for _ in range(64)]
+            ended = {}
+            while len(ended) < len(started):
+                answer = many.message()
+                ended[answer["id"]] = answer
+        waited = [ended[n] for n in started[:64]]
+        assert all("result" in ended[n] for n in started[64:])
+        for answer in waited:
+            assert answer.get("result", {}).get("conclusion") == "success" or answer["error"]["data"]["kind"], answer
+        sound(lab)
+
+
+@test("descriptors that are no image: each refused; an image that shrinks under a job fails it, no more")
+def descriptors():
+    with bench() as lab:
+        image = lab.image(2 * MIB)
+        ends = socket.socketpair()
+        pipe = os.pipe()
+        odd = {"a directory": os.open(lab.directory, os.O_RDONLY), "a socket": ends[0].fileno(), "a pipe": pipe[0],
+               "/dev/null": os.open("/dev/null", os.O_RDONLY), "/dev/zero": os.open("/dev/zero", os.O_RDONLY),
+               "a file for writing only": os.open(image, os.O_WRONLY), "a mere path": os.open(image, os.O_PATH),
+               "/proc/self/mem": os.open("/proc/self/mem", os.O_RDONLY)}
+        opened = len(os.listdir(f"/proc/{lab.daemon_process.pid}/fd"))
+        for what, fd in odd.items():
+            for kind in ("mirror", "verify", "read"):
+                try:
+                    with lab.rpc() as rpc:
+                        job = rpc.call("job.create", [fd], type=kind, group="g0", image="odd")["id"]
+                    done = lab.wait_job(job)
+                    assert done["conclusion"] != "success", (what, kind, done)
+                except RpcError as refusal:
+                    assert refusal.kind in ("bad_descriptor", "image_empty", "unsynced"), (what, kind, refusal)
+        for fd in odd.values():
+            if fd != ends[0].fileno():
+                os.close(fd)
+        for _ in range(20):
+            with lab.rpc() as rpc, open(image, "rb") as file:
+                rpc.send_raw(b'{"jsonrpc":"2.0","id":1,"method":"daemon.info"', [file.fileno()] * 8)
+        until("no descriptor stays", lambda: len(os.listdir(f"/proc/{lab.daemon_process.pid}/fd")) <= opened + 1)
+        job = lab.create_job("mirror", image=image, speed_bytes_per_s=2 * MIB, transfer_bytes=64 * KIB)
+        os.truncate(image, 4096)
+        done = lab.wait_job(job)
+        assert done["conclusion"] in ("failed", "partial"), done
+        sound(lab)
+
+
+@test("requests to a target that answers none are bounded, and end in time")
+def no_answer():
+    with bench() as lab:
+        rogue = Disk(lab, 2)
+        lab.wait_targets(["rogue"])
+        with lab.rpc() as rpc:
+            started = [rpc.start("target.fault", {"target": "rogue", "list": True}) for _ in range(40)]
+            kinds = set()
+            for number in started[-8:]:
+                try:
+                    rpc.finish(number)
+                except RpcError as refusal:
+                    kinds.add(refusal.kind)
+            if os.environ.get("TALK"):
+                print("#", kinds)
+        rogue.stop()
+        until("its places to be free", lambda: 2 not in {p["id"] for p in shown(lab)["ports"]})
+        assert lab.call("target.fault", target="disk0", list=True)["faults"] == []
 
 
 if __name__ == "__main__":
