@@ -133,6 +133,7 @@ struct hba_task {
 	/* in */
 	uint8_t target, lun;
 	bool untagged;      /* no SIMPLE message: only where the caller insists */
+	bool no_disconnect; /* DiscPriv=0: the target keeps the bus until its status */
 	bool no_auto_sense; /* CHECK CONDITION is left to the caller (scsi.execute keeps auto-sense
 	                       on) */
 	uint8_t cdb[SCSI_CDB_MAX];

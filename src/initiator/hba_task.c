@@ -127,7 +127,7 @@ void hba_task_build(struct hba *h, const struct hba_task *t, struct wr *w, struc
 	struct wr m = wr_init(msg, sizeof(msg));
 
 	(void)h;
-	msg_put_identify(&m, t->lun, true);
+	msg_put_identify(&m, t->lun, !t->no_disconnect);
 	if (!t->untagged)
 		msg_put_simple(&m, t->item.tag);
 	if (!t->sensing)
