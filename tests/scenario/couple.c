@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "scenario/couple.h"
 
-#include <check.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define OUR_ID 7
+
+/* Not by Check: programs that are no tests use this, too. */
+__attribute__((format(printf, 1, 2), noreturn)) static void broken(const char *format, ...)
+{
+	va_list ap;
+
+	fputs("couple: ", stderr);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	abort();
+}
+
+#define must(cond, ...)                                                                            \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			broken(__VA_ARGS__);                                                       \
+	} while (0)
 
 /* ---- streams of encoded bytes ---- */
 
@@ -17,7 +36,7 @@ static void pipe_put(struct couple_pipe *q, const void *p, size_t n)
 	if (q->n + n > q->cap) {
 		q->cap = (q->n + n) * 2;
 		q->p = realloc(q->p, q->cap);
-		ck_assert_ptr_nonnull(q->p);
+		must(q->p, "out of memory");
 	}
 	memcpy(q->p + q->n, p, n);
 	q->n += n;
@@ -35,7 +54,7 @@ static void pipe_frame(struct couple_pipe *q, const struct wire_frame *f)
 	struct wr w = wr_init(head, sizeof(head));
 
 	wire_put(&w, f);
-	ck_assert_msg(wr_ok(&w), "%s does not fit", wire_type_name((uint8_t)f->type));
+	must(wr_ok(&w), "%s does not fit", wire_type_name((uint8_t)f->type));
 	pipe_put(q, head, w.n);
 	if (f->data)
 		pipe_put(q, f->data->data, f->data->len);
@@ -51,20 +70,19 @@ static bool pipe_take(struct couple_pipe *q, uint8_t *head, struct wire_frame *f
 
 	if (q->n < WIRE_HEADER_LEN)
 		return false;
-	ck_assert_msg(wire_header_get(q->p, &h, why, sizeof(why)), "%s", why);
+	must(wire_header_get(q->p, &h, why, sizeof(why)), "%s", why);
 	size_t all = WIRE_HEADER_LEN + (size_t)h.head_len + h.data_len;
-	ck_assert_uint_ge(q->n, all);
+	must(q->n >= all, "a frame that is cut short");
 	memcpy(head, q->p + WIRE_HEADER_LEN, h.head_len);
 	struct block *data = NULL;
 	if (h.data_len) {
 		data = block_new(h.data_len);
-		ck_assert_ptr_nonnull(data);
+		must(data, "out of memory");
 		memcpy(data->data, q->p + WIRE_HEADER_LEN + h.head_len, h.data_len);
 	}
 	memmove(q->p, q->p + all, q->n - all);
 	q->n -= all;
-	ck_assert_msg(wire_get(&h, (struct span){head, h.head_len}, data, f, why, sizeof(why)),
-	              "%s", why);
+	must(wire_get(&h, (struct span){head, h.head_len}, data, f, why, sizeof(why)), "%s", why);
 	f->data = data;
 	return true;
 }
@@ -163,7 +181,7 @@ static void dial(struct couple *c, struct couple_link *l, uint8_t role, uint8_t 
 	                       .attach = {.version = WIRE_VERSION, .role = role, .id = id}};
 	unsigned slot = l == &c->link ? COUPLE_DISKS : (unsigned)id;
 
-	ck_assert(!l->up);
+	must(!l->up, "dialled twice");
 	pipe_drop(&l->to_bus);
 	pipe_drop(&l->from_bus);
 	l->up = true;
@@ -193,14 +211,25 @@ static void note_error(struct couple *c, const struct wire_frame *f)
 	memcpy(c->why, f->error.text, sizeof(c->why));
 }
 
+/* The answer to couple_stats(). */
+static void note_stats(struct couple *c, const struct wire_frame *f)
+{
+	if (f->type != WIRE_MGMT || !f->mgmt.answer || f->mgmt.kind != MGMT_BUS_STATS)
+		return;
+	must(f->mgmt.code == CODE_OK && wire_stats_get(f->mgmt.payload, &c->stats),
+	     "no statistics");
+	c->has_stats = true;
+}
+
 /* ---- disks ---- */
 
-static void store_work(struct couple_disk *d, const struct tgt_action *a, struct tgt_event *ev)
+static void store_work(struct couple_disk *d, const struct tgt_action *a, struct tgt_event *ev,
+                       uint64_t disk_blocks)
 {
 	uint8_t *at = d->media + a->lba * COUPLE_BLOCK_SIZE;
 	size_t n = (size_t)a->blocks * COUPLE_BLOCK_SIZE;
 
-	ck_assert_uint_le(a->lba + a->blocks, COUPLE_BLOCKS);
+	must(a->lba + a->blocks <= disk_blocks, "beyond the medium");
 	if (a->kind == TGT_STORE_WRITE) {
 		memcpy(at, a->block->data + a->offset, n);
 	} else if (a->kind == TGT_STORE_READ) {
@@ -236,7 +265,7 @@ static void disk_perform(struct couple *c, uint8_t id, const struct tgt_action *
 		return;
 	}
 	if (a->kind == TGT_META_SAVE) {
-		ck_assert_uint_le(a->bytes.n, sizeof(d->saved));
+		must(a->bytes.n <= sizeof(d->saved), "more metadata than allowed");
 		memcpy(d->saved, a->bytes.p, a->bytes.n);
 		d->n_saved = a->bytes.n;
 		ev.kind = TGT_EV_META_DONE;
@@ -245,9 +274,9 @@ static void disk_perform(struct couple *c, uint8_t id, const struct tgt_action *
 	} else {
 		ev.store.op = a->op;
 		ev.store.result = STORE_OK;
-		store_work(d, a, &ev);
+		store_work(d, a, &ev, c->disk_config.blocks);
 	}
-	ck_assert_uint_lt(d->n_held, COUPLE_HELD);
+	must(d->n_held < COUPLE_HELD, "too many store operations");
 	d->held[d->n_held++] = ev;
 }
 
@@ -327,6 +356,7 @@ static bool hba_turn(struct couple *c)
 	while (pipe_take(&c->link.from_bus, head, &f)) {
 		moved = true;
 		note_error(c, &f);
+		note_stats(c, &f);
 		if (f.type == WIRE_ATTACHED)
 			hba_attached(c->h, &f.attached, c->now);
 		else
@@ -367,7 +397,7 @@ void couple_turns(struct couple *c, unsigned n)
 void couple_run(struct couple *c)
 {
 	for (unsigned n = 0; turn(c); n++)
-		ck_assert_msg(n < 100000, "it never comes to rest");
+		must(n < 100000, "it never comes to rest");
 }
 
 static ns_t next_deadline(const struct couple *c)
@@ -439,11 +469,11 @@ static void disk_new(struct couple *c, uint8_t id)
 	snprintf(cfg.name, sizeof(cfg.name), "disk%u", id);
 	cfg.saved = (struct span){d->saved, d->n_saved};
 	d->t = tgt_new(&cfg, why, sizeof(why));
-	ck_assert_msg(d->t != NULL, "%s", why);
+	must(d->t != NULL, "%s", why);
 	d->dead = false;
 	if (!d->media)
-		d->media = calloc(COUPLE_BLOCKS, COUPLE_BLOCK_SIZE);
-	ck_assert_ptr_nonnull(d->media);
+		d->media = calloc(cfg.blocks, COUPLE_BLOCK_SIZE);
+	must(d->media, "out of memory");
 }
 
 void couple_attach(struct couple *c, uint8_t id)
@@ -482,7 +512,7 @@ static void new_bus(struct couple *c)
 
 	cfg.boot = ++c->boot;
 	c->bus = bus_new(&cfg);
-	ck_assert_ptr_nonnull(c->bus);
+	must(c->bus, "out of memory");
 	bus_trace_on(c->bus, true);
 	memset(uuid, 0x77, UUID_LEN);
 	dial(c, &c->link, ROLE_INITIATOR, OUR_ID, uuid, "host");
@@ -506,7 +536,7 @@ void couple_restart_bus(struct couple *c)
 			continue;
 		while (d->n_held)
 			couple_release(c, id);
-		ck_assert_uint_eq(tgt_store_ops(d->t), 0);
+		must(tgt_store_ops(d->t) == 0, "store operations are left");
 		couple_attach(c, id);
 	}
 }
@@ -515,7 +545,7 @@ void couple_fault(struct couple *c, uint8_t id, const char *spec)
 {
 	char why[256];
 
-	ck_assert_msg(tgt_fault_add(c->disk[id].t, spec, why, sizeof(why)), "%s", why);
+	must(tgt_fault_add(c->disk[id].t, spec, why, sizeof(why)), "%s", why);
 	/* Arming follows with the next event. */
 	disk_event(c, id, &(struct tgt_event){.kind = TGT_EV_DEADLINE});
 	couple_run(c);
@@ -527,7 +557,7 @@ static void joined(struct hba_set_member *s, bool ok, const char *why)
 	(void)s;
 	member_done = true;
 	member_ok = ok;
-	ck_assert_msg(ok, "%s", why);
+	must(ok, "%s", why);
 }
 
 void couple_join(struct couple *c, uint8_t id, uint16_t group, uint8_t device)
@@ -542,7 +572,21 @@ void couple_join(struct couple *c, uint8_t id, uint16_t group, uint8_t device)
 	member_done = false;
 	hba_set_member(c->h, id, &m);
 	couple_run(c);
-	ck_assert(member_done && member_ok);
+	must(member_done && member_ok, "disk %u did not join", id);
+}
+
+const struct wire_stats *couple_stats(struct couple *c)
+{
+	const struct wire_frame ask = {
+	        .type = WIRE_MGMT,
+	        .mgmt = {.req = 1, .from = OUR_ID, .to = WIRE_NO_ID, .kind = MGMT_BUS_STATS},
+	};
+
+	c->has_stats = false;
+	pipe_frame(&c->link.to_bus, &ask);
+	couple_run(c);
+	must(c->has_stats, "the bus does not answer");
+	return &c->stats;
 }
 
 void couple_forget(struct couple *c)
@@ -561,26 +605,38 @@ unsigned couple_count(const struct couple *c, enum scsi_phase phase)
 
 struct couple *couple_new(unsigned n, bool unarmed, unsigned queue_depth)
 {
+	return couple_with(&(struct couple_setup){
+	        .n = n,
+	        .unarmed = unarmed,
+	        .queue_depth = queue_depth,
+	        .blocks = COUPLE_BLOCKS,
+	        .xfer = XFER_ULTRA160,
+	});
+}
+
+struct couple *couple_with(const struct couple_setup *setup)
+{
 	struct couple *c = calloc(1, sizeof(*c));
 	struct hba_config cfg = {
 	        .id = OUR_ID,
-	        .xfer = XFER_ULTRA160,
+	        .xfer = setup->xfer,
 	        .task_timeout_ns = 10 * NS_PER_S,
 	        .status_timeout_ns = 5 * NS_PER_S,
 	};
 
-	ck_assert_ptr_nonnull(c);
+	must(c, "out of memory");
 	c->now = 100 * NS_PER_S;
 	c->disk_config = (struct tgt_config){
 	        .block_size = COUPLE_BLOCK_SIZE,
-	        .blocks = COUPLE_BLOCKS,
-	        .queue_depth = queue_depth,
-	        .unarmed = unarmed,
-	        .xfer = XFER_ULTRA160,
+	        .blocks = setup->blocks,
+	        .queue_depth = setup->queue_depth,
+	        .unarmed = setup->unarmed,
+	        .xfer = setup->xfer,
 	};
 	c->h = hba_new(&cfg);
-	ck_assert_ptr_nonnull(c->h);
+	must(c->h, "out of memory");
 	new_bus(c);
+	unsigned n = setup->n;
 	for (uint8_t id = 0; n > 0; id++) {
 		if (id == OUR_ID)
 			continue;
@@ -588,7 +644,7 @@ struct couple *couple_new(unsigned n, bool unarmed, unsigned queue_depth)
 		couple_join(c, id, 1, id);
 		n--;
 	}
-	ck_assert(hba_settled(c->h));
+	must(hba_settled(c->h), "the scan does not end");
 	return c;
 }
 

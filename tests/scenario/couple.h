@@ -13,7 +13,7 @@
 #include "target/target.h"
 
 #define COUPLE_DISKS      16
-#define COUPLE_BLOCKS     256 /* of a disk */
+#define COUPLE_BLOCKS     256 /* of a disk, where couple_setup says nothing else */
 #define COUPLE_BLOCK_SIZE 512
 #define COUPLE_HELD       128
 #define COUPLE_PHASES     512
@@ -63,11 +63,22 @@ struct couple {
 	unsigned n_closed; /* connections that the bus server has closed */
 	unsigned n_errors; /* REFUSED and ERROR frames to anybody: the last text is kept */
 	char why[WIRE_TEXT_MAX + 1];
+	struct wire_stats stats; /* of couple_stats() */
+	bool has_stats;
+};
+
+struct couple_setup {
+	unsigned n; /* disks */
+	bool unarmed;
+	unsigned queue_depth;
+	uint64_t blocks;  /* of a disk */
+	struct xfer xfer; /* the best agreement that each of them offers */
 };
 
 /* A bus with our adapter at ID 7 and n disks from ID 0 on; scanned, members of group 1 with their
  * ID as device id. */
 struct couple *couple_new(unsigned n, bool unarmed, unsigned queue_depth);
+struct couple *couple_with(const struct couple_setup *setup);
 void couple_free(struct couple *c);
 
 /* Until nothing moves any more without time. */
@@ -84,6 +95,8 @@ void couple_kill(struct couple *c, uint8_t id);
 void couple_restart_bus(struct couple *c);
 void couple_fault(struct couple *c, uint8_t id, const char *spec);
 void couple_release(struct couple *c, uint8_t id);
+/* Totals of the bus, as it answers when asked; valid until the next call. */
+const struct wire_stats *couple_stats(struct couple *c);
 /* The trace begins anew. */
 void couple_forget(struct couple *c);
 /* Phases of this kind in the trace. */
