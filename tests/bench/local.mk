@@ -11,3 +11,28 @@ EXTRA_DIST += tests/bench/bench.py
 bench: $(sbin_PROGRAMS) $(bin_PROGRAMS) tests/bench/bench_writes$(EXEEXT)
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 \
 		$(PYTHON3) $(srcdir)/tests/bench/bench.py
+
+# `make bench-bus-time` computes bus time, which no machine's speed is in, and writes the tables and the picture into the
+# source tree. tests/scenario/test_bus_time holds that they are what it would write.
+bus_time_sources = \
+	tests/bench/bus_time.h \
+	tests/bench/bus_time_run.c \
+	tests/bench/bus_time_svg.c \
+	tests/bench/bus_time_text.c \
+	tests/scenario/couple.c \
+	tests/scenario/couple.h
+EXTRA_PROGRAMS += tests/bench/bus_time
+tests_bench_bus_time_SOURCES = tests/bench/bus_time.c $(bus_time_sources)
+tests_bench_bus_time_LDADD = $(core_libs) $(core_deps)
+CLEANFILES += tests/bench/bus_time$(EXEEXT)
+EXTRA_DIST += tests/bench/BUS-TIME.md tests/bench/bus-time.svg tests/bench/bus-time.txt
+
+.PHONY: bench-bus-time
+bench-bus-time: tests/bench/bus_time$(EXEEXT)
+	tests/bench/bus_time$(EXEEXT) text >tests/bench/bus-time.txt.new
+	tests/bench/bus_time$(EXEEXT) svg >tests/bench/bus-time.svg.new
+	mv tests/bench/bus-time.txt.new $(srcdir)/tests/bench/bus-time.txt
+	mv tests/bench/bus-time.svg.new $(srcdir)/tests/bench/bus-time.svg
+
+scenario_tests += tests/scenario/test_bus_time
+tests_scenario_test_bus_time_SOURCES = tests/scenario/test_bus_time.c $(bus_time_sources)

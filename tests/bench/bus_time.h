@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Bus time of one block mirrored to N members, by way of mirroring: real tenures of the host
+ * adapter, the bus and the disks, coupled in one process (scenario/couple.h), as the bus core
+ * accounts them. No clock is read: the figures are the same wherever they are made.
+ */
+#ifndef TESTS_BENCH_BUS_TIME_H
+#define TESTS_BENCH_BUS_TIME_H
+
+#include "scenario/couple.h"
+
+#include <stdio.h>
+
+#define BUS_TIME_MEMBERS 15
+
+enum bus_time_way {
+	WAY_CONVENTIONAL, /* a command for each member, which disconnects for its status */
+	WAY_HELD,         /* the same with DiscPriv=0: it keeps the bus until its status */
+	WAY_SILENT,
+	WAY_BROADCAST,
+	WAYS
+};
+
+enum bus_time_mode { MODE_FAST20, MODE_FAST40, MODE_ULTRA160, MODE_ULTRA320, MODES };
+
+enum bus_time_size { SIZE_512, SIZE_4K, SIZE_64K, SIZE_256K, SIZE_1M, SIZES };
+
+struct bus_time {
+	bool has_broadcast; /* the host adapter runs broadcast passes */
+	char profile[TARGET_NAME_MAX + 1];
+	struct {
+		bool runs; /* what was offered was agreed to; if not, it has no figures */
+		struct xfer offered, agreed;
+		ns_t ns[SIZES][BUS_TIME_MEMBERS][WAYS]; /* [N - 1] */
+	} mode[MODES];
+};
+
+const char *bus_time_mode_name(enum bus_time_mode mode);
+const char *bus_time_size_name(enum bus_time_size size);
+/* Parts of `whole`, in hundredths of a percent, rounded. */
+unsigned bus_time_share(ns_t part, ns_t whole);
+
+/* A bus with n disks that agree on what the mode is named for, or on what comes next to it. */
+struct couple *bus_time_couple(enum bus_time_mode mode, unsigned n);
+/* Mirrors one block of len bytes to the first n disks; what it cost. 0: the host adapter does not
+ * do it this way. Ends the program when a member is not GOOD. */
+ns_t bus_time_block(struct couple *c, enum bus_time_way way, unsigned n, uint32_t len);
+
+/* All of it. */
+void bus_time_run(struct bus_time *t);
+void bus_time_text(const struct bus_time *t, FILE *f);
+void bus_time_svg(const struct bus_time *t, FILE *f);
+
+#endif

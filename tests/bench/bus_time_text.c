@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The tables. Integers only: no library's rounding is in them. */
+#include "bench/bus_time.h"
+
+static void put_head(const struct bus_time *t, FILE *f)
+{
+	fprintf(f,
+	        "Bus time of one block mirrored to N members, in microseconds.\n"
+	        "\n"
+	        "Made by `make bench-bus-time` from tenures that the bus core ran and accounted, "
+	        "by its\n"
+	        "timing profile %s. Targets add no delays of their own. What the columns mean, "
+	        "and\n"
+	        "what the figures say, is in BUS-TIME.md.\n",
+	        t->profile);
+}
+
+static void put_us(FILE *f, ns_t ns)
+{
+	fprintf(f, "%11llu.%03u", (unsigned long long)(ns / NS_PER_US), (unsigned)(ns % NS_PER_US));
+}
+
+static void put_share(FILE *f, ns_t part, ns_t whole)
+{
+	unsigned share = bus_time_share(part, whole);
+
+	fprintf(f, "%8u.%02u %%", share / 100, share % 100);
+}
+
+static void put_table(const struct bus_time *t, enum bus_time_mode mode, enum bus_time_size size,
+                      FILE *f)
+{
+	fprintf(f, "\n%s, %s\n\n", bus_time_mode_name(mode), bus_time_size_name(size));
+	fprintf(f, " N   conventional           held         silent");
+	if (t->has_broadcast)
+		fprintf(f, "      broadcast");
+	fprintf(f, "   silent/conv.  silent/held%s\n", t->has_broadcast ? "  bcast/conv." : "");
+	for (unsigned n = 1; n <= BUS_TIME_MEMBERS; n++) {
+		const ns_t *ns = t->mode[mode].ns[size][n - 1];
+		fprintf(f, "%2u", n);
+		for (unsigned w = 0; w < (t->has_broadcast ? WAYS : WAY_BROADCAST); w++)
+			put_us(f, ns[w]);
+		fputs("  ", f);
+		put_share(f, ns[WAY_SILENT], ns[WAY_CONVENTIONAL]);
+		put_share(f, ns[WAY_SILENT], ns[WAY_HELD]);
+		if (t->has_broadcast)
+			put_share(f, ns[WAY_BROADCAST], ns[WAY_CONVENTIONAL]);
+		fputc('\n', f);
+	}
+}
+
+static void put_none(const struct bus_time *t, enum bus_time_mode mode, FILE *f)
+{
+	char offered[40], agreed[40];
+
+	fprintf(f,
+	        "\n%s\n\n"
+	        "n/a: %s was offered, %s is what was agreed to. Fast-160 exists with\n"
+	        "information units only; with them there are no COMMAND and MESSAGE phases that "
+	        "members\n"
+	        "could snoop, and this bus does not model them.\n",
+	        bus_time_mode_name(mode),
+	        xfer_name(t->mode[mode].offered, offered, sizeof(offered)),
+	        xfer_name(t->mode[mode].agreed, agreed, sizeof(agreed)));
+}
+
+void bus_time_text(const struct bus_time *t, FILE *f)
+{
+	put_head(t, f);
+	for (unsigned m = 0; m < MODES; m++) {
+		if (!t->mode[m].runs)
+			put_none(t, (enum bus_time_mode)m, f);
+		for (unsigned s = 0; t->mode[m].runs && s < SIZES; s++)
+			put_table(t, (enum bus_time_mode)m, (enum bus_time_size)s, f);
+	}
+}
