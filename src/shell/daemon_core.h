@@ -148,6 +148,7 @@ enum bus_state { BUS_DOWN, BUS_ATTACHING, BUS_ATTACHED };
 struct daemon_file {
 	bool used, closing;
 	int fd;
+	uint64_t size; /* when the job began */
 	unsigned work; /* pieces of work in threads */
 };
 

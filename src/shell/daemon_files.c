@@ -23,7 +23,7 @@ struct file_work {
 	struct daemon_file *file;
 	int fd;
 	enum ini_action_kind kind;
-	uint64_t op, offset;
+	uint64_t op, offset, size;
 	uint32_t len;
 	struct block *data;
 	uint8_t *bytes;
@@ -40,8 +40,9 @@ static void close_if_idle(struct daemon_file *f)
 
 /* ---- in a thread ---- */
 
-/* Past the end of the file: zeros. */
-static int read_all(int fd, uint8_t *p, size_t n, uint64_t offset)
+/* Past the end of the file: zeros. An end before `size` is not the one that the job knows: what was
+ * to be mirrored is not there any more, and zeros are no copy of it. */
+static int read_all(int fd, uint8_t *p, size_t n, uint64_t offset, uint64_t size)
 {
 	while (n) {
 		ssize_t got = pread(fd, p, n, (off_t)offset);
@@ -50,6 +51,8 @@ static int read_all(int fd, uint8_t *p, size_t n, uint64_t offset)
 			continue;
 		if (got < 0)
 			return errno;
+		if (got == 0 && offset < size)
+			return ENODATA;
 		if (got == 0) {
 			memset(p, 0, n);
 			return 0;
@@ -82,7 +85,7 @@ static void run_work(struct work *work)
 	struct file_work *w = (struct file_work *)work;
 
 	if (w->kind == INI_ACT_FILE_READ)
-		w->err = read_all(w->fd, w->bytes, w->len, w->offset);
+		w->err = read_all(w->fd, w->bytes, w->len, w->offset, w->size);
 	else if (w->kind == INI_ACT_FILE_WRITE)
 		w->err = write_all(w->fd, w->bytes, w->len, w->offset);
 	else
@@ -133,6 +136,7 @@ static void to_thread(struct daemon *d, const struct ini_action *a, struct block
 	        .kind = a->kind,
 	        .op = a->op,
 	        .offset = a->offset,
+	        .size = d->files[a->file].size,
 	        .len = a->len,
 	        .data = data,
 	        .bytes = data ? data->data + (a->kind == INI_ACT_FILE_WRITE ? a->data_off : 0)
@@ -236,7 +240,7 @@ int files_add(struct daemon *d, int fd, bool writing, uint64_t *size, struct ctl
 	}
 	if (!writing)
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	d->files[i] = (struct daemon_file){.used = true, .fd = fd};
+	d->files[i] = (struct daemon_file){.used = true, .fd = fd, .size = *size};
 	return i;
 }
 

@@ -598,7 +598,7 @@ ARMINGS = {
 }
 
 
-@together("a target that arms its port with {}: nothing is believed that was not taken", ARMINGS)
+@together("a target that arms its port with nonsense: nothing is believed that was not taken", ARMINGS)
 def armings(case):
     def other(lab):
         lab.target("other", 3)
@@ -614,10 +614,9 @@ def armings(case):
             try:
                 job = lab.run_job("mirror", group="g1", image=image, expect=None, transfer_bytes=64 * KIB)
             except RpcError as refusal:
-                assert refusal.kind == "member_missing" and rogue.refused[0] == fr.BAD_FRAME, (refusal, rogue.refused)
-                job = None
-            if not job:
-                rogue.stop()
+                assert refusal.kind == "member_missing", refusal
+                until("it is out", rogue.gone)
+                assert rogue.refused[0] == fr.BAD_FRAME, (refusal, rogue.refused)
                 return
             result = {t["name"]: t for t in job["targets"]}
             if os.environ.get("TALK"):
@@ -1061,9 +1060,11 @@ def descriptors():
                 rpc.send_raw(b'{"jsonrpc":"2.0","id":1,"method":"daemon.info"', [file.fileno()] * 8)
         until("no descriptor stays", lambda: len(os.listdir(f"/proc/{lab.daemon_process.pid}/fd")) <= opened + 1)
         job = lab.create_job("mirror", image=image, speed_bytes_per_s=2 * MIB, transfer_bytes=64 * KIB)
+        until("the job to go", lambda: lab.job(job)["done_bytes"])
         os.truncate(image, 4096)
         done = lab.wait_job(job)
-        assert done["conclusion"] in ("failed", "partial"), done
+        assert done["conclusion"] == "failed" and done["error"], done
+        assert {m["state"] for m in lab.call("group.show", group="g0")["members"]} == {"stale"}
         sound(lab)
 
 
