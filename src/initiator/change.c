@@ -65,6 +65,8 @@ static void page_written(struct hba_set_member *s, bool ok, const char *why)
 	sm_assert(w->busy && g->pages_open > 0);
 	w->busy = false;
 	w->failed = !ok;
+	if (s->conflict)
+		w->tries = PAGE_TRIES;
 	copy_text(w->why, sizeof(w->why), why ? why : "");
 	g->pages_open--;
 	g->ini->moves++;
@@ -121,7 +123,10 @@ static bool page_is_there(const struct group *g, unsigned i)
 	if (g->pub.m[i].id == WIRE_NO_ID)
 		return false;
 	struct mode_mirror page = member_page(g, i);
-	return same_page(&page, &hba_target(g->ini->hba, g->pub.m[i].id)->member);
+	const struct mode_mirror *has = &hba_target(g->ini->hba, g->pub.m[i].id)->member;
+	if (!page.member && has->member && memcmp(has->group_uuid, g->pub.uuid, UUID_LEN) != 0)
+		return true; /* another group's: not ours to clear */
+	return same_page(&page, has);
 }
 
 /* A member in sync that is away for a moment (a reset, the bus server) is waited for. */

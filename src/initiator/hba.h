@@ -236,7 +236,8 @@ struct hba_pass {
 void hba_pass_start(struct hba *h, struct hba_pass *p);
 
 /* Writes (or clears: all zero) mode page 30h, saved, on a target and reads it back. The result as
- * of any task. */
+ * of any task. It looks first: a page that another initiator wrote since it was last read, and that
+ * makes the target a member of some other group, is left alone (`conflict`). */
 struct hba_set_member {
 	struct hba_task task; /* done() and ctx are the hba's */
 	struct mode_mirror page;
@@ -244,10 +245,11 @@ struct hba_set_member {
 	void *ctx;
 	struct block *
 	        param; /* made by the caller: block_new(MODE_MIRROR_LEN + 16); dropped by the hba */
+	bool conflict; /* valid in done() */
 	/* private */
 	struct hba *hba;
 	uint8_t tries;
-	bool reading;
+	bool reading, wrote;
 	uint8_t got[MODE_MIRROR_LEN + 8];
 	uint32_t got_len;
 };

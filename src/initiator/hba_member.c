@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Writes mode page 30h, the membership, and believes it only when it reads back the same. */
+/* Writes mode page 30h, the membership: looks first whose it is, and believes it only when it reads
+ * back the same. */
 #include "initiator/hba_core.h"
 
 #include "base/assert.h"
@@ -50,6 +51,12 @@ static bool same_page(const struct mode_mirror *a, const struct mode_mirror *b)
 	       a->generation == b->generation;
 }
 
+static bool same_group(const struct mode_mirror *a, const struct mode_mirror *b)
+{
+	return a->member == b->member && memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0;
+}
+
+/* What was read: as wanted, or to be written, or another's. */
 static void compare(struct hba_set_member *s)
 {
 	struct hba_target *t = &s->hba->port[s->task.target].t;
@@ -60,12 +67,18 @@ static void compare(struct hba_set_member *s)
 		finish(s, false, "MODE SENSE of page 30h: malformed");
 		return;
 	}
+	s->conflict = !s->wrote && page.member && !same_group(&page, &s->page) &&
+	              !same_group(&page, &t->member);
 	t->member = page;
 	hba_target_changed(s->hba, t->id);
 	if (same_page(&page, &s->page))
 		finish(s, true, "");
-	else
+	else if (s->conflict)
+		finish(s, false, "another initiator has made it a member of another group");
+	else if (s->wrote)
 		finish(s, false, "page 30h reads back otherwise than it was written");
+	else
+		start(s, false);
 }
 
 static void task_done(struct hba_task *t)
@@ -74,6 +87,7 @@ static void task_done(struct hba_task *t)
 	char why[160];
 
 	if (t->outcome == HBA_COMPLETED && t->status == SCSI_GOOD) {
+		s->wrote |= !s->reading;
 		if (s->reading)
 			compare(s);
 		else
@@ -135,6 +149,7 @@ void hba_set_member(struct hba *h, uint8_t target, struct hba_set_member *s)
 	s->param->data[HEADER_LEN] &= 0x7f; /* PS is reserved in MODE SELECT */
 	s->hba = h;
 	s->tries = 0;
+	s->wrote = s->conflict = false;
 	s->task.target = target;
-	start(s, false);
+	start(s, true);
 }

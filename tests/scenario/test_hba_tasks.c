@@ -537,6 +537,7 @@ START_TEST(membership_is_written_and_read_back)
 	fake_disk_up(&f, 1, 8);
 	hba_set_member(f.h, 1, &m);
 	fake_run(&f);
+	fake_serve_one(&f); /* looks first */
 	struct fake_script s = fake_take(&f);
 	ck_assert_uint_eq(s.cdb[0], 0x55);
 	ck_assert_uint_eq(s.cdb[1], 0x11);
@@ -549,6 +550,30 @@ START_TEST(membership_is_written_and_read_back)
 	ck_assert_uint_eq(member_told, 1);
 	ck_assert_int_eq(member_ok, _i == 0);
 	ck_assert_uint_eq(hba_target(f.h, 1)->member.group, _i == 0 ? 5 : 0);
+	fake_end(&f);
+}
+END_TEST
+
+/* Another initiator made it a member of its group after we had read the page. */
+START_TEST(a_membership_of_another_is_left_alone)
+{
+	struct hba_set_member m = {
+	        .page = {.member = _i == 0, .device = 2, .group = 5, .group_uuid = {5}},
+	        .done = member_done,
+	        .param = block_new(MODE_MIRROR_LEN + 16),
+	};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	f.disk[1].member = (struct mode_mirror){.member = true, .group = 6, .group_uuid = {6}};
+	hba_set_member(f.h, 1, &m);
+	fake_run(&f);
+	fake_serve_one(&f);
+	ck_assert_uint_eq(f.n, 0); /* no MODE SELECT */
+	ck_assert_uint_eq(member_told, 1);
+	ck_assert_int_eq(member_ok, false);
+	ck_assert_int_eq(m.conflict, true);
+	ck_assert_uint_eq(hba_target(f.h, 1)->member.group, 6);
 	fake_end(&f);
 }
 END_TEST
@@ -595,6 +620,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(both, a_queued_task_is_cancelled_not_aborted, 0, 2);
 	tcase_add_loop_test(both, the_port_or_the_server_goes, 0, 2);
 	tcase_add_loop_test(both, membership_is_written_and_read_back, 0, 2);
+	tcase_add_loop_test(both, a_membership_of_another_is_left_alone, 0, 2);
 	suite_add_tcase(suite, both);
 	return suite;
 }
