@@ -125,6 +125,13 @@ def read_mirror(data):
     return None
 
 
+IDENTIFY = b"\xc0\x20"
+
+
+def conventional(target, cdb, tag=1, data=()):
+    return [(I_SELECT, target, ATN), (I_MSG_OUT, IDENTIFY + bytes([tag])), (I_COMMAND, cdb), *data]
+
+
 class Ended(Exception):
     """The server closed the connection; .refused holds the REFUSED frame's (code, text), if one came."""
 
@@ -156,7 +163,7 @@ class Wire:
         try:
             self.send(*frames)
             return True
-        except (BrokenPipeError, ConnectionResetError):
+        except OSError:  # broken, reset, or closed by the thread that saw its end
             return False
 
     def _fill(self, count, limit_s):
@@ -304,6 +311,9 @@ class Disk(Wire):
         self.sock.close()
 
     # what a disk does
+
+    def prepare(self):
+        pass
 
     def on_mgmt(self, head):
         pass

@@ -6,6 +6,7 @@
 
 EXTRA_DIST += \
 	tests/integration/bad_input.py \
+	tests/integration/beside.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
@@ -16,6 +17,7 @@ EXTRA_DIST += \
 	tests/integration/kills.py \
 	tests/integration/lab.py \
 	tests/integration/rogue.py \
+	tests/integration/rogue_hosts.py \
 	tests/integration/services.py \
 	tests/integration/tap.py \
 	tests/integration/target.py
@@ -30,6 +32,7 @@ integration_tests += \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
 	tests/integration/rogue.py \
+	tests/integration/rogue_hosts.py \
 	tests/integration/services.py \
 	tests/integration/target.py
 sanitized_integration_tests += \
@@ -41,4 +44,5 @@ sanitized_integration_tests += \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
 	tests/integration/rogue.py \
+	tests/integration/rogue_hosts.py \
 	tests/integration/target.py
