@@ -67,6 +67,7 @@ static bool run_cores(struct daemon *d, ns_t now)
 
 	hba_run(d->hba, now);
 	ini_run(d->ini, now);
+	d->core_runs++;
 	while ((a = ini_output(d->ini)) != NULL) {
 		act(d, a);
 		some = true;

@@ -305,7 +305,8 @@ static void look(struct call *c, ns_t now)
 		call_fail_kind(c, "bus_down", "the connection to the bus server was lost");
 	} else if (c->wait == CALL_SAVED && d->saves_done >= c->save_wanted) {
 		exec_go(c);
-	} else if (c->wait == CALL_JOBS && d->jobs_done >= c->jobs_version) {
+	} else if (c->wait == CALL_JOBS && d->core_runs >= c->after_run &&
+	           d->jobs_done >= c->jobs_version) {
 		jobs_answer(c);
 	}
 }

@@ -63,7 +63,8 @@ enum call_wait {
 	CALL_SCAN,   /* until no target is being scanned */
 	CALL_SAVED,  /* until the state is durable; then its task starts */
 	CALL_TASK,   /* its SCSI command */
-	CALL_JOBS,   /* until jobs.json is as new as jobs_version; then `after` answers */
+	CALL_JOBS,   /* until the cores ran and jobs.json is as new as jobs_version; then it answers
+	              */
 	CALL_ENCODE, /* its answer is made in a thread */
 };
 
@@ -77,6 +78,7 @@ struct call {
 	uint32_t mgmt_req;
 	uint8_t target;
 	uint64_t jobs_version;
+	uint64_t after_run;   /* CALL_JOBS: the run of the cores that is to be over */
 	uint64_t save_wanted; /* number of the save that must be done */
 	uint32_t job;
 	struct hba_task task;
@@ -218,6 +220,7 @@ struct daemon {
 	bool jobs_saving, jobs_broken, jobs_touched;
 	uint64_t jobs_sum; /* of what was written last */
 	uint64_t jobs_version, jobs_done;
+	uint64_t core_runs; /* that are over */
 };
 
 /* daemon.c */

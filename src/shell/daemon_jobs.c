@@ -13,7 +13,8 @@ static void no_such_job(struct call *c, uint32_t id)
 	call_fail_kind(c, "no_such_job", "there is no job %u", id);
 }
 
-/* What a client was told of a job is what it is told after a restart: the file first. */
+/* What a client was told of a job is what it is told after a restart: the file first. And the cores
+ * run before it is told: a job that is resumed says that it runs. */
 void jobs_answer(struct call *c)
 {
 	struct daemon *d = c->d;
@@ -22,9 +23,10 @@ void jobs_answer(struct call *c)
 	if (c->wait != CALL_JOBS) {
 		state_jobs(d);
 		c->jobs_version = d->jobs_version;
+		c->after_run = d->core_runs + 1;
 		c->wait = CALL_JOBS;
-		if (d->jobs_done < c->jobs_version)
-			return;
+		loop_wake(d->loop);
+		return;
 	}
 	j = ini_job_find(d->ini, c->job);
 	if (!j) {

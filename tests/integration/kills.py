@@ -184,8 +184,8 @@ def paused():
         with lab.rpc() as rpc:
             rpc.call("daemon.info")
             assert rpc.call("job.show", id=job)["done_bytes"] == before
+        assert lab.call("job.resume", id=job)["state"] == "running"
         lab.call("job.set_speed", id=job, speed_bytes_per_s=0)
-        lab.call("job.resume", id=job)
         assert lab.wait_job(job)["conclusion"] == "success"
         lab.assert_copies(image, names)
 
