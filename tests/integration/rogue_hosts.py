@@ -8,7 +8,7 @@ import struct
 import zlib
 
 import frames as fr
-from beside import MIB, KIB, Beside, bench, membership, resident, shown, sound, stats
+from beside import MIB, KIB, Beside, bench, membership, resident, shown, sound
 from frames import I_COMMAND, I_DATA_OUT, I_FREE, I_MSG_OUT, I_SELECT, I_STATUS, Disk, Wire
 from lab import RpcError, until
 from tap import main, test
