@@ -75,12 +75,19 @@ static bool run_cores(struct daemon *d, ns_t now)
 	return daemon_bus_output(d) || some;
 }
 
-/* ---- ready, drained ---- */
-
 static ns_t earlier(ns_t a, ns_t b)
 {
 	return a < b ? a : b;
 }
+
+/* One core has left work for the other: it is done in this turn, not after another look at all
+ * sockets. */
+static bool work_left(const struct daemon *d, ns_t now)
+{
+	return earlier(hba_deadline(d->hba), ini_deadline(d->ini)) <= now;
+}
+
+/* ---- ready, drained ---- */
 
 static void look_ready(struct daemon *d)
 {
@@ -126,7 +133,7 @@ static void run(void *ctx, ns_t now)
 	daemon_bus_run(d, now);
 	do {
 		calls_run(d, now);
-	} while (run_cores(d, now) && ++rounds < ROUNDS_MOST);
+	} while ((run_cores(d, now) || work_left(d, now)) && ++rounds < ROUNDS_MOST);
 	calls_run(d, now);
 	if (d->jobs_touched || d->jobs_version != d->jobs_done)
 		state_jobs(d);
