@@ -84,17 +84,17 @@ bool base64_decode(const char *text, size_t n, uint8_t *out, size_t *at)
 	if (!n)
 		return true;
 	for (; n > 4; n -= 4, s += 4, out += 3) {
-		uint8_t a = values[s[0]], b = values[s[1]], c = values[s[2]], d = values[s[3]];
-		uint32_t v;
+		/* What is none of the alphabet wraps, so one comparison tells of all four. */
+		uint32_t a = values[s[0]] - 1U, b = values[s[1]] - 1U;
+		uint32_t c = values[s[2]] - 1U, d = values[s[3]] - 1U;
+		uint32_t v = a << 18 | b << 12 | c << 6 | d;
 
-		if (!a || !b || !c || !d) {
+		if ((a | b | c | d) > 63) {
 			for (bad = 0; values[s[bad]]; bad++)
 				;
 			*at = (size_t)(s - (const uint8_t *)text) + bad;
 			return false;
 		}
-		v = (uint32_t)(a - 1) << 18 | (uint32_t)(b - 1) << 12 | (uint32_t)(c - 1) << 6 |
-		    (uint32_t)(d - 1);
 		out[0] = (uint8_t)(v >> 16);
 		out[1] = (uint8_t)(v >> 8);
 		out[2] = (uint8_t)v;
