@@ -236,12 +236,12 @@ static bool check_string(const struct rule *r, const json_t *v, const char *name
 
 	if (len > r->max_len)
 		return ctl_fail_param(e, "too_long", name,
-		                      "parameter '%.60s' has %zu bytes, at most %zu", name, len,
-		                      r->max_len);
+		                      "parameter '%.60s' is %zu characters long, at most %zu", name,
+		                      len, r->max_len);
 	if (len < r->min_len)
 		return ctl_fail_param(e, "bad_value", name,
-		                      "parameter '%.60s' has %zu bytes, at least %zu", name, len,
-		                      r->min_len);
+		                      "parameter '%.60s' is %zu characters long, at least %zu",
+		                      name, len, r->min_len);
 	if (r->has_pattern && regexec(&r->pattern, s, 0, NULL, 0) != 0)
 		return ctl_fail_param(e, "bad_value", name, "parameter '%.60s' does not match %s",
 		                      name, r->pattern_text);

@@ -243,6 +243,8 @@ static const struct {
         {REQ("group.show", "{\"group\":\"../x\"}"), CTL_INVALID_PARAMS, "bad_value", "group"},
         {REQ("group.show", "{\"group\":\"\"}"), CTL_INVALID_PARAMS, "bad_value", "group"},
         {REQ("group.show", "{\"group\":\"g\\u0000\"}"), CTL_PARSE_ERROR, "parse_error", ""},
+        {REQ("scsi.execute", "{\"target\":0,\"cdb\":\"00\"}"), CTL_INVALID_PARAMS, "bad_value",
+         "2 characters long"},
         {REQ("job.show", "{\"id\":0}"), CTL_INVALID_PARAMS, "bad_value", "at least 1"},
         {REQ("job.show", "{\"id\":4294967296}"), CTL_INVALID_PARAMS, "bad_value", "at most"},
         {REQ("job.show", "{\"id\":99999999999999999999}"), CTL_PARSE_ERROR, "parse_error",
