@@ -32,12 +32,12 @@ static bool cdb_fits(const struct tenure *t, const struct wire_arm_lun *l, uint3
 	       c.blocks <= l->blocks - c.lba;
 }
 
-static bool takes_pass(const struct bus *b, const struct port *p)
+bool arm_takes_pass(const struct bus *b, const struct port *p, uint8_t device)
 {
 	const struct tenure *t = &b->ten;
-	const struct wire_member *m = silent_member(p, t->group, t->legs[t->leg - 1].device);
+	const struct wire_member *m = silent_member(p, t->group, device);
 
-	if (!t->leg_data || t->leg_piece.len == 0 || !m || !t->simple)
+	if (p->arm.mode != ARM_FULL || !t->leg_data || t->leg_piece.len == 0 || !m || !t->simple)
 		return false;
 	const struct wire_arm_lun *l = armed_lun(p, m->lun);
 	return l && (p->id != t->target || m->lun == t->lun) && cdb_fits(t, l, t->leg_piece.len);
@@ -60,7 +60,7 @@ static bool act_command(struct bus *b, const struct port *p)
 	if (p->arm.mode != ARM_FULL || t->reselected)
 		return false;
 	if (t->mirror) {
-		if (!takes_pass(b, p))
+		if (!arm_takes_pass(b, p, t->legs[t->leg - 1].device))
 			return false;
 		silent_data_out(b, t->leg_piece.len);
 		return true;

@@ -80,6 +80,9 @@ static void check_tenure(const struct bus *b)
 	sm_assert(t->driver == t->target || (t->mirror && t->leg > 1));
 	sm_assert(t->token != 0 && t->leg <= t->n_legs && t->n_legs <= WIRE_LEGS_MAX);
 	sm_assert(!(t->latched & id_bit(t->driver)) || t->driver == t->target);
+	sm_assert(t->leg + t->listeners <= t->n_legs);
+	/* In a broadcast the token stays with the leader. */
+	sm_assert(t->listeners == 0 || t->driver == t->target);
 	sm_assert(t->pos != POS_RELEASED || t->driver == t->target);
 	sm_assert(!t->reject);
 }

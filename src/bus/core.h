@@ -8,7 +8,8 @@
  *   arb.c     arbitration, fairness      tenure.c  the tenure: its states, start and end
  *   run.c     a program, item by item    arm.c     what a port does by itself
  *   silent.c  leader, token, latches     burst.c   what a target's port received
- *   nexus.c   data pointers, reports     snoop.c   messages, agreements
+ *   broadcast.c  a DATA OUT for many     nexus.c   data pointers, reports
+ *   snoop.c   messages, agreements
  *   limit.c   timeouts, RST              phase.c   one phase: time, totals, trace
  *   mgmt.c    management frames          check.c   the invariants
  */
@@ -89,7 +90,7 @@ struct script {
 	uint8_t owner; /* port */
 	uint8_t target;
 	uint32_t id;
-	bool atn, mirror;
+	bool atn, mirror, broadcast;
 	uint8_t *buf; /* items, while QUEUED or RUNNING */
 	uint32_t len;
 	struct block *data;
@@ -119,7 +120,8 @@ struct program {
 	uint32_t len;
 	struct block *data;
 	bool mirror; /* a MIRROR STATUS */
-	bool broadcast;
+	bool tagged;
+	uint8_t tag;
 	uint32_t op;
 	uint8_t small[PROGRAM_SMALL];
 };
@@ -175,6 +177,8 @@ struct port {
 	uint8_t *free_large[PROGRAM_LARGE];
 	unsigned n_free_large;
 	struct gather gather;
+	/* By initiator and tag: the last pass that it had a part in was a broadcast. */
+	uint64_t broadcast_tags[WIRE_IDS][4];
 };
 
 /* ---- the tenure ---- */
@@ -267,6 +271,8 @@ struct tenure {
 	bool leg_asked;     /* its DATA OUT is over, or was skipped */
 	struct piece leg_piece;
 	unsigned n_legs, leg; /* legs[leg - 1] is the one at hand; 0: none yet */
+	unsigned listeners;   /* broadcast: the legs that follow the leader's have no turn of their
+	                         own */
 	/* CRC of the bytes that a leg took, computed once for all legs of the same bytes */
 	bool crc_known;
 	struct piece crc_of;
@@ -392,6 +398,8 @@ void run_items(struct bus *b, struct span items, struct block *data);
 /* ---- arm.c ---- */
 /* One phase that the driver's port does by itself; false: it asks its process. */
 bool arm_act(struct bus *b);
+/* Whether the armed port takes the data of (group, device) by itself. */
+bool arm_takes_pass(const struct bus *b, const struct port *p, uint8_t device);
 
 /* ---- silent.c ---- */
 void silent_begin(struct bus *b, const struct script *s);
@@ -406,6 +414,8 @@ void silent_pass(struct bus *b);
 /* The token is the leader's again; the leg at hand has come to `result`. */
 void silent_back(struct bus *b, uint8_t result);
 void silent_data_out(struct bus *b, uint32_t most);
+/* The one port that claims (group, device); NULL when there is none or more than one. */
+struct port *silent_claimant(struct bus *b, uint8_t device);
 void silent_port_lost(struct bus *b, struct port *p);
 /* The member entry by which the port is (group, device); NULL: it is not. */
 const struct wire_member *silent_member(const struct port *p, uint16_t group, uint8_t device);
@@ -413,6 +423,19 @@ const struct wire_member *silent_member(const struct port *p, uint16_t group, ui
 void silent_blame(struct tenure *t);
 /* BUS FREE has come; a participant that has the token is told. */
 void silent_end(struct bus *b);
+
+/* ---- broadcast.c ---- */
+/* Adds the legs of all that the identification names: the leader's first. */
+void broadcast_legs(struct tenure *t, const struct scsi_msg_mirror *m);
+/* The leader was identified: all that it names listen. */
+void broadcast_begin(struct bus *b, const struct scsi_msg_mirror *m);
+/* The leader has clocked a whole DATA OUT: who latches it has it. */
+void broadcast_data(struct bus *b);
+/* No DATA OUT comes any more: who has nothing missed it. */
+void broadcast_close(struct tenure *t);
+/* What this port's status of the task belongs to. */
+void broadcast_note(struct bus *b, uint8_t id, bool broadcast);
+bool broadcast_status(const struct port *p, const struct program *g);
 
 /* ---- burst.c ---- */
 void burst_plain(struct bus *b, struct port *p, uint8_t kind, uint8_t arg, uint8_t flags);

@@ -10,6 +10,7 @@ src_bus_libbus_a_SOURCES = \
 	src/bus/arm.c \
 	src/bus/attach.c \
 	src/bus/burst.c \
+	src/bus/broadcast.c \
 	src/bus/bus.c \
 	src/bus/bus.h \
 	src/bus/check.c \

@@ -20,9 +20,12 @@ static void look(struct program *g)
 		return;
 	r = rd_init(it.bytes.p, it.bytes.n);
 	while (rd_left(&r) > 0 && scsi_msg_get(&r, &m)) {
+		if (m.kind == MSG_SIMPLE) {
+			g->tagged = true;
+			g->tag = m.tag;
+		}
 		if (m.kind == MSG_EXT_MIRROR && m.mirror.function == MIRROR_STATUS) {
 			g->mirror = true;
-			g->broadcast = m.mirror.broadcast;
 			g->op = m.mirror.op;
 		}
 	}
@@ -65,7 +68,8 @@ void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 	g->id = w->id;
 	g->initiator = w->initiator;
 	g->epoch = w->epoch;
-	g->mirror = g->broadcast = false;
+	g->mirror = g->tagged = false;
+	g->tag = 0;
 	g->op = 0;
 	g->large = large ? p->free_large[--p->n_free_large] : NULL;
 	g->len = (uint32_t)w->items.n;

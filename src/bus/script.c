@@ -16,6 +16,7 @@ struct judge {
 	bool release; /* BUS RELEASE came */
 	bool leg;     /* the last item opened a leg: DATA OUT may follow */
 	bool command; /* a leader was identified, its COMMAND has not come */
+	bool broadcast;
 	uint16_t group;
 	uint32_t op;
 };
@@ -32,18 +33,32 @@ static bool find_mirror(struct span bytes, struct scsi_msg *out)
 	return false;
 }
 
+/* One tenure is of one kind. The leader of a broadcast pass is one of those that it is for. */
+static bool judge_ways(struct judge *j, const struct scsi_msg_mirror *m)
+{
+	if (j->s->n_legs > 0 && m->broadcast != j->broadcast)
+		return BAD(j, "broadcast and silent passes in one tenure");
+	if (j->broadcast && j->leg)
+		return BAD(j, "a broadcast pass without DATA OUT");
+	if (m->broadcast && (m->device > 31 || !(m->devices >> m->device & 1)))
+		return BAD(j, "the leader, device %u, is not in the bitmap of devices", m->device);
+	j->broadcast = j->s->broadcast = m->broadcast;
+	return true;
+}
+
 static bool judge_leader(struct judge *j, const struct scsi_msg_mirror *m)
 {
 	if (j->command)
 		return BAD(j, "no COMMAND follows a TARGET LEADER IDENTIFICATION");
-	if (m->broadcast)
-		return BAD(j, "broadcast passes are not run by this server");
+	if (!judge_ways(j, m))
+		return false;
 	j->group = m->group;
 	j->op = m->op;
 	j->command = true;
 	if (j->s->n_legs == 0)
 		j->s->op = m->op;
-	if (++j->s->n_legs > WIRE_LEGS_MAX)
+	j->s->n_legs += j->broadcast ? (unsigned)__builtin_popcount(m->devices) : 1;
+	if (j->s->n_legs > WIRE_LEGS_MAX)
 		return BAD(j, "more than %d legs", WIRE_LEGS_MAX);
 	j->leg = true;
 	return true;
@@ -63,15 +78,21 @@ static bool judge_mirror_message(struct judge *j, struct span bytes)
 		return BAD(j, "no COMMAND follows a TARGET LEADER IDENTIFICATION");
 	if (m.mirror.group != j->group || m.mirror.op != j->op)
 		return BAD(j, "%s of another group or operation", scsi_msg_name(&m));
+	if (m.mirror.broadcast != j->broadcast)
+		return BAD(j, "%s whose BROADCAST flag is not the pass's", scsi_msg_name(&m));
 	switch (m.mirror.function) {
 	case MIRROR_LEADER:
 		break;
 	case MIRROR_SELECT:
+		if (j->broadcast)
+			return BAD(j, "TARGET SELECTION in a broadcast pass");
 		if (++j->s->n_legs > WIRE_LEGS_MAX)
 			return BAD(j, "more than %d legs", WIRE_LEGS_MAX);
 		j->leg = true;
 		return true;
 	case MIRROR_RELEASE:
+		if (j->broadcast && j->leg)
+			return BAD(j, "a broadcast pass without DATA OUT");
 		j->release = true;
 		j->leg = false;
 		return true;

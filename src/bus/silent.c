@@ -12,6 +12,8 @@
  *   token taken back  -> (time-out, port gone) L drives MESSAGE OUT; the old token is void
  *   a further TARGET LEADER IDENTIFICATION: L has the token, members latch anew
  *   BUS RELEASE       -> L releases BSY
+ *
+ * In a broadcast pass the token stays with L, and there is one DATA OUT phase (broadcast.c).
  */
 #include "bus/core.h"
 
@@ -54,6 +56,10 @@ void silent_begin(struct bus *b, const struct script *s)
 		if (it.kind != ITEM_MSG_OUT || !mirror_message(it.bytes, &m) ||
 		    (m.function != MIRROR_LEADER && m.function != MIRROR_SELECT))
 			continue;
+		if (m.broadcast) {
+			broadcast_legs(t, &m);
+			continue;
+		}
 		sm_assert(t->n_legs < WIRE_LEGS_MAX);
 		t->legs[t->n_legs++] = (struct wire_leg){.op = m.op,
 		                                         .device = m.device,
@@ -64,7 +70,8 @@ void silent_begin(struct bus *b, const struct script *s)
 
 static void leg_open(struct tenure *t, uint8_t port)
 {
-	t->leg++;
+	t->leg += 1 + t->listeners;
+	t->listeners = 0;
 	leg(t)->port = port;
 	t->leg_asked = false;
 	t->leg_data = false;
@@ -105,6 +112,9 @@ void silent_identified(struct bus *b, struct span bytes)
 	memcpy(t->latch, bytes.p, bytes.n);
 	leg_open(t, t->target);
 	t->pos = POS_MESSAGES;
+	broadcast_note(b, t->target, m.broadcast);
+	if (m.broadcast)
+		broadcast_begin(b, &m);
 }
 
 static bool in_group(const struct port *p, uint16_t group)
@@ -135,8 +145,7 @@ void silent_latch(struct bus *b)
 
 /* ---- the token ---- */
 
-/* The one port that claims (group, device); NULL when there is none or more than one. */
-static struct port *claimant(struct bus *b, uint8_t device)
+struct port *silent_claimant(struct bus *b, uint8_t device)
 {
 	struct port *found = NULL;
 
@@ -154,13 +163,14 @@ static struct port *claimant(struct bus *b, uint8_t device)
 static void give(struct bus *b)
 {
 	struct tenure *t = &b->ten;
-	struct port *p = claimant(b, leg(t)->device);
+	struct port *p = silent_claimant(b, leg(t)->device);
 
 	if (!p || !(t->latched & id_bit(p->id))) {
 		silent_back(b, LEG_NO_TAKER);
 		return;
 	}
 	t->latched &= (uint16_t)~id_bit(p->id);
+	broadcast_note(b, p->id, false);
 	leg(t)->port = p->id;
 	t->driver = p->id;
 	t->pos = POS_COMMAND;
@@ -218,6 +228,8 @@ void silent_data_out(struct bus *b, uint32_t most)
 	t->data_out += piece.len;
 	leg(t)->moved += piece.len;
 	burst_data(b, ten_driver(b), data, piece, piece.len < most ? ITEM_CUT : 0);
+	if (t->listeners > 0 && piece.len == whole && !t->leg_asked)
+		broadcast_data(b);
 	leg_close(t, piece.len == whole ? LEG_TAKEN : LEG_CUT);
 	t->pos = POS_DATA;
 }
@@ -286,6 +298,7 @@ void silent_message_out(struct bus *b)
 
 	/* Without data there is nothing to decline: what it did comes with its status. */
 	leg_close(t, t->leg_data || t->cdb_len == 0 ? LEG_DECLINED : LEG_TAKEN);
+	broadcast_close(t);
 	bool there = next_message(t, &it) && mirror_message(it.bytes, &m);
 	sm_assert(there); /* judged when the script came: it ends with BUS RELEASE */
 	phase_bytes(b, PHASE_MESSAGE_OUT, true, it.bytes);

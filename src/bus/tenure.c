@@ -63,8 +63,10 @@ void tenure_select(struct bus *b, struct script *s, uint16_t ids)
 {
 	struct port *owner = &b->port[s->owner];
 	const struct port *target = port_get(b, s->target);
-	struct tenure *t =
-	        begin(b, s->owner, s->target, s->mirror ? TENURE_SILENT : TENURE_CONVENTIONAL);
+	enum tenure_kind kind = s->broadcast ? TENURE_BROADCAST
+	                        : s->mirror  ? TENURE_SILENT
+	                                     : TENURE_CONVENTIONAL;
+	struct tenure *t = begin(b, s->owner, s->target, kind);
 	struct wire_item it;
 
 	TAILQ_REMOVE(&owner->queue, s, link);
@@ -92,9 +94,9 @@ void tenure_select(struct bus *b, struct script *s, uint16_t ids)
 
 void tenure_reselect(struct bus *b, struct port *p, struct program *g, uint16_t ids)
 {
-	enum tenure_kind kind = g->broadcast ? TENURE_BROADCAST
-	                        : g->mirror  ? TENURE_SILENT
-	                                     : TENURE_CONVENTIONAL;
+	enum tenure_kind kind = broadcast_status(p, g) ? TENURE_BROADCAST
+	                        : g->mirror            ? TENURE_SILENT
+	                                               : TENURE_CONVENTIONAL;
 	struct tenure *t = begin(b, g->initiator, p->id, kind);
 
 	t->reselected = true;

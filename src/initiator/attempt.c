@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One attempt: a run of blocks goes out to some members, by one mirroring pass
- * (silent) or one command each (conventional, and what moves no data to them). Outcomes are
- * noted in done(); what follows is decided when the io is stepped.
+ * (silent, broadcast) or one command each (conventional, and what moves no data to them). Outcomes
+ * are noted in done(); what follows is decided when the io is stepped.
  */
 #include "initiator/core.h"
 
@@ -79,7 +79,7 @@ static void attempt_over(struct io *io, ns_t bus_ns)
 	io_due(io);
 }
 
-/* ---- silent: one pass ---- */
+/* ---- silent, broadcast: one pass ---- */
 
 static unsigned by_id(const struct io *io, const struct hba_pass_member *m)
 {
@@ -94,7 +94,11 @@ static void pass_done(struct hba_pass *p)
 {
 	struct io *io = p->ctx;
 
-	if (p->leader_failed)
+	/* A leader that skips a broadcast's data leaves all others without: another one is to lead.
+	 */
+	bool refused =
+	        p->broadcast && p->n > 1 && p->m[0].outcome == PASS_STATUS && p->m[0].moved == 0;
+	if (p->leader_failed || refused)
 		io->g->x[by_id(io, &p->m[0])].leader_fail = true;
 	for (unsigned k = 0; k < p->n; k++) {
 		const struct hba_pass_member *m = &p->m[k];
@@ -129,13 +133,15 @@ static void add_member(struct hba_pass *p, const struct ini_member *m)
 	p->m[p->n++] = (struct hba_pass_member){.target = m->id, .device = m->device};
 }
 
-static void start_pass(struct io *io, uint16_t members, struct block *data, uint32_t len)
+static void start_pass(struct io *io, enum ini_mode mode, uint16_t members, struct block *data,
+                       uint32_t len)
 {
 	struct group *g = io->g;
 	struct hba_pass *p = &io->u.pass;
 	unsigned leader = elect(g, members);
 
 	memset(p, 0, sizeof(*p));
+	p->broadcast = mode == INI_BROADCAST;
 	p->group = g->pub.id;
 	p->cdb = run_cdb(io);
 	p->data = data;
@@ -188,6 +194,19 @@ static void start_tasks(struct io *io, uint16_t members, struct block *data, uin
 	}
 }
 
+/* A broadcast is for all at once; who missed it then gets it by silent passes. */
+static enum ini_mode mode_of(struct io *io, uint16_t members)
+{
+	enum ini_mode mode = io->kind == IO_FLUSH ? INI_CONVENTIONAL : io_mode(io);
+
+	if (mode != INI_BROADCAST)
+		return mode;
+	if (io->broadcast || !broadcast_fits(io->g, members))
+		return INI_SILENT;
+	io->broadcast = true;
+	return INI_BROADCAST;
+}
+
 bool attempt_start(struct io *io, int run, uint16_t members)
 {
 	const struct mir_run *r = &io->set.run[run];
@@ -214,9 +233,10 @@ bool attempt_start(struct io *io, int run, uint16_t members)
 	}
 	mir_set_send(&io->set, run, members);
 	io->flying = members;
-	if (io->kind != IO_FLUSH && io_mode(io) == INI_SILENT) {
-		count(io, INI_SILENT, 1, resend);
-		start_pass(io, members, data, len);
+	enum ini_mode mode = mode_of(io, members);
+	if (mode != INI_CONVENTIONAL) {
+		count(io, mode, 1, resend);
+		start_pass(io, mode, members, data, len);
 	} else {
 		unsigned n = (unsigned)__builtin_popcount(members);
 		count(io, INI_CONVENTIONAL, n, resend);

@@ -163,6 +163,7 @@ struct io {
 	bool catch_up;    /* blocks that a member missed while it was away */
 	bool abandon;     /* cancelled: nothing further is sent */
 	bool started;     /* its owner's window counts it */
+	bool broadcast;   /* it went out by a broadcast pass: what is left goes by silent ones */
 	bool is_due, is_timed, wants_file, awaits_presence;
 	uint64_t file_op;
 	uint64_t file_offset; /* of its first byte in the job's file */
@@ -477,6 +478,7 @@ enum verdict_kind {
 	V_DIFFERS, /* verify: differs at .lba, equal before it */
 	V_SOFT,    /* not its fault: again, without counting it as a try */
 	V_HARD,    /* again, as long as there are tries left */
+	V_MISSED,  /* it had no chance in a broadcast pass: again, at once, by a silent one */
 	V_FATAL,   /* no use in trying again */
 };
 struct verdict {
@@ -493,6 +495,14 @@ struct verdict verdict_task(const struct hba_task *t, enum io_kind kind, lba_t l
 void resend_outcome(struct io *io, unsigned member, lba_t lba, uint32_t blocks,
                     const struct verdict *v);
 ns_t resend_delay(const struct io *io, unsigned round);
+
+/* broadcast.c: who can take part in a broadcast pass. False, with the error: this target cannot,
+ * beside these members; these members cannot (those that are not there do not count). */
+bool broadcast_admits(const struct group *g, uint16_t members, const struct hba_target *t,
+                      struct ini_error *e);
+bool broadcast_check(const struct group *g, uint16_t members, struct ini_error *e);
+/* At this moment, all of them can. */
+bool broadcast_fits(const struct group *g, uint16_t members);
 
 /* source.c: reading from a member */
 void source_start(struct io *io);

@@ -211,6 +211,8 @@ bool group_admit(struct ini *ini, struct group *g, uint8_t id, struct ini_error 
 		           "target %s has blocks of %u bytes, the group of %u", t->name,
 		           t->block_size, g->pub.block_size);
 		kind = e->kind;
+	} else if (g->pub.mode == INI_BROADCAST && !broadcast_admits(g, UINT16_MAX, t, e)) {
+		kind = e->kind;
 	} else if (g->pub.n == INI_MEMBERS_MAX) {
 		ini_refuse(e, INI_E_TOO_MANY, "a group has at most %d members", INI_MEMBERS_MAX);
 		kind = e->kind;

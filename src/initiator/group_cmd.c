@@ -66,8 +66,6 @@ bool ini_group_create(struct ini *ini, const char *name, const char *const membe
 {
 	if (!may_change(ini, NULL, e))
 		return false;
-	if (mode == INI_BROADCAST)
-		return ini_refuse(e, INI_E_UNSUPPORTED, "broadcast passes are not there yet");
 	if (n == 0)
 		return ini_refuse(e, INI_E_NO_MEMBERS, "a group needs at least one member");
 	if (n > INI_MEMBERS_MAX)
@@ -296,9 +294,7 @@ bool ini_group_set(struct ini *ini, const char *name, const struct ini_group_set
 
 	if (!g || !may_change(ini, g, e))
 		return false;
-	if (set->has_mode && set->mode == INI_BROADCAST)
-		return ini_refuse(e, INI_E_UNSUPPORTED, "broadcast passes are not there yet");
-	if (set->has_mode && set->mode > INI_CONVENTIONAL)
+	if (set->has_mode && set->mode > INI_BROADCAST)
 		return ini_refuse(e, INI_E_BAD_VALUE, "that is no mode of a group");
 	if (set->has_transfer &&
 	    (set->transfer < g->pub.block_size || set->transfer > INI_BLOCK_MAX))
@@ -309,6 +305,8 @@ bool ini_group_set(struct ini *ini, const char *name, const struct ini_group_set
 		return ini_refuse(e, INI_E_BAD_VALUE, "a window is 1 to %d", INI_WINDOW_MAX);
 	if (set->has_max_passes && (set->max_passes == 0 || set->max_passes > 100))
 		return ini_refuse(e, INI_E_BAD_VALUE, "max_passes is 1 to 100");
+	if (set->has_mode && set->mode == INI_BROADCAST && !broadcast_check(g, UINT16_MAX, e))
+		return false;
 	struct cmd *c = begin(ini, g, CMD_SET, token, e);
 	if (!c)
 		return false;

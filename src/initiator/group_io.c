@@ -46,10 +46,6 @@ static struct group *usable(struct ini *ini, const char *name, struct ini_error 
 		(void)ini_refuse(e, INI_E_BUS_DOWN, "there is no bus server");
 		return NULL;
 	}
-	if (g->pub.mode == INI_BROADCAST) {
-		(void)ini_refuse(e, INI_E_UNSUPPORTED, "broadcast passes are not there yet");
-		return NULL;
-	}
 	if (members_in_sync(g) == 0) {
 		(void)ini_refuse(e, INI_E_UNSYNCED,
 		                 "no member of group %s is in sync: mirror an image to it first",

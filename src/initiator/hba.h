@@ -177,7 +177,8 @@ void hba_task_abort(struct hba *h, struct hba_task *t);
 
 /* ---- mirroring passes ---- */
 
-#define HBA_PASS_MEMBERS 16
+#define HBA_PASS_MEMBERS         16
+#define HBA_BROADCAST_DEVICE_MAX 31 /* the bitmap of a broadcast pass has 32 bits */
 
 enum hba_member_outcome {
 	PASS_STATUS,    /* its MIRROR STATUS came: status and sense say what it did */
@@ -203,13 +204,16 @@ struct hba_pass_member {
 };
 
 /*
- * One silent mirroring pass: select the leader (member 0), identification, CDB, block, the other
- * members in turn, BUS RELEASE, statuses. Its place in the tenure (own, or chained behind another
+ * One mirroring pass. Silent: select the leader (member 0), identification, CDB, block, the other
+ * members in turn, BUS RELEASE, statuses. Broadcast: the identification names all members, and the
+ * block goes out once. Its place in the tenure (own, or chained behind another
  * pass for the same leader) is the hba's choice.
  */
 struct hba_pass {
 	/* in */
-	bool broadcast; /* left for broadcast passes; not yet run: done with PASS_NOT_TAKEN */
+	/* One DATA OUT phase for all members, whose device ids are below 32 and whose agreements
+	 * are equal; it needs data. Who cannot latch them at once ends as PASS_NOT_TAKEN. */
+	bool broadcast;
 	uint8_t lun;
 	uint16_t group;
 	struct scsi_cdb cdb;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Silent mirroring passes. One script for the tenure; then each member that
+ * Mirroring passes, silent and broadcast. One script for the tenure; then each member that
  * took part reselects and returns its own status, which is matched by target, its epoch, tag,
  * operation id, group and device.
  *
@@ -37,9 +37,11 @@ void hba_pass_start(struct hba *h, struct hba_pass *p)
 	sm_assert(p->n > 0 && p->n <= HBA_PASS_MEMBERS && p->done);
 	sm_assert(!p->data_len || (p->data && p->data_len <= p->data->len));
 	sm_assert(!p->data || p->data->len <= WIRE_DATA_MAX);
+	sm_assert(!p->broadcast || p->data_len);
 	for (unsigned i = 0; i < p->n; i++) {
 		struct hba_pass_member *m = &p->m[i];
 		sm_assert(m->target < WIRE_IDS && !(targets >> m->target & 1));
+		sm_assert(!p->broadcast || m->device <= HBA_BROADCAST_DEVICE_MAX);
 		targets |= (uint16_t)(1U << m->target);
 		m->outcome = PASS_NOT_TAKEN;
 		m->status = 0;
@@ -56,7 +58,7 @@ void hba_pass_start(struct hba *h, struct hba_pass *p)
 	p->reported = false;
 	if (p->data)
 		block_ref(p->data);
-	if (!h->attached || p->broadcast)
+	if (!h->attached)
 		end(h, p);
 	else
 		hba_item_wait(h, &p->item);
@@ -89,6 +91,22 @@ bool hba_pass_hand(struct hba *h, struct hba_pass *p)
 
 /* ---- the script ---- */
 
+/* The bitmap of all members. */
+static uint32_t devices(const struct hba_pass *p)
+{
+	uint32_t set = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		set |= UINT32_C(1) << p->m[i].device;
+	return set;
+}
+
+/* The last member that is named, in a broadcast pass all at once. */
+static bool is_last(const struct hba_pass *p, enum mirror_function function, unsigned member)
+{
+	return function != MIRROR_RELEASE && (p->broadcast || member + 1 == p->n);
+}
+
 static void put_mirror(struct wr *w, const struct hba_pass *p, enum mirror_function function,
                        unsigned member)
 {
@@ -97,10 +115,12 @@ static void put_mirror(struct wr *w, const struct hba_pass *p, enum mirror_funct
 	        .mirror =
 	                {
 	                        .function = function,
-	                        .last = function != MIRROR_RELEASE && member + 1 == p->n,
+	                        .last = is_last(p, function, member),
+	                        .broadcast = p->broadcast,
 	                        .group = p->group,
 	                        .device = p->m[member].device,
 	                        .op = p->op,
+	                        .devices = p->broadcast ? devices(p) : 0,
 	                },
 	};
 	scsi_msg_put(w, &m);
@@ -113,7 +133,8 @@ static void put_leg_data(struct wr *w, const struct hba_pass *p)
 }
 
 /*
- * One operation: identification, CDB, the leader's data, the others in turn. IDENTIFY only in the
+ * One operation: identification, CDB, the leader's data (in a broadcast pass: everybody's), the
+ * others in turn. IDENTIFY only in the
  * tenure's first: a further operation of the same tenure is appended from SIMPLE on.
  */
 static void put_operation(struct wr *w, const struct hba_pass *p, bool first)
@@ -129,7 +150,7 @@ static void put_operation(struct wr *w, const struct hba_pass *p, bool first)
 	wire_put_bytes(w, ITEM_MSG_OUT, buf, m.n);
 	wire_put_bytes(w, ITEM_COMMAND, cdb, scsi_cdb_put(&p->cdb, cdb));
 	put_leg_data(w, p);
-	for (unsigned i = 1; i < p->n; i++) {
+	for (unsigned i = 1; !p->broadcast && i < p->n; i++) {
 		m = wr_init(buf, sizeof(buf));
 		put_mirror(&m, p, MIRROR_SELECT, i);
 		wire_put_bytes(w, ITEM_MSG_OUT, buf, m.n);

@@ -50,7 +50,7 @@ enum ini_kind {
 	INI_E_BAD_RANGE, /* beyond the end, or not a multiple of the block size */
 	INI_E_BAD_VALUE,
 	INI_E_UNSYNCED,    /* no member is in sync: nothing to read from */
-	INI_E_UNSUPPORTED, /* broadcast passes are not there yet */
+	INI_E_UNSUPPORTED, /* broadcast passes: a member does not take part, or agreements differ */
 	INI_E_DEVICE,      /* a target failed it: member, status, sense say how */
 	INI_E_BUS_DOWN,    /* not attached to a bus server */
 	INI_E_STATE_DIR,   /* the state could not be saved */

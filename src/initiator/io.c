@@ -98,7 +98,7 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	io->kind = IO_WRITE;
 	io->state = IO_FILE;
 	io->from_member = io->catch_up = io->abandon = false;
-	io->awaits_presence = io->started = false;
+	io->awaits_presence = io->started = io->broadcast = false;
 	io->file_offset = 0;
 	io->data = NULL;
 	io->data_off = 0;

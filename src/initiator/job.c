@@ -201,8 +201,6 @@ static bool check_spec(struct ini *ini, const struct group *g, const struct ini_
 		return ini_refuse(e, INI_E_SHUTDOWN, "the daemon is shutting down");
 	if (s->type >= JOB_TYPES || mode > INI_BROADCAST)
 		return ini_refuse(e, INI_E_BAD_VALUE, "no such type of job, or mode");
-	if (mode == INI_BROADCAST)
-		return ini_refuse(e, INI_E_UNSUPPORTED, "broadcast passes are not there yet");
 	if (s->transfer && (s->transfer < g->pub.block_size || s->transfer > INI_BLOCK_MAX))
 		return ini_refuse(e, INI_E_BAD_VALUE,
 		                  "a transfer is one block (%u bytes) to %u bytes",
@@ -213,6 +211,9 @@ static bool check_spec(struct ini *ini, const struct group *g, const struct ini_
 		return ini_refuse(e, INI_E_BUSY, "group %s is being changed", g->pub.name);
 	if (ini->n_live >= INI_JOBS_MAX)
 		return ini_refuse(e, INI_E_TOO_MANY, "%d jobs are not over yet", INI_JOBS_MAX);
+	if (mode == INI_BROADCAST && s->type != JOB_READ &&
+	    !broadcast_check(g, concerned(g, s->type), e))
+		return false;
 	return check_image(g, s, e) && check_members(g, s, e);
 }
 

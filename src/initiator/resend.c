@@ -34,6 +34,14 @@ static struct verdict soft(const char *what, bool sent)
 	return v;
 }
 
+static struct verdict missed(void)
+{
+	struct verdict v = hard("it missed the broadcast", true);
+
+	v.kind = V_MISSED;
+	return v;
+}
+
 static enum verdict_kind of_sense(struct verdict *v, enum io_kind kind, lba_t lba, uint32_t blocks)
 {
 	const struct scsi_sense *s = &v->why.sense;
@@ -105,6 +113,8 @@ struct verdict verdict_pass(const struct hba_pass_member *m, const struct hba_pa
 		return v;
 	}
 	case PASS_NOT_TAKEN:
+		if (p->broadcast && m != &p->m[0])
+			return missed();
 		/* When it is the leader that failed, the others had no chance. */
 		if (p->leader_failed && m != &p->m[0])
 			return soft("the leader failed", true);
@@ -260,6 +270,9 @@ void resend_outcome(struct io *io, unsigned member, lba_t lba, uint32_t blocks,
 		return;
 	case V_HARD:
 		another_try(io, member, lba, blocks, v);
+		return;
+	case V_MISSED:
+		mir_set_back(&io->set, member, lba, blocks, v->sent);
 		return;
 	case V_FATAL:
 		mir_set_fail(&io->set, member, lba, blocks);

@@ -186,6 +186,7 @@ void source_outcome(struct io *io, const struct verdict *v)
 		}
 		break;
 	case V_DIFFERS:
+	case V_MISSED: /* of broadcast passes only */
 	case V_HARD:
 	case V_FATAL:
 		break;

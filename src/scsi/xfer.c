@@ -61,6 +61,12 @@ struct xfer xfer_common(struct xfer a, struct xfer b)
 	});
 }
 
+bool xfer_equal(struct xfer a, struct xfer b)
+{
+	return a.period == b.period && a.offset == b.offset && a.wide == b.wide &&
+	       a.options == b.options;
+}
+
 uint32_t xfer_period_10ps(uint8_t factor)
 {
 	if (factor < FACTOR_MIN)

@@ -28,6 +28,7 @@ struct xfer {
  * options). Where the standard has no such mode, the next slower one: without DT no Fast-80,
  * without information units no Fast-160; asynchronous has no period and no options. */
 struct xfer xfer_common(struct xfer a, struct xfer b);
+bool xfer_equal(struct xfer a, struct xfer b);
 /* Period in units of 10 picoseconds (08h -> 625, 09h -> 1250, 0Ah -> 2500, 0Bh -> 3030, 0Ch ->
  * 5000, above: factor * 400). 0 for reserved factors 0..7. */
 uint32_t xfer_period_10ps(uint8_t factor);

@@ -363,6 +363,7 @@ void client_greet(struct client *c)
 	jw_arr(&w, "features");
 	jw_str(&w, NULL, "silent");
 	jw_str(&w, NULL, "conventional");
+	jw_str(&w, NULL, "broadcast");
 	jw_str(&w, NULL, "events");
 	jw_str(&w, NULL, "descriptors");
 	jw_end_arr(&w);

@@ -64,6 +64,22 @@ static void put_hex(struct wr *w, const uint8_t *p, size_t n)
 	put(w, "\"");
 }
 
+/* Those that a broadcast pass is for. */
+static void put_devices(struct wr *w, uint32_t devices)
+{
+	const char *between = "";
+
+	put(w, ",\"devices\":[");
+	for (unsigned i = 0; i < 32; i++) {
+		if (!(devices >> i & 1))
+			continue;
+		put(w, between);
+		between = ",";
+		put_u64(w, i);
+	}
+	put(w, "]");
+}
+
 static void put_mirror(struct wr *w, const struct scsi_msg_mirror *m)
 {
 	put(w, ",\"group\":");
@@ -74,6 +90,8 @@ static void put_mirror(struct wr *w, const struct scsi_msg_mirror *m)
 	put_bool(w, m->last);
 	put(w, ",\"op\":");
 	put_u64(w, m->op);
+	if (m->broadcast)
+		put_devices(w, m->devices);
 	if (m->function == MIRROR_STATUS) {
 		put(w, ",\"status\":\"");
 		put(w, scsi_status_name(m->status));

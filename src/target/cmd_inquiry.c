@@ -100,6 +100,7 @@ static void put_mirror(struct wr *w, const struct tgt *t)
 	struct vpd_mirror p = {
 	        .version = MIRROR_PROTOCOL_VERSION,
 	        .silent = true,
+	        .broadcast = true,
 	        .queue_depth = (uint16_t)t->cfg.queue_depth,
 	        .max_transfer = TGT_TRANSFER_MAX,
 	};

@@ -112,6 +112,7 @@ struct ini {
  *   ...           -> NEXT_COMMAND -> [NEXT_DATA ->] NEXT_MORE -> NEXT_PASS          leader
  *                       ^------ TARGET LEADER IDENTIFICATION -/ \-> NEXT_FREE on BUS RELEASE
  *   NEXT_LATCHED --ITEM_TOKEN--> [NEXT_DATA ->] NEXT_MORE -> NEXT_PASS              participant
+ *   NEXT_LATCHED --ITEM_DATA_OUT--> NEXT_MORE                            participant, broadcast
  */
 enum tenure_next {
 	NEXT_MESSAGES, /* drive MESSAGE OUT */
@@ -138,8 +139,9 @@ struct tenure {
 	bool tagged;
 	uint8_t tag;
 	enum scsi_msg_kind attr;
-	bool mirror;  /* a mirroring tenure, by the messages */
-	bool foreign; /* ... of a group or device that is not ours: nothing is done for it */
+	bool mirror;    /* a mirroring tenure, by the messages */
+	bool foreign;   /* ... of a group or device that is not ours: nothing is done for it */
+	bool broadcast; /* ... in which one DATA OUT phase is for all: no token is handed over */
 	uint16_t group;
 	uint8_t device; /* ours */
 	uint32_t op;
@@ -245,6 +247,8 @@ void tgt_silent_message(struct tgt *t, const struct scsi_msg_mirror *m);
 /* The command of the operation is ours to do: leader at COMMAND, participant at ITEM_TOKEN. */
 void tgt_silent_accept(struct tgt *t);
 void tgt_silent_token(struct tgt *t);
+/* Our port has latched the data of a broadcast pass: we are asked only now. */
+void tgt_silent_latched(struct tgt *t);
 /* Answers the bus, if it waits. */
 void tgt_silent_answer(struct tgt *t);
 

@@ -80,6 +80,7 @@ static bool data_ok(struct tgt *t, struct task *k, const struct wire_item *it,
 static void data_out(struct tgt *t, const struct wire_item *it, struct block *data)
 {
 	struct tenure *n = &t->tenure;
+	tgt_silent_latched(t);
 	struct task *k = n->task;
 	bool wanted = k && k->state == TASK_DATA;
 	n->next = n->mirror ? NEXT_MORE : n->next == NEXT_FREE ? NEXT_FREE : NEXT_STATUS;

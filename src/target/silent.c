@@ -22,6 +22,11 @@ static bool same_operation(const struct tenure *n, const struct scsi_msg_mirror 
 	return m->group == n->group && m->op == n->op;
 }
 
+static bool names(uint32_t devices, uint8_t device)
+{
+	return device < 32 && (devices >> device & 1);
+}
+
 static void leader_identification(struct tgt *t, const struct scsi_msg_mirror *m)
 {
 	struct tenure *n = &t->tenure;
@@ -32,9 +37,11 @@ static void leader_identification(struct tgt *t, const struct scsi_msg_mirror *m
 	n->op = m->op;
 	n->device = member->device;
 	n->cdb_len = 0;
-	/* A tag tells the pass's tasks apart; broadcast passes are not ours to take (VPD C0h). */
-	n->foreign = !member->member || member->group != m->group || !n->tagged || m->broadcast ||
-	             n->lun != 0 || leads != (m->device == member->device);
+	n->broadcast = m->broadcast;
+	/* A tag tells the pass's tasks apart. */
+	n->foreign = !member->member || member->group != m->group || !n->tagged || n->lun != 0 ||
+	             leads != (m->device == member->device) ||
+	             (m->broadcast && !names(m->devices, member->device));
 	n->next = leads ? NEXT_COMMAND : NEXT_LATCHED;
 	if (leads && n->foreign) {
 		reject(n);
@@ -46,7 +53,8 @@ static void leader_identification(struct tgt *t, const struct scsi_msg_mirror *m
  */
 static void leader_hears(struct tenure *n, const struct scsi_msg_mirror *m)
 {
-	if (!same_operation(n, m) || m->broadcast) {
+	bool out_of_place = n->broadcast && m->function == MIRROR_SELECT;
+	if (!same_operation(n, m) || m->broadcast != n->broadcast || out_of_place) {
 		if (n->next == NEXT_MORE)
 			reject(n);
 		return;
@@ -115,6 +123,13 @@ void tgt_silent_token(struct tgt *t)
 		tgt_silent_accept(t);
 	else
 		n->next = NEXT_MORE;
+}
+
+void tgt_silent_latched(struct tgt *t)
+{
+	struct tenure *n = &t->tenure;
+	if (n->role == BURST_PARTICIPANT && n->mirror && n->broadcast && n->next == NEXT_LATCHED)
+		tgt_silent_accept(t);
 }
 
 void tgt_silent_answer(struct tgt *t)

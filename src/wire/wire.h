@@ -205,7 +205,9 @@ void wire_put_data(struct wr *w, uint8_t kind, uint32_t off, uint32_t len, uint3
  * until COMMAND COMPLETE, an abort or CANCEL: a target that reconnects for data finds it. Mirroring
  * (the first MSG_OUT holds TARGET LEADER IDENTIFICATION): each later MSG_OUT is sent under ATN,
  * when a target has taken (or skipped) its DATA OUT; every leg's DATA_OUT item names the bytes; no
- * nexus stays.
+ * nexus stays. Broadcast: one DATA_OUT item an operation, for all devices of the bitmap; a port
+ * that is armed for the command latches it, and its process gets LATCH, COMMAND, DATA_OUT in one
+ * burst without a TOKEN: it is not asked.
  */
 struct wire_script {
 	uint32_t id;       /* chosen by the initiator, unique among its live scripts, not 0 */
@@ -232,18 +234,20 @@ enum wire_outcome {
 };
 
 enum wire_leg_result {
-	LEG_TAKEN = 1,   /* all bytes of its data phase were moved */
-	LEG_DECLINED,    /* it took the token and skipped DATA OUT: its status says why */
-	LEG_NO_TAKER,    /* no port claims (group, device), or it did not latch the CDB */
-	LEG_TIMEOUT,     /* it had the token and was silent */
-	LEG_CUT,         /* the tenure ended in its data phase */
+	LEG_TAKEN = 1, /* all bytes of its data phase were moved */
+	LEG_DECLINED,  /* it took the token and skipped DATA OUT: its status says why */
+	LEG_NO_TAKER, /* no port claims (group, device), or it did not latch the CDB; broadcast: nor
+	                 the data */
+	LEG_TIMEOUT,  /* it had the token and was silent */
+	LEG_CUT,      /* the tenure ended in its data phase */
 	LEG_NOT_REACHED, /* the tenure ended before */
 };
 
 struct wire_leg {
 	uint32_t op;    /* operation id */
 	uint8_t device; /* device id in the group */
-	uint8_t port;   /* SCSI ID that had the token, WIRE_NO_ID if none */
+	uint8_t port;   /* SCSI ID that had the token (broadcast: that has the data), WIRE_NO_ID if
+	                   none */
 	uint8_t result;
 	uint32_t moved; /* bytes */
 };
@@ -263,7 +267,8 @@ struct wire_tenure {
 	uint32_t data_out, data_in; /* bytes moved in this tenure */
 	ns_t start_ns, end_ns;      /* bus time */
 	struct span msg_in;         /* all MESSAGE IN bytes of the tenure */
-	uint8_t n_legs;             /* mirroring only, in the order of the script */
+	uint8_t n_legs; /* mirroring only, in the order of the script; of a broadcast: the
+	                   leader's, then by device id */
 	struct wire_leg legs[WIRE_LEGS_MAX];
 };
 

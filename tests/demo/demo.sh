@@ -109,25 +109,32 @@ END
 say "The same image by conventional mirroring, for comparison: a command of its own for each target"
 show smirrorctl mirror g0 "$directory/image.raw" --mode conventional
 
-say "And both ways with 4-KiB blocks, on the first 32 MiB: the smaller the blocks, the more the protocol counts"
+say "And by broadcast passes: each block crosses the bus once, and all targets latch it"
+show smirrorctl mirror g0 "$directory/image.raw" --mode broadcast
+for disk in disk0 disk1 disk2 disk3; do
+	show cmp "$directory/image.raw" "$directory/$disk.img"
+done
+
+say "All three ways with 4-KiB blocks, on the first 32 MiB: the smaller the blocks, the more the protocol counts"
 head -c 32M "$directory/image.raw" >"$directory/small.raw"
 show smirrorctl mirror g0 "$directory/small.raw" --block 4K
 show smirrorctl mirror g0 "$directory/small.raw" --block 4K --mode conventional
+show smirrorctl mirror g0 "$directory/small.raw" --block 4K --mode broadcast
 
 say "Bus time: what it would have cost on a real bus"
-for job in 1 2 3 4; do
+for job in 1 2 3 4 5 6; do
 	smirrorctl --json job show "$job"
 done | python3 -c '
 import json
 import sys
 
 jobs = [json.loads(line) for line in sys.stdin]
-print("block size    image      silent   conventional  silent costs")
-for silent, conventional in (jobs[0:2], jobs[2:4]):
-    assert (silent["mode"], conventional["mode"]) == ("silent", "conventional")
-    s, c = silent["bus_time_ns"], conventional["bus_time_ns"]
+print("block size    image  conventional      silent            broadcast")
+for silent, conventional, broadcast in (jobs[0:3], jobs[3:6]):
+    assert (silent["mode"], conventional["mode"], broadcast["mode"]) == ("silent", "conventional", "broadcast")
+    s, c, b = silent["bus_time_ns"], conventional["bus_time_ns"], broadcast["bus_time_ns"]
     block, image = silent["transfer_bytes"] >> 10, silent["total_bytes"] >> 20
-    print(f"{block:>6} KiB {image:>4} MiB {s / 1e9:>9.3f} s {c / 1e9:>11.3f} s  {100 * s / c:>10.2f} %")
+    print(f"{block:>6} KiB {image:>4} MiB {c / 1e9:>11.3f} s {s / 1e9:>8.3f} s {100 * s / c:>6.2f} % {b / 1e9:>8.3f} s {100 * b / c:>6.2f} %")
 '
 show smirrorctl bus stats
 

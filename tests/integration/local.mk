@@ -7,6 +7,7 @@
 EXTRA_DIST += \
 	tests/integration/bad_input.py \
 	tests/integration/beside.py \
+	tests/integration/broadcast.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
@@ -24,6 +25,7 @@ EXTRA_DIST += \
 
 integration_tests += \
 	tests/integration/bad_input.py \
+	tests/integration/broadcast.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
@@ -37,6 +39,7 @@ integration_tests += \
 	tests/integration/target.py
 sanitized_integration_tests += \
 	tests/integration/bad_input.py \
+	tests/integration/broadcast.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \

@@ -31,6 +31,8 @@ static void say_message(struct rig *r, const struct scsi_msg *m)
 	if (m->kind == MSG_EXT_MIRROR)
 		say(r, "(d%u op%u%s)", m->mirror.device, m->mirror.op,
 		    m->mirror.last ? " last" : "");
+	if (m->kind == MSG_EXT_MIRROR && m->mirror.broadcast)
+		say(r, "[%02x]", m->mirror.devices);
 }
 
 static void say_messages(struct rig *r, struct span s)
@@ -648,6 +650,37 @@ void it_pass(struct items *i, uint8_t target, unsigned n, uint8_t tag, uint32_t 
 		it_data(i, ITEM_DATA_OUT, 0, len, crc);
 	}
 	it_release(i, 0, op);
+}
+
+void it_broadcast_message(struct items *i, const struct scsi_msg_mirror *m, uint8_t tag)
+{
+	uint8_t buf[64];
+	struct wr w = wr_init(buf, sizeof(buf));
+	if (m->function == MIRROR_LEADER) {
+		msg_put_identify(&w, 0, true);
+		msg_put_simple(&w, tag);
+	}
+	struct scsi_msg out = {.kind = MSG_EXT_MIRROR, .mirror = *m};
+	out.mirror.broadcast = true;
+	scsi_msg_put(&w, &out);
+	it_message(i, ITEM_MSG_OUT, buf, w.n);
+}
+
+void it_broadcast(struct items *i, uint8_t target, uint32_t devices, uint8_t tag, uint32_t op,
+                  const struct block *data)
+{
+	uint32_t len = (uint32_t)data->len;
+	struct scsi_msg_mirror m = {
+	        .function = MIRROR_LEADER, .last = true, .group = 1, .op = op, .devices = devices};
+
+	it_begin(i);
+	it_select(i, target);
+	it_broadcast_message(i, &m, tag);
+	it_write16(i, 0, len / 512);
+	it_data(i, ITEM_DATA_OUT, 0, len, crc32_spi(0, data->data, len));
+	m.function = MIRROR_RELEASE;
+	m.last = false;
+	it_broadcast_message(i, &m, tag);
 }
 
 struct block *rig_block(uint32_t len)

@@ -98,6 +98,12 @@ void it_status(struct items *i, uint8_t tag, uint8_t status, uint32_t op, uint8_
 void it_pass(struct items *i, uint8_t target, unsigned n, uint8_t tag, uint32_t op,
              const struct block *data);
 
+/* The same as a broadcast pass to the devices of a bitmap, in one tenure of as many. */
+void it_broadcast(struct items *i, uint8_t target, uint32_t devices, uint8_t tag, uint32_t op,
+                  const struct block *data);
+/* TARGET LEADER IDENTIFICATION, BUS RELEASE (any function) with BROADCAST. */
+void it_broadcast_message(struct items *i, const struct scsi_msg_mirror *m, uint8_t tag);
+
 /* A block of len bytes that count. */
 struct block *rig_block(uint32_t len);
 

@@ -69,6 +69,8 @@ static void read_messages(struct fake_script *s, struct span bytes)
 			ck_assert(!m.mirror.last);
 			ck_assert_uint_eq(m.mirror.op, s->leg[0].op);
 			ck_assert_uint_eq(m.mirror.device, s->leg[0].device);
+			ck_assert_int_eq(m.mirror.broadcast, s->broadcast);
+			ck_assert_uint_eq(m.mirror.devices, s->devices);
 			s->release = true;
 		} else if (m.kind == MSG_EXT_MIRROR) {
 			ck_assert_int_eq(m.mirror.function,
@@ -76,6 +78,8 @@ static void read_messages(struct fake_script *s, struct span bytes)
 			ck_assert(!s->release);
 			s->mirror = true;
 			s->group = m.mirror.group;
+			s->broadcast = m.mirror.broadcast;
+			s->devices = m.mirror.devices;
 			s->leg[s->n_legs++] = (struct fake_leg){
 			        .device = m.mirror.device,
 			        .op = m.mirror.op,

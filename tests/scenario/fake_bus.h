@@ -22,7 +22,8 @@ struct fake_leg {
 struct fake_script {
 	uint32_t id;
 	uint8_t target, lun;
-	bool tagged, abort, mirror;
+	bool tagged, abort, mirror, broadcast;
+	uint32_t devices; /* broadcast: those named */
 	uint8_t tag;
 	struct scsi_msg negotiation; /* kind MSG_OTHER: none */
 	uint8_t cdb[SCSI_CDB_MAX];

@@ -72,7 +72,9 @@ void fake_add(struct hba *h, uint8_t id, const char *name, uint64_t blocks, uint
 	                         .mirror = true};
 	snprintf(t->name, sizeof(t->name), "%s", name);
 	t->uuid[15] = (uint8_t)(id + 1);
-	t->vpd = (struct vpd_mirror){.version = 1, .silent = true, .max_transfer = 1U << 20};
+	t->vpd = (struct vpd_mirror){
+	        .version = 1, .silent = true, .broadcast = true, .max_transfer = 1U << 20};
+	t->xfer = XFER_ULTRA160;
 	free(h->disk[id].store);
 	h->disk[id] = (struct fake_disk){.store = calloc(blocks, block_size)};
 	ck_assert_ptr_nonnull(h->disk[id].store);
@@ -202,6 +204,7 @@ static bool fault_answers(struct hba *h, uint8_t id, const struct scsi_cdb *c, b
 		bool touched = from < f->lba + f->blocks && from < c->lba + c->blocks;
 		bool hit = f->kind == FAULT_MEDIUM   ? touched && (read || !f->reads)
 		           : f->kind == FAULT_LEADER ? leads
+		           : f->kind == FAULT_DEAF   ? h->broadcasting
 		                                     : true;
 		enum fake_fault_kind kind = f->kind;
 		if (!strikes(f, hit))
@@ -230,6 +233,7 @@ static bool fault_answers(struct hba *h, uint8_t id, const struct scsi_cdb *c, b
 			*a = (struct answer){.kind = ANSWER_SILENT, .aborted = !unaborted};
 			return true;
 		case FAULT_NOT_TAKEN:
+		case FAULT_DEAF:
 		case FAULT_LEADER:
 			*a = (struct answer){.kind = ANSWER_NOT_TAKEN};
 			return true;
@@ -394,6 +398,7 @@ void hba_pass_start(struct hba *h, struct hba_pass *p)
 	}
 	assert_alone(h, &p->cdb, ids);
 	note(h, &p->cdb, ids, p->m[0].target, true);
+	h->trace[h->n_trace - 1].broadcast = p->broadcast;
 	block_ref(p->data);
 	queue(h)->pass = p;
 }
@@ -438,7 +443,14 @@ static void finish_pass(struct hba *h, struct fake_op *o)
 			m->outcome = PASS_NOT_TAKEN;
 			continue;
 		}
+		/* Without a leader that clocks the data nobody has them. */
+		if (p->broadcast && i > 0 && p->m[0].moved == 0) {
+			m->outcome = PASS_NOT_TAKEN;
+			continue;
+		}
+		h->broadcasting = p->broadcast;
 		a = perform(h, m->target, &p->cdb, p->data->data, i == 0);
+		h->broadcasting = false;
 		m->status = a.status;
 		m->has_sense = a.has_sense;
 		m->sense = a.sense;

@@ -21,6 +21,7 @@ enum fake_fault_kind {
 	FAULT_STATUS,    /* `status` */
 	FAULT_NO_STATUS, /* PASS_TIMEOUT, HBA_COMMAND_TIMEOUT */
 	FAULT_NOT_TAKEN, /* does not take the token */
+	FAULT_DEAF,      /* misses a broadcast */
 	FAULT_LEADER,    /* as a leader, lets the bus go early */
 	FAULT_DIE,       /* its port goes at this command */
 };
@@ -51,7 +52,7 @@ struct fake_pass { /* one line of what went over the bus */
 	uint32_t blocks;
 	uint16_t ids; /* SCSI IDs that it went to, a bit each */
 	uint8_t leader;
-	bool silent;
+	bool silent, broadcast;
 	ns_t at;
 };
 
@@ -64,9 +65,10 @@ struct hba {
 	void *reset_ctx;
 	ns_t now, latency_ns;
 	bool up;
-	ns_t scan_ends;  /* after a reset */
-	bool held;       /* nothing completes */
-	unsigned resets; /* that were asked for */
+	ns_t scan_ends;    /* after a reset */
+	bool held;         /* nothing completes */
+	bool broadcasting; /* the command at hand is of a broadcast pass */
+	unsigned resets;   /* that were asked for */
 	uint32_t epochs;
 	unsigned in_flight, in_flight_most;
 	struct fake_pass trace[FAKE_TRACE_MAX];

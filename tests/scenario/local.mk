@@ -41,6 +41,12 @@ tests_scenario_test_couple_SOURCES = \
 	tests/scenario/couple.h \
 	tests/scenario/test_couple.c
 
+scenario_tests += tests/scenario/test_couple_broadcast
+tests_scenario_test_couple_broadcast_SOURCES = \
+	tests/scenario/couple.c \
+	tests/scenario/couple.h \
+	tests/scenario/test_couple_broadcast.c
+
 scenario_tests += tests/scenario/test_couple_random
 tests_scenario_test_couple_random_SOURCES = \
 	tests/scenario/couple.c \
@@ -77,6 +83,9 @@ bus_rig = tests/scenario/bus_rig.c tests/scenario/bus_rig.h
 
 scenario_tests += tests/scenario/test_bus_pass
 tests_scenario_test_bus_pass_SOURCES = $(bus_rig) tests/scenario/test_bus_pass.c
+
+scenario_tests += tests/scenario/test_bus_broadcast
+tests_scenario_test_bus_broadcast_SOURCES = $(bus_rig) tests/scenario/test_bus_broadcast.c
 
 # Targets on the bus: bus core and target cores, with the test as the initiator.
 scenario_tests += tests/scenario/test_disks

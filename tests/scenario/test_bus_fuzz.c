@@ -58,6 +58,15 @@ static void random_pass(struct prng *g, struct items *i, const struct block *dat
 	it_release(i, 0, op - 1);
 }
 
+static void random_broadcast(struct prng *g, struct items *i, const struct block *data)
+{
+	struct items other;
+
+	it_broadcast(&other, (uint8_t)below(g, 8), (uint32_t)below(g, 8) * 2 + 1,
+	             (uint8_t)below(g, 256), 1 + below(g, 1000), data);
+	wr_bytes(&i->w, other.buf, other.w.n);
+}
+
 static void random_command(struct prng *g, struct items *i, const struct block *data)
 {
 	it_select(i, (uint8_t)below(g, 9));
@@ -161,6 +170,8 @@ static void initiator_acts(struct rig *r, struct prng *g, uint8_t id, struct blo
 		it_begin(&i);
 		if (chance(g, 60))
 			random_pass(g, &i, data);
+		else if (chance(g, 40))
+			random_broadcast(g, &i, data);
 		else
 			random_command(g, &i, data);
 		rig_script(r, id, 1 + below(g, 100), &i, data);

@@ -301,31 +301,6 @@ START_TEST(scripts_that_cannot_be)
 }
 END_TEST
 
-START_TEST(broadcast_passes_are_told_to_be_absent)
-{
-	struct rig *r = begin(1);
-	struct scsi_msg m = {.kind = MSG_EXT_MIRROR};
-	struct items i;
-	uint8_t bytes[64] = {0xc0};
-	struct wr w = wr_init(bytes, sizeof(bytes));
-
-	m.mirror.function = MIRROR_LEADER;
-	m.mirror.broadcast = true;
-	m.mirror.devices = 3;
-	wr_u8(&w, 0xc0);
-	scsi_msg_put(&w, &m);
-	it_begin(&i);
-	it_select(&i, 2);
-	it_message(&i, ITEM_MSG_OUT, bytes, w.n);
-	it_write16(&i, 0, 1);
-	it_release(&i, 0, 0);
-	rig_script(r, 7, 5, &i, NULL);
-	rig_expect(r,
-	           "7< ERROR bad_value 5: script: broadcast passes are not run by this server\n");
-	rig_free(r);
-}
-END_TEST
-
 START_TEST(a_long_program)
 {
 	struct rig *r = begin(1);
@@ -786,8 +761,8 @@ END_TEST
 
 TAP_MAIN("bus_limits", an_id_has_one_holder, the_same_device_supersedes_itself, a_crowd_attaches,
          an_end_that_was_read_in_time_frees_the_id, frames_before_the_attach_is_through,
-         another_version, a_tap_has_no_id, the_server_ends, broadcast_passes_are_told_to_be_absent,
-         a_long_program, new_timing_holds_from_the_next_tenure_on, a_frame_of_another_role,
+         another_version, a_tap_has_no_id, the_server_ends, a_long_program,
+         new_timing_holds_from_the_next_tenure_on, a_frame_of_another_role,
          who_goes_on_is_disconnected, refusals_are_forgiven_with_time, what_is_no_frame,
          scripts_that_cannot_be, a_script_id_is_used_once_at_a_time, a_flood_of_scripts,
          a_flood_of_programs, a_program_that_is_no_reconnection,

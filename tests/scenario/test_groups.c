@@ -55,9 +55,11 @@ START_TEST(refusals)
 	longest[sizeof(longest) - 1] = '\0';
 	refuses(r, longest, L("disk1"), 1, INI_E_BAD_NAME);
 	struct ini_error e;
+	r->h->target[1].vpd.broadcast = false;
 	ck_assert(!ini_group_create(r->ini, "g1", L("disk1"), 1, INI_BROADCAST, false, uuid_b, 1,
 	                            &e));
 	ck_assert_int_eq(e.kind, INI_E_UNSUPPORTED);
+	ck_assert_str_eq(e.member, "disk1");
 	rig_free(r);
 }
 END_TEST
@@ -193,7 +195,14 @@ START_TEST(settings)
 
 	rig_group(r, 1, false);
 	struct ini_group_set set = {.has_mode = true, .mode = INI_BROADCAST};
+	r->h->target[0].vpd.broadcast = false;
 	ck_assert(!ini_group_set(r->ini, "g0", &set, 1, &e) && e.kind == INI_E_UNSUPPORTED);
+	r->h->target[0].vpd.broadcast = true;
+	ck_assert(ini_group_set(r->ini, "g0", &set, 1, &e));
+	ck_assert_int_eq(rig_reply(r, 1, NS_PER_S)->error.kind, INI_OK);
+	ck_assert_int_eq(r->saved[0].mode, INI_BROADCAST);
+	set.mode = INI_MODE_DEFAULT;
+	ck_assert(!ini_group_set(r->ini, "g0", &set, 1, &e) && e.kind == INI_E_BAD_VALUE);
 	set = (struct ini_group_set){.has_window = true, .window = 0};
 	ck_assert(!ini_group_set(r->ini, "g0", &set, 1, &e) && e.kind == INI_E_BAD_VALUE);
 	set = (struct ini_group_set){.has_transfer = true, .transfer = 511};

@@ -625,18 +625,63 @@ START_TEST(a_silent_server)
 }
 END_TEST
 
-START_TEST(broadcast_is_not_there_yet)
+/* A broadcast to three, as the adapter sends it; `legs` are its members' in the report. */
+static struct wire_tenure run_broadcast(struct hba_pass *p, const uint8_t legs[3])
 {
-	struct hba_pass p;
-
-	prepare(&p, 2);
-	p.broadcast = true;
-	hba_pass_start(f.h, &p);
-	ck_assert_uint_eq(told, 0); /* never from within the start */
+	prepare(p, 3);
+	p->broadcast = true;
+	hba_pass_start(f.h, p);
 	fake_run(&f);
+	s = fake_take(&f);
+	struct wire_tenure tn = fake_released(&f, &s);
+	for (unsigned i = 0; i < 3; i++) {
+		bool taken = legs[i] == LEG_TAKEN;
+		s.leg[i] = (struct fake_leg){.device = (uint8_t)(11 + i), .op = p->op};
+		tn.legs[i] = (struct wire_leg){.op = p->op,
+		                               .device = (uint8_t)(11 + i),
+		                               .result = legs[i],
+		                               .moved = taken ? 4096 : 0};
+	}
+	tn.n_legs = 3;
+	return tn;
+}
+
+START_TEST(a_broadcast_names_all_and_sends_the_data_once)
+{
+	static const uint8_t legs[] = {LEG_TAKEN, LEG_TAKEN, LEG_TAKEN};
+	struct hba_pass p;
+	struct wire_tenure tn = run_broadcast(&p, legs);
+
+	ck_assert_uint_eq(s.target, 1);
+	ck_assert(s.mirror && s.broadcast && s.release && s.tagged);
+	ck_assert_uint_eq(s.devices, 7U << 11);
+	ck_assert_uint_eq(s.n_legs, 1); /* nobody else is named */
+	ck_assert_uint_eq(s.data_out, 4096);
+	ck_assert_uint_eq(s.cdb_len, 16);
+	fake_send(&f, &tn, NULL, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_uint_eq(told, 0);
+		status_good(i);
+	}
 	ck_assert_uint_eq(told, 1);
-	ck_assert_int_eq(p.m[1].outcome, PASS_NOT_TAKEN);
-	ck_assert_uint_eq(f.n, 0);
+	expect(&p, PASS_STATUS, PASS_STATUS, PASS_STATUS);
+	ck_assert_uint_eq(p.m[2].moved, 4096);
+}
+END_TEST
+
+START_TEST(who_misses_a_broadcast_owes_no_status)
+{
+	static const uint8_t legs[] = {LEG_TAKEN, LEG_NO_TAKER, LEG_TAKEN};
+	struct hba_pass p;
+	struct wire_tenure tn = run_broadcast(&p, legs);
+
+	fake_send(&f, &tn, NULL, 0);
+	status_good(0);
+	status_good(2);
+	ck_assert_uint_eq(told, 1);
+	expect(&p, PASS_STATUS, PASS_NOT_TAKEN, PASS_STATUS);
+	ck_assert(!p.leader_failed);
+	ck_assert_uint_eq(f.n, 0); /* nothing is to be aborted */
 }
 END_TEST
 
@@ -671,7 +716,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_new_incarnation_is_not_the_old_one);
 	tcase_add_test(tcase, a_refused_script);
 	tcase_add_loop_test(tcase, a_silent_server, 0, 2);
-	tcase_add_test(tcase, broadcast_is_not_there_yet);
+	tcase_add_test(tcase, a_broadcast_names_all_and_sends_the_data_once);
+	tcase_add_test(tcase, who_misses_a_broadcast_owes_no_status);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -47,7 +47,12 @@ START_TEST(refusals)
 	refused(r, &s, INI_E_BAD_VALUE, "");
 	s = rig_spec(r, JOB_MIRROR);
 	s.mode = INI_BROADCAST;
-	refused(r, &s, INI_E_UNSUPPORTED, "");
+	r->h->target[1].vpd.broadcast = false;
+	refused(r, &s, INI_E_UNSUPPORTED, "disk1");
+	r->h->target[1].vpd.broadcast = true;
+	r->h->target[2].xfer.offset--;
+	refused(r, &s, INI_E_UNSUPPORTED, "disk0");
+	r->h->target[2].xfer = XFER_ULTRA160;
 	s = rig_spec(r, JOB_MIRROR);
 	s.window = INI_WINDOW_MAX + 1;
 	refused(r, &s, INI_E_BAD_VALUE, "");

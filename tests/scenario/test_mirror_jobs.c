@@ -447,8 +447,121 @@ START_TEST(a_flush_that_fails_leaves_a_member_stale)
 }
 END_TEST
 
-TAP_MAIN("mirror_jobs", all_good, members_are_stale_durably_before_the_first_write,
-         odd_lengths_are_padded, a_medium_error_once_is_mended_by_one_pass_to_that_target,
+static const struct ini_job *broadcast(struct rig *r, uint64_t bytes)
+{
+	rig_image(r, bytes, bytes + 1);
+	struct ini_job_spec s = rig_spec(r, JOB_MIRROR);
+	s.mode = INI_BROADCAST;
+	return rig_job(r, rig_start(r, &s), LIMIT);
+}
+
+/* Passes after the first one of the same blocks are silent. */
+static void assert_resends_are_silent(const struct rig *r, uint16_t ids)
+{
+	for (unsigned i = 0; i < r->h->n_trace; i++) {
+		const struct fake_pass *p = &r->h->trace[i];
+		if (p->op != OP_WRITE_16)
+			continue;
+		ck_assert(p->silent);
+		ck_assert_int_eq(p->broadcast, p->ids == 7);
+		ck_assert(p->broadcast || p->ids == ids);
+	}
+}
+
+START_TEST(broadcast_mode_sends_each_run_once)
+{
+	struct rig *r = three();
+	const struct ini_job *j = broadcast(r, 512 * FAKE_BLOCK);
+
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(j->passes[INI_BROADCAST], 8);
+	ck_assert_uint_eq(j->passes[INI_SILENT], 0);
+	ck_assert_uint_eq(j->resend_passes, 0);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(rig_holds(r, (uint8_t)i) && rig_in_sync(r, i));
+	assert_resends_are_silent(r, 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(who_misses_a_broadcast_gets_it_by_a_silent_pass)
+{
+	struct rig *r = three();
+
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_DEAF}); /* for good */
+	const struct ini_job *j = broadcast(r, 512 * FAKE_BLOCK);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(j->passes[INI_BROADCAST], 8);
+	ck_assert_uint_eq(j->passes[INI_SILENT], 8);
+	ck_assert_uint_eq(j->resend_passes, 8);
+	assert_target(j, 0, 512, 0, 0);
+	assert_target(j, 1, 512, 512, 0);
+	ck_assert(rig_holds(r, 1));
+	assert_resends_are_silent(r, 1 << 1);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_medium_error_in_a_broadcast_is_mended_silently)
+{
+	struct rig *r = three();
+
+	fake_fault(r->h, 2,
+	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 100, .blocks = 5, .times = 1});
+	const struct ini_job *j = broadcast(r, 512 * FAKE_BLOCK);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(j->passes[INI_SILENT], 1);
+	assert_target(j, 2, 512, 28, 0);
+	ck_assert(rig_holds(r, 2));
+	assert_resends_are_silent(r, 1 << 2);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_leader_that_refuses_a_broadcast_costs_the_others_no_try)
+{
+	struct rig *r = three();
+	struct ini_group_set set = {.has_max_passes = true, .max_passes = 1};
+	struct ini_error e;
+
+	ck_assert(ini_group_set(r->ini, "g0", &set, 7, &e));
+	(void)rig_reply(r, 7, NS_PER_S);
+	fake_fault(r->h, 0,
+	           (struct fake_fault){.kind = FAULT_STATUS, .status = SCSI_BUSY, .times = 1});
+	const struct ini_job *j = broadcast(r, 64 * FAKE_BLOCK);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(rig_holds(r, (uint8_t)i) && rig_in_sync(r, i));
+	rig_free(r);
+}
+END_TEST
+
+/* What the members can do may change while the job runs, as a target is started anew. */
+START_TEST(agreements_that_differ_make_it_silent)
+{
+	struct rig *r = three();
+
+	rig_image(r, 512 * FAKE_BLOCK, 3);
+	struct ini_job_spec s = rig_spec(r, JOB_MIRROR);
+	s.mode = INI_BROADCAST;
+	uint32_t id = rig_start(r, &s);
+	r->h->target[2].xfer.period++;
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(j->passes[INI_BROADCAST], 0);
+	ck_assert_uint_eq(j->passes[INI_SILENT], 8);
+	ck_assert(rig_holds(r, 2));
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("mirror_jobs", broadcast_mode_sends_each_run_once,
+         who_misses_a_broadcast_gets_it_by_a_silent_pass,
+         a_medium_error_in_a_broadcast_is_mended_silently,
+         a_leader_that_refuses_a_broadcast_costs_the_others_no_try,
+         agreements_that_differ_make_it_silent, all_good,
+         members_are_stale_durably_before_the_first_write, odd_lengths_are_padded,
+         a_medium_error_once_is_mended_by_one_pass_to_that_target,
          a_medium_error_three_times_is_mended, only_the_bad_blocks_are_bad,
          a_disk_that_is_all_bad_fails_alone, all_bad_everywhere_is_a_failure, a_crc_error_is_mended,
          another_leader_is_elected, a_leader_that_fails_costs_the_others_no_try, busy_is_no_failure,

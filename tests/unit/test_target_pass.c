@@ -12,7 +12,8 @@
 #define CHAINED                                                                                    \
 	"2006.010ae00100000102"                                                                    \
 	"0000000a"
-#define SELECT(device) "010ae002000001" device "00000009"
+#define BROADCAST(device, devices) "c0.2005.010ee001030001" device "00000009000000" devices
+#define SELECT(device)             "010ae002000001" device "00000009"
 #define RELEASE                                                                                    \
 	"010ae003000001"                                                                           \
 	"02"                                                                                       \
@@ -63,6 +64,63 @@ START_TEST(armed_participant)
 	                                                         " tok out=1024:5a msg=" RELEASE),
 	                 "write 0+2; " GOOD5);
 	ck_assert(filled(d, 0, 2, 0x5a));
+	disk_free(d);
+}
+END_TEST
+
+/* One DATA OUT for all: no TARGET SELECTION, no token. */
+START_TEST(armed_in_a_broadcast)
+{
+	struct disk *d = member();
+	ck_assert_str_eq(
+	        disk_burst(d, "role=P latch=" BROADCAST("01", "06") " cmd=" WRITE16 " out=1024:5a"),
+	        "write 0+2; " GOOD5);
+	ck_assert(filled(d, 0, 2, 0x5a));
+	ck_assert_str_eq(disk_burst(d, "t=2 role=L sel msg=" BROADCAST("02", "06") " cmd=" WRITE16
+	                                                                           " out=1024:77 "
+	                                                                           "free"),
+	                 "write 0+2; " GOOD5);
+	ck_assert(filled(d, 0, 2, 0x77));
+	disk_free(d);
+}
+END_TEST
+
+START_TEST(unarmed_leader_of_a_broadcast)
+{
+	struct disk *d = member();
+	(void)disk_fault(d, "die:at=status"); /* disarms */
+	d->hold = true;
+	ck_assert_str_eq(disk_burst(d, "role=L want atn sel"), "cont MESSAGE-OUT");
+	ck_assert_str_eq(disk_burst(d, "role=L want msg=" BROADCAST("02", "06")), "cont COMMAND");
+	ck_assert_str_eq(disk_burst(d, "role=L want cmd=" WRITE16), "cont DATA-OUT(1024)");
+	ck_assert_str_eq(disk_burst(d, "role=L want atn out=1024:11"),
+	                 "write 0+2; cont MESSAGE-OUT");
+	/* TARGET SELECTION and a BUS RELEASE of a silent pass are out of place */
+	ck_assert_str_eq(disk_burst(d, "role=L want atn msg=" SELECT("03")),
+	                 "cont MESSAGE REJECT MESSAGE-OUT");
+	ck_assert_str_eq(disk_burst(d, "role=L want atn msg=" RELEASE),
+	                 "cont MESSAGE REJECT MESSAGE-OUT");
+	ck_assert_str_eq(disk_burst(d, "role=L want msg=010ee003020001020000000900000006"),
+	                 "cont FREE");
+	ck_assert_str_eq(disk_release(d), "die");
+	disk_free(d);
+}
+END_TEST
+
+/* The port may have latched the data before it heard that it was to be disarmed. */
+START_TEST(refusals_in_a_broadcast)
+{
+	struct disk *d = member();
+	(void)disk_fault(d, "busy:times=1");
+	ck_assert_str_eq(
+	        disk_burst(d, "role=P latch=" BROADCAST("01", "06") " cmd=" WRITE16 " out=1024:5a"),
+	        BAD5("BUSY", "") "; arm full");
+	(void)disk_fault(d, "crc-error:times=1");
+	ck_assert_str_eq(disk_burst(d, "t=2 role=P latch=" BROADCAST("01", "06") " cmd=" WRITE16
+	                                                                         " out=1024:5a"),
+	                 BAD5("CHECK CONDITION", " b/47/1"));
+	ck_assert(filled(d, 0, 2, 0));
+	ck_assert_uint_eq(tgt_tasks(d->t), 0);
 	disk_free(d);
 }
 END_TEST
@@ -303,8 +361,9 @@ static const struct {
         {"role=L want sel msg=" LEADER("03"), "cont MESSAGE REJECT FREE"},
         {"role=L want sel msg=c0.010ae0010000010200000009",
          "cont MESSAGE REJECT FREE"}, /* no tag */
-        {"role=L want sel msg=c0.2005.010ee001020000010200000009000000ff",
-         "cont MESSAGE REJECT FREE"}, /* BROADCAST */
+        {"role=L want sel msg=c0.2005.010ee001020001020000000900000003",
+         "cont MESSAGE REJECT FREE"}, /* a broadcast that does not name us */
+        {"role=P latch=" BROADCAST("01", "03") " cmd=" WRITE16 " out=1024:5a", ""},
         {"role=L want sel msg=c0.2005.0105e001000001",
          "cont MESSAGE REJECT COMMAND"}, /* cut short */
         {"want sel msg=c0." SELECT("02"), "cont MESSAGE REJECT FREE"},
@@ -364,6 +423,9 @@ static Suite *make_suite(void)
 	TCase *c = tcase_create("pass");
 	tcase_add_test(c, armed_leader);
 	tcase_add_test(c, armed_participant);
+	tcase_add_test(c, armed_in_a_broadcast);
+	tcase_add_test(c, unarmed_leader_of_a_broadcast);
+	tcase_add_test(c, refusals_in_a_broadcast);
 	tcase_add_test(c, unarmed_leader_phase_by_phase);
 	tcase_add_test(c, leader_frees_on_release_driven_by_another);
 	tcase_add_test(c, unarmed_participant);

@@ -92,4 +92,17 @@ START_TEST(names)
 }
 END_TEST
 
-TAP_MAIN("xfer", what_two_offers_have_in_common, periods, names);
+START_TEST(equal)
+{
+	struct xfer one = XFER_ULTRA160;
+	ck_assert(xfer_equal(one, XFER_ULTRA160));
+	for (unsigned i = 0; i < 4; i++) {
+		struct xfer other = one;
+		uint8_t *field[] = {&other.period, &other.offset, &other.wide, &other.options};
+		*field[i] ^= 1;
+		ck_assert(!xfer_equal(one, other));
+	}
+}
+END_TEST
+
+TAP_MAIN("xfer", equal, what_two_offers_have_in_common, periods, names);
