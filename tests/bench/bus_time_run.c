@@ -170,19 +170,13 @@ ns_t bus_time_block(struct couple *c, enum bus_time_way way, unsigned n, uint32_
 	return bus_now(c->bus) - before;
 }
 
-static bool equal(struct xfer a, struct xfer b)
-{
-	return a.period == b.period && a.offset == b.offset && a.wide == b.wide &&
-	       a.options == b.options;
-}
-
 static void run_mode(struct bus_time *t, enum bus_time_mode mode)
 {
 	struct couple *c = bus_time_couple(mode, BUS_TIME_MEMBERS);
 
 	t->mode[mode].offered = modes[mode].offer;
 	t->mode[mode].agreed = hba_target(c->h, 0)->xfer;
-	t->mode[mode].runs = equal(t->mode[mode].offered, t->mode[mode].agreed);
+	t->mode[mode].runs = xfer_equal(t->mode[mode].offered, t->mode[mode].agreed);
 	memcpy(t->profile, couple_stats(c)->profile, sizeof(t->profile));
 	for (unsigned s = 0; t->mode[mode].runs && s < SIZES; s++)
 		for (unsigned n = 1; n <= BUS_TIME_MEMBERS; n++)
