@@ -5,7 +5,7 @@ EXTRA_PROGRAMS += tests/bench/bench_writes
 tests_bench_bench_writes_SOURCES = tests/bench/bench_writes.c
 tests_bench_bench_writes_LDADD = src/base/libbase.a $(NETTLE_LIBS) $(core_deps)
 CLEANFILES += tests/bench/bench_writes$(EXEEXT) bench.json
-EXTRA_DIST += tests/bench/bench.py
+EXTRA_DIST += tests/bench/README.md tests/bench/bench.py
 
 .PHONY: bench
 bench: $(sbin_PROGRAMS) $(bin_PROGRAMS) tests/bench/bench_writes$(EXEEXT)
