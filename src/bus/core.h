@@ -360,6 +360,9 @@ void scripts_forget_target(struct bus *b, uint8_t target);
 /* ATN: the next item that is no data is a MESSAGE OUT. */
 bool script_atn(const struct tenure *t);
 bool script_next(struct tenure *t, uint8_t kind, struct wire_item *out);
+/* The SILENT MIRRORING message among these; false: there is none. One reading, for the judge of a
+ * script and for the tenure that runs it. */
+bool script_mirror(struct span bytes, struct scsi_msg *out);
 
 /* ---- program.c ---- */
 void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f);

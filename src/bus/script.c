@@ -23,8 +23,7 @@ struct judge {
 
 #define BAD(j, ...) ((void)snprintf((j)->why, sizeof((j)->why), __VA_ARGS__), false)
 
-/* The SILENT MIRRORING message among these; false: there is none. */
-static bool find_mirror(struct span bytes, struct scsi_msg *out)
+bool script_mirror(struct span bytes, struct scsi_msg *out)
 {
 	struct rd r = rd_init(bytes.p, bytes.n);
 	while (rd_left(&r) > 0 && scsi_msg_get(&r, out))
@@ -70,7 +69,7 @@ static bool judge_mirror_message(struct judge *j, struct span bytes)
 
 	if (j->release)
 		return BAD(j, "MESSAGE OUT after BUS RELEASE");
-	if (!find_mirror(bytes, &m))
+	if (!script_mirror(bytes, &m))
 		return BAD(j, "a message of a mirroring script is not of SILENT MIRRORING");
 	if (m.mirror.function == MIRROR_LEADER)
 		return judge_leader(j, &m.mirror);
@@ -161,7 +160,7 @@ static bool judge_item(struct judge *j, const struct wire_item *it)
 	if (it->kind == ITEM_COMMAND && (it->len == 0 || it->len > SCSI_CDB_MAX))
 		return BAD(j, "a CDB of %u bytes, 1 to %d are possible", it->len, SCSI_CDB_MAX);
 	/* The first MESSAGE OUT tells what kind of script it is. */
-	if (it->kind == ITEM_MSG_OUT && !j->s->mirror && find_mirror(it->bytes, &m)) {
+	if (it->kind == ITEM_MSG_OUT && !j->s->mirror && script_mirror(it->bytes, &m)) {
 		if (!j->s->atn || m.mirror.function != MIRROR_LEADER)
 			return BAD(j, "%s outside of a mirroring script", scsi_msg_name(&m));
 		if (j->s->n_pieces > 0 || j->s->in_room > 0)

@@ -27,42 +27,28 @@ static struct wire_leg *leg(struct tenure *t)
 	return &t->legs[t->leg - 1];
 }
 
-static bool mirror_message(struct span bytes, struct scsi_msg_mirror *out)
-{
-	struct rd r = rd_init(bytes.p, bytes.n);
-	struct scsi_msg m;
-
-	while (rd_left(&r) > 0 && scsi_msg_get(&r, &m)) {
-		if (m.kind == MSG_EXT_MIRROR) {
-			*out = m.mirror;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* All legs that the script has, none reached. */
 void silent_begin(struct bus *b, const struct script *s)
 {
 	struct tenure *t = &b->ten;
 	struct rd r = rd_init(s->buf, s->len);
 	struct wire_item it;
-	struct scsi_msg_mirror m;
+	struct scsi_msg m;
 
 	t->mirror = true;
 	t->has_op = true;
 	t->op = s->op;
 	while (wire_item_get(&r, &it)) {
-		if (it.kind != ITEM_MSG_OUT || !mirror_message(it.bytes, &m) ||
-		    (m.function != MIRROR_LEADER && m.function != MIRROR_SELECT))
+		if (it.kind != ITEM_MSG_OUT || !script_mirror(it.bytes, &m) ||
+		    (m.mirror.function != MIRROR_LEADER && m.mirror.function != MIRROR_SELECT))
 			continue;
-		if (m.broadcast) {
-			broadcast_legs(t, &m);
+		if (m.mirror.broadcast) {
+			broadcast_legs(t, &m.mirror);
 			continue;
 		}
 		sm_assert(t->n_legs < WIRE_LEGS_MAX);
-		t->legs[t->n_legs++] = (struct wire_leg){.op = m.op,
-		                                         .device = m.device,
+		t->legs[t->n_legs++] = (struct wire_leg){.op = m.mirror.op,
+		                                         .device = m.mirror.device,
 		                                         .port = WIRE_NO_ID,
 		                                         .result = LEG_NOT_REACHED};
 	}
@@ -100,21 +86,22 @@ static void leg_close(struct tenure *t, uint8_t result)
 void silent_identified(struct bus *b, struct span bytes)
 {
 	struct tenure *t = &b->ten;
-	struct scsi_msg_mirror m = {0};
+	struct scsi_msg msg;
 
-	sm_assert(mirror_message(bytes, &m) && bytes.n <= sizeof(t->latch));
-	t->group = m.group;
-	t->device = m.device;
-	t->op = m.op;
+	sm_assert(script_mirror(bytes, &msg) && bytes.n <= sizeof(t->latch));
+	const struct scsi_msg_mirror *m = &msg.mirror;
+	t->group = m->group;
+	t->device = m->device;
+	t->op = m->op;
 	t->latched = 0;
 	t->cdb_len = 0;
 	t->latch_len = (uint16_t)bytes.n;
 	memcpy(t->latch, bytes.p, bytes.n);
 	leg_open(t, t->target);
 	t->pos = POS_MESSAGES;
-	broadcast_note(b, t->target, m.broadcast);
-	if (m.broadcast)
-		broadcast_begin(b, &m);
+	broadcast_note(b, t->target, m->broadcast);
+	if (m->broadcast)
+		broadcast_begin(b, m);
 }
 
 static bool in_group(const struct port *p, uint16_t group)
@@ -293,18 +280,18 @@ static void chained(struct bus *b, struct span bytes)
 void silent_message_out(struct bus *b)
 {
 	struct tenure *t = &b->ten;
-	struct scsi_msg_mirror m;
+	struct scsi_msg m;
 	struct wire_item it;
 
 	/* Without data there is nothing to decline: what it did comes with its status. */
 	leg_close(t, t->leg_data || t->cdb_len == 0 ? LEG_DECLINED : LEG_TAKEN);
 	broadcast_close(t);
-	bool there = next_message(t, &it) && mirror_message(it.bytes, &m);
+	bool there = next_message(t, &it) && script_mirror(it.bytes, &m);
 	sm_assert(there); /* judged when the script came: it ends with BUS RELEASE */
 	phase_bytes(b, PHASE_MESSAGE_OUT, true, it.bytes);
 	if (t->driver != t->target)
 		burst_flush(b, ten_driver(b), false);
-	switch (m.function) {
+	switch (m.mirror.function) {
 	case MIRROR_LEADER:
 		chained(b, it.bytes);
 		break;
