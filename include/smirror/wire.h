@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Constants of the wire between a device and smirror-bus: for programs that
- * speak it without smirror's sources. A frame is a header of 12 bytes (type, three
- * reserved ones, length of the head, length of the data: 32 bits each, big-endian), the head, the
- * data.
+ * speak it without smirror's sources. A frame is a header of 12 bytes (type, where the data are,
+ * two reserved ones, length of the head, length of the data: 32 bits each, big-endian), the head,
+ * the data.
  */
 #ifndef SMIRROR_WIRE_H
 #define SMIRROR_WIRE_H
@@ -36,5 +36,11 @@
 #define SMIRROR_FRAME_RESET    15
 #define SMIRROR_FRAME_MGMT     16
 #define SMIRROR_FRAME_TRACE    17
+#define SMIRROR_FRAME_RING     18
+
+/* Byte 1 of a header: where the data are. */
+#define SMIRROR_DATA_FOLLOW 0 /* behind the head */
+#define SMIRROR_DATA_IN_RING                                                                       \
+	1 /* in shared memory: the head begins with ring, offset, generation (32 bits each) */
 
 #endif

@@ -15,6 +15,9 @@ struct block {
 	size_t len; /* bytes in use */
 	size_t cap; /* bytes there are room for */
 	uint8_t *data;
+	/* The bytes are in memory that processes share: whoever only passes the block on leaves
+	 * them unread. */
+	bool shared;
 	/* Called when the last reference goes; NULL for blocks of block_new(). The place where a
 	 * ring slot or a pool takes its memory back. */
 	void (*release)(struct block *b, void *ctx);

@@ -104,6 +104,11 @@ static void port_frame(struct bus *b, struct conn *c, const struct wire_frame *f
 	case WIRE_MGMT:
 		mgmt_frame(b, c, &f->mgmt);
 		break;
+	case WIRE_RING: /* the shell took those that are in order */
+		refuse(b, c, CODE_BAD_STATE, WIRE_RING, f->ring.number,
+		       "RING %u: not a ring of this port, or no descriptor came with it",
+		       f->ring.number);
+		break;
 	case WIRE_ATTACH:
 	case WIRE_ATTACHED:
 	case WIRE_REFUSED:

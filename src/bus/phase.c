@@ -119,7 +119,8 @@ uint32_t phase_crc(struct bus *b, const struct block *data, struct piece piece)
 /* The legs of a pass move the same bytes of the same block: checked once. */
 static enum bus_crc check_crc(struct bus *b, bool out, const struct block *data, struct piece piece)
 {
-	if (!b->tracing || !data || piece.len == 0)
+	/* Bytes in shared memory pass the server by: what it has not seen it does not judge. */
+	if (!b->tracing || !data || data->shared || piece.len == 0)
 		return BUS_CRC_NULL;
 	uint32_t crc =
 	        out ? phase_crc(b, data, piece) : crc32_spi(0, data->data + piece.off, piece.len);

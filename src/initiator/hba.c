@@ -32,6 +32,9 @@ struct hba *hba_new(const struct hba_config *cfg)
 
 void hba_free(struct hba *h)
 {
+	for (unsigned id = 0; h && id < WIRE_IDS; id++)
+		for (unsigned tag = 0; tag < HBA_TAGS; tag++)
+			block_unref(h->port[id].tag[tag].data);
 	free(h);
 }
 
@@ -248,6 +251,7 @@ void hba_frame(struct hba *h, const struct wire_frame *f, ns_t now)
 	case WIRE_PROGRAM:
 	case WIRE_MGMT:
 	case WIRE_TRACE:
+	case WIRE_RING:
 		break;
 	}
 }

@@ -73,6 +73,9 @@ struct hba_tag {
 	uint32_t epoch; /* of the target, when it was taken */
 	uint32_t script; /* ABORTING: its script, 0: not handed over yet */
 	struct hba_item *owner;
+	/* What the task writes, or NULL: its memory is not used for other data as long as the
+	 * target may still read it, which is longer than the owner waits. */
+	struct block *data;
 	struct hba_timer timer;
 	TAILQ_ENTRY(hba_tag) link; /* ABORTING, not handed over */
 };
@@ -191,7 +194,7 @@ void hba_tags_init(struct hba *h);
 /* A tag 1..255 that is free on all of `targets`, 0 if there is none. */
 uint8_t hba_tag_pick(struct hba *h, uint16_t targets);
 void hba_tag_take(struct hba *h, uint8_t target, uint8_t tag, struct hba_item *owner,
-                  uint8_t member, uint8_t lun);
+                  uint8_t member, uint8_t lun, struct block *data);
 /* The owner leaves; its task is over at the target. */
 void hba_tag_release(struct hba *h, uint8_t target, uint8_t tag);
 /* The owner leaves; its task may live on at the target: it is aborted. */

@@ -83,7 +83,7 @@ bool hba_pass_hand(struct hba *h, struct hba_pass *p)
 	p->op = h->next_op++;
 	h->passes++;
 	for (unsigned i = 0; i < p->n; i++)
-		hba_tag_take(h, p->m[i].target, tag, &p->item, (uint8_t)i, p->lun);
+		hba_tag_take(h, p->m[i].target, tag, &p->item, (uint8_t)i, p->lun, p->data);
 	p->waiting = (uint16_t)((1UL << p->n) - 1);
 	hba_timer_set(h, &p->item.timer, h->now + h->cfg.task_timeout_ns);
 	return true;

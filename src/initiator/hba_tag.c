@@ -10,6 +10,13 @@
 
 #include <stdlib.h>
 
+/* The target reads them no more. */
+static void drop_data(struct hba_tag *g)
+{
+	block_unref(g->data);
+	g->data = NULL;
+}
+
 static void set_free(struct hba *h, struct hba_tag *g)
 {
 	struct hba_port *p = &h->port[g->target];
@@ -17,6 +24,7 @@ static void set_free(struct hba *h, struct hba_tag *g)
 	if (g->state == HBA_TAG_QUARANTINED)
 		p->quarantined--;
 	hba_timer_clear(h, &g->timer);
+	drop_data(g);
 	g->state = HBA_TAG_FREE;
 	g->over = false;
 	g->script = 0;
@@ -83,7 +91,7 @@ uint8_t hba_tag_pick(struct hba *h, uint16_t targets)
 }
 
 void hba_tag_take(struct hba *h, uint8_t target, uint8_t tag, struct hba_item *owner,
-                  uint8_t member, uint8_t lun)
+                  uint8_t member, uint8_t lun, struct block *data)
 {
 	struct hba_port *p = &h->port[target];
 	struct hba_tag *g = &p->tag[tag];
@@ -95,6 +103,7 @@ void hba_tag_take(struct hba *h, uint8_t target, uint8_t tag, struct hba_item *o
 	g->member = member;
 	g->lun = lun;
 	g->epoch = p->t.epoch;
+	g->data = data ? block_ref(data) : NULL;
 	p->t.in_flight++;
 	p->t.commands++;
 }
@@ -111,6 +120,7 @@ static void leave(struct hba *h, struct hba_tag *g)
 static void over(struct hba *h, struct hba_tag *g)
 {
 	if (g->state == HBA_TAG_ABORTING && g->script) {
+		drop_data(g);
 		g->over = true;
 		return;
 	}

@@ -94,7 +94,7 @@ bool hba_task_hand(struct hba *h, struct hba_task *t)
 	t->item.canceling = false;
 	if (!t->sensing) {
 		t->item.tag = tag;
-		hba_tag_take(h, t->target, tag, &t->item, 0, t->lun);
+		hba_tag_take(h, t->target, tag, &t->item, 0, t->lun, t->data_out);
 	}
 	hba_timer_set(h, &t->item.timer, h->now + timeout_of(h, t));
 	return true;

@@ -2,6 +2,7 @@
 #include "shell/bus_run.h"
 
 #include "base/assert.h"
+#include "shell/bus_rings.h"
 #include "shell/bus_tap.h"
 #include "shell/conn.h"
 #include "shell/listener.h"
@@ -27,6 +28,7 @@ struct slot {
 	uint32_t handle;
 	uint64_t since; /* number of its accept */
 	bool tap;
+	uint8_t role;  /* as it said last */
 	bool attached; /* it has said what it is, and was taken */
 };
 
@@ -35,6 +37,7 @@ struct server {
 	struct bus *bus;
 	struct loop *loop;
 	struct bus_tap *tap;
+	struct bus_rings rings;
 	struct listener *listener[BUS_LISTEN_MAX];
 	unsigned n_listening; /* sockets that are there to be removed */
 	struct slot slot[BUS_CONNS];
@@ -63,10 +66,17 @@ static struct conn *slot_clear(struct slot *slot)
 	struct conn *c = slot->conn;
 	if (slot->tap)
 		bus_tap_remove(slot->server->tap, c);
+	bus_rings_gone(&slot->server->rings, c);
 	slot->conn = NULL;
 	slot->tap = slot->attached = false;
 	watch(slot->server);
 	return c;
+}
+
+static void attached(struct server *s, struct slot *slot, const struct wire_attached *a)
+{
+	slot->attached = true;
+	bus_rings_attached(&s->rings, slot->conn, slot->role, a->epoch);
 }
 
 static void perform_one(struct server *s, const struct bus_action *a)
@@ -76,9 +86,10 @@ static void perform_one(struct server *s, const struct bus_action *a)
 		return;
 	switch (a->kind) {
 	case BUS_ACT_SEND:
-		slot->attached |= a->frame.type == WIRE_ATTACHED;
 		if (a->frame.type != WIRE_PONG || conn_queued(slot->conn) < UNREAD_MAX)
 			conn_send(slot->conn, &a->frame);
+		if (a->frame.type == WIRE_ATTACHED)
+			attached(s, slot, &a->frame.attached);
 		return;
 	case BUS_ACT_CLOSE:
 		log_info("closing a connection: %s", a->text);
@@ -117,7 +128,12 @@ static void step(struct server *s, enum bus_event_kind kind, uint32_t handle,
 static void on_frame(void *ctx, const struct wire_frame *f)
 {
 	struct slot *slot = ctx;
-	step(slot->server, BUS_EV_FRAME, slot->handle, f, NULL);
+	struct server *s = slot->server;
+	if (f->type == WIRE_ATTACH && !slot->attached)
+		slot->role = f->attach.role;
+	if (f->type == WIRE_RING && bus_rings_frame(&s->rings, slot->conn, &f->ring))
+		return;
+	step(s, BUS_EV_FRAME, slot->handle, f, NULL);
 }
 
 static void on_bad(void *ctx, const char *why)

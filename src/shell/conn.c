@@ -31,6 +31,7 @@
 #define READ_BYTES_MOST (1 * MIB)
 #define WRITES_MOST     8
 #define IOV_MOST        64
+#define FDS_MOST        4 /* that one read may bring */
 /* How long conn_close() goes on for a peer that does not read or does not close. */
 #define CLOSE_LIMIT_S 2
 
@@ -52,6 +53,9 @@ struct conn {
 	size_t out_max;
 	struct inbuf in;
 	struct outq out;
+	bool local;  /* a UNIX socket */
+	int fd_came; /* that nobody has taken; -1: none */
+	struct ring_set rings_in, rings_out;
 	struct event *ev_read, *ev_write;
 	struct event *ev_later; /* work for the end of this loop iteration */
 	struct event *ev_limit; /* CLOSING: of its time */
@@ -75,7 +79,9 @@ static void let_go(struct conn *c)
 	}
 	if (c->fd >= 0)
 		(void)close(c->fd);
-	c->fd = -1;
+	if (c->fd_came >= 0)
+		(void)close(c->fd_came);
+	c->fd = c->fd_came = -1;
 }
 
 static void destroy(struct conn *c)
@@ -83,6 +89,8 @@ static void destroy(struct conn *c)
 	let_go(c);
 	inbuf_free(&c->in);
 	outq_clear(&c->out);
+	ring_set_clear(&c->rings_in);
+	ring_set_clear(&c->rings_out);
 	free(c);
 }
 
@@ -132,13 +140,26 @@ static bool is_connecting(int fd)
 	return getpeername(fd, (struct sockaddr *)&ss, &len) != 0 && errno == ENOTCONN;
 }
 
+static bool is_local(int fd)
+{
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
 struct conn *conn_new(struct event_base *base, int fd, const struct conn_ops *ops, void *ctx,
                       size_t out_max)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
-	*c = (struct conn){.base = base, .fd = fd, .ops = ops, .ctx = ctx, .out_max = out_max};
+	*c = (struct conn){.base = base,
+	                   .fd = fd,
+	                   .ops = ops,
+	                   .ctx = ctx,
+	                   .out_max = out_max,
+	                   .local = is_local(fd),
+	                   .fd_came = -1};
 	c->state = is_connecting(fd) ? CONN_CONNECTING : CONN_OPEN;
 	int flags = fcntl(fd, F_GETFL);
 	if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 && inbuf_init(&c->in) &&
@@ -189,6 +210,31 @@ static bool takes_frames(const struct conn *c)
 	return c->state == CONN_OPEN && !c->paused && !c->freed && !c->doomed;
 }
 
+static void bad(struct conn *c, const char *why)
+{
+	c->state = CONN_BAD;
+	(void)event_del(c->ev_read);
+	c->ops->bad(c->ctx, why);
+}
+
+/* A frame whose data are in a ring: finds them. */
+static void deliver_by_ref(struct conn *c, struct wire_frame *f, uint32_t len)
+{
+	char why[160];
+	struct ring *r = ring_set_get(&c->rings_in, f->ref.ring);
+
+	if (!r)
+		(void)snprintf(why, sizeof(why), "%s: its data are in ring %u, which is not known",
+		               wire_type_name((uint8_t)f->type), f->ref.ring);
+	f->data = r ? ring_at(r, &f->ref, len, why, sizeof(why)) : NULL;
+	if (!f->data) {
+		bad(c, why);
+		return;
+	}
+	c->ops->frame(c->ctx, f);
+	block_unref(f->data);
+}
+
 /* Hands out the frames that are there; returns how many. */
 static unsigned deliver(struct conn *c)
 {
@@ -200,14 +246,15 @@ static unsigned deliver(struct conn *c)
 		switch (inbuf_next(&c->in, &f, why, sizeof(why))) {
 		case INBUF_FRAME:
 			n++;
-			c->ops->frame(c->ctx, &f);
+			if (f.in_ring)
+				deliver_by_ref(c, &f, c->in.header.data_len);
+			else
+				c->ops->frame(c->ctx, &f);
 			continue;
 		case INBUF_MORE:
 			return n;
 		case INBUF_BAD:
-			c->state = CONN_BAD;
-			(void)event_del(c->ev_read);
-			c->ops->bad(c->ctx, why);
+			bad(c, why);
 			return n;
 		case INBUF_NO_MEMORY:
 			over(c, "out of memory for the data of a frame");
@@ -228,6 +275,43 @@ static void end_of_stream(struct conn *c, int error)
 		                              : "the peer closed");
 }
 
+/* Keeps one descriptor: frames that bring one are rare, and one at a time. */
+static void take_fds(struct conn *c, struct msghdr *m)
+{
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof(int));
+			if (c->fd_came < 0)
+				c->fd_came = fd;
+			else
+				(void)close(fd);
+		}
+	}
+}
+
+static ssize_t receive(struct conn *c, struct iovec *v, int n)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(FDS_MOST * sizeof(int))];
+	} control;
+	struct msghdr m = {.msg_iov = v,
+	                   .msg_iovlen = (size_t)n,
+	                   .msg_control = control.bytes,
+	                   .msg_controllen = sizeof(control.bytes)};
+
+	if (!c->local)
+		return readv(c->fd, v, n);
+	ssize_t got = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC);
+	if (got >= 0)
+		take_fds(c, &m);
+	return got;
+}
+
 /* Reads once: > 0 bytes, 0 nothing more now, -1 the end (*error says why). */
 static ssize_t read_once(struct conn *c, bool *drained, int *error)
 {
@@ -236,7 +320,7 @@ static ssize_t read_once(struct conn *c, bool *drained, int *error)
 	ssize_t got;
 
 	do
-		got = readv(c->fd, v, n);
+		got = receive(c, v, n);
 	while (got < 0 && errno == EINTR);
 	*error = got < 0 ? errno : 0;
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -334,15 +418,35 @@ static void write_failed(struct conn *c, int error)
 		over_later(c, strerrordesc_np(error));
 }
 
+/* One sendmsg() of what is queued. */
+static ssize_t send_pieces(struct conn *c, struct iovec v[IOV_MOST])
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.bytes = {0}};
+	int fd = -1;
+	struct msghdr m = {.msg_iov = v};
+
+	m.msg_iovlen = (size_t)outq_peek(&c->out, v, IOV_MOST, &fd);
+	if (fd >= 0) {
+		control.head = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+		                                .cmsg_type = SCM_RIGHTS,
+		                                .cmsg_len = CMSG_LEN(sizeof(int))};
+		memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
+		m.msg_control = control.bytes;
+		m.msg_controllen = sizeof(control.bytes);
+	}
+	return sendmsg(c->fd, &m, MSG_NOSIGNAL);
+}
+
 /* Writes what can be written now; waits for the rest. Never calls back. */
 static void write_out(struct conn *c)
 {
 	struct iovec v[IOV_MOST];
 
 	for (int i = 0; i < WRITES_MOST && c->out.bytes > 0; i++) {
-		struct msghdr m = {.msg_iov = v};
-		m.msg_iovlen = (size_t)outq_peek(&c->out, v, IOV_MOST);
-		ssize_t sent = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+		ssize_t sent = send_pieces(c, v);
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
@@ -359,23 +463,63 @@ static void write_out(struct conn *c)
 		(void)event_del(c->ev_write);
 }
 
-void conn_send(struct conn *c, const struct wire_frame *f)
+static bool queue(struct conn *c, const struct wire_frame *f, int fd)
 {
 	if (c->freed || c->doomed || c->write_errno || c->state == CONN_CLOSING ||
 	    c->state == CONN_OVER)
-		return;
-	if (!outq_put(&c->out, f)) {
+		return false;
+	if (!outq_put(&c->out, f, &c->rings_out, fd)) {
 		over_later(c, "out of memory for frames to send");
-		return;
+		return false;
 	}
 	if (c->out.bytes > c->out_max) {
 		char why[sizeof(c->why)];
 		(void)snprintf(why, sizeof(why), "%zu bytes wait for the peer, the most is %zu",
 		               c->out.bytes, c->out_max);
 		over_later(c, why);
-		return;
+		return true;
 	}
 	later(c);
+	return true;
+}
+
+void conn_send(struct conn *c, const struct wire_frame *f)
+{
+	(void)queue(c, f, -1);
+}
+
+bool conn_send_fd(struct conn *c, const struct wire_frame *f, int fd)
+{
+	int copy = c->local ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (copy < 0)
+		return false;
+	if (queue(c, f, copy))
+		return true;
+	(void)close(copy);
+	return false;
+}
+
+int conn_take_fd(struct conn *c)
+{
+	int fd = c->fd_came;
+	c->fd_came = -1;
+	return fd;
+}
+
+bool conn_is_local(const struct conn *c)
+{
+	return c->local;
+}
+
+struct ring_set *conn_rings_in(struct conn *c)
+{
+	return &c->rings_in;
+}
+
+struct ring_set *conn_rings_out(struct conn *c)
+{
+	return &c->rings_out;
 }
 
 void conn_flush(struct conn *c)

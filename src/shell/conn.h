@@ -3,11 +3,13 @@
  * A framed stream connection (TCP or UNIX) on a libevent loop: bytes in, struct
  * wire_frame out, and the other way round. One read takes many frames, one
  * write sends many; the data of a frame are read straight into their block and
- * written straight from it (writev), never copied.
+ * written straight from it (writev), never copied. Data in a ring that both ends have do not travel
+ * at all (shell/ring.h).
  */
 #ifndef SHELL_CONN_H
 #define SHELL_CONN_H
 
+#include "shell/ring.h"
 #include "wire/wire.h"
 
 #include <event2/event.h>
@@ -37,6 +39,16 @@ struct conn *conn_new(struct event_base *base, int fd, const struct conn_ops *op
  * conn_flush(). Never calls back. */
 void conn_send(struct conn *c, const struct wire_frame *f);
 void conn_flush(struct conn *c);
+/* The same with a descriptor, which a UNIX socket's peer gets with the frame: a copy is made. False
+ * when that cannot be (the frame was not queued). */
+bool conn_send_fd(struct conn *c, const struct wire_frame *f, int fd);
+/* A descriptor that came with a frame of this batch, the caller's to close; -1: none. */
+int conn_take_fd(struct conn *c);
+/* Whether descriptors, and so rings, are possible: it is a UNIX socket. */
+bool conn_is_local(const struct conn *c);
+/* Rings that the peer may refer to, and those that it knows: data in them go by reference. */
+struct ring_set *conn_rings_in(struct conn *c);
+struct ring_set *conn_rings_out(struct conn *c);
 /* Stops reading while `on` is false (flow control); may be called from a callback: no further frame
  * follows then. The peer's end is not seen while off. */
 void conn_read(struct conn *c, bool on);

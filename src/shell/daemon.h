@@ -13,6 +13,7 @@ struct daemon_config {
 	const char *state_dir;
 	const char *control; /* path */
 	ns_t task_timeout_ns, status_timeout_ns, chain_limit_ns;
+	size_t ring_bytes;   /* shared memory for data, on a UNIX socket; 0: none */
 	ns_t drain_limit_ns; /* how long SIGTERM waits for what is in flight */
 	struct ini_config ini;
 	/* SIGHUP: rereads what can be reread; may be NULL. */

@@ -12,6 +12,7 @@
 
 #include "shell/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,6 +35,49 @@ static void complain(struct daemon *d, const char *why)
 	}
 }
 
+/* ---- shared memory for data ---- */
+
+/* Blocks that are out keep it; targets of the old attach may still read from it. */
+static void drop_ring(struct daemon *d)
+{
+	ring_unref(d->ring);
+	d->ring = NULL;
+	d->ring_shared = false;
+}
+
+static void offer_ring(struct daemon *d, uint32_t epoch)
+{
+	struct wire_frame f = {.type = WIRE_RING};
+	char why[160];
+
+	if (!d->cfg.ring_bytes || !conn_is_local(d->bus))
+		return;
+	d->ring = ring_new(epoch, d->cfg.ring_bytes, why, sizeof(why));
+	if (d->ring) {
+		f.ring = (struct wire_ring){.number = epoch, .bytes = ring_bytes(d->ring)};
+		if (conn_send_fd(d->bus, &f, ring_fd(d->ring)))
+			return;
+		snprintf(why, sizeof(why), "%s", strerror(errno));
+	}
+	log_notice("no shared memory for data: %s; they go over the socket", why);
+	drop_ring(d);
+}
+
+static void ring_taken(struct daemon *d, uint32_t number)
+{
+	if (!d->ring || ring_number(d->ring) != number)
+		return;
+	d->ring_shared = true;
+	(void)ring_set_add(conn_rings_out(d->bus), d->ring);
+}
+
+struct block *daemon_bus_block(struct daemon *d, size_t len)
+{
+	struct block *b = d->ring_shared && len > 0 ? ring_get(d->ring, len) : NULL;
+
+	return b ? b : pool_get(d->pool, len);
+}
+
 static void down(struct daemon *d, const char *why)
 {
 	bool was = d->bus_state == BUS_ATTACHED;
@@ -42,6 +86,7 @@ static void down(struct daemon *d, const char *why)
 		conn_free(d->bus);
 	d->bus = NULL;
 	d->bus_state = BUS_DOWN;
+	drop_ring(d);
 	if (!d->draining)
 		complain(d, why);
 	d->retry_delay = was || !d->retry_delay ? RETRY_FIRST_NS : d->retry_delay * 2;
@@ -72,6 +117,7 @@ static void attached(struct daemon *d, const struct wire_attached *a)
 	d->heartbeat_ns = a->heartbeat_ms * NS_PER_MS;
 	d->ping_at = d->heartbeat_ns ? now + d->heartbeat_ns / 3 : NS_NEVER;
 	log_notice("attached to the bus server at %s as SCSI ID %u", d->cfg.bus.text, a->id);
+	offer_ring(d, a->epoch);
 	hba_attached(d->hba, a, now);
 	events_note(d, OBJ_BUS, 0, "", false);
 }
@@ -93,6 +139,13 @@ static void refused(struct daemon *d, const struct wire_error *e)
 	down(d, why);
 }
 
+static void refused_frame(struct daemon *d, const struct wire_error *e)
+{
+	log_warning("the bus server refused a frame (%s): %s", wire_code_name(e->code), e->text);
+	if (e->frame_type == WIRE_RING && !d->ring_shared)
+		drop_ring(d); /* data go over the socket */
+}
+
 static void on_frame(void *ctx, const struct wire_frame *f)
 {
 	struct daemon *d = ctx;
@@ -106,13 +159,14 @@ static void on_frame(void *ctx, const struct wire_frame *f)
 		struct wire_frame pong = {.type = WIRE_PONG, .ping = f->ping};
 
 		conn_send(d->bus, &pong);
+	} else if (f->type == WIRE_RING) {
+		ring_taken(d, f->ring.number);
 	} else if (f->type == WIRE_MGMT) {
 		if (f->mgmt.answer)
 			query_answer(d, &f->mgmt);
 	} else if (d->bus_state == BUS_ATTACHED) {
 		if (f->type == WIRE_ERROR)
-			log_warning("the bus server refused a frame (%s): %s",
-			            wire_code_name(f->error.code), f->error.text);
+			refused_frame(d, &f->error);
 		hba_frame(d->hba, f, d->heard_at);
 	}
 }

@@ -182,6 +182,8 @@ struct daemon {
 	bool ever_attached;
 	uint64_t attaches;
 	char profile[TARGET_NAME_MAX + 1];
+	struct ring *ring; /* of this attach; NULL: none */
+	bool ring_shared;  /* the bus server has taken it */
 	char bus_why[200]; /* last trouble, so that it is logged once */
 	ns_t retry_at, retry_delay, attach_until;
 	ns_t heartbeat_ns, ping_at, heard_at;
@@ -230,6 +232,9 @@ void daemon_stop(struct daemon *d, int status);
 bool daemon_bus_start(struct daemon *d);
 void daemon_bus_run(struct daemon *d, ns_t now);
 ns_t daemon_bus_deadline(const struct daemon *d);
+/* A block for data that are going to targets: in shared memory if there is some left. NULL: out of
+ * memory. */
+struct block *daemon_bus_block(struct daemon *d, size_t len);
 /* Sends what the hba has to send; true if there was something. */
 bool daemon_bus_output(struct daemon *d);
 /* Asks the bus server (to: WIRE_NO_ID) or a target; the answer comes to query_answer(). */

@@ -149,7 +149,7 @@ static void to_thread(struct daemon *d, const struct ini_action *a, struct block
 
 static void read_file(struct daemon *d, const struct ini_action *a)
 {
-	struct block *b = pool_get(d->pool, a->len);
+	struct block *b = daemon_bus_block(d, a->len);
 	uint64_t op = a->op;
 
 	if (!b) {

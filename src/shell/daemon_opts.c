@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "shell/args.h"
 #include "shell/conffile.h"
+#include "shell/ring.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ enum option {
 	O_STATUS_TIMEOUT,
 	O_RESEND_DELAY,
 	O_BUS_WAIT,
+	O_RING,
 	O_CONFIG,
 	O_LOG_LEVEL,
 	O_COUNT,
@@ -45,6 +47,8 @@ static const struct args_option options[] = {
         {"resend-delay-ms", "N", "before the second pass of a block; default 10", O_RESEND_DELAY},
         {"bus-wait-ms", "N", "how long jobs wait for a bus server that went; default 10000",
          O_BUS_WAIT},
+        {"ring", "SIZE", "shared memory for data, if the bus is on a UNIX socket; default 32M",
+         O_RING},
         {"config", "FILE", "read options from FILE, too; see smirror.conf(5)", O_CONFIG},
         {"log-level", "LEVEL", "error, warning, notice, info (default) or debug", O_LOG_LEVEL},
 };
@@ -61,6 +65,7 @@ static cfg_opt_t file_options[] = {
         CFG_INT("status-timeout-ms", 0, CFGF_NODEFAULT),
         CFG_INT("resend-delay-ms", 0, CFGF_NODEFAULT),
         CFG_INT("bus-wait-ms", 0, CFGF_NODEFAULT),
+        CFG_STR("ring", NULL, CFGF_NODEFAULT),
         CFG_STR("log-level", NULL, CFGF_NODEFAULT),
         CFG_END(),
 };
@@ -72,6 +77,15 @@ static bool transfer_ok(const char *v, char *why, size_t n)
 
 	(void)snprintf(why, n, "%s is not a multiple of %d", v, TRANSFER_MIN);
 	return size_parse(v, &bytes) && bytes % TRANSFER_MIN == 0;
+}
+
+/* None, or room for some passes. */
+static bool ring_ok(const char *v, char *why, size_t n)
+{
+	uint64_t bytes = 0;
+
+	(void)snprintf(why, n, "%s is neither 0 nor at least 1M", v);
+	return size_parse(v, &bytes) && (bytes == 0 || bytes >= RING_BYTES_MIN);
 }
 
 static const struct conf_check file_checks[] = {
@@ -88,6 +102,7 @@ static const struct conf_check file_checks[] = {
         {.name = "status-timeout-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
         {.name = "resend-delay-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
         {.name = "bus-wait-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
+        {.name = "ring", .kind = CONF_SIZE, .most = RING_BYTES_MAX, .accepts = ring_ok},
         {.name = "log-level", .kind = CONF_LEVEL},
 };
 
@@ -105,6 +120,16 @@ static uint32_t transfer(const struct args *a)
 	if (!transfer_ok(a->value, why, sizeof(why)))
 		args_fail(a, "--transfer: %s", why);
 	return (uint32_t)bytes;
+}
+
+static size_t ring(const struct args *a)
+{
+	uint64_t bytes = args_size(a, 0, RING_BYTES_MAX);
+	char why[128];
+
+	if (!ring_ok(a->value, why, sizeof(why)))
+		args_fail(a, "--ring: %s", why);
+	return (size_t)bytes;
 }
 
 static void set_log_level(const struct reading *r, const char *v)
@@ -162,6 +187,9 @@ static void take(struct reading *r, enum option id)
 		break;
 	case O_BUS_WAIT:
 		d->ini.bus_wait_ns = ms(a);
+		break;
+	case O_RING:
+		d->ring_bytes = ring(a);
 		break;
 	case O_CONFIG:
 		r->o->config = a->value;
@@ -223,6 +251,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	take_ms(r, cfg, O_STATUS_TIMEOUT, "status-timeout-ms", &d->status_timeout_ns);
 	take_ms(r, cfg, O_RESEND_DELAY, "resend-delay-ms", &d->ini.resend_delay_ns);
 	take_ms(r, cfg, O_BUS_WAIT, "bus-wait-ms", &d->ini.bus_wait_ns);
+	if (in_file(r, cfg, O_RING, "ring"))
+		d->ring_bytes = (size_t)conf_size(cfg, "ring");
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
 		set_log_level(r, cfg_getstr(cfg, "log-level"));
 }
@@ -263,6 +293,7 @@ void daemon_opts_read(int argc, char **argv, struct daemon_opts *out)
 	                                       .task_timeout_ns = 30 * NS_PER_S,
 	                                       .status_timeout_ns = 5 * NS_PER_S,
 	                                       .chain_limit_ns = 2 * NS_PER_MS,
+	                                       .ring_bytes = 32 * MIB,
 	                                       .drain_limit_ns = DRAIN_MS * NS_PER_MS,
 	                                       .ini = {.resend_delay_ns = 10 * NS_PER_MS,
 	                                               .resend_delay_max_ns = 1 * NS_PER_S,

@@ -130,7 +130,7 @@ enum inbuf_result inbuf_next(struct inbuf *in, struct wire_frame *out, char *why
 		size_t head_end = (size_t)WIRE_HEADER_LEN + in->header.head_len;
 		if (left < head_end)
 			return INBUF_MORE;
-		if (in->header.data_len == 0)
+		if (in->header.data_len == 0 || in->header.in_ring)
 			return deliver(in, out, why, n);
 		if (!begin_data(in, head_end))
 			return INBUF_NO_MEMORY;

@@ -35,7 +35,11 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/cli_text.c \
 	src/shell/cli_text.h \
 	src/shell/cli_trace.c \
+	src/shell/buddy.c \
+	src/shell/buddy.h \
 	src/shell/bus_opts.c \
+	src/shell/bus_rings.c \
+	src/shell/bus_rings.h \
 	src/shell/bus_opts.h \
 	src/shell/bus_run.c \
 	src/shell/bus_run.h \
@@ -79,6 +83,8 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/outq.h \
 	src/shell/pool.c \
 	src/shell/pool.h \
+	src/shell/ring.c \
+	src/shell/ring.h \
 	src/shell/store.c \
 	src/shell/store.h \
 	src/shell/target_io.c \
@@ -110,6 +116,8 @@ unit_tests += \
 	tests/unit/test_loop \
 	tests/unit/test_outq \
 	tests/unit/test_pool \
+	tests/unit/test_buddy \
+	tests/unit/test_ring \
 	tests/unit/test_trace_json
 unit_tests += \
 	tests/unit/test_meta \

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CHUNK_LEN  (64U * 1024)
 #define HEAD_LEN   (WIRE_HEADER_LEN + WIRE_HEAD_MAX)
@@ -67,58 +68,80 @@ static bool ring_room(struct outq *q)
 }
 
 /* Queues the n bytes that were just written at the end of the current chunk. */
-static void put_chunk_bytes(struct outq *q, size_t n)
+static void put_chunk_bytes(struct outq *q, size_t n, int fd)
 {
 	struct outq_chunk *c = q->chunk;
 	const uint8_t *p = c->bytes + c->used;
 
 	c->used += n;
 	q->bytes += n;
-	if (q->count > 0) {
+	if (q->count > 0 && fd < 0) {
 		struct outq_piece *last = piece_at(q, q->count - 1);
 		if (last->chunk == c && last->p + last->n == p) {
 			last->n += n;
 			return;
 		}
 	}
-	*piece_at(q, q->count++) = (struct outq_piece){.p = p, .n = n, .chunk = c};
+	*piece_at(q, q->count++) = (struct outq_piece){.p = p, .n = n, .chunk = c, .fd = fd};
 	c->pieces++;
 }
 
-bool outq_put(struct outq *q, const struct wire_frame *f)
+bool outq_put(struct outq *q, const struct wire_frame *f, const struct ring_set *rings, int fd)
 {
+	struct wire_ref ref;
+	bool data = f->data && f->data->len > 0;
+
 	if (!ring_room(q) || !chunk_room(q, HEAD_LEN + f->small.n))
 		return false;
+	bool by_ref = data && rings && ring_set_find(rings, f->data, &ref);
 	struct wr w = wr_init(q->chunk->bytes + q->chunk->used, HEAD_LEN);
-	wire_put(&w, f);
+	if (by_ref)
+		wire_put_ref(&w, f, &ref);
+	else
+		wire_put(&w, f);
 	sm_assert(wr_ok(&w));
 	size_t n = w.n;
 	if (f->small.n > 0) {
 		memcpy(w.p + n, f->small.p, f->small.n);
 		n += f->small.n;
 	}
-	put_chunk_bytes(q, n);
-	if (f->data && f->data->len > 0) {
+	put_chunk_bytes(q, n, fd);
+	if (data && !by_ref) {
 		*piece_at(q, q->count++) = (struct outq_piece){
-		        .p = f->data->data, .n = f->data->len, .block = block_ref(f->data)};
+		        .p = f->data->data,
+		        .n = f->data->len,
+		        .block = block_ref(f->data),
+		        .fd = -1,
+		};
 		q->bytes += f->data->len;
 	}
 	return true;
 }
 
-int outq_peek(const struct outq *q, struct iovec *v, int max)
+int outq_peek(const struct outq *q, struct iovec *v, int max, int *fd)
 {
 	int n = 0;
+	*fd = q->count > 0 ? piece_at(q, 0)->fd : -1;
 	for (; n < max && (size_t)n < q->count; n++) {
 		const struct outq_piece *p = piece_at(q, (size_t)n);
+		if (n > 0 && p->fd >= 0)
+			break;
 		v[n] = (struct iovec){.iov_base = (void *)(uintptr_t)p->p, .iov_len = p->n};
 	}
 	return n;
 }
 
+static void close_fd(struct outq_piece *p)
+{
+	if (p->fd >= 0)
+		(void)close(p->fd);
+	p->fd = -1;
+}
+
 static void drop_first(struct outq *q)
 {
 	struct outq_piece *p = piece_at(q, 0);
+	close_fd(p);
 	block_unref(p->block);
 	chunk_unref(p->chunk);
 	q->first = (q->first + 1) & (q->cap - 1);
@@ -131,6 +154,7 @@ void outq_take(struct outq *q, size_t n)
 	q->bytes -= n;
 	while (n > 0) {
 		struct outq_piece *p = piece_at(q, 0);
+		close_fd(p);
 		if (n < p->n) {
 			p->p += n;
 			p->n -= n;

@@ -174,6 +174,28 @@ static void attached(struct run *r, const struct wire_attached *a)
 	notify_status("attached to %s as ID %u", addr, r->o->id);
 }
 
+/* Data of an initiator on this machine need not travel: they are read where it put them. */
+static void ring(struct run *r, const struct wire_ring *f)
+{
+	const struct wire_frame answer = {.type = WIRE_RING, .ring = *f};
+	char why[160];
+	int fd = f->bytes ? conn_take_fd(r->conn) : -1;
+
+	if (f->bytes == 0)
+		ring_set_remove(conn_rings_in(r->conn), f->number);
+	if (fd < 0)
+		return;
+	struct ring *ring = ring_open(f->number, f->bytes, fd, why, sizeof(why));
+	if (!ring) {
+		log_notice("%s: ring %u: %s; data come over the socket", r->o->bus.text, f->number,
+		           why);
+		return;
+	}
+	if (ring_set_add(conn_rings_in(r->conn), ring))
+		send_frame(r, &answer);
+	ring_unref(ring);
+}
+
 static void on_frame(void *ctx, const struct wire_frame *f)
 {
 	struct run *r = ctx;
@@ -194,6 +216,9 @@ static void on_frame(void *ctx, const struct wire_frame *f)
 		send_frame(r, &pong);
 		return;
 	}
+	case WIRE_RING:
+		ring(r, &f->ring);
+		return;
 	case WIRE_BURST:
 	case WIRE_PORT:
 	case WIRE_RESET:

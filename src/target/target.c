@@ -224,6 +224,7 @@ static void frame(struct tgt *t, const struct wire_frame *f)
 	case WIRE_TENURE:
 	case WIRE_PROGRAM:
 	case WIRE_TRACE:
+	case WIRE_RING:
 		break; /* the shell's, or nobody's */
 	}
 }

@@ -91,3 +91,15 @@ void wire_put_port(struct wr *w, const struct wire_port *m)
 	wr_bytes(w, m->uuid, UUID_LEN);
 	out_name(w, m->name);
 }
+
+void wire_get_ring(struct wire_in *in, struct wire_ring *out)
+{
+	out->number = in_u32(in, "number");
+	out->bytes = in_u64(in, "bytes");
+}
+
+void wire_put_ring(struct wr *w, const struct wire_ring *m)
+{
+	wr_u32(w, m->number);
+	wr_u64(w, m->bytes);
+}

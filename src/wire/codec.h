@@ -72,6 +72,7 @@ WIRE_PAIR(program);
 WIRE_PAIR(reset);
 WIRE_PAIR(mgmt);
 WIRE_PAIR(trace);
+WIRE_PAIR(ring);
 #undef WIRE_PAIR
 
 /* Shared by MEMBERS and the payload of BUS_SHOW. */

@@ -44,14 +44,20 @@ bool wire_may_send(uint8_t type, uint8_t role)
 bool wire_header_get(const uint8_t *p, struct wire_header *out, char *why, size_t n)
 {
 	struct wire_header h = {
-	        .type = p[0], .head_len = get_be32(p + 4), .data_len = get_be32(p + 8)};
+	        .type = p[0],
+	        .in_ring = p[1] == SMIRROR_DATA_IN_RING,
+	        .head_len = get_be32(p + 4),
+	        .data_len = get_be32(p + 8),
+	};
 	const struct frame_info *f = frame_info(h.type);
 
 	if (!f)
 		(void)snprintf(why, n, "frame type %u is unknown", h.type);
-	else if (get_be24(p + 1) != 0)
+	else if (p[1] > SMIRROR_DATA_IN_RING || get_be16(p + 2) != 0)
 		(void)snprintf(why, n, "%s: reserved bytes are %06xh, not zero", f->name,
 		               get_be24(p + 1));
+	else if (h.in_ring && h.data_len == 0)
+		(void)snprintf(why, n, "%s: data in a ring, but their length is 0", f->name);
 	else if (h.head_len > WIRE_HEAD_MAX)
 		(void)snprintf(why, n, "%s: head length is %u, the most is %u", f->name, h.head_len,
 		               WIRE_HEAD_MAX);
@@ -68,6 +74,20 @@ bool wire_header_get(const uint8_t *p, struct wire_header *out, char *why, size_
 	return false;
 }
 
+static void get_ref(struct wire_in *in, struct wire_ref *out)
+{
+	out->ring = in_u32(in, "ring");
+	out->off = in_u32(in, "ring offset");
+	out->gen = in_u32(in, "ring generation");
+}
+
+static void put_ref(struct wr *w, const struct wire_ref *ref)
+{
+	wr_u32(w, ref->ring);
+	wr_u32(w, ref->off);
+	wr_u32(w, ref->gen);
+}
+
 bool wire_get(const struct wire_header *h, struct span head, struct block *data,
               struct wire_frame *out, char *why, size_t n)
 {
@@ -78,7 +98,10 @@ bool wire_get(const struct wire_header *h, struct span head, struct block *data,
 	                     .n = n};
 
 	sm_assert(in.frame && head.n == h->head_len);
-	*out = (struct wire_frame){.type = (enum wire_type)h->type, .data = data};
+	*out = (struct wire_frame){
+	        .type = (enum wire_type)h->type, .in_ring = h->in_ring, .data = data};
+	if (h->in_ring)
+		get_ref(&in, &out->ref);
 	switch (out->type) {
 #define WIRE_FRAME(sym, value, member, who)                                                        \
 	case WIRE_##sym:                                                                           \
@@ -101,17 +124,21 @@ static uint32_t data_len(const struct wire_frame *f)
 	return (uint32_t)n;
 }
 
-void wire_put(struct wr *w, const struct wire_frame *f)
+static void put_frame(struct wr *w, const struct wire_frame *f, const struct wire_ref *ref)
 {
 	const struct frame_info *info = frame_info((uint8_t)f->type);
 	size_t at = w->n;
 	uint32_t data = data_len(f);
 
 	sm_assert(info && (data == 0 || has_data(info)));
+	sm_assert(!ref || data > 0);
 	wr_u8(w, (uint8_t)f->type);
-	wr_zero(w, 3);
+	wr_u8(w, ref ? SMIRROR_DATA_IN_RING : SMIRROR_DATA_FOLLOW);
+	wr_zero(w, 2);
 	wr_u32(w, 0);
 	wr_u32(w, data);
+	if (ref)
+		put_ref(w, ref);
 	switch (f->type) {
 #define WIRE_FRAME(sym, value, member, who)                                                        \
 	case WIRE_##sym:                                                                           \
@@ -127,4 +154,14 @@ void wire_put(struct wr *w, const struct wire_frame *f)
 		w->error = true;
 	else
 		wr_at_u32(w, at + 4, (uint32_t)head);
+}
+
+void wire_put(struct wr *w, const struct wire_frame *f)
+{
+	put_frame(w, f, NULL);
+}
+
+void wire_put_ref(struct wr *w, const struct wire_frame *f, const struct wire_ref *ref)
+{
+	put_frame(w, f, ref);
 }

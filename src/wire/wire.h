@@ -4,11 +4,14 @@
  *
  * A frame is a 12-byte header, a head (fixed part and lists) and data:
  *
- *   byte 0 type   1-3 reserved, zero   4-7 head length   8-11 data length   (big-endian)
+ *   byte 0 type   1 where the data are   2-3 reserved, zero   4-7 head length   8-11 data length
+ *                                                                            (big-endian)
  *
  * Data are the bytes of one data phase; they travel as one block and are never
- * copied by a codec. Everything else is in the head, which wire_get() decodes into
- * struct wire_frame: spans there point into the head's bytes.
+ * copied by a codec. They follow the head, or lie in a ring, memory that both ends share: then
+ * nothing follows, and the head begins with a reference to them (struct wire_ref). Everything else
+ * is in the head, which wire_get() decodes into struct wire_frame: spans there point into the
+ * head's bytes.
  *
  * A port is a host adapter chip, not a wire: an initiator hands it a *script*
  * for a tenure, a target answers with a *phase program* or arms its port ahead;
@@ -108,6 +111,18 @@ struct wire_port {
 	uint32_t epoch;
 	uint8_t uuid[UUID_LEN];
 	char name[TARGET_NAME_MAX + 1];
+};
+
+/*
+ * Shared memory for data (shell/ring.h), on UNIX sockets only: the descriptor travels with the
+ * frame. Initiator: this is my ring; `number` is the epoch of its attach. Server, to it: the ring
+ * is taken, data may be in it from here on. Server, to a target: a ring of the initiator of that
+ * epoch; target, to the server: it is mapped, data may be sent to me by reference. bytes 0, server
+ * to a target: the ring is no more. A device that does not answer gets its data inline.
+ */
+struct wire_ring {
+	uint32_t number;
+	uint64_t bytes;
 };
 
 struct wire_ping {
@@ -389,8 +404,18 @@ void wire_show_put(struct wr *w, const struct wire_show *s);
 
 /* ---- frames ---- */
 
+/* Data in a ring: what the bytes at `off` were when the reference was made; once they are given to
+ * other data, the generation that the ring has for their page is another. */
+struct wire_ref {
+	uint32_t ring; /* its number */
+	uint32_t off;  /* from the start of the memory */
+	uint32_t gen;
+};
+#define WIRE_REF_LEN 12
+
 struct wire_header {
 	uint8_t type;
+	bool in_ring; /* the data do not follow: the head begins with a reference */
 	uint32_t head_len, data_len;
 };
 
@@ -412,7 +437,10 @@ struct wire_frame {
 		struct wire_reset reset;
 		struct wire_mgmt mgmt;
 		struct wire_trace trace;
+		struct wire_ring ring;
 	};
+	bool in_ring; /* read: the data are at `ref`; who has the ring finds the block */
+	struct wire_ref ref;
 	struct block *data; /* or NULL; borrowed from whoever made the frame */
 	struct span small;  /* senders only: short data that are in no block; the connection copies
 	                       them */
@@ -437,6 +465,8 @@ bool wire_get(const struct wire_header *h, struct span head, struct block *data,
  * stream. The cursor's error is set when it does not fit.
  */
 void wire_put(struct wr *w, const struct wire_frame *f);
+/* The same of a frame whose data are in a ring: they do not follow. */
+void wire_put_ref(struct wr *w, const struct wire_frame *f, const struct wire_ref *ref);
 
 /* Whether frames.def lets this role send the type; role 0: the server. */
 bool wire_may_send(uint8_t type, uint8_t role);

@@ -228,6 +228,7 @@ static void say_frame(struct rig *r, uint32_t handle, const struct wire_frame *f
 	case WIRE_CANCEL:
 	case WIRE_PROGRAM:
 	case WIRE_TRACE:
+	case WIRE_RING:
 		ck_abort_msg("the server sent %s", wire_type_name((uint8_t)f->type));
 	}
 	say(r, "\n");

@@ -33,9 +33,9 @@ static void setup(void)
 
 static void teardown(void)
 {
+	fake_end(&f);
 	ck_assert_uint_eq(data->refs, 1);
 	block_unref(data);
-	fake_end(&f);
 }
 
 static void prepare(struct hba_pass *p, unsigned n)
@@ -465,6 +465,11 @@ START_TEST(an_abort_without_answer)
 	ck_assert(!p.m[2].aborted);
 	status_good(2);
 	ck_assert_uint_eq(hba_stats(f.h)->stale_statuses, 1);
+	/* It may still read them: the memory is not for other data before it has gone. */
+	ck_assert_uint_eq(data->refs, 2);
+	fake_port(&f, 3, false);
+	fake_run(&f);
+	ck_assert_uint_eq(data->refs, 1);
 }
 END_TEST
 

@@ -186,7 +186,7 @@ void frame_sample(unsigned i, struct wire_frame *f)
 	        WIRE_PONG,    WIRE_PORT,    WIRE_ARM,      WIRE_ARM,     WIRE_MEMBERS, WIRE_SCRIPT,
 	        WIRE_SCRIPT,  WIRE_CANCEL,  WIRE_TENURE,   WIRE_TENURE,  WIRE_BURST,   WIRE_PROGRAM,
 	        WIRE_PROGRAM, WIRE_RESET,   WIRE_RESET,    WIRE_MGMT,    WIRE_MGMT,    WIRE_TRACE,
-	        WIRE_TRACE,   WIRE_MEMBERS,
+	        WIRE_TRACE,   WIRE_MEMBERS, WIRE_RING,
 	};
 
 	memset(f, 0, sizeof(*f));
@@ -267,6 +267,9 @@ void frame_sample(unsigned i, struct wire_frame *f)
 	case 23:
 		f->trace.lost = 0x0102030405060708;
 		f->trace.text = (struct span){data, sizeof(data)};
+		break;
+	case 26:
+		f->ring = (struct wire_ring){.number = 0x11223344, .bytes = 0x0102030405060708};
 		break;
 	default: /* 24: an empty TRACE, 25: no members */
 		break;

@@ -27,7 +27,7 @@ START_TEST(tags_rest_as_long_as_they_can)
 		for (unsigned i = 1; i < HBA_TAGS; i++) {
 			uint8_t tag = hba_tag_pick(h, 0x0002);
 			ck_assert_uint_eq(tag, i);
-			hba_tag_take(h, 1, tag, &owner, 0, 0);
+			hba_tag_take(h, 1, tag, &owner, 0, 0, NULL);
 			hba_tag_release(h, 1, tag);
 		}
 	}
@@ -38,9 +38,9 @@ START_TEST(a_tag_is_free_on_all_members)
 {
 	/* 1..100 are taken on target 2, 50..255 on target 9 */
 	for (unsigned tag = 1; tag <= 100; tag++)
-		hba_tag_take(h, 2, (uint8_t)tag, &owner, 0, 0);
+		hba_tag_take(h, 2, (uint8_t)tag, &owner, 0, 0, NULL);
 	for (unsigned tag = 50; tag < HBA_TAGS; tag++)
-		hba_tag_take(h, 9, (uint8_t)tag, &owner, 0, 0);
+		hba_tag_take(h, 9, (uint8_t)tag, &owner, 0, 0, NULL);
 	ck_assert_uint_eq(hba_tag_pick(h, 1U << 2), 101);
 	ck_assert_uint_eq(hba_tag_pick(h, 1U << 9), 1);
 	ck_assert_uint_eq(hba_tag_pick(h, 1U << 2 | 1U << 9), 0);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 static struct outq q;
+static int no_fd;
 
 static struct wire_frame script(uint32_t id, struct block *data)
 {
@@ -24,17 +25,17 @@ START_TEST(heads_join_into_one_piece)
 	struct block *data = block_new(1000);
 	struct iovec v[8];
 
-	ck_assert_int_eq(outq_peek(&q, v, 8), 0);
+	ck_assert_int_eq(outq_peek(&q, v, 8, &no_fd), 0);
 	for (int i = 0; i < 10; i++)
-		ck_assert(outq_put(&q, &f));
-	ck_assert_int_eq(outq_peek(&q, v, 8), 1);
+		ck_assert(outq_put(&q, &f, NULL, -1));
+	ck_assert_int_eq(outq_peek(&q, v, 8, &no_fd), 1);
 	ck_assert_uint_eq(v[0].iov_len, 200);
 	struct wire_frame s = script(1, data);
-	ck_assert(outq_put(&q, &s));
-	ck_assert(outq_put(&q, &f));
-	ck_assert_int_eq(outq_peek(&q, v, 8), 3);
+	ck_assert(outq_put(&q, &s, NULL, -1));
+	ck_assert(outq_put(&q, &f, NULL, -1));
+	ck_assert_int_eq(outq_peek(&q, v, 8, &no_fd), 3);
 	ck_assert_ptr_eq(v[1].iov_base, data->data);
-	ck_assert_int_eq(outq_peek(&q, v, 2), 2);
+	ck_assert_int_eq(outq_peek(&q, v, 2, &no_fd), 2);
 	ck_assert_uint_eq(data->refs, 2);
 	outq_take(&q, q.bytes - 21);
 	ck_assert_uint_eq(data->refs, 2); /* one byte of it is still to go */
@@ -62,7 +63,7 @@ START_TEST(the_stream_is_the_frames)
 		struct wire_frame f = script(i, prng_below(&g, 2) ? data : NULL);
 		if (!f.data && prng_below(&g, 2))
 			f.small = (struct span){data->data + i, prng_below(&g, 900)};
-		ck_assert(outq_put(&q, &f));
+		ck_assert(outq_put(&q, &f, NULL, -1));
 		wire_put(&w, &f);
 		if (f.data)
 			wr_bytes(&w, data->data, data->len);
@@ -70,7 +71,7 @@ START_TEST(the_stream_is_the_frames)
 		/* Written less than what comes, so that the ring grows and wraps. */
 		for (uint64_t times = prng_below(&g, 3); times > 0 && q.bytes > 0; times--) {
 			struct iovec v;
-			ck_assert_int_eq(outq_peek(&q, &v, 1), 1);
+			ck_assert_int_eq(outq_peek(&q, &v, 1, &no_fd), 1);
 			size_t part = 1 + prng_below(&g, v.iov_len);
 			memcpy(got + n, v.iov_base, part);
 			n += part;
@@ -79,7 +80,7 @@ START_TEST(the_stream_is_the_frames)
 	}
 	while (q.bytes > 0) {
 		struct iovec v;
-		(void)outq_peek(&q, &v, 1);
+		(void)outq_peek(&q, &v, 1, &no_fd);
 		memcpy(got + n, v.iov_base, v.iov_len);
 		n += v.iov_len;
 		outq_take(&q, v.iov_len);
@@ -103,8 +104,8 @@ START_TEST(short_data_beyond_a_chunk)
 
 	memset(large, 5, sizeof(large));
 	f.small = (struct span){large, sizeof(large)};
-	ck_assert(outq_put(&q, &f));
-	ck_assert_int_eq(outq_peek(&q, v, 4), 1);
+	ck_assert(outq_put(&q, &f, NULL, -1));
+	ck_assert_int_eq(outq_peek(&q, v, 4, &no_fd), 1);
 	ck_assert_uint_gt(v[0].iov_len, sizeof(large));
 	ck_assert_uint_eq(((const uint8_t *)v[0].iov_base)[v[0].iov_len - 1], 5);
 	outq_clear(&q);
@@ -117,13 +118,13 @@ START_TEST(what_is_dropped_is_let_go)
 	struct wire_frame f = script(1, data);
 
 	for (int i = 0; i < 100; i++)
-		ck_assert(outq_put(&q, &f));
+		ck_assert(outq_put(&q, &f, NULL, -1));
 	ck_assert_uint_eq(data->refs, 101);
 	outq_clear(&q);
 	ck_assert_uint_eq(data->refs, 1);
 	ck_assert_uint_eq(q.bytes, 0);
 	/* And it can be used again. */
-	ck_assert(outq_put(&q, &f));
+	ck_assert(outq_put(&q, &f, NULL, -1));
 	outq_clear(&q);
 	block_unref(data);
 }

@@ -79,6 +79,7 @@ static void same_spans(struct wire_frame *got, const struct wire_frame *want)
 	case WIRE_MEMBERS:
 	case WIRE_CANCEL:
 	case WIRE_RESET:
+	case WIRE_RING:
 		break;
 	}
 }
@@ -98,6 +99,48 @@ START_TEST(what_is_encoded_is_decoded)
 	ck_assert_msg(wire_get(&h, head, want.data, &got, why, sizeof(why)), "%s", why);
 	same_spans(&got, &want);
 	ck_assert_mem_eq(&got, &want, sizeof(want));
+}
+END_TEST
+
+/* Data in a ring: the head begins with where they are, and none follow. */
+START_TEST(data_in_a_ring_are_a_reference)
+{
+	static const uint8_t want_ref[WIRE_REF_LEN] = {0, 0, 0, 9, 0, 0x12, 0x30, 0, 0, 0, 0, 77};
+	const struct wire_ref ref = {.ring = 9, .off = 0x123000, .gen = 77};
+	struct wire_frame want, got;
+	struct wire_header h;
+	char why[256] = "";
+
+	frame_sample(11, &want);
+	struct wr w = wr_init(encoded, sizeof(encoded));
+	wire_put_ref(&w, &want, &ref);
+	ck_assert(wr_ok(&w));
+	ck_assert_uint_eq(encoded[1], SMIRROR_DATA_IN_RING);
+	ck_assert_mem_eq(encoded + WIRE_HEADER_LEN, want_ref, sizeof(want_ref));
+	ck_assert_msg(wire_header_get(encoded, &h, why, sizeof(why)), "%s", why);
+	ck_assert(h.in_ring);
+	ck_assert_uint_eq(h.data_len, want.data->len);
+	ck_assert_uint_eq(h.head_len, w.n - WIRE_HEADER_LEN);
+	struct span head = {encoded + WIRE_HEADER_LEN, h.head_len};
+	ck_assert_msg(wire_get(&h, head, NULL, &got, why, sizeof(why)), "%s", why);
+	ck_assert(got.in_ring && !got.data);
+	ck_assert_uint_eq(got.ref.ring, 9);
+	ck_assert_uint_eq(got.ref.off, 0x123000);
+	ck_assert_uint_eq(got.ref.gen, 77);
+	same_span(&got.script.items, want.script.items);
+	for (uint32_t n = 0; n < h.head_len; n++) {
+		struct wire_header cut = h;
+		cut.head_len = n;
+		head.n = n;
+		ck_assert(!wire_get(&cut, head, NULL, &got, why, sizeof(why)));
+	}
+	encoded[1] = SMIRROR_DATA_IN_RING + 1;
+	ck_assert(!wire_header_get(encoded, &h, why, sizeof(why)));
+	ck_assert_str_eq(why, "SCRIPT: reserved bytes are 020000h, not zero");
+	encoded[1] = SMIRROR_DATA_IN_RING;
+	memset(encoded + 8, 0, 4);
+	ck_assert(!wire_header_get(encoded, &h, why, sizeof(why)));
+	ck_assert_str_eq(why, "SCRIPT: data in a ring, but their length is 0");
 }
 END_TEST
 
@@ -565,7 +608,7 @@ static Suite *make_suite(void)
 	        a_script_begins_with_a_selection, items_are_walked,
 	        random_bytes_do_no_harm,          short_data_are_counted,
 	        control_characters_are_not_sent,  who_may_send_what,
-	        codes_and_outcomes_have_names,
+	        codes_and_outcomes_have_names,    data_in_a_ring_are_a_reference,
 	};
 	Suite *s = tap_suite("wire", once, ARRAY_LEN(once));
 	TCase *t = tcase_create("samples");
