@@ -29,6 +29,7 @@ static struct bus_action *action(struct bus *b, enum bus_action_kind kind, uint3
 	a->kind = kind;
 	a->handle = handle;
 	a->text = NULL;
+	a->lazy = false;
 	return a;
 }
 
@@ -45,6 +46,12 @@ struct wire_frame *act_to(struct bus *b, const struct port *p, enum wire_type ty
 {
 	sm_assert(p->up);
 	return act_send(b, b->conn[p->conn].handle, type);
+}
+
+void act_lazy(struct bus *b)
+{
+	sm_assert(b->n_actions > 0);
+	b->action[b->n_actions - 1].lazy = true;
 }
 
 void act_data(struct bus *b, struct wire_frame *f, struct block *data, uint32_t off, uint32_t len)

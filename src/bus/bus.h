@@ -65,6 +65,8 @@ enum bus_action_kind {
 struct bus_action {
 	enum bus_action_kind kind;
 	uint32_t handle;
+	bool lazy; /* SEND: more for the same connection is to come, and can be waited for a little
+	            */
 	const char *text;
 	struct wire_frame frame;
 };

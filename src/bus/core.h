@@ -12,6 +12,7 @@
  *   snoop.c   messages, agreements
  *   limit.c   timeouts, RST              phase.c   one phase: time, totals, trace
  *   mgmt.c    management frames          check.c   the invariants
+ *   owed.c    statuses to come
  */
 #ifndef BUS_CORE_H
 #define BUS_CORE_H
@@ -139,6 +140,13 @@ struct gather {
 	uint8_t buf[BURST_MAX];
 };
 
+/* A pass and how many of its statuses have not come. */
+#define OWED_OPS 64
+struct owed {
+	uint32_t op;
+	uint8_t left;
+};
+
 struct relay {
 	bool used;
 	ns_t since;
@@ -165,6 +173,7 @@ struct port {
 	uint8_t *free_bufs[SCRIPTS_QUEUED + 1];
 	unsigned n_free_bufs;
 	struct relay relay[RELAYS];
+	struct owed owed[OWED_OPS]; /* by operation id */
 
 	/* target */
 	struct wire_arm arm;
@@ -317,6 +326,8 @@ bool act_room(const struct bus *b); /* for another tenure */
 /* A SEND to the port's connection; its type is set, the rest is the caller's to fill. */
 struct wire_frame *act_send(struct bus *b, uint32_t handle, enum wire_type type);
 struct wire_frame *act_to(struct bus *b, const struct port *p, enum wire_type type);
+/* The last action: its frame may wait a little for others. */
+void act_lazy(struct bus *b);
 /* Gives the frame these bytes of a block; a part of a block is copied by the connection. */
 void act_data(struct bus *b, struct wire_frame *f, struct block *data, uint32_t off, uint32_t len);
 struct span act_copy(struct bus *b, const void *p, size_t n);
@@ -455,6 +466,11 @@ void nexus_find(struct bus *b);
 void nexus_data_out(struct bus *b, uint32_t most);
 void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data);
 void nexus_report(struct bus *b, uint8_t outcome);
+
+/* ---- owed.c: true when more of the same pass is to come ---- */
+
+bool owed_pass(struct port *p, const struct wire_leg *legs, unsigned n);
+bool owed_status(struct port *p, uint32_t op);
 
 /* ---- snoop.c ---- */
 /* What the initiator sent. */

@@ -18,6 +18,7 @@ src_bus_libbus_a_SOURCES = \
 	src/bus/limit.c \
 	src/bus/mgmt.c \
 	src/bus/nexus.c \
+	src/bus/owed.c \
 	src/bus/phase.c \
 	src/bus/profiles.def \
 	src/bus/program.c \

@@ -131,14 +131,24 @@ void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data
 	s->in_at += piece.len;
 }
 
+/* Of the pass that this report is of. */
+static bool more_to_come(const struct tenure *t, struct port *p)
+{
+	if (!t->reselected)
+		return t->mirror && owed_pass(p, t->legs, t->n_legs);
+	return t->has_op && t->complete && owed_status(p, t->op);
+}
+
 void nexus_report(struct bus *b, uint8_t outcome)
 {
 	struct tenure *t = &b->ten;
-	const struct port *p = &b->port[t->init];
+	struct port *p = &b->port[t->init];
 
 	if (!p->up || p->epoch != t->init_epoch)
 		return;
 	struct wire_frame *f = report(b, outcome);
+	if (more_to_come(t, p))
+		act_lazy(b);
 	f->tenure.msg_in = act_copy(b, t->msg_in, t->n_msg_in);
 	f->tenure.n_legs = (uint8_t)t->n_legs;
 	memcpy(f->tenure.legs, t->legs, t->n_legs * sizeof(t->legs[0]));

@@ -30,11 +30,13 @@
 
 _Static_assert(2 + MIRROR_STATUS_LEN + SCSI_SENSE_MAX <= SCSI_MSG_MAX, "SCSI_MSG_MAX");
 
-/* Messages whose code says all: one byte, or two with an argument (20h..2Fh). */
+/* Messages whose code says all: one byte, or two with an argument (20h..2Fh). The commonest first.
+ */
 static const struct {
 	uint8_t code;
 	enum scsi_msg_kind kind;
 } short_kinds[] = {
+        {0x20, MSG_SIMPLE},
         {0x00, MSG_COMMAND_COMPLETE},
         {0x02, MSG_SAVE_DATA_POINTER},
         {0x03, MSG_RESTORE_POINTERS},
@@ -48,7 +50,6 @@ static const struct {
         {0x0d, MSG_ABORT_TASK},
         {0x0e, MSG_CLEAR_TASK_SET},
         {0x17, MSG_LOGICAL_UNIT_RESET},
-        {0x20, MSG_SIMPLE},
         {0x21, MSG_HEAD_OF_QUEUE},
         {0x22, MSG_ORDERED},
         {0x23, MSG_IGNORE_WIDE_RESIDUE},

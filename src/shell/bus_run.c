@@ -86,7 +86,9 @@ static void perform_one(struct server *s, const struct bus_action *a)
 		return;
 	switch (a->kind) {
 	case BUS_ACT_SEND:
-		if (a->frame.type != WIRE_PONG || conn_queued(slot->conn) < UNREAD_MAX)
+		if (a->lazy)
+			conn_send_lazy(slot->conn, &a->frame);
+		else if (a->frame.type != WIRE_PONG || conn_queued(slot->conn) < UNREAD_MAX)
 			conn_send(slot->conn, &a->frame);
 		if (a->frame.type == WIRE_ATTACHED)
 			attached(s, slot, &a->frame.attached);

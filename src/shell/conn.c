@@ -34,6 +34,8 @@
 #define FDS_MOST        4 /* that one read may bring */
 /* How long conn_close() goes on for a peer that does not read or does not close. */
 #define CLOSE_LIMIT_S 2
+/* How long a lazy frame waits for others; the loop rounds it up to its own grain. */
+#define LAZY_US 500
 
 enum conn_state { CONN_CONNECTING, CONN_OPEN, CONN_BAD, CONN_CLOSING, CONN_OVER };
 
@@ -59,6 +61,7 @@ struct conn {
 	struct event *ev_read, *ev_write;
 	struct event *ev_later; /* work for the end of this loop iteration */
 	struct event *ev_limit; /* CLOSING: of its time */
+	struct event *ev_lazy;  /* the end of a lazy frame's wait */
 };
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
@@ -70,7 +73,8 @@ static void on_limit(evutil_socket_t fd, short what, void *arg);
 
 static void let_go(struct conn *c)
 {
-	struct event **const events[] = {&c->ev_read, &c->ev_write, &c->ev_later, &c->ev_limit};
+	struct event **const events[] = {&c->ev_read, &c->ev_write, &c->ev_later, &c->ev_limit,
+	                                 &c->ev_lazy};
 
 	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
 		if (*events[i])
@@ -128,7 +132,8 @@ static bool make_events(struct conn *c)
 	c->ev_write = event_new(c->base, c->fd, EV_WRITE | EV_PERSIST, on_writable, c);
 	c->ev_later = event_new(c->base, -1, 0, on_later, c);
 	c->ev_limit = event_new(c->base, -1, 0, on_limit, c);
-	return c->ev_read && c->ev_write && c->ev_later && c->ev_limit &&
+	c->ev_lazy = event_new(c->base, -1, 0, on_later, c);
+	return c->ev_read && c->ev_write && c->ev_later && c->ev_limit && c->ev_lazy &&
 	       event_add(c->state == CONN_CONNECTING ? c->ev_write : c->ev_read, NULL) == 0;
 }
 
@@ -463,6 +468,7 @@ static void write_out(struct conn *c)
 		(void)event_del(c->ev_write);
 }
 
+/* True when it was taken, and is to be written. */
 static bool queue(struct conn *c, const struct wire_frame *f, int fd)
 {
 	if (c->freed || c->doomed || c->write_errno || c->state == CONN_CLOSING ||
@@ -477,15 +483,23 @@ static bool queue(struct conn *c, const struct wire_frame *f, int fd)
 		(void)snprintf(why, sizeof(why), "%zu bytes wait for the peer, the most is %zu",
 		               c->out.bytes, c->out_max);
 		over_later(c, why);
-		return true;
 	}
-	later(c);
 	return true;
 }
 
 void conn_send(struct conn *c, const struct wire_frame *f)
 {
-	(void)queue(c, f, -1);
+	if (queue(c, f, -1))
+		later(c);
+}
+
+void conn_send_lazy(struct conn *c, const struct wire_frame *f)
+{
+	const struct timeval wait = {.tv_usec = LAZY_US};
+
+	if (queue(c, f, -1) && !event_pending(c->ev_lazy, EV_TIMEOUT, NULL) &&
+	    event_add(c->ev_lazy, &wait) != 0)
+		later(c);
 }
 
 bool conn_send_fd(struct conn *c, const struct wire_frame *f, int fd)
@@ -494,8 +508,10 @@ bool conn_send_fd(struct conn *c, const struct wire_frame *f, int fd)
 
 	if (copy < 0)
 		return false;
-	if (queue(c, f, copy))
+	if (queue(c, f, copy)) {
+		later(c);
 		return true;
+	}
 	(void)close(copy);
 	return false;
 }

@@ -39,6 +39,9 @@ struct conn *conn_new(struct event_base *base, int fd, const struct conn_ops *op
  * conn_flush(). Never calls back. */
 void conn_send(struct conn *c, const struct wire_frame *f);
 void conn_flush(struct conn *c);
+/* The same, but it may wait for what is sent next, for a millisecond or two: another frame is about
+ * to follow. */
+void conn_send_lazy(struct conn *c, const struct wire_frame *f);
 /* The same with a descriptor, which a UNIX socket's peer gets with the frame: a copy is made. False
  * when that cannot be (the frame was not queued). */
 bool conn_send_fd(struct conn *c, const struct wire_frame *f, int fd);

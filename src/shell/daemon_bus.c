@@ -78,6 +78,17 @@ struct block *daemon_bus_block(struct daemon *d, size_t len)
 	return b ? b : pool_get(d->pool, len);
 }
 
+struct block *daemon_bus_share(struct daemon *d, struct block *b)
+{
+	struct block *shared = d->ring_shared && b->len > 0 ? ring_get(d->ring, b->len) : NULL;
+
+	if (!shared)
+		return b;
+	memcpy(shared->data, b->data, b->len);
+	block_unref(b);
+	return shared;
+}
+
 static void down(struct daemon *d, const char *why)
 {
 	bool was = d->bus_state == BUS_ATTACHED;

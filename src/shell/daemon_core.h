@@ -235,6 +235,9 @@ ns_t daemon_bus_deadline(const struct daemon *d);
 /* A block for data that are going to targets: in shared memory if there is some left. NULL: out of
  * memory. */
 struct block *daemon_bus_block(struct daemon *d, size_t len);
+/* The same bytes in shared memory, if there is some left: one copy here spares each target two.
+ * Takes a reference over, and gives one. */
+struct block *daemon_bus_share(struct daemon *d, struct block *b);
 /* Sends what the hba has to send; true if there was something. */
 bool daemon_bus_output(struct daemon *d);
 /* Asks the bus server (to: WIRE_NO_ID) or a target; the answer comes to query_answer(). */

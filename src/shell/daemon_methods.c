@@ -238,13 +238,14 @@ static void group_import(struct call *c)
 
 static void group_write(struct call *c)
 {
-	const struct ctl_request *r = c->req;
+	struct ctl_request *r = c->req;
 	struct ini_error e;
 
 	if (!r->data) {
 		call_fail_kind(c, "bad_range", "group.write: no data");
 		return;
 	}
+	r->data = daemon_bus_share(c->d, r->data);
 	started(c,
 	        ini_group_write(c->d->ini, r->group, r->offset, r->data_len, r->data,
 	                        call_await_reply(c), &e),

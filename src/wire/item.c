@@ -15,16 +15,17 @@ bool wire_item_get(struct rd *r, struct wire_item *out)
 {
 	if (rd_left(r) == 0)
 		return false;
-	struct wire_item it = {0};
-	it.kind = rd_u8(r);
-	it.arg = rd_u8(r);
-	it.flags = rd_u8(r);
-	uint8_t reserved = rd_u8(r);
-	it.off = rd_u32(r);
-	it.len = rd_u32(r);
-	it.crc = rd_u32(r);
+	const uint8_t *p = rd_take(r, WIRE_ITEM_LEN);
+	if (!p)
+		return false;
+	struct wire_item it = {.kind = p[0],
+	                       .arg = p[1],
+	                       .flags = p[2],
+	                       .off = get_be32(p + 4),
+	                       .len = get_be32(p + 8),
+	                       .crc = get_be32(p + 12)};
 	if (it.kind < ITEM_SELECT || it.kind > ITEM_PASS || (it.flags & ~ITEM_FLAGS) != 0 ||
-	    reserved != 0)
+	    p[3] != 0)
 		rd_fail(r);
 	if (has_bytes(it.kind))
 		it.bytes = rd_bytes(r, it.len);
@@ -36,13 +37,16 @@ bool wire_item_get(struct rd *r, struct wire_item *out)
 
 void wire_item_put(struct wr *w, const struct wire_item *item)
 {
-	wr_u8(w, item->kind);
-	wr_u8(w, item->arg);
-	wr_u8(w, item->flags);
-	wr_u8(w, 0);
-	wr_u32(w, item->off);
-	wr_u32(w, item->len);
-	wr_u32(w, item->crc);
+	uint8_t *p = wr_room(w, WIRE_ITEM_LEN);
+	if (!p)
+		return;
+	p[0] = item->kind;
+	p[1] = item->arg;
+	p[2] = item->flags;
+	p[3] = 0;
+	put_be32(p + 4, item->off);
+	put_be32(p + 8, item->len);
+	put_be32(p + 12, item->crc);
 	if (has_bytes(item->kind)) {
 		sm_assert(item->bytes.n == item->len);
 		wr_bytes(w, item->bytes.p, item->bytes.n);
