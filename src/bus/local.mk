@@ -31,4 +31,4 @@ src_bus_libbus_a_SOURCES = \
 	src/bus/timing.c \
 	src/bus/timing.h
 
-unit_tests += tests/unit/test_timing
+unit_tests += tests/unit/test_owed tests/unit/test_timing

@@ -529,6 +529,39 @@ START_TEST(a_connection_is_refused)
 }
 END_TEST
 
+static ssize_t peer_reads(void)
+{
+	uint8_t buf[256];
+	ssize_t n = recv(peer, buf, sizeof(buf), MSG_DONTWAIT);
+	return n < 0 && errno == EAGAIN ? 0 : n;
+}
+
+START_TEST(a_lazy_frame_goes_with_the_next)
+{
+	struct wire_frame f = {.type = WIRE_PING, .ping = {1}};
+
+	conn_send_lazy(conn, &f);
+	conn_send_lazy(conn, &f);
+	ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK), 0);
+	ck_assert_int_eq(peer_reads(), 0);
+	send_ping(2);
+	turn();
+	ck_assert_int_eq(peer_reads(), 3 * 20);
+}
+END_TEST
+
+START_TEST(a_lazy_frame_goes_by_itself)
+{
+	struct wire_frame f = {.type = WIRE_PING, .ping = {1}};
+	struct pollfd p = {.fd = peer, .events = POLLIN};
+
+	conn_send_lazy(conn, &f);
+	while (poll(&p, 1, 0) == 0)
+		ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE), 0);
+	ck_assert_int_eq(peer_reads(), 20);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	const TTest *const once[] = {
@@ -539,6 +572,8 @@ static Suite *make_suite(void)
 	        an_oversize_header_is_bad,
 	        a_bad_head_is_bad,
 	        frames_go_out_at_the_end_of_the_turn,
+	        a_lazy_frame_goes_with_the_next,
+	        a_lazy_frame_goes_by_itself,
 	        a_slow_peer_gets_everything,
 	        short_data_are_copied,
 	        a_peer_that_does_not_read_is_closed,
