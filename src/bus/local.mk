@@ -19,6 +19,8 @@ src_bus_libbus_a_SOURCES = \
 	src/bus/mgmt.c \
 	src/bus/nexus.c \
 	src/bus/owed.c \
+	src/bus/packetized.c \
+	src/bus/packetized.h \
 	src/bus/phase.c \
 	src/bus/profiles.def \
 	src/bus/program.c \
@@ -31,4 +33,4 @@ src_bus_libbus_a_SOURCES = \
 	src/bus/timing.c \
 	src/bus/timing.h
 
-unit_tests += tests/unit/test_owed tests/unit/test_timing
+unit_tests += tests/unit/test_owed tests/unit/test_packetized tests/unit/test_timing

@@ -2,11 +2,13 @@
 /*
  * Bus time of one block mirrored to N members, by way of mirroring: real tenures of the host
  * adapter, the bus and the disks, coupled in one process (scenario/couple.h), as the bus core
- * accounts them. No clock is read: the figures are the same wherever they are made.
+ * accounts them. Only packetized writes, which the bus core does not run, are computed by a model
+ * (bus/packetized.h). No clock is read: the figures are the same wherever they are made.
  */
 #ifndef TESTS_BENCH_BUS_TIME_H
 #define TESTS_BENCH_BUS_TIME_H
 
+#include "bus/packetized.h"
 #include "scenario/couple.h"
 
 #include <stdio.h>
@@ -25,6 +27,17 @@ enum bus_time_mode { MODE_FAST20, MODE_FAST40, MODE_ULTRA160, MODE_ULTRA320, MOD
 
 enum bus_time_size { SIZE_512, SIZE_4K, SIZE_64K, SIZE_256K, SIZE_1M, SIZES };
 
+/* Conventional writes at Ultra320, all of them by the model. */
+enum bus_time_iu {
+	IU_CONVENTIONAL, /* as WAY_CONVENTIONAL */
+	IU_HELD,         /* as WAY_HELD */
+	IU_RETAINED,     /* both again, training information retained */
+	IU_RETAINED_HELD,
+	IU_QAS, /* and with QAS */
+	IU_QAS_HELD,
+	IUS
+};
+
 struct bus_time {
 	bool has_broadcast; /* the host adapter runs broadcast passes */
 	char profile[TARGET_NAME_MAX + 1];
@@ -33,18 +46,24 @@ struct bus_time {
 		struct xfer offered, agreed;
 		ns_t ns[SIZES][BUS_TIME_MEMBERS][WAYS]; /* [N - 1] */
 	} mode[MODES];
+	char iu_profile[TARGET_NAME_MAX + 1];
+	ns_t iu[SIZES][BUS_TIME_MEMBERS][IUS]; /* [N - 1], rounded; MODE_ULTRA320 as offered */
 };
 
 const char *bus_time_mode_name(enum bus_time_mode mode);
 const char *bus_time_size_name(enum bus_time_size size);
 /* Parts of `whole`, in hundredths of a percent, rounded. */
 unsigned bus_time_share(ns_t part, ns_t whole);
+uint32_t bus_time_size_bytes(enum bus_time_size size);
 
 /* A bus with n disks that agree on what the mode is named for, or on what comes next to it. */
 struct couple *bus_time_couple(enum bus_time_mode mode, unsigned n);
 /* Mirrors one block of len bytes to the first n disks; what it cost. 0: the host adapter does not
  * do it this way. Ends the program when a member is not GOOD. */
 ns_t bus_time_block(struct couple *c, enum bus_time_way way, unsigned n, uint32_t len);
+
+/* n members written to one after the other, by the model. */
+ns_t bus_time_iu_block(enum bus_time_iu way, unsigned n, uint32_t len);
 
 /* All of it. */
 void bus_time_run(struct bus_time *t);

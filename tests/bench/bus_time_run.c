@@ -41,6 +41,11 @@ const char *bus_time_size_name(enum bus_time_size size)
 	return sizes[size].name;
 }
 
+uint32_t bus_time_size_bytes(enum bus_time_size size)
+{
+	return sizes[size].len;
+}
+
 unsigned bus_time_share(ns_t part, ns_t whole)
 {
 	return (unsigned)((part * 10000 + whole / 2) / whole);
@@ -132,6 +137,38 @@ static bool pass(struct couple *c, unsigned n, struct block *data, bool broadcas
 	return true;
 }
 
+/* ---- packetized: computed ---- */
+
+#define IU_PROFILE "spi4"
+
+static const struct packetized iu_ways[IUS] = {
+        [IU_CONVENTIONAL] = {.held = false},
+        [IU_HELD] = {.held = true},
+        [IU_RETAINED] = {.retained = true},
+        [IU_RETAINED_HELD] = {.held = true, .retained = true},
+        [IU_QAS] = {.retained = true, .qas = true},
+        [IU_QAS_HELD] = {.held = true, .retained = true, .qas = true},
+};
+
+ns_t bus_time_iu_block(enum bus_time_iu way, unsigned n, uint32_t len)
+{
+	struct bus_timing t;
+
+	sm_assert(bus_timing_profile(&t, IU_PROFILE));
+	ps_t ps = packetized_write(&t, modes[MODE_ULTRA320].offer, iu_ways[way], n, len);
+	return (ps + PS_PER_NS / 2) / PS_PER_NS;
+}
+
+static void run_iu(struct bus_time *t)
+{
+	snprintf(t->iu_profile, sizeof(t->iu_profile), "%s", IU_PROFILE);
+	for (unsigned s = 0; s < SIZES; s++)
+		for (unsigned n = 1; n <= BUS_TIME_MEMBERS; n++)
+			for (unsigned w = 0; w < IUS; w++)
+				t->iu[s][n - 1][w] =
+				        bus_time_iu_block((enum bus_time_iu)w, n, sizes[s].len);
+}
+
 /* ---- all of it ---- */
 
 static struct block *some_data(uint32_t len)
@@ -191,5 +228,6 @@ void bus_time_run(struct bus_time *t)
 	*t = (struct bus_time){0};
 	for (unsigned m = 0; m < MODES; m++)
 		run_mode(t, (enum bus_time_mode)m);
+	run_iu(t);
 	t->has_broadcast = t->mode[MODE_ULTRA160].ns[SIZE_512][0][WAY_BROADCAST] > 0;
 }

@@ -9,10 +9,12 @@ static void put_head(const struct bus_time *t, FILE *f)
 	        "\n"
 	        "Made by `make bench-bus-time` from tenures that the bus core ran and accounted, "
 	        "by its\n"
-	        "timing profile %s. Targets add no delays of their own. What the columns mean, "
-	        "and\n"
-	        "what the figures say, is in BUS-TIME.md.\n",
-	        t->profile);
+	        "timing profile %s; the tables of %s at the end are computed by a model instead. "
+	        "Targets\n"
+	        "add no delays of their own. What the columns mean, and what the figures say, is "
+	        "in\n"
+	        "BUS-TIME.md.\n",
+	        t->profile, bus_time_mode_name(MODE_ULTRA320));
 }
 
 static void put_us(FILE *f, ns_t ns)
@@ -49,28 +51,66 @@ static void put_table(const struct bus_time *t, enum bus_time_mode mode, enum bu
 	}
 }
 
-static void put_none(const struct bus_time *t, enum bus_time_mode mode, FILE *f)
+/* ---- Ultra320: conventional writes, by the model ---- */
+
+static void put_iu_head(const struct bus_time *t, FILE *f)
 {
 	char offered[40], agreed[40];
 
 	fprintf(f,
 	        "\n%s\n\n"
-	        "n/a: %s was offered, %s is what was agreed to. Fast-160 exists with\n"
-	        "information units only; with them there are no COMMAND and MESSAGE phases that "
-	        "members\n"
-	        "could snoop, and this bus does not model them.\n",
-	        bus_time_mode_name(mode),
-	        xfer_name(t->mode[mode].offered, offered, sizeof(offered)),
-	        xfer_name(t->mode[mode].agreed, agreed, sizeof(agreed)));
+	        "Silent and broadcast: n/a. %s was offered, %s is what was\n"
+	        "agreed to: Fast-160 exists with information units only, and with them there are "
+	        "no "
+	        "COMMAND\n"
+	        "and MESSAGE phases that members could snoop. Conventional: NOT from tenures that "
+	        "the "
+	        "bus core\n"
+	        "ran, which has no packetized ones, but computed by a model (src/bus/packetized.h) "
+	        "with "
+	        "timing\n"
+	        "profile %s. `retained`: with training information retained; `QAS`: with that, and "
+	        "quick\n"
+	        "arbitration. The last three columns are the Ultra160 figures above beside the "
+	        "first "
+	        "one here.\n",
+	        bus_time_mode_name(MODE_ULTRA320),
+	        xfer_name(t->mode[MODE_ULTRA320].offered, offered, sizeof(offered)),
+	        xfer_name(t->mode[MODE_ULTRA320].agreed, agreed, sizeof(agreed)), t->iu_profile);
+}
+
+static void put_iu_table(const struct bus_time *t, enum bus_time_size size, FILE *f)
+{
+	fprintf(f, "\n%s, %s, computed\n\n", bus_time_mode_name(MODE_ULTRA320),
+	        bus_time_size_name(size));
+	fprintf(f, "                                      retained       retained            QAS"
+	           "            QAS    Ultra160, of the first column here\n");
+	fprintf(f,
+	        " N   conventional           held   conventional           held   conventional"
+	        "           held     conventional      silent%s\n",
+	        t->has_broadcast ? "   broadcast" : "");
+	for (unsigned n = 1; n <= BUS_TIME_MEMBERS; n++) {
+		const ns_t *iu = t->iu[size][n - 1];
+		const ns_t *ns = t->mode[MODE_ULTRA160].ns[size][n - 1];
+		fprintf(f, "%2u", n);
+		for (unsigned w = 0; w < IUS; w++)
+			put_us(f, iu[w]);
+		fputs("    ", f);
+		put_share(f, ns[WAY_CONVENTIONAL], iu[IU_CONVENTIONAL]);
+		put_share(f, ns[WAY_SILENT], iu[IU_CONVENTIONAL]);
+		if (t->has_broadcast)
+			put_share(f, ns[WAY_BROADCAST], iu[IU_CONVENTIONAL]);
+		fputc('\n', f);
+	}
 }
 
 void bus_time_text(const struct bus_time *t, FILE *f)
 {
 	put_head(t, f);
-	for (unsigned m = 0; m < MODES; m++) {
-		if (!t->mode[m].runs)
-			put_none(t, (enum bus_time_mode)m, f);
+	for (unsigned m = 0; m < MODES; m++)
 		for (unsigned s = 0; t->mode[m].runs && s < SIZES; s++)
 			put_table(t, (enum bus_time_mode)m, (enum bus_time_size)s, f);
-	}
+	put_iu_head(t, f);
+	for (unsigned s = 0; s < SIZES; s++)
+		put_iu_table(t, (enum bus_time_size)s, f);
 }

@@ -35,4 +35,8 @@ bench-bus-time: tests/bench/bus_time$(EXEEXT)
 	mv tests/bench/bus-time.svg.new $(srcdir)/tests/bench/bus-time.svg
 
 scenario_tests += tests/scenario/test_bus_time
-tests_scenario_test_bus_time_SOURCES = tests/scenario/test_bus_time.c $(bus_time_sources)
+tests_scenario_test_bus_time_SOURCES = \
+	tests/scenario/bus_time_prose.c \
+	tests/scenario/bus_time_prose.h \
+	tests/scenario/test_bus_time.c \
+	$(bus_time_sources)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Bus time by way of mirroring: single figures against sums made by hand from the timing profile,
- * and the tables in tests/bench against what they would be made as now.
+ * and the tables in tests/bench, and what is said about them, against what they would be made as
+ * now.
  */
 #include "bench/bus_time.h"
+#include "scenario/bus_time_prose.h"
 #include "unit/tap_main.h"
 
 #include <stdlib.h>
@@ -136,7 +138,8 @@ static char *slurp(const char *name, size_t *n)
 	ck_assert_msg(f != NULL, "%s cannot be read", path);
 	char *text = malloc(1 << 20);
 	ck_assert_ptr_nonnull(text);
-	*n = fread(text, 1, 1 << 20, f);
+	*n = fread(text, 1, (1 << 20) - 1, f);
+	text[*n] = '\0';
 	fclose(f);
 	return text;
 }
@@ -162,7 +165,7 @@ static void same(const char *name, const struct bus_time *t,
 	free(made);
 }
 
-START_TEST(the_tables_and_the_picture_are_those_kept)
+START_TEST(tables_picture_and_prose_are_those_kept)
 {
 	static struct bus_time t;
 
@@ -172,8 +175,12 @@ START_TEST(the_tables_and_the_picture_are_those_kept)
 	ck_assert_uint_eq(t.mode[MODE_ULTRA160].ns[SIZE_4K][1][WAY_SILENT], SILENT(2));
 	same("bus-time.txt", &t, bus_time_text);
 	same("bus-time.svg", &t, bus_time_svg);
+	size_t n;
+	char *prose = slurp("BUS-TIME.md", &n);
+	bus_time_prose_check(&t, prose);
+	free(prose);
 }
 END_TEST
 
 TAP_MAIN("bus time", figures_are_those_made_by_hand, a_task_without_disconnection_keeps_the_bus,
-         totals_by_phase_sum_to_what_the_tenures_took, the_tables_and_the_picture_are_those_kept);
+         totals_by_phase_sum_to_what_the_tenures_took, tables_picture_and_prose_are_those_kept);
