@@ -30,7 +30,7 @@ include tests/integration/local.mk
 include tests/bench/local.mk
 include tests/demo/local.mk
 
-check_PROGRAMS = $(unit_tests) $(scenario_tests)
+check_PROGRAMS = $(unit_tests) $(scenario_tests) tests/bench/bench_writes
 INTEGRATION = $(integration_tests)
 STATIC = $(static_checks)
 TESTS = $(INTEGRATION) $(STATIC) $(scenario_tests) $(unit_tests)

@@ -1,154 +1,162 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""make bench: how fast images and small writes are mirrored, beside local writers of as many files in the same run.
+"""make bench: how fast images and small writes are mirrored to 3 targets, beside peers in the same run.
 
-See README.md here. Prints tables, and writes everything to bench.json; a yardstick that is not installed is skipped, and said so.
-Options from the environment: MIB (size of the image, 1024), RUNS (5), SECONDS_EACH (3, of each random-write run), TRANSPORTS
-("unix tcp"), TARGETS ("1 2 3 4").
+See README.md here. Prints tables, and writes everything to bench.json; a peer that is not installed is skipped, and said so.
+Options from the environment: MIB (size of the image, 1024), RUNS (5 that overwrite), SECONDS_EACH (3, of each random-write run),
+TRANSPORTS ("unix tcp"), PEERS=1 (install the peers that are missing, as root), BENCH_JSON (where the JSON goes).
 """
 
-import json
+import contextlib
 import os
-import shutil
-import statistics
 import subprocess
-import sys
-import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
-from lab import Lab  # noqa: E402  (the path is set above)
+import peers
+import report
+import writes
+from benchlab import BUILD, Bench, machine, median, numbers, room_or_die, setting, show_machine, timed
 
-MIB = int(os.environ.get("MIB", "1024"))
-RUNS = int(os.environ.get("RUNS", "5"))
-SECONDS = os.environ.get("SECONDS_EACH", "3")
-TRANSPORTS = os.environ.get("TRANSPORTS", "unix tcp").split()
-TARGETS = [int(n) for n in os.environ.get("TARGETS", "1 2 3 4").split()]
-BUILD = os.environ.get("top_builddir", ".")
-OUT = os.environ.get("BENCH_JSON", os.path.join(BUILD, "bench.json"))
-
-
-def timed(function):
-    start = time.monotonic()
-    function()
-    return time.monotonic() - start
+MIB = setting("MIB", 1024)
+RUNS = setting("RUNS", 5)
+SECONDS = setting("SECONDS_EACH", 3)
+TRANSPORTS = (os.environ.get("TRANSPORTS") or "unix tcp").split()
+DEPTHS = numbers("DEPTHS", "1 32")
+OUT = os.environ.get("BENCH_JSON") or os.path.join(BUILD, "bench.json")
+COUNT = peers.COPIES
+GIB = MIB / 1024
 
 
-def cpu_seconds(pid):
-    """User and system time of a process, so far."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-class Bench(Lab):
-    """A lab whose bus server writes no trace: with one, it would read all data once more, for the CRC of each phase."""
-
-    def bus(self, *options, **words):
-        return super().bus(*options, trace=False, **words)
-
-    def cpu(self):
-        """Seconds so far: of the bus server, and of all processes."""
-        bus = cpu_seconds(self.bus_process.pid)
-        return bus, bus + sum(cpu_seconds(p.pid) for p in [self.daemon_process, *self.targets.values()])
-
-
-# Yardsticks: the image to `files`, no protocol. Each overwrites what is there; `tee` could not, it cuts its files off first.
-
-def cat(image, files):
-    """A process for each file, side by side."""
-    children = []
+def renew(files):
+    """Empties files: who writes them next gets fresh pages."""
     for name in files:
-        sink = os.open(name, os.O_WRONLY | os.O_CREAT, 0o600)
-        children.append(subprocess.Popen(["cat", image], stdout=sink))
-        os.close(sink)
-    for child in children:
-        assert child.wait() == 0, "cat failed"
+        with open(name, "wb") as file:
+            file.truncate(MIB << 20)
 
 
-def dcfldd(image, files):
-    subprocess.run(["dcfldd", "if=" + image, "bs=262144", "conv=notrunc", "status=off", *("of=" + f for f in files)],
-                   stderr=subprocess.DEVNULL, check=True)
+class Way:
+    """One way to write the image to 3 places: what each turn took."""
 
+    def __init__(self, what, transport, turn, files=None):
+        self.what, self.transport, self.turn, self.files = what, transport, turn, files
+        self.seconds, self.bus_cpu, self.cpu = [], [], []
 
-YARDSTICKS = (cat, dcfldd)
+    def take(self, fresh, image):
+        """One turn. Where the files were new, they must hold the image now: who does not write it is not measured."""
+        if fresh and self.files:
+            renew(self.files)
+        seconds, *cpu = self.turn()
+        if fresh and self.files:
+            for name in self.files:
+                subprocess.run(["cmp", image, name], check=True)
+        self.seconds.append(seconds)
+        self.cpu.append(cpu[-1] / GIB if cpu else None)
+        self.bus_cpu.append(cpu[0] / GIB if len(cpu) == 2 else None)
 
+    def rate(self, seconds):
+        """MB/s summed over the copies."""
+        return round(COUNT * MIB * 1.048576 / seconds)
 
-def throughput(count, over, yardsticks, results):
-    """MB/s summed over the targets: mirror and the yardsticks in turn, so that all see the same machine."""
-    total = count * MIB * 1.048576
-    with Bench() as lab:
-        names = lab.start(count, size=f"{MIB}M", over=lambda i: over)
-        image = lab.path("image")
-        subprocess.run(["sh", "-c", f"head -c {MIB}M /dev/urandom > image"], cwd=lab.directory, check=True)
-        mirror, yard, cpu = [], {y.__name__: [] for y in yardsticks}, []
-        for _ in range(RUNS + 1):
-            before = lab.cpu()
-            mirror.append(timed(lambda: lab.run_job("mirror", image=image)))
-            cpu.append([(b - a) / (MIB / 1024) for a, b in zip(before, lab.cpu())])
-            for yardstick in yardsticks:
-                files = [lab.path(f"{yardstick.__name__}{i}") for i in range(count)]
-                yard[yardstick.__name__].append(timed(lambda: yardstick(image, files)))
-        lab.assert_copies(image, names)
+    def row(self):
+        def middle(values):
+            return None if None in values else round(median(values[1:]), 3)
 
-    def rate(seconds):
-        return round(total / seconds)
-
-    row = {
-        "what": "mirror", "targets": count, "transport": over, "image_mib": MIB, "runs": RUNS,
-        "fresh_mb_per_s": rate(mirror[0]), "mb_per_s": rate(statistics.median(mirror[1:])),
-        "bus_cpu_s_per_gib": round(statistics.median(c[0] for c in cpu[1:]), 3),
-        "cpu_s_per_gib": round(statistics.median(c[1] for c in cpu[1:]), 3), "yardsticks": {},
-    }
-    line = f"{count:>8} {over:>10} {row['mb_per_s']:>10} {row['fresh_mb_per_s']:>8} {row['bus_cpu_s_per_gib']:>8} {row['cpu_s_per_gib']:>8}"
-    for name, seconds in yard.items():
-        row["yardsticks"][name] = {
-            "fresh_mb_per_s": rate(seconds[0]), "mb_per_s": rate(statistics.median(seconds[1:])),
-            "ratio": round(statistics.median(y / m for y, m in zip(seconds[1:], mirror[1:])), 3),
+        return {
+            "what": self.what, "transport": self.transport, "targets": COUNT, "image_mib": MIB, "seconds": self.seconds,
+            "fresh_mb_per_s": self.rate(self.seconds[0]), "mb_per_s": self.rate(median(self.seconds[1:])),
+            "bus_cpu_s_per_gib": middle(self.bus_cpu), "cpu_s_per_gib": middle(self.cpu),
         }
-        line += f" {row['yardsticks'][name]['mb_per_s']:>10} {row['yardsticks'][name]['ratio']:>7}"
-    results.append(row)
-    print(line, flush=True)
 
 
-def random_writes(depth, over, results):
-    """4-KiB writes to 3 targets at random places, each acknowledged when all have it."""
-    with Bench() as lab:
-        lab.start(3, size="256M", over=lambda i: over)
-        subprocess.run(["sh", "-c", "head -c 256M /dev/zero > image"], cwd=lab.directory, check=True)
-        lab.run_job("mirror", image=lab.path("image"))
-        runs = []
-        for _ in range(RUNS):
-            done = subprocess.run([os.path.join(BUILD, "tests/bench/bench_writes"), lab.path("control.sock"), "g0", str(256 << 20),
-                                   "4096", str(depth), SECONDS], stdout=subprocess.PIPE, check=True)
-            runs.append(json.loads(done.stdout))
-    row = {"what": "random 4-KiB writes", "targets": 3, "transport": over, "in_flight": depth, "runs": RUNS}
-    for key in ("writes_per_s", "p50_us", "p99_us"):
-        row[key] = statistics.median(r[key] for r in runs)
-    results.append(row)
-    print(f"{depth:>8} {over:>10} {row['writes_per_s']:>10.0f} {row['p50_us']:>10.0f} {row['p99_us']:>10.0f}", flush=True)
+def start_lab(stack, over):
+    lab = stack.enter_context(Bench())
+    return lab, lab.start(COUNT, size=f"{MIB}M", over=lambda i: over)
+
+
+def peer_ways(stack, lab, image):
+    """Those that are installed, and in words those that are not. They write the same files, one after the other."""
+    files = [lab.path(f"peer{i}") for i in range(COUNT)]
+    renew(files)
+    ways, why = [], {}
+    for over in TRANSPORTS:
+        why[f"quorum {over}"] = peers.missing(*peers.QUORUM, "nbdcopy")
+        if not why[f"quorum {over}"]:
+            quorum = stack.enter_context(peers.Quorum(lab.directory, over, files))
+            ways.append(Way("quorum", over, lambda q=quorum: q.copy(image), files))
+    for local in (peers.dcfldd, peers.cat):
+        why[local.__name__] = peers.missing(local.__name__)
+        if not why[local.__name__]:
+            ways.append(Way(local.__name__, None, lambda w=local: (timed(lambda: w(image, files)),), files))
+    return ways, why
+
+
+def images(ratios):
+    """All ways in turn, so that all see the same machine: first into fresh files, then RUNS times over them."""
+    room_or_die((COUNT * (len(TRANSPORTS) + 1) + 1) * MIB)
+    with contextlib.ExitStack() as stack:
+        labs = {over: start_lab(stack, over) for over in TRANSPORTS}
+        first = labs[TRANSPORTS[0]][0]
+        image = first.random_image(MIB)
+        ways = [Way("mirror", over, lambda lab=lab: lab.measured(lambda: lab.run_job("mirror", image=image)))
+                for over, (lab, _) in labs.items()]
+        others, why = peer_ways(stack, first, image)
+        # each of ours beside what it is compared with
+        ways = sorted(ways + others, key=lambda way: {"unix": 0, None: 1, "tcp": 2}[way.transport])
+        for number in range(RUNS + 1):
+            for way in ways:
+                way.take(number == 0, image)
+        for lab, names in labs.values():
+            lab.assert_copies(image, names)
+    compare_images({(w.what, w.transport): w for w in ways}, why, ratios)
+    return [way.row() for way in ways], why
+
+
+def compare_images(ways, why, ratios):
+    """MB/s of ours to theirs, run by run: the seconds the other way round. The first turn, into fresh files, is no pair."""
+    for key, over, other in (("image_unix_quorum", "unix", ("quorum", "unix")), ("image_unix_dcfldd", "unix", ("dcfldd", None)),
+                             ("image_tcp_quorum", "tcp", ("quorum", "tcp"))):
+        name = other[0] if other[1] is None else f"{other[0]} {other[1]}"
+        if ("mirror", over) in ways and other in ways:
+            ratios.add(key, ways[other].seconds[1:], ways["mirror", over].seconds[1:])
+        elif why.get(name):
+            ratios.missing(key, why[name])
+    if ("mirror", "unix") in ways and ("mirror", "tcp") in ways:
+        ratios.add("bus_cpu", ways["mirror", "unix"].bus_cpu[1:], ways["mirror", "tcp"].bus_cpu[1:])
+
+
+def show_images(rows):
+    print(f"\n{MIB} MiB to {COUNT} targets, stores on tmpfs, no trace; MB/s summed over the targets, medians of {RUNS} runs that overwrite;\n"
+          "fresh: the first run; CPU in user and system seconds a GiB of image: of the bus server, and of all servers, daemons and copiers")
+    report.table(("way", "transport", "MB/s", "fresh", "bus CPU", "all CPU"),
+                 [(r["what"], r["transport"], r["mb_per_s"], r["fresh_mb_per_s"], r["bus_cpu_s_per_gib"], r["cpu_s_per_gib"]) for r in rows])
+
+
+def show_writes(rows):
+    print(f"\n4-KiB random writes to {COUNT} targets, medians of {RUNS} runs of {SECONDS} s, latencies in us")
+    report.table(("by", "transport", "in flight", "writes/s", "p50", "p99"),
+                 [(r["by"], r["transport"], r["in_flight"], round(r["writes_per_s"]), r["p50_us"], r["p99_us"]) for r in rows])
 
 
 def main():
-    results = []
-    yardsticks = [y for y in YARDSTICKS if shutil.which(y.__name__)]
-    for yardstick in YARDSTICKS:
-        if yardstick not in yardsticks:
-            print(f"{yardstick.__name__}: not installed, skipped")
-    print(f"{MIB} MiB to N targets, stores on tmpfs, no trace; MB/s summed over the targets, medians of {RUNS} runs that overwrite;\n"
-          "CPU in seconds a GiB of image; `ratio`: mirror to that yardstick, run by run")
-    print(f"{'targets':>8} {'transport':>10} {'mirror':>10} {'fresh':>8} {'bus CPU':>8} {'all CPU':>8}"
-          + "".join(f" {y.__name__:>10} {'ratio':>7}" for y in yardsticks))
+    if os.environ.get("PEERS") == "1":
+        peers.install()
+    info, ratios = machine(), report.Ratios()
+    show_machine(info)
+    image_rows, why = images(ratios)
+    show_images(image_rows)
+    write_rows = []
     for over in TRANSPORTS:
-        for count in TARGETS:
-            throughput(count, over, yardsticks, results)
-    print(f"\n4-KiB random writes to 3 targets, medians of {RUNS} runs of {SECONDS} s")
-    print(f"{'depth':>8} {'transport':>10} {'writes/s':>10} {'p50 us':>10} {'p99 us':>10}")
-    for over in TRANSPORTS:
-        for depth in (1, 32):
-            random_writes(depth, over, results)
-    with open(OUT, "w", encoding="ascii") as file:
-        json.dump({"cpus": os.cpu_count(), "results": results}, file, indent=1)
-        file.write("\n")
-    print(f"\nwritten to {OUT}")
+        rows, lost = writes.one_transport(over, DEPTHS, RUNS, SECONDS)
+        write_rows += rows
+        why.update(lost)
+    writes.compare(write_rows, why, ratios)
+    show_writes(write_rows)
+    for name, reason in why.items():
+        if reason:
+            print(f"skipped: {name}: {reason}")
+    requirements = report.judge(ratios)
+    report.show_requirements(requirements)
+    report.save(OUT, {"machine": info, "peers": peers.versions(), "settings": {"mib": MIB, "runs": RUNS, "seconds_each": SECONDS},
+                      "images": image_rows, "writes": write_rows, "skipped": {k: v for k, v in why.items() if v},
+                      "requirements": requirements})
 
 
 if __name__ == "__main__":

@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# `make bench` measures; it is no test. See tests/bench/bench.py for its options.
-EXTRA_PROGRAMS += tests/bench/bench_writes
+# `make bench` and `make bench-scaling` measure; they are no tests. See README.md there for their options.
 tests_bench_bench_writes_SOURCES = tests/bench/bench_writes.c
 tests_bench_bench_writes_LDADD = src/base/libbase.a $(NETTLE_LIBS) $(core_deps)
-CLEANFILES += tests/bench/bench_writes$(EXEEXT) bench.json
-EXTRA_DIST += tests/bench/README.md tests/bench/bench.py
+CLEANFILES += bench.json bench-scaling.json
+EXTRA_DIST += \
+	tests/bench/README.md \
+	tests/bench/bench.py \
+	tests/bench/benchlab.py \
+	tests/bench/peers.py \
+	tests/bench/report.py \
+	tests/bench/scaling.py \
+	tests/bench/writes.py
 
-.PHONY: bench
+bench_python = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 $(PYTHON3)
+.PHONY: bench bench-scaling
 bench: $(sbin_PROGRAMS) $(bin_PROGRAMS) tests/bench/bench_writes$(EXEEXT)
-	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 \
-		$(PYTHON3) $(srcdir)/tests/bench/bench.py
+	$(bench_python) $(srcdir)/tests/bench/bench.py
+bench-scaling: $(sbin_PROGRAMS) $(bin_PROGRAMS)
+	$(bench_python) $(srcdir)/tests/bench/scaling.py
 
 # `make bench-bus-time` computes bus time, which no machine's speed is in, and writes the tables and the picture into the
 # source tree. tests/scenario/test_bus_time holds that they are what it would write.

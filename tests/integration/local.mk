@@ -6,6 +6,7 @@
 
 EXTRA_DIST += \
 	tests/integration/bad_input.py \
+	tests/integration/benchmarks.py \
 	tests/integration/beside.py \
 	tests/integration/broadcast.py \
 	tests/integration/claims.py \
@@ -25,6 +26,7 @@ EXTRA_DIST += \
 
 integration_tests += \
 	tests/integration/bad_input.py \
+	tests/integration/benchmarks.py \
 	tests/integration/broadcast.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
