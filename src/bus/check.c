@@ -26,6 +26,7 @@ static void check_scripts(const struct bus *b, const struct port *p)
 
 	TAILQ_FOREACH (s, &p->queue, link) {
 		sm_assert(s->state == SCRIPT_QUEUED && s->buf && s->owner == p->id);
+		sm_assert(s->chain_ns == 0 || (s->mirror && s->identify >= 0x80));
 		queued++;
 		data += s->data ? s->data->len : 0;
 	}
@@ -78,6 +79,10 @@ static void check_tenure(const struct bus *b)
 	sm_assert(b->port[t->init].up && b->port[t->init].epoch == t->init_epoch);
 	sm_assert(t->awaited == t->driver && b->port[t->driver].up);
 	sm_assert(t->driver == t->target || (t->mirror && t->leg > 1));
+	/* Only a chain has a script whose part begins later than its tenure. */
+	sm_assert(t->part_ns >= t->start_ns && t->part_ns <= b->bus_ns);
+	sm_assert(t->part_ns == t->start_ns || (t->mirror && t->script->chain_ns > 0));
+	sm_assert(!t->mirror || (t->script && t->n_legs == t->script->n_legs));
 	sm_assert(t->token != 0 && t->leg <= t->n_legs && t->n_legs <= WIRE_LEGS_MAX);
 	sm_assert(!(t->latched & id_bit(t->driver)) || t->driver == t->target);
 	sm_assert(t->leg + t->listeners <= t->n_legs);

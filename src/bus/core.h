@@ -9,7 +9,7 @@
  *   run.c     a program, item by item    arm.c     what a port does by itself
  *   silent.c  leader, token, latches     burst.c   what a target's port received
  *   broadcast.c  a DATA OUT for many     nexus.c   data pointers, reports
- *   snoop.c   messages, agreements
+ *   chain.c   scripts under one tenure   snoop.c   messages, agreements
  *   limit.c   timeouts, RST              phase.c   one phase: time, totals, trace
  *   mgmt.c    management frames          check.c   the invariants
  *   owed.c    statuses to come
@@ -80,7 +80,7 @@ struct piece {
 /*
  * A script of an initiator.
  *
- *   FREE -> QUEUED (SCRIPT) -> RUNNING (arbitration won) -> FREE, or
+ *   FREE -> QUEUED (SCRIPT) -> RUNNING (arbitration won, or chained) -> FREE, or
  *   RUNNING -> NEXUS (conventional, disconnected) -> FREE (COMMAND COMPLETE, CANCEL, ...)
  *
  * A nexus stays NEXUS while a reselection works on it (tenure.script points to it).
@@ -92,7 +92,9 @@ struct script {
 	uint8_t target;
 	uint32_t id;
 	bool atn, mirror, broadcast;
-	uint8_t *buf; /* items, while QUEUED or RUNNING */
+	uint32_t chain_ns; /* mirroring: may be chained below this bus time; 0: not */
+	uint8_t identify;  /* chain_ns: its IDENTIFY message */
+	uint8_t *buf;      /* items, while QUEUED or RUNNING */
 	uint32_t len;
 	struct block *data;
 	/* conventional: the data, as one run of bytes, and the pointers into it */
@@ -235,6 +237,7 @@ struct tenure {
 	uint8_t init, target;
 	uint32_t init_epoch, target_epoch;
 	ns_t start_ns, machine_start; /* bus time; machine time */
+	ns_t part_ns;                 /* bus time at which the script at hand began */
 	struct script *script;        /* NULL: a reselection that no nexus belongs to (yet) */
 	uint32_t program;             /* reselection: its program's id */
 
@@ -362,6 +365,8 @@ void port_fini(struct port *p);
 /* ---- script.c ---- */
 void script_queue(struct bus *b, struct conn *c, const struct wire_frame *f);
 void script_cancel(struct bus *b, struct port *p, uint32_t id);
+/* It is the tenure's from here on; its selection has been read. */
+void script_run(struct bus *b, struct script *s);
 void script_free(struct bus *b, struct script *s);
 void script_to_nexus(struct bus *b, struct script *s);
 /* A report for a script that did not run. */
@@ -450,6 +455,14 @@ void broadcast_close(struct tenure *t);
 /* What this port's status of the task belongs to. */
 void broadcast_note(struct bus *b, uint8_t id, bool broadcast);
 bool broadcast_status(const struct port *p, const struct program *g);
+
+/* ---- chain.c ---- */
+/* The script that goes on where the running one has its BUS RELEASE; NULL: the bus is released. */
+struct script *chain_next(const struct bus *b);
+/* Reports the running script, and takes up that one. */
+void chain_begin(struct bus *b, struct script *next);
+/* Its first MESSAGE OUT as it is sent under a tenure that stands. */
+struct span chain_identification(struct span first);
 
 /* ---- burst.c ---- */
 void burst_plain(struct bus *b, struct port *p, uint8_t kind, uint8_t arg, uint8_t flags);

@@ -94,7 +94,7 @@ static struct wire_frame *report(struct bus *b, uint8_t outcome)
 	        .status = t->status,
 	        .data_out = t->data_out,
 	        .data_in = t->data_in,
-	        .start_ns = t->start_ns,
+	        .start_ns = t->part_ns,
 	        .end_ns = b->bus_ns,
 	};
 	if (t->held) {

@@ -32,6 +32,24 @@ bool script_mirror(struct span bytes, struct scsi_msg *out)
 	return false;
 }
 
+/* What a chained operation begins with has to be left when IDENTIFY is left out: a tag, and the
+ * identification. */
+static bool judge_chained(struct judge *j, struct span bytes)
+{
+	struct rd r = rd_init(bytes.p, bytes.n);
+	struct scsi_msg m;
+
+	if (j->s->chain_ns == 0)
+		return true;
+	if (!scsi_msg_get(&r, &m) || m.kind != MSG_IDENTIFY || !scsi_msg_get(&r, &m) ||
+	    m.kind != MSG_SIMPLE || !scsi_msg_get(&r, &m) || m.kind != MSG_EXT_MIRROR ||
+	    rd_left(&r) > 0)
+		return BAD(j, "a script that may be chained begins with IDENTIFY, SIMPLE and "
+		              "TARGET LEADER IDENTIFICATION");
+	j->s->identify = bytes.p[0];
+	return true;
+}
+
 /* One tenure is of one kind. The leader of a broadcast pass is one of those that it is for. */
 static bool judge_ways(struct judge *j, const struct scsi_msg_mirror *m)
 {
@@ -165,6 +183,8 @@ static bool judge_item(struct judge *j, const struct wire_item *it)
 			return BAD(j, "%s outside of a mirroring script", scsi_msg_name(&m));
 		if (j->s->n_pieces > 0 || j->s->in_room > 0)
 			return BAD(j, "data before a TARGET LEADER IDENTIFICATION");
+		if (!judge_chained(j, it->bytes))
+			return false;
 		j->s->mirror = true;
 	}
 	if (j->s->mirror)
@@ -186,6 +206,7 @@ static bool judge(struct judge *j, struct span items)
 		return BAD(j, "SCSI ID %u cannot be selected", it.arg);
 	j->s->target = it.arg;
 	j->s->atn = it.flags & ITEM_ATN;
+	j->s->chain_ns = it.flags & ITEM_CHAIN ? it.len : 0;
 	while (wire_item_get(&r, &it)) {
 		messages += it.kind == ITEM_MSG_OUT;
 		commands += it.kind == ITEM_COMMAND;
@@ -200,6 +221,8 @@ static bool judge(struct judge *j, struct span items)
 		return BAD(j, "a malformed item");
 	if (j->s->mirror && (j->command || !j->release))
 		return BAD(j, "a mirroring script ends with BUS RELEASE");
+	if (!j->s->mirror && j->s->chain_ns > 0)
+		return BAD(j, "only a mirroring script may be chained");
 	if (!j->s->mirror && commands > 1)
 		return BAD(j, "%u commands", commands);
 	return true;
@@ -268,7 +291,22 @@ void script_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 	TAILQ_INSERT_TAIL(&p->queue, s, link);
 }
 
-/* ---- the end of one ---- */
+/* ---- the life of one ---- */
+
+void script_run(struct bus *b, struct script *s)
+{
+	struct port *p = &b->port[s->owner];
+	struct tenure *t = &b->ten;
+	struct wire_item it;
+
+	sm_assert(s->state == SCRIPT_QUEUED && t->script == NULL);
+	TAILQ_REMOVE(&p->queue, s, link);
+	p->n_queued--;
+	s->state = SCRIPT_RUNNING;
+	t->script = s;
+	t->items = rd_init(s->buf, s->len);
+	(void)wire_item_get(&t->items, &it); /* the selection */
+}
 
 static void buf_back(struct bus *b, struct script *s)
 {

@@ -10,7 +10,8 @@
  *   leader identified -> COMMAND: latched = members of the group
  *   TARGET SELECTION  -> token to the claimant, or (nobody, conflict, no latch) back to L
  *   token taken back  -> (time-out, port gone) L drives MESSAGE OUT; the old token is void
- *   a further TARGET LEADER IDENTIFICATION: L has the token, members latch anew
+ *   a further TARGET LEADER IDENTIFICATION (of the script, or of the next, chain.c): L has the
+ *                        token, members latch anew
  *   BUS RELEASE       -> L releases BSY
  *
  * In a broadcast pass the token stays with L, and there is one DATA OUT phase (broadcast.c).
@@ -288,6 +289,14 @@ void silent_message_out(struct bus *b)
 	broadcast_close(t);
 	bool there = next_message(t, &it) && script_mirror(it.bytes, &m);
 	sm_assert(there); /* judged when the script came: it ends with BUS RELEASE */
+	struct script *next = m.mirror.function == MIRROR_RELEASE ? chain_next(b) : NULL;
+	if (next) {
+		chain_begin(b, next);
+		there = next_message(t, &it) && script_mirror(it.bytes, &m);
+		sm_assert(there);
+		it.bytes = chain_identification(it.bytes);
+	}
+	t->op = m.mirror.op;
 	phase_bytes(b, PHASE_MESSAGE_OUT, true, it.bytes);
 	if (t->driver != t->target)
 		burst_flush(b, ten_driver(b), false);

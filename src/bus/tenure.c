@@ -22,7 +22,7 @@ static struct tenure *begin(struct bus *b, uint8_t init, uint8_t target, enum te
 	t->target = target;
 	t->init_epoch = b->port[init].epoch;
 	t->driver = t->awaited = WIRE_NO_ID;
-	t->start_ns = b->bus_ns;
+	t->start_ns = t->part_ns = b->bus_ns;
 	t->machine_start = b->now;
 	t->plain = true;
 	b->stats.tenures[kind]++;
@@ -61,20 +61,13 @@ static void selection_phase(struct bus *b, bool answered, bool atn)
 
 void tenure_select(struct bus *b, struct script *s, uint16_t ids)
 {
-	struct port *owner = &b->port[s->owner];
 	const struct port *target = port_get(b, s->target);
 	enum tenure_kind kind = s->broadcast ? TENURE_BROADCAST
 	                        : s->mirror  ? TENURE_SILENT
 	                                     : TENURE_CONVENTIONAL;
 	struct tenure *t = begin(b, s->owner, s->target, kind);
-	struct wire_item it;
 
-	TAILQ_REMOVE(&owner->queue, s, link);
-	owner->n_queued--;
-	s->state = SCRIPT_RUNNING;
-	t->script = s;
-	t->items = rd_init(s->buf, s->len);
-	(void)wire_item_get(&t->items, &it); /* the selection */
+	script_run(b, s);
 	if (s->mirror)
 		silent_begin(b, s);
 	arbitration(b, ids, s->owner);

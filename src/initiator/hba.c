@@ -10,6 +10,7 @@
 struct hba *hba_new(const struct hba_config *cfg)
 {
 	sm_assert(cfg->id < WIRE_IDS && cfg->task_timeout_ns && cfg->status_timeout_ns);
+	sm_assert(cfg->tenure_chain_limit_ns <= WIRE_CHAIN_NS_MAX);
 	struct hba *h = calloc(1, sizeof(*h));
 	if (!h)
 		return NULL;

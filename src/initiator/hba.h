@@ -28,8 +28,8 @@ struct hba_config {
 	struct xfer xfer;           /* the best agreement that we offer */
 	ns_t task_timeout_ns;       /* default of a task's timeout, machine time */
 	ns_t status_timeout_ns;     /* of a pass: from the end of its tenure to the last status */
-	ns_t tenure_chain_limit_ns; /* bus time that chained passes may take under one tenure; 0: no
-	                               chaining */
+	ns_t tenure_chain_limit_ns; /* bus time that a tenure may have taken when a further pass is
+	                               chained to it, up to WIRE_CHAIN_NS_MAX; 0: no chaining */
 	uint64_t seed;
 	uint32_t first_op; /* operation id of the first pass after an attach; 0: 1 */
 };
@@ -206,8 +206,8 @@ struct hba_pass_member {
 /*
  * One mirroring pass. Silent: select the leader (member 0), identification, CDB, block, the other
  * members in turn, BUS RELEASE, statuses. Broadcast: the identification names all members, and the
- * block goes out once. Its place in the tenure (own, or chained behind another
- * pass for the same leader) is the hba's choice.
+ * block goes out once. It has a tenure of its own, or goes on under that
+ * of another pass for the same leader (tenure_chain_limit_ns): that is the port's choice.
  */
 struct hba_pass {
 	/* in */
@@ -227,7 +227,8 @@ struct hba_pass {
 	void *ctx;
 	/* out */
 	uint32_t op;        /* operation id that the hba gave it */
-	ns_t bus_ns;        /* bus time: its tenure (shared ones by legs), and the status tenures */
+	ns_t bus_ns;        /* bus time: its tenure (of a shared one: its part), and the status
+	                       tenures */
 	bool leader_failed; /* selection timed out, or the leader let the bus go early: elect
 	                       another */
 	/* private */

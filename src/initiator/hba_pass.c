@@ -134,16 +134,15 @@ static void put_leg_data(struct wr *w, const struct hba_pass *p)
 
 /*
  * One operation: identification, CDB, the leader's data (in a broadcast pass: everybody's), the
- * others in turn. IDENTIFY only in the
- * tenure's first: a further operation of the same tenure is appended from SIMPLE on.
+ * others in turn. Where it is chained behind another pass, the port leaves IDENTIFY out, and that
+ * pass's BUS RELEASE.
  */
-static void put_operation(struct wr *w, const struct hba_pass *p, bool first)
+static void put_operation(struct wr *w, const struct hba_pass *p)
 {
 	uint8_t buf[SCSI_MSG_MAX + 8], cdb[SCSI_CDB_MAX];
 	struct wr m = wr_init(buf, sizeof(buf));
 
-	if (first)
-		msg_put_identify(&m, p->lun, true);
+	msg_put_identify(&m, p->lun, true);
 	msg_put_simple(&m, p->item.tag);
 	put_mirror(&m, p, MIRROR_LEADER, 0);
 	sm_assert(wr_ok(&m));
@@ -169,9 +168,8 @@ static void put_release(struct wr *w, const struct hba_pass *p)
 
 void hba_pass_build(struct hba *h, const struct hba_pass *p, struct wr *w, struct wire_frame *f)
 {
-	(void)h;
-	wire_put_plain(w, ITEM_SELECT, p->m[0].target, ITEM_ATN);
-	put_operation(w, p, true);
+	wire_put_select(w, p->m[0].target, (uint32_t)h->cfg.tenure_chain_limit_ns);
+	put_operation(w, p);
 	put_release(w, p);
 	if (p->data_len)
 		f->data = p->data;
@@ -291,12 +289,12 @@ static void take_legs(struct hba_pass *p, const struct wire_tenure *tn)
 	}
 }
 
-/* Whoever leads decides how the tenure goes on: what ends neither by BUS RELEASE nor by us or a
- * reset is its doing. */
+/* Whoever leads decides how the tenure goes on: what ends neither by BUS RELEASE (or, chained,
+ * where it would have been) nor by us or a reset is its doing. */
 static bool blames_leader(const struct hba_pass *p, uint8_t outcome)
 {
-	bool ours = outcome == OUTCOME_RELEASED || outcome == OUTCOME_RESET ||
-	            outcome == OUTCOME_CANCELLED;
+	bool ours = outcome == OUTCOME_RELEASED || outcome == OUTCOME_CHAINED ||
+	            outcome == OUTCOME_RESET || outcome == OUTCOME_CANCELLED;
 
 	return !ours || p->m[0].leg == LEG_TIMEOUT;
 }
@@ -309,6 +307,7 @@ void hba_pass_report(struct hba *h, struct hba_pass *p, const struct wire_tenure
 	}
 	switch ((enum wire_outcome)tn->outcome) {
 	case OUTCOME_RELEASED:
+	case OUTCOME_CHAINED:
 	case OUTCOME_SELECTION_TIMEOUT:
 	case OUTCOME_UNEXPECTED_FREE:
 	case OUTCOME_RESET:

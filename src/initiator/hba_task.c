@@ -302,6 +302,7 @@ void hba_task_report(struct hba *h, struct hba_task *t, const struct wire_tenure
 		return;
 	case OUTCOME_RELEASED:
 	case OUTCOME_NO_NEXUS:
+	case OUTCOME_CHAINED:
 		break;
 	}
 	h->stats.protocol_errors++;

@@ -12,6 +12,7 @@
 
 #define MS_MOST      3600000 /* an hour */
 #define PASSES_MOST  100
+#define CHAIN_MOST   (WIRE_CHAIN_NS_MAX / NS_PER_US)
 #define DRAIN_MS     10000
 #define TRANSFER_MIN 512
 
@@ -28,6 +29,7 @@ enum option {
 	O_RESEND_DELAY,
 	O_BUS_WAIT,
 	O_RING,
+	O_CHAIN_LIMIT,
 	O_CONFIG,
 	O_LOG_LEVEL,
 	O_COUNT,
@@ -49,6 +51,8 @@ static const struct args_option options[] = {
          O_BUS_WAIT},
         {"ring", "SIZE", "shared memory for data, if the bus is on a UNIX socket; default 32M",
          O_RING},
+        {"chain-limit-us", "N", "bus time below which passes are chained, 0: not; default 10000",
+         O_CHAIN_LIMIT},
         {"config", "FILE", "read options from FILE, too; see smirror.conf(5)", O_CONFIG},
         {"log-level", "LEVEL", "error, warning, notice, info (default) or debug", O_LOG_LEVEL},
 };
@@ -66,6 +70,7 @@ static cfg_opt_t file_options[] = {
         CFG_INT("resend-delay-ms", 0, CFGF_NODEFAULT),
         CFG_INT("bus-wait-ms", 0, CFGF_NODEFAULT),
         CFG_STR("ring", NULL, CFGF_NODEFAULT),
+        CFG_INT("chain-limit-us", 0, CFGF_NODEFAULT),
         CFG_STR("log-level", NULL, CFGF_NODEFAULT),
         CFG_END(),
 };
@@ -103,6 +108,7 @@ static const struct conf_check file_checks[] = {
         {.name = "resend-delay-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
         {.name = "bus-wait-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
         {.name = "ring", .kind = CONF_SIZE, .most = RING_BYTES_MAX, .accepts = ring_ok},
+        {.name = "chain-limit-us", .kind = CONF_NUMBER, .most = CHAIN_MOST},
         {.name = "log-level", .kind = CONF_LEVEL},
 };
 
@@ -191,6 +197,9 @@ static void take(struct reading *r, enum option id)
 	case O_RING:
 		d->ring_bytes = ring(a);
 		break;
+	case O_CHAIN_LIMIT:
+		d->chain_limit_ns = args_number(a, 0, CHAIN_MOST) * NS_PER_US;
+		break;
 	case O_CONFIG:
 		r->o->config = a->value;
 		break;
@@ -253,6 +262,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	take_ms(r, cfg, O_BUS_WAIT, "bus-wait-ms", &d->ini.bus_wait_ns);
 	if (in_file(r, cfg, O_RING, "ring"))
 		d->ring_bytes = (size_t)conf_size(cfg, "ring");
+	if (in_file(r, cfg, O_CHAIN_LIMIT, "chain-limit-us"))
+		d->chain_limit_ns = (ns_t)cfg_getint(cfg, "chain-limit-us") * NS_PER_US;
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
 		set_log_level(r, cfg_getstr(cfg, "log-level"));
 }
@@ -292,7 +303,7 @@ void daemon_opts_read(int argc, char **argv, struct daemon_opts *out)
 	                            .daemon = {.id = 7,
 	                                       .task_timeout_ns = 30 * NS_PER_S,
 	                                       .status_timeout_ns = 5 * NS_PER_S,
-	                                       .chain_limit_ns = 2 * NS_PER_MS,
+	                                       .chain_limit_ns = 10 * NS_PER_MS,
 	                                       .ring_bytes = 32 * MIB,
 	                                       .drain_limit_ns = DRAIN_MS * NS_PER_MS,
 	                                       .ini = {.resend_delay_ns = 10 * NS_PER_MS,

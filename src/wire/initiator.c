@@ -57,7 +57,7 @@ void wire_get_tenure(struct wire_in *in, struct wire_tenure *out)
 	out->reselected = in_bool(in, "reselected");
 	out->target = in_id(in, "target");
 	out->epoch = in_u32(in, "epoch");
-	out->outcome = in_u8_range(in, "outcome", OUTCOME_COMPLETE, OUTCOME_MORE);
+	out->outcome = in_u8_range(in, "outcome", OUTCOME_COMPLETE, OUTCOME_CHAINED);
 	out->has_status = in_bool(in, "has_status");
 	out->status = in_u8(in, "status");
 	out->data_out = in_u32(in, "data_out");

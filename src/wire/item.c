@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "wire/codec.h"
 
-#define ITEM_FLAGS (ITEM_ATN | ITEM_CUT)
+#define ITEM_FLAGS (ITEM_ATN | ITEM_CUT | ITEM_CHAIN)
 
 static bool has_bytes(uint8_t kind)
 {
@@ -73,6 +73,16 @@ void wire_put_data(struct wr *w, uint8_t kind, uint32_t off, uint32_t len, uint3
 	wire_item_put(w, &it);
 }
 
+void wire_put_select(struct wr *w, uint8_t target, uint32_t chain_ns)
+{
+	sm_assert(chain_ns <= WIRE_CHAIN_NS_MAX);
+	struct wire_item it = {.kind = ITEM_SELECT,
+	                       .arg = target,
+	                       .flags = chain_ns ? ITEM_ATN | ITEM_CHAIN : ITEM_ATN,
+	                       .len = chain_ns};
+	wire_item_put(w, &it);
+}
+
 /* What of an item depends on the frame that holds it. */
 static void check_item(struct wire_in *in, unsigned i, const struct wire_item *it, unsigned kinds,
                        unsigned data_kinds)
@@ -83,6 +93,11 @@ static void check_item(struct wire_in *in, unsigned i, const struct wire_item *i
 		in_fail(in, "item %u is of kind %u, which has no place here", i, it->kind);
 	else if (it->kind == ITEM_SELECT && it->arg >= WIRE_IDS)
 		in_fail(in, "item %u selects ID %u, the most is %d", i, it->arg, WIRE_IDS - 1);
+	else if ((it->flags & ITEM_CHAIN) && it->kind != ITEM_SELECT)
+		in_fail(in, "item %u is no selection, but is to be chained", i);
+	else if ((it->flags & ITEM_CHAIN) && (it->len == 0 || it->len > WIRE_CHAIN_NS_MAX))
+		in_fail(in, "chaining limit of item %u is %u ns, 1 to %u are possible", i, it->len,
+		        WIRE_CHAIN_NS_MAX);
 	else if ((it->kind == ITEM_DATA_OUT || it->kind == ITEM_DATA_IN) && it->len > WIRE_DATA_MAX)
 		in_fail(in, "length of item %u is %u, the most is %u", i, it->len, WIRE_DATA_MAX);
 	else if ((data_kinds & bit) && (it->off > in->data_len || it->len > in->data_len - it->off))

@@ -35,6 +35,7 @@ const char *wire_outcome_name(uint8_t outcome)
 	        [OUTCOME_BAD_SCRIPT] = "bad_script",
 	        [OUTCOME_NO_NEXUS] = "no_nexus",
 	        [OUTCOME_MORE] = "more",
+	        [OUTCOME_CHAINED] = "chained",
 	};
 	return outcome < ARRAY_LEN(names) ? names[outcome] : NULL;
 }

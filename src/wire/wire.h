@@ -174,7 +174,8 @@ struct wire_members {
 enum wire_item_kind {
 	/* S script (initiator), P program (target), B burst (to a target) */
 	ITEM_SELECT =
-	        1,     /* S: select target `arg`, ATN if ITEM_ATN.  B: you were selected by `arg` */
+	        1, /* S: select target `arg`, ATN if ITEM_ATN; ITEM_CHAIN: it may be chained while
+	              the tenure is below `len` ns of bus time.  B: you were selected by `arg` */
 	ITEM_MSG_OUT,  /* S: bytes to send.  P: drive MESSAGE OUT now.  B: bytes that came */
 	ITEM_COMMAND,  /* S: the CDB.  P: drive COMMAND now.  B: the CDB that came */
 	ITEM_DATA_OUT, /* S: len bytes of the frame's data from `off`, with their CRC-32.  P: take
@@ -190,8 +191,10 @@ enum wire_item_kind {
 	ITEM_PASS,    /* P, leader: let go of the phase lines, keep BSY */
 };
 
-#define ITEM_ATN 0x01
-#define ITEM_CUT 0x02
+#define ITEM_ATN          0x01
+#define ITEM_CUT          0x02
+#define ITEM_CHAIN        0x04        /* SELECT of a script */
+#define WIRE_CHAIN_NS_MAX 1000000000U /* the most that its chaining limit may be */
 
 /* On the wire: kind, arg, flags, 0, off (4), len (4), crc (4); then, for kinds with bytes, len
  * bytes. */
@@ -210,6 +213,9 @@ void wire_put_bytes(struct wr *w, uint8_t kind, const void *p,
                     size_t n); /* MSG_OUT, COMMAND, MSG_IN, LATCH */
 void wire_put_plain(struct wr *w, uint8_t kind, uint8_t arg, uint8_t flags);
 void wire_put_data(struct wr *w, uint8_t kind, uint32_t off, uint32_t len, uint32_t crc);
+/* A script's selection, with ATN; chain_ns: the chaining limit, up to WIRE_CHAIN_NS_MAX, 0: it is
+ * not to be chained. */
+void wire_put_select(struct wr *w, uint8_t target, uint32_t chain_ns);
 
 /* ---- initiator ---- */
 
@@ -223,6 +229,13 @@ void wire_put_data(struct wr *w, uint8_t kind, uint32_t off, uint32_t len, uint3
  * nexus stays. Broadcast: one DATA_OUT item an operation, for all devices of the bitmap; a port
  * that is armed for the command latches it, and its process gets LATCH, COMMAND, DATA_OUT in one
  * burst without a TOKEN: it is not asked.
+ *
+ * Chaining: where a mirroring script has its BUS RELEASE and the port's next one has the same
+ * target, the same IDENTIFY and the same kind (silent, broadcast), both have ITEM_CHAIN, and the
+ * tenure has lasted less than the limit of each (bus time; and a tenth of the server's limit of the
+ * machine's), no BUS RELEASE is sent: the report is OUTCOME_CHAINED, and the next script goes on
+ * under the same tenure with its first MESSAGE OUT, which is IDENTIFY, SIMPLE and the
+ * identification, without the IDENTIFY.
  */
 struct wire_script {
 	uint32_t id;       /* chosen by the initiator, unique among its live scripts, not 0 */
@@ -246,6 +259,8 @@ enum wire_outcome {
 	OUTCOME_BAD_SCRIPT, /* the script's items ran out or do not fit the phases: text in ERROR */
 	OUTCOME_NO_NEXUS,   /* a reselection for data whose task is unknown: ABORT TASK was sent */
 	OUTCOME_MORE,       /* not the end: part of a long DATA IN; more reports follow */
+	OUTCOME_CHAINED, /* mirroring: all was sent but BUS RELEASE, the next script goes on under
+	                    the same tenure */
 };
 
 enum wire_leg_result {
@@ -267,8 +282,9 @@ struct wire_leg {
 	uint32_t moved; /* bytes */
 };
 
-/* Server, to the initiator: a tenure of it has ended. One frame a tenure (but for OUTCOME_MORE).
- * Data: DATA IN bytes. */
+/* Server, to the initiator: a tenure of it has ended. One frame a tenure (but for OUTCOME_MORE, and
+ * one for each script of a chain: legs, bytes and times are of the script's part). Data: DATA IN
+ * bytes. */
 struct wire_tenure {
 	uint32_t script; /* 0: a reselection that no nexus of the port belongs to (every mirror
 	                    status) */

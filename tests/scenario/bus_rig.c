@@ -270,6 +270,8 @@ static void sent(struct rig *r, const struct bus_action *a)
 		r->tenure[id] = f.burst.tenure;
 		r->token[id] = f.burst.token;
 	}
+	if (f.type == WIRE_TENURE && r->n_reports < RIG_REPORTS)
+		r->report[r->n_reports++] = f.tenure;
 	say_frame(r, a->handle, &f);
 	if (!r->sends)
 		r->n = n;
@@ -278,6 +280,8 @@ static void sent(struct rig *r, const struct bus_action *a)
 static void perform(struct rig *r, const struct bus_actions *out)
 {
 	r->more = out->more;
+	for (unsigned i = 0; i < out->n_trace && r->n_phases < RIG_PHASES; i++)
+		r->phase[r->n_phases++] = out->trace[i];
 	for (unsigned i = 0; i < out->n_trace && r->traces; i++)
 		say_trace(r, &out->trace[i]);
 	for (unsigned i = 0; i < out->n; i++) {
@@ -510,6 +514,7 @@ void rig_forget(struct rig *r)
 {
 	r->n = 0;
 	r->text[0] = '\0';
+	r->n_reports = r->n_phases = 0;
 }
 
 void rig_expect_at(struct rig *r, const char *want, const char *file, int line)
@@ -651,6 +656,16 @@ void it_pass(struct items *i, uint8_t target, unsigned n, uint8_t tag, uint32_t 
 		it_data(i, ITEM_DATA_OUT, 0, len, crc);
 	}
 	it_release(i, 0, op);
+}
+
+void it_chain(struct items *i, uint32_t limit_ns)
+{
+	struct rd r = rd_init(i->buf, i->w.n);
+	struct wire_item select;
+	struct wr w = wr_init(i->buf, WIRE_ITEM_LEN);
+
+	ck_assert(wire_item_get(&r, &select) && select.kind == ITEM_SELECT);
+	wire_put_select(&w, select.arg, limit_ns);
 }
 
 void it_broadcast_message(struct items *i, const struct scsi_msg_mirror *m, uint8_t tag)

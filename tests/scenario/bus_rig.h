@@ -13,7 +13,9 @@
 
 #include <stdio.h>
 
-#define RIG_TEXT (64 * 1024)
+#define RIG_TEXT    (64 * 1024)
+#define RIG_REPORTS 64
+#define RIG_PHASES  512
 
 struct rig {
 	struct bus *bus;
@@ -29,6 +31,10 @@ struct rig {
 	uint64_t frames; /* that were sent */
 	char text[RIG_TEXT];
 	size_t n;
+	/* since rig_forget(), the first ones; what their spans point to is gone */
+	struct wire_tenure report[RIG_REPORTS];
+	struct bus_trace phase[RIG_PHASES];
+	unsigned n_reports, n_phases;
 	struct wire_stats stats; /* the last answer */
 	struct wire_show show;
 	uint32_t last_data_len; /* of the last BURST or TENURE */
@@ -97,6 +103,9 @@ void it_status(struct items *i, uint8_t tag, uint8_t status, uint32_t op, uint8_
 /* A whole pass of one operation: leader `target`, devices 0..n-1, len bytes of data. */
 void it_pass(struct items *i, uint8_t target, unsigned n, uint8_t tag, uint32_t op,
              const struct block *data);
+
+/* It may be chained below this bus time: of a script that has begun. */
+void it_chain(struct items *i, uint32_t limit_ns);
 
 /* The same as a broadcast pass to the devices of a bitmap, in one tenure of as many. */
 void it_broadcast(struct items *i, uint8_t target, uint32_t devices, uint8_t tag, uint32_t op,

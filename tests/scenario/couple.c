@@ -611,6 +611,7 @@ struct couple *couple_new(unsigned n, bool unarmed, unsigned queue_depth)
 	        .queue_depth = queue_depth,
 	        .blocks = COUPLE_BLOCKS,
 	        .xfer = XFER_ULTRA160,
+	        .chain_ns = 10 * NS_PER_MS,
 	});
 }
 
@@ -622,6 +623,7 @@ struct couple *couple_with(const struct couple_setup *setup)
 	        .xfer = setup->xfer,
 	        .task_timeout_ns = 10 * NS_PER_S,
 	        .status_timeout_ns = 5 * NS_PER_S,
+	        .tenure_chain_limit_ns = setup->chain_ns,
 	};
 
 	must(c, "out of memory");

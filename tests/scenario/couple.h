@@ -73,10 +73,11 @@ struct couple_setup {
 	unsigned queue_depth;
 	uint64_t blocks;  /* of a disk */
 	struct xfer xfer; /* the best agreement that each of them offers */
+	ns_t chain_ns;    /* hba_config.tenure_chain_limit_ns */
 };
 
 /* A bus with our adapter at ID 7 and n disks from ID 0 on; scanned, members of group 1 with their
- * ID as device id. */
+ * ID as device id. Passes are chained as smirrord has it. */
 struct couple *couple_new(unsigned n, bool unarmed, unsigned queue_depth);
 struct couple *couple_with(const struct couple_setup *setup);
 void couple_free(struct couple *c);

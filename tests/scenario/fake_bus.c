@@ -106,7 +106,8 @@ static void read_script(struct fake *f, const struct wire_frame *frame)
 	while (wire_item_get(&r, &item)) {
 		if (item.kind == ITEM_SELECT) {
 			s->target = item.arg;
-			ck_assert_uint_eq(item.flags, ITEM_ATN);
+			ck_assert(item.flags & ITEM_ATN);
+			s->chain_ns = item.flags & ITEM_CHAIN ? item.len : 0;
 		} else if (item.kind == ITEM_MSG_OUT) {
 			read_messages(s, item.bytes);
 		} else if (item.kind == ITEM_COMMAND) {

@@ -22,6 +22,7 @@ struct fake_leg {
 struct fake_script {
 	uint32_t id;
 	uint8_t target, lun;
+	uint32_t chain_ns; /* 0: not to be chained */
 	bool tagged, abort, mirror, broadcast;
 	uint32_t devices; /* broadcast: those named */
 	uint8_t tag;

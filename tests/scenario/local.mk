@@ -87,6 +87,9 @@ tests_scenario_test_bus_pass_SOURCES = $(bus_rig) tests/scenario/test_bus_pass.c
 scenario_tests += tests/scenario/test_bus_broadcast
 tests_scenario_test_bus_broadcast_SOURCES = $(bus_rig) tests/scenario/test_bus_broadcast.c
 
+scenario_tests += tests/scenario/test_bus_chain
+tests_scenario_test_bus_chain_SOURCES = $(bus_rig) tests/scenario/test_bus_chain.c
+
 # Targets on the bus: bus core and target cores, with the test as the initiator.
 scenario_tests += tests/scenario/test_disks
 tests_scenario_test_disks_SOURCES = \

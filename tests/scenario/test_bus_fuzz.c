@@ -174,6 +174,8 @@ static void initiator_acts(struct rig *r, struct prng *g, uint8_t id, struct blo
 			random_broadcast(g, &i, data);
 		else
 			random_command(g, &i, data);
+		if (chance(g, 60)) /* a command that says so is refused */
+			it_chain(&i, 1 + below(g, 2000000));
 		rig_script(r, id, 1 + below(g, 100), &i, data);
 	}
 }

@@ -546,6 +546,9 @@ START_TEST(a_chained_pass)
 	chain(&i, s.data, 2);
 	rig_script(s.r, 7, 11, &i, s.data);
 	rig_go(s.r);
+	/* The message that identifies the leader is the second operation's. */
+	for (unsigned n = 0; n < s.r->n_phases; n++)
+		ck_assert_uint_eq(s.r->phase[n].op, n < 7 ? 1 : 2);
 	rig_expect(
 	        s.r,
 	        "T1 ARBITRATION ids=7 win=7\n"

@@ -549,6 +549,86 @@ START_TEST(the_bus_server_is_restarted)
 }
 END_TEST
 
+#define CHAIN 4
+
+/* What waits for the bus together is one tenure: each pass spares BUS FREE, ARBITRATION, SELECTION,
+ * the BUS RELEASE of the one before it and its own IDENTIFY (tests/bench/BUS-TIME.md). */
+#define SPARED_NS 7860
+
+START_TEST(passes_that_wait_are_chained)
+{
+	struct hba_pass p[CHAIN];
+	struct block *data[CHAIN];
+
+	c = couple_new(3, _i, 16);
+	ns_t before = bus_now(c->bus);
+	for (unsigned k = 0; k < CHAIN; k++) {
+		data[k] = pattern(50 + k);
+		prepare(&p[k], 3, k * DATA_BLOCKS, data[k]);
+	}
+	run_pass(&p[0]);
+	ns_t alone = bus_now(c->bus) - before;
+	ck_assert_uint_eq(p[0].bus_ns, alone);
+	couple_forget(c);
+	told = 0;
+	before = bus_now(c->bus);
+	prepare(&p[0], 3, 0, data[0]);
+	for (unsigned k = 0; k < CHAIN; k++)
+		hba_pass_start(c->h, &p[k]);
+	couple_run(c);
+	ck_assert_uint_eq(told, CHAIN);
+	ns_t took = 0;
+	for (unsigned k = 0; k < CHAIN; k++) {
+		for (unsigned i = 0; i < 3; i++)
+			expect_good(&p[k], i);
+		ck_assert(!p[k].leader_failed);
+		took += p[k].bus_ns;
+	}
+	ck_assert_uint_eq(took, bus_now(c->bus) - before);
+	ck_assert_uint_eq(took, CHAIN * alone - (CHAIN - 1) * SPARED_NS);
+	ck_assert_uint_eq(couple_count(c, PHASE_SELECTION), 1);
+	ck_assert_uint_eq(couple_count(c, PHASE_COMMAND), CHAIN);
+	ck_assert_uint_eq(couple_count(c, PHASE_RESELECTION), 3 * CHAIN);
+	all_quiet();
+	couple_free(c);
+	for (unsigned k = 0; k < CHAIN; k++)
+		block_unref(data[k]);
+}
+END_TEST
+
+/* The leader dies in the second pass of a chain: the first is done, and nobody's fault. */
+START_TEST(a_leader_dies_in_a_chain)
+{
+	struct hba_pass p[3];
+	struct block *data[3];
+
+	c = couple_new(3, true, 16);
+	couple_forget(c);
+	for (unsigned k = 0; k < 3; k++) {
+		data[k] = pattern(60 + k);
+		prepare(&p[k], 3, k * DATA_BLOCKS, data[k]);
+		hba_pass_start(c->h, &p[k]);
+	}
+	told = 0;
+	while (couple_count(c, PHASE_COMMAND) < 2)
+		couple_turns(c, 1);
+	couple_kill(c, 0);
+	couple_run(c);
+	couple_attach(c, 0);
+	couple_wait(c, 20 * NS_PER_S);
+	ck_assert_uint_eq(told, 3);
+	ck_assert(!p[0].leader_failed && p[1].leader_failed && p[2].leader_failed);
+	ck_assert_int_eq(p[0].m[0].outcome, PASS_LOST); /* its status */
+	expect_good(&p[0], 1);
+	expect_good(&p[0], 2);
+	for (unsigned i = 1; i < 3; i++)
+		ck_assert_int_eq(p[1].m[i].outcome, PASS_NOT_TAKEN);
+	couple_free(c);
+	for (unsigned k = 0; k < 3; k++)
+		block_unref(data[k]);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("couple");
@@ -559,6 +639,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(armed, the_scan_reads_what_the_disks_say, 0, 2);
 	tcase_add_loop_test(armed, a_silent_pass_writes_all_copies, 0, 8);
 	tcase_add_loop_test(armed, a_flush_pass_and_a_verify_pass, 0, 2);
+	tcase_add_loop_test(armed, passes_that_wait_are_chained, 0, 2);
 	tcase_add_loop_test(armed, a_task_writes_and_another_reads, 0, 2);
 	tcase_add_loop_test(armed, room_for_less_than_the_disk_sends, 0, 2);
 	tcase_add_loop_test(armed, check_condition_and_its_sense, 0, 2);
@@ -574,6 +655,7 @@ static Suite *make_suite(void)
 	suite_add_tcase(suite, armed);
 	tcase_add_test(rest, nobody_at_this_id);
 	tcase_add_loop_test(rest, one_dies_in_a_pass, 0, 12);
+	tcase_add_test(rest, a_leader_dies_in_a_chain);
 	suite_add_tcase(suite, rest);
 	return suite;
 }

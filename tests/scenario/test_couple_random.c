@@ -176,6 +176,11 @@ START_TEST(many_in_flight)
 			ck_assert_int_eq(many[i].m[k].outcome, PASS_STATUS);
 	ck_assert_uint_gt(good, legs);
 	all_quiet();
+	/* Some were chained: there is a COMMAND for each, and a SELECTION for each tenure of
+	 * passes. */
+	const struct wire_stats *s = couple_stats(c);
+	ck_assert_uint_gt(s->phase[TENURE_SILENT][PHASE_COMMAND].count,
+	                  s->phase[TENURE_SILENT][PHASE_SELECTION].count);
 	couple_free(c);
 	end_data();
 }

@@ -124,7 +124,7 @@ static size_t some_messages(uint8_t *to, size_t cap)
 static void send_report(void)
 {
 	struct fake_script s = some_script();
-	struct wire_tenure tn = fake_tenure(&f, &s, (uint8_t)below(OUTCOME_MORE + 2));
+	struct wire_tenure tn = fake_tenure(&f, &s, (uint8_t)below(OUTCOME_CHAINED + 2));
 	uint8_t msg[64], data[64] = {0};
 
 	tn.has_status = below(4) > 0;

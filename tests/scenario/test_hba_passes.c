@@ -112,6 +112,41 @@ START_TEST(the_script_is_as_the_protocol_says)
 }
 END_TEST
 
+/* Another pass goes on under its tenure: it is over as if the bus had been released. */
+START_TEST(a_chained_one_awaits_its_statuses)
+{
+	struct hba_config cfg = fake_config();
+	struct hba_pass p;
+
+	teardown();
+	cfg.tenure_chain_limit_ns = 10 * NS_PER_MS;
+	setup_with(&cfg, 8);
+	struct wire_tenure tn = run(&p);
+	ck_assert_uint_eq(s.chain_ns, 10 * NS_PER_MS);
+	tn.outcome = OUTCOME_CHAINED;
+	fake_send(&f, &tn, NULL, 0);
+	ck_assert_uint_eq(told, 0);
+	for (unsigned i = 0; i < 3; i++)
+		status_good(i);
+	ck_assert_uint_eq(told, 1);
+	ck_assert(!p.leader_failed);
+	expect(&p, PASS_STATUS, PASS_STATUS, PASS_STATUS);
+	ck_assert_uint_eq(hba_stats(f.h)->protocol_errors, 0);
+}
+END_TEST
+
+/* Each has a tenure of its own. */
+START_TEST(without_a_limit_none_is_chained)
+{
+	struct hba_pass p;
+
+	run(&p);
+	ck_assert_uint_eq(s.chain_ns, 0);
+	hba_detached(f.h, f.now);
+	fake_run(&f);
+}
+END_TEST
+
 START_TEST(one_member_is_a_pass_too)
 {
 	struct hba_pass p;
@@ -698,6 +733,8 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, the_script_is_as_the_protocol_says);
 	tcase_add_test(tcase, one_member_is_a_pass_too);
+	tcase_add_test(tcase, a_chained_one_awaits_its_statuses);
+	tcase_add_test(tcase, without_a_limit_none_is_chained);
 	tcase_add_test(tcase, all_good);
 	tcase_add_test(tcase, statuses_before_the_report);
 	tcase_add_test(tcase, a_pass_without_data);

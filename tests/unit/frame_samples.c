@@ -19,7 +19,7 @@ static struct span list(const struct wr *w)
 static struct span all_script_items(void)
 {
 	struct wr w = wr_init(items, sizeof(items));
-	wire_put_plain(&w, ITEM_SELECT, 3, ITEM_ATN);
+	wire_put_select(&w, 3, 10000000);
 	wire_put_bytes(&w, ITEM_MSG_OUT, bytes, sizeof(bytes));
 	wire_put_bytes(&w, ITEM_COMMAND, bytes, 5);
 	wire_put_data(&w, ITEM_DATA_OUT, 88, 512, 0xdeadbeef);

@@ -265,7 +265,7 @@ START_TEST(values_out_of_range_are_named)
 	        {14, 8, 7, "TENURE: reselected is 7, the most is 1"},
 	        {14, 9, 16, "TENURE: target is 16, the most is 15"},
 	        {14, 14, 0, "TENURE: outcome is 0, the least is 1"},
-	        {14, 14, 11, "TENURE: outcome is 11, the most is 10"},
+	        {14, 14, 12, "TENURE: outcome is 12, the most is 11"},
 	        {14, 41, 3, "TENURE: length of msg_in is 774, the most is 512"},
 	        {14, 49, 65, "TENURE: n_legs is 65, the most is 64"},
 	        {14, 55, 16, "TENURE: port of a leg is 16, the most is 15"},
@@ -353,7 +353,14 @@ START_TEST(bad_items_are_named)
 	        {{.kind = ITEM_STATUS}, "SCRIPT: item 1 is of kind 6, which has no place here"},
 	        {{.kind = 12}, "SCRIPT: item 1 is malformed"},
 	        {{.kind = 0}, "SCRIPT: item 1 is malformed"},
-	        {{.kind = ITEM_SELECT, .flags = 4}, "SCRIPT: item 1 is malformed"},
+	        {{.kind = ITEM_SELECT, .flags = 8}, "SCRIPT: item 1 is malformed"},
+	        {{.kind = ITEM_SELECT, .flags = ITEM_CHAIN},
+	         "SCRIPT: chaining limit of item 1 is 0 ns, 1 to 1000000000 are possible"},
+	        {{.kind = ITEM_SELECT, .flags = ITEM_CHAIN, .len = WIRE_CHAIN_NS_MAX + 1},
+	         "SCRIPT: chaining limit of item 1 is 1000000001 ns, 1 to 1000000000 are possible"},
+	        {{.kind = ITEM_DATA_OUT, .flags = ITEM_CHAIN},
+	         "SCRIPT: item 1 is no selection, but is to be chained"},
+	        {{.kind = ITEM_SELECT, .flags = ITEM_CHAIN, .len = WIRE_CHAIN_NS_MAX}, NULL},
 	        {{.kind = ITEM_SELECT, .arg = 16}, "SCRIPT: item 1 selects ID 16, the most is 15"},
 	        {{.kind = ITEM_DATA_OUT, .len = 101},
 	         "SCRIPT: item 1 has 101 bytes at 0, but the frame has 100 bytes of data"},
@@ -445,7 +452,8 @@ START_TEST(items_are_walked)
 		ck_assert_uint_lt(n, ARRAY_LEN(kinds));
 		ck_assert_uint_eq(it.kind, kinds[n]);
 		if (it.kind == ITEM_SELECT)
-			ck_assert(it.arg == 3 && it.flags == ITEM_ATN);
+			ck_assert(it.arg == 3 && it.flags == (ITEM_ATN | ITEM_CHAIN) &&
+			          it.len == 10000000);
 		if (it.kind == ITEM_MSG_OUT)
 			ck_assert(it.bytes.n == 6 && it.len == 6 && it.bytes.p[0] == 0xc0);
 		if (it.kind == ITEM_DATA_OUT)
@@ -586,10 +594,10 @@ START_TEST(codes_and_outcomes_have_names)
 	for (unsigned i = CODE_OK; i <= CODE_SHUTDOWN; i++)
 		ck_assert_ptr_nonnull(wire_code_name((uint8_t)i));
 	ck_assert_ptr_null(wire_code_name(CODE_SHUTDOWN + 1));
-	for (unsigned i = OUTCOME_COMPLETE; i <= OUTCOME_MORE; i++)
+	for (unsigned i = OUTCOME_COMPLETE; i <= OUTCOME_CHAINED; i++)
 		ck_assert_ptr_nonnull(wire_outcome_name((uint8_t)i));
 	ck_assert_ptr_null(wire_outcome_name(0));
-	ck_assert_ptr_null(wire_outcome_name(OUTCOME_MORE + 1));
+	ck_assert_ptr_null(wire_outcome_name(OUTCOME_CHAINED + 1));
 	ck_assert_str_eq(wire_outcome_name(OUTCOME_SELECTION_TIMEOUT), "selection_timeout");
 }
 END_TEST
