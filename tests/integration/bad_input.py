@@ -215,6 +215,7 @@ ARGUMENTS = (
     ("smirror-target", ["--bus", "unix:x", "--id", "3", "--store", "s", "--size", "1M", "--fault", "explode"], "explode"),
     ("smirrord", ["--bus", "unix:x"], "--"),
     ("smirrord", ["--bus", "unix:x", "--id", "77", "--state-dir", "d", "--control", "c"], "77"),
+    ("smirrord", ["--bus", "unix:x", "--chain-limit-us", "1000001", "--state-dir", "d", "--control", "c"], "1000000"),
     ("smirrorctl", ["paint"], "paint"),
     ("smirrorctl", ["mirror", "g0"], "IMAGE"),
 )

@@ -411,9 +411,19 @@ def messages(event):
 
 
 def passes(trace):
-    """The tenures in which a target leader was identified: those of silent mirroring passes."""
+    """The tenures in which a target leader was identified: those of mirroring passes, one or more of them chained."""
     return [events for events in tenures(trace).values()
             if any(m["name"] == "TARGET LEADER IDENTIFICATION" for e in events for m in messages(e))]
+
+
+def operations(tenure):
+    """A mirroring tenure cut at its operations, one for each of the passes that are chained in it: [[events]], in order."""
+    result = []
+    for event in tenure:
+        if not result or result[-1][0]["op"] != event["op"]:
+            result.append([])
+        result[-1].append(event)
+    return result
 
 
 def statuses(trace):

@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/integration/benchmarks.py \
 	tests/integration/beside.py \
 	tests/integration/broadcast.py \
+	tests/integration/chain.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
@@ -28,6 +29,7 @@ integration_tests += \
 	tests/integration/bad_input.py \
 	tests/integration/benchmarks.py \
 	tests/integration/broadcast.py \
+	tests/integration/chain.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
@@ -42,6 +44,7 @@ integration_tests += \
 sanitized_integration_tests += \
 	tests/integration/bad_input.py \
 	tests/integration/broadcast.py \
+	tests/integration/chain.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \

@@ -157,7 +157,7 @@ WRONG = (
     ("smirror-target", "target.conf", "uuid", '"7"'), ("smirror-target", "target.conf", "fault", '{"flood"}'),
     ("smirror-target", "target.conf", "queue-depth", "257"), ("smirror-target", "target.conf", "write-protect", '"maybe"'),
     ("smirrord", "smirrord.conf", "bus", '"/run/bus"'), ("smirrord", "smirrord.conf", "transfer", '"1000"'),
-    ("smirrord", "smirrord.conf", "window", "65"), ("smirrord", "smirrord.conf", "max-passes", "0"),
+    ("smirrord", "smirrord.conf", "chain-limit-us", "1000001"), ("smirrord", "smirrord.conf", "window", "65"), ("smirrord", "smirrord.conf", "max-passes", "0"),
 )
 
 

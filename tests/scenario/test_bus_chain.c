@@ -596,6 +596,29 @@ START_TEST(the_tenure_s_limit_is_of_the_chain)
 }
 END_TEST
 
+START_TEST(the_pace_is_of_the_chain)
+{
+	struct bus_config cfg = bus_config_default();
+	struct setup s;
+
+	cfg.pace = true;
+	begin(&s, 2, ARM_FULL, &cfg);
+	s.r->sends = s.r->traces = false;
+	ns_t before = bus_now(s.r->bus);
+	queue(&s, 0, 2, LIMIT);
+	queue(&s, 1, 2, LIMIT);
+	rig_go(s.r);
+	ck_assert_uint_eq(s.r->n_reports, 2);
+	ns_t took = bus_now(s.r->bus) - before;
+	queue(&s, 2, 2, LIMIT);
+	rig_go(s.r);
+	ck_assert_uint_eq(bus_deadline(s.r->bus), s.r->now + took);
+	rig_wait(s.r, took);
+	ck_assert_uint_eq(s.r->n_reports, 3);
+	end(&s);
+}
+END_TEST
+
 /* ---- others get the bus ---- */
 
 #define ROUNDS 200
@@ -755,5 +778,5 @@ TAP_MAIN("bus_chain", two_scripts_under_one_tenure, each_report_is_of_its_part,
          a_leader_that_is_silent_in_the_second, a_participant_dies_in_the_second,
          a_participant_dies_in_the_first, the_initiator_dies, rst_ends_the_one_that_runs,
          what_is_cancelled_is_not_chained, one_that_comes_in_time, a_slow_one_is_not_chained,
-         the_tenure_s_limit_is_of_the_chain, others_get_the_bus,
+         the_tenure_s_limit_is_of_the_chain, the_pace_is_of_the_chain, others_get_the_bus,
          a_chain_ends_where_the_step_is_full, scripts_that_cannot_be_chained);
