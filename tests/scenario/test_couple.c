@@ -551,10 +551,7 @@ END_TEST
 
 #define CHAIN 4
 
-/* What waits for the bus together is one tenure: each pass spares BUS FREE, ARBITRATION, SELECTION,
- * the BUS RELEASE of the one before it and its own IDENTIFY (tests/bench/BUS-TIME.md). */
-#define SPARED_NS 7860
-
+/* What waits for the bus together is one tenure. */
 START_TEST(passes_that_wait_are_chained)
 {
 	struct hba_pass p[CHAIN];
@@ -585,7 +582,7 @@ START_TEST(passes_that_wait_are_chained)
 		took += p[k].bus_ns;
 	}
 	ck_assert_uint_eq(took, bus_now(c->bus) - before);
-	ck_assert_uint_eq(took, CHAIN * alone - (CHAIN - 1) * SPARED_NS);
+	ck_assert_uint_eq(took, CHAIN * alone - (CHAIN - 1) * COUPLE_SPARED_NS);
 	ck_assert_uint_eq(couple_count(c, PHASE_SELECTION), 1);
 	ck_assert_uint_eq(couple_count(c, PHASE_COMMAND), CHAIN);
 	ck_assert_uint_eq(couple_count(c, PHASE_RESELECTION), 3 * CHAIN);
