@@ -78,7 +78,7 @@ static void reset_by(struct bus *b, const struct conn *c)
 	bus_reset(b, c->id, "RST was asserted");
 }
 
-static void port_frame(struct bus *b, struct conn *c, const struct wire_frame *f)
+static void port_frame(struct bus *b, struct conn *c, const struct wire_frame *f, const char *why)
 {
 	struct port *p = &b->port[c->id];
 
@@ -105,9 +105,8 @@ static void port_frame(struct bus *b, struct conn *c, const struct wire_frame *f
 		mgmt_frame(b, c, &f->mgmt);
 		break;
 	case WIRE_RING: /* the shell took those that are in order */
-		refuse(b, c, CODE_BAD_STATE, WIRE_RING, f->ring.number,
-		       "RING %u: not a ring of this port, or no descriptor came with it",
-		       f->ring.number);
+		refuse(b, c, CODE_BAD_VALUE, WIRE_RING, f->ring.number, "RING %u: %s",
+		       f->ring.number, why ? why : "no shared memory here");
 		break;
 	case WIRE_ATTACH:
 	case WIRE_ATTACHED:
@@ -125,7 +124,7 @@ static void port_frame(struct bus *b, struct conn *c, const struct wire_frame *f
 	}
 }
 
-static void frame(struct bus *b, struct conn *c, const struct wire_frame *f)
+static void frame(struct bus *b, struct conn *c, const struct wire_frame *f, const char *why)
 {
 	uint8_t type = (uint8_t)f->type;
 
@@ -144,7 +143,7 @@ static void frame(struct bus *b, struct conn *c, const struct wire_frame *f)
 	} else if (type == WIRE_PING) {
 		act_send(b, c->handle, WIRE_PONG)->ping = f->ping;
 	} else if (type != WIRE_PONG) {
-		port_frame(b, c, f);
+		port_frame(b, c, f, why);
 	}
 }
 
@@ -210,7 +209,7 @@ void bus_step(struct bus *b, const struct bus_event *ev, struct bus_actions *out
 	case BUS_EV_FRAME:
 		c = conn_of(b, ev->handle);
 		if (c)
-			frame(b, c, ev->frame);
+			frame(b, c, ev->frame, ev->why);
 		break;
 	case BUS_EV_BAD:
 		c = conn_of(b, ev->handle);

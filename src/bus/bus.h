@@ -40,7 +40,7 @@ struct bus_config bus_config_default(void);
 
 enum bus_event_kind {
 	BUS_EV_OPEN,   /* a connection `handle` is there */
-	BUS_EV_FRAME,  /* it sent `frame` */
+	BUS_EV_FRAME,  /* it sent `frame`; RING: the shell does not take it: `why` */
 	BUS_EV_BAD,    /* it sent what is no frame: `why` */
 	BUS_EV_CLOSED, /* it is gone; no CLOSE of ours came before */
 	BUS_EV_GO,     /* all that was there to read was read: attaches, arbitration, tenures */

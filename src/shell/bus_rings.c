@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "shell/bus_rings.h"
 
-#include "shell/log.h"
-
 #include <stdio.h>
 #include <unistd.h>
 
@@ -48,58 +46,57 @@ void bus_rings_attached(struct bus_rings *s, struct conn *c, uint8_t role, uint3
 			offer(p, s->port[i].ring);
 }
 
-/* A descriptor that is of no use is answered, and the data come inline as before. */
-static void refuse(struct conn *c, uint32_t number, const char *why)
-{
-	struct wire_frame f = {
-	        .type = WIRE_ERROR,
-	        .error = {.code = CODE_BAD_VALUE, .frame_type = WIRE_RING, .ref = number},
-	};
-
-	(void)snprintf(f.error.text, sizeof(f.error.text), "RING %u: %s", number, why);
-	log_warning("%s", f.error.text);
-	conn_send(c, &f);
-}
-
-static bool take(struct bus_rings *s, struct bus_ring_port *p, const struct wire_ring *f)
+/* Takes fd over. False with why: of no use, and the data come inline as before. */
+static bool take(struct bus_rings *s, struct bus_ring_port *p, const struct wire_ring *f, int fd,
+                 char *why, size_t n)
 {
 	const struct wire_frame answer = {.type = WIRE_RING, .ring = *f};
-	char why[160];
-	int fd;
 
-	if (p->ring || f->number != p->epoch || (fd = conn_take_fd(p->conn)) < 0)
+	if (p->ring || f->number != p->epoch || fd < 0) {
+		(void)snprintf(why, n, "%s",
+		               p->ring  ? "this port has a ring already"
+		               : fd < 0 ? "no descriptor came with it"
+		                        : "its number is not the epoch of this attach");
+		if (fd >= 0)
+			(void)close(fd);
 		return false;
-	struct ring *r = ring_open(f->number, f->bytes, fd, why, sizeof(why));
-	if (!r) {
-		refuse(p->conn, f->number, why);
-		return true;
 	}
-	p->ring = r;
-	(void)ring_set_add(conn_rings_in(p->conn), r);
+	p->ring = ring_open(f->number, f->bytes, fd, why, n);
+	if (!p->ring)
+		return false;
+	(void)ring_set_add(conn_rings_in(p->conn), p->ring);
 	conn_send(p->conn, &answer);
 	for (unsigned i = 0; i < BUS_RING_PORTS; i++)
-		offer(&s->port[i], r);
+		offer(&s->port[i], p->ring);
 	return true;
 }
 
-/* A target has mapped a ring; one that is no more by now needs nothing. */
-static bool mapped(struct bus_rings *s, struct bus_ring_port *p, uint32_t number)
+/* A target has mapped a ring; one that is no more by now, or never was, needs nothing. */
+static void mapped(struct bus_rings *s, struct bus_ring_port *p, uint32_t number)
 {
 	for (unsigned i = 0; i < BUS_RING_PORTS; i++) {
 		struct ring *r = s->port[i].ring;
 		if (r && ring_number(r) == number)
 			(void)ring_set_add(conn_rings_out(p->conn), r);
 	}
-	return true;
 }
 
-bool bus_rings_frame(struct bus_rings *s, struct conn *c, const struct wire_ring *f)
+bool bus_rings_frame(struct bus_rings *s, struct conn *c, const struct wire_ring *f, char *why,
+                     size_t n)
 {
 	struct bus_ring_port *p = port_of(s, c);
+	int fd = conn_take_fd(c);
 
-	if (!p)
+	if (p && p->role == ROLE_INITIATOR)
+		return take(s, p, f, fd, why, n);
+	if (fd >= 0)
+		(void)close(fd);
+	if (!p) {
+		(void)snprintf(why, n, "no shared memory over this connection");
 		return false;
-	return p->role == ROLE_INITIATOR ? take(s, p, f) : mapped(s, p, f->number);
+	}
+	mapped(s, p, f->number);
+	return true;
 }
 
 void bus_rings_gone(struct bus_rings *s, struct conn *c)

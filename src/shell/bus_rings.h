@@ -24,8 +24,10 @@ struct bus_rings {
 
 /* ATTACHED is on its way to a connection of this role. */
 void bus_rings_attached(struct bus_rings *s, struct conn *c, uint8_t role, uint32_t epoch);
-/* A RING frame of c. False: it is not in order, for the core to refuse. */
-bool bus_rings_frame(struct bus_rings *s, struct conn *c, const struct wire_ring *f);
+/* A RING frame of c, and the descriptor that came with it. False with why: it is not in order, for
+ * the core to refuse (which counts). */
+bool bus_rings_frame(struct bus_rings *s, struct conn *c, const struct wire_ring *f, char *why,
+                     size_t n);
 /* The connection is over (before it is freed). */
 void bus_rings_gone(struct bus_rings *s, struct conn *c);
 

@@ -28,7 +28,7 @@ struct slot {
 	uint32_t handle;
 	uint64_t since; /* number of its accept */
 	bool tap;
-	uint8_t role;  /* as it said last */
+	uint8_t role;  /* as its first ATTACH said, the one that counts; 0: none came */
 	bool attached; /* it has said what it is, and was taken */
 };
 
@@ -69,6 +69,7 @@ static struct conn *slot_clear(struct slot *slot)
 	bus_rings_gone(&slot->server->rings, c);
 	slot->conn = NULL;
 	slot->tap = slot->attached = false;
+	slot->role = 0;
 	watch(slot->server);
 	return c;
 }
@@ -131,11 +132,13 @@ static void on_frame(void *ctx, const struct wire_frame *f)
 {
 	struct slot *slot = ctx;
 	struct server *s = slot->server;
-	if (f->type == WIRE_ATTACH && !slot->attached)
+	char why[160] = "";
+	if (f->type == WIRE_ATTACH && !slot->role)
 		slot->role = f->attach.role;
-	if (f->type == WIRE_RING && bus_rings_frame(&s->rings, slot->conn, &f->ring))
+	if (f->type == WIRE_RING &&
+	    bus_rings_frame(&s->rings, slot->conn, &f->ring, why, sizeof(why)))
 		return;
-	step(s, BUS_EV_FRAME, slot->handle, f, NULL);
+	step(s, BUS_EV_FRAME, slot->handle, f, why);
 }
 
 static void on_bad(void *ctx, const char *why)

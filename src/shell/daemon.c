@@ -287,6 +287,7 @@ int daemon_run(const struct daemon_config *cfg)
 	if (d->bus)
 		conn_free(d->bus);
 	d->bus = NULL;
+	ring_unref(d->ring);
 	stop(d);
 	if (d->pool)
 		pool_free(d->pool);

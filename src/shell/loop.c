@@ -112,6 +112,7 @@ struct loop *loop_new(const struct loop_ops *ops, void *ctx)
 		return NULL;
 	*l = (struct loop){.ops = ops, .ctx = ctx, .deadline = NS_NEVER, .armed = NS_NEVER};
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* EFBIG says it, too */
 	l->base = event_base_new();
 	if (l->base && add_events(l))
 		return l;

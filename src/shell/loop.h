@@ -27,7 +27,7 @@ struct loop_ops {
 /* The machine's monotonic clock: the only place where shells read it. */
 ns_t loop_now(void);
 
-/* NULL with errno. SIGPIPE is ignored from here on. */
+/* NULL with errno. SIGPIPE and SIGXFSZ are ignored from here on. */
 struct loop *loop_new(const struct loop_ops *ops, void *ctx);
 void loop_free(struct loop *l);
 struct event_base *loop_base(struct loop *l);

@@ -149,7 +149,7 @@ struct ring *ring_new(uint32_t number, size_t bytes, char *why, size_t n)
 	return r;
 }
 
-/* The memory is of that length and stays so. */
+/* The memory is of that length, is there, and stays so. */
 static const char *unfit(const struct ring *r)
 {
 	struct stat st;
@@ -159,6 +159,9 @@ static const char *unfit(const struct ring *r)
 		return "the descriptor is of no sealed memory";
 	if (fstat(r->fd, &st) != 0 || (uint64_t)st.st_size != r->bytes)
 		return "the memory is not of the length that was told";
+	/* A hole would be filled at the first look, if there is memory for it then. */
+	if ((uint64_t)st.st_blocks * 512 < r->bytes)
+		return "the memory is not all there";
 	return NULL;
 }
 

@@ -30,7 +30,7 @@ struct ring;
 struct ring *ring_new(uint32_t number, size_t bytes, char *why, size_t n);
 /*
  * Maps one that another process made; takes fd over, also on failure. NULL with why, when it is not
- * of `bytes` bytes, not sealed, or does not have a ring's form.
+ * of `bytes` bytes, not sealed, has holes, or does not have a ring's form.
  */
 struct ring *ring_open(uint32_t number, uint64_t bytes, int fd, char *why, size_t n);
 struct ring *ring_ref(struct ring *r);

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "shell/meta.h"
 #include "shell/pool.h"
+#include "shell/ring.h"
 #include "shell/store.h"
 
 #include <stdio.h>
@@ -176,21 +177,31 @@ static void tell(struct target_io *io, enum tgt_store_result r, const struct tgt
 		log_error("%s: a flush failed: what was written may be lost; it takes no more",
 		          io->o->store);
 	io->told_dead = io->told_dead || r == STORE_DEAD;
-	if (r == STORE_ERROR || r == STORE_NO_SPACE)
+	if (r == STORE_ERROR || r == STORE_NO_SPACE || r == STORE_DATA_GONE)
 		log_warning("%s: blocks %llu+%u: %s", io->o->store, (unsigned long long)a->lba,
 		            (unsigned)a->blocks,
-		            r == STORE_ERROR ? "input/output error" : "no space left");
+		            r == STORE_ERROR      ? "input/output error"
+		            : r == STORE_NO_SPACE ? "no space left"
+		                                  : "the initiator has taken its data back");
 }
 
-void target_io_do(struct target_io *io, const struct tgt_action *a)
+/* Data in a ring are the task's only as long as the initiator waits for it. */
+static bool data_gone(const struct tgt_action *a)
 {
-	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
+	return a->block && !ring_current(a->block);
+}
+
+static enum tgt_store_result work(struct target_io *io, const struct tgt_action *a,
+                                  struct tgt_event *ev)
+{
 	enum tgt_store_result r = STORE_OK;
-	uint32_t *good = &ev.store.good_blocks;
+	uint32_t *good = &ev->store.good_blocks;
 	const uint8_t *data = a->block ? a->block->data + a->offset : NULL;
+	if (data_gone(a))
+		return STORE_DATA_GONE;
 	switch (a->kind) {
 	case TGT_STORE_READ:
-		r = read_blocks(io, a, &ev);
+		r = read_blocks(io, a, ev);
 		break;
 	case TGT_STORE_WRITE:
 		r = store_write(io->store, a->lba, a->blocks, data, good);
@@ -209,9 +220,16 @@ void target_io_do(struct target_io *io, const struct tgt_action *a)
 	case TGT_DIE:
 		break;
 	}
+	return data_gone(a) ? STORE_DATA_GONE : r;
+}
+
+void target_io_do(struct target_io *io, const struct tgt_action *a)
+{
+	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
 	if (a->kind == TGT_META_SAVE) {
 		save(io, a, &ev);
 	} else {
+		enum tgt_store_result r = work(io, a, &ev);
 		ev.store.op = a->op;
 		ev.store.result = r;
 		tell(io, r, a);

@@ -90,6 +90,9 @@ static void failed(struct tgt *t, struct task *k, const struct tgt_event *ev)
 	case STORE_NO_SPACE:
 		tgt_task_fail(k, scsi_sense_info(write ? SENSE_WRITE_ERROR : SENSE_READ_ERROR, at));
 		break;
+	case STORE_DATA_GONE: /* whoever did so has given up on this task */
+		tgt_task_fail(k, SENSE_DATA_PHASE_ERROR);
+		break;
 	case STORE_DEAD:
 	case STORE_OK:
 		tgt_task_fail(k, SENSE_INTERNAL_TARGET_FAILURE);
