@@ -111,7 +111,9 @@ unit_tests += \
 	tests/unit/test_cli_table \
 	tests/unit/test_cli_text \
 	tests/unit/test_conffile \
+	tests/unit/test_bus_rings \
 	tests/unit/test_conn \
+	tests/unit/test_conn_rings \
 	tests/unit/test_inbuf \
 	tests/unit/test_loop \
 	tests/unit/test_outq \

@@ -231,6 +231,41 @@ START_TEST(read_ahead_follows_what_comes)
 }
 END_TEST
 
+/* Data in a ring do not follow: what comes next is the next frame. */
+START_TEST(data_in_a_ring_are_not_waited_for)
+{
+	struct block *data = pattern(60000, 1);
+	const struct wire_ref ref = {.ring = 8, .off = 4096, .gen = 3};
+	struct wire_frame f = script(data, 7);
+	uint8_t stream[400];
+	struct wr w = wr_init(stream, sizeof(stream));
+
+	wire_put_ref(&w, &f, &ref);
+	size_t first = w.n;
+	f = script(NULL, 8);
+	put(&f, &w);
+	ck_assert(inbuf_init(&in));
+	for (size_t i = 0; i + 1 < first; i++) {
+		ck_assert_uint_eq(feed(stream + i, 1), 1);
+		ck_assert_int_eq(inbuf_next(&in, &f, why, sizeof(why)), INBUF_MORE);
+	}
+	ck_assert_uint_eq(feed(stream + first - 1, w.n - first + 1), w.n - first + 1);
+	ck_assert_int_eq(inbuf_next(&in, &f, why, sizeof(why)), INBUF_FRAME);
+	ck_assert_uint_eq(f.script.id, 7);
+	ck_assert(f.in_ring && !f.data);
+	ck_assert_uint_eq(in.header.data_len, 60000);
+	ck_assert_uint_eq(f.ref.ring, 8);
+	ck_assert_uint_eq(f.ref.off, 4096);
+	ck_assert_uint_eq(f.ref.gen, 3);
+	ck_assert_int_eq(inbuf_next(&in, &f, why, sizeof(why)), INBUF_FRAME);
+	ck_assert_uint_eq(f.script.id, 8);
+	ck_assert(!f.in_ring);
+	ck_assert(!inbuf_partial(&in));
+	inbuf_free(&in);
+	block_unref(data);
+}
+END_TEST
+
 START_TEST(bad_bytes_are_bad)
 {
 	struct wire_frame f = {.type = WIRE_PING};
@@ -253,7 +288,8 @@ static Suite *make_suite(void)
 {
 	const TTest *const once[] = {
 	        data_go_straight_into_their_block, a_kept_block_outlives_the_buffer,
-	        memory_of_a_block_is_used_again, read_ahead_follows_what_comes, bad_bytes_are_bad};
+	        memory_of_a_block_is_used_again,   read_ahead_follows_what_comes,
+	        data_in_a_ring_are_not_waited_for, bad_bytes_are_bad};
 	Suite *s = tap_suite("inbuf", once, ARRAY_LEN(once));
 	TCase *t = tcase_create("cuts");
 

@@ -4,6 +4,7 @@
 #include "base/prng.h"
 #include "shell/outq.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,5 +131,133 @@ START_TEST(what_is_dropped_is_let_go)
 }
 END_TEST
 
+/* ---- rings ---- */
+
+static struct ring *make(uint32_t number)
+{
+	char why[200];
+	struct ring *r = ring_new(number, 1 * MIB, why, sizeof(why));
+	if (!r)
+		ck_abort_msg("%s", why);
+	return r;
+}
+
+START_TEST(data_in_a_known_ring_do_not_travel)
+{
+	struct ring *known = make(5), *other = make(6);
+	struct ring_set set = {0};
+	struct block *in = ring_get(known, 5000), *out = ring_get(other, 5000);
+	struct wire_frame f = script(1, in);
+	struct wire_header h;
+	struct wire_frame got;
+	struct iovec v[8];
+	char why[200];
+
+	ck_assert(ring_set_add(&set, known));
+	ck_assert(outq_put(&q, &f, &set, -1));
+	ck_assert_int_eq(outq_peek(&q, v, 8, &no_fd), 1);
+	ck_assert_uint_eq(v[0].iov_len, q.bytes);
+	ck_assert_msg(wire_header_get(v[0].iov_base, &h, why, sizeof(why)), "%s", why);
+	ck_assert(h.in_ring);
+	ck_assert_uint_eq(h.data_len, 5000);
+	ck_assert_uint_eq(h.head_len, v[0].iov_len - WIRE_HEADER_LEN);
+	struct span head = {(uint8_t *)v[0].iov_base + WIRE_HEADER_LEN, h.head_len};
+	ck_assert_msg(wire_get(&h, head, NULL, &got, why, sizeof(why)), "%s", why);
+	ck_assert_uint_eq(got.ref.ring, 5);
+	ck_assert_uint_eq(in->refs, 1); /* it is the sender's to keep it */
+	/* What the peer does not know goes as before, and so does all when it knows none. */
+	f = script(2, out);
+	ck_assert(outq_put(&q, &f, &set, -1));
+	ck_assert_int_eq(outq_peek(&q, v, 8, &no_fd), 2);
+	ck_assert_ptr_eq(v[1].iov_base, out->data);
+	f = script(3, in);
+	ck_assert(outq_put(&q, &f, NULL, -1));
+	ck_assert_int_eq(outq_peek(&q, v, 8, &no_fd), 4);
+	ck_assert_ptr_eq(v[3].iov_base, in->data);
+	ck_assert_uint_eq(in->refs, 2);
+	/* A block holds its ring, also when the set has let it go. */
+	ring_set_clear(&set);
+	block_unref(in);
+	ring_unref(known);
+	outq_clear(&q);
+	block_unref(out);
+	ring_unref(other);
+}
+END_TEST
+
+static int some_fd(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+START_TEST(a_descriptor_goes_with_the_first_byte_of_its_frame)
+{
+	const struct wire_frame ping = {.type = WIRE_PING}; /* of 20 bytes */
+	int first = some_fd(), second = some_fd(), fd = -2;
+	struct iovec v[8];
+
+	for (int i = 0; i < 3; i++)
+		ck_assert(outq_put(&q, &ping, NULL, -1));
+	ck_assert(outq_put(&q, &ping, NULL, first));
+	ck_assert(outq_put(&q, &ping, NULL, -1));
+	ck_assert(outq_put(&q, &ping, NULL, second));
+	/* What was queued before goes without it. */
+	ck_assert_int_eq(outq_peek(&q, v, 8, &fd), 1);
+	ck_assert_int_eq(fd, -1);
+	ck_assert_uint_eq(v[0].iov_len, 60);
+	outq_take(&q, 59);
+	ck_assert_int_eq(outq_peek(&q, v, 8, &fd), 1);
+	ck_assert_int_eq(fd, -1);
+	ck_assert_uint_eq(v[0].iov_len, 1);
+	outq_take(&q, 1);
+	ck_assert(is_open(first));
+	/* What follows may go along, up to the next descriptor. */
+	ck_assert_int_eq(outq_peek(&q, v, 8, &fd), 1);
+	ck_assert_int_eq(fd, first);
+	ck_assert_uint_eq(v[0].iov_len, 40);
+	/* It has gone with the first byte: not again with the rest. */
+	outq_take(&q, 1);
+	ck_assert(!is_open(first));
+	ck_assert_int_eq(outq_peek(&q, v, 8, &fd), 1);
+	ck_assert_int_eq(fd, -1);
+	ck_assert_uint_eq(v[0].iov_len, 39);
+	outq_take(&q, 39);
+	ck_assert(is_open(second));
+	ck_assert_int_eq(outq_peek(&q, v, 8, &fd), 1);
+	ck_assert_int_eq(fd, second);
+	outq_take(&q, 20);
+	ck_assert(!is_open(second));
+	ck_assert_int_eq(outq_peek(&q, v, 8, &fd), 0);
+	ck_assert_int_eq(fd, -1);
+	outq_clear(&q);
+}
+END_TEST
+
+START_TEST(descriptors_that_never_went_are_closed)
+{
+	const struct wire_frame ping = {.type = WIRE_PING};
+	int fds[100];
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) { /* the ring of pieces grows on the way */
+		fds[i] = some_fd();
+		ck_assert(outq_put(&q, &ping, NULL, fds[i]));
+	}
+	outq_take(&q, 30);
+	ck_assert(!is_open(fds[0]) && !is_open(fds[1]) && is_open(fds[2]) && is_open(fds[99]));
+	outq_clear(&q);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		ck_assert(!is_open(fds[i]));
+}
+END_TEST
+
 TAP_MAIN("outq", heads_join_into_one_piece, the_stream_is_the_frames, short_data_beyond_a_chunk,
-         what_is_dropped_is_let_go);
+         what_is_dropped_is_let_go, data_in_a_known_ring_do_not_travel,
+         a_descriptor_goes_with_the_first_byte_of_its_frame,
+         descriptors_that_never_went_are_closed);

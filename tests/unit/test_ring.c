@@ -189,7 +189,7 @@ static int memory(size_t bytes, int seals)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ftruncate(fd, (off_t)bytes), 0);
+	ck_assert_int_eq(posix_fallocate(fd, 0, (off_t)bytes), 0);
 	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
 	return fd;
 }
@@ -226,6 +226,31 @@ START_TEST(what_is_no_ring_is_refused)
 }
 END_TEST
 
+/* A page that is not there yet would be a SIGBUS, or somebody else's memory, when it is looked at.
+ */
+START_TEST(memory_with_holes_is_refused)
+{
+	const int all = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
+	const struct {
+		uint64_t magic;
+		uint32_t pages, reserved;
+	} head = {UINT64_C(0x736d6972726f7231), 255, 0};
+
+	for (int filled = 0; filled < 2; filled++) {
+		int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		ck_assert_int_eq(ftruncate(fd, 1 * MIB), 0);
+		ck_assert_int_eq(pwrite(fd, &head, sizeof(head), 0), sizeof(head));
+		if (filled)
+			ck_assert_int_eq(posix_fallocate(fd, 0, 1 * MIB), 0);
+		ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, all), 0);
+		struct ring *r = ring_open(1, 1 * MIB, fd, why, sizeof(why));
+		ck_assert(!r == !filled);
+		ck_assert(filled || strstr(why, "not all there"));
+		ring_unref(r);
+	}
+}
+END_TEST
+
 START_TEST(a_set_has_each_number_once)
 {
 	struct ring_set s = {0};
@@ -258,4 +283,4 @@ TAP_MAIN("ring", a_reader_sees_what_the_maker_wrote,
          memory_that_went_to_other_data_is_known_by_its_generation, a_part_of_a_block_is_found,
          room_is_bounded_and_comes_back, blocks_keep_the_memory,
          references_outside_are_refused_by_name, a_reader_cannot_harm_it,
-         what_is_no_ring_is_refused, a_set_has_each_number_once);
+         what_is_no_ring_is_refused, memory_with_holes_is_refused, a_set_has_each_number_once);
