@@ -216,6 +216,11 @@ ARGUMENTS = (
     ("smirrord", ["--bus", "unix:x"], "--"),
     ("smirrord", ["--bus", "unix:x", "--id", "77", "--state-dir", "d", "--control", "c"], "77"),
     ("smirrord", ["--bus", "unix:x", "--chain-limit-us", "1000001", "--state-dir", "d", "--control", "c"], "1000000"),
+    ("smirrord", ["--bus", "unix:x", "--state-dir", "d", "--control", "c", "--ring", "512K"], "--ring: 512K is neither 0 nor at least 1M"),
+    ("smirrord", ["--bus", "unix:x", "--state-dir", "d", "--control", "c", "--ring", "257M"], "--ring: 257M is out of range"),
+    ("smirrord", ["--bus", "unix:x", "--state-dir", "d", "--control", "c", "--ring", "1Q"], "--ring: \"1Q\" is no size"),
+    ("smirrord", ["--bus", "unix:x", "--state-dir", "d", "--control", "c", "--ring", "-1"], "--ring: \"-1\" is no size"),
+    ("smirrord", ["--bus", "unix:x", "--state-dir", "d", "--control", "c", "--ring"], "--ring"),
     ("smirrorctl", ["paint"], "paint"),
     ("smirrorctl", ["mirror", "g0"], "IMAGE"),
 )
@@ -244,6 +249,22 @@ def configuration(program):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT_S, check=False)
         text = done.stderr.decode()
         assert done.returncode in (1, 2) and "bad.conf:3" in text and "no-such-option" in text, (done.returncode, text)
+        assert os.listdir(lab.directory) == ["bad.conf"]
+
+
+@cases("the configuration's ring = {0[0]} is refused with file, line and reason",
+       (("\"512K\"", "512K is neither 0 nor at least 1M"), ("\"257M\"", "\"257M\" is out of range"), ("1", "1 is neither 0"),
+        ("\"1Q\"", "\"1Q\" is no size"), ("\"\"", "\"\" is no size"), ("-4096", "\"-4096\" is no size")))
+def wrong_ring(case):
+    value, reason = case
+    with Lab() as lab:
+        with open(lab.path("bad.conf"), "w", encoding="ascii") as file:
+            file.write(f"id = 7\n\nring = {value}\nwindow = 4\n")
+        done = subprocess.run([lab.program("smirrord"), "--config", lab.path("bad.conf"), "--bus", lab.unix, "--state-dir",
+                               lab.path("state"), "--control", lab.path("c")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=LIMIT_S, check=False)
+        text = done.stderr.decode()
+        assert done.returncode == 2 and "bad.conf:3: ring: " in text and reason in text, (done.returncode, text)
         assert os.listdir(lab.directory) == ["bad.conf"]
 
 

@@ -15,7 +15,7 @@ import uuid
 LIMIT_S = float(os.environ.get("LAB_LIMIT_S", "60"))
 
 ATTACH, ATTACHED, REFUSED, ERROR, PING, PONG, PORT, ARM, MEMBERS = range(1, 10)
-SCRIPT, CANCEL, TENURE, BURST, PROGRAM, RESET, MGMT, TRACE = range(10, 18)
+SCRIPT, CANCEL, TENURE, BURST, PROGRAM, RESET, MGMT, TRACE, RING = range(10, 19)
 TARGET, INITIATOR, TAP, NO_ID = 1, 2, 3, 0xFF
 (I_SELECT, I_MSG_OUT, I_COMMAND, I_DATA_OUT, I_DATA_IN, I_STATUS, I_MSG_IN, I_FREE, I_LATCH, I_TOKEN,
  I_PASS) = range(1, 12)
@@ -29,8 +29,25 @@ OUTCOMES = (None, "complete", "disconnected", "released", "selection_timeout", "
  SHUTDOWN) = range(1, 13)
 
 
+IN_RING = 1  # byte 1 of a header: the data are in shared memory, and the head begins with a reference to them
+
+
+class Ref:
+    """Data in a ring, where a frame has its data: number of the ring, offset, length, generation."""
+
+    def __init__(self, ring, off, length, generation=0):
+        self.ring, self.off, self.length, self.generation = ring, off, length, generation
+
+
 def frame(kind, head=b"", data=b""):
+    if isinstance(data, Ref):
+        head = struct.pack(">III", data.ring, data.off, data.generation) + head
+        return struct.pack(">BB2xII", kind, IN_RING, len(head), data.length) + head
     return struct.pack(">B3xII", kind, len(head), len(data)) + head + data
+
+
+def ring(number, size):
+    return frame(RING, struct.pack(">IQ", number, size))
 
 
 def text(value):
@@ -137,7 +154,10 @@ class Ended(Exception):
 
 
 class Wire:
-    """A connection to the bus server. What came is looked through for ERROR and REFUSED."""
+    """
+    A connection to the bus server. What came is looked through for ERROR and REFUSED. Descriptors that came are in
+    .fds; data by reference are found in .rings (number: what is there to be read), into which a test puts memory.
+    """
 
     def __init__(self, lab, tcp=False):
         if tcp:
@@ -153,10 +173,19 @@ class Wire:
         self.refused = None
         self.epoch = None
         self.ports = {}  # id: (role, epoch, uuid, name) of those that are up
+        self.fds = []
+        self.rings = {}
+        self.by_reference = 0  # bytes that came so
 
     def send(self, *frames):
         with self.lock:
             self.sock.sendall(b"".join(frames))
+
+    def send_fds(self, data, *fds):
+        """A frame with descriptors, which stay the caller's."""
+        with self.lock:
+            sent = socket.send_fds(self.sock, [data], list(fds))
+            assert sent == len(data), (sent, len(data))
 
     def offer(self, *frames):
         """send() to a server that may have closed; whether all was taken."""
@@ -173,7 +202,11 @@ class Wire:
             if wait <= 0 or not select.select([self.sock], [], [], wait)[0]:
                 raise TimeoutError("no frame came")
             try:
-                chunk = self.sock.recv(1 << 20)
+                if self.sock.family == socket.AF_UNIX:
+                    chunk, fds, _, _ = socket.recv_fds(self.sock, 1 << 20, 16)
+                    self.fds += fds
+                else:
+                    chunk = self.sock.recv(1 << 20)
             except ConnectionResetError:
                 chunk = b""
             if not chunk:
@@ -183,11 +216,17 @@ class Wire:
     def frame(self, limit_s=LIMIT_S):
         """The next frame: (type, head, data)."""
         self._fill(12, limit_s)
-        kind, head_len, data_len = struct.unpack_from(">B3xII", self.buffer)
-        self._fill(12 + head_len + data_len, LIMIT_S)
+        kind, where, head_len, data_len = struct.unpack_from(">BB2xII", self.buffer)
+        inline = 0 if where == IN_RING else data_len
+        self._fill(12 + head_len + inline, LIMIT_S)
         head = bytes(self.buffer[12:12 + head_len])
-        data = bytes(self.buffer[12 + head_len:12 + head_len + data_len])
-        del self.buffer[:12 + head_len + data_len]
+        data = bytes(self.buffer[12 + head_len:12 + head_len + inline])
+        del self.buffer[:12 + head_len + inline]
+        if where == IN_RING:
+            number, off, _ = struct.unpack_from(">III", head)
+            head = head[12:]
+            data = bytes(self.rings[number][off:off + data_len])
+            self.by_reference += data_len
         if kind in (ERROR, REFUSED):
             code, what, ref, size = struct.unpack_from(">BBIH", head)
             words = head[8:8 + size].decode(errors="replace")
@@ -235,6 +274,9 @@ class Wire:
 
     def close(self):
         self.sock.close()
+        for fd in self.fds:
+            os.close(fd)
+        self.fds = []
 
     def __enter__(self):
         return self
@@ -294,6 +336,8 @@ class Disk(Wire):
                     self.on_burst(Burst(head, data))
                 elif kind == MGMT:
                     self.on_mgmt(head)
+                elif kind == RING:
+                    self.on_ring(*struct.unpack(">IQ", head))
         except (Ended, OSError, ValueError) as why:
             self.ended = repr(why)
             self.sock.close()
@@ -308,7 +352,7 @@ class Disk(Wire):
         except OSError:
             pass
         self.thread.join(LIMIT_S)
-        self.sock.close()
+        self.close()
 
     # what a disk does
 
@@ -317,6 +361,9 @@ class Disk(Wire):
 
     def on_mgmt(self, head):
         pass
+
+    def on_ring(self, number, size):
+        """A ring is offered, or (size 0) withdrawn; without an answer, data come inline."""
 
     def on_burst(self, burst):
         for kind, _, flags, _, octets in burst.items:

@@ -19,8 +19,11 @@ EXTRA_DIST += \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
 	tests/integration/lab.py \
+	tests/integration/memory.py \
+	tests/integration/rings.py \
 	tests/integration/rogue.py \
 	tests/integration/rogue_hosts.py \
+	tests/integration/rogue_rings.py \
 	tests/integration/services.py \
 	tests/integration/tap.py \
 	tests/integration/target.py
@@ -37,8 +40,10 @@ integration_tests += \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
+	tests/integration/rings.py \
 	tests/integration/rogue.py \
 	tests/integration/rogue_hosts.py \
+	tests/integration/rogue_rings.py \
 	tests/integration/services.py \
 	tests/integration/target.py
 sanitized_integration_tests += \
@@ -51,6 +56,8 @@ sanitized_integration_tests += \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
+	tests/integration/rings.py \
 	tests/integration/rogue.py \
 	tests/integration/rogue_hosts.py \
+	tests/integration/rogue_rings.py \
 	tests/integration/target.py
