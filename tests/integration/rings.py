@@ -145,20 +145,21 @@ VARIANTS = {"with a ring": ("unix", "unix", "32M"), "without": ("unix", "unix", 
 
 
 def run_traced(count, variant):
-    """The trace of a mirror of 1 MiB with one pass in flight; of a single target, a block fails once."""
+    """The trace of eight mirrors of one pass each (several would go out as they are read); a single target fails a block once."""
     over, daemon_over, ring = VARIANTS[variant]
     with Lab() as lab:
         lab.bus()
         names = [f"disk{i}" for i in range(count)]
         for i, name in enumerate(names):
-            lab.target(name, i, over=over, faults=["medium-error:lba=700,blocks=2,times=1"] if count == 1 else ())
+            lab.target(name, i, over=over, faults=["medium-error:lba=70,blocks=2,times=1"] if count == 1 else ())
         lab.daemon("--window", "1", "--ring", ring, *(("--bus", lab.tcp) if daemon_over == "tcp" else ()))
         lab.wait_targets(names)
         assert bool(rings_of(lab.targets["disk0"])) == (variant == "with a ring"), variant
         lab.call("group.create", name="g0", members=names)
-        image = lab.image(MIB)
-        lab.run_job("mirror", image=image, transfer_bytes=PASS)
-        lab.assert_copies(image, names)
+        for seed in range(8):
+            image = lab.image(PASS, seed=seed)
+            lab.run_job("mirror", image=image, transfer_bytes=PASS)
+            lab.assert_copies(image, names)
         return lab.trace()
 
 
