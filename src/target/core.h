@@ -3,8 +3,9 @@
  * The inside of the target core, shared by the files of src/target only.
  *
  * Flow: target.c takes events; port.c turns a burst into the messages, command and data of one
- * tenure; dispatch.c accepts or refuses the command; task.c orders tasks; cmd_*.c run them;
- * reply.c writes phase programs; silent.c has the rules of a mirroring tenure.
+ * tenure; dispatch.c accepts or refuses the command; task.c keeps the task set, order.c says which
+ * may start; cmd_*.c run them; reply.c writes phase programs; silent.c has the rules of a mirroring
+ * tenure.
  */
 #ifndef TARGET_CORE_H
 #define TARGET_CORE_H
@@ -220,6 +221,12 @@ void tgt_task_expire(struct tgt *t);
 ns_t tgt_task_deadline(const struct tgt *t);
 void tgt_task_check(const struct tgt *t);
 
+/* ---- order.c ---- */
+
+/* Nothing stands against a task that waits: neither its attribute, nor an allegiance, nor another
+ * task's blocks. */
+bool tgt_order_may_start(const struct tgt *t, const struct task *k);
+
 /* ---- port.c ---- */
 
 void tgt_port_burst(struct tgt *t, const struct wire_burst *b, struct block *data);
@@ -262,6 +269,7 @@ enum cmd_flags {
 	CMD_ANY_LUN = 0x10, /* answers for logical units that are not there */
 	CMD_PASS = 0x20,    /* may be the command of a mirroring pass */
 	CMD_KEEP_CA = 0x40, /* does not clear the contingent allegiance that it finds */
+	CMD_BLOCKS = 0x80,  /* touches the blocks that its CDB names: order.c */
 };
 
 struct cmd {

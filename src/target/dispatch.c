@@ -7,6 +7,7 @@
 
 #define QUICK  CMD_QUICK
 #define MEDIUM (CMD_MEDIUM | CMD_READY)
+#define BLOCKS (MEDIUM | CMD_BLOCKS)
 #define PASS   CMD_PASS
 #define ALWAYS (CMD_QUICK | CMD_NO_UA)
 
@@ -26,18 +27,18 @@ static const struct cmd cmds[OP_COUNT] = {
                         CMD(MODE_SELECT_6, 0, mode_select, mode_select) CMD(
                                 MODE_SELECT_10, 0, mode_select,
                                 mode_select) CMD(START_STOP_UNIT, 0, start_stop,
-                                                 start_stop) CMD(READ_6, MEDIUM, rw, rw)
-                                CMD(READ_10, MEDIUM, rw, rw) CMD(READ_12, MEDIUM, rw, rw) CMD(
-                                        READ_16, MEDIUM, rw, rw) CMD(WRITE_6, MEDIUM | PASS, rw, rw)
-                                        CMD(WRITE_10, MEDIUM | PASS, rw,
-                                            rw) CMD(WRITE_12, MEDIUM | PASS, rw, rw)
-                                                CMD(WRITE_16, MEDIUM | PASS, rw, rw) CMD(
-                                                        WRITE_AND_VERIFY_10, MEDIUM | PASS, verify,
-                                                        rw) CMD(WRITE_AND_VERIFY_16, MEDIUM | PASS,
+                                                 start_stop) CMD(READ_6, BLOCKS, rw, rw)
+                                CMD(READ_10, BLOCKS, rw, rw) CMD(READ_12, BLOCKS, rw, rw) CMD(
+                                        READ_16, BLOCKS, rw, rw) CMD(WRITE_6, BLOCKS | PASS, rw, rw)
+                                        CMD(WRITE_10, BLOCKS | PASS, rw,
+                                            rw) CMD(WRITE_12, BLOCKS | PASS, rw, rw)
+                                                CMD(WRITE_16, BLOCKS | PASS, rw, rw) CMD(
+                                                        WRITE_AND_VERIFY_10, BLOCKS | PASS, verify,
+                                                        rw) CMD(WRITE_AND_VERIFY_16, BLOCKS | PASS,
                                                                 verify,
-                                                                rw) CMD(VERIFY_10, MEDIUM | PASS,
+                                                                rw) CMD(VERIFY_10, BLOCKS | PASS,
                                                                         verify, rw)
-                                                        CMD(VERIFY_16, MEDIUM | PASS, verify, rw)
+                                                        CMD(VERIFY_16, BLOCKS | PASS, verify, rw)
                                                                 CMD(SYNCHRONIZE_CACHE_10,
                                                                     MEDIUM | PASS, sync, sync)
                                                                         CMD(SYNCHRONIZE_CACHE_16,

@@ -16,6 +16,7 @@ src_target_libtarget_a_SOURCES = \
 	src/target/message.c \
 	src/target/mode.c \
 	src/target/mode.h \
+	src/target/order.c \
 	src/target/port.c \
 	src/target/reply.c \
 	src/target/silent.c \
@@ -29,11 +30,13 @@ src_target_libtarget_a_SOURCES = \
 unit_tests += \
 	tests/unit/test_target_commands \
 	tests/unit/test_target_faults \
+	tests/unit/test_target_order \
 	tests/unit/test_target_pass \
 	tests/unit/test_target_random \
 	tests/unit/test_target_tasks
 tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_faults_SOURCES = tests/unit/test_target_faults.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_order_SOURCES = tests/unit/test_target_order.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_tasks_SOURCES = tests/unit/test_target_tasks.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_random_SOURCES = tests/unit/test_target_random.c tests/unit/disk.c tests/unit/disk.h

@@ -10,7 +10,9 @@
  *
  * A shell performs the actions in their order and answers every STORE_* and META_SAVE with one
  * TGT_EV_STORE_DONE or TGT_EV_META_DONE of the same op, also across DETACHED: it attaches again
- * when tgt_store_ops() is 0.
+ * when tgt_store_ops() is 0. Several are outstanding at once, as many as there are tasks, and may
+ * be done side by side and answered in any order: of two that touch the same blocks, one of them
+ * writing, the core asks for the second when the first is answered.
  */
 #ifndef TARGET_TARGET_H
 #define TARGET_TARGET_H
@@ -83,7 +85,7 @@ enum tgt_action_kind {
 	TGT_STORE_WRITE,
 	TGT_STORE_COMPARE, /* medium against block; repeat: each block against the same one */
 	TGT_STORE_VERIFY,  /* read, no data wanted */
-	TGT_STORE_FLUSH,   /* what was written before is on the medium when it ends */
+	TGT_STORE_FLUSH,   /* each WRITE that was answered before is on the medium when it ends */
 	TGT_META_SAVE,     /* keep `bytes` durably */
 	TGT_DIE,           /* end at once, as if killed: nothing after this is performed */
 };

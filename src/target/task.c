@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The task set: slots, order, abort, completion. The state diagram stands in core.h. */
+/* The task set: slots, start, abort, completion. The state diagram stands in core.h. */
 #include "base/assert.h"
 #include "target/core.h"
 
@@ -74,31 +74,7 @@ struct task *tgt_task_by_op(struct tgt *t, uint32_t op)
 	return live && tgt_task_op(t, k) == op ? k : NULL;
 }
 
-/* ---- order ---- */
-
-/* Has not yet done its work. */
-static bool unfinished(const struct task *k)
-{
-	return k->state == TASK_WAITING || k->state == TASK_RUNNING || k->state == TASK_DRAIN;
-}
-
-/* SAM-5, 8.7: ORDERED starts when all older ones have ended, SIMPLE when all older ORDERED have. */
-static bool may_start(struct tgt *t, const struct task *k)
-{
-	/* Mirroring passes carry their sense with the status: they have no part in allegiances. */
-	if (!k->silent && t->ini[k->initiator].ca)
-		return false;
-	if (k->attr == MSG_HEAD_OF_QUEUE)
-		return true;
-	const struct task *old;
-	TAILQ_FOREACH (old, &t->tasks, link) {
-		if (old == k)
-			break;
-		if (unfinished(old) && (k->attr == MSG_ORDERED || old->attr == MSG_ORDERED))
-			return false;
-	}
-	return true;
-}
+/* ---- start ---- */
 
 static void start(struct tgt *t, struct task *k)
 {
@@ -117,7 +93,7 @@ void tgt_task_submit(struct tgt *t, struct task *k)
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	tgt_task_set(t, k, TASK_WAITING);
 	/* Quick commands touch nothing that others have to do with: no order holds for them. */
-	if ((c && (c->flags & CMD_QUICK)) || may_start(t, k))
+	if ((c && (c->flags & CMD_QUICK)) || tgt_order_may_start(t, k))
 		start(t, k);
 }
 
@@ -126,7 +102,7 @@ void tgt_task_run_waiting(struct tgt *t)
 	struct task *k = TAILQ_FIRST(&t->tasks);
 	while (t->n_in[TASK_WAITING] > 0 && k) {
 		struct task *next = TAILQ_NEXT(k, link);
-		if (k->state == TASK_WAITING && may_start(t, k))
+		if (k->state == TASK_WAITING && tgt_order_may_start(t, k))
 			start(t, k);
 		k = next;
 	}
@@ -222,7 +198,6 @@ void tgt_task_expire(struct tgt *t)
 	for (unsigned i = 0; i < WIRE_IDS; i++)
 		if (t->ini[i].ca && t->ini[i].ca_due <= t->now)
 			t->ini[i].ca = false;
-	tgt_task_run_waiting(t);
 }
 
 ns_t tgt_task_deadline(const struct tgt *t)

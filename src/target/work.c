@@ -76,13 +76,13 @@ void tgt_work_next(struct tgt *t, struct task *k)
 }
 
 /* An operation went wrong: the task ends. */
-static void failed(struct tgt *t, struct task *k, const struct tgt_event *ev)
+static void failed(struct tgt *t, struct task *k, enum tgt_store_result result, uint32_t good)
 {
-	uint32_t good = ev->store.good_blocks < k->chunk ? ev->store.good_blocks : k->chunk;
+	good = good < k->chunk ? good : k->chunk;
 	lba_t at = k->first + k->pos + good;
 	bool write = k->doing == WORK_WRITE;
 	k->doing = 0;
-	switch (ev->store.result) {
+	switch (result) {
 	case STORE_MISCOMPARE:
 		tgt_task_fail(k, scsi_sense_info(SENSE_MISCOMPARE, at));
 		break;
@@ -111,14 +111,18 @@ static void drained(struct tgt *t, struct task *k)
 void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 {
 	struct task *k = tgt_task_by_op(t, ev->store.op);
+	enum tgt_store_result result = ev->store.result;
 	sm_assert(k && k->doing && k->doing != WORK_SAVE);
-	/* What is on the medium is not known: nothing more is promised for it. */
-	if (ev->store.result == STORE_DEAD)
+	/* What is on the medium is not known: nothing more is promised for it, nor for what was
+	 * under way while the flush failed. */
+	if (result == STORE_DEAD)
 		t->store_dead = true;
+	if (result == STORE_OK && t->store_dead)
+		result = STORE_DEAD;
 	if (k->state == TASK_DRAIN) {
 		drained(t, k);
-	} else if (ev->store.result != STORE_OK) {
-		failed(t, k, ev);
+	} else if (result != STORE_OK) {
+		failed(t, k, result, ev->store.good_blocks);
 	} else {
 		if (k->doing == WORK_READ) {
 			sm_assert(ev->store.block &&
@@ -133,7 +137,6 @@ void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 		k->doing = 0;
 		tgt_work_next(t, k);
 	}
-	tgt_task_run_waiting(t);
 }
 
 void tgt_work_meta_done(struct tgt *t, const struct tgt_event *ev)
@@ -149,5 +152,4 @@ void tgt_work_meta_done(struct tgt *t, const struct tgt_event *ev)
 		k->work = 0;
 		tgt_task_finish(t, k);
 	}
-	tgt_task_run_waiting(t);
 }

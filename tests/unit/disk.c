@@ -149,50 +149,83 @@ static void say_frame(struct disk *d, const struct wire_frame *f)
 
 /* ---- the store ---- */
 
-static void store(struct disk *d, const struct tgt_action *a, struct tgt_event *ev)
+static bool writes(const struct tgt_action *a)
+{
+	return a->kind == TGT_STORE_WRITE;
+}
+
+/* Either would be done first: the core may not ask for both at once. */
+static void check_apart(const struct disk *d, const struct tgt_action *a)
+{
+	for (unsigned i = 0; i < d->n_held; i++) {
+		const struct tgt_action *b = &d->held[i].a;
+		bool touch = a->lba < b->lba + b->blocks && b->lba < a->lba + a->blocks;
+		ck_assert_msg(!touch || (!writes(a) && !writes(b)),
+		              "blocks %llu+%u while %llu+%u are under way",
+		              (unsigned long long)a->lba, a->blocks, (unsigned long long)b->lba,
+		              b->blocks);
+	}
+}
+
+static void hold(struct disk *d, const struct tgt_action *a)
+{
+	struct disk_op op = {*a, d->result, d->good_blocks, d->meta_fails};
+	check_apart(d, a);
+	op.a.block = a->block ? block_ref(a->block) : NULL;
+	ck_assert_uint_lt(d->n_held, DISK_HELD);
+	d->held[d->n_held++] = op;
+}
+
+/* What is compared, block by block. */
+static void compare(struct disk *d, const struct tgt_action *a, struct tgt_event *ev)
 {
 	uint32_t bs = d->cfg.block_size;
-	ev->store.result = d->result;
-	ev->store.good_blocks = d->good_blocks;
-	ck_assert(a->lba + a->blocks <= d->cfg.blocks);
+	for (uint32_t i = 0; i < a->blocks && ev->store.result == STORE_OK; i++) {
+		size_t off = a->offset + (a->repeat ? 0 : (size_t)i * bs);
+		if (memcmp(d->media + (a->lba + i) * bs, a->block->data + off, bs) != 0) {
+			ev->store.result = STORE_MISCOMPARE;
+			ev->store.good_blocks = i;
+		}
+	}
+}
+
+static struct tgt_event store(struct disk *d, const struct disk_op *op)
+{
+	const struct tgt_action *a = &op->a;
+	uint32_t bs = d->cfg.block_size;
 	uint8_t *at = d->media + a->lba * bs;
-	uint32_t n = d->result == STORE_OK ? a->blocks : d->good_blocks;
-	switch (a->kind) {
-	case TGT_STORE_WRITE:
+	uint32_t n = op->result == STORE_OK ? a->blocks : op->good_blocks;
+	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
+	ev.store.op = a->op;
+	ev.store.result = op->result;
+	ev.store.good_blocks = op->good_blocks;
+	ck_assert(a->lba + a->blocks <= d->cfg.blocks);
+	if (a->kind == TGT_STORE_WRITE) {
 		ck_assert(a->offset + (size_t)a->blocks * bs <= a->block->len);
 		memcpy(at, a->block->data + a->offset, (size_t)n * bs);
-		break;
-	case TGT_STORE_READ:
-		ev->store.block = block_new((size_t)a->blocks * bs);
-		memcpy(ev->store.block->data, at, (size_t)a->blocks * bs);
-		break;
-	case TGT_STORE_COMPARE:
-		for (uint32_t i = 0; i < a->blocks && ev->store.result == STORE_OK; i++) {
-			size_t off = a->offset + (a->repeat ? 0 : (size_t)i * bs);
-			if (memcmp(at + (size_t)i * bs, a->block->data + off, bs) != 0) {
-				ev->store.result = STORE_MISCOMPARE;
-				ev->store.good_blocks = i;
-			}
-		}
-		break;
-	case TGT_STORE_VERIFY:
-	case TGT_STORE_FLUSH:
-	case TGT_SEND:
-	case TGT_META_SAVE:
-	case TGT_DIE:
-		break;
+	} else if (a->kind == TGT_STORE_READ) {
+		ev.store.block = block_new((size_t)a->blocks * bs);
+		memcpy(ev.store.block->data, at, (size_t)a->blocks * bs);
+	} else if (a->kind == TGT_STORE_COMPARE) {
+		compare(d, a, &ev);
 	}
+	return ev;
+}
+
+static void say_store(struct disk *d, const struct tgt_action *a)
+{
+	static const char *const names[] = {
+	        [TGT_STORE_READ] = "read",       [TGT_STORE_WRITE] = "write",
+	        [TGT_STORE_COMPARE] = "compare", [TGT_STORE_VERIFY] = "verify",
+	        [TGT_STORE_FLUSH] = "flush",     [TGT_META_SAVE] = "save",
+	};
+	say(d, "%s", names[a->kind]);
+	if (a->kind != TGT_STORE_FLUSH && a->kind != TGT_META_SAVE)
+		say(d, " %llu+%u", (unsigned long long)a->lba, a->blocks);
 }
 
 static void act(struct disk *d, const struct tgt_action *a)
 {
-	static const char *const names[] = {
-	        [TGT_STORE_READ] = "read",
-	        [TGT_STORE_WRITE] = "write",
-	        [TGT_STORE_COMPARE] = "compare",
-	        [TGT_STORE_VERIFY] = "verify",
-	};
-	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
 	if (a->kind == TGT_SEND) {
 		say_frame(d, &a->frame);
 		return;
@@ -203,37 +236,12 @@ static void act(struct disk *d, const struct tgt_action *a)
 		d->dead = true;
 		return;
 	}
+	say_store(d, a);
 	if (a->kind == TGT_META_SAVE) {
-		say(d, "save");
 		memcpy(d->saved, a->bytes.p, a->bytes.n);
 		d->n_saved = a->bytes.n;
-		ev = (struct tgt_event){.kind = TGT_EV_META_DONE};
-		ev.meta.op = a->op;
-		ev.meta.ok = !d->meta_fails;
-	} else {
-		if (a->kind == TGT_STORE_FLUSH)
-			say(d, "flush");
-		else
-			say(d, "%s %llu+%u", names[a->kind], (unsigned long long)a->lba, a->blocks);
-		store(d, a, &ev);
-		ev.store.op = a->op;
 	}
-	ck_assert_uint_lt(d->n_held, ARRAY_LEN(d->held));
-	d->held[d->n_held++] = ev;
-}
-
-static void step(struct disk *d, struct tgt_event *ev);
-
-static void answer_store(struct disk *d)
-{
-	while (d->n_held > 0 && !d->dead) {
-		struct tgt_event ev = d->held[0];
-		d->n_held--;
-		memmove(d->held, d->held + 1, d->n_held * sizeof(d->held[0]));
-		struct block *b = ev.kind == TGT_EV_STORE_DONE ? ev.store.block : NULL;
-		step(d, &ev);
-		block_unref(b);
-	}
+	hold(d, a);
 }
 
 static void step(struct disk *d, struct tgt_event *ev)
@@ -244,6 +252,31 @@ static void step(struct disk *d, struct tgt_event *ev)
 	tgt_check(d->t);
 	for (unsigned i = 0; i < out.n && !d->dead; i++)
 		act(d, &out.v[i]);
+}
+
+static void answer(struct disk *d, unsigned which)
+{
+	struct disk_op op = d->held[which];
+	struct tgt_event ev = {.kind = TGT_EV_META_DONE};
+	d->n_held--;
+	memmove(d->held + which, d->held + which + 1, (d->n_held - which) * sizeof(d->held[0]));
+	if (op.a.kind == TGT_META_SAVE) {
+		ev.meta.op = op.a.op;
+		ev.meta.ok = !op.meta_fails;
+		step(d, &ev);
+		return;
+	}
+	ev = store(d, &op);
+	struct block *b = ev.store.block;
+	step(d, &ev);
+	block_unref(b);
+	block_unref(op.a.block);
+}
+
+static void answer_store(struct disk *d)
+{
+	while (d->n_held > 0 && !d->dead)
+		answer(d, 0);
 }
 
 static const char *event(struct disk *d, struct tgt_event ev)
@@ -259,6 +292,14 @@ const char *disk_release(struct disk *d)
 {
 	d->text[0] = '\0';
 	answer_store(d);
+	return d->text;
+}
+
+const char *disk_answer(struct disk *d, unsigned which)
+{
+	ck_assert_uint_lt(which, d->n_held);
+	d->text[0] = '\0';
+	answer(d, which);
 	return d->text;
 }
 
@@ -505,8 +546,7 @@ struct disk *disk_new(void)
 void disk_free(struct disk *d)
 {
 	for (unsigned i = 0; i < d->n_held; i++)
-		if (d->held[i].kind == TGT_EV_STORE_DONE)
-			block_unref(d->held[i].store.block);
+		block_unref(d->held[i].a.block);
 	tgt_free(d->t);
 	free(d->media);
 	free(d);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A target core with a medium in memory, for tests: bursts go in as words, what it does comes out
- * as words.
+ * as words. Of operations of the store that are under way together none may write what another one
+ * touches.
  *
  *	ck_assert_str_eq(disk_burst(d, "t=1 want sel msg=c02005 cmd=00:5"), "cont STATUS(GOOD)
  *...");
@@ -25,16 +26,25 @@
 #include "target/target.h"
 
 #define DISK_TEXT 8192
+#define DISK_HELD 64
+
+/* An operation of the store that is under way: it happens when it is answered. */
+struct disk_op {
+	struct tgt_action a;
+	enum tgt_store_result result;
+	uint32_t good_blocks;
+	bool meta_fails;
+};
 
 struct disk {
 	struct tgt_config cfg;
 	struct tgt *t;
 	uint8_t *media;
 	ns_t now;
-	bool hold; /* store operations wait for disk_release() */
-	struct tgt_event held[64];
+	bool hold; /* store operations wait for disk_release() or disk_answer() */
+	struct disk_op held[DISK_HELD];
 	unsigned n_held;
-	/* Answers of the store from here on. */
+	/* Answers to what the store is asked from here on. */
 	enum tgt_store_result result;
 	uint32_t good_blocks;
 	bool meta_fails;
@@ -59,8 +69,10 @@ const char *disk_frame(struct disk *d, const struct wire_frame *f);
 const char *disk_port(struct disk *d, uint8_t id, uint32_t epoch, bool up);
 const char *disk_reset(struct disk *d);
 const char *disk_fault(struct disk *d, const char *spec); /* as a management frame */
-/* Answers what was held back. */
+/* Answers what was held back, in its order. */
 const char *disk_release(struct disk *d);
+/* Answers one of d->n_held, whichever; what comes of it may be held, too. */
+const char *disk_answer(struct disk *d, unsigned which);
 /* Lets time pass to the deadline. */
 const char *disk_wait(struct disk *d);
 /* A command that waits for its status: messages IDENTIFY (disconnection not allowed), the CDB. */

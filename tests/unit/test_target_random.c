@@ -181,13 +181,15 @@ static void one(struct world *w)
 {
 	uint64_t what = prng_below(&w->g, 1000);
 	struct disk *d = w->d;
-	d->hold = chance(w, 30);
+	d->hold = chance(w, 60);
 	d->now += prng_below(&w->g, 2 * NS_PER_MS);
 	d->result = chance(w, 5) ? (enum tgt_store_result)prng_below(&w->g, STORE_DEAD) : STORE_OK;
 	d->good_blocks = 0;
 	d->meta_fails = chance(w, 20);
-	if (what < 900)
+	if (what < 860)
 		burst(w);
+	else if (what < 940 && d->n_held > 0)
+		(void)disk_answer(d, (unsigned)prng_below(&w->g, d->n_held));
 	else if (what < 950)
 		(void)disk_release(d);
 	else if (what < 960)

@@ -50,9 +50,12 @@ START_TEST(depth)
 	struct disk *d = disk_new();
 	d->hold = true;
 	for (unsigned i = 1; i <= 4; i++) {
-		char words[100];
-		(void)snprintf(words, sizeof(words), "t=%u sel msg=c0200%u " WRITE("01"), i, i);
-		ck_assert_str_eq(disk_burst(d, words), "write 1+1");
+		char words[100], want[20];
+		(void)snprintf(words, sizeof(words),
+		               "t=%u sel msg=c0200%u cmd=2a:4.0%u.0000.0100 out=512:11 free", i, i,
+		               i);
+		(void)snprintf(want, sizeof(want), "write %u+1", i);
+		ck_assert_str_eq(disk_burst(d, words), want);
 	}
 	ck_assert_str_eq(disk_burst(d, "t=5 sel msg=c02005 " WRITE("01")), BUSY("5"));
 	/* quick commands take no room */
