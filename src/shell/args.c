@@ -156,3 +156,23 @@ struct addr args_addr(const struct args *a)
 		args_fail(a, "--%s: %s", a->name, why);
 	return addr;
 }
+
+enum log_level args_log_level(const struct args *a)
+{
+	int level = log_level_parse(a->value);
+
+	if (level < 0)
+		args_fail(a, "--%s: there is no level \"%s\"", a->name, a->value);
+	return (enum log_level)level;
+}
+
+cfg_t *args_file(const struct args *a, const char *path, cfg_opt_t *opts,
+                 const struct conf_check *checks, size_t n_checks)
+{
+	char why[400];
+	cfg_t *cfg = conf_read(path, opts, checks, n_checks, why, sizeof(why));
+
+	if (!cfg)
+		args_fail(a, "%s", why);
+	return cfg;
+}

@@ -9,6 +9,8 @@
 
 #include "base/units.h"
 #include "shell/addr.h"
+#include "shell/conffile.h"
+#include "shell/log.h"
 
 #define ARGS_USAGE_STATUS 2
 
@@ -48,5 +50,11 @@ uint64_t args_number(const struct args *a, uint64_t least, uint64_t most);
 uint64_t args_size(const struct args *a, uint64_t least, uint64_t most);
 ns_t args_duration(const struct args *a);
 struct addr args_addr(const struct args *a);
+enum log_level args_log_level(const struct args *a);
+
+/* conf_read() of the file that --config names; ends the program when something is wrong with it.
+ * The result goes to cfg_free(). */
+cfg_t *args_file(const struct args *a, const char *path, cfg_opt_t *opts,
+                 const struct conf_check *checks, size_t n_checks);
 
 #endif

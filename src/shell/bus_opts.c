@@ -177,14 +177,6 @@ static void add_set(struct reading *r, const char *v)
 	r->o->set[r->o->n_set++] = v;
 }
 
-static void set_log_level(struct reading *r, const char *v)
-{
-	int level = log_level_parse(v);
-	if (level < 0)
-		args_fail(r->args, "--log-level: there is no level \"%s\"", v);
-	r->o->log_level = (enum log_level)level;
-}
-
 static void take(struct reading *r, enum option id)
 {
 	struct args *a = r->args;
@@ -223,7 +215,7 @@ static void take(struct reading *r, enum option id)
 		o->config = a->value;
 		break;
 	case O_LOG_LEVEL:
-		set_log_level(r, a->value);
+		o->log_level = args_log_level(a);
 		o->log_level_given = true;
 		break;
 	case O_COUNT:
@@ -258,7 +250,7 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	if (in_file(r, cfg, O_HEARTBEAT, "heartbeat-ms"))
 		o->bus.heartbeat_ms = (uint32_t)cfg_getint(cfg, "heartbeat-ms");
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
-		set_log_level(r, cfg_getstr(cfg, "log-level"));
+		o->log_level = conf_level(cfg, "log-level");
 }
 
 static const struct conf_check file_checks[] = {
@@ -272,22 +264,18 @@ static const struct conf_check file_checks[] = {
         {.name = "log-level", .kind = CONF_LEVEL},
 };
 
-static cfg_t *read_file(const char *path, char *why, size_t n)
-{
-	return conf_read(path, file_options, file_checks, ARRAY_LEN(file_checks), why, n);
-}
-
 bool bus_opts_reread(const struct bus_opts *o, struct bus_timing *timing, enum log_level *level,
                      char *why, size_t n)
 {
 	cfg_t *cfg = NULL;
 
 	*level = o->log_level;
-	if (o->config && !(cfg = read_file(o->config, why, n)))
+	if (o->config && !(cfg = conf_read(o->config, file_options, file_checks,
+	                                   ARRAY_LEN(file_checks), why, n)))
 		return false;
 	bool good = make_timing(o, cfg, timing, why, n);
-	if (good && cfg && !o->log_level_given && cfg_size(cfg, "log-level") > 0)
-		*level = (enum log_level)log_level_parse(cfg_getstr(cfg, "log-level"));
+	if (good && cfg && !o->log_level_given)
+		*level = conf_level(cfg, "log-level");
 	if (cfg)
 		cfg_free(cfg);
 	return good;
@@ -309,9 +297,7 @@ void bus_opts_read(int argc, char **argv, struct bus_opts *out)
 		take(&r, (enum option)id);
 	args_no_operands(&a);
 	if (out->config) {
-		cfg = read_file(out->config, why, sizeof(why));
-		if (!cfg)
-			args_fail(&a, "%s", why);
+		cfg = args_file(&a, out->config, file_options, file_checks, ARRAY_LEN(file_checks));
 		take_file(&r, cfg);
 	}
 	if (!make_timing(out, cfg, &out->bus.timing, why, sizeof(why)))

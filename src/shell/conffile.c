@@ -297,3 +297,10 @@ struct addr conf_addr(cfg_t *cfg, const char *name, unsigned i)
 		a = (struct addr){.len = 0};
 	return a;
 }
+
+enum log_level conf_level(cfg_t *cfg, const char *name)
+{
+	int level = cfg_size(cfg, name) > 0 ? log_level_parse(cfg_getstr(cfg, name)) : -1;
+
+	return level < 0 ? LOG_LEVEL_INFO : (enum log_level)level;
+}

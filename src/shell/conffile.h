@@ -23,6 +23,7 @@
 
 #include "base/units.h"
 #include "shell/addr.h"
+#include "shell/log.h"
 
 #include <confuse.h>
 
@@ -58,5 +59,7 @@ cfg_t *conf_read(const char *path, cfg_opt_t *opts, const struct conf_check *che
 uint64_t conf_size(cfg_t *cfg, const char *name);
 ns_t conf_duration(cfg_t *cfg, const char *name);
 struct addr conf_addr(cfg_t *cfg, const char *name, unsigned i);
+/* info where the file says none. */
+enum log_level conf_level(cfg_t *cfg, const char *name);
 
 #endif

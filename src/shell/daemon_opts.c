@@ -138,15 +138,6 @@ static size_t ring(const struct args *a)
 	return (size_t)bytes;
 }
 
-static void set_log_level(const struct reading *r, const char *v)
-{
-	int level = log_level_parse(v);
-
-	if (level < 0)
-		args_fail(r->args, "--log-level: there is no level \"%s\"", v);
-	r->o->log_level = (enum log_level)level;
-}
-
 /* ---- the command line ---- */
 
 static ns_t ms(const struct args *a)
@@ -205,7 +196,7 @@ static void take(struct reading *r, enum option id)
 		break;
 	case O_LOG_LEVEL:
 		r->o->level_given = true;
-		set_log_level(r, a->value);
+		r->o->log_level = args_log_level(a);
 		break;
 	case O_COUNT:
 		break;
@@ -265,12 +256,7 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	if (in_file(r, cfg, O_CHAIN_LIMIT, "chain-limit-us"))
 		d->chain_limit_ns = (ns_t)cfg_getint(cfg, "chain-limit-us") * NS_PER_US;
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
-		set_log_level(r, cfg_getstr(cfg, "log-level"));
-}
-
-static cfg_t *read_file(const char *path, char *why, size_t n)
-{
-	return conf_read(path, file_options, file_checks, ARRAY_LEN(file_checks), why, n);
+		r->o->log_level = conf_level(cfg, "log-level");
 }
 
 bool daemon_opts_reread(const struct daemon_opts *o, enum log_level *level, char *why, size_t n)
@@ -278,13 +264,12 @@ bool daemon_opts_reread(const struct daemon_opts *o, enum log_level *level, char
 	*level = o->log_level;
 	if (!o->config)
 		return true;
-	cfg_t *cfg = read_file(o->config, why, n);
+	cfg_t *cfg =
+	        conf_read(o->config, file_options, file_checks, ARRAY_LEN(file_checks), why, n);
 	if (!cfg)
 		return false;
 	if (!o->level_given)
-		*level = cfg_size(cfg, "log-level") > 0
-		                 ? (enum log_level)log_level_parse(cfg_getstr(cfg, "log-level"))
-		                 : LOG_LEVEL_INFO;
+		*level = conf_level(cfg, "log-level");
 	cfg_free(cfg);
 	return true;
 }
@@ -315,11 +300,9 @@ void daemon_opts_read(int argc, char **argv, struct daemon_opts *out)
 		take(&r, (enum option)id);
 	args_no_operands(&a);
 	if (out->config) {
-		char why[400];
-		cfg_t *cfg = read_file(out->config, why, sizeof(why));
+		cfg_t *cfg = args_file(&a, out->config, file_options, file_checks,
+		                       ARRAY_LEN(file_checks));
 
-		if (!cfg)
-			args_fail(&a, "%s", why);
 		take_file(&r, cfg);
 		cfg_free(cfg);
 	}

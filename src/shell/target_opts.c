@@ -151,14 +151,6 @@ static void add_fault(const struct reading *r, const char *v)
 	r->o->fault[r->o->n_faults++] = v;
 }
 
-static void set_log_level(const struct reading *r, const char *v)
-{
-	int level = log_level_parse(v);
-	if (level < 0)
-		args_fail(r->args, "--log-level: there is no level \"%s\"", v);
-	r->o->log_level = (enum log_level)level;
-}
-
 /* ---- the command line ---- */
 
 static void take(struct reading *r, enum option id)
@@ -205,7 +197,7 @@ static void take(struct reading *r, enum option id)
 		break;
 	case O_LOG_LEVEL:
 		o->level_given = true;
-		set_log_level(r, a->value);
+		o->log_level = args_log_level(a);
 		break;
 	case O_COUNT:
 		break;
@@ -246,14 +238,9 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	if (in_file(r, cfg, O_WRITE_PROTECT, "write-protect"))
 		o->write_protect = cfg_getbool(cfg, "write-protect");
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
-		set_log_level(r, cfg_getstr(cfg, "log-level"));
+		o->log_level = conf_level(cfg, "log-level");
 	for (unsigned i = 0; i < cfg_size(cfg, "fault"); i++)
 		add_fault(r, cfg_getnstr(cfg, "fault", i));
-}
-
-static cfg_t *read_file(const char *path, char *why, size_t n)
-{
-	return conf_read(path, file_options, file_checks, ARRAY_LEN(file_checks), why, n);
 }
 
 bool target_opts_reread(const struct target_opts *o, enum log_level *level, char *why, size_t n)
@@ -261,11 +248,12 @@ bool target_opts_reread(const struct target_opts *o, enum log_level *level, char
 	*level = o->log_level;
 	if (!o->config)
 		return true;
-	cfg_t *cfg = read_file(o->config, why, n);
+	cfg_t *cfg =
+	        conf_read(o->config, file_options, file_checks, ARRAY_LEN(file_checks), why, n);
 	if (!cfg)
 		return false;
-	if (!o->level_given && cfg_size(cfg, "log-level") > 0)
-		*level = (enum log_level)log_level_parse(cfg_getstr(cfg, "log-level"));
+	if (!o->level_given)
+		*level = conf_level(cfg, "log-level");
 	cfg_free(cfg);
 	return true;
 }
@@ -314,10 +302,8 @@ void target_opts_read(int argc, char **argv, struct target_opts *out)
 		take(&r, (enum option)id);
 	args_no_operands(&a);
 	if (out->config) {
-		char why[400];
-		cfg_t *cfg = read_file(out->config, why, sizeof(why));
-		if (!cfg)
-			args_fail(&a, "%s", why);
+		cfg_t *cfg = args_file(&a, out->config, file_options, file_checks,
+		                       ARRAY_LEN(file_checks));
 		out->file = cfg;
 		take_file(&r, cfg);
 	}

@@ -54,11 +54,15 @@ static int run(void (*fn)(void *), void *arg)
 	return WEXITSTATUS(status);
 }
 
-enum { OPT_BUS = 1, OPT_ID, OPT_SIZE, OPT_LIMIT, OPT_QUIET };
+enum { OPT_BUS = 1, OPT_ID, OPT_SIZE, OPT_LIMIT, OPT_QUIET, OPT_CONFIG, OPT_LEVEL };
 static const struct args_option options[] = {
-        {"bus", "ADDR", "the bus server", OPT_BUS}, {"id", "N", "the SCSI ID", OPT_ID},
-        {"size", "SIZE", "of the store", OPT_SIZE}, {"limit", "TIME", "of a phase", OPT_LIMIT},
+        {"bus", "ADDR", "the bus server", OPT_BUS},
+        {"id", "N", "the SCSI ID", OPT_ID},
+        {"size", "SIZE", "of the store", OPT_SIZE},
+        {"limit", "TIME", "of a phase", OPT_LIMIT},
         {"quiet", NULL, "say nothing", OPT_QUIET},
+        {"config", "FILE", "more of it", OPT_CONFIG},
+        {"log-level", "LEVEL", "of the log", OPT_LEVEL},
 };
 
 /* A program that prints what it was given. */
@@ -82,6 +86,14 @@ static void program(void *arg)
 			(void)printf("limit=%llu ", (unsigned long long)args_duration(&a));
 		if (id == OPT_QUIET)
 			(void)printf("quiet ");
+		if (id == OPT_LEVEL)
+			(void)printf("level=%d ", (int)args_log_level(&a));
+		if (id == OPT_CONFIG) {
+			cfg_opt_t opts[] = {CFG_INT("id", 7, CFGF_NONE), CFG_END()};
+			cfg_t *cfg = args_file(&a, a.value, opts, NULL, 0);
+			(void)printf("file=%ld ", cfg_getint(cfg, "id"));
+			(void)cfg_free(cfg);
+		}
 	}
 	args_no_operands(&a);
 }
@@ -104,6 +116,8 @@ START_TEST(options_are_read)
 	ck_assert_str_eq(out, "bus=unix:/x id=15 ");
 	ck_assert_int_eq(run_program("--size=64K", "--limit=250ms", "--quiet"), 0);
 	ck_assert_str_eq(out, "size=65536 limit=250000000 quiet ");
+	ck_assert_int_eq(run_program("--config=/dev/null", "--log-level=error", NULL), 0);
+	ck_assert_str_eq(out, "file=7 level=3 ");
 	ck_assert_str_eq(err, "");
 }
 END_TEST
@@ -121,6 +135,8 @@ START_TEST(usage_errors_end_with_2_and_name_the_option)
 	        {"--size", "1X", "prog: --size: \"1X\" is no size, such as 4096, 64K or 1G\n"},
 	        {"--size", "2G", "prog: --size: 2G is out of range: 512 to 1073741824 bytes\n"},
 	        {"--limit", "5", "prog: --limit: \"5\" is no duration, such as 250ms or 10s\n"},
+	        {"--log-level", "loud", "prog: --log-level: there is no level \"loud\"\n"},
+	        {"--config", "/nowhere/x", "prog: /nowhere/x: "},
 	        {"--quiet", "x", "prog: \"x\": no operand is expected\n"},
 	        {"--nope", NULL, "prog: --nope: "},
 	        {"--quiet", "--nope=3", "prog: --nope=3: "},

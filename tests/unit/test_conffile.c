@@ -43,6 +43,7 @@ static cfg_t *read_text(const char *text)
 	                    CFG_STR("limit", "1s", CFGF_NONE),
 	                    CFG_STR("block", "64K", CFGF_NONE),
 	                    CFG_STR("level", "info", CFGF_NONE),
+	                    CFG_STR("other-level", NULL, CFGF_NODEFAULT),
 	                    CFG_STR("mode", "silent", CFGF_NONE),
 	                    CFG_INT("even", 2, CFGF_NONE),
 	                    CFG_STR_LIST("word", NULL, CFGF_NONE),
@@ -77,6 +78,7 @@ START_TEST(defaults_without_a_file)
 	ck_assert_uint_eq(conf_size(c, "block"), 65536);
 	ck_assert_uint_eq(conf_duration(c, "limit"), NS_PER_S);
 	ck_assert_uint_eq(cfg_size(c, "listen"), 0);
+	ck_assert_int_eq(conf_level(c, "other-level"), LOG_LEVEL_INFO);
 	(void)cfg_free(c);
 }
 END_TEST
@@ -94,6 +96,7 @@ START_TEST(values_are_read)
 	ck_assert_int_eq(cfg_getint(c, "id"), 3);
 	ck_assert_uint_eq(conf_duration(c, "limit"), 250 * NS_PER_MS);
 	ck_assert_uint_eq(conf_size(c, "block"), MIB);
+	ck_assert_int_eq(conf_level(c, "level"), LOG_LEVEL_DEBUG);
 	ck_assert_int_eq(cfg_getint(cfg_getnsec(c, "group", 0), "id"), 200);
 	(void)cfg_free(c);
 }
