@@ -6,6 +6,7 @@
 #	unit_tests         one file of C each, linked with all libraries and Check (tests/unit/)
 #	scenario_tests     the same, driving several cores at once (tests/scenario/)
 #	integration_tests  scripts, .sh or .py, with the real programs (tests/integration/)
+#	helper_programs    what such scripts start beside them
 #
 # The build with sanitizers runs, of the integration tests, $(sanitized_integration_tests) when ./bootstrap starts it;
 # SANITIZE=yes is in their environment then.
@@ -30,7 +31,7 @@ include tests/integration/local.mk
 include tests/bench/local.mk
 include tests/demo/local.mk
 
-check_PROGRAMS = $(unit_tests) $(scenario_tests) tests/bench/bench_writes
+check_PROGRAMS = $(unit_tests) $(scenario_tests) $(helper_programs)
 INTEGRATION = $(integration_tests)
 STATIC = $(static_checks)
 TESTS = $(INTEGRATION) $(STATIC) $(scenario_tests) $(unit_tests)

@@ -85,8 +85,12 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/pool.h \
 	src/shell/ring.c \
 	src/shell/ring.h \
+	src/shell/stall.c \
+	src/shell/stall.h \
 	src/shell/store.c \
 	src/shell/store.h \
+	src/shell/target_disk.c \
+	src/shell/target_disk.h \
 	src/shell/target_io.c \
 	src/shell/target_io.h \
 	src/shell/target_opts.c \
@@ -123,4 +127,6 @@ unit_tests += \
 	tests/unit/test_trace_json
 unit_tests += \
 	tests/unit/test_meta \
-	tests/unit/test_store
+	tests/unit/test_stall \
+	tests/unit/test_store \
+	tests/unit/test_target_io

@@ -1,26 +1,63 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "shell/store.h"
 
+#include "base/assert.h"
 #include "shell/dirsync.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#define PAGE          4096
 #define SCRATCH_BYTES (256 * KIB) /* what compare and verify read at once */
+
+/* A buffer of one call; between calls it lies here and holds the link. */
+struct scratch {
+	SLIST_ENTRY(scratch) link;
+};
 
 struct store {
 	int fd;
 	uint32_t block_size;
 	uint64_t blocks;
-	bool dead; /* a flush failed */
-	uint8_t *scratch;
+	bool direct, in_memory;
+	atomic_bool dead;               /* a flush failed */
+	atomic_bool silent_r, silent_w; /* the file system does not know RWF_NOWAIT */
+	pthread_mutex_t flushing; /* by one at a time: the kernel tells only one of an error */
+	pthread_mutex_t lock;     /* of the buffers: as many as calls were made side by side */
+	SLIST_HEAD(, scratch) scratch;
 };
+
+/* ---- buffers ---- */
+
+static uint8_t *scratch_get(struct store *s)
+{
+	sm_assert(pthread_mutex_lock(&s->lock) == 0);
+	struct scratch *one = SLIST_FIRST(&s->scratch);
+	if (one)
+		SLIST_REMOVE_HEAD(&s->scratch, link);
+	sm_assert(pthread_mutex_unlock(&s->lock) == 0);
+	return one ? (uint8_t *)one : aligned_alloc(PAGE, SCRATCH_BYTES);
+}
+
+static void scratch_put(struct store *s, uint8_t *p)
+{
+	struct scratch *one = (struct scratch *)(void *)p;
+	sm_assert(pthread_mutex_lock(&s->lock) == 0);
+	SLIST_INSERT_HEAD(&s->scratch, one, link);
+	sm_assert(pthread_mutex_unlock(&s->lock) == 0);
+}
 
 /* ---- opening ---- */
 
@@ -31,19 +68,24 @@ static bool fail(char *why, size_t n, const char *path, const char *what, int er
 	return false;
 }
 
+static const char no_direct[] = "its file system takes no direct I/O";
+
 /* Opens what is there, or creates it; *made says which. */
 static bool open_file(struct store *s, const struct store_config *c, bool *made, char *why,
                       size_t n)
 {
-	int mode = c->write_protect ? O_RDONLY : O_RDWR;
+	int mode = (c->write_protect ? O_RDONLY : O_RDWR) | (c->direct ? O_DIRECT : 0) | O_CLOEXEC;
 	*made = false;
-	s->fd = open(c->path, mode | O_CLOEXEC);
+	s->fd = open(c->path, mode);
 	if (s->fd < 0 && errno == ENOENT && c->size == 0)
 		return fail(why, n, c->path, "no such file, and no size to create it with", 0);
 	if (s->fd < 0 && errno == ENOENT) {
-		s->fd = open(c->path, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0660);
-		*made = s->fd >= 0;
+		s->fd = open(c->path, (mode & ~O_ACCMODE) | O_RDWR | O_CREAT | O_EXCL, 0660);
+		/* One that is refused for O_DIRECT has been made all the same. */
+		*made = s->fd >= 0 || errno == EINVAL;
 	}
+	if (s->fd < 0 && errno == EINVAL && c->direct)
+		return fail(why, n, c->path, no_direct, 0);
 	if (s->fd < 0)
 		return fail(why, n, c->path, "cannot be opened", errno);
 	if (flock(s->fd, LOCK_EX | LOCK_NB) == 0)
@@ -96,6 +138,34 @@ static bool size_ok(struct store *s, const struct store_config *c, bool made, ch
 	return true;
 }
 
+/* Direct I/O works, and with blocks of this size. */
+static bool direct_ok(struct store *s, const struct store_config *c, char *why, size_t n)
+{
+	char text[160];
+	uint8_t *p = c->direct ? scratch_get(s) : NULL;
+	ssize_t got = p ? pread(s->fd, p, c->block_size, 0) : -1;
+	int error = errno;
+	if (!c->direct)
+		return true;
+	if (!p)
+		return fail(why, n, c->path, "out of memory", 0);
+	scratch_put(s, p);
+	if (got == (ssize_t)c->block_size)
+		return true;
+	if (got >= 0 || error != EINVAL)
+		return fail(why, n, c->path, "cannot be read", got < 0 ? error : 0);
+	(void)snprintf(text, sizeof(text), "%s in blocks of %u bytes", no_direct,
+	               (unsigned)c->block_size);
+	return fail(why, n, c->path, text, 0);
+}
+
+static void look_at_file_system(struct store *s)
+{
+	struct statfs f;
+	s->in_memory = fstatfs(s->fd, &f) == 0 && ((unsigned long)f.f_type == TMPFS_MAGIC ||
+	                                           (unsigned long)f.f_type == RAMFS_MAGIC);
+}
+
 struct store *store_open(const struct store_config *c, char *why, size_t n)
 {
 	struct store *s = calloc(1, sizeof(*s));
@@ -106,11 +176,15 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	}
 	s->fd = -1;
 	s->block_size = c->block_size;
-	s->scratch = aligned_alloc(4096, SCRATCH_BYTES);
-	if (!s->scratch)
-		(void)fail(why, n, c->path, "out of memory", 0);
-	else if (open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n))
+	s->direct = c->direct;
+	SLIST_INIT(&s->scratch);
+	sm_assert(pthread_mutex_init(&s->lock, NULL) == 0);
+	sm_assert(pthread_mutex_init(&s->flushing, NULL) == 0);
+	if (open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n) &&
+	    direct_ok(s, c, why, n)) {
+		look_at_file_system(s);
 		return s;
+	}
 	if (made)
 		(void)unlink(c->path);
 	store_close(s);
@@ -119,17 +193,28 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 
 void store_close(struct store *s)
 {
+	struct scratch *one;
 	if (!s)
 		return;
 	if (s->fd >= 0)
 		(void)close(s->fd);
-	free(s->scratch);
+	while ((one = SLIST_FIRST(&s->scratch)) != NULL) {
+		SLIST_REMOVE_HEAD(&s->scratch, link);
+		free(one);
+	}
+	(void)pthread_mutex_destroy(&s->lock);
+	(void)pthread_mutex_destroy(&s->flushing);
 	free(s);
 }
 
 uint64_t store_blocks(const struct store *s)
 {
 	return s->blocks;
+}
+
+bool store_in_memory(const struct store *s)
+{
+	return s->in_memory;
 }
 
 /* ---- blocks ---- */
@@ -158,27 +243,63 @@ static enum tgt_store_result move(struct store *s, bool out, uint8_t *p, uint64_
 	return STORE_OK;
 }
 
+/* The same through a buffer, piece by piece. */
+static enum tgt_store_result move_over(struct store *s, bool out, uint8_t *p, uint64_t at, size_t n,
+                                       size_t *done)
+{
+	uint8_t *over = scratch_get(s);
+	enum tgt_store_result r = over ? STORE_OK : STORE_ERROR;
+	*done = 0;
+	while (r == STORE_OK && *done < n) {
+		size_t piece = n - *done < SCRATCH_BYTES ? n - *done : SCRATCH_BYTES;
+		size_t moved = 0;
+		if (out)
+			memcpy(over, p + *done, piece);
+		r = move(s, out, over, at + *done, piece, &moved);
+		if (!out)
+			memcpy(p + *done, over, moved);
+		*done += moved;
+	}
+	if (over)
+		scratch_put(s, over);
+	return r;
+}
+
+static enum tgt_store_result move_blocks(struct store *s, bool out, uint8_t *p, lba_t lba,
+                                         uint32_t blocks, uint32_t *good)
+{
+	size_t done = 0, n = (size_t)blocks * s->block_size;
+	bool over = s->direct && (uintptr_t)p % PAGE != 0;
+	enum tgt_store_result r =
+	        (over ? move_over : move)(s, out, p, lba * s->block_size, n, &done);
+	*good = (uint32_t)(done / s->block_size);
+	return r;
+}
+
 enum tgt_store_result store_read(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out,
                                  uint32_t *good)
 {
-	size_t done = 0;
-	enum tgt_store_result r =
-	        move(s, false, out, lba * s->block_size, (size_t)blocks * s->block_size, &done);
-	*good = (uint32_t)(done / s->block_size);
-	return r;
+	return move_blocks(s, false, out, lba, blocks, good);
 }
 
 enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
                                   uint32_t *good)
 {
-	size_t done = 0;
 	*good = 0;
 	if (s->dead)
 		return STORE_DEAD;
-	enum tgt_store_result r = move(s, true, (uint8_t *)(uintptr_t)data, lba * s->block_size,
-	                               (size_t)blocks * s->block_size, &done);
-	*good = (uint32_t)(done / s->block_size);
-	return r;
+	return move_blocks(s, true, (uint8_t *)(uintptr_t)data, lba, blocks, good);
+}
+
+/* How many of n blocks at `got` are as wanted. */
+static uint32_t equal(const struct store *s, const uint8_t *got, const uint8_t *want, bool repeat,
+                      uint32_t n)
+{
+	size_t bs = s->block_size;
+	uint32_t i = 0;
+	while (i < n && memcmp(got + i * bs, want + (repeat ? 0 : i * bs), bs) == 0)
+		i++;
+	return i;
 }
 
 /* Reads piece by piece; data NULL: no comparison. */
@@ -186,24 +307,22 @@ static enum tgt_store_result scan(struct store *s, lba_t lba, uint32_t blocks, c
                                   bool repeat, uint32_t *good)
 {
 	uint32_t piece = (uint32_t)(SCRATCH_BYTES / s->block_size);
+	uint8_t *buffer = scratch_get(s);
+	enum tgt_store_result r = buffer ? STORE_OK : STORE_ERROR;
 	*good = 0;
-	while (*good < blocks) {
+	while (r == STORE_OK && *good < blocks) {
 		uint32_t n = blocks - *good < piece ? blocks - *good : piece;
 		uint32_t got = 0;
-		enum tgt_store_result r = store_read(s, lba + *good, n, s->scratch, &got);
-		for (uint32_t i = 0; data && i < got; i++) {
-			const uint8_t *want =
-			        data + (repeat ? 0 : (size_t)(*good + i) * s->block_size);
-			if (memcmp(s->scratch + (size_t)i * s->block_size, want, s->block_size)) {
-				*good += i;
-				return STORE_MISCOMPARE;
-			}
-		}
-		*good += got;
-		if (r != STORE_OK)
-			return r;
+		r = store_read(s, lba + *good, n, buffer, &got);
+		size_t at = repeat ? 0 : (size_t)*good * s->block_size;
+		uint32_t same = data ? equal(s, buffer, data + at, repeat, got) : got;
+		*good += same;
+		if (same < got)
+			r = STORE_MISCOMPARE;
 	}
-	return STORE_OK;
+	if (buffer)
+		scratch_put(s, buffer);
+	return r;
 }
 
 enum tgt_store_result store_compare(struct store *s, lba_t lba, uint32_t blocks,
@@ -219,7 +338,40 @@ enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, 
 
 enum tgt_store_result store_flush(struct store *s)
 {
+	sm_assert(pthread_mutex_lock(&s->flushing) == 0);
 	if (!s->dead && fdatasync(s->fd) != 0)
 		s->dead = true;
+	sm_assert(pthread_mutex_unlock(&s->flushing) == 0);
 	return s->dead ? STORE_DEAD : STORE_OK;
+}
+
+/* ---- without waiting ---- */
+
+static enum store_now now(atomic_bool *silent, ssize_t moved, size_t n)
+{
+	if (moved == (ssize_t)n)
+		return STORE_NOW_DONE;
+	if (moved < 0 && (errno == EOPNOTSUPP || errno == EINVAL)) {
+		*silent = true;
+		return STORE_NOW_ASK;
+	}
+	return STORE_NOW_NOT; /* whatever is wrong is found again by one that may wait */
+}
+
+enum store_now store_read_now(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out)
+{
+	struct iovec v = {out, (size_t)blocks * s->block_size};
+	if (s->silent_r || s->direct)
+		return STORE_NOW_ASK;
+	return now(&s->silent_r, preadv2(s->fd, &v, 1, (off_t)(lba * s->block_size), RWF_NOWAIT),
+	           v.iov_len);
+}
+
+enum store_now store_write_now(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data)
+{
+	struct iovec v = {(uint8_t *)(uintptr_t)data, (size_t)blocks * s->block_size};
+	if (s->silent_w || s->direct || s->dead)
+		return STORE_NOW_ASK;
+	return now(&s->silent_w, pwritev2(s->fd, &v, 1, (off_t)(lba * s->block_size), RWF_NOWAIT),
+	           v.iov_len);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A backing store: a file (or block device) that holds the raw image of a disk's blocks and nothing
- * else. One process at a time: it is locked. Calls are synchronous; a worker may make them, one at
- * a time.
+ * else. One process at a time: it is locked. Calls are synchronous; threads may make them side by
+ * side.
  */
 #ifndef SHELL_STORE_H
 #define SHELL_STORE_H
@@ -16,16 +16,21 @@ struct store_config {
 	uint64_t size; /* bytes; 0: as the file is. A file that is not there is created sparse */
 	uint32_t block_size; /* the size is a multiple of it */
 	bool write_protect;  /* the file is opened for reading only */
+	bool direct;         /* past the page cache (O_DIRECT) */
 };
 
 /* NULL with why, which names the file. */
 struct store *store_open(const struct store_config *cfg, char *why, size_t n);
+/* No call is under way. */
 void store_close(struct store *s);
 uint64_t store_blocks(const struct store *s);
+/* It is in memory (tmpfs): no call waits for a device. */
+bool store_in_memory(const struct store *s);
 
 /*
  * Whole blocks within the store. Results as in target.h; *good is then how many blocks from the
- * start were done. EINTR and short transfers are gone on with.
+ * start were done. EINTR and short transfers are gone on with. Bytes that direct I/O cannot take
+ * from where they are (not on a page) go through a buffer.
  */
 enum tgt_store_result store_read(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out,
                                  uint32_t *good);
@@ -35,8 +40,18 @@ enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, c
 enum tgt_store_result store_compare(struct store *s, lba_t lba, uint32_t blocks,
                                     const uint8_t *data, bool repeat, uint32_t *good);
 enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good);
-/* All that was written is durable. Once it fails it fails for good: the kernel may have dropped
- * what it could not write. */
+/* All that was written before is durable. Once it fails it fails for good, as does each write from
+ * then on: the kernel may have dropped what it could not write. */
 enum tgt_store_result store_flush(struct store *s);
+
+enum store_now {
+	STORE_NOW_DONE, /* all of it */
+	STORE_NOW_NOT,  /* it would have to wait; what was done of it may be done again */
+	STORE_NOW_ASK,  /* there is no telling: the file system does not say */
+};
+
+/* Reads or writes if that needs no waiting (RWF_NOWAIT). */
+enum store_now store_read_now(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out);
+enum store_now store_write_now(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data);
 
 #endif

@@ -2,112 +2,87 @@
 #include "shell/target_io.h"
 
 #include "base/assert.h"
-#include "shell/meta.h"
 #include "shell/pool.h"
 #include "shell/ring.h"
-#include "shell/store.h"
+#include "shell/stall.h"
+#include "shell/target_disk.h"
+#include "shell/workers.h"
 
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uuid/uuid.h>
 
 #define POOL_BYTES (32 * MIB) /* of blocks for reads that are kept */
+#define LARGE      (1 * MIB)  /* more bytes than that are a thread's to move */
 /* Each task has one operation at most; one more for what drains. */
-#define DONE_MAX (TGT_DEPTH_MAX + 2)
+#define OPS_MAX (TGT_DEPTH_MAX + 2)
+
+/* An operation, from its action to its completion. A thread sees bytes, never blocks: these count
+ * their references on the loop. */
+struct op {
+	struct work work; /* first: a thread gets it, and gives it back */
+	STAILQ_ENTRY(op) link;
+	struct target_io *io;
+	enum tgt_action_kind kind;
+	uint32_t id; /* the core's */
+	lba_t lba;
+	uint32_t blocks;
+	bool repeat;
+	struct block *block; /* held: of the data, or of room for what is read */
+	uint8_t *bytes;      /* in it */
+	bool on_loop;
+	bool judged; /* where it is done was for the store's stalls to say */
+	/* what came of it */
+	enum tgt_store_result result;
+	uint32_t good;
+	bool stalled;
+};
+STAILQ_HEAD(op_list, op);
 
 struct target_io {
 	const struct target_opts *o;
-	struct store *store;
-	struct meta meta;
+	target_io_wake *wake;
+	void *ctx;
+	struct target_disk disk;
+	struct workers *workers; /* NULL: all is done on the loop */
 	struct pool *pool;
-	struct tgt_event done[DONE_MAX]; /* a ring */
-	unsigned first, n;
+	struct stall stall;
+	atomic_bool closing; /* nothing more is to be begun */
+	struct op op[OPS_MAX];
+	struct op_list unused;
+	struct op_list flushing, flush_next; /* together in a thread; by the next */
+	struct op_list done;                 /* for the core, in their order */
+	struct {                             /* META_SAVE, one at a time */
+		struct meta meta;
+		bool ok;
+		char why[512];
+	} save;
 	bool told_dead;
 };
 
 /* ---- opening ---- */
 
-/* The metadata as they must be for these options; *fresh: they have to be written. */
-static bool metadata(struct target_io *io, bool *fresh, char *why, size_t n)
+static bool open_all(struct target_io *io, struct event_base *base, struct tgt **t, char *why,
+                     size_t n)
 {
-	const struct target_opts *o = io->o;
-	enum meta_load found = meta_load(o->store, &io->meta, why, n);
-	*fresh = found == META_NONE;
-	if (found == META_BAD)
-		return false;
-	if (found == META_NONE) {
-		io->meta = (struct meta){.block_size = o->block_size ? o->block_size : 512};
-		if (o->has_uuid)
-			memcpy(io->meta.uuid, o->uuid, UUID_LEN);
-		else
-			uuid_generate(io->meta.uuid);
-		return true;
-	}
-	if (o->block_size && o->block_size != io->meta.block_size) {
-		(void)snprintf(why, n, "%s: has blocks of %u bytes, not %u as --block-size says",
-		               o->store, (unsigned)io->meta.block_size, (unsigned)o->block_size);
-		return false;
-	}
-	if (o->has_uuid && memcmp(o->uuid, io->meta.uuid, UUID_LEN) != 0) {
-		(void)snprintf(why, n, "%s: has another UUID than --uuid says", o->store);
-		return false;
-	}
-	return true;
-}
-
-static struct tgt *make_core(const struct target_io *io, char *why, size_t n)
-{
-	const struct target_opts *o = io->o;
-	struct tgt_config c = {
-	        .block_size = io->meta.block_size,
-	        .blocks = store_blocks(io->store),
-	        .queue_depth = o->queue_depth,
-	        .unarmed = o->unarmed,
-	        .write_protect = o->write_protect,
-	        .xfer = XFER_ULTRA160,
-	        .saved = {io->meta.saved, io->meta.n_saved},
-	};
-	char text[256];
-	memcpy(c.uuid, io->meta.uuid, UUID_LEN);
-	memcpy(c.name, o->name, sizeof(c.name));
-	struct tgt *t = tgt_new(&c, text, sizeof(text));
-	if (!t)
-		(void)snprintf(why, n, "%s: %s", o->store, text);
-	return t;
-}
-
-/* The store first: its lock keeps others from the metadata, too. */
-static bool open_all(struct target_io *io, struct tgt **t, char *why, size_t n)
-{
-	const struct target_opts *o = io->o;
-	bool fresh = false;
-	struct meta peek;
-	char ignored[256];
-	uint32_t block_size = o->block_size ? o->block_size : 512;
-	if (!o->block_size && meta_load(o->store, &peek, ignored, sizeof(ignored)) == META_LOADED)
-		block_size = peek.block_size;
-	struct store_config c = {
-	        .path = o->store,
-	        .size = o->size,
-	        .block_size = block_size,
-	        .write_protect = o->write_protect,
-	};
-	io->store = store_open(&c, why, n);
-	if (!io->store || !metadata(io, &fresh, why, n))
-		return false;
-	if (fresh && !meta_save(o->store, &io->meta, why, n))
+	if (!target_disk_open(io->o, &io->disk, t, why, n))
 		return false;
 	io->pool = pool_new(POOL_BYTES);
-	if (!io->pool) {
-		(void)snprintf(why, n, "out of memory");
-		return false;
-	}
-	*t = make_core(io, why, n);
-	return *t != NULL;
+	if (io->o->workers > 0)
+		io->workers = workers_new(base, io->o->workers);
+	if (io->pool && (io->workers || io->o->workers == 0))
+		return true;
+	(void)snprintf(why, n, "%u threads for the store: %s", io->o->workers, strerror(errno));
+	tgt_free(*t);
+	*t = NULL;
+	return false;
 }
 
-struct target_io *target_io_open(const struct target_opts *o, struct tgt **t, char *why, size_t n)
+struct target_io *target_io_open(const struct target_opts *o, struct event_base *base,
+                                 target_io_wake *wake, void *ctx, struct tgt **t, char *why,
+                                 size_t n)
 {
 	struct target_io *io = calloc(1, sizeof(*io));
 	if (!io) {
@@ -115,148 +90,307 @@ struct target_io *target_io_open(const struct target_opts *o, struct tgt **t, ch
 		return NULL;
 	}
 	io->o = o;
-	if (open_all(io, t, why, n))
+	io->wake = wake;
+	io->ctx = ctx;
+	io->stall = stall_init();
+	STAILQ_INIT(&io->unused);
+	STAILQ_INIT(&io->flushing);
+	STAILQ_INIT(&io->flush_next);
+	STAILQ_INIT(&io->done);
+	for (unsigned i = 0; i < OPS_MAX; i++)
+		STAILQ_INSERT_TAIL(&io->unused, &io->op[i], link);
+	if (open_all(io, base, t, why, n))
 		return io;
 	target_io_close(io);
 	return NULL;
+}
+
+static void stop_threads(struct target_io *io)
+{
+	io->closing = true;
+	workers_free(io->workers);
+	io->workers = NULL;
 }
 
 void target_io_close(struct target_io *io)
 {
 	if (!io)
 		return;
-	while (io->n > 0)
+	stop_threads(io);
+	while (!STAILQ_EMPTY(&io->done))
 		target_io_taken(io);
 	if (io->pool)
 		pool_free(io->pool);
-	store_close(io->store);
+	target_disk_close(&io->disk);
 	free(io);
 }
 
 const uint8_t *target_io_uuid(const struct target_io *io)
 {
-	return io->meta.uuid;
+	return io->disk.meta.uuid;
 }
 
-/* ---- actions ---- */
+/* ---- operations, on the loop or in a thread ---- */
 
-static enum tgt_store_result read_blocks(struct target_io *io, const struct tgt_action *a,
-                                         struct tgt_event *ev)
+static enum tgt_store_result work_of(struct op *op)
 {
-	struct block *b = pool_get(io->pool, (size_t)a->blocks * io->meta.block_size);
-	if (!b)
-		return STORE_ERROR;
-	enum tgt_store_result r =
-	        store_read(io->store, a->lba, a->blocks, b->data, &ev->store.good_blocks);
-	if (r == STORE_OK)
-		ev->store.block = b;
-	else
-		block_unref(b);
-	return r;
-}
-
-static void save(struct target_io *io, const struct tgt_action *a, struct tgt_event *ev)
-{
-	char why[512];
-	struct meta m = io->meta;
-	ev->kind = TGT_EV_META_DONE;
-	ev->meta.op = a->op;
-	sm_assert(a->bytes.n <= sizeof(m.saved));
-	memcpy(m.saved, a->bytes.p, a->bytes.n);
-	m.n_saved = a->bytes.n;
-	ev->meta.ok = meta_save(io->o->store, &m, why, sizeof(why));
-	if (ev->meta.ok)
-		io->meta = m;
-	else
-		log_error("%s", why);
-}
-
-static void tell(struct target_io *io, enum tgt_store_result r, const struct tgt_action *a)
-{
-	if (r == STORE_DEAD && !io->told_dead)
-		log_error("%s: a flush failed: what was written may be lost; it takes no more",
-		          io->o->store);
-	io->told_dead = io->told_dead || r == STORE_DEAD;
-	if (r == STORE_ERROR || r == STORE_NO_SPACE || r == STORE_DATA_GONE)
-		log_warning("%s: blocks %llu+%u: %s", io->o->store, (unsigned long long)a->lba,
-		            (unsigned)a->blocks,
-		            r == STORE_ERROR      ? "input/output error"
-		            : r == STORE_NO_SPACE ? "no space left"
-		                                  : "the initiator has taken its data back");
-}
-
-/* Data in a ring are the task's only as long as the initiator waits for it. */
-static bool data_gone(const struct tgt_action *a)
-{
-	return a->block && !ring_current(a->block);
-}
-
-static enum tgt_store_result work(struct target_io *io, const struct tgt_action *a,
-                                  struct tgt_event *ev)
-{
-	enum tgt_store_result r = STORE_OK;
-	uint32_t *good = &ev->store.good_blocks;
-	const uint8_t *data = a->block ? a->block->data + a->offset : NULL;
-	if (data_gone(a))
-		return STORE_DATA_GONE;
-	switch (a->kind) {
+	struct target_io *io = op->io;
+	struct store *s = io->disk.store;
+	switch (op->kind) {
 	case TGT_STORE_READ:
-		r = read_blocks(io, a, ev);
-		break;
+		return store_read(s, op->lba, op->blocks, op->bytes, &op->good);
 	case TGT_STORE_WRITE:
-		r = store_write(io->store, a->lba, a->blocks, data, good);
-		break;
+		return store_write(s, op->lba, op->blocks, op->bytes, &op->good);
 	case TGT_STORE_COMPARE:
-		r = store_compare(io->store, a->lba, a->blocks, data, a->repeat, good);
-		break;
+		return store_compare(s, op->lba, op->blocks, op->bytes, op->repeat, &op->good);
 	case TGT_STORE_VERIFY:
-		r = store_verify(io->store, a->lba, a->blocks, good);
-		break;
+		return store_verify(s, op->lba, op->blocks, &op->good);
 	case TGT_STORE_FLUSH:
-		r = store_flush(io->store);
-		break;
+		return store_flush(s);
 	case TGT_META_SAVE:
+		io->save.ok =
+		        meta_save(io->o->store, &io->save.meta, io->save.why, sizeof(io->save.why));
+		return STORE_OK;
 	case TGT_SEND:
 	case TGT_DIE:
 		break;
 	}
-	return data_gone(a) ? STORE_DATA_GONE : r;
+	sm_assert(false);
+	return STORE_ERROR;
+}
+
+static void perform(struct op *op)
+{
+	struct stall_watch w = {0};
+	bool watch = !store_in_memory(op->io->disk.store);
+	if (watch)
+		w = stall_begin();
+	op->result = work_of(op);
+	op->stalled = watch && stall_end(&w);
+}
+
+static void run(struct work *work)
+{
+	struct op *op = (struct op *)work;
+	op->result = STORE_ERROR;
+	if (!op->io->closing)
+		perform(op);
+}
+
+/* ---- completion ---- */
+
+/* Data in a ring are the task's only as long as the initiator waits for it: before the store is
+ * touched, and, for it may have read others by then, after. */
+static bool data_gone(const struct op *op)
+{
+	return op->block && !ring_current(op->block);
+}
+
+static void tell(struct target_io *io, const struct op *op)
+{
+	if (op->kind == TGT_META_SAVE && !io->save.ok)
+		log_error("%s", io->save.why);
+	if (op->result == STORE_DEAD && !io->told_dead)
+		log_error("%s: a flush failed: what was written may be lost; it takes no more",
+		          io->o->store);
+	io->told_dead = io->told_dead || op->result == STORE_DEAD;
+	if (op->result == STORE_ERROR || op->result == STORE_NO_SPACE ||
+	    op->result == STORE_DATA_GONE)
+		log_warning("%s: blocks %llu+%u: %s", io->o->store, (unsigned long long)op->lba,
+		            (unsigned)op->blocks,
+		            op->result == STORE_ERROR      ? "input/output error"
+		            : op->result == STORE_NO_SPACE ? "no space left"
+		                                           : "the initiator has taken its data back");
+}
+
+static void complete(struct op *op)
+{
+	struct target_io *io = op->io;
+	if (data_gone(op)) {
+		op->result = STORE_DATA_GONE;
+		op->good = 0;
+	}
+	if (op->judged)
+		stall_note(&io->stall, op->stalled, op->on_loop);
+	if (!io->closing)
+		tell(io, op);
+	if (op->kind == TGT_META_SAVE && io->save.ok)
+		io->disk.meta = io->save.meta;
+	STAILQ_INSERT_TAIL(&io->done, op, link);
+}
+
+/* One flush was for all that came before it; the next one is for those that came meanwhile. */
+static void flushed(struct target_io *io)
+{
+	struct op *leader = STAILQ_FIRST(&io->flushing);
+	enum tgt_store_result r = leader->result;
+	struct op *op;
+	while ((op = STAILQ_FIRST(&io->flushing)) != NULL) {
+		STAILQ_REMOVE_HEAD(&io->flushing, link);
+		op->result = r;
+		complete(op);
+	}
+	STAILQ_CONCAT(&io->flushing, &io->flush_next);
+	if (!STAILQ_EMPTY(&io->flushing) && !io->closing)
+		workers_add(io->workers, &STAILQ_FIRST(&io->flushing)->work);
+}
+
+static void done(struct work *work)
+{
+	struct op *op = (struct op *)work;
+	struct target_io *io = op->io;
+	if (op->kind == TGT_STORE_FLUSH)
+		flushed(io);
+	else
+		complete(op);
+	io->wake(io->ctx);
+}
+
+/* ---- where it is done ---- */
+
+static void to_thread(struct op *op)
+{
+	struct target_io *io = op->io;
+	op->work.run = run;
+	op->work.done = done;
+	if (op->kind != TGT_STORE_FLUSH) {
+		workers_add(io->workers, &op->work);
+	} else if (STAILQ_EMPTY(&io->flushing)) {
+		STAILQ_INSERT_TAIL(&io->flushing, op, link);
+		workers_add(io->workers, &op->work);
+	} else {
+		STAILQ_INSERT_TAIL(&io->flush_next, op, link);
+	}
+}
+
+/* Does it if it can be done without waiting; else says whether that is known. */
+static enum store_now try_now(struct op *op)
+{
+	struct store *s = op->io->disk.store;
+	enum store_now got = STORE_NOW_ASK;
+	if (op->kind == TGT_STORE_READ)
+		got = store_read_now(s, op->lba, op->blocks, op->bytes);
+	else if (op->kind == TGT_STORE_WRITE)
+		got = store_write_now(s, op->lba, op->blocks, op->bytes);
+	return got;
+}
+
+/* True: to a thread. False: on the loop, if it is not done yet. */
+static bool may_wait(struct op *op, bool *done_now)
+{
+	struct target_io *io = op->io;
+	*done_now = false;
+	if (!io->workers)
+		return false;
+	if ((uint64_t)op->blocks * io->disk.meta.block_size > LARGE)
+		return true;
+	if (store_in_memory(io->disk.store))
+		return false;
+	if (io->o->direct || op->kind == TGT_STORE_FLUSH || op->kind == TGT_META_SAVE)
+		return true;
+	switch (try_now(op)) {
+	case STORE_NOW_DONE:
+		*done_now = true;
+		return false;
+	case STORE_NOW_NOT:
+		return true;
+	case STORE_NOW_ASK:
+		break;
+	}
+	op->judged = true;
+	return stall_feared(&io->stall);
+}
+
+/* ---- actions ---- */
+
+static struct op *take(struct target_io *io, const struct tgt_action *a)
+{
+	struct op *op = STAILQ_FIRST(&io->unused);
+	sm_assert(op);
+	STAILQ_REMOVE_HEAD(&io->unused, link);
+	*op = (struct op){
+	        .io = io,
+	        .kind = a->kind,
+	        .id = a->op,
+	        .lba = a->lba,
+	        .blocks = a->blocks,
+	        .repeat = a->repeat,
+	};
+	if (a->kind == TGT_STORE_READ) {
+		op->block = pool_get(io->pool, (size_t)a->blocks * io->disk.meta.block_size);
+		op->bytes = op->block ? op->block->data : NULL;
+	} else if (a->block) {
+		op->block = block_ref(a->block);
+		op->bytes = a->block->data + a->offset;
+	}
+	return op;
+}
+
+static void keep_pages(struct target_io *io, const struct tgt_action *a)
+{
+	struct meta *m = &io->save.meta;
+	*m = io->disk.meta;
+	sm_assert(a->bytes.n <= sizeof(m->saved));
+	memcpy(m->saved, a->bytes.p, a->bytes.n);
+	m->n_saved = a->bytes.n;
 }
 
 void target_io_do(struct target_io *io, const struct tgt_action *a)
 {
-	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
-	if (a->kind == TGT_META_SAVE) {
-		save(io, a, &ev);
-	} else {
-		enum tgt_store_result r = work(io, a, &ev);
-		ev.store.op = a->op;
-		ev.store.result = r;
-		tell(io, r, a);
+	struct op *op = take(io, a);
+	bool done_now = false;
+	if (a->kind == TGT_META_SAVE)
+		keep_pages(io, a);
+	if (a->kind == TGT_STORE_READ && !op->block) {
+		op->result = STORE_ERROR; /* out of memory */
+		complete(op);
+		return;
 	}
-	sm_assert(io->n < DONE_MAX);
-	io->done[(io->first + io->n++) % DONE_MAX] = ev;
+	if (data_gone(op)) {
+		complete(op);
+		return;
+	}
+	if (may_wait(op, &done_now)) {
+		to_thread(op);
+		return;
+	}
+	op->on_loop = true;
+	if (!done_now)
+		perform(op);
+	complete(op);
 }
 
 bool target_io_next(struct target_io *io, struct tgt_event *out)
 {
-	if (io->n == 0)
+	const struct op *op = STAILQ_FIRST(&io->done);
+	if (!op)
 		return false;
-	*out = io->done[io->first];
+	if (op->kind == TGT_META_SAVE) {
+		*out = (struct tgt_event){.kind = TGT_EV_META_DONE};
+		out->meta.op = op->id;
+		out->meta.ok = io->save.ok;
+		return true;
+	}
+	*out = (struct tgt_event){.kind = TGT_EV_STORE_DONE};
+	out->store.op = op->id;
+	out->store.result = op->result;
+	out->store.good_blocks = op->good;
+	if (op->kind == TGT_STORE_READ && op->result == STORE_OK)
+		out->store.block = op->block;
 	return true;
 }
 
 void target_io_taken(struct target_io *io)
 {
-	sm_assert(io->n > 0);
-	struct tgt_event *ev = &io->done[io->first];
-	if (ev->kind == TGT_EV_STORE_DONE)
-		block_unref(ev->store.block);
-	io->first = (io->first + 1) % DONE_MAX;
-	io->n--;
+	struct op *op = STAILQ_FIRST(&io->done);
+	sm_assert(op);
+	STAILQ_REMOVE_HEAD(&io->done, link);
+	block_unref(op->block);
+	STAILQ_INSERT_HEAD(&io->unused, op, link);
 }
 
-bool target_io_flush(struct target_io *io)
+bool target_io_end(struct target_io *io)
 {
-	return store_flush(io->store) == STORE_OK;
+	stop_threads(io);
+	return store_flush(io->disk.store) == STORE_OK;
 }

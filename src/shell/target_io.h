@@ -1,18 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The store and the metadata of one target behind the core's actions. An action is performed when
- * it is given; its completion waits here until the core takes it, so that the core is never called
- * from within a call of its own. A worker pool would only change this file.
+ * The store and the metadata of one target behind the core's actions. Its completions wait here
+ * until the core takes them, so that the core is never called from within a call of its own.
+ *
+ * What cannot be slow is done at once, on the loop; what may be goes to a few threads, so that it
+ * holds up nothing but its own status: flushes, large transfers, direct I/O, what the kernel
+ * would have to wait for (RWF_NOWAIT), and, where that is not known, all of a store that has
+ * stalled its caller lately (stall.h). Flushes that come while one is running are done together by
+ * the next.
  */
 #ifndef SHELL_TARGET_IO_H
 #define SHELL_TARGET_IO_H
 
 #include "shell/target_opts.h"
 
+#include <event2/event.h>
+
 struct target_io;
 
+/* Completions have come from threads: called on the loop, at least once for all that came together.
+ */
+typedef void target_io_wake(void *ctx);
+
 /* Opens store and metadata, and makes the core for them. NULL with why. */
-struct target_io *target_io_open(const struct target_opts *o, struct tgt **t, char *why, size_t n);
+struct target_io *target_io_open(const struct target_opts *o, struct event_base *base,
+                                 target_io_wake *wake, void *ctx, struct tgt **t, char *why,
+                                 size_t n);
 /* After tgt_free(). */
 void target_io_close(struct target_io *io);
 const uint8_t *target_io_uuid(const struct target_io *io);
@@ -22,7 +35,8 @@ void target_io_do(struct target_io *io, const struct tgt_action *a);
 /* The next completion, borrowed until target_io_taken(). */
 bool target_io_next(struct target_io *io, struct tgt_event *out);
 void target_io_taken(struct target_io *io);
-/* All that was written is durable. */
-bool target_io_flush(struct target_io *io);
+/* The end: what a thread is at is waited for, what had not begun is dropped, all that was written
+ * is made durable (false: it is not). The loop waits for nothing of it any more. */
+bool target_io_end(struct target_io *io);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "shell/args.h"
 #include "shell/conffile.h"
+#include "shell/workers.h"
 #include "wire/wire.h"
 
 #include <stdio.h>
@@ -11,7 +12,8 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
-#define SIZE_MOST (1ULL << 50) /* bytes of a store */
+#define SIZE_MOST       (1ULL << 50) /* bytes of a store */
+#define WORKERS_DEFAULT 4
 
 enum option {
 	O_BUS = 1,
@@ -25,6 +27,8 @@ enum option {
 	O_QUEUE_DEPTH,
 	O_UNARMED,
 	O_WRITE_PROTECT,
+	O_WORKERS,
+	O_DIRECT_IO,
 	O_CONFIG,
 	O_LOG_LEVEL,
 	O_COUNT,
@@ -42,6 +46,8 @@ static const struct args_option options[] = {
         {"queue-depth", "N", "tasks taken at once, 1 to 256; default 64", O_QUEUE_DEPTH},
         {"unarmed", NULL, "answer each bus phase from this process", O_UNARMED},
         {"write-protect", NULL, "refuse to write", O_WRITE_PROTECT},
+        {"workers", "N", "threads for a slow store, 0 to 16; default 4", O_WORKERS},
+        {"direct", NULL, "read and write the store past the page cache", O_DIRECT_IO},
         {"config", "FILE", "read options from FILE, too; see smirror.conf(5)", O_CONFIG},
         {"log-level", "LEVEL", "error, warning, notice, info (default) or debug", O_LOG_LEVEL},
 };
@@ -58,6 +64,8 @@ static cfg_opt_t file_options[] = {
         CFG_INT("queue-depth", 0, CFGF_NODEFAULT),
         CFG_BOOL("unarmed", cfg_false, CFGF_NODEFAULT),
         CFG_BOOL("write-protect", cfg_false, CFGF_NODEFAULT),
+        CFG_INT("workers", 0, CFGF_NODEFAULT),
+        CFG_BOOL("direct", cfg_false, CFGF_NODEFAULT),
         CFG_STR("log-level", NULL, CFGF_NODEFAULT),
         CFG_END(),
 };
@@ -102,6 +110,7 @@ static const struct conf_check file_checks[] = {
         {.name = "uuid", .kind = CONF_TEXT, .accepts = uuid_ok},
         {.name = "fault", .kind = CONF_TEXT, .accepts = fault_ok},
         {.name = "queue-depth", .kind = CONF_NUMBER, .least = 1, .most = TGT_DEPTH_MAX},
+        {.name = "workers", .kind = CONF_NUMBER, .most = WORKERS_MAX},
         {.name = "log-level", .kind = CONF_LEVEL},
 };
 
@@ -192,6 +201,12 @@ static void take(struct reading *r, enum option id)
 	case O_WRITE_PROTECT:
 		o->write_protect = true;
 		break;
+	case O_WORKERS:
+		o->workers = (unsigned)args_number(a, 0, WORKERS_MAX);
+		break;
+	case O_DIRECT_IO:
+		o->direct = true;
+		break;
 	case O_CONFIG:
 		o->config = a->value;
 		break;
@@ -237,6 +252,10 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		o->unarmed = cfg_getbool(cfg, "unarmed");
 	if (in_file(r, cfg, O_WRITE_PROTECT, "write-protect"))
 		o->write_protect = cfg_getbool(cfg, "write-protect");
+	if (in_file(r, cfg, O_WORKERS, "workers"))
+		o->workers = (unsigned)cfg_getint(cfg, "workers");
+	if (in_file(r, cfg, O_DIRECT_IO, "direct"))
+		o->direct = cfg_getbool(cfg, "direct");
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
 		o->log_level = conf_level(cfg, "log-level");
 	for (unsigned i = 0; i < cfg_size(cfg, "fault"); i++)
@@ -297,7 +316,9 @@ void target_opts_read(int argc, char **argv, struct target_opts *out)
 	                          "One emulated SCSI disk: one port of a bus, one backing store.",
 	                          options, ARRAY_LEN(options), argc, argv);
 	struct reading r = {.args = &a, .o = out};
-	*out = (struct target_opts){.queue_depth = TGT_DEPTH_DEFAULT, .log_level = LOG_LEVEL_INFO};
+	*out = (struct target_opts){.queue_depth = TGT_DEPTH_DEFAULT,
+	                            .workers = WORKERS_DEFAULT,
+	                            .log_level = LOG_LEVEL_INFO};
 	for (int id = args_next(&a); id != 0; id = args_next(&a))
 		take(&r, (enum option)id);
 	args_no_operands(&a);

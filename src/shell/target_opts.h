@@ -20,7 +20,8 @@ struct target_opts {
 	bool has_uuid;
 	uint8_t uuid[UUID_LEN];
 	unsigned queue_depth;
-	bool unarmed, write_protect;
+	bool unarmed, write_protect, direct;
+	unsigned workers;              /* threads for the store; 0: none */
 	const char *fault[FAULTS_MAX]; /* checked */
 	unsigned n_faults;
 	enum log_level log_level;

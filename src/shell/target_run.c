@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "shell/target_run.h"
 
-#include "base/assert.h"
 #include "shell/conn.h"
 #include "shell/loop.h"
 #include "shell/notify.h"
@@ -32,6 +31,7 @@ struct run {
 	ns_t retry_at, pause; /* WAITING */
 	ns_t asked_until;     /* ASKED */
 	bool ever_up, told_waiting;
+	unsigned told_ops; /* of the store, while they are waited for */
 	ns_t heartbeat_ns, ping_at;
 	bool ending;
 	ns_t end_by;
@@ -82,20 +82,33 @@ static void perform(struct run *r, const struct tgt_actions *out)
 	}
 }
 
-/* One event, and all that the store then has to say. */
-static void step(struct run *r, struct tgt_event *ev)
+/* All that the store has to say. */
+static void take_done(struct run *r)
 {
 	struct tgt_actions out;
 	struct tgt_event done;
-	ev->now = loop_now();
-	tgt_step(r->t, ev, &out);
-	perform(r, &out);
 	while (target_io_next(r->io, &done)) {
 		done.now = loop_now();
 		tgt_step(r->t, &done, &out);
 		target_io_taken(r->io);
 		perform(r, &out);
 	}
+}
+
+/* One event, and what the store has done at once. */
+static void step(struct run *r, struct tgt_event *ev)
+{
+	struct tgt_actions out;
+	ev->now = loop_now();
+	tgt_step(r->t, ev, &out);
+	perform(r, &out);
+	take_done(r);
+}
+
+static void on_done(void *ctx)
+{
+	struct run *r = ctx;
+	loop_wake(r->loop);
 }
 
 /* ---- the link ---- */
@@ -119,7 +132,6 @@ static void unlink_conn(struct run *r)
 	if (was_up) {
 		struct tgt_event ev = {.kind = TGT_EV_DETACHED};
 		step(r, &ev);
-		sm_assert(tgt_store_ops(r->t) == 0);
 	}
 	wait_again(r);
 }
@@ -171,6 +183,7 @@ static void attached(struct run *r, const struct wire_attached *a)
 		notify_ready(&addr, 1);
 	r->ever_up = true;
 	r->told_waiting = false;
+	r->told_ops = 0;
 	notify_status("attached to %s as ID %u", addr, r->o->id);
 }
 
@@ -298,6 +311,20 @@ static void link_conn(struct run *r)
 	wait_again(r);
 }
 
+/* What was asked for in the attach before may still land: not among what comes in the next. */
+static void link_again(struct run *r)
+{
+	unsigned n = tgt_store_ops(r->t);
+	if (n == 0) {
+		link_conn(r);
+		return;
+	}
+	if (r->told_ops != n)
+		log_notice("%s: %u operation%s of the store %s under way; attaching after that",
+		           r->o->store, n, n > 1 ? "s" : "", n > 1 ? "are" : "is");
+	r->told_ops = n;
+}
+
 /* ---- time ---- */
 
 static ns_t least(ns_t a, ns_t b)
@@ -308,7 +335,8 @@ static ns_t least(ns_t a, ns_t b)
 static void schedule(struct run *r)
 {
 	ns_t at = tgt_deadline(r->t);
-	if (r->link == LINK_WAITING)
+	/* Operations that are waited for end with a wake. */
+	if (r->link == LINK_WAITING && (tgt_store_ops(r->t) == 0 || r->told_ops == 0))
 		at = least(at, r->retry_at);
 	if (r->link == LINK_ASKED)
 		at = least(at, r->asked_until);
@@ -328,7 +356,7 @@ static void ping(struct run *r)
 /* All tasks have ended, or their time is up: flush, say goodbye. */
 static void end(struct run *r)
 {
-	if (!target_io_flush(r->io))
+	if (!target_io_end(r->io))
 		r->status = EXIT_FAILURE;
 	if (r->conn)
 		conn_close(r->conn);
@@ -345,12 +373,13 @@ static void on_run(void *ctx, ns_t now)
 		struct tgt_event ev = {.kind = TGT_EV_DEADLINE};
 		step(r, &ev);
 	}
+	take_done(r);
 	if (r->ending && (tgt_tasks(r->t) == 0 || r->end_by <= now)) {
 		end(r);
 		return;
 	}
 	if (r->link == LINK_WAITING && r->retry_at <= now)
-		link_conn(r);
+		link_again(r);
 	if (r->link == LINK_ASKED && r->asked_until <= now) {
 		log_warning("%s: no answer", r->o->bus.text);
 		unlink_conn(r);
@@ -390,7 +419,12 @@ static const struct loop_ops loop_ops = {on_run, on_terminate, on_reload};
 static bool start(struct run *r)
 {
 	char why[1024];
-	r->io = target_io_open(r->o, &r->t, why, sizeof(why));
+	r->loop = loop_new(&loop_ops, r);
+	if (!r->loop) {
+		log_error("the event loop cannot be made");
+		return false;
+	}
+	r->io = target_io_open(r->o, loop_base(r->loop), on_done, r, &r->t, why, sizeof(why));
 	if (!r->io) {
 		log_error("%s", why);
 		return false;
@@ -401,10 +435,7 @@ static bool start(struct run *r)
 			return false;
 		}
 	}
-	r->loop = loop_new(&loop_ops, r);
-	if (!r->loop)
-		log_error("the event loop cannot be made");
-	return r->loop != NULL;
+	return true;
 }
 
 int target_run(const struct target_opts *o)

@@ -11,8 +11,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define THREADS_MAX 16
-
 STAILQ_HEAD(work_list, work);
 
 struct workers {
@@ -23,7 +21,7 @@ struct workers {
 	int wake;
 	struct event *ev;
 	unsigned n;
-	pthread_t threads[THREADS_MAX];
+	pthread_t threads[WORKERS_MAX];
 };
 
 static void *thread_main(void *arg)
@@ -85,7 +83,7 @@ static bool start_threads(struct workers *p, unsigned threads)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
-	while (!error && p->n < threads && p->n < THREADS_MAX) {
+	while (!error && p->n < threads && p->n < WORKERS_MAX) {
 		error = pthread_create(&p->threads[p->n], NULL, thread_main, p);
 		p->n += !error;
 	}

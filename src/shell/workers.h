@@ -9,6 +9,8 @@
 #include <event2/event.h>
 #include <sys/queue.h>
 
+#define WORKERS_MAX 16 /* threads */
+
 struct work {
 	void (*run)(struct work *w);  /* in a thread */
 	void (*done)(struct work *w); /* on the loop; may free w */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # `make bench` and `make bench-scaling` measure; they are no tests. See README.md there for their options.
+helper_programs += tests/bench/bench_writes
 tests_bench_bench_writes_SOURCES = tests/bench/bench_writes.c
 tests_bench_bench_writes_LDADD = src/base/libbase.a $(NETTLE_LIBS) $(core_deps)
 CLEANFILES += bench.json bench-scaling.json

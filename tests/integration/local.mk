@@ -24,7 +24,9 @@ EXTRA_DIST += \
 	tests/integration/rogue.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
+	tests/integration/server.py \
 	tests/integration/services.py \
+	tests/integration/slow.py \
 	tests/integration/tap.py \
 	tests/integration/target.py
 
@@ -45,6 +47,7 @@ integration_tests += \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
 	tests/integration/services.py \
+	tests/integration/slow.py \
 	tests/integration/target.py
 sanitized_integration_tests += \
 	tests/integration/bad_input.py \
@@ -60,4 +63,13 @@ sanitized_integration_tests += \
 	tests/integration/rogue.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
+	tests/integration/slow.py \
 	tests/integration/target.py
+
+# smirror-target with a store that a test can stop (slow.py).
+helper_programs += tests/integration/gated_target
+tests_integration_gated_target_SOURCES = tests/integration/gated_target.c src/programs/smirror-target.c
+tests_integration_gated_target_LDADD = $(program_libs)
+tests_integration_gated_target_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=store_read,--wrap=store_write,--wrap=store_flush \
+	-Wl,--wrap=store_read_now,--wrap=store_write_now,--wrap=store_in_memory

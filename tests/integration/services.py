@@ -156,6 +156,7 @@ WRONG = (
     ("smirror-target", "target.conf", "block-size", "1024"), ("smirror-target", "target.conf", "name", '"a disk"'),
     ("smirror-target", "target.conf", "uuid", '"7"'), ("smirror-target", "target.conf", "fault", '{"flood"}'),
     ("smirror-target", "target.conf", "queue-depth", "257"), ("smirror-target", "target.conf", "write-protect", '"maybe"'),
+    ("smirror-target", "target.conf", "workers", "17"), ("smirror-target", "target.conf", "direct", "2"),
     ("smirrord", "smirrord.conf", "bus", '"/run/bus"'), ("smirrord", "smirrord.conf", "transfer", '"1000"'),
     ("smirrord", "smirrord.conf", "chain-limit-us", "1000001"), ("smirrord", "smirrord.conf", "window", "65"), ("smirrord", "smirrord.conf", "max-passes", "0"),
 )

@@ -5,6 +5,7 @@
 #include "shell/store.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +174,166 @@ START_TEST(write_protected)
 }
 END_TEST
 
+/* ---- direct I/O ---- */
+
+static struct store *open_direct(uint64_t size, uint32_t block_size)
+{
+	const struct store_config c = {
+	        .path = path, .size = size, .block_size = block_size, .direct = true};
+	return store_open(&c, why, sizeof(why));
+}
+
+static uint8_t *pages(size_t n)
+{
+	uint8_t *p = aligned_alloc(4096, n);
+	ck_assert_ptr_nonnull(p);
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)(i * 11 + i / 4096);
+	return p;
+}
+
+START_TEST(direct_io_from_anywhere)
+{
+	const uint32_t blocks = 80, n = blocks * 4096; /* longer than a buffer */
+	uint8_t *out = pages(n + 4096), *in = pages(n + 4096);
+	uint32_t good = 0;
+	struct store *s = open_direct(1 << 20, 4096);
+	if (!s) {
+		/* such a file system there is: it has to be said, and nothing left behind */
+		ck_assert_ptr_nonnull(strstr(why, "its file system takes no direct I/O"));
+		ck_assert(access(path, F_OK) != 0);
+		free(out);
+		free(in);
+		return;
+	}
+	for (uint32_t odd = 0; odd < 1025; odd += 512) {
+		memset(in, 0, n + 4096);
+		ck_assert_int_eq(store_write(s, odd / 4, blocks, out + odd, &good), STORE_OK);
+		ck_assert_uint_eq(good, blocks);
+		ck_assert_int_eq(store_read(s, odd / 4, blocks, in + 1024 - odd, &good), STORE_OK);
+		ck_assert_uint_eq(good, blocks);
+		ck_assert(memcmp(in + 1024 - odd, out + odd, n) == 0);
+		ck_assert_int_eq(store_compare(s, odd / 4, blocks, out + odd, false, &good),
+		                 STORE_OK);
+	}
+	ck_assert_int_eq(store_read_now(s, 0, 1, in), STORE_NOW_ASK);
+	ck_assert_int_eq(store_flush(s), STORE_OK);
+	/* the end of a file that someone made shorter */
+	ck_assert(truncate(path, 2 * 4096) == 0);
+	ck_assert_int_eq(store_read(s, 1, 4, in + 512, &good), STORE_ERROR);
+	ck_assert_uint_eq(good, 1);
+	store_close(s);
+	/* past the page cache or through it: the same file */
+	ck_assert_int_eq(truncate(path, 1 << 20), 0);
+	s = open_it(0, 4096);
+	ck_assert_int_eq(store_write(s, 255, 1, out, &good), STORE_OK);
+	store_close(s);
+	free(out);
+	free(in);
+}
+END_TEST
+
+START_TEST(direct_io_that_is_refused)
+{
+	/* sysfs has none; a number of a few bytes looks like a file of a page */
+	const struct store_config c = {.path = "/sys/kernel/uevent_seqnum",
+	                               .block_size = 512,
+	                               .write_protect = true,
+	                               .direct = true};
+	ck_assert_ptr_null(store_open(&c, why, sizeof(why)));
+	ck_assert_str_eq(why, "/sys/kernel/uevent_seqnum: its file system takes no direct I/O");
+}
+END_TEST
+
+/* ---- without waiting ---- */
+
+START_TEST(now_or_not)
+{
+	uint8_t out[1024], in[1024] = {0};
+	struct store *s = open_it(8192, 512);
+	memset(out, 0x5a, sizeof(out));
+	uint32_t good = 0;
+	enum store_now w = store_write_now(s, 2, 2, out);
+	if (w != STORE_NOW_DONE)
+		ck_assert_int_eq(store_write(s, 2, 2, out, &good), STORE_OK);
+	enum store_now r = store_read_now(s, 2, 2, in);
+	/* what was just written is there, if the file system tells */
+	ck_assert_int_ne(r, STORE_NOW_NOT);
+	if (r == STORE_NOW_ASK)
+		ck_assert_int_eq(store_read(s, 2, 2, in, &good), STORE_OK);
+	ck_assert(memcmp(in, out, sizeof(in)) == 0);
+	/* an error is nothing that can be done now */
+	ck_assert(truncate(path, 512) == 0);
+	ck_assert_int_ne(store_read_now(s, 2, 2, in), STORE_NOW_DONE);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(knows_memory)
+{
+	struct store *s = open_it(8192, 512);
+	ck_assert_int_eq(store_in_memory(s), system("df -t tmpfs /tmp >/dev/null 2>&1") == 0);
+	store_close(s);
+	/* if there is one to look at */
+	(void)unlink(path);
+	char at[] = "/dev/shm/smirror-store-XXXXXX";
+	int fd = mkstemp(at);
+	if (fd >= 0 && system("df -t tmpfs /dev/shm >/dev/null 2>&1") == 0) {
+		const struct store_config c = {.path = at, .size = 8192, .block_size = 512};
+		s = store_open(&c, why, sizeof(why));
+		ck_assert_msg(s != NULL, "%s", why);
+		ck_assert(store_in_memory(s));
+		store_close(s);
+	}
+	if (fd >= 0)
+		(void)close(fd), (void)unlink(at);
+}
+END_TEST
+
+/* ---- threads ---- */
+
+#define THREADS 6
+#define EACH    64 /* blocks of 4096 bytes */
+
+struct hand {
+	struct store *s;
+	unsigned i;
+	bool wrong;
+};
+
+static void *write_and_compare(void *arg)
+{
+	struct hand *h = arg;
+	uint8_t *p = pages(EACH * 4096 + 1);
+	lba_t lba = (lba_t)h->i * EACH;
+	uint32_t good = 0;
+	for (unsigned turn = 0; turn < 20; turn++) {
+		memset(p + 1, (int)(h->i * 20 + turn), EACH * 4096);
+		h->wrong = h->wrong || store_write(h->s, lba, EACH, p + 1, &good) != STORE_OK ||
+		           store_compare(h->s, lba, EACH, p + 1, false, &good) != STORE_OK ||
+		           store_flush(h->s) != STORE_OK;
+	}
+	free(p);
+	return NULL;
+}
+
+START_TEST(threads_side_by_side)
+{
+	struct store *s = open_it(THREADS * EACH * 4096, 4096);
+	struct hand hand[THREADS];
+	pthread_t thread[THREADS];
+	for (unsigned i = 0; i < THREADS; i++) {
+		hand[i] = (struct hand){.s = s, .i = i};
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, write_and_compare, &hand[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		ck_assert_int_eq(pthread_join(thread[i], NULL), 0);
+		ck_assert(!hand[i].wrong);
+	}
+	store_close(s);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("store");
@@ -186,6 +347,11 @@ static Suite *make_suite(void)
 	tcase_add_test(c, compares_across_pieces);
 	tcase_add_test(c, errors_say_how_far_it_came);
 	tcase_add_test(c, write_protected);
+	tcase_add_test(c, direct_io_from_anywhere);
+	tcase_add_test(c, direct_io_that_is_refused);
+	tcase_add_test(c, now_or_not);
+	tcase_add_test(c, knows_memory);
+	tcase_add_test(c, threads_side_by_side);
 	suite_add_tcase(s, c);
 	return s;
 }

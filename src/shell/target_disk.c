@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "shell/target_disk.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+/* The metadata as they must be for these options; *fresh: they have to be written. */
+static bool metadata(const struct target_opts *o, struct meta *m, bool *fresh, char *why, size_t n)
+{
+	enum meta_load found = meta_load(o->store, m, why, n);
+	*fresh = found == META_NONE;
+	if (found == META_BAD)
+		return false;
+	if (found == META_NONE) {
+		*m = (struct meta){.block_size = o->block_size ? o->block_size : 512};
+		if (o->has_uuid)
+			memcpy(m->uuid, o->uuid, UUID_LEN);
+		else
+			uuid_generate(m->uuid);
+		return true;
+	}
+	if (o->block_size && o->block_size != m->block_size) {
+		(void)snprintf(why, n, "%s: has blocks of %u bytes, not %u as --block-size says",
+		               o->store, (unsigned)m->block_size, (unsigned)o->block_size);
+		return false;
+	}
+	if (o->has_uuid && memcmp(o->uuid, m->uuid, UUID_LEN) != 0) {
+		(void)snprintf(why, n, "%s: has another UUID than --uuid says", o->store);
+		return false;
+	}
+	return true;
+}
+
+static struct tgt *make_core(const struct target_opts *o, const struct target_disk *d, char *why,
+                             size_t n)
+{
+	struct tgt_config c = {
+	        .block_size = d->meta.block_size,
+	        .blocks = store_blocks(d->store),
+	        .queue_depth = o->queue_depth,
+	        .unarmed = o->unarmed,
+	        .write_protect = o->write_protect,
+	        .xfer = XFER_ULTRA160,
+	        .saved = {d->meta.saved, d->meta.n_saved},
+	};
+	char text[256];
+	memcpy(c.uuid, d->meta.uuid, UUID_LEN);
+	memcpy(c.name, o->name, sizeof(c.name));
+	struct tgt *t = tgt_new(&c, text, sizeof(text));
+	if (!t)
+		(void)snprintf(why, n, "%s: %s", o->store, text);
+	return t;
+}
+
+/* The store first: its lock keeps others from the metadata, too. */
+bool target_disk_open(const struct target_opts *o, struct target_disk *d, struct tgt **t, char *why,
+                      size_t n)
+{
+	bool fresh = false;
+	struct meta peek;
+	char ignored[256];
+	uint32_t block_size = o->block_size ? o->block_size : 512;
+	if (!o->block_size && meta_load(o->store, &peek, ignored, sizeof(ignored)) == META_LOADED)
+		block_size = peek.block_size;
+	struct store_config c = {
+	        .path = o->store,
+	        .size = o->size,
+	        .block_size = block_size,
+	        .write_protect = o->write_protect,
+	        .direct = o->direct,
+	};
+	*d = (struct target_disk){.store = store_open(&c, why, n)};
+	if (!d->store || !metadata(o, &d->meta, &fresh, why, n))
+		return false;
+	if (fresh && !meta_save(o->store, &d->meta, why, n))
+		return false;
+	*t = make_core(o, d, why, n);
+	return *t != NULL;
+}
+
+void target_disk_close(struct target_disk *d)
+{
+	store_close(d->store);
+	d->store = NULL;
+}

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""A target whose store is slow: it delays its own status, and nothing else.
+
+The store is slow where the test wants it to be, for as long as it wants: see gated_target.c.
+"""
+
+import os
+import select
+import signal
+import struct
+
+from lab import BUILD, Lab, until
+from server import COMMAND, FREE, MSG_OUT, SELECT, STATUS, Server, item
+from tap import main, test
+
+CDB = ">BBIBHB"
+
+
+class Gated(Lab):
+    """A lab whose targets have gates in their stores."""
+
+    def __init__(self):
+        super().__init__()
+        self.gates = self.path("gates")
+        self.environment = {"GATES": self.gates}
+        os.mkdir(self.gates)
+
+    def program(self, name):
+        if name == "smirror-target":
+            return os.path.join(BUILD, "tests/integration/gated_target")
+        return super().program(name)
+
+    def gate(self, name):
+        return os.path.join(self.gates, str(name))
+
+    def shut(self, name):
+        os.mkfifo(self.gate(name))
+
+    def await_waiting(self, name):
+        until(f"a call waits at gate {name}", lambda: os.path.exists(self.gate(name) + ".waits"))
+
+    def open(self, name):
+        """Lets one go that waits (or comes), and takes the gate away."""
+        fd = os.open(self.gate(name), os.O_WRONLY)
+        os.unlink(self.gate(name))
+        os.close(fd)
+
+    def server(self, *options):
+        server = Server(self).listen()
+        target = self.target("disk", 3, *options, wait=False)
+        server.attach()
+        target.wait_ready()
+        server.no_attention()
+        return server, target
+
+    def stored(self, lba):
+        with open(self.store("disk"), "rb") as file:
+            file.seek(lba * 512)
+            return file.read(512)
+
+
+def queued(server, tenure, cdb, tag):
+    """A command without data out, that has disconnected."""
+    server.burst(tenure, item(SELECT, flags=1) + item(MSG_OUT, bytes([0xC0, 0x20, tag])) + item(COMMAND, cdb) + item(FREE))
+
+
+def ended(server):
+    """(tag, status) of the next task that ends by reselection."""
+    kind, items = server.program()
+    assert kind == "reselect", (kind, items)
+    status = [i for i in items if i[0] == STATUS]
+    return items[0][2][2], status[0][1]
+
+
+def goes_on(server):
+    """All but what is slow: other writes and reads, commands, management, heartbeats."""
+    server.write(20, 200, b"\x22" * 512, tag=6)
+    assert ended(server) == (6, 0)
+    queued(server, 21, struct.pack(CDB, 0x28, 0, 200, 0, 1, 0), 7)
+    assert ended(server) == (7, 0) and server.data == b"\x22" * 512
+    kind, items = server.command(22, bytes(6))
+    assert (kind, items[0]) == ("continue", (STATUS, 0, 0)), (kind, items)
+    assert server.fault("crc-error") == (0, "ok")
+    server.put("MGMT", struct.pack(">IBBBBB", 2, 0, 7, 3, 5, 0) + b"\0\0")  # FAULT_CLEAR
+    server.get("MGMT")
+    server.put("PING", struct.pack(">Q", 77))
+    assert server.get("PONG") == struct.pack(">Q", 77)
+
+
+@test("blocks that the disk is slow with delay only their own status")
+def slow_blocks():
+    with Gated() as lab:
+        server, target = lab.server()
+        lab.shut(100)
+        server.write(2, 100, b"\x11" * 512)
+        lab.await_waiting(100)
+        for _ in range(30):  # a disk that has proved fast is trusted: with others, too
+            goes_on(server)
+        lab.open(100)
+        assert ended(server) == (5, 0) and lab.stored(100) == b"\x11" * 512
+        lab.shut(300)
+        queued(server, 3, struct.pack(CDB, 0x28, 0, 300, 0, 1, 0), 5)
+        lab.await_waiting(300)
+        goes_on(server)
+        lab.open(300)
+        assert ended(server) == (5, 0) and server.data == bytes(512)
+        target.stop()
+        server.close()
+
+
+@test("a slow SYNCHRONIZE CACHE delays only its own status")
+def slow_flush():
+    with Gated() as lab:
+        server, target = lab.server()
+        lab.shut("flush")
+        queued(server, 2, b"\x35" + bytes(9), 5)
+        lab.await_waiting("flush")
+        goes_on(server)
+        # those that come meanwhile end together, with the next flush
+        queued(server, 3, b"\x35" + bytes(9), 8)
+        queued(server, 4, b"\x35" + bytes(9), 9)
+        lab.open("flush")
+        assert [ended(server) for _ in range(3)] == [(5, 0), (8, 0), (9, 0)]
+        target.stop()
+        server.close()
+
+
+@test("a later write to the same blocks waits for the slow one, and lands last")
+def same_blocks():
+    with Gated() as lab:
+        server, target = lab.server()
+        lab.shut(100)
+        server.write(2, 100, b"\x11" * 1024, tag=5)
+        lab.await_waiting(100)
+        server.write(3, 101, b"\x22" * 512, tag=8)
+        goes_on(server)
+        assert lab.stored(101) == bytes(512)
+        lab.open(100)
+        assert [ended(server), ended(server)] == [(5, 0), (8, 0)]
+        assert lab.stored(100) == b"\x11" * 512 and lab.stored(101) == b"\x22" * 512
+        target.stop()
+        server.close()
+
+
+@test("a connection lost with a write in the store: it attaches again when that has landed")
+def lost():
+    with Gated() as lab:
+        server, target = lab.server()
+        lab.shut(100)
+        server.write(2, 100, b"\x11" * 512)
+        lab.await_waiting(100)
+        server.close()
+        server.listen()
+        until("it waits for its store", lambda: "1 operation of the store is under way" in target.stderr())
+        assert not select.select([server.listener], [], [], 0)[0], "it attached"
+        lab.open(100)
+        server.attach(boot=2)
+        server.no_attention()
+        assert lab.stored(100) == b"\x11" * 512
+        goes_on(server)
+        target.stop()
+        server.close()
+
+
+@test("SIGTERM with a write in the store: its status is sent, then it ends")
+def terminated():
+    with Gated() as lab:
+        server, target = lab.server()
+        lab.shut(100)
+        server.write(2, 100, b"\x11" * 512)
+        lab.await_waiting(100)
+        target.signal(signal.SIGTERM)
+        until("it is told", lambda: "signal 15: ending" in target.stderr())
+        lab.open(100)
+        assert ended(server) == (5, 0)
+        server.conn.close()
+        server.conn = None
+        assert target.wait() == 0 and lab.stored(100) == b"\x11" * 512
+        server.close()
+
+
+@test("one disk of the bus is slow: a job on another group is done meanwhile")
+def other_group():
+    with Gated() as lab:
+        names = lab.start(2, group=None)
+        for group, name in zip("ab", names):
+            lab.call("group.create", name=group, members=[name])
+        image = lab.image(1 << 20)
+        # both disks have the gate: the one whose job comes first waits
+        lab.shut(0)
+        slow = lab.create_job("mirror", "a", image)
+        lab.await_waiting(0)
+        os.rename(lab.gate(0), lab.gate("aside"))
+        lab.run_job("mirror", "b", image)
+        assert lab.job(slow)["state"] == "running", lab.job(slow)
+        os.rename(lab.gate("aside"), lab.gate(0))
+        lab.open(0)
+        assert lab.wait_job(slow)["conclusion"] == "success"
+        lab.assert_copies(image, names)
+
+
+if __name__ == "__main__":
+    main()

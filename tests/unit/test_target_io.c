@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is done on the loop and what in threads, with a store that is a test's: it is in memory, and
+ * each block of it has a gate at which calls wait for as long as the test likes. (It stands in for
+ * shell/store.c, which is not linked.)
+ */
+#include "unit/tap_main.h"
+
+#include "shell/meta.h"
+#include "shell/ring.h"
+#include "shell/store.h"
+#include "shell/target_io.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCKS  8192 /* of 512 bytes */
+#define LBA_ALL 63   /* the gate of flushes; else that of lba % 63 */
+
+/* ---- the store ---- */
+
+static struct store {
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	bool shut[LBA_ALL + 1];
+	unsigned waiting, begun, flushes;
+	bool in_memory, naps;
+	enum store_now now;
+	enum tgt_store_result flush_result;
+	uint8_t media[BLOCKS * 512];
+	char log[400]; /* what ended, in its order */
+} fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
+
+static void pass(unsigned gate)
+{
+	pthread_mutex_lock(&fake.lock);
+	fake.begun++;
+	fake.waiting++;
+	pthread_cond_broadcast(&fake.moved);
+	while (fake.shut[gate])
+		pthread_cond_wait(&fake.moved, &fake.lock);
+	fake.waiting--;
+	pthread_mutex_unlock(&fake.lock);
+	if (fake.naps)
+		(void)poll(NULL, 0, 2);
+}
+
+static void gate(unsigned which, bool shut)
+{
+	pthread_mutex_lock(&fake.lock);
+	fake.shut[which] = shut;
+	pthread_cond_broadcast(&fake.moved);
+	pthread_mutex_unlock(&fake.lock);
+}
+
+/* Returns when n calls stand at gates. */
+static void await_waiting(unsigned n)
+{
+	pthread_mutex_lock(&fake.lock);
+	while (fake.waiting != n)
+		pthread_cond_wait(&fake.moved, &fake.lock);
+	pthread_mutex_unlock(&fake.lock);
+}
+
+static void note(char what, lba_t lba)
+{
+	pthread_mutex_lock(&fake.lock);
+	size_t n = strlen(fake.log);
+	(void)snprintf(fake.log + n, sizeof(fake.log) - n, "%c%u ", what, (unsigned)lba);
+	pthread_mutex_unlock(&fake.lock);
+}
+
+struct store *store_open(const struct store_config *cfg, char *why, size_t n)
+{
+	(void)why, (void)n;
+	ck_assert_uint_eq(cfg->block_size, 512);
+	return &fake;
+}
+
+void store_close(struct store *s)
+{
+	(void)s;
+}
+
+uint64_t store_blocks(const struct store *s)
+{
+	(void)s;
+	return BLOCKS;
+}
+
+bool store_in_memory(const struct store *s)
+{
+	return s->in_memory;
+}
+
+enum tgt_store_result store_read(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out,
+                                 uint32_t *good)
+{
+	pass((unsigned)(lba % LBA_ALL));
+	memcpy(out, s->media + lba * 512, (size_t)blocks * 512);
+	note('r', lba);
+	*good = blocks;
+	return STORE_OK;
+}
+
+enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
+                                  uint32_t *good)
+{
+	pass((unsigned)(lba % LBA_ALL));
+	memcpy(s->media + lba * 512, data, (size_t)blocks * 512);
+	note('w', lba);
+	*good = blocks;
+	return STORE_OK;
+}
+
+enum tgt_store_result store_compare(struct store *s, lba_t lba, uint32_t blocks,
+                                    const uint8_t *data, bool repeat, uint32_t *good)
+{
+	pass((unsigned)(lba % LBA_ALL));
+	note(repeat ? 'C' : 'c', lba);
+	*good = 0;
+	return memcmp(s->media + lba * 512, data, (size_t)(repeat ? 1 : blocks) * 512)
+	               ? STORE_MISCOMPARE
+	               : STORE_OK;
+}
+
+enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good)
+{
+	(void)s;
+	pass((unsigned)(lba % LBA_ALL));
+	note('v', lba);
+	*good = blocks;
+	return STORE_OK;
+}
+
+enum tgt_store_result store_flush(struct store *s)
+{
+	pass(LBA_ALL);
+	note('f', 0);
+	s->flushes++;
+	return s->flush_result;
+}
+
+enum store_now store_read_now(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out)
+{
+	if (s->now == STORE_NOW_DONE)
+		memcpy(out, s->media + lba * 512, (size_t)blocks * 512);
+	return s->now;
+}
+
+enum store_now store_write_now(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data)
+{
+	if (s->now == STORE_NOW_DONE)
+		memcpy(s->media + lba * 512, data, (size_t)blocks * 512);
+	return s->now;
+}
+
+/* ---- what is tested ---- */
+
+static char dir[64], path[128];
+static struct target_opts opts;
+static struct event_base *base;
+static struct tgt *core;
+static struct target_io *io;
+static uint32_t next_op = 1;
+
+static void woken(void *ctx)
+{
+	(*(unsigned *)ctx)++;
+}
+static unsigned wakes;
+
+static void set_up(void)
+{
+	(void)snprintf(dir, sizeof(dir), "/tmp/smirror-io-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/disk.img", dir);
+	opts = (struct target_opts){.store = path, .name = "disk", .queue_depth = 64, .workers = 2};
+	fake.now = STORE_NOW_ASK;
+	base = event_base_new();
+}
+
+static void open_it(void)
+{
+	char why[400] = "";
+	io = target_io_open(&opts, base, woken, &wakes, &core, why, sizeof(why));
+	ck_assert_msg(io != NULL, "%s", why);
+}
+
+static void close_it(void)
+{
+	tgt_free(core);
+	target_io_close(io);
+	io = NULL;
+}
+
+static void tear_down(void)
+{
+	if (io)
+		close_it();
+	event_base_free(base);
+	char command[100];
+	(void)snprintf(command, sizeof(command), "rm -r %s", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static uint32_t ask(enum tgt_action_kind kind, lba_t lba, uint32_t blocks, struct block *b)
+{
+	struct tgt_action a = {
+	        .kind = kind, .op = next_op++, .lba = lba, .blocks = blocks, .block = b};
+	target_io_do(io, &a);
+	return a.op;
+}
+
+static uint32_t ask_write(lba_t lba, uint8_t fill)
+{
+	struct block *b = block_new(512);
+	memset(b->data, fill, 512);
+	uint32_t op = ask(TGT_STORE_WRITE, lba, 1, b);
+	block_unref(b);
+	return op;
+}
+
+/* The next completion; its op. 0: there is none, and nothing of it was waited for. */
+static uint32_t done_op;
+static enum tgt_store_result done_result;
+
+static bool at_once(void)
+{
+	struct tgt_event ev;
+	if (!target_io_next(io, &ev))
+		return false;
+	done_op = ev.kind == TGT_EV_META_DONE ? ev.meta.op : ev.store.op;
+	done_result = ev.kind == TGT_EV_META_DONE ? (ev.meta.ok ? STORE_OK : STORE_ERROR)
+	                                          : ev.store.result;
+	ck_assert(ev.kind == TGT_EV_META_DONE || !ev.store.block || ev.store.block->refs == 1);
+	target_io_taken(io);
+	return true;
+}
+
+/* It was done at once, and well. */
+static void must_be_done(uint32_t op)
+{
+	ck_assert(at_once());
+	ck_assert_uint_eq(done_op, op);
+	ck_assert_int_eq(done_result, STORE_OK);
+}
+
+static uint32_t later(void)
+{
+	while (!at_once())
+		ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
+	return done_op;
+}
+
+/* ---- tests ---- */
+
+START_TEST(a_slow_one_holds_up_only_itself)
+{
+	open_it();
+	gate(5, true);
+	uint32_t slow = ask_write(5, 0x55);
+	await_waiting(1);
+	uint32_t a = ask_write(6, 0x66);
+	ck_assert_uint_eq(later(), a);
+	uint32_t b = ask(TGT_STORE_READ, 6, 1, NULL);
+	ck_assert_uint_eq(later(), b);
+	uint32_t c = ask(TGT_STORE_FLUSH, 0, 0, NULL);
+	ck_assert_uint_eq(later(), c);
+	uint32_t v = ask(TGT_STORE_VERIFY, 9, 3, NULL);
+	ck_assert_uint_eq(later(), v);
+	ck_assert_uint_eq(fake.media[5 * 512], 0);
+	ck_assert(!at_once());
+	gate(5, false);
+	ck_assert_uint_eq(later(), slow);
+	ck_assert_int_eq(done_result, STORE_OK);
+	ck_assert_uint_eq(fake.media[5 * 512], 0x55);
+	ck_assert_uint_ge(wakes, 5);
+}
+END_TEST
+
+START_TEST(more_than_threads_wait_their_turn)
+{
+	open_it();
+	gate(1, true);
+	gate(2, true);
+	(void)ask_write(1, 1);
+	(void)ask_write(2, 2);
+	await_waiting(2);
+	uint32_t third = ask_write(3, 3);
+	ck_assert(!at_once());
+	ck_assert_uint_eq(fake.begun, 2);
+	gate(1, false);
+	(void)later();
+	ck_assert_uint_eq(later(), third);
+	gate(2, false);
+	(void)later();
+	ck_assert_str_eq(fake.log, "w1 w3 w2 ");
+}
+END_TEST
+
+START_TEST(what_is_asked_is_what_is_done)
+{
+	open_it();
+	struct block *b = block_new(1024);
+	memset(b->data, 0xaa, 512);
+	memset(b->data + 512, 0xbb, 512);
+	struct tgt_action a = {.kind = TGT_STORE_WRITE, .op = 70, .lba = 7, .blocks = 1};
+	a.block = b;
+	a.offset = 512;
+	target_io_do(io, &a);
+	ck_assert_uint_eq(later(), 70);
+	ck_assert_uint_eq(fake.media[7 * 512], 0xbb);
+	a.kind = TGT_STORE_COMPARE;
+	a.op = 71;
+	a.repeat = true;
+	target_io_do(io, &a);
+	ck_assert_uint_eq(later(), 71);
+	ck_assert_int_eq(done_result, STORE_OK);
+	a.op = 72;
+	a.repeat = false;
+	a.offset = 0;
+	target_io_do(io, &a);
+	ck_assert_uint_eq(later(), 72);
+	ck_assert_int_eq(done_result, STORE_MISCOMPARE);
+	ck_assert_str_eq(fake.log, "w7 C7 c7 ");
+	block_unref(b);
+	/* what is read comes in a block of its own */
+	struct tgt_event ev;
+	(void)ask(TGT_STORE_READ, 7, 1, NULL);
+	while (!target_io_next(io, &ev))
+		(void)event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_uint_eq(ev.store.block->len, 512);
+	ck_assert_uint_eq(ev.store.block->data[511], 0xbb);
+	target_io_taken(io);
+}
+END_TEST
+
+static void released(struct block *b, void *ctx)
+{
+	(void)b;
+	*(bool *)ctx = true;
+}
+
+START_TEST(data_are_held_until_it_is_done)
+{
+	bool free_now = false;
+	uint8_t bytes[512] = {0x77};
+	struct block b = {.refs = 1, .len = 512, .cap = 512, .data = bytes};
+	b.release = released;
+	b.release_ctx = &free_now;
+	open_it();
+	gate(4, true);
+	(void)ask(TGT_STORE_WRITE, 4, 1, &b);
+	block_unref(&b); /* the core's: its connection is gone, its task is dropped */
+	await_waiting(1);
+	ck_assert(!free_now);
+	gate(4, false);
+	(void)later();
+	ck_assert(free_now);
+	ck_assert_uint_eq(fake.media[4 * 512], 0x77);
+}
+END_TEST
+
+START_TEST(shared_data_that_changed_meanwhile)
+{
+	char why[160];
+	struct wire_ref ref;
+	struct ring *maker = ring_new(7, MIB, why, sizeof(why));
+	ck_assert_msg(maker != NULL, "%s", why);
+	struct ring *reader =
+	        ring_open(7, ring_bytes(maker), dup(ring_fd(maker)), why, sizeof(why));
+	ck_assert_msg(reader != NULL, "%s", why);
+	open_it();
+	for (unsigned late = 0; late < 2; late++) {
+		struct block *b = ring_get(maker, 512);
+		ck_assert(ring_find(maker, b, &ref));
+		struct block *got = ring_at(reader, &ref, 512, why, sizeof(why));
+		gate(4, true);
+		(void)ask(TGT_STORE_WRITE, 4, 1, got);
+		block_unref(got);
+		await_waiting(1);
+		if (late) {
+			block_unref(b);
+			b = ring_get(maker, 512);
+		}
+		gate(4, false);
+		(void)later();
+		ck_assert_int_eq(done_result, late ? STORE_ERROR : STORE_OK);
+		block_unref(b);
+	}
+	ring_unref(maker);
+	ring_unref(reader);
+}
+END_TEST
+
+START_TEST(flushes_that_come_meanwhile_go_together)
+{
+	open_it();
+	gate(LBA_ALL, true);
+	uint32_t first = ask(TGT_STORE_FLUSH, 0, 0, NULL);
+	await_waiting(1);
+	(void)ask_write(3, 3);
+	(void)later();
+	/* the one that runs may have begun before that write: it does not count for these */
+	uint32_t second = ask(TGT_STORE_FLUSH, 0, 0, NULL);
+	uint32_t third = ask(TGT_STORE_FLUSH, 0, 0, NULL);
+	ck_assert(!at_once());
+	fake.flush_result = STORE_DEAD;
+	gate(LBA_ALL, false);
+	ck_assert_uint_eq(later(), first);
+	ck_assert_uint_eq(later(), second);
+	ck_assert_int_eq(done_result, STORE_DEAD);
+	ck_assert_uint_eq(later(), third);
+	ck_assert_int_eq(done_result, STORE_DEAD);
+	ck_assert_uint_eq(fake.flushes, 2);
+}
+END_TEST
+
+START_TEST(in_memory_all_is_done_at_once)
+{
+	fake.in_memory = true;
+	open_it();
+	must_be_done(ask_write(3, 3));
+	must_be_done(ask(TGT_STORE_FLUSH, 0, 0, NULL));
+	must_be_done(ask(TGT_STORE_READ, 3, 2048, NULL));
+	/* but for what is a long copy even so */
+	uint32_t large = ask(TGT_STORE_VERIFY, 3, 2049, NULL);
+	ck_assert(!at_once());
+	ck_assert_uint_eq(later(), large);
+}
+END_TEST
+
+START_TEST(what_the_kernel_can_do_now_is_done_at_once)
+{
+	open_it();
+	fake.now = STORE_NOW_DONE;
+	must_be_done(ask_write(3, 0x33));
+	must_be_done(ask(TGT_STORE_READ, 3, 1, NULL));
+	ck_assert_uint_eq(fake.media[3 * 512], 0x33);
+	ck_assert_str_eq(fake.log, "");
+	/* however often it can: what it cannot is a thread's */
+	for (unsigned i = 0; i < 100; i++)
+		must_be_done(ask_write(3, 0x33));
+	fake.now = STORE_NOW_NOT;
+	uint32_t op = ask_write(3, 0x44);
+	ck_assert(!at_once());
+	ck_assert_uint_eq(later(), op);
+	ck_assert_str_eq(fake.log, "w3 ");
+}
+END_TEST
+
+START_TEST(a_calm_store_is_written_at_once)
+{
+	unsigned n = 0;
+	open_it();
+	while (n < 1000 && (ask_write(3, 3), !at_once())) {
+		(void)later();
+		n++;
+	}
+	ck_assert_uint_gt(n, 4);
+	ck_assert_uint_lt(n, 1000);
+	/* never what has to wait by its nature */
+	(void)ask(TGT_STORE_FLUSH, 0, 0, NULL);
+	ck_assert(!at_once());
+	(void)later();
+	/* until it stalls: that once it holds up the loop */
+	fake.naps = true;
+	(void)ask_write(3, 3);
+	ck_assert(at_once());
+	(void)ask_write(3, 3);
+	ck_assert(!at_once());
+	(void)later();
+}
+END_TEST
+
+START_TEST(direct_io_is_a_threads)
+{
+	opts.direct = true;
+	fake.now = STORE_NOW_DONE;
+	open_it();
+	for (unsigned i = 0; i < 100; i++) {
+		(void)ask_write(3, 3);
+		ck_assert(!at_once());
+		(void)later();
+	}
+}
+END_TEST
+
+START_TEST(without_threads_all_is_done_at_once)
+{
+	opts.workers = 0;
+	open_it();
+	must_be_done(ask_write(3, 3));
+	must_be_done(ask(TGT_STORE_FLUSH, 0, 0, NULL));
+	must_be_done(ask(TGT_STORE_VERIFY, 0, BLOCKS, NULL));
+	ck_assert_uint_eq(wakes, 0);
+}
+END_TEST
+
+static uint32_t ask_save(const char *bytes)
+{
+	struct tgt_action a = {.kind = TGT_META_SAVE, .op = next_op++};
+	a.bytes = (struct span){(const uint8_t *)bytes, strlen(bytes)};
+	target_io_do(io, &a);
+	return a.op;
+}
+
+START_TEST(pages_are_saved_when_it_says_so)
+{
+	struct meta m;
+	uint32_t op;
+	char why[400], off[140];
+	open_it();
+	op = ask_save("pages");
+	ck_assert_uint_eq(later(), op);
+	ck_assert_int_eq(done_result, STORE_OK);
+	ck_assert_int_eq(meta_load(path, &m, why, sizeof(why)), META_LOADED);
+	ck_assert(m.n_saved == 5 && memcmp(m.saved, "pages", 5) == 0);
+	ck_assert(memcmp(m.uuid, target_io_uuid(io), UUID_LEN) == 0);
+	/* or not at all */
+	(void)snprintf(off, sizeof(off), "%s.off", dir);
+	ck_assert_int_eq(rename(dir, off), 0);
+	op = ask_save("other");
+	ck_assert_uint_eq(later(), op);
+	ck_assert_int_eq(done_result, STORE_ERROR);
+	ck_assert_int_eq(rename(off, dir), 0);
+}
+END_TEST
+
+/* Well after the test waits for them, or before: both have to do. */
+static void *open_gates(void *arg)
+{
+	(void)arg;
+	(void)poll(NULL, 0, 20);
+	gate(1, false);
+	gate(2, false);
+	return NULL;
+}
+
+START_TEST(the_end_waits_for_what_has_begun)
+{
+	pthread_t helper;
+	bool free_now = false;
+	uint8_t bytes[512] = {1};
+	struct block b = {.refs = 1, .len = 512, .cap = 512, .data = bytes};
+	b.release = released;
+	b.release_ctx = &free_now;
+	open_it();
+	gate(1, true);
+	gate(2, true);
+	(void)ask_write(1, 0x11);
+	(void)ask_write(2, 0x22);
+	await_waiting(2);
+	(void)ask(TGT_STORE_WRITE, 3, 1, &b); /* there is no thread for it */
+	block_unref(&b);
+	(void)ask(TGT_STORE_FLUSH, 0, 0, NULL);
+	(void)ask(TGT_STORE_FLUSH, 0, 0, NULL);
+	ck_assert_int_eq(pthread_create(&helper, NULL, open_gates, NULL), 0);
+	ck_assert(target_io_end(io));
+	ck_assert_int_eq(pthread_join(helper, NULL), 0);
+	ck_assert_uint_eq(fake.media[1 * 512], 0x11);
+	ck_assert_uint_eq(fake.media[2 * 512], 0x22);
+	ck_assert_uint_eq(fake.media[3 * 512], 0);
+	/* what was written is flushed in any case, once */
+	ck_assert_uint_eq(fake.flushes, 1);
+	/* the loop has nothing to wait for */
+	ck_assert_int_eq(event_base_dispatch(base), 1);
+	close_it();
+	ck_assert(free_now);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("target_io");
+	TCase *c = tcase_create("target_io");
+	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_test(c, a_slow_one_holds_up_only_itself);
+	tcase_add_test(c, more_than_threads_wait_their_turn);
+	tcase_add_test(c, what_is_asked_is_what_is_done);
+	tcase_add_test(c, data_are_held_until_it_is_done);
+	tcase_add_test(c, shared_data_that_changed_meanwhile);
+	tcase_add_test(c, flushes_that_come_meanwhile_go_together);
+	tcase_add_test(c, in_memory_all_is_done_at_once);
+	tcase_add_test(c, what_the_kernel_can_do_now_is_done_at_once);
+	tcase_add_test(c, a_calm_store_is_written_at_once);
+	tcase_add_test(c, direct_io_is_a_threads);
+	tcase_add_test(c, without_threads_all_is_done_at_once);
+	tcase_add_test(c, pages_are_saved_when_it_says_so);
+	tcase_add_test(c, the_end_waits_for_what_has_begun);
+	suite_add_tcase(s, c);
+	return s;
+}
+
+TAP_MAIN_SUITE(make_suite);
