@@ -13,6 +13,8 @@ src_base_libbase_a_SOURCES = \
 	src/base/crc.h \
 	src/base/cursor.c \
 	src/base/cursor.h \
+	src/base/hist.c \
+	src/base/hist.h \
 	src/base/prng.c \
 	src/base/prng.h \
 	src/base/size.c \
@@ -23,5 +25,6 @@ unit_tests += tests/unit/test_assert
 unit_tests += tests/unit/test_block
 unit_tests += tests/unit/test_crc
 unit_tests += tests/unit/test_cursor
+unit_tests += tests/unit/test_hist
 unit_tests += tests/unit/test_prng
 unit_tests += tests/unit/test_size
