@@ -15,6 +15,8 @@
 #ifndef INITIATOR_CORE_H
 #define INITIATOR_CORE_H
 
+#include "base/hist.h"
+#include "base/prng.h"
 #include "initiator/initiator.h"
 #include "mirror/lock.h"
 #include "mirror/resend.h"
@@ -167,6 +169,8 @@ struct io {
 	bool is_due, is_timed, wants_file, awaits_presence;
 	uint64_t file_op;
 	uint64_t file_offset; /* of its first byte in the job's file */
+	uint64_t number;      /* of a load's write */
+	ns_t began_ns;        /* a load's write: when its job began it */
 
 	lba_t lba;
 	uint32_t blocks;
@@ -254,7 +258,7 @@ struct cmd {
  *   QUEUED -> PREPARE (stale marks durable) -> SWEEP (all runs) -> GRACE (a member that went may
  *     come back) -> CATCH_UP -> FLUSH (SYNCHRONIZE CACHE, or the file's fsync) -> SETTLE (in-sync
  *     set durable) -> ENDED
- *   verify: QUEUED, PREPARE, SWEEP, SETTLE.  read: QUEUED, PREPARE, SWEEP, FLUSH, SETTLE.
+ *   verify, load: QUEUED, PREPARE, SWEEP, SETTLE.  read: QUEUED, PREPARE, SWEEP, FLUSH, SETTLE.
  */
 enum job_phase {
 	PHASE_QUEUED,
@@ -311,6 +315,12 @@ struct job {
 		uint64_t done;
 	} sample[INI_RATE_SLOTS];
 	unsigned samples;
+	struct {
+		struct prng places;
+		lba_t slots;      /* places that a write may go to */
+		uint64_t started; /* writes: the number of the last one */
+		struct hist latency;
+	} load;
 };
 
 TAILQ_HEAD(job_list, job);
@@ -361,6 +371,8 @@ struct ini {
 	struct buffer buffer[INI_BUFFERS];
 	TAILQ_HEAD(, buffer) buffer_free;
 	bool buffer_short; /* somebody waits for a buffer */
+	uint8_t *noise;    /* INI_BLOCK_MAX bytes that loads write; made for the first one */
+	bool noisy;        /* it is made */
 	struct param *params;
 	TAILQ_HEAD(, param) param_free;
 
@@ -526,7 +538,12 @@ void job_fail(struct job *j, enum ini_kind kind, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
 void job_changed(struct job *j);
 bool job_is_live(const struct job *j);
+/* It writes to members: one such job of a group at a time. */
 bool job_writes(const struct job *j);
+/* It brings members in sync: what they missed is caught up with, and flushed at the end. */
+bool job_copies(const struct job *j);
+/* Lists the targets that it wants. */
+void job_list_targets(struct job *j);
 struct job *job_find(const struct ini *ini, uint32_t id);
 /* job_run.c: phases */
 void job_step(struct job *j);
@@ -549,6 +566,19 @@ void job_count(struct job *j, const struct io *io);
 /* A write of somebody else left these blocks of a member that is being copied to as they may not
  * be: they are copied again. */
 void job_spoiled(struct job *j, unsigned member, lba_t lba, uint32_t blocks);
+/* job_load.c: writes that are made up */
+bool load_check(const struct group *g, const struct ini_job_spec *s, struct ini_error *e);
+void load_fill_in(struct job *j, const struct ini_job_spec *s);
+void load_begin(struct job *j);
+/* Its time is over: nothing further is started. */
+void load_look(struct job *j);
+void load_place(struct job *j, struct io *io);
+void load_data(struct io *io, struct block *b);
+/* True when it counts: it is on all members that are still in sync. */
+bool load_written(struct job *j, const struct io *io);
+void load_bad(struct job *j, unsigned t, lba_t lba, uint32_t blocks, const struct why *why);
+void load_settle(struct job *j);
+void load_sum_up(struct job *j);
 /* job_end.c */
 void job_settle(struct job *j);
 void job_conclude(struct job *j, enum ini_conclusion c);

@@ -65,7 +65,8 @@ struct ini *ini_new(const struct ini_config *cfg, struct hba *h)
 	ini->jobs = calloc(INI_JOB_SLOTS, sizeof(*ini->jobs));
 	ini->ios = calloc(INI_IOS, sizeof(*ini->ios));
 	ini->cmds = calloc(INI_CMDS, sizeof(*ini->cmds));
-	if (!ini->jobs || !ini->ios || !ini->cmds || !ini_pool_new(ini)) {
+	ini->noise = calloc(1, INI_BLOCK_MAX);
+	if (!ini->jobs || !ini->ios || !ini->cmds || !ini->noise || !ini_pool_new(ini)) {
 		ini_free(ini);
 		return NULL;
 	}
@@ -94,6 +95,7 @@ void ini_free(struct ini *ini)
 	free(ini->jobs);
 	free(ini->ios);
 	free(ini->cmds);
+	free(ini->noise);
 	free(ini);
 }
 

@@ -12,13 +12,14 @@
 
 #include "initiator/hba.h"
 
-#define INI_NAME_MAX    63 /* bytes of a group's name: [A-Za-z0-9_.-], first a letter or digit */
-#define INI_GROUPS_MAX  64
-#define INI_MEMBERS_MAX 15  /* 16 IDs, one is ours */
-#define INI_JOBS_MAX    64  /* live ones */
-#define INI_HISTORY_MAX 256 /* concluded and dismissed ones that are still listed */
-#define INI_RUNS_MAX    256 /* failed LBA runs kept for each target of a job; more are counted */
-#define INI_WINDOW_MAX  64
+#define INI_NAME_MAX        63 /* bytes of a group's name: [A-Za-z0-9_.-], first a letter or digit */
+#define INI_GROUPS_MAX      64
+#define INI_MEMBERS_MAX     15  /* 16 IDs, one is ours */
+#define INI_JOBS_MAX        64  /* live ones */
+#define INI_HISTORY_MAX     256 /* concluded and dismissed ones that are still listed */
+#define INI_RUNS_MAX        256 /* failed LBA runs kept for each target of a job; more are counted */
+#define INI_WINDOW_MAX      64
+#define INI_LOAD_WINDOW_MAX 256 /* writes in flight of a load job */
 #define INI_BLOCK_MAX                                                                              \
 	(1U << 20) /* default and, for jobs, largest transfer per pass; WIRE_DATA_MAX bounds group \
 	              I/O */
@@ -104,7 +105,7 @@ struct ini_group {
 
 /* ---- jobs ---- */
 
-enum ini_job_type { JOB_MIRROR, JOB_VERIFY, JOB_RESYNC, JOB_READ, JOB_TYPES };
+enum ini_job_type { JOB_MIRROR, JOB_VERIFY, JOB_RESYNC, JOB_READ, JOB_LOAD, JOB_TYPES };
 enum ini_job_state {
 	JOB_CREATED,
 	JOB_WAITING,
@@ -124,11 +125,51 @@ struct ini_run { /* a run of logical blocks of one target that is bad, and why *
 	char what[64]; /* "status timeout", "target went away", "differs from the image" ... */
 };
 
+/*
+ * A load job writes blocks of generated data to a group, through the path of ini_group_write(), and
+ * measures how long each takes. Its writes are numbered from 1. Where they go and what is in them
+ * depends on nothing but `seed`, the length of a block and the size of the group: each logical
+ * block begins with the number of the write, its own LBA and the seed (8 bytes each, big-endian);
+ * the rest is the same noise each time.
+ */
+enum ini_pattern {
+	INI_RANDOM, /* anywhere, on multiples of the block; each place as likely as the others */
+	INI_SEQUENTIAL, /* from the first block on, and again from there */
+	INI_PATTERNS
+};
+
+struct ini_load_spec {
+	enum ini_pattern pattern;
+	uint64_t seed;
+	ns_t for_ns;     /* start no write after so long (without pauses), 0: no such limit */
+	uint64_t writes; /* nor after so many, 0: no such limit; at most INI_LOAD_WRITES_MAX */
+};
+#define INI_LOAD_WRITES_MAX (1ULL << 40)
+#define INI_LOAD_FOR_MAX    (86400 * NS_PER_S)
+
+struct ini_latency { /* nanoseconds; percentiles at most 1/64 too large (base/hist.h) */
+	uint64_t min, mean, p50, p90, p99, p99_9, max;
+};
+
+struct ini_load {
+	struct ini_load_spec spec;
+	uint64_t
+	        writes; /* that every member in sync has answered, with one of them GOOD at least */
+	ns_t ran_ns;    /* from the first write's start to the last one's end, without pauses */
+	/* Of these writes, from the run of the core in which one is begun to the one in which its
+	 * last answer is seen: waiting for its range, resends and what the core itself takes are in
+	 * it. With the time that ini_run() is told: too much by at most one turn of the shell,
+	 * never too little. As of half a second ago while the job runs. */
+	struct ini_latency latency;
+};
+
 struct ini_job_target {
 	uint8_t uuid[UUID_LEN];
 	char name[TARGET_NAME_MAX + 1];
 	uint64_t good, resent, bad; /* logical blocks; resent: sent again at least once; good + bad
-	                               <= blocks of the job */
+	                               <= blocks of the job. Of a load each time a block was
+	                               written; bad are also those that it was not sent since it is
+	                               not in sync any more */
 	unsigned n_runs;            /* failures, merged where they touch; still bad ones */
 	uint64_t runs_dropped;      /* that did not fit */
 	struct ini_run runs[INI_RUNS_MAX];
@@ -146,16 +187,19 @@ struct ini_job {
 	uint32_t transfer;        /* bytes per pass */
 	unsigned window;
 	uint64_t speed_limit; /* bytes per second, 0: none */
-	uint64_t done, total; /* bytes of the image (or the group): total is known before it runs */
-	uint64_t rate;        /* bytes/s, over the last seconds */
+	uint64_t done,
+	        total; /* bytes of the image (or the group): total is known before it runs; of a
+	                  load without a limit of writes it is what was started until now */
+	uint64_t rate; /* bytes/s, over the last seconds */
 	ns_t started_ns, ended_ns; /* machine time, monotonic */
 	ns_t running_ns;           /* without pauses */
 	bool stalled;              /* running, but without progress for 5 s */
 	uint64_t passes[3]; /* silent/conventional/broadcast (by ini_mode): passes (conventional:
 	                       commands) that were run */
 	uint64_t resend_passes;
-	ns_t bus_ns;        /* bus time that it took */
-	uint64_t differing; /* verify: logical blocks that differ, summed over members */
+	ns_t bus_ns;          /* bus time that it took */
+	uint64_t differing;   /* verify: logical blocks that differ, summed over members */
+	struct ini_load load; /* of a load job */
 	unsigned n_targets;
 	struct ini_job_target t[INI_MEMBERS_MAX];
 };
@@ -164,20 +208,24 @@ struct ini_job_spec {
 	enum ini_job_type type;
 	char group[INI_NAME_MAX + 1];
 	enum ini_mode mode; /* INI_MODE_DEFAULT */
-	uint32_t transfer;  /* 0: the group's */
-	unsigned window;    /* 0: the group's */
+	uint32_t transfer;  /* 0: the group's; of a load its block, 0: 4096 */
+	unsigned window;    /* 0: the group's; of a load its writes in flight, 0: 32 */
 	uint64_t speed_limit;
 	bool has_image;
 	int image; /* the shell's handle of the file: passed back in actions, never looked into */
 	uint64_t image_size; /* bytes */
 	char image_name[INI_TEXT_MAX];
+	struct ini_load_spec load; /* neither limit: 5 s */
 };
 
 /* ---- actions ---- */
 
 enum ini_action_kind {
-	INI_ACT_FILE_READ,  /* read len bytes at offset of file; complete with ini_file_read_done().
-	                       Past the end: zeros */
+	INI_ACT_FILE_READ, /* read len bytes at offset of file; complete with ini_file_read_done().
+	                      Past the end: zeros */
+	INI_ACT_BLOCK, /* a block of len bytes is wanted for a write of a load job; what is in it
+	                  does not matter. Complete with ini_block_done(), at once where that is
+	                  possible: it goes on in the same turn */
 	INI_ACT_FILE_WRITE, /* write len bytes of data (from data_off) at offset; ini_file_done() */
 	INI_ACT_FILE_SYNC,  /* fsync; ini_file_done() */
 	INI_ACT_FILE_CLOSE, /* the job is done with it; no completion */
@@ -195,7 +243,7 @@ enum ini_object { OBJ_TARGET, OBJ_GROUP, OBJ_JOB, OBJ_BUS };
 
 struct ini_action {
 	enum ini_action_kind kind;
-	uint64_t op; /* FILE_*: to be passed back; SAVE: seq */
+	uint64_t op; /* FILE_*, BLOCK: to be passed back; SAVE: seq */
 	int file;
 	uint64_t offset;
 	uint32_t len;
@@ -253,6 +301,9 @@ void ini_check(const struct ini *ini);
  */
 void ini_file_read_done(struct ini *ini, uint64_t op, int err, struct block *data);
 void ini_file_done(struct ini *ini, uint64_t op, int err);
+/* NULL: out of memory; the job fails. The core writes into the block, and keeps it until all
+ * members have answered. */
+void ini_block_done(struct ini *ini, uint64_t op, struct block *block);
 void ini_saved(struct ini *ini, uint64_t seq, int err);
 
 /* No new work; running jobs pause at a pass boundary; true from ini_drained() when nothing is in
@@ -328,7 +379,8 @@ const struct ini_job *ini_job_at(const struct ini *ini, unsigned i);
 const struct ini_job *ini_job_find(const struct ini *ini, uint32_t id);
 uint32_t ini_next_job(const struct ini *ini);
 
-const char *ini_mode_name(enum ini_mode m); /* "silent", ... */
+const char *ini_mode_name(enum ini_mode m);       /* "silent", ... */
+const char *ini_pattern_name(enum ini_pattern p); /* "random", ... */
 const char *ini_job_type_name(enum ini_job_type t);
 const char *ini_job_state_name(enum ini_job_state s);
 const char *ini_conclusion_name(enum ini_conclusion c);

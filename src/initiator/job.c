@@ -15,6 +15,11 @@ bool job_is_live(const struct job *j)
 
 bool job_writes(const struct job *j)
 {
+	return job_copies(j) || j->pub.type == JOB_LOAD;
+}
+
+bool job_copies(const struct job *j)
+{
 	return j->pub.type == JOB_MIRROR || j->pub.type == JOB_RESYNC;
 }
 
@@ -38,8 +43,13 @@ static void abandon_ios(struct job *j)
 {
 	for (unsigned i = 0; i < INI_IOS; i++) {
 		struct io *io = &j->ini->ios[i];
-		if (io->state != IO_FREE && io->job == j)
-			io_abandon(io);
+		if (io->state == IO_FREE || io->job != j)
+			continue;
+		/* A load's members are in sync, and are to stay so: what is on its way to some is
+		 * brought to all. */
+		if (j->pub.type == JOB_LOAD && io->state > IO_LOCK)
+			continue;
+		io_abandon(io);
 	}
 }
 
@@ -104,8 +114,6 @@ static struct job *slot(struct ini *ini)
 	j->ini = ini;
 	j->used = true;
 	TAILQ_INIT(&j->ready);
-	for (unsigned m = 0; m < INI_MEMBERS_MAX; m++)
-		j->target_of[m] = INI_MEMBERS_MAX;
 	TAILQ_INSERT_TAIL(&ini->job_list, j, link);
 	ini->n_jobs++;
 	return j;
@@ -125,6 +133,7 @@ static uint16_t concerned(const struct group *g, enum ini_job_type type)
 	case JOB_RESYNC:
 		return all & (uint16_t)~sync;
 	case JOB_READ:
+	case JOB_LOAD:
 		return sync;
 	case JOB_TYPES:
 		break;
@@ -132,12 +141,13 @@ static uint16_t concerned(const struct group *g, enum ini_job_type type)
 	return 0;
 }
 
+/* A job that will bring members in sync. */
 static bool pending_writer(const struct group *g)
 {
 	const struct job *j;
 
 	TAILQ_FOREACH (j, &g->ini->job_live, live)
-		if (j->g == g && job_writes(j))
+		if (j->g == g && job_copies(j))
 			return true;
 	return false;
 }
@@ -146,6 +156,7 @@ static bool check_members(const struct group *g, const struct ini_job_spec *s, s
 {
 	struct ini *ini = g->ini;
 	uint16_t want = concerned(g, s->type), here = 0;
+	bool all = s->type == JOB_MIRROR || s->type == JOB_LOAD;
 
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if ((want >> i & 1) && g->pub.m[i].id != WIRE_NO_ID)
@@ -160,7 +171,7 @@ static bool check_members(const struct group *g, const struct ini_job_spec *s, s
 			                  "first",
 			                  g->pub.name);
 	for (unsigned i = 0; i < g->pub.n; i++) {
-		if (!(want >> i & 1) || (here >> i & 1) || (here && s->type != JOB_MIRROR))
+		if (!(want >> i & 1) || (here >> i & 1) || (here && !all))
 			continue;
 		(void)ini_refuse(e, INI_E_MEMBER_MISSING, "member %s of group %s is not on the bus",
 		                 g->pub.m[i].name, g->pub.name);
@@ -177,8 +188,9 @@ static bool check_image(const struct group *g, const struct ini_job_spec *s, str
 	if ((s->type == JOB_MIRROR || s->type == JOB_READ) && !s->has_image)
 		return ini_refuse(e, INI_E_BAD_VALUE, "a %s job needs a file",
 		                  ini_job_type_name(s->type));
-	if (s->type == JOB_RESYNC && s->has_image)
-		return ini_refuse(e, INI_E_BAD_VALUE, "a resync job takes no file");
+	if ((s->type == JOB_RESYNC || s->type == JOB_LOAD) && s->has_image)
+		return ini_refuse(e, INI_E_BAD_VALUE, "a %s job takes no file",
+		                  ini_job_type_name(s->type));
 	if (!s->has_image || s->type == JOB_READ)
 		return true;
 	if (s->image_size == 0)
@@ -205,7 +217,9 @@ static bool check_spec(struct ini *ini, const struct group *g, const struct ini_
 		return ini_refuse(e, INI_E_BAD_VALUE,
 		                  "a transfer is one block (%u bytes) to %u bytes",
 		                  g->pub.block_size, INI_BLOCK_MAX);
-	if (s->window > INI_WINDOW_MAX)
+	if (s->type == JOB_LOAD && !load_check(g, s, e))
+		return false;
+	if (s->type != JOB_LOAD && s->window > INI_WINDOW_MAX)
 		return ini_refuse(e, INI_E_BAD_VALUE, "a window is 1 to %d", INI_WINDOW_MAX);
 	if (g->command)
 		return ini_refuse(e, INI_E_BUSY, "group %s is being changed", g->pub.name);
@@ -217,11 +231,13 @@ static bool check_spec(struct ini *ini, const struct group *g, const struct ini_
 	return check_image(g, s, e) && check_members(g, s, e);
 }
 
-static void list_targets(struct job *j)
+void job_list_targets(struct job *j)
 {
 	const struct group *g = j->g;
 
+	j->pub.n_targets = 0;
 	for (unsigned i = 0; i < g->pub.n; i++) {
+		j->target_of[i] = INI_MEMBERS_MAX;
 		if (!(j->want >> i & 1))
 			continue;
 		unsigned t = j->pub.n_targets++;
@@ -253,6 +269,8 @@ static void fill(struct job *j, const struct group *g, const struct ini_job_spec
 		j->blocks = j->pub.total = 0;
 	j->file = s->image;
 	j->has_file = s->has_image;
+	if (s->type == JOB_LOAD)
+		load_fill_in(j, s);
 }
 
 uint32_t ini_job_create(struct ini *ini, const struct ini_job_spec *spec, struct ini_error *e)
@@ -268,7 +286,7 @@ uint32_t ini_job_create(struct ini *ini, const struct ini_job_spec *spec, struct
 	}
 	j->g = g;
 	fill(j, g, spec);
-	list_targets(j);
+	job_list_targets(j);
 	j->pub.id = ini->next_job++;
 	j->save_seq = save_request(ini);
 	TAILQ_INSERT_TAIL(&ini->job_live, j, live);

@@ -75,8 +75,10 @@ static void settle_scrub(struct job *j)
 void job_settle(struct job *j)
 {
 	j->ticket = 0;
-	if (job_writes(j))
+	if (job_copies(j))
 		settle_writer(j);
+	else if (j->pub.type == JOB_LOAD)
+		load_settle(j);
 	else if (j->pub.type == JOB_VERIFY && !j->has_file)
 		settle_scrub(j);
 }
@@ -90,11 +92,13 @@ static void name_first_bad(struct job *j, const char *what, unsigned good)
 		if (x->bad == 0)
 			continue;
 		const struct ini_run *r = x->n_runs ? &x->runs[0] : NULL;
-		(void)ini_refuse(e, INI_E_DEVICE,
-		                 "%u of %u members %s; %s: %llu blocks bad, the first at LBA %llu: "
-		                 "%s",
-		                 good, j->pub.n_targets, what, x->name, (unsigned long long)x->bad,
-		                 r ? (unsigned long long)r->lba : 0ULL, r ? r->what : "unknown");
+		(void)ini_refuse(e, INI_E_DEVICE, "%u of %u members %s; %s: %llu blocks bad", good,
+		                 j->pub.n_targets, what, x->name, (unsigned long long)x->bad);
+		size_t at = strlen(e->text);
+		if (r)
+			(void)snprintf(e->text + at, sizeof(e->text) - at,
+			               ", the first at LBA %llu: %s", (unsigned long long)r->lba,
+			               r->what);
 		if (r) {
 			struct why why = {
 			        .status = r->status, .has_sense = r->has_sense, .sense = r->sense};
@@ -140,7 +144,7 @@ enum ini_conclusion job_verdict(struct job *j)
 
 	if (j->pub.type == JOB_READ)
 		return read_verdict(j);
-	if (job_writes(j))
+	if (job_copies(j))
 		lost_at_the_end(j);
 	for (unsigned t = 0; t < j->pub.n_targets; t++)
 		good += j->pub.t[t].bad == 0;
@@ -156,6 +160,8 @@ void job_conclude(struct job *j, enum ini_conclusion c)
 
 	sm_assert(j->ios == 0 && j->running == 0 && !j->sync_flying);
 	job_time(j);
+	if (j->pub.type == JOB_LOAD)
+		load_sum_up(j);
 	if (j->phase != PHASE_QUEUED)
 		for (unsigned t = 0; t < j->pub.n_targets; t++)
 			j->g->x[j->member_of[t]].syncing = false;

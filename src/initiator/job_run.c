@@ -65,6 +65,8 @@ static void prepare(struct job *j)
 
 	j->pub.started_ns = j->ini->now;
 	j->ticket = 0;
+	if (j->pub.type == JOB_LOAD)
+		load_begin(j);
 	if (job_writes(j))
 		end_loose_writes(j);
 	for (unsigned i = 0; i < g->pub.n; i++)
@@ -83,6 +85,7 @@ static void prepare(struct job *j)
 		break;
 	case JOB_VERIFY:
 	case JOB_READ:
+	case JOB_LOAD:
 	case JOB_TYPES:
 		break;
 	}
@@ -142,6 +145,8 @@ static void sweeping(struct job *j)
 	}
 	if (!hold && j->pub.state == JOB_PAUSED)
 		set_state(j, JOB_RUNNING);
+	if (j->pub.type == JOB_LOAD)
+		load_look(j);
 	job_sweep(j);
 	if (j->next == j->blocks && j->ios == 0) {
 		j->grace_until_ns = j->ini->now + j->ini->cfg.member_grace_ns;
@@ -179,7 +184,7 @@ static void begin_flush(struct job *j)
 		j->ini->syncs_due = true;
 		return;
 	}
-	if (!job_writes(j))
+	if (!job_copies(j))
 		return;
 	uint16_t complete = job_complete_members(j) & j->want;
 	j->holders = 0;
@@ -202,12 +207,12 @@ static void grace(struct job *j)
 	bool here, away;
 
 	look_for_missed(j, &here, &away);
-	if (job_writes(j) && here && j->catch_rounds < CATCH_UP_ROUNDS) {
+	if (job_copies(j) && here && j->catch_rounds < CATCH_UP_ROUNDS) {
 		j->catch_rounds++;
 		j->catch_target = 0;
 		j->catch_lba = 0;
 		enter(j, PHASE_CATCH_UP);
-	} else if (job_writes(j) && away && j->ini->now < j->grace_until_ns) {
+	} else if (job_copies(j) && away && j->ini->now < j->grace_until_ns) {
 		return;
 	} else {
 		begin_flush(j);

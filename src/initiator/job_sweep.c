@@ -14,6 +14,8 @@ static uint64_t bytes_of(const struct job *j, const struct io *io)
 	uint32_t bs = j->g->pub.block_size;
 	uint64_t first = io->lba * bs, end = (io->lba + io->blocks) * bs;
 
+	if (j->pub.type == JOB_LOAD) /* it has no end that a run could go beyond */
+		return end - first;
 	return (end < j->pub.total ? end : j->pub.total) - first;
 }
 
@@ -62,6 +64,10 @@ static void direct(struct job *j, struct io *io)
 		io->kind = IO_READ;
 		io->from = members_in_sync(g);
 		break;
+	case JOB_LOAD:
+		io->kind = IO_WRITE;
+		io->want = members_in_sync(g);
+		break;
 	case JOB_TYPES:
 		sm_assert(false);
 		break;
@@ -80,9 +86,11 @@ static bool start_one(struct job *j)
 	io->file_offset = io->lba * j->g->pub.block_size;
 	direct(j, io);
 	j->next += io->blocks;
+	if (j->pub.type == JOB_LOAD)
+		load_place(j, io);
 	j->ios++;
 	job_speed_spend(j, bytes_of(j, io));
-	if (from_file(j)) {
+	if (from_file(j) || j->pub.type == JOB_LOAD) {
 		io->state = IO_FILE;
 		io_want_file(io);
 	} else {
@@ -232,6 +240,10 @@ void job_io_bad(struct job *j, struct io *io, unsigned member, lba_t lba, uint32
 
 	if (io->abandon || io->kind == IO_FLUSH || t >= INI_MEMBERS_MAX)
 		return;
+	if (j->pub.type == JOB_LOAD) {
+		load_bad(j, t, lba, blocks, why);
+		return;
+	}
 	if (why->away) {
 		target_missed(j, t, lba, blocks);
 		return;
@@ -255,7 +267,7 @@ void job_io_done(struct job *j, struct io *io)
 		j->flush_member = io->last_member;
 		return;
 	}
-	if (io->abandon)
+	if (io->abandon || (j->pub.type == JOB_LOAD && !load_written(j, io)))
 		return;
 	if (io->state == IO_RUN || io->state == IO_DURABLE || io->kind == IO_READ)
 		job_count(j, io);

@@ -38,6 +38,8 @@ static void take_sample(struct job *j)
 	ns_t span = now - j->sample[0].at_ns;
 	uint64_t bytes = j->pub.done - j->sample[0].done;
 	/* No product of bytes and 10^9 fits 64 bits for long. */
+	if (j->pub.type == JOB_LOAD)
+		load_sum_up(j);
 	j->pub.rate = span ? (uint64_t)((long double)bytes * NS_PER_S / (long double)span) : 0;
 }
 
@@ -48,6 +50,8 @@ void job_time(struct job *j)
 	if (j->pub.state != JOB_RUNNING)
 		return;
 	j->pub.running_ns += now - j->clock_ns;
+	if (j->pub.type == JOB_LOAD && j->phase == PHASE_SWEEP)
+		j->pub.load.ran_ns += now - j->clock_ns;
 	j->clock_ns = now;
 	if (now - j->sample[j->samples - 1].at_ns >= SAMPLE_NS)
 		take_sample(j);
@@ -73,11 +77,16 @@ void job_progress(struct job *j, uint64_t bytes)
 
 ns_t job_time_deadline(const struct job *j)
 {
+	const struct ini_load *l = &j->pub.load;
+
 	if (j->pub.state != JOB_RUNNING)
 		return NS_NEVER;
 	ns_t at = j->sample[j->samples - 1].at_ns + SAMPLE_NS;
 	if (j->phase == PHASE_SWEEP && j->speed_ns > j->ini->now && j->speed_ns < at)
 		at = j->speed_ns;
+	if (j->phase == PHASE_SWEEP && l->spec.for_ns > l->ran_ns &&
+	    j->clock_ns + (l->spec.for_ns - l->ran_ns) < at)
+		at = j->clock_ns + (l->spec.for_ns - l->ran_ns);
 	if (j->phase == PHASE_GRACE && j->grace_until_ns > j->ini->now && j->grace_until_ns < at)
 		at = j->grace_until_ns;
 	return at;

@@ -32,6 +32,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/io.c \
 	src/initiator/job.c \
 	src/initiator/job_end.c \
+	src/initiator/job_load.c \
 	src/initiator/job_run.c \
 	src/initiator/job_sweep.c \
 	src/initiator/job_target.c \

@@ -78,6 +78,19 @@ const char *ini_mode_name(enum ini_mode m)
 	return "default";
 }
 
+const char *ini_pattern_name(enum ini_pattern p)
+{
+	switch (p) {
+	case INI_RANDOM:
+		return "random";
+	case INI_SEQUENTIAL:
+		return "sequential";
+	case INI_PATTERNS:
+		break;
+	}
+	return "unknown";
+}
+
 const char *ini_job_type_name(enum ini_job_type t)
 {
 	switch (t) {
@@ -89,6 +102,8 @@ const char *ini_job_type_name(enum ini_job_type t)
 		return "resync";
 	case JOB_READ:
 		return "read";
+	case JOB_LOAD:
+		return "load";
 	case JOB_TYPES:
 		break;
 	}

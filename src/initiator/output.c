@@ -50,7 +50,9 @@ static bool out_file(struct ini *ini, struct ini_action *a)
 	TAILQ_REMOVE(&ini->io_files, io, file);
 	io->wants_file = false;
 	sm_assert(io->job && (io->state == IO_FILE || io->state == IO_SINK));
-	a->kind = io->state == IO_FILE ? INI_ACT_FILE_READ : INI_ACT_FILE_WRITE;
+	a->kind = io->state == IO_SINK            ? INI_ACT_FILE_WRITE
+	          : io->job->pub.type == JOB_LOAD ? INI_ACT_BLOCK
+	                                          : INI_ACT_FILE_READ;
 	a->op = io->file_op;
 	a->file = io->job->file;
 	a->offset = io->file_offset;
@@ -187,11 +189,36 @@ const struct ini_action *ini_output(struct ini *ini)
 
 /* ---- completions of file operations ---- */
 
+static void ready(struct io *io)
+{
+	if (!io->data || io->abandon) {
+		io_finish(io);
+		return;
+	}
+	io->state = IO_FREADY;
+	TAILQ_INSERT_TAIL(&io->job->ready, io, link);
+	io->ini->moves++;
+}
+
+void ini_block_done(struct ini *ini, uint64_t op, struct block *block)
+{
+	struct io *io = io_by_op(ini, op);
+
+	if (!io || io->state != IO_FILE || io->job->pub.type != JOB_LOAD)
+		return;
+	if (!block || block->len < io->blocks * io->g->pub.block_size)
+		job_fail(io->job, INI_E_IO, "there is no memory for the data of write %llu",
+		         (unsigned long long)io->number);
+	else
+		load_data(io, block);
+	ready(io);
+}
+
 void ini_file_read_done(struct ini *ini, uint64_t op, int err, struct block *data)
 {
 	struct io *io = io_by_op(ini, op);
 
-	if (!io || io->state != IO_FILE)
+	if (!io || io->state != IO_FILE || io->job->pub.type == JOB_LOAD)
 		return;
 	uint32_t len = io->blocks * io->g->pub.block_size;
 	if (err || !data || data->len < len)
@@ -200,13 +227,7 @@ void ini_file_read_done(struct ini *ini, uint64_t op, int err, struct block *dat
 		         io->job->pub.image, (unsigned long long)io->file_offset, err);
 	else
 		io->data = block_ref(data);
-	if (!io->data || io->abandon) {
-		io_finish(io);
-		return;
-	}
-	io->state = IO_FREADY;
-	TAILQ_INSERT_TAIL(&io->job->ready, io, link);
-	ini->moves++;
+	ready(io);
 }
 
 static void synced(struct ini *ini, uint64_t op, int err)

@@ -35,9 +35,21 @@ static void log_action(const struct ini_action *a)
 	log_line((enum log_level)level, "%s", a->text);
 }
 
+/* Memory for a write of a load. Where blocks come from is decided here. */
+static void give_block(struct daemon *d, const struct ini_action *a)
+{
+	struct block *b = pool_get(d->pool, a->len);
+
+	ini_block_done(d->ini, a->op, b);
+	block_unref(b);
+}
+
 static void act(struct daemon *d, const struct ini_action *a)
 {
 	switch (a->kind) {
+	case INI_ACT_BLOCK:
+		give_block(d, a);
+		return;
 	case INI_ACT_FILE_READ:
 	case INI_ACT_FILE_WRITE:
 	case INI_ACT_FILE_SYNC:

@@ -183,6 +183,7 @@ void files_act(struct daemon *d, const struct ini_action *a)
 		d->files[a->file].closing = true;
 		close_if_idle(&d->files[a->file]);
 		return;
+	case INI_ACT_BLOCK:
 	case INI_ACT_SAVE:
 	case INI_ACT_REPLY:
 	case INI_ACT_CHANGED:

@@ -98,6 +98,16 @@ static void file_read(struct rig *r, const struct ini_action *a)
 	block_unref(b);
 }
 
+static void give_block(struct rig *r, const struct ini_action *a)
+{
+	struct block *b = r->no_blocks ? NULL : block_new(a->len);
+
+	if (b)
+		memset(b->data, 0xa5, b->len);
+	ini_block_done(r->ini, a->op, b);
+	block_unref(b);
+}
+
 static void file_write(struct rig *r, const struct ini_action *a)
 {
 	uint64_t op = a->op;
@@ -123,6 +133,9 @@ static void act(struct rig *r, const struct ini_action *a)
 	switch (a->kind) {
 	case INI_ACT_FILE_READ:
 		file_read(r, a);
+		break;
+	case INI_ACT_BLOCK:
+		give_block(r, a);
 		break;
 	case INI_ACT_FILE_WRITE:
 		file_write(r, a);

@@ -23,6 +23,7 @@ struct rig {
 	uint64_t file_len;
 	int read_err, write_err, sync_err, save_err; /* errno values to answer with */
 	bool saves_held;
+	bool no_blocks; /* INI_ACT_BLOCK: out of memory */
 	uint64_t held_save;
 	unsigned saves, syncs, closes, reads, changed_jobs;
 	struct rig_reply reply[64];
