@@ -23,6 +23,47 @@ static void put_target(struct jw *w, const struct ini_job_target *t)
 	jw_end_obj(w);
 }
 
+/* The numbers of a load job, written and read by one table. */
+static const struct {
+	const char *name;
+	size_t at;
+	bool moves; /* until it is over */
+} load_members[] = {
+        {"seed", offsetof(struct ini_load, spec.seed), false},
+        {"for_ns", offsetof(struct ini_load, spec.for_ns), false},
+        {"most", offsetof(struct ini_load, spec.writes), false},
+        {"writes", offsetof(struct ini_load, writes), true},
+        {"ran_ns", offsetof(struct ini_load, ran_ns), true},
+        {"min_ns", offsetof(struct ini_load, latency.min), true},
+        {"mean_ns", offsetof(struct ini_load, latency.mean), true},
+        {"p50_ns", offsetof(struct ini_load, latency.p50), true},
+        {"p90_ns", offsetof(struct ini_load, latency.p90), true},
+        {"p99_ns", offsetof(struct ini_load, latency.p99), true},
+        {"p99_9_ns", offsetof(struct ini_load, latency.p99_9), true},
+        {"max_ns", offsetof(struct ini_load, latency.max), true},
+};
+
+static void put_load(struct jw *w, const struct ini_load *l, bool over)
+{
+	jw_obj(w, "load");
+	jw_str(w, "pattern", ini_pattern_name(l->spec.pattern));
+	for (size_t i = 0; i < ARRAY_LEN(load_members); i++) {
+		uint64_t v;
+		memcpy(&v, (const char *)l + load_members[i].at, sizeof(v));
+		jw_u64(w, load_members[i].name, over || !load_members[i].moves ? v : 0);
+	}
+	jw_end_obj(w);
+}
+
+static void get_load(struct saved *g, const json_t *o, struct ini_load *l)
+{
+	l->spec.pattern = saved_pattern(g, o);
+	for (size_t i = 0; i < ARRAY_LEN(load_members); i++) {
+		uint64_t v = saved_u64(g, o, load_members[i].name, INT64_MAX);
+		memcpy((char *)l + load_members[i].at, &v, sizeof(v));
+	}
+}
+
 /* Of a live job only what does not move: so the file is written when a job comes or ends. */
 static void put_job(struct jw *w, const struct ini_job *j)
 {
@@ -52,6 +93,8 @@ static void put_job(struct jw *w, const struct ini_job *j)
 	jw_u64(w, "resend", over ? j->resend_passes : 0);
 	jw_u64(w, "bus_ns", over ? j->bus_ns : 0);
 	jw_u64(w, "differing", over ? j->differing : 0);
+	if (j->type == JOB_LOAD)
+		put_load(w, &j->load, over);
 	jw_arr(w, "targets");
 	for (unsigned i = 0; over && i < j->n_targets && i < INI_MEMBERS_MAX; i++)
 		put_target(w, &j->t[i]);
@@ -128,6 +171,8 @@ static void get_job(struct saved *g, const json_t *o, struct ini_job *j)
 	j->window = (unsigned)saved_u64(g, o, "window", UINT16_MAX);
 	j->total = saved_u64(g, o, "total", INT64_MAX);
 	get_result(g, o, j);
+	if (j->type == JOB_LOAD)
+		get_load(g, json_object_get(o, "load"), &j->load);
 	get_targets(g, json_object_get(o, "targets"), j);
 }
 

@@ -276,6 +276,57 @@ TAKE(take_data)
 	return true;
 }
 
+TAKE(take_overwrite)
+{
+	UNUSED;
+	r->overwrite = json_is_true(v);
+	return true;
+}
+
+TAKE(take_pattern)
+{
+	UNUSED;
+	for (unsigned p = 0; p < INI_PATTERNS; p++)
+		if (strcmp(json_string_value(v), ini_pattern_name((enum ini_pattern)p)) == 0)
+			r->load.pattern = (enum ini_pattern)p;
+	return true;
+}
+
+TAKE(take_block)
+{
+	UNUSED;
+	r->block = (uint32_t)json_integer_value(v);
+	return true;
+}
+
+TAKE(take_in_flight)
+{
+	UNUSED;
+	r->in_flight = (unsigned)json_integer_value(v);
+	return true;
+}
+
+TAKE(take_seconds)
+{
+	UNUSED;
+	r->load.for_ns = (ns_t)json_integer_value(v) * NS_PER_S;
+	return true;
+}
+
+TAKE(take_writes)
+{
+	UNUSED;
+	r->load.writes = (uint64_t)json_integer_value(v);
+	return true;
+}
+
+TAKE(take_seed)
+{
+	UNUSED;
+	r->load.seed = (uint64_t)json_integer_value(v);
+	return true;
+}
+
 static const struct {
 	const char *name;
 	bool (*take)(struct ctl_request *r, const json_t *v, const char *key, struct ctl_error *e);

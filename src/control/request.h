@@ -44,8 +44,11 @@ struct ctl_request {
 	uint32_t job;
 	enum ini_job_type type;
 	char image[INI_TEXT_MAX];
+	struct ini_load_spec load;
+	uint32_t block;     /* block_bytes */
+	unsigned in_flight; /* in_flight */
 	char spec[CTL_SPEC_MAX + 1];
-	bool assume_clean, clear, list, live;
+	bool assume_clean, clear, list, live, overwrite;
 	unsigned objects; /* bits of 1 << enum ini_object */
 	uint8_t lun;
 	uint8_t cdb[SCSI_CDB_MAX];

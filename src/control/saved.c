@@ -140,6 +140,11 @@ static const char *type_name(unsigned i)
 	return ini_job_type_name((enum ini_job_type)i);
 }
 
+static const char *pattern_name(unsigned i)
+{
+	return ini_pattern_name((enum ini_pattern)i);
+}
+
 static const char *conclusion_name(unsigned i)
 {
 	return ini_conclusion_name((enum ini_conclusion)i);
@@ -158,6 +163,11 @@ enum ini_mode saved_mode(struct saved *g, const json_t *o)
 enum ini_job_type saved_type(struct saved *g, const json_t *o)
 {
 	return (enum ini_job_type)get_one_of(g, o, "type", JOB_TYPES, type_name);
+}
+
+enum ini_pattern saved_pattern(struct saved *g, const json_t *o)
+{
+	return (enum ini_pattern)get_one_of(g, o, "pattern", INI_PATTERNS, pattern_name);
 }
 
 enum ini_conclusion saved_conclusion(struct saved *g, const json_t *o)

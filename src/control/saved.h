@@ -29,6 +29,7 @@ void saved_cut_text(struct saved *g, const json_t *o, const char *key, char *out
 void saved_hex16(struct saved *g, const json_t *o, const char *key, uint8_t *out);
 enum ini_mode saved_mode(struct saved *g, const json_t *o);
 enum ini_job_type saved_type(struct saved *g, const json_t *o);
+enum ini_pattern saved_pattern(struct saved *g, const json_t *o);
 enum ini_conclusion saved_conclusion(struct saved *g, const json_t *o);
 enum ini_kind saved_kind(struct saved *g, const json_t *o);
 

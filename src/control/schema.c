@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARAMS_MAX 12
+#define PARAMS_MAX 16
 
 struct param {
 	const char *name; /* borrowed from the document */

@@ -104,25 +104,116 @@ uint64_t ctl_percent_milli(uint64_t done, uint64_t total)
 	return milli > 99999 ? 99999 : milli;
 }
 
+/* A load that ends by time alone: how much that will be is not known. */
+static bool is_open(const struct ini_job *j)
+{
+	return j->type == JOB_LOAD && !j->load.spec.writes && j->conclusion == JOB_NONE;
+}
+
+/* How far it is; of a load with two limits, towards the one that is nearer. */
+static uint64_t part_milli(const struct ini_job *j)
+{
+	uint64_t milli = is_open(j) ? 0 : ctl_percent_milli(j->done, j->total);
+
+	if (j->type == JOB_LOAD && j->load.spec.for_ns && j->conclusion == JOB_NONE) {
+		uint64_t by_time = ctl_percent_milli(j->load.ran_ns, j->load.spec.for_ns);
+		if (by_time > milli)
+			milli = by_time;
+	}
+	return milli;
+}
+
+/* False: it cannot be told. */
+static bool time_to_go(const struct ini_job *j, uint64_t *s)
+{
+	const struct ini_load *l = &j->load;
+	bool by_time = j->type == JOB_LOAD && l->spec.for_ns;
+	bool by_bytes = !is_open(j) && j->rate && j->done <= j->total;
+
+	if (j->state != JOB_RUNNING || (!by_time && !by_bytes))
+		return false;
+	*s = by_bytes ? (j->total - j->done + j->rate - 1) / j->rate : UINT64_MAX;
+	if (by_time) {
+		ns_t left = l->spec.for_ns > l->ran_ns ? l->spec.for_ns - l->ran_ns : 0;
+		if ((left + NS_PER_S - 1) / NS_PER_S < *s)
+			*s = (left + NS_PER_S - 1) / NS_PER_S;
+	}
+	return true;
+}
+
 static void put_progress(struct jw *w, const struct ini_job *j, ns_t now_ns)
 {
-	uint64_t milli = ctl_percent_milli(j->done, j->total);
+	uint64_t milli = part_milli(j), eta_s;
 	ns_t end = j->ended_ns ? j->ended_ns : now_ns;
 
 	if (j->conclusion == JOB_SUCCESS)
 		milli = 100000;
 	jw_u64(w, "done_bytes", j->done);
-	jw_u64(w, "total_bytes", j->total);
+	if (is_open(j))
+		jw_null(w, "total_bytes");
+	else
+		jw_u64(w, "total_bytes", j->total);
 	jw_milli(w, "percent", milli / 100 * 100);
 	jw_u64(w, "rate_bytes_per_s", j->rate);
-	if (j->state == JOB_RUNNING && j->rate && j->done <= j->total)
-		jw_u64(w, "eta_s", (j->total - j->done + j->rate - 1) / j->rate);
+	if (time_to_go(j, &eta_s))
+		jw_u64(w, "eta_s", eta_s);
 	else
 		jw_null(w, "eta_s");
 	jw_u64(w, "elapsed_ms",
 	       j->started_ns && end > j->started_ns ? (end - j->started_ns) / NS_PER_MS : 0);
 	jw_u64(w, "running_ms", j->running_ns / NS_PER_MS);
 	jw_bool(w, "stalled", j->stalled);
+}
+
+static void put_latency(struct jw *w, const struct ini_latency *t)
+{
+	if (t->max == 0) {
+		jw_null(w, "latency_us");
+		return;
+	}
+	jw_obj(w, "latency_us");
+	jw_milli(w, "min", t->min);
+	jw_milli(w, "mean", t->mean);
+	jw_milli(w, "p50", t->p50);
+	jw_milli(w, "p90", t->p90);
+	jw_milli(w, "p99", t->p99);
+	jw_milli(w, "p99_9", t->p99_9);
+	jw_milli(w, "max", t->max);
+	jw_end_obj(w);
+}
+
+static void put_limit(struct jw *w, const char *key, uint64_t limit)
+{
+	if (limit)
+		jw_u64(w, key, limit);
+	else
+		jw_null(w, key);
+}
+
+static void put_load(struct jw *w, const struct ini_job *j)
+{
+	const struct ini_load *l = &j->load;
+
+	if (j->type != JOB_LOAD) {
+		jw_null(w, "load");
+		return;
+	}
+	/* No product of writes, bytes and 10^9 fits 64 bits for long. */
+	double per_s = l->ran_ns ? (double)l->writes * (double)NS_PER_S / (double)l->ran_ns : 0;
+	jw_obj(w, "load");
+	jw_str(w, "pattern", ini_pattern_name(l->spec.pattern));
+	jw_u64(w, "block_bytes", j->transfer);
+	jw_u64(w, "in_flight", j->window);
+	put_limit(w, "seconds", l->spec.for_ns / NS_PER_S);
+	put_limit(w, "writes_most", l->spec.writes);
+	jw_u64(w, "seed", l->spec.seed);
+	jw_u64(w, "writes", l->writes);
+	jw_u64(w, "bytes", l->writes * j->transfer);
+	jw_milli(w, "measured_ms", l->ran_ns / NS_PER_US);
+	jw_u64(w, "writes_per_s", (uint64_t)per_s);
+	jw_u64(w, "bytes_per_s", (uint64_t)(per_s * j->transfer));
+	put_latency(w, &l->latency);
+	jw_end_obj(w);
 }
 
 void ctl_put_job(struct jw *w, const char *key, const struct ini_job *j, bool with_runs,
@@ -150,6 +241,7 @@ void ctl_put_job(struct jw *w, const char *key, const struct ini_job *j, bool wi
 	jw_end_obj(w);
 	jw_u64(w, "bus_time_ns", j->bus_ns);
 	jw_u64(w, "differing_blocks", j->differing);
+	put_load(w, j);
 	jw_arr(w, "targets");
 	for (unsigned i = 0; i < j->n_targets && i < INI_MEMBERS_MAX; i++)
 		put_job_target(w, &j->t[i], with_runs);

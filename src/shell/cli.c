@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define TEXT_MAX 2048
+/* So that 12.345 is not shown as 12.345000000000001. */
+#define DIGITS JSON_REAL_PRECISION(15)
 
 static void say(const char *fmt, va_list ap)
 {
@@ -164,7 +166,7 @@ void cli_put_json(const json_t *result)
 	/* daemon.info has a version of its own. */
 	if (!json_object_get(o, "version"))
 		(void)json_object_set_new(o, "version", json_integer(CLI_JSON_VERSION));
-	char *line = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII);
+	char *line = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII | DIGITS);
 	if (line)
 		(void)puts(line);
 	else
@@ -175,7 +177,8 @@ void cli_put_json(const json_t *result)
 
 static void put_indented(const json_t *result)
 {
-	char *text = json_dumps(result, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+	char *text =
+	        json_dumps(result, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | DIGITS);
 
 	if (text)
 		(void)puts(text);

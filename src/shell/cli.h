@@ -113,6 +113,7 @@ int cli_run_fault(struct cli *cli);
 int cli_run_group_read(struct cli *cli);
 int cli_run_group_write(struct cli *cli);
 int cli_run_job(struct cli *cli);
+int cli_run_load(struct cli *cli);
 int cli_run_scsi(struct cli *cli);
 int cli_run_stats(struct cli *cli);
 int cli_run_status(struct cli *cli);

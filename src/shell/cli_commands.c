@@ -34,6 +34,12 @@
 		.word = "--detach", .kind = CLI_FLAG,                                              \
 		.help = "Return at once; the job goes on in the daemon.",                          \
 	}
+#define OVERWRITE FLAG("--overwrite", "overwrite", NULL)
+#define PATTERN   OPTION("--pattern", "PATTERN", "pattern", CLI_TEXT)
+#define IN_FLIGHT OPTION("--in-flight", "N", "in_flight", CLI_NUMBER)
+#define SECONDS   OPTION("--seconds", "N", "seconds", CLI_NUMBER)
+#define WRITES    OPTION("--writes", "N", "writes", CLI_NUMBER)
+#define SEED      OPTION("--seed", "N", "seed", CLI_NUMBER)
 #define COUNT(what)                                                                                \
 	{                                                                                          \
 		.word = "--count", .value = "N", .kind = CLI_NUMBER,                               \
@@ -127,6 +133,13 @@ static const struct cli_arg job_create_args[] = {
         BLOCK,
         WINDOW,
         SPEED,
+        OVERWRITE,
+        PATTERN,
+        OPTION("--block-bytes", "SIZE", "block_bytes", CLI_SIZE),
+        IN_FLIGHT,
+        SECONDS,
+        WRITES,
+        SEED,
 };
 static const struct cli_arg job_list_args[] = {
         OPTION("--group", "GROUP", "group", CLI_TEXT),
@@ -169,6 +182,11 @@ static const struct cli_arg read_job_args[] = {
         DETACH,
 };
 static const struct cli_arg resync_args[] = {GROUP, MODE, BLOCK, WINDOW, SPEED, DETACH};
+static const struct cli_arg load_args[] = {
+        GROUP,     OVERWRITE, PATTERN, OPTION("--block", "SIZE", "block_bytes", CLI_SIZE),
+        IN_FLIGHT, SECONDS,   WRITES,  SEED,
+        MODE,      SPEED,     DETACH,
+};
 static const struct cli_arg scrub_args[] = {GROUP, BLOCK, WINDOW, SPEED, DETACH};
 static const struct cli_arg call_args[] = {
         {.word = "METHOD", .kind = CLI_TEXT, .help = "Name of the method, such as group.show."},
@@ -219,6 +237,15 @@ const struct cli_command cli_commands[] = {
          .job_type = "verify",
          .summary = "Compare the members of a group with each other",
          .about = "Ends with status 1 when blocks differ."},
+        {.words = "load",
+         .method = "job.create",
+         ARGS(load_args),
+         .run = cli_run_load,
+         .job_type = "load",
+         .summary = "Write generated data to a group, and measure that",
+         .about = "Overwrites what the group holds; its members stay in sync. Shows writes per "
+                  "second "
+                  "and how long they took."},
         {.words = "group create",
          .method = "group.create",
          ARGS(create_args),

@@ -37,6 +37,7 @@ static int conclude(struct cli *cli, const json_t *job)
 	}
 	cli_job_summary(job, text, sizeof(text));
 	cli_show_job_targets(stdout, job);
+	cli_show_latency(stdout, job);
 	if (strcmp(cli_str(job, "conclusion"), "success") == 0 || status == CLI_OK)
 		(void)printf("\n%s\n", text);
 	else
@@ -242,4 +243,15 @@ int cli_run_job(struct cli *cli)
 	int status = follow(cli, id, params);
 	json_decref(params);
 	return status;
+}
+
+/* It is asked for by name what no other command does to a group's data without an image in hand. */
+int cli_run_load(struct cli *cli)
+{
+	if (!cli_true(cli->params, "overwrite"))
+		return cli_fail(cli, CLI_USAGE,
+		                "load overwrites what group %s holds with generated data: add "
+		                "--overwrite if it may",
+		                cli_str(cli->params, "group"));
+	return cli_run_job(cli);
 }

@@ -57,10 +57,13 @@ static void motion(const json_t *job, char *buf, size_t n)
 
 static void amounts(const json_t *job, const char *between, char *buf, size_t n)
 {
-	char done[32], total[32];
+	char done[32], total[32] = "";
+	bool known = json_is_integer(json_object_get(job, "total_bytes"));
 
+	if (known)
+		(void)size_text(cli_u64(job, "total_bytes"), total, sizeof(total));
 	(void)snprintf(buf, n, "%s%s%s", size_text(cli_u64(job, "done_bytes"), done, sizeof(done)),
-	               between, size_text(cli_u64(job, "total_bytes"), total, sizeof(total)));
+	               known ? between : "", total);
 }
 
 void cli_progress_bar(const json_t *job, unsigned columns, char *buf, size_t n)

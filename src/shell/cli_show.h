@@ -22,6 +22,12 @@ void cli_show_job(FILE *to, const json_t *job);      /* all of it */
 void cli_show_job_line(FILE *to, const json_t *job); /* "job 3: mirror g0, paused at 40 %" */
 /* Table of the targets, bad runs below it. */
 void cli_show_job_targets(FILE *to, const json_t *job);
+/* Table of how long the writes of a load job took; nothing of another job. */
+void cli_show_latency(FILE *to, const json_t *job);
+/* Of a load job: what it is, and what it came to. */
+void cli_as_load(const json_t *load, char *buf, size_t n);
+void cli_as_load_limits(const json_t *load, char *buf, size_t n);
+void cli_as_load_result(const json_t *load, char *buf, size_t n);
 /* The one line at the end of a job that was followed. */
 void cli_job_summary(const json_t *job, char *buf, size_t n);
 /* Exit status of a concluded job. */

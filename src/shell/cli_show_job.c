@@ -178,12 +178,14 @@ void cli_show_job_targets(FILE *to, const json_t *job)
 
 static void as_progress(const json_t *job, char *buf, size_t n)
 {
-	char done[32], total[32];
+	char done[32], total[32] = "";
 
-	(void)snprintf(buf, n, "%.1f %%, %s of %s",
+	if (json_is_integer(json_object_get(job, "total_bytes")))
+		(void)size_text(cli_u64(job, "total_bytes"), total, sizeof(total));
+	(void)snprintf(buf, n, "%.1f %%, %s%s%s",
 	               json_number_value(json_object_get(job, "percent")),
 	               size_text(cli_u64(job, "done_bytes"), done, sizeof(done)),
-	               size_text(cli_u64(job, "total_bytes"), total, sizeof(total)));
+	               *total ? " of " : "", total);
 }
 
 static void as_passes(const json_t *v, char *buf, size_t n)
@@ -232,12 +234,16 @@ void cli_show_job(FILE *to, const json_t *job)
 	        {"Passes", "passes", as_passes, false},
 	        {"Bus time", "bus_time_ns", cli_as_ns, false},
 	        {"Differing blocks", "differing_blocks", NULL, false},
+	        {"Load", "load", cli_as_load, false},
+	        {"Until", "load", cli_as_load_limits, false},
+	        {"Result", "load", cli_as_load_result, false},
 	};
 
 	cli_fields(to, fields, ARRAY_LEN(fields), job);
 	if (json_array_size(json_object_get(job, "targets")) > 0)
 		(void)fputc('\n', to);
 	cli_show_job_targets(to, job);
+	cli_show_latency(to, job);
 }
 
 /* Sums over the targets of a job. */
@@ -322,6 +328,15 @@ static void verify_summary(const json_t *job, char *buf, size_t n)
 	               differ > 0 || !*rest ? rest : rest + 2);
 }
 
+static void load_summary(const json_t *job, char *buf, size_t n)
+{
+	char wrote[230], result[160];
+
+	mirror_summary(job, "wrote", wrote, sizeof(wrote));
+	cli_as_load_result(json_object_get(job, "load"), result, sizeof(result));
+	(void)snprintf(buf, n, "%s: %s", wrote, result);
+}
+
 /* What was asked for, and done. */
 static void done_summary(const json_t *job, char *buf, size_t n)
 {
@@ -335,6 +350,8 @@ static void done_summary(const json_t *job, char *buf, size_t n)
 		(void)snprintf(buf, n, "read %s into %s%s",
 		               size_text(cli_u64(job, "done_bytes"), size, sizeof(size)),
 		               cli_clean(cli_str(job, "image"), file, sizeof(file)), speed);
+	} else if (strcmp(type, "load") == 0) {
+		load_summary(job, buf, n);
 	} else {
 		mirror_summary(job, strcmp(type, "resync") == 0 ? "resynchronised" : "mirrored",
 		               buf, n);
@@ -344,12 +361,14 @@ static void done_summary(const json_t *job, char *buf, size_t n)
 /* How far a job came that was not done. */
 static void broken_summary(const json_t *job, char *buf, size_t n)
 {
-	char done[32], total[32], time[32];
+	char done[32], total[32] = "", time[32];
 
+	if (json_is_integer(json_object_get(job, "total_bytes")))
+		(void)size_text(cli_u64(job, "total_bytes"), total, sizeof(total));
 	cli_as_ms(json_object_get(job, "running_ms"), time, sizeof(time));
-	(void)snprintf(buf, n, "%s of %s were done in %s",
+	(void)snprintf(buf, n, "%s%s%s were done in %s",
 	               size_text(cli_u64(job, "done_bytes"), done, sizeof(done)),
-	               size_text(cli_u64(job, "total_bytes"), total, sizeof(total)), time);
+	               *total ? " of " : "", total, time);
 }
 
 void cli_job_summary(const json_t *job, char *buf, size_t n)
@@ -359,7 +378,7 @@ void cli_job_summary(const json_t *job, char *buf, size_t n)
 	bool partial = strcmp(conclusion, "partial") == 0;
 	bool differs =
 	        strcmp(cli_str(job, "type"), "verify") == 0 && cli_u64(job, "differing_blocks") > 0;
-	char text[320], why[320] = "", clean[64];
+	char text[400], why[320] = "", clean[64];
 
 	/* A verification in which no target was equal failed, but was done. */
 	differs &= strcmp(conclusion, "cancelled") != 0;

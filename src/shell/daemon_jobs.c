@@ -52,9 +52,10 @@ static bool take_image(struct call *c, struct ini_job_spec *spec, struct ctl_err
 			                      ini_job_type_name(r->type));
 		return true;
 	}
-	if (r->type == JOB_RESYNC)
+	if (r->type == JOB_RESYNC || r->type == JOB_LOAD)
 		return ctl_fail_param(e, "unknown_parameter", "image",
-		                      "job.create: a resync job has no image");
+		                      "job.create: a %s job has no image",
+		                      ini_job_type_name(r->type));
 	int fd = client_claim(c->client);
 	if (fd < 0)
 		return ctl_fail_param(e, "missing_descriptor", "image",
@@ -66,20 +67,53 @@ static bool take_image(struct call *c, struct ini_job_spec *spec, struct ctl_err
 	return spec->has_image;
 }
 
+/* Parameters that only load jobs have, and those that have others in their place there. */
+static const struct {
+	unsigned bit;
+	const char *name;
+	bool of_loads;
+} particular[] = {
+        {HAS_OVERWRITE_BIT, "overwrite", true}, {HAS_PATTERN_BIT, "pattern", true},
+        {HAS_BLOCK_BIT, "block_bytes", true},   {HAS_IN_FLIGHT_BIT, "in_flight", true},
+        {HAS_SECONDS_BIT, "seconds", true},     {HAS_WRITES_BIT, "writes", true},
+        {HAS_SEED_BIT, "seed", true},           {HAS_TRANSFER_BIT, "transfer_bytes", false},
+        {HAS_WINDOW_BIT, "window", false},
+};
+
+static bool check_particular(const struct ctl_request *r, struct ctl_error *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(particular); i++) {
+		if (!(r->has >> particular[i].bit & 1) ||
+		    particular[i].of_loads == (r->type == JOB_LOAD))
+			continue;
+		return ctl_fail_param(e, "unknown_parameter", particular[i].name,
+		                      "job.create: a %s job has no parameter '%s'",
+		                      ini_job_type_name(r->type), particular[i].name);
+	}
+	if (r->type != JOB_LOAD || r->overwrite)
+		return true;
+	return ctl_fail_param(
+	        e, CTL_HAS(r, OVERWRITE) ? "bad_value" : "missing_parameter", "overwrite",
+	        "job.create: a load job overwrites what group %s holds with generated "
+	        "data: parameter 'overwrite' must be true",
+	        r->group);
+}
+
 void jobs_create(struct call *c)
 {
 	const struct ctl_request *r = c->req;
 	struct ini_job_spec spec = {.type = r->type,
 	                            .mode = r->mode,
-	                            .transfer = r->transfer,
-	                            .window = r->window,
+	                            .transfer = r->type == JOB_LOAD ? r->block : r->transfer,
+	                            .window = r->type == JOB_LOAD ? r->in_flight : r->window,
 	                            .speed_limit = r->speed,
-	                            .image = -1};
+	                            .image = -1,
+	                            .load = r->load};
 	struct ctl_error e;
 	struct ini_error ini;
 
 	snprintf(spec.group, sizeof(spec.group), "%s", r->group);
-	if (!take_image(c, &spec, &e)) {
+	if (!check_particular(r, &e) || !take_image(c, &spec, &e)) {
 		call_fail(c, &e);
 		return;
 	}

@@ -28,6 +28,7 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/cli_show.c \
 	src/shell/cli_show.h \
 	src/shell/cli_show_job.c \
+	src/shell/cli_show_load.c \
 	src/shell/cli_show_stats.c \
 	src/shell/cli_status.c \
 	src/shell/cli_table.c \

@@ -71,7 +71,9 @@ fuzz_corpus_request = \
 	tests/fuzz/corpus/request/group.create \
 	tests/fuzz/corpus/request/group.import \
 	tests/fuzz/corpus/request/job.create \
+	tests/fuzz/corpus/request/job.create-load \
 	tests/fuzz/corpus/request/jobs \
+	tests/fuzz/corpus/request/jobs-load \
 	tests/fuzz/corpus/request/scsi.execute \
 	tests/fuzz/corpus/request/state \
 	tests/fuzz/corpus/request/stream \

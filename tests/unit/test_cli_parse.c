@@ -84,6 +84,14 @@ START_TEST(shortcuts_are_jobs)
 	ck_assert_ptr_null(cli_local_text(&cli, "IMAGE"));
 	ck_assert(cli_local_flag(&cli, "--detach"));
 	runs("scrub g0", "job.create", "{\"type\":\"verify\",\"group\":\"g0\"}");
+	runs("load g0 --overwrite --block 8K --in-flight 64 --seconds 3 --writes 1000 --pattern "
+	     "sequential --seed 5 --mode broadcast --speed 1M",
+	     "job.create",
+	     "{\"type\":\"load\",\"group\":\"g0\",\"overwrite\":true,\"block_bytes\":8192,"
+	     "\"in_flight\":64,\"seconds\":3,\"writes\":1000,\"pattern\":\"sequential\",\"seed\":5,"
+	     "\"mode\":\"broadcast\",\"speed_bytes_per_s\":1048576}");
+	runs("job create load g0 --overwrite --block-bytes 512", "job.create",
+	     "{\"type\":\"load\",\"group\":\"g0\",\"overwrite\":true,\"block_bytes\":512}");
 	runs("job create read g0 out", "job.create", "{\"type\":\"read\",\"group\":\"g0\"}");
 }
 END_TEST

@@ -59,6 +59,17 @@ START_TEST(a_job_that_does_not_move_says_so)
 }
 END_TEST
 
+START_TEST(what_has_no_known_end_shows_what_is_done)
+{
+	json_t *j = job(50, "running");
+
+	(void)json_object_set_new(j, "total_bytes", json_null());
+	cli_progress_line(j, buf, sizeof(buf));
+	ck_assert_str_eq(buf, "mirror g0: 50 %, 50 MiB, 213 MB/s, ETA 0:07");
+	json_decref(j);
+}
+END_TEST
+
 /* How often something was shown so far. */
 static unsigned times(FILE *to, char mark)
 {
@@ -110,5 +121,5 @@ END_TEST
 
 TAP_MAIN("cli_progress", the_bar_shows_bytes_percent_rate_and_time_to_go,
          the_bar_keeps_to_the_width_of_the_terminal, a_job_that_does_not_move_says_so,
-         a_terminal_is_drawn_on_ten_times_a_second,
+         what_has_no_known_end_shows_what_is_done, a_terminal_is_drawn_on_ten_times_a_second,
          elsewhere_a_line_comes_for_each_tenth_and_each_five_seconds);

@@ -68,6 +68,56 @@ START_TEST(the_last_line_tells_how_it_went)
 }
 END_TEST
 
+#define LOAD                                                                                       \
+	"\"type\":\"load\",\"load\":{\"pattern\":\"random\",\"block_bytes\":4096,"                 \
+	"\"in_flight\":32,\"seconds\":null,\"writes_most\":65536,\"seed\":7,\"writes\":65536,"     \
+	"\"writes_per_s\":54613,\"latency_us\":{\"min\":20.5,\"mean\":600,\"p50\":512,"            \
+	"\"p90\":900.25,\"p99\":1500,\"p99_9\":2000000,\"max\":2000001}}"
+
+START_TEST(a_load_tells_writes_and_latencies)
+{
+	ends("{" LOAD "}",
+	     "wrote 256 MiB to 2 of 2 targets in 1.20 s, 224 MB/s each, 447 MB/s summed; 3 blocks "
+	     "resent: 65536 writes, 54613 a second, median 512 us, 99 % within 1.50 ms",
+	     CLI_OK);
+	ends("{" LOAD ",\"conclusion\":\"cancelled\",\"total_bytes\":null}",
+	     "job 3 cancelled; 256 MiB were done in 1.20 s", CLI_FAILED);
+	json_t *j = job("{" LOAD "}");
+	FILE *to = fmemopen(text, sizeof(text), "w");
+
+	cli_show_latency(to, j);
+	ck_assert_int_eq(fclose(to), 0);
+	ck_assert_str_eq(text, "\n"
+	                       "LATENCY: MIN    MEAN    50 %    90 %     99 %  99.9 %     MAX\n"
+	                       "     20.5 us  600 us  512 us  900 us  1.50 ms  2.00 s  2.00 s\n");
+	to = fmemopen(text, sizeof(text), "w");
+	cli_show_job(to, j);
+	ck_assert_int_eq(fclose(to), 0);
+	ck_assert_ptr_nonnull(
+	        strstr(text, "Load         random writes of 4 KiB, 32 in flight, seed 7\n"
+	                     "Until        65536 writes\n"
+	                     "Result       65536 writes, 54613 a second, median 512 us, 99 % "
+	                     "within 1.50 ms\n"));
+	json_decref(j);
+	/* Before there is any latency; and one that is no load. */
+	j = job("{\"type\":\"load\",\"load\":{\"writes_most\":5,\"seconds\":3,\"latency_us\":null}"
+	        "}");
+	cli_as_load_limits(json_object_get(j, "load"), buf, sizeof(buf));
+	ck_assert_str_eq(buf, "5 writes or 3 s");
+	cli_as_load_result(json_object_get(j, "load"), buf, sizeof(buf));
+	ck_assert_str_eq(buf, "0 writes, 0 a second");
+	text[0] = '\0';
+	to = fmemopen(text, sizeof(text), "w");
+	cli_show_latency(to, j);
+	json_decref(j);
+	j = job("{}");
+	cli_show_latency(to, j);
+	json_decref(j);
+	ck_assert_int_eq(fclose(to), 0);
+	ck_assert_str_eq(text, "");
+}
+END_TEST
+
 START_TEST(a_verification_that_finds_differences_failed)
 {
 	ends("{\"type\":\"verify\",\"differing_blocks\":0}",
@@ -132,6 +182,8 @@ START_TEST(an_answer_without_its_members_is_survived)
 	cli_show_job(to, odd);
 	cli_show_jobs(to, odd);
 	cli_show_job_line(to, odd);
+	cli_show_latency(to, odd);
+	cli_show_latency(to, empty);
 	cli_show_stats(to, odd, true);
 	cli_show_bus(to, odd);
 	cli_show_group(to, empty);
@@ -143,6 +195,6 @@ START_TEST(an_answer_without_its_members_is_survived)
 }
 END_TEST
 
-TAP_MAIN("cli_show_job", the_last_line_tells_how_it_went,
+TAP_MAIN("cli_show_job", the_last_line_tells_how_it_went, a_load_tells_writes_and_latencies,
          a_verification_that_finds_differences_failed, bad_blocks_come_with_status_and_sense,
          an_answer_without_its_members_is_survived);

@@ -281,6 +281,85 @@ START_TEST(job)
 }
 END_TEST
 
+START_TEST(load)
+{
+	struct ini_job *j = calloc(1, sizeof(*j));
+	struct jw w = jw_init();
+
+	*j = (struct ini_job){.id = 7,
+	                      .type = JOB_LOAD,
+	                      .state = JOB_RUNNING,
+	                      .group = "g0",
+	                      .transfer = 4096,
+	                      .window = 32,
+	                      .done = 500 * 4096,
+	                      .total = 532 * 4096,
+	                      .rate = 100,
+	                      .load = {.spec = {.for_ns = 4 * NS_PER_S, .seed = 3},
+	                               .writes = 500,
+	                               .ran_ns = NS_PER_S / 2}};
+	ctl_put_job(&w, NULL, j, true, 5 * NS_PER_S);
+	json_t *o = shown(&w, "Job"), *l = json_object_get(o, "load");
+	/* By time: how far it is depends on that alone. */
+	ck_assert(json_number_value(json_object_get(o, "percent")) == 12.5);
+	ck_assert_int_eq(integer(o, "eta_s"), 4);
+	ck_assert(json_is_null(json_object_get(o, "total_bytes")));
+	ck_assert_str_eq(text(l, "pattern"), "random");
+	ck_assert_int_eq(integer(l, "block_bytes"), 4096);
+	ck_assert_int_eq(integer(l, "in_flight"), 32);
+	ck_assert_int_eq(integer(l, "seconds"), 4);
+	ck_assert(json_is_null(json_object_get(l, "writes_most")));
+	ck_assert_int_eq(integer(l, "seed"), 3);
+	ck_assert_int_eq(integer(l, "writes"), 500);
+	ck_assert_int_eq(integer(l, "bytes"), 500 * 4096);
+	ck_assert_int_eq(integer(l, "measured_ms"), 500);
+	ck_assert_int_eq(integer(l, "writes_per_s"), 1000);
+	ck_assert_int_eq(integer(l, "bytes_per_s"), 4096000);
+	ck_assert(json_is_null(json_object_get(l, "latency_us")));
+	json_decref(o);
+
+	/* By count, too: the nearer end counts. */
+	j->load.spec.writes = 1000;
+	j->total = 1000 * 4096;
+	j->rate = 4096000;
+	j->load.latency = (struct ini_latency){1500, 2500, 2000, 3000, 4000, 5001, 6000};
+	w = jw_init();
+	ctl_put_job(&w, NULL, j, true, 5 * NS_PER_S);
+	o = shown(&w, "Job");
+	l = json_object_get(json_object_get(o, "load"), "latency_us");
+	ck_assert_int_eq(integer(o, "percent"), 50);
+	ck_assert_int_eq(integer(o, "eta_s"), 1);
+	ck_assert_int_eq(integer(o, "total_bytes"), 4096000);
+	ck_assert(json_number_value(json_object_get(l, "min")) == 1.5);
+	ck_assert(json_number_value(json_object_get(l, "mean")) == 2.5);
+	ck_assert_int_eq(integer(l, "p50"), 2);
+	ck_assert_int_eq(integer(l, "p90"), 3);
+	ck_assert_int_eq(integer(l, "p99"), 4);
+	ck_assert(json_number_value(json_object_get(l, "p99_9")) == 5.001);
+	ck_assert_int_eq(integer(l, "max"), 6);
+	json_decref(o);
+
+	/* It is over by time, before all writes were made. */
+	j->state = JOB_CONCLUDED;
+	j->conclusion = JOB_SUCCESS;
+	j->done = j->total = 600 * 4096;
+	w = jw_init();
+	ctl_put_job(&w, NULL, j, true, 5 * NS_PER_S);
+	o = shown(&w, "Job");
+	ck_assert_int_eq(integer(o, "percent"), 100);
+	ck_assert_int_eq(integer(o, "total_bytes"), 600 * 4096);
+	json_decref(o);
+
+	*j = (struct ini_job){.type = JOB_MIRROR, .state = JOB_RUNNING};
+	w = jw_init();
+	ctl_put_job(&w, NULL, j, true, 5 * NS_PER_S);
+	o = shown(&w, "Job");
+	ck_assert(json_is_null(json_object_get(o, "load")));
+	json_decref(o);
+	free(j);
+}
+END_TEST
+
 START_TEST(percent)
 {
 	ck_assert_uint_eq(ctl_percent_milli(0, 0), 0);
@@ -375,4 +454,4 @@ START_TEST(errors)
 }
 END_TEST
 
-TAP_MAIN("show", group, target, job, percent, bus, stats, errors);
+TAP_MAIN("show", group, target, job, load, percent, bus, stats, errors);

@@ -171,19 +171,35 @@ static struct ini_job *sample_job(uint32_t id, enum ini_job_state state, enum in
 	return j;
 }
 
+static struct ini_job *sample_load(uint32_t id, enum ini_job_state state, enum ini_conclusion c)
+{
+	struct ini_job *j = sample_job(id, state, c);
+
+	j->type = JOB_LOAD;
+	/* each another value: none may take the place of another */
+	j->load = (struct ini_load){
+	        .spec = {.pattern = INI_SEQUENTIAL, .seed = 11, .for_ns = 12, .writes = 13},
+	        .writes = 14,
+	        .ran_ns = 15,
+	        .latency = {16, 17, 18, 19, 20, 21, 22}};
+	return j;
+}
+
 START_TEST(jobs_round_trip)
 {
 	struct ini_job *a = sample_job(1, JOB_CONCLUDED, JOB_PARTIAL);
 	struct ini_job *b = sample_job(2, JOB_RUNNING, JOB_NONE);
 	struct ini_job *c = sample_job(3, JOB_DISMISSED, JOB_SUCCESS);
-	struct ctl_jobs jobs = {.n = 3, .j = {a, b, c}}, again;
+	struct ini_job *d = sample_load(4, JOB_CONCLUDED, JOB_CANCELLED);
+	struct ini_job *e = sample_load(5, JOB_RUNNING, JOB_NONE);
+	struct ctl_jobs jobs = {.n = 5, .j = {a, b, c, d, e}}, again;
 	struct jw w = jw_init();
 	char why[200];
 
 	ctl_jobs_put(&w, &jobs);
 	ck_assert(!w.failed);
 	ck_assert_msg(ctl_jobs_get(w.p, w.n, &again, why, sizeof(why)), "%s", why);
-	ck_assert_uint_eq(again.n, 3);
+	ck_assert_uint_eq(again.n, 5);
 	ck_assert_int_eq(again.j[0]->state, JOB_CONCLUDED);
 	ck_assert_int_eq(again.j[0]->conclusion, JOB_PARTIAL);
 	ck_assert_int_eq(again.j[0]->error.kind, INI_E_DEVICE);
@@ -196,6 +212,12 @@ START_TEST(jobs_round_trip)
 	ck_assert_ptr_nonnull(strstr(again.j[1]->error.text, "restarted"));
 	ck_assert_int_eq(again.j[2]->state, JOB_DISMISSED);
 	ck_assert_int_eq(again.j[2]->conclusion, JOB_SUCCESS);
+	ck_assert_int_eq(again.j[3]->type, JOB_LOAD);
+	ck_assert_mem_eq(&again.j[3]->load, &d->load, sizeof(d->load));
+	/* of one that was not over, only what was asked for */
+	ck_assert_mem_eq(&again.j[4]->load.spec, &e->load.spec, sizeof(e->load.spec));
+	ck_assert_uint_eq(again.j[4]->load.writes, 0);
+	ck_assert_uint_eq(again.j[4]->load.latency.max, 0);
 	ctl_jobs_free(&again);
 	for (size_t n = 0; n < w.n; n++)
 		ck_assert(!ctl_jobs_get(w.p, n, &again, why, sizeof(why)));
@@ -208,6 +230,8 @@ START_TEST(jobs_round_trip)
 	free(a);
 	free(b);
 	free(c);
+	free(d);
+	free(e);
 }
 END_TEST
 
