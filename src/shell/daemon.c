@@ -35,10 +35,10 @@ static void log_action(const struct ini_action *a)
 	log_line((enum log_level)level, "%s", a->text);
 }
 
-/* Memory for a write of a load. Where blocks come from is decided here. */
+/* Memory for a write of a load. */
 static void give_block(struct daemon *d, const struct ini_action *a)
 {
-	struct block *b = pool_get(d->pool, a->len);
+	struct block *b = daemon_bus_block(d, a->len);
 
 	ini_block_done(d->ini, a->op, b);
 	block_unref(b);
