@@ -140,7 +140,8 @@ static void start_pass(struct io *io, enum ini_mode mode, uint16_t members, stru
 	struct hba_pass *p = &io->u.pass;
 	unsigned leader = elect(g, members);
 
-	memset(p, 0, sizeof(*p));
+	/* Members are filled in below, and what follows them by hba_pass_start(). */
+	memset(p, 0, offsetof(struct hba_pass, m));
 	p->broadcast = mode == INI_BROADCAST;
 	p->group = g->pub.id;
 	p->cdb = run_cdb(io);

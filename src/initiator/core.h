@@ -182,7 +182,8 @@ struct io {
 	uint32_t data_off; /* of its first block in data */
 	uint16_t by_read;  /* verify: members that differ so much that they are read instead */
 	struct block *cmp; /* what was read of one */
-	struct mir_lock lock;
+	struct mir_lock
+	        *lock; /* in a table of its own: conflicts are looked for in all of a group */
 
 	/* the engine */
 	struct mir_set set;
@@ -360,6 +361,7 @@ struct ini {
 	uint32_t next_job;
 
 	struct io *ios;
+	struct mir_lock *locks; /* of each io */
 	struct io_list io_free, io_due, io_timers, io_files, io_durable;
 	unsigned n_io_free;
 

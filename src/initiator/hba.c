@@ -19,7 +19,8 @@ struct hba *hba_new(const struct hba_config *cfg)
 	TAILQ_INIT(&h->urgent);
 	TAILQ_INIT(&h->done);
 	TAILQ_INIT(&h->aborts);
-	TAILQ_INIT(&h->timers);
+	TAILQ_INIT(&h->timers[0]);
+	TAILQ_INIT(&h->timers[1]);
 	for (uint16_t i = 0; i < HBA_SCRIPTS; i++)
 		h->script[i].next_free = (uint16_t)(i + 1);
 	hba_tags_init(h);
@@ -307,7 +308,7 @@ void hba_run(struct hba *h, ns_t now)
 
 ns_t hba_deadline(const struct hba *h)
 {
-	const struct hba_timer *t = TAILQ_FIRST(&h->timers);
+	const struct hba_timer *t = hba_timer_first(h);
 	ns_t at = t ? t->at : NS_NEVER;
 
 	if (h->n_done || h->changed || h->reset_seen || (h->dirty && h->attached))

@@ -57,6 +57,7 @@ struct hba_stats {
 struct hba_timer {
 	ns_t at; /* NS_NEVER: not armed */
 	uint8_t kind;
+	bool late; /* which list it is in */
 	TAILQ_ENTRY(hba_timer) link;
 };
 

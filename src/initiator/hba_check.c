@@ -7,11 +7,13 @@
 static void check_timers(const struct hba *h)
 {
 	const struct hba_timer *t;
-	ns_t last = 0;
 
-	TAILQ_FOREACH (t, &h->timers, link) {
-		sm_assert(t->at != NS_NEVER && t->at >= last);
-		last = t->at;
+	for (unsigned i = 0; i < ARRAY_LEN(h->timers); i++) {
+		ns_t last = 0;
+		TAILQ_FOREACH (t, &h->timers[i], link) {
+			sm_assert(t->at != NS_NEVER && t->at >= last && t->late == (i == 1));
+			last = t->at;
+		}
 	}
 }
 

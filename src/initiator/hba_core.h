@@ -120,8 +120,8 @@ struct hba {
 	struct hba_items waiting, urgent, done;
 	unsigned n_done;
 	struct hba_tag_list aborts;
-	struct hba_timers timers;
-	bool dirty; /* something may be startable */
+	struct hba_timers timers[2]; /* hba_sched.c */
+	bool dirty;                  /* something may be startable */
 
 	struct hba_script script[HBA_SCRIPTS];
 	uint16_t free_script;
@@ -167,6 +167,8 @@ void hba_target_changed(struct hba *h, uint8_t id);
 
 void hba_timer_set(struct hba *h, struct hba_timer *t, ns_t at);
 void hba_timer_clear(struct hba *h, struct hba_timer *t);
+/* The one that expires first, NULL: none is set. */
+struct hba_timer *hba_timer_first(const struct hba *h);
 /* Runs those that are due; they may set new ones. */
 void hba_timers_run(struct hba *h);
 

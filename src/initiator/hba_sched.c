@@ -4,26 +4,39 @@
 
 #include "base/assert.h"
 
-/* ---- timers: one list, sorted; most are set to expire last, so the walk is from the end ---- */
+/*
+ * ---- timers: two lists, sorted ----
+ * One for what expires within the time for a status, the other for what takes longer (tasks, passes
+ * that are not reported). So most are set to expire last in their list: the walk is from the end.
+ */
 
 void hba_timer_set(struct hba *h, struct hba_timer *t, ns_t at)
 {
 	hba_timer_clear(h, t);
 	t->at = at;
-	struct hba_timer *before = TAILQ_LAST(&h->timers, hba_timers);
+	t->late = at > h->now + h->cfg.status_timeout_ns;
+	struct hba_timers *list = &h->timers[t->late];
+	struct hba_timer *before = TAILQ_LAST(list, hba_timers);
 	while (before && before->at > at)
 		before = TAILQ_PREV(before, hba_timers, link);
 	if (before)
-		TAILQ_INSERT_AFTER(&h->timers, before, t, link);
+		TAILQ_INSERT_AFTER(list, before, t, link);
 	else
-		TAILQ_INSERT_HEAD(&h->timers, t, link);
+		TAILQ_INSERT_HEAD(list, t, link);
+}
+
+struct hba_timer *hba_timer_first(const struct hba *h)
+{
+	struct hba_timer *a = TAILQ_FIRST(&h->timers[0]), *b = TAILQ_FIRST(&h->timers[1]);
+
+	return !a || (b && b->at < a->at) ? b : a;
 }
 
 void hba_timer_clear(struct hba *h, struct hba_timer *t)
 {
 	if (t->at == NS_NEVER)
 		return;
-	TAILQ_REMOVE(&h->timers, t, link);
+	TAILQ_REMOVE(&h->timers[t->late], t, link);
 	t->at = NS_NEVER;
 }
 
@@ -51,7 +64,7 @@ void hba_timers_run(struct hba *h)
 {
 	struct hba_timer *t;
 
-	while ((t = TAILQ_FIRST(&h->timers)) && t->at <= h->now) {
+	while ((t = hba_timer_first(h)) && t->at <= h->now) {
 		hba_timer_clear(h, t);
 		timer_expired(h, t);
 	}

@@ -42,6 +42,7 @@ static void make_lists(struct ini *ini)
 	for (uint32_t i = 0; i < INI_IOS; i++) {
 		ini->ios[i].ini = ini;
 		ini->ios[i].index = i;
+		ini->ios[i].lock = &ini->locks[i];
 		TAILQ_INSERT_TAIL(&ini->io_free, &ini->ios[i], link);
 	}
 	ini->n_io_free = INI_IOS;
@@ -65,8 +66,10 @@ struct ini *ini_new(const struct ini_config *cfg, struct hba *h)
 	ini->jobs = calloc(INI_JOB_SLOTS, sizeof(*ini->jobs));
 	ini->ios = calloc(INI_IOS, sizeof(*ini->ios));
 	ini->cmds = calloc(INI_CMDS, sizeof(*ini->cmds));
+	ini->locks = calloc(INI_IOS, sizeof(*ini->locks));
 	ini->noise = calloc(1, INI_BLOCK_MAX);
-	if (!ini->jobs || !ini->ios || !ini->cmds || !ini->noise || !ini_pool_new(ini)) {
+	if (!ini->jobs || !ini->ios || !ini->cmds || !ini->locks || !ini->noise ||
+	    !ini_pool_new(ini)) {
 		ini_free(ini);
 		return NULL;
 	}
@@ -95,6 +98,7 @@ void ini_free(struct ini *ini)
 	free(ini->jobs);
 	free(ini->ios);
 	free(ini->cmds);
+	free(ini->locks);
 	free(ini->noise);
 	free(ini);
 }
@@ -205,11 +209,11 @@ static void check_io(const struct io *io)
 		sm_assert(sent == io->flying);
 	}
 	if (io->kind == IO_FLUSH || io->state == IO_FILE || io->state == IO_FREADY)
-		sm_assert(!io->lock.queued);
+		sm_assert(!io->lock->queued);
 	else
-		sm_assert(io->lock.queued);
+		sm_assert(io->lock->queued);
 	if (io->flying) /* nobody that came before holds these blocks */
-		sm_assert(io->kind == IO_FLUSH || mir_lock_granted(&io->g->locks, &io->lock));
+		sm_assert(io->kind == IO_FLUSH || mir_lock_granted(&io->g->locks, io->lock));
 }
 
 void ini_check(const struct ini *ini)

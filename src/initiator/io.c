@@ -134,7 +134,7 @@ void io_grant(struct group *g)
 
 	while (io) {
 		struct io *next = TAILQ_NEXT(io, wait);
-		if (mir_lock_granted(&g->locks, &io->lock)) {
+		if (mir_lock_granted(&g->locks, io->lock)) {
 			TAILQ_REMOVE(&g->waiting, io, wait);
 			proceed(io);
 		}
@@ -154,7 +154,7 @@ void io_start(struct io *io)
 		return;
 	}
 	io->state = IO_LOCK;
-	mir_lock_add(&g->locks, &io->lock, io->lba, io->blocks,
+	mir_lock_add(&g->locks, io->lock, io->lba, io->blocks,
 	             io->kind == IO_READ || io->kind == IO_VERIFY);
 	TAILQ_INSERT_TAIL(&g->waiting, io, wait);
 	io_grant(g);
@@ -164,7 +164,7 @@ void io_finish(struct io *io)
 {
 	struct ini *ini = io->ini;
 	struct group *g = io->g;
-	bool locked = io->lock.queued;
+	bool locked = io->lock->queued;
 
 	sm_assert(io->flying == 0 && io->state != IO_FREE && !io->wants_file);
 	timer_off(io);
@@ -178,7 +178,7 @@ void io_finish(struct io *io)
 	if (io->state == IO_LOCK)
 		TAILQ_REMOVE(&g->waiting, io, wait);
 	if (locked)
-		mir_lock_drop(&g->locks, &io->lock);
+		mir_lock_drop(&g->locks, io->lock);
 	block_unref(io->data);
 	io->data = NULL;
 	io->state = IO_FREE;

@@ -400,6 +400,9 @@ void hba_pass_start(struct hba *h, struct hba_pass *p)
 	note(h, &p->cdb, ids, p->m[0].target, true);
 	h->trace[h->n_trace - 1].broadcast = p->broadcast;
 	block_ref(p->data);
+	p->op = 0;
+	p->bus_ns = 0;
+	p->leader_failed = false;
 	queue(h)->pass = p;
 }
 

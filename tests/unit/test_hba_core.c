@@ -89,26 +89,37 @@ START_TEST(scripts_are_bounded)
 }
 END_TEST
 
+/* Takes out the timers of t that are set, first to expire first. */
+static void expire_in_order(const struct hba_timer *t, const unsigned *order, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct hba_timer *first = hba_timer_first(h);
+		ck_assert_ptr_eq(first, &t[order[i]]);
+		hba_timer_clear(h, first);
+	}
+	ck_assert_ptr_null(hba_timer_first(h));
+}
+
+/* Some within the time for a status, some beyond it. */
 START_TEST(timers_come_in_order)
 {
-	struct hba_timer t[4];
-	static const ns_t at[] = {300, 100, 200, 100};
+	struct hba_timer t[6];
+	ns_t far = h->cfg.status_timeout_ns;
+	const ns_t at[] = {far + 300, 100, far + 200, 100, far, far + 200};
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 6; i++) {
 		t[i] = (struct hba_timer){.at = NS_NEVER};
 		hba_timer_set(h, &t[i], at[i]);
 	}
-	ck_assert_ptr_eq(TAILQ_FIRST(&h->timers), &t[1]);
-	ck_assert_ptr_eq(TAILQ_NEXT(&t[1], link), &t[3]);
-	ck_assert_ptr_eq(TAILQ_NEXT(&t[3], link), &t[2]);
-	ck_assert_ptr_eq(TAILQ_NEXT(&t[2], link), &t[0]);
-	hba_timer_set(h, &t[1], 400);
+	hba_check(h);
+	expire_in_order(t, (const unsigned[]){1, 3, 4, 2, 5, 0}, 6);
+	for (unsigned i = 0; i < 6; i++)
+		hba_timer_set(h, &t[i], at[i]);
+	hba_timer_set(h, &t[1], far + 400); /* from one list to the other, and back */
+	hba_timer_set(h, &t[0], 50);
 	hba_timer_clear(h, &t[2]);
 	hba_timer_clear(h, &t[2]);
-	ck_assert_ptr_eq(TAILQ_FIRST(&h->timers), &t[3]);
-	ck_assert_ptr_eq(TAILQ_NEXT(&t[3], link), &t[0]);
-	ck_assert_ptr_eq(TAILQ_NEXT(&t[0], link), &t[1]);
-	ck_assert_ptr_null(TAILQ_NEXT(&t[1], link));
+	expire_in_order(t, (const unsigned[]){0, 3, 4, 5, 1}, 5);
 }
 END_TEST
 
