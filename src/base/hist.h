@@ -12,7 +12,7 @@
 #define HIST_PART_BITS 6
 #define HIST_TOP_BITS                                                                              \
 	40 /* values from 2^40 on (18 minutes, in nanoseconds) share the last bucket */
-#define HIST_BUCKETS   (((HIST_TOP_BITS - HIST_PART_BITS + 1) << HIST_PART_BITS) + 1)
+#define HIST_BUCKETS (((HIST_TOP_BITS - HIST_PART_BITS + 1) << HIST_PART_BITS) + 1)
 
 struct hist {
 	uint64_t n, sum; /* how many values, and what they come to; the sum may wrap after centuries

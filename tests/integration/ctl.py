@@ -281,6 +281,43 @@ def detach():
         lab.assert_copies(image, names)
 
 
+@test("load wants --overwrite, shows writes per second and latencies, tells them in JSON, and detaches at Ctrl-C")
+def load():
+    with Lab() as lab:
+        names = lab.start(2, group=None)
+        run(lab, "group", "create", "g0", "--members", "disk0,disk1", "--assume-clean")
+        status, out, errors = run(lab, "load", "g0", "--writes", 5)
+        assert status == 2 and out == b"" and "overwrites what group g0 holds" in errors and "--overwrite" in errors, errors
+        status, _, errors = run(lab, "job", "create", "load", "g0", "--writes", 5)
+        assert status == 2 and "'overwrite' must be true" in errors, (status, errors)
+        assert as_json(lab, "job", "list")["jobs"] == []
+        status, out, errors = run(lab, "load", "g0", "--overwrite", "--writes", 300, "--block", "8K", "--in-flight", 16, "--seed", 9)
+        text = out.decode()
+        assert status == 0, (status, text, errors)
+        assert [r[:4] for r in rows(text, "TARGET")] == [[n, "4800", "0", "0"] for n in names], text
+        assert len(rows(text, "LATENCY:")) == 1 and re.search(r"^LATENCY: MIN +MEAN +50 % +90 % +99 % +99.9 % +MAX$", text, re.M), text
+        assert re.fullmatch(r"wrote 2.3 MiB to 2 of 2 targets in (less than 1 ms|[\d.]+ m?s, [\d.]+ .B/s each, [\d.]+ .B/s summed): "
+                            r"300 writes, \d+ a second, median [\d.]+ [um]?s, 99 % within [\d.]+ [um]?s", text.splitlines()[-1]), text
+        text = run(lab, "job", "show", 1)[1].decode()
+        assert re.search(r"^Load +random writes of 8 KiB, 16 in flight, seed 9$", text, re.M), text
+        assert re.search(r"^Until +300 writes$", text, re.M) and "LATENCY: MIN" in text, text
+        answer = as_json(lab, "load", "g0", "--overwrite", "--seconds", 1, "--pattern", "sequential", "--mode", "conventional")
+        assert (answer["mode"], answer["load"]["pattern"], answer["load"]["seconds"]) == ("conventional", "sequential", 1), answer
+        assert answer["load"]["writes"] > 0 and answer["load"]["latency_us"]["p99"] > 0, answer
+        terminal = Terminal(lab, "load", "g0", "--overwrite", "--seconds", 3600)
+        terminal.until("a bar", lambda text: "load g0 [" in text and "ETA" in text)
+        os.write(terminal.master, b"\x03")
+        assert terminal.end() == 130 and "detached from job 3, which goes on" in terminal.text, terminal.text
+        assert as_json(lab, "job", "show", 3)["state"] == "running"
+        assert run(lab, "job", "cancel", 3)[0] == 0
+        status, _, errors = run(lab, "job", "wait", 3)
+        assert status == 1 and re.search(r"job 3 cancelled; [\d.]+ .*B of [\d.]+ .*B were done in ", errors), errors
+        status, _, errors = run(lab, "load", "g0", "--overwrite", "--in-flight", 0)
+        assert status == 2 and "--in-flight" in errors, errors
+        status, _, errors = run(lab, "load", "g0", "--overwrite", "--pattern", "zigzag")
+        assert status == 2 and "random, sequential" in errors, errors
+
+
 @test("elsewhere progress is lines: one for each 10 %, without control characters")
 def lines():
     with Lab() as lab:

@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	tests/integration/lab.py \
 	tests/integration/memory.py \
 	tests/integration/rings.py \
+	tests/integration/load.py \
 	tests/integration/rogue.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
@@ -43,6 +44,7 @@ integration_tests += \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
 	tests/integration/rings.py \
+	tests/integration/load.py \
 	tests/integration/rogue.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
