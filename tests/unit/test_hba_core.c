@@ -120,6 +120,12 @@ START_TEST(timers_come_in_order)
 	hba_timer_clear(h, &t[2]);
 	hba_timer_clear(h, &t[2]);
 	expire_in_order(t, (const unsigned[]){0, 3, 4, 5, 1}, 5);
+	/* What was far off when it was set comes before what is near now. */
+	hba_timer_set(h, &t[0], far + 50);
+	h->now += 100;
+	hba_timer_set(h, &t[1], far + 90);
+	hba_check(h);
+	expire_in_order(t, (const unsigned[]){0, 1}, 2);
 }
 END_TEST
 
