@@ -30,16 +30,8 @@ def has_load(lab):
 
 def load_figures(job):
     """What a concluded load job says of itself, as KEYS. The one place that knows its fields."""
-    load = job.get("load", job)
-    latency = load.get("latency", load)
-
-    def microseconds(name):
-        for key, divisor in ((name + "_us", 1), (name + "_ns", 1000), (name, 1000)):
-            if key in latency:
-                return latency[key] / divisor
-        raise KeyError(f"a load job without {name}: {json.dumps(load)}")
-
-    return {"writes_per_s": load["writes_per_s"], "p50_us": microseconds("p50"), "p99_us": microseconds("p99")}
+    load = job["load"]
+    return {"writes_per_s": load["writes_per_s"], "p50_us": load["latency_us"]["p50"], "p99_us": load["latency_us"]["p99"]}
 
 
 def by_load_job(lab, depth, seconds):
