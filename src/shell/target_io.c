@@ -198,9 +198,10 @@ static void tell(struct target_io *io, const struct op *op)
 	    op->result == STORE_DATA_GONE)
 		log_warning("%s: blocks %llu+%u: %s", io->o->store, (unsigned long long)op->lba,
 		            (unsigned)op->blocks,
-		            op->result == STORE_ERROR      ? "input/output error"
-		            : op->result == STORE_NO_SPACE ? "no space left"
-		                                           : "the initiator has taken its data back");
+		            op->result == STORE_ERROR ? "input/output error"
+		            : op->result == STORE_NO_SPACE
+		                    ? "no space left"
+		                    : "the initiator has taken its data back");
 }
 
 static void complete(struct op *op)

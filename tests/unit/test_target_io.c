@@ -390,9 +390,20 @@ START_TEST(shared_data_that_changed_meanwhile)
 		}
 		gate(4, false);
 		(void)later();
-		ck_assert_int_eq(done_result, late ? STORE_ERROR : STORE_OK);
+		ck_assert_int_eq(done_result, late ? STORE_DATA_GONE : STORE_OK);
 		block_unref(b);
 	}
+	/* Before it began: the store is not touched. */
+	struct block *b = ring_get(maker, 512);
+	ck_assert(ring_find(maker, b, &ref));
+	struct block *got = ring_at(reader, &ref, 512, why, sizeof(why));
+	block_unref(b);
+	b = ring_get(maker, 512);
+	(void)ask(TGT_STORE_WRITE, 4, 1, got);
+	ck_assert(at_once());
+	ck_assert_int_eq(done_result, STORE_DATA_GONE);
+	block_unref(got);
+	block_unref(b);
 	ring_unref(maker);
 	ring_unref(reader);
 }
