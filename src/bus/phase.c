@@ -109,7 +109,7 @@ uint32_t phase_crc(struct bus *b, const struct block *data, struct piece piece)
 	struct tenure *t = &b->ten;
 
 	if (!t->crc_known || t->crc_of.off != piece.off || t->crc_of.len != piece.len) {
-		t->crc = crc32_spi(0, data->data + piece.off, piece.len);
+		t->crc = crc_data(0, data->data + piece.off, piece.len);
 		t->crc_of = piece;
 		t->crc_known = true;
 	}
@@ -123,7 +123,7 @@ static enum bus_crc check_crc(struct bus *b, bool out, const struct block *data,
 	if (!b->tracing || !data || data->shared || piece.len == 0)
 		return BUS_CRC_NULL;
 	uint32_t crc =
-	        out ? phase_crc(b, data, piece) : crc32_spi(0, data->data + piece.off, piece.len);
+	        out ? phase_crc(b, data, piece) : crc_data(0, data->data + piece.off, piece.len);
 	if (crc == piece.crc)
 		return BUS_CRC_OK;
 	b->stats.crc_errors++;

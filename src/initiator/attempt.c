@@ -147,7 +147,7 @@ static void start_pass(struct io *io, enum ini_mode mode, uint16_t members, stru
 	p->cdb = run_cdb(io);
 	p->data = data;
 	p->data_len = len;
-	p->crc = crc32_spi(0, data->data, len);
+	p->crc = crc_data(0, data->data, len);
 	add_member(p, &g->pub.m[leader]);
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (i != leader && (members >> i & 1))

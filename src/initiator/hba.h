@@ -142,7 +142,7 @@ struct hba_task {
 	struct block *data_out; /* whole block is sent from offset 0, data_out_len bytes; reference
 	                           kept by the hba until done */
 	uint32_t data_out_len;
-	bool has_crc; /* data_out_crc is crc32_spi() of the data; else the hba computes it */
+	bool has_crc; /* data_out_crc is crc_data() of the data; else the hba computes it */
 	uint32_t data_out_crc;
 	uint32_t data_in_len; /* room */
 	ns_t timeout_ns;      /* 0: default */
@@ -221,7 +221,7 @@ struct hba_pass {
 	struct block *data; /* data_len bytes from offset 0; reference kept by the hba until done.
 	                       NULL: no data (SYNCHRONIZE CACHE) */
 	uint32_t data_len;
-	uint32_t crc; /* crc32_spi() of the data */
+	uint32_t crc; /* crc_data() of the data */
 	unsigned n;   /* members, 1..HBA_PASS_MEMBERS */
 	struct hba_pass_member m[HBA_PASS_MEMBERS];
 	void (*done)(struct hba_pass *p);

@@ -66,7 +66,7 @@ void hba_task_start(struct hba *h, struct hba_task *t)
 	if (t->data_out)
 		block_ref(t->data_out);
 	if (t->data_out_len && !t->has_crc)
-		t->data_out_crc = crc32_spi(0, t->data_out->data, t->data_out_len);
+		t->data_out_crc = crc_data(0, t->data_out->data, t->data_out_len);
 	if (!h->attached)
 		end(h, t, HBA_ABORTED);
 	else if (t->own)

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* Codes (SPI-3, table 66). */
@@ -282,10 +283,14 @@ static void short_get(struct rd *r, uint8_t code, struct scsi_msg *m)
 		m->tag = arg;
 }
 
+/* Room for sense data is most of a message, and most messages have none: it is neither cleared nor
+ * copied for them. */
+#define ALL_BUT_SENSE offsetof(struct scsi_msg, mirror.sense)
+
 bool scsi_msg_get(struct rd *r, struct scsi_msg *out)
 {
 	struct scsi_msg m;
-	memset(&m, 0, sizeof(m));
+	memset(&m, 0, ALL_BUT_SENSE);
 	uint8_t code = rd_u8(r);
 	if (r->error)
 		return false;
@@ -300,7 +305,9 @@ bool scsi_msg_get(struct rd *r, struct scsi_msg *out)
 	}
 	if (r->error)
 		return false;
-	*out = m;
+	memcpy(out, &m, ALL_BUT_SENSE);
+	if (m.kind == MSG_EXT_MIRROR && m.mirror.sense_len > 0)
+		memcpy(out->mirror.sense, m.mirror.sense, m.mirror.sense_len);
 	return true;
 }
 

@@ -60,7 +60,7 @@ struct scsi_msg_mirror {
 	uint32_t devices; /* BROADCAST: bitmap of device ids 0..31 */
 	uint8_t status;   /* MIRROR STATUS: SAM status */
 	uint8_t sense_len;
-	uint8_t sense[SCSI_SENSE_MAX]; /* MIRROR STATUS */
+	uint8_t sense[SCSI_SENSE_MAX]; /* MIRROR STATUS: sense_len bytes of it */
 };
 
 struct scsi_msg {

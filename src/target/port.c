@@ -70,7 +70,7 @@ static bool data_ok(struct tgt *t, struct task *k, const struct wire_item *it,
 	}
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	bool struck = c && (c->flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_CRC);
-	if (struck || crc32_spi(0, data->data + it->off, it->len) != it->crc) {
+	if (struck || crc_data(0, data->data + it->off, it->len) != it->crc) {
 		tgt_task_fail(k, SENSE_DATA_CRC);
 		return false;
 	}

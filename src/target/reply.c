@@ -176,7 +176,7 @@ void tgt_reply_status(struct tgt *t, struct task *k)
 	if (!k->connected)
 		put_nexus(&w, k);
 	if (data.n > 0)
-		wire_put_data(&w, ITEM_DATA_IN, 0, (uint32_t)data.n, crc32_spi(0, data.p, data.n));
+		wire_put_data(&w, ITEM_DATA_IN, 0, (uint32_t)data.n, crc_data(0, data.p, data.n));
 	wire_put_plain(&w, ITEM_STATUS, k->status, 0);
 	put_message(&w, 0x00); /* COMMAND COMPLETE */
 	wire_put_plain(&w, ITEM_FREE, 0, 0);

@@ -178,9 +178,9 @@ enum wire_item_kind {
 	              the tenure is below `len` ns of bus time.  B: you were selected by `arg` */
 	ITEM_MSG_OUT,  /* S: bytes to send.  P: drive MESSAGE OUT now.  B: bytes that came */
 	ITEM_COMMAND,  /* S: the CDB.  P: drive COMMAND now.  B: the CDB that came */
-	ITEM_DATA_OUT, /* S: len bytes of the frame's data from `off`, with their CRC-32.  P: take
+	ITEM_DATA_OUT, /* S: len bytes of the frame's data from `off`, with their CRC.  P: take
 	                  up to len bytes. B: len bytes that came (they are the frame's data), with
-	                  the CRC-32; ITEM_CUT: cut short */
+	                  the CRC (base/crc.h); ITEM_CUT: cut short */
 	ITEM_DATA_IN, /* S: room for len bytes.  P: send len bytes (the frame's data from `off`). */
 	ITEM_STATUS,  /* P: SAM status `arg` */
 	ITEM_MSG_IN,  /* P: bytes to send */

@@ -116,7 +116,7 @@ static bool pass(struct couple *c, unsigned n, struct block *data, bool broadcas
 	        .cdb = write_cdb((uint32_t)data->len),
 	        .data = data,
 	        .data_len = (uint32_t)data->len,
-	        .crc = crc32_spi(0, data->data, data->len),
+	        .crc = crc_data(0, data->data, data->len),
 	        .n = n,
 	        .done = pass_done,
 	        .ctx = &done,

@@ -644,7 +644,7 @@ void it_pass(struct items *i, uint8_t target, unsigned n, uint8_t tag, uint32_t 
              const struct block *data)
 {
 	uint32_t len = (uint32_t)data->len;
-	uint32_t crc = crc32_spi(0, data->data, len);
+	uint32_t crc = crc_data(0, data->data, len);
 
 	it_begin(i);
 	it_select(i, target);
@@ -693,7 +693,7 @@ void it_broadcast(struct items *i, uint8_t target, uint32_t devices, uint8_t tag
 	it_select(i, target);
 	it_broadcast_message(i, &m, tag);
 	it_write16(i, 0, len / 512);
-	it_data(i, ITEM_DATA_OUT, 0, len, crc32_spi(0, data->data, len));
+	it_data(i, ITEM_DATA_OUT, 0, len, crc_data(0, data->data, len));
 	m.function = MIRROR_RELEASE;
 	m.last = false;
 	it_broadcast_message(i, &m, tag);

@@ -347,7 +347,7 @@ void disks_pass(struct disks *r, uint32_t script, const struct disks_op *ops, un
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t len = ops[i].blocks * 512;
 		memset(data->data + off, ops[i].fill, len);
-		put_operation(&w, &ops[i], i == 0, off, crc32_spi(0, data->data + off, len));
+		put_operation(&w, &ops[i], i == 0, off, crc_data(0, data->data + off, len));
 		off += len;
 	}
 	struct wr m = wr_init(bytes, sizeof(bytes));
@@ -370,7 +370,7 @@ void disks_command(struct disks *r, uint32_t script, uint8_t target, uint8_t tag
 	wire_put_bytes(&w, ITEM_COMMAND, cdb.p, cdb.n);
 	if (data)
 		wire_put_data(&w, ITEM_DATA_OUT, 0, (uint32_t)data->len,
-		              crc32_spi(0, data->data, data->len));
+		              crc_data(0, data->data, data->len));
 	if (in_len)
 		wire_put_data(&w, ITEM_DATA_IN, 0, in_len, 0);
 	send_script(r, script, &w, data);

@@ -385,7 +385,7 @@ void hba_pass_start(struct hba *h, struct hba_pass *p)
 
 	ck_assert(p->n >= 1 && p->n <= HBA_PASS_MEMBERS && p->data && p->done);
 	ck_assert(p->data_len <= p->data->len);
-	ck_assert_uint_eq(p->crc, crc32_spi(0, p->data->data, p->data_len));
+	ck_assert_uint_eq(p->crc, crc_data(0, p->data->data, p->data_len));
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct hba_target *t = &h->target[p->m[i].target];
 		ck_assert(!(ids >> p->m[i].target & 1));

@@ -301,7 +301,7 @@ static void wrong(struct rig *r, struct block *data, unsigned which)
 {
 	struct scsi_msg_mirror m = {
 	        .function = MIRROR_LEADER, .last = true, .group = 1, .op = 9, .devices = 7};
-	uint32_t crc = crc32_spi(0, data->data, data->len);
+	uint32_t crc = crc_data(0, data->data, data->len);
 	struct items i;
 
 	it_begin(&i);

@@ -241,7 +241,7 @@ static void queue_other(struct setup *s, uint32_t script, uint8_t target, uint8_
 	it_leader(&s->i, true, 9, device, 99, true);
 	s->i.buf[2 * WIRE_ITEM_LEN] = identify;
 	it_write16(&s->i, 0, BLOCK / 512);
-	it_data(&s->i, ITEM_DATA_OUT, 0, BLOCK, crc32_spi(0, s->data[1]->data, BLOCK));
+	it_data(&s->i, ITEM_DATA_OUT, 0, BLOCK, crc_data(0, s->data[1]->data, BLOCK));
 	it_release(&s->i, device, 99);
 	it_chain(&s->i, LIMIT);
 	rig_script(s->r, 7, script, &s->i, s->data[1]);

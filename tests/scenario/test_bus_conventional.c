@@ -51,7 +51,7 @@ static void write_script(struct rig *r, uint32_t id, uint8_t tag, struct block *
 	it_select(&i, 2);
 	it_identify(&i, tag);
 	it_write16(&i, 0, (uint32_t)data->len / 512);
-	it_data(&i, ITEM_DATA_OUT, 0, (uint32_t)data->len, crc32_spi(0, data->data, data->len));
+	it_data(&i, ITEM_DATA_OUT, 0, (uint32_t)data->len, crc_data(0, data->data, data->len));
 	rig_script(r, 7, id, &i, data);
 }
 
@@ -118,7 +118,7 @@ START_TEST(a_read_in_one_tenure)
 	              "T1 COMMAND drv=2 INQUIRY\n"
 	              "2< BURST target T1 wanted [SELECT MSG_OUT COMMAND]\n");
 	it_begin(&i);
-	it_data(&i, ITEM_DATA_IN, 0, 36, crc32_spi(0, data->data, 36));
+	it_data(&i, ITEM_DATA_IN, 0, 36, crc_data(0, data->data, 36));
 	complete(&i, 0);
 	rig_continue(r, 2, &i, data);
 	rig_expect(r,
@@ -187,7 +187,7 @@ START_TEST(a_read_by_reconnection_in_pieces)
 	rig_continue(r, 2, &i, NULL);
 	rig_forget(r);
 	reconnect(&i, 3);
-	it_data(&i, ITEM_DATA_IN, 0, 128, crc32_spi(0, data->data, 128));
+	it_data(&i, ITEM_DATA_IN, 0, 128, crc_data(0, data->data, 128));
 	it_data(&i, ITEM_DATA_IN, 512, 64, 1);
 	complete(&i, 0);
 	rig_reselect(r, 2, 7, 1, &i, data);
@@ -221,7 +221,7 @@ START_TEST(more_than_there_is_room_for_is_dropped)
 	rig_go(r);
 	rig_forget(r);
 	it_begin(&i);
-	it_data(&i, ITEM_DATA_IN, 0, 128, crc32_spi(0, data->data, 128));
+	it_data(&i, ITEM_DATA_IN, 0, 128, crc_data(0, data->data, 128));
 	complete(&i, 0);
 	rig_continue(r, 2, &i, data);
 	rig_expect(r,
@@ -664,7 +664,7 @@ START_TEST(the_port_takes_only_what_may_disconnect)
 		it_select(&i, 2);
 		it_message(&i, ITEM_MSG_OUT, bytes[n], lengths[n]);
 		it_write16(&i, 0, 1);
-		it_data(&i, ITEM_DATA_OUT, 0, 512, crc32_spi(0, data->data, 512));
+		it_data(&i, ITEM_DATA_OUT, 0, 512, crc_data(0, data->data, 512));
 		rig_script(r, 7, 1 + n, &i, data);
 		rig_go(r);
 		it_begin(&i);

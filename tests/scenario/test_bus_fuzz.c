@@ -39,7 +39,7 @@ static void random_message(struct prng *g, struct items *i, uint8_t kind)
 
 static void random_pass(struct prng *g, struct items *i, const struct block *data)
 {
-	uint32_t crc = crc32_spi(0, data->data, data->len);
+	uint32_t crc = crc_data(0, data->data, data->len);
 	uint32_t op = 1 + below(g, 1000);
 	unsigned ops = 1 + below(g, 3);
 

@@ -523,7 +523,7 @@ END_TEST
 
 static void chain(struct items *i, const struct block *data, uint8_t second)
 {
-	uint32_t crc = crc32_spi(0, data->data, 4096);
+	uint32_t crc = crc_data(0, data->data, 4096);
 
 	it_begin(i);
 	it_select(i, 2);
@@ -681,7 +681,7 @@ START_TEST(named_twice_takes_once)
 {
 	struct setup s = {rig_new(NULL), rig_block(512)};
 	struct items i;
-	uint32_t crc = crc32_spi(0, s.data->data, 512);
+	uint32_t crc = crc_data(0, s.data->data, 512);
 
 	rig_group(s.r, 2, ARM_FULL);
 	it_begin(&i);
@@ -782,7 +782,7 @@ START_TEST(the_port_takes_only_what_fits)
 	/* a CDB beyond the capacity, a length that differs, a wrong CRC (which is taken) */
 	struct setup s = {rig_new(NULL), rig_block(1024)};
 	struct items i;
-	uint32_t crc = crc32_spi(0, s.data->data, 1024);
+	uint32_t crc = crc_data(0, s.data->data, 1024);
 
 	rig_group(s.r, 1, ARM_FULL);
 	s.r->traces = false;
@@ -824,7 +824,7 @@ START_TEST(part_of_a_block_is_what_is_delivered)
 	it_select(&i, 2);
 	it_leader(&i, true, 1, 0, 4, true);
 	it_write16(&i, 0, 1);
-	it_data(&i, ITEM_DATA_OUT, 512, 512, crc32_spi(0, s.data->data + 512, 512));
+	it_data(&i, ITEM_DATA_OUT, 512, 512, crc_data(0, s.data->data + 512, 512));
 	it_release(&i, 0, 4);
 	rig_script(s.r, 7, 11, &i, s.data);
 	rig_go(s.r);
@@ -884,7 +884,7 @@ START_TEST(an_ordered_pass_is_the_process_s)
 	it_select(&i, 2);
 	it_message(&i, ITEM_MSG_OUT, bytes, w.n);
 	it_write16(&i, 0, 1);
-	it_data(&i, ITEM_DATA_OUT, 0, 512, crc32_spi(0, s.data->data, 512));
+	it_data(&i, ITEM_DATA_OUT, 0, 512, crc_data(0, s.data->data, 512));
 	it_release(&i, 0, 3);
 	s.r->traces = false;
 	rig_script(s.r, 7, 11, &i, s.data);

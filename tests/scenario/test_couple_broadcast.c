@@ -54,7 +54,7 @@ static void run(struct hba_pass *p, uint16_t ids, lba_t lba)
 	        .cdb = {.op = OP_WRITE_16, .lba = lba, .blocks = DATA_BLOCKS},
 	        .data = data,
 	        .data_len = DATA_LEN,
-	        .crc = crc32_spi(0, data->data, DATA_LEN),
+	        .crc = crc_data(0, data->data, DATA_LEN),
 	        .done = pass_done,
 	};
 	for (uint8_t id = 0; id < WIRE_IDS; id++) {

@@ -34,7 +34,7 @@ static void prepare(struct hba_pass *p, unsigned n, lba_t lba, struct block *dat
 	        .cdb = {.op = OP_WRITE_16, .lba = lba, .blocks = DATA_BLOCKS},
 	        .data = data,
 	        .data_len = DATA_LEN,
-	        .crc = crc32_spi(0, data->data, DATA_LEN),
+	        .crc = crc_data(0, data->data, DATA_LEN),
 	        .n = n,
 	};
 	for (unsigned i = 0; i < n; i++)

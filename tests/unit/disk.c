@@ -76,7 +76,7 @@ static void say_data_in(struct disk *d, const struct wire_frame *f, const struct
 	struct span s = f->data ? (struct span){f->data->data, f->data->len} : f->small;
 	ck_assert_uint_eq(s.n, it->len);
 	ck_assert(s.n <= sizeof(d->in));
-	ck_assert_uint_eq(it->crc, crc32_spi(0, s.p, s.n));
+	ck_assert_uint_eq(it->crc, crc_data(0, s.p, s.n));
 	memcpy(d->in, s.p, s.n);
 	d->n_in = s.n;
 	say(d, " DATA-IN(%zu)", s.n);
@@ -410,7 +410,7 @@ static void add_data(struct burst *b, const char *text)
 	b->items[b->n++] = (struct wire_item){
 	        .kind = ITEM_DATA_OUT,
 	        .len = (uint32_t)n,
-	        .crc = crc32_spi(0, b->data->data, n),
+	        .crc = crc_data(0, b->data->data, n),
 	};
 }
 
@@ -567,7 +567,7 @@ void disk_join(struct disk *d)
 	wire_put_plain(&w, ITEM_SELECT, 7, ITEM_ATN);
 	wire_put_bytes(&w, ITEM_MSG_OUT, "\x80", 1);
 	wire_put_bytes(&w, ITEM_COMMAND, cdb, sizeof(cdb));
-	wire_put_data(&w, ITEM_DATA_OUT, 0, sizeof(list), crc32_spi(0, list, sizeof(list)));
+	wire_put_data(&w, ITEM_DATA_OUT, 0, sizeof(list), crc_data(0, list, sizeof(list)));
 	struct wire_frame f = {.type = WIRE_BURST, .data = data};
 	f.burst = (struct wire_burst){.tenure = 800,
 	                              .token = 900,

@@ -93,7 +93,7 @@ static void check_mirror(const struct scsi_msg_mirror *a, const struct scsi_msg_
 	ck_assert_uint_eq(a->devices, b->devices);
 	ck_assert_uint_eq(a->status, b->status);
 	ck_assert_uint_eq(a->sense_len, b->sense_len);
-	ck_assert_mem_eq(a->sense, b->sense, sizeof(a->sense));
+	ck_assert_mem_eq(a->sense, b->sense, a->sense_len);
 }
 
 static void check_equal(const struct scsi_msg *a, const struct scsi_msg *b)

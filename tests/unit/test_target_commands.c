@@ -393,7 +393,7 @@ static const char *mode_select(struct disk *d, bool ten, bool sp, const char *li
 	wire_put_bytes(&w, ITEM_MSG_OUT, "\x80", 1);
 	wire_put_bytes(&w, ITEM_COMMAND, ten ? long_one : six, ten ? 10 : 6);
 	if (n > 0)
-		wire_put_data(&w, ITEM_DATA_OUT, 0, (uint32_t)n, crc32_spi(0, bytes, n));
+		wire_put_data(&w, ITEM_DATA_OUT, 0, (uint32_t)n, crc_data(0, bytes, n));
 	f.burst = (struct wire_burst){.tenure = 700,
 	                              .token = 800,
 	                              .role = BURST_TARGET,

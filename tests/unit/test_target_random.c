@@ -107,7 +107,7 @@ static struct block *data(struct world *w, const uint8_t *c, struct wr *items)
 	memset(b->data, 0, n);
 	struct wire_item it = {.kind = ITEM_DATA_OUT, .len = (uint32_t)n};
 	it.flags = chance(w, 5) ? ITEM_CUT : 0;
-	it.crc = crc32_spi(0, b->data, n) ^ chance(w, 5);
+	it.crc = crc_data(0, b->data, n) ^ chance(w, 5);
 	it.off = chance(w, 1) ? any(w) : 0;
 	wire_item_put(items, &it);
 	return b;
