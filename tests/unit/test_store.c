@@ -304,7 +304,7 @@ struct hand {
 static void *write_and_compare(void *arg)
 {
 	struct hand *h = arg;
-	uint8_t *p = pages(EACH * 4096 + 1);
+	uint8_t *p = pages((EACH + 1) * 4096);
 	lba_t lba = (lba_t)h->i * EACH;
 	uint32_t good = 0;
 	for (unsigned turn = 0; turn < 20; turn++) {
