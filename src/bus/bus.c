@@ -11,7 +11,7 @@ struct bus_config bus_config_default(void)
 	        .phase_timeout_ns = 2 * NS_PER_S,
 	        .tenure_limit_ns = 5 * NS_PER_S,
 	        .heartbeat_ms = 5000,
-	        .tenures_per_go = 32,
+	        .tenures_per_go = 8,
 	};
 	(void)bus_timing_profile(&cfg.timing, BUS_PROFILE_DEFAULT);
 	return cfg;

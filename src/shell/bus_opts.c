@@ -3,6 +3,7 @@
 
 #include "shell/args.h"
 #include "shell/conffile.h"
+#include "shell/loop.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ enum option {
 	O_PHASE_TIMEOUT,
 	O_TENURE_LIMIT,
 	O_HEARTBEAT,
+	O_BUSY_POLL,
 	O_CONFIG,
 	O_LOG_LEVEL,
 	O_COUNT,
@@ -40,6 +42,8 @@ static const struct args_option options[] = {
          O_TENURE_LIMIT},
         {"heartbeat-ms", "N", "ports send something this often; default 5000, 0: never",
          O_HEARTBEAT},
+        {"busy-poll-us", "N", "how long it looks for more before it sleeps; default 100, 0: not",
+         O_BUSY_POLL},
         {"config", "FILE", "read options from FILE, too; see smirror.conf(5)", O_CONFIG},
         {"log-level", "LEVEL", "error, warning, notice, info (default) or debug", O_LOG_LEVEL},
 };
@@ -54,6 +58,7 @@ static cfg_opt_t file_options[] = {
         CFG_INT("phase-timeout-ms", 0, CFGF_NODEFAULT),
         CFG_INT("tenure-limit-ms", 0, CFGF_NODEFAULT),
         CFG_INT("heartbeat-ms", 0, CFGF_NODEFAULT),
+        CFG_INT("busy-poll-us", 0, CFGF_NODEFAULT),
         CFG_STR("log-level", NULL, CFGF_NODEFAULT),
         CFG_END(),
 };
@@ -211,6 +216,9 @@ static void take(struct reading *r, enum option id)
 	case O_HEARTBEAT:
 		o->bus.heartbeat_ms = (uint32_t)args_number(a, 0, MS_MOST);
 		break;
+	case O_BUSY_POLL:
+		o->busy_poll_ns = args_number(a, 0, LOOP_POLL_US_MOST) * NS_PER_US;
+		break;
 	case O_CONFIG:
 		o->config = a->value;
 		break;
@@ -249,6 +257,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		o->bus.tenure_limit_ns = (ns_t)cfg_getint(cfg, "tenure-limit-ms") * NS_PER_MS;
 	if (in_file(r, cfg, O_HEARTBEAT, "heartbeat-ms"))
 		o->bus.heartbeat_ms = (uint32_t)cfg_getint(cfg, "heartbeat-ms");
+	if (in_file(r, cfg, O_BUSY_POLL, "busy-poll-us"))
+		o->busy_poll_ns = (ns_t)cfg_getint(cfg, "busy-poll-us") * NS_PER_US;
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
 		o->log_level = conf_level(cfg, "log-level");
 }
@@ -261,6 +271,7 @@ static const struct conf_check file_checks[] = {
         {.name = "phase-timeout-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
         {.name = "tenure-limit-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
         {.name = "heartbeat-ms", .kind = CONF_NUMBER, .most = MS_MOST},
+        {.name = "busy-poll-us", .kind = CONF_NUMBER, .most = LOOP_POLL_US_MOST},
         {.name = "log-level", .kind = CONF_LEVEL},
 };
 
@@ -292,7 +303,9 @@ void bus_opts_read(int argc, char **argv, struct bus_opts *out)
 	cfg_t *cfg = NULL;
 	char why[400];
 
-	*out = (struct bus_opts){.bus = bus_config_default(), .log_level = LOG_LEVEL_INFO};
+	*out = (struct bus_opts){.bus = bus_config_default(),
+	                         .busy_poll_ns = LOOP_POLL_US_DEFAULT * NS_PER_US,
+	                         .log_level = LOG_LEVEL_INFO};
 	for (int id = args_next(&a); id != 0; id = args_next(&a))
 		take(&r, (enum option)id);
 	args_no_operands(&a);

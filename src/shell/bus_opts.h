@@ -20,6 +20,7 @@ struct bus_opts {
 	const char *profile;          /* of the command line, NULL: not given there */
 	const char *set[BUS_SET_MAX]; /* NAME=VALUE of the command line, checked */
 	unsigned n_set;
+	ns_t busy_poll_ns; /* see loop_busy_poll() */
 	enum log_level log_level;
 	bool log_level_given;
 };

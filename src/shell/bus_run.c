@@ -358,6 +358,7 @@ int bus_server_run(struct bus_opts *o)
 		s->slot[i].server = s;
 	if (start(s)) {
 		tell_ready(s);
+		loop_busy_poll(s->loop, o->busy_poll_ns);
 		if (loop_run(s->loop))
 			status = EXIT_SUCCESS;
 	}

@@ -291,6 +291,7 @@ int daemon_run(const struct daemon_config *cfg)
 		d->exit_status = 1;
 	} else {
 		loop_wake(d->loop);
+		loop_busy_poll(d->loop, d->cfg.busy_poll_ns);
 		if (!loop_run(d->loop) && !d->exit_status)
 			d->exit_status = 1;
 	}

@@ -15,6 +15,7 @@ struct daemon_config {
 	ns_t task_timeout_ns, status_timeout_ns;
 	ns_t chain_limit_ns; /* bus time, up to WIRE_CHAIN_NS_MAX; 0: no chaining */
 	size_t ring_bytes;   /* shared memory for data, on a UNIX socket; 0: none */
+	ns_t busy_poll_ns;   /* see loop_busy_poll() */
 	ns_t drain_limit_ns; /* how long SIGTERM waits for what is in flight */
 	struct ini_config ini;
 	/* SIGHUP: rereads what can be reread; may be NULL. */

@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "shell/args.h"
 #include "shell/conffile.h"
+#include "shell/loop.h"
 #include "shell/ring.h"
 
 #include <stdio.h>
@@ -30,6 +31,7 @@ enum option {
 	O_BUS_WAIT,
 	O_RING,
 	O_CHAIN_LIMIT,
+	O_BUSY_POLL,
 	O_CONFIG,
 	O_LOG_LEVEL,
 	O_COUNT,
@@ -40,8 +42,8 @@ static const struct args_option options[] = {
         {"id", "N", "SCSI ID, 0 to 15; default 7", O_ID},
         {"state-dir", "DIR", "where groups and jobs are kept", O_STATE_DIR},
         {"control", "PATH", "the control socket", O_CONTROL},
-        {"window", "N", "passes in flight, of new groups; default 8", O_WINDOW},
-        {"transfer", "SIZE", "data of a pass, of new groups; default 256K", O_TRANSFER},
+        {"window", "N", "passes in flight, of new groups; default 12", O_WINDOW},
+        {"transfer", "SIZE", "data of a pass, of new groups; default 1M", O_TRANSFER},
         {"max-passes", "N", "how often a block is sent, of new groups; default 5", O_MAX_PASSES},
         {"task-timeout-ms", "N", "limit of a SCSI command; default 30000", O_TASK_TIMEOUT},
         {"status-timeout-ms", "N", "limit of a status after a pass; default 5000",
@@ -49,10 +51,12 @@ static const struct args_option options[] = {
         {"resend-delay-ms", "N", "before the second pass of a block; default 10", O_RESEND_DELAY},
         {"bus-wait-ms", "N", "how long jobs wait for a bus server that went; default 10000",
          O_BUS_WAIT},
-        {"ring", "SIZE", "shared memory for data, if the bus is on a UNIX socket; default 32M",
+        {"ring", "SIZE", "shared memory for data, if the bus is on a UNIX socket; default 64M",
          O_RING},
         {"chain-limit-us", "N", "bus time below which passes are chained, 0: not; default 10000",
          O_CHAIN_LIMIT},
+        {"busy-poll-us", "N", "how long it looks for more before it sleeps; default 100, 0: not",
+         O_BUSY_POLL},
         {"config", "FILE", "read options from FILE, too; see smirror.conf(5)", O_CONFIG},
         {"log-level", "LEVEL", "error, warning, notice, info (default) or debug", O_LOG_LEVEL},
 };
@@ -71,6 +75,7 @@ static cfg_opt_t file_options[] = {
         CFG_INT("bus-wait-ms", 0, CFGF_NODEFAULT),
         CFG_STR("ring", NULL, CFGF_NODEFAULT),
         CFG_INT("chain-limit-us", 0, CFGF_NODEFAULT),
+        CFG_INT("busy-poll-us", 0, CFGF_NODEFAULT),
         CFG_STR("log-level", NULL, CFGF_NODEFAULT),
         CFG_END(),
 };
@@ -109,6 +114,7 @@ static const struct conf_check file_checks[] = {
         {.name = "bus-wait-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
         {.name = "ring", .kind = CONF_SIZE, .most = RING_BYTES_MAX, .accepts = ring_ok},
         {.name = "chain-limit-us", .kind = CONF_NUMBER, .most = CHAIN_MOST},
+        {.name = "busy-poll-us", .kind = CONF_NUMBER, .most = LOOP_POLL_US_MOST},
         {.name = "log-level", .kind = CONF_LEVEL},
 };
 
@@ -191,6 +197,9 @@ static void take(struct reading *r, enum option id)
 	case O_CHAIN_LIMIT:
 		d->chain_limit_ns = args_number(a, 0, CHAIN_MOST) * NS_PER_US;
 		break;
+	case O_BUSY_POLL:
+		d->busy_poll_ns = args_number(a, 0, LOOP_POLL_US_MOST) * NS_PER_US;
+		break;
 	case O_CONFIG:
 		r->o->config = a->value;
 		break;
@@ -255,6 +264,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		d->ring_bytes = (size_t)conf_size(cfg, "ring");
 	if (in_file(r, cfg, O_CHAIN_LIMIT, "chain-limit-us"))
 		d->chain_limit_ns = (ns_t)cfg_getint(cfg, "chain-limit-us") * NS_PER_US;
+	if (in_file(r, cfg, O_BUSY_POLL, "busy-poll-us"))
+		d->busy_poll_ns = (ns_t)cfg_getint(cfg, "busy-poll-us") * NS_PER_US;
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
 		r->o->log_level = conf_level(cfg, "log-level");
 }
@@ -289,13 +300,14 @@ void daemon_opts_read(int argc, char **argv, struct daemon_opts *out)
 	                                       .task_timeout_ns = 30 * NS_PER_S,
 	                                       .status_timeout_ns = 5 * NS_PER_S,
 	                                       .chain_limit_ns = 10 * NS_PER_MS,
-	                                       .ring_bytes = 32 * MIB,
+	                                       .ring_bytes = 64 * MIB,
+	                                       .busy_poll_ns = LOOP_POLL_US_DEFAULT * NS_PER_US,
 	                                       .drain_limit_ns = DRAIN_MS * NS_PER_MS,
 	                                       .ini = {.resend_delay_ns = 10 * NS_PER_MS,
 	                                               .resend_delay_max_ns = 1 * NS_PER_S,
 	                                               .max_passes = 5,
-	                                               .window = 8,
-	                                               .transfer = 256 * KIB}}};
+	                                               .window = 12,
+	                                               .transfer = 1 * MIB}}};
 	for (int id = args_next(&a); id != 0; id = args_next(&a))
 		take(&r, (enum option)id);
 	args_no_operands(&a);

@@ -3,9 +3,11 @@
 
 #include "base/assert.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -17,7 +19,9 @@ struct loop {
 	struct event *ev_run, *ev_timer;
 	ns_t deadline; /* what was asked for */
 	ns_t armed;    /* when the timer fires: not later than the deadline */
-	bool terminating, stopped;
+	bool terminating, stopped, broken;
+	ns_t poll_ns; /* how long it looks for more before it sleeps */
+	bool active;  /* since that began */
 };
 
 ns_t loop_now(void)
@@ -145,12 +149,41 @@ struct event_base *loop_base(struct loop *l)
 void loop_wake(struct loop *l)
 {
 	/* Behind the events that are active already: those of this turn's ready sockets. */
+	l->active = true;
 	event_active(l->ev_run, EV_TIMEOUT, 0);
+}
+
+void loop_active(struct loop *l)
+{
+	l->active = true;
+}
+
+void loop_busy_poll(struct loop *l, ns_t ns)
+{
+	l->poll_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? ns : 0;
+}
+
+/* One look at what is ready, without sleeping. Whoever else wants the processor has it first. */
+static int look(struct loop *l)
+{
+	(void)sched_yield();
+	return event_base_loop(l->base, EVLOOP_NONBLOCK);
 }
 
 bool loop_run(struct loop *l)
 {
-	return event_base_dispatch(l->base) >= 0;
+	ns_t until = 0; /* 0: it sleeps */
+	int r = 0;
+
+	while (r == 0 && !l->broken) {
+		if (l->active)
+			until = l->poll_ns ? loop_now() + l->poll_ns : 0;
+		else if (until && loop_now() >= until)
+			until = 0;
+		l->active = false;
+		r = until ? look(l) : event_base_loop(l->base, EVLOOP_ONCE);
+	}
+	return r >= 0;
 }
 
 void loop_stop(struct loop *l)
@@ -165,5 +198,6 @@ void loop_stop(struct loop *l)
 
 void loop_break(struct loop *l)
 {
+	l->broken = true;
 	(void)event_base_loopbreak(l->base);
 }

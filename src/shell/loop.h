@@ -35,6 +35,17 @@ struct event_base *loop_base(struct loop *l);
 void loop_wake(struct loop *l);
 /* Arms the one timer (machine time), NS_NEVER: none. */
 void loop_deadline(struct loop *l, ns_t at);
+/* Something came that has no run() to follow it: more may come. */
+void loop_active(struct loop *l);
+/*
+ * Busy polling: a loop that was active goes on looking for so long before it sleeps, and lets
+ * others have the processor meanwhile. Between processes on several processors, to wake one that
+ * sleeps can cost more than all that a small write is otherwise. 0: none; none, too, where there is
+ * one processor.
+ */
+#define LOOP_POLL_US_DEFAULT 100 /* of the bus server and of the daemon */
+#define LOOP_POLL_US_MOST    10000
+void loop_busy_poll(struct loop *l, ns_t ns);
 /* Runs until loop_stop(); false when the loop itself failed. */
 bool loop_run(struct loop *l);
 /* Ends loop_run() once connections that are being closed (conn_close()) have gone and nothing else

@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "shell/args.h"
 #include "shell/conffile.h"
+#include "shell/loop.h"
 #include "shell/workers.h"
 #include "wire/wire.h"
 
@@ -29,6 +30,7 @@ enum option {
 	O_WRITE_PROTECT,
 	O_WORKERS,
 	O_DIRECT_IO,
+	O_BUSY_POLL,
 	O_CONFIG,
 	O_LOG_LEVEL,
 	O_COUNT,
@@ -48,6 +50,8 @@ static const struct args_option options[] = {
         {"write-protect", NULL, "refuse to write", O_WRITE_PROTECT},
         {"workers", "N", "threads for a slow store, 0 to 16; default 4", O_WORKERS},
         {"direct", NULL, "read and write the store past the page cache", O_DIRECT_IO},
+        {"busy-poll-us", "N", "how long it looks for more before it sleeps; default 0: not at all",
+         O_BUSY_POLL},
         {"config", "FILE", "read options from FILE, too; see smirror.conf(5)", O_CONFIG},
         {"log-level", "LEVEL", "error, warning, notice, info (default) or debug", O_LOG_LEVEL},
 };
@@ -66,6 +70,7 @@ static cfg_opt_t file_options[] = {
         CFG_BOOL("write-protect", cfg_false, CFGF_NODEFAULT),
         CFG_INT("workers", 0, CFGF_NODEFAULT),
         CFG_BOOL("direct", cfg_false, CFGF_NODEFAULT),
+        CFG_INT("busy-poll-us", 0, CFGF_NODEFAULT),
         CFG_STR("log-level", NULL, CFGF_NODEFAULT),
         CFG_END(),
 };
@@ -111,6 +116,7 @@ static const struct conf_check file_checks[] = {
         {.name = "fault", .kind = CONF_TEXT, .accepts = fault_ok},
         {.name = "queue-depth", .kind = CONF_NUMBER, .least = 1, .most = TGT_DEPTH_MAX},
         {.name = "workers", .kind = CONF_NUMBER, .most = WORKERS_MAX},
+        {.name = "busy-poll-us", .kind = CONF_NUMBER, .most = LOOP_POLL_US_MOST},
         {.name = "log-level", .kind = CONF_LEVEL},
 };
 
@@ -207,6 +213,9 @@ static void take(struct reading *r, enum option id)
 	case O_DIRECT_IO:
 		o->direct = true;
 		break;
+	case O_BUSY_POLL:
+		o->busy_poll_ns = args_number(a, 0, LOOP_POLL_US_MOST) * NS_PER_US;
+		break;
 	case O_CONFIG:
 		o->config = a->value;
 		break;
@@ -256,6 +265,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		o->workers = (unsigned)cfg_getint(cfg, "workers");
 	if (in_file(r, cfg, O_DIRECT_IO, "direct"))
 		o->direct = cfg_getbool(cfg, "direct");
+	if (in_file(r, cfg, O_BUSY_POLL, "busy-poll-us"))
+		o->busy_poll_ns = (ns_t)cfg_getint(cfg, "busy-poll-us") * NS_PER_US;
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
 		o->log_level = conf_level(cfg, "log-level");
 	for (unsigned i = 0; i < cfg_size(cfg, "fault"); i++)

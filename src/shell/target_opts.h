@@ -24,6 +24,7 @@ struct target_opts {
 	unsigned workers;              /* threads for the store; 0: none */
 	const char *fault[FAULTS_MAX]; /* checked */
 	unsigned n_faults;
+	ns_t busy_poll_ns; /* see loop_busy_poll() */
 	enum log_level log_level;
 	bool level_given; /* on the command line: SIGHUP leaves it */
 	void *file;       /* what the strings above may point into */

@@ -256,6 +256,7 @@ static void on_frame(void *ctx, const struct wire_frame *f)
 static void on_batch(void *ctx)
 {
 	struct run *r = ctx;
+	loop_active(r->loop);
 	schedule(r);
 	if (r->ending)
 		loop_wake(r->loop);
@@ -443,6 +444,7 @@ int target_run(const struct target_opts *o)
 	struct run r = {.o = o, .status = EXIT_SUCCESS, .pause = RETRY_FIRST_NS};
 	if (start(&r)) {
 		loop_wake(r.loop);
+		loop_busy_poll(r.loop, o->busy_poll_ns);
 		if (!loop_run(r.loop))
 			r.status = EXIT_FAILURE;
 	} else {
