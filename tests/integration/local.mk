@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/integration/chain.py \
 	tests/integration/claims.py \
 	tests/integration/control.py \
+	tests/integration/crc.py \
 	tests/integration/ctl.py \
 	tests/integration/examples.py \
 	tests/integration/faults.py \

@@ -5,10 +5,10 @@ import os
 import select
 import socket
 import struct
-import zlib
 
 import frames as fr
 from beside import MIB, KIB, Beside, bench, membership, resident, shown, sound
+from crc import crc32c
 from frames import I_COMMAND, I_DATA_OUT, I_FREE, I_MSG_OUT, I_SELECT, I_STATUS, Disk, Wire
 from lab import RpcError, until
 from tap import main, test
@@ -148,7 +148,7 @@ def odd_commands():
     with bench() as lab, Wire(lab).attach(fr.INITIATOR, 6) as rogue:
         group = next(iter(membership(lab).values()))[0]
         with Beside(lab, size=2 * MIB):  # LBA 6000 lies beyond it
-            crc = zlib.crc32(BLOCK)
+            crc = crc32c(BLOCK)
             number = 0
             for listed, outcomes in (
                     (fr.conventional(12, bytes(6)), {"selection_timeout"}),

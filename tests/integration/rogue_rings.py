@@ -4,11 +4,11 @@
 import contextlib
 import os
 import struct
-import zlib
 
 import frames as fr
 import memory
 from beside import MIB, Beside, bench, resident, shown, sound
+from crc import crc32c
 from frames import I_COMMAND, I_DATA_IN, I_DATA_OUT, I_MSG_OUT, I_SELECT, Disk, Wire
 from lab import Lab, until
 from memory import PAGE, Memory
@@ -280,11 +280,11 @@ def second_initiator():
         with rogue, made:
             data = bytes(range(256)) * 32
             good = fr.Ref(rogue.epoch, made.put(5, data, 77), len(data), 77)
-            assert execute(rogue, write16(LBA, 16), good, len(data), zlib.crc32(data)) == ("complete", 0, b"")
+            assert execute(rogue, write16(LBA, 16), good, len(data), crc32c(data)) == ("complete", 0, b"")
             assert stored(lab, 16) == data
             # a part of a page, and what the daemon has at the same place of its own ring
             odd = fr.Ref(rogue.epoch, good.off + 512, 1024, 77)
-            assert execute(rogue, write16(LBA, 2), odd, 1024, zlib.crc32(data[512:1536])) == ("complete", 0, b"")
+            assert execute(rogue, write16(LBA, 2), odd, 1024, crc32c(data[512:1536])) == ("complete", 0, b"")
             assert stored(lab, 16) == data[512:1536] + data[1024:]
             was = stored(lab, 16)
             other = made.put(9, data[::-1], 78)
@@ -292,7 +292,7 @@ def second_initiator():
             assert sense(rogue) == (0x0B, 0x47, 0x01)
             # its CRC is right: that the memory has another generation meanwhile is what tells
             late = fr.Ref(rogue.epoch, other, len(data), 77)
-            assert execute(rogue, write16(LBA, 16), late, len(data), zlib.crc32(data[::-1]))[:2] == ("complete", 2)
+            assert execute(rogue, write16(LBA, 16), late, len(data), crc32c(data[::-1]))[:2] == ("complete", 2)
             assert sense(rogue) == (0x0B, 0x4B, 0x00)
             assert stored(lab, 16) == was
             assert not rogue.errors
@@ -351,7 +351,7 @@ def vanishing():
                     data = bytes([round_]) * 65536
                     ref = fr.Ref(rogue.epoch, made.put(0, data, 5), len(data), 5)
                     listed = [(I_SELECT, 0, fr.ATN), (I_MSG_OUT, fr.IDENTIFY + b"\x20"), (I_COMMAND, write16(LBA, 128)),
-                              (I_DATA_OUT, 0, len(data), zlib.crc32(data))]
+                              (I_DATA_OUT, 0, len(data), crc32c(data))]
                     rogue.send(*[fr.script(100 + n, [listed[0], (I_MSG_OUT, fr.IDENTIFY + bytes([n + 2]))] + listed[2:], ref)
                                  for n in range(12)])
         sound(lab)

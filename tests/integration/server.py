@@ -4,8 +4,8 @@
 import os
 import socket
 import struct
-import zlib
 
+from crc import crc32c
 from lab import LIMIT_S
 
 TYPES = {"ATTACH": 1, "ATTACHED": 2, "REFUSED": 3, "ERROR": 4, "PING": 5, "PONG": 6, "PORT": 7, "ARM": 8, "MEMBERS": 9,
@@ -100,7 +100,7 @@ class Server:
         """What an armed port delivers: a WRITE(10) that has disconnected."""
         cdb = struct.pack(">BBIBHB", 0x2A, 0, lba, 0, len(data) // 512, 0)
         self.burst(tenure, item(SELECT, flags=1) + item(MSG_OUT, bytes([0xC0, 0x20, tag])) + item(COMMAND, cdb) +
-                   struct.pack(">BBBBIII", DATA_OUT, 0, 0, 0, 0, len(data), zlib.crc32(data)) + item(FREE), data)
+                   struct.pack(">BBBBIII", DATA_OUT, 0, 0, 0, 0, len(data), crc32c(data)) + item(FREE), data)
 
     def command(self, tenure, cdb):
         self.burst(tenure, item(SELECT, flags=1) + item(MSG_OUT, b"\x80") + item(COMMAND, cdb), wanted=True, token=9)

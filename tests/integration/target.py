@@ -8,8 +8,8 @@ import signal
 import struct
 import subprocess
 import time
-import zlib
 
+from crc import crc32c
 from lab import LIMIT_S, Lab, Process, until
 from server import ARM_MODES, COMMAND, DATA_OUT, MSG_OUT, SELECT, STATUS, Server, counted, item
 from tap import cases, main, test
@@ -195,7 +195,7 @@ def membership():
         cdb = struct.pack(">BB5xHB", 0x55, 0x11, len(parameters), 0)
         server.burst(2, item(SELECT, flags=1) + item(MSG_OUT, b"\x80") + item(COMMAND, cdb), wanted=True, token=9)
         assert server.program() == ("continue", [(DATA_OUT, 0, len(parameters))])
-        server.burst(2, struct.pack(">BBBBIII", DATA_OUT, 0, 0, 0, 0, len(parameters), zlib.crc32(parameters)), parameters,
+        server.burst(2, struct.pack(">BBBBIII", DATA_OUT, 0, 0, 0, 0, len(parameters), crc32c(parameters)), parameters,
                      wanted=True, token=10)
         assert server.get("MEMBERS") == struct.pack(">BBHB", 1, 0, 5, 2)
         kind, items = server.program()
