@@ -7,6 +7,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+from frames import INITIATOR, Wire
 from lab import Lab, RpcError, until
 from tap import test
 
@@ -96,6 +97,15 @@ class Beside:
 
 def shown(lab):
     return lab.call("bus.show")
+
+
+def initiator(lab):
+    """
+    A second initiator, on ID 6, once the last one has gone. A child that a job's cmp forked meanwhile has our sockets
+    until its exec: what was closed here is not closed for the server before that.
+    """
+    until("ID 6 is free", lambda: 6 not in {p["id"] for p in shown(lab)["ports"]})
+    return Wire(lab).attach(INITIATOR, 6)
 
 
 def refused_of(lab, scsi_id):

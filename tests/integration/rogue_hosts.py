@@ -7,7 +7,7 @@ import socket
 import struct
 
 import frames as fr
-from beside import MIB, KIB, Beside, bench, membership, resident, shown, sound
+from beside import MIB, KIB, Beside, bench, initiator, membership, resident, shown, sound
 from crc import crc32c
 from frames import I_COMMAND, I_DATA_OUT, I_FREE, I_MSG_OUT, I_SELECT, I_STATUS, Disk, Wire
 from lab import RpcError, until
@@ -121,15 +121,15 @@ REFUSED_SCRIPTS = {
 def bad_scripts():
     with bench() as lab, Beside(lab):
         for what, (code, listed) in REFUSED_SCRIPTS.items():
-            with Wire(lab).attach(fr.INITIATOR, 6) as rogue:
+            with initiator(lab) as rogue:
                 rogue.offer(fr.script(9, listed, BLOCK))
                 kind, _, _ = rogue.await_frame(fr.ERROR, fr.REFUSED)
                 told = rogue.errors[0] if kind == fr.ERROR else rogue.refused
                 assert told[0] == code, (what, told)
-        with Wire(lab).attach(fr.INITIATOR, 6) as rogue:
+        with initiator(lab) as rogue:
             rogue.offer(*[fr.script(n, [(I_SELECT, 6)]) for n in range(1, 40)])
             assert rogue.drain()[0] == fr.BAD_VALUE and len(rogue.errors) == 16, (rogue.refused, len(rogue.errors))
-        with Wire(lab).attach(fr.INITIATOR, 6) as rogue:
+        with initiator(lab) as rogue:
             rogue.offer(*[fr.script(n, TUR) for n in range(1, 1001)])
             assert rogue.drain()[0] == fr.FLOOD, rogue.refused
 

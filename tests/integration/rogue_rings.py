@@ -7,7 +7,7 @@ import struct
 
 import frames as fr
 import memory
-from beside import MIB, Beside, bench, resident, shown, sound
+from beside import MIB, Beside, bench, initiator, resident, sound
 from crc import crc32c
 from frames import I_COMMAND, I_DATA_IN, I_DATA_OUT, I_MSG_OUT, I_SELECT, Disk, Wire
 from lab import Lab, until
@@ -27,12 +27,6 @@ def nothing_left(lab):
     until("all descriptors closed", lambda: open_fds(lab.bus_process) == before)
     with open(f"/proc/{lab.bus_process.pid}/maps", encoding="utf-8") as file:
         assert "by-hand" not in file.read()
-
-
-def initiator(lab):
-    """A second initiator, once the last one has gone (a child that was forked meanwhile may have held its socket)."""
-    until("ID 6 is free", lambda: 6 not in {p["id"] for p in shown(lab)["ports"]})
-    return Wire(lab).attach(fr.INITIATOR, 6)
 
 
 # ---- targets ----
