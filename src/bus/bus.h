@@ -35,7 +35,7 @@ struct bus_config {
 	uint64_t boot;           /* told in ATTACHED */
 };
 
-/* Timing spi3, fairness, no pace, 2 s, 5 s, 5 s, 32 tenures. */
+/* Timing spi3, fairness, no pace, 2 s, 5 s, 5 s, 8 tenures. */
 struct bus_config bus_config_default(void);
 
 enum bus_event_kind {

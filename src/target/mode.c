@@ -74,8 +74,10 @@ static void mirror_mask_put(struct wr *w)
 	wr_u8(w, PS | MODE_MIRROR_PAGE);
 	wr_u8(w, MODE_MIRROR_LEN - 2);
 	wr_u8(w, 0x01);
-	for (unsigned i = 3; i < 32; i++)
-		wr_u8(w, i == 6 || i == 7 ? 0 : 0xff);
+	uint8_t mask[32 - 3]; /* from byte 3 on */
+	memset(mask, 0xff, sizeof(mask));
+	mask[6 - 3] = mask[7 - 3] = 0;
+	wr_bytes(w, mask, sizeof(mask));
 	wr_zero(w, 16);
 }
 
