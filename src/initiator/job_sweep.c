@@ -4,6 +4,10 @@
 
 #include "base/assert.h"
 
+/* Runs of the image that are read before the window has room for them: enough for reading to go on
+ * beside writing, and no more, for each holds a block of the memory that all jobs share. */
+#define READ_AHEAD 4
+
 static bool from_file(const struct job *j)
 {
 	return j->has_file && (j->pub.type == JOB_MIRROR || j->pub.type == JOB_VERIFY);
@@ -21,7 +25,7 @@ static uint64_t bytes_of(const struct job *j, const struct io *io)
 
 static bool may_start(const struct job *j)
 {
-	unsigned most = from_file(j) ? 2 * j->pub.window : j->pub.window;
+	unsigned most = from_file(j) ? j->pub.window + READ_AHEAD : j->pub.window;
 
 	return j->next < j->blocks && j->ios < most && !j->pause_wanted && !j->cancel_wanted &&
 	       !j->aborting && !j->ini->draining && job_speed_allows(j);
