@@ -82,21 +82,22 @@ static struct wire_frame *report(struct bus *b, uint8_t outcome)
 {
 	struct tenure *t = &b->ten;
 	struct wire_frame *f = act_to(b, &b->port[t->init], WIRE_TENURE);
+	struct wire_tenure *r = &f->tenure; /* its legs stay as they are: nexus_report() has them */
 
-	f->tenure = (struct wire_tenure){
-	        .script = t->script ? t->script->id : 0,
-	        .tenure = t->number,
-	        .reselected = t->reselected,
-	        .target = t->target,
-	        .epoch = t->target_epoch,
-	        .outcome = outcome,
-	        .has_status = t->has_status,
-	        .status = t->status,
-	        .data_out = t->data_out,
-	        .data_in = t->data_in,
-	        .start_ns = t->part_ns,
-	        .end_ns = b->bus_ns,
-	};
+	r->script = t->script ? t->script->id : 0;
+	r->tenure = t->number;
+	r->reselected = t->reselected;
+	r->target = t->target;
+	r->epoch = t->target_epoch;
+	r->outcome = outcome;
+	r->has_status = t->has_status;
+	r->status = t->status;
+	r->data_out = t->data_out;
+	r->data_in = t->data_in;
+	r->start_ns = t->part_ns;
+	r->end_ns = b->bus_ns;
+	r->msg_in = (struct span){NULL, 0};
+	r->n_legs = 0;
 	if (t->held) {
 		act_data(b, f, t->held, t->held_piece.off, t->held_piece.len);
 		block_unref(t->held);

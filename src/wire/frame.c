@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "wire/codec.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -88,6 +89,12 @@ static void put_ref(struct wr *w, const struct wire_ref *ref)
 	wr_u32(w, ref->gen);
 }
 
+/* A report's legs are most of a frame, and there are as many as it says: clearing them would cost
+ * more than reading the rest. */
+#define CLEARED(type, member)                                                                      \
+	((type) == WIRE_TENURE ? offsetof(struct wire_tenure, legs)                                \
+	                       : sizeof(((struct wire_frame *)0)->member))
+
 bool wire_get(const struct wire_header *h, struct span head, struct block *data,
               struct wire_frame *out, char *why, size_t n)
 {
@@ -98,13 +105,17 @@ bool wire_get(const struct wire_header *h, struct span head, struct block *data,
 	                     .n = n};
 
 	sm_assert(in.frame && head.n == h->head_len);
-	*out = (struct wire_frame){
-	        .type = (enum wire_type)h->type, .in_ring = h->in_ring, .data = data};
+	out->type = (enum wire_type)h->type;
+	out->in_ring = h->in_ring;
+	out->ref = (struct wire_ref){0};
+	out->data = data;
+	out->small = (struct span){NULL, 0};
 	if (h->in_ring)
 		get_ref(&in, &out->ref);
 	switch (out->type) {
 #define WIRE_FRAME(sym, value, member, who)                                                        \
 	case WIRE_##sym:                                                                           \
+		memset(&out->member, 0, CLEARED(value, member));                                   \
 		wire_get_##member(&in, &out->member);                                              \
 		break;
 #include "wire/frames.def"
