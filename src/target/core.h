@@ -314,6 +314,16 @@ bool tgt_cmd_run_start_stop(struct tgt *t, struct task *k);
 /* Quick commands: w holds the data; the allocation length cuts them. */
 void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w);
 
+/* ---- vpd.c ---- */
+
+/* INQUIRY shows them, too. */
+#define TGT_VENDOR  "SMIRROR "
+#define TGT_PRODUCT "EMULATED DISK   "
+
+bool tgt_vpd_known(uint8_t code);
+/* The whole page, which is known, to an empty w. */
+void tgt_vpd_put(const struct tgt *t, uint8_t code, struct wr *w);
+
 /* ---- work.c ---- */
 
 /* Goes on with what k->work says; finishes the task when nothing is left. */

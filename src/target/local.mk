@@ -25,10 +25,12 @@ src_target_libtarget_a_SOURCES = \
 	src/target/task.c \
 	src/target/ua.c \
 	src/target/ua.h \
+	src/target/vpd.c \
 	src/target/work.c
 
 unit_tests += \
 	tests/unit/test_target_commands \
+	tests/unit/test_target_inquiry \
 	tests/unit/test_target_faults \
 	tests/unit/test_target_order \
 	tests/unit/test_target_pass \
@@ -36,6 +38,7 @@ unit_tests += \
 	tests/unit/test_target_tasks
 tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_faults_SOURCES = tests/unit/test_target_faults.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_inquiry_SOURCES = tests/unit/test_target_inquiry.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_order_SOURCES = tests/unit/test_target_order.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_tasks_SOURCES = tests/unit/test_target_tasks.c tests/unit/disk.c tests/unit/disk.h

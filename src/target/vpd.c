@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The vital product data pages (SPC-4, 7.8; SBC-3, 6.6). A page is a row of the table at the end.
+ */
+#include "base/assert.h"
+#include "target/core.h"
+
+#include <string.h>
+
+#define HEAD_LEN 4
+
+/* 86h, bytes 5 and 6. */
+#define HEADSUP_ORDSUP_SIMPSUP 0x07
+#define V_SUP                  0x01 /* a volatile cache */
+
+#define STORE_PAGE   4096 /* what the store's file system handles at once, bytes */
+#define NON_ROTATING 0x0001
+
+/* The UUID in hexadecimal: 32 characters. */
+static void put_serial(struct wr *w, const struct tgt *t)
+{
+	static const char digits[] = "0123456789abcdef";
+	for (unsigned i = 0; i < UUID_LEN; i++) {
+		wr_u8(w, (uint8_t)digits[t->cfg.uuid[i] >> 4]);
+		wr_u8(w, (uint8_t)digits[t->cfg.uuid[i] & 0x0f]);
+	}
+}
+
+/* A T10 vendor ID designator and a UUID designator (SPC-5, 7.7.6.11), of the logical unit. */
+static void put_designators(struct wr *w, const struct tgt *t)
+{
+	wr_u8(w, 0x01); /* binary */
+	wr_u8(w, 0x0a); /* UUID */
+	wr_u8(w, 0);
+	wr_u8(w, 2 + UUID_LEN);
+	wr_u8(w, 0x10); /* a UUID of RFC 4122 follows */
+	wr_u8(w, 0);
+	wr_bytes(w, t->cfg.uuid, UUID_LEN);
+	wr_u8(w, 0x02); /* ASCII */
+	wr_u8(w, 0x01); /* T10 vendor ID */
+	wr_u8(w, 0);
+	wr_u8(w, 8 + 16 + 32);
+	wr_bytes(w, TGT_VENDOR, 8);
+	wr_bytes(w, TGT_PRODUCT, 16);
+	put_serial(w, t);
+}
+
+/* SPC-4, 7.8.7: the task attributes and the cache; no protection, no groups, no priorities. */
+static void put_extended(struct wr *w, const struct tgt *t)
+{
+	(void)t;
+	wr_u8(w, 0);
+	wr_u8(w, HEADSUP_ORDSUP_SIMPSUP);
+	wr_u8(w, V_SUP);
+	wr_zero(w, 57);
+}
+
+/* SBC-3, 6.6.3. Zero where a command that the field limits is not there. */
+static void put_block_limits(struct wr *w, const struct tgt *t)
+{
+	uint32_t size = t->cfg.block_size;
+	wr_u8(w, 0); /* WSNZ */
+	wr_u8(w, 0); /* COMPARE AND WRITE */
+	wr_u16(w, (uint16_t)(size < STORE_PAGE ? STORE_PAGE / size : 1));
+	wr_u32(w, TGT_TRANSFER_MAX / size);
+	wr_u32(w, 0);   /* no transfer is better than others */
+	wr_u32(w, 0);   /* PRE-FETCH */
+	wr_zero(w, 16); /* UNMAP */
+	wr_u64(w, 0);   /* WRITE SAME */
+	wr_zero(w, 20);
+}
+
+/* SBC-3, 6.6.2. */
+static void put_characteristics(struct wr *w, const struct tgt *t)
+{
+	(void)t;
+	wr_u16(w, NON_ROTATING);
+	wr_zero(w, 58); /* product type, form factor: not said */
+}
+
+/* SBC-3, 6.6.4: fully provisioned, nothing is ever unmapped. */
+static void put_provisioning(struct wr *w, const struct tgt *t)
+{
+	(void)t;
+	wr_zero(w, 4);
+}
+
+static void put_mirror(struct wr *w, const struct tgt *t)
+{
+	uint8_t page[128];
+	struct wr whole = wr_init(page, sizeof(page));
+	struct vpd_mirror p = {
+	        .version = MIRROR_PROTOCOL_VERSION,
+	        .silent = true,
+	        .broadcast = true,
+	        .queue_depth = (uint16_t)t->cfg.queue_depth,
+	        .max_transfer = TGT_TRANSFER_MAX,
+	};
+	memcpy(p.uuid, t->cfg.uuid, UUID_LEN);
+	memcpy(p.name, t->cfg.name, sizeof(p.name));
+	vpd_mirror_put(&whole, &p);
+	sm_assert(wr_ok(&whole));
+	wr_bytes(w, page + HEAD_LEN, whole.n - HEAD_LEN);
+}
+
+static void put_supported(struct wr *w, const struct tgt *t);
+
+/* Ascending by code (SPC-4, 7.8.14); put writes what follows the header. */
+static const struct vpd_page {
+	uint8_t code;
+	void (*put)(struct wr *w, const struct tgt *t);
+} pages[] = {
+        {0x00, put_supported},    {0x80, put_serial},
+        {0x83, put_designators},  {0x86, put_extended},
+        {0xb0, put_block_limits}, {0xb1, put_characteristics},
+        {0xb2, put_provisioning}, {VPD_MIRROR_PAGE, put_mirror},
+};
+
+static void put_supported(struct wr *w, const struct tgt *t)
+{
+	(void)t;
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+		wr_u8(w, pages[i].code);
+}
+
+static const struct vpd_page *find(uint8_t code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+		if (pages[i].code == code)
+			return &pages[i];
+	return NULL;
+}
+
+bool tgt_vpd_known(uint8_t code)
+{
+	return find(code) != NULL;
+}
+
+void tgt_vpd_put(const struct tgt *t, uint8_t code, struct wr *w)
+{
+	const struct vpd_page *page = find(code);
+	sm_assert(page && w->n == 0);
+	wr_u8(w, 0); /* a disk, connected */
+	wr_u8(w, code);
+	wr_u16(w, 0); /* the length, below */
+	page->put(w, t);
+	wr_at_u16(w, 2, (uint16_t)(w->n - HEAD_LEN));
+}
