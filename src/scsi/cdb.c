@@ -14,6 +14,8 @@
 #define B1_FUA     0x08
 #define B1_BYTCHK  0x06
 
+#define CONTROL_NACA 0x04 /* all that we look at in the last byte */
+
 #define PROTECT_SHIFT 5
 #define BYTCHK_SHIFT  1
 
@@ -26,7 +28,7 @@ struct field {
 struct layout {
 	uint8_t byte1; /* B1_*: the bits that are decoded to fields of their own */
 	struct field lba, blocks, alloc;
-	struct field page, subpage, byte4;
+	struct field page, subpage, selector, byte4;
 	uint8_t fixed;       /* bytes of data where the CDB has no length */
 	bool zero_is_256;    /* the 6-byte reads and writes */
 	bool one_block_at_3; /* BYTCHK=3: one block is compared with all */
@@ -58,6 +60,9 @@ enum layout_id {
 	L_RANGE10,
 	L_RANGE16,
 	L_SAI16,
+	L_REPORT12,
+	L_ACTION12,
+	L_LOG10,
 };
 
 #define RW_BYTE1     (B1_PROTECT | B1_DPO | B1_FUA)
@@ -96,6 +101,32 @@ static const struct layout layouts[] = {
         [L_RANGE10] = {.lba = {2, 4}, .blocks = {7, 2}},
         [L_RANGE16] = {.lba = {2, 8}, .blocks = {10, 4}},
         [L_SAI16] = {.byte1 = B1_ACTION, .lba = {2, 8}, .alloc = {10, 4}},
+        [L_REPORT12] = {.byte1 = B1_ACTION,
+                        .page = {2, 1},
+                        .subpage = {3, 1},
+                        .selector = {4, 2},
+                        .alloc = {6, 4}},
+        [L_ACTION12] = {.byte1 = B1_ACTION, .page = {2, 1}, .alloc = {6, 4}},
+        [L_LOG10] = {.page = {2, 1}, .subpage = {3, 1}, .selector = {5, 2}, .alloc = {7, 2}},
+};
+
+/* Bits that mean something in the bytes that a handler gets as they are: of byte 1, those that the
+ * layout does not decode; of the others, all where there is no row. */
+static const struct {
+	uint8_t byte1, page, byte4;
+} meanings[] = {
+        [L_ALLOC6] = {.byte1 = 0x01},                /* DESC */
+        [L_PARAM6] = {.byte1 = 0x11},                /* PF, SP */
+        [L_PARAM10] = {.byte1 = 0x11},               /* PF, SP */
+        [L_PAGE6] = {.byte1 = 0x08},                 /* DBD */
+        [L_PAGE10] = {.byte1 = 0x18},                /* LLBAA, DBD */
+        [L_INQUIRY] = {.byte1 = 0x01},               /* EVPD */
+        [L_START6] = {.byte1 = 0x01, .byte4 = 0xf3}, /* IMMED; POWER CONDITION, LOEJ, START */
+        [L_RANGE10] = {.byte1 = 0x02},               /* IMMED */
+        [L_RANGE16] = {.byte1 = 0x02},               /* IMMED */
+        [L_REPORT12] = {.page = 0x87},               /* RCTD, REPORTING OPTIONS */
+        [L_ACTION12] = {.page = 0x80},               /* REPD */
+        [L_LOG10] = {.byte1 = 0x01},                 /* SP */
 };
 
 static const struct scsi_op_info infos[OP_COUNT] = {
@@ -215,6 +246,7 @@ bool scsi_cdb_get(struct span cdb, struct scsi_cdb *out)
 		c.alloc = l->fixed ? l->fixed : (uint32_t)field_get(cdb.p, l->alloc);
 		c.page = (uint8_t)field_get(cdb.p, l->page);
 		c.subpage = (uint8_t)field_get(cdb.p, l->subpage);
+		c.selector = (uint16_t)field_get(cdb.p, l->selector);
 		c.byte4 = (uint8_t)field_get(cdb.p, l->byte4);
 	}
 	*out = c;
@@ -247,8 +279,42 @@ size_t scsi_cdb_put(const struct scsi_cdb *c, uint8_t *out)
 	field_put(out, l->alloc, c->alloc == l->fixed ? 0 : c->alloc);
 	field_put(out, l->page, c->page);
 	field_put(out, l->subpage, c->subpage);
+	field_put(out, l->selector, c->selector);
 	field_put(out, l->byte4, c->byte4);
 	out[info->cdb_len - 1] = c->control;
+	return info->cdb_len;
+}
+
+static uint64_t ones(struct field f)
+{
+	return f.width < 8 ? (UINT64_C(1) << 8 * f.width) - 1 : UINT64_MAX;
+}
+
+size_t scsi_cdb_usage(enum scsi_op op, uint8_t *out)
+{
+	const struct scsi_op_info *info = scsi_op_info(op);
+	sm_assert(info);
+	unsigned id = op_layouts[op];
+	const struct layout *l = &layouts[id];
+	uint8_t page = 0, byte4 = 0, byte1 = l->byte1;
+	if (id < ARRAY_LEN(meanings)) {
+		page = meanings[id].page;
+		byte4 = meanings[id].byte4;
+		byte1 |= meanings[id].byte1;
+	}
+	if (info->service_action >= 0)
+		byte1 = (uint8_t)((byte1 & ~B1_ACTION) | info->service_action);
+	memset(out, 0, info->cdb_len);
+	out[0] = info->opcode;
+	out[1] = byte1;
+	field_put(out, l->lba, ones(l->lba) & lba_mask(l));
+	field_put(out, l->blocks, ones(l->blocks));
+	field_put(out, l->alloc, ones(l->alloc));
+	field_put(out, l->page, page ? page & ones(l->page) : ones(l->page));
+	field_put(out, l->subpage, ones(l->subpage));
+	field_put(out, l->selector, ones(l->selector));
+	field_put(out, l->byte4, byte4 ? byte4 & ones(l->byte4) : ones(l->byte4));
+	out[info->cdb_len - 1] = CONTROL_NACA;
 	return info->cdb_len;
 }
 

@@ -29,9 +29,14 @@ struct scsi_cdb {
 	uint32_t alloc;  /* L_ALLOC*, L_PARAM*, L_INQUIRY: bytes; READ CAPACITY(10): 8 */
 	/* The bits of byte 1 that no other field here holds: EVPD, DBD, PF, SP, LLBAADDR, IMMED. */
 	uint8_t byte1;
-	/* INQUIRY: page code; MODE SENSE: PC and page code; REPORT LUNS: select report; else 0. */
+	/* Byte 2. INQUIRY: page code; MODE SENSE, LOG SENSE: PC and page code; REPORT LUNS: select
+	 * report; REPORT SUPPORTED OPERATION CODES: RCTD and options; ... FUNCTIONS: REPD; else 0.
+	 */
 	uint8_t page;
-	uint8_t subpage;   /* MODE SENSE byte 3 */
+	/* Byte 3. MODE SENSE, LOG SENSE; REPORT SUPPORTED OPERATION CODES: the opcode asked for. */
+	uint8_t subpage;
+	/* LOG SENSE: parameter pointer. REPORT SUPPORTED OPERATION CODES: service action. */
+	uint16_t selector;
 	uint8_t byte4;     /* START STOP UNIT: power condition, LOEJ, START */
 	uint8_t wrprotect; /* byte 1 bits 7-5 of reads and writes */
 	uint8_t bytchk;    /* VERIFY, WRITE AND VERIFY: byte 1 bits 2-1 */
@@ -67,6 +72,11 @@ bool scsi_cdb_get(struct span cdb, struct scsi_cdb *out);
  * known and its values must fit the layout (our own bug otherwise: asserted). opcode and len are
  * not read. */
 size_t scsi_cdb_put(const struct scsi_cdb *c, uint8_t *out);
+
+/* The CDB usage data of a known operation (SPC-4, 6.34.3): its opcode and service action, and a 1
+ * in each other bit that is looked at. out has room for SCSI_CDB_MAX bytes; returns the CDB's
+ * length. */
+size_t scsi_cdb_usage(enum scsi_op op, uint8_t *out);
 
 /* Bytes that the command moves, for reads and writes (blocks * block_size, with BYTCHK=3 one block,
  * VERIFY with BYTCHK=0 none); for the others alloc. Direction D_OUT or D_IN as in the table, D_NONE

@@ -153,7 +153,7 @@ struct tenure {
 	uint8_t reply_len;
 };
 
-#define TGT_RESP_MAX 1024 /* data of quick commands */
+#define TGT_RESP_MAX 4096 /* data of quick commands */
 
 struct tgt {
 	struct tgt_config cfg;
@@ -310,6 +310,11 @@ bool tgt_cmd_accept_report_luns(struct tgt *t, struct task *k);
 bool tgt_cmd_run_report_luns(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_start_stop(struct tgt *t, struct task *k);
 bool tgt_cmd_run_start_stop(struct tgt *t, struct task *k);
+
+bool tgt_cmd_accept_report_opcodes(struct tgt *t, struct task *k);
+bool tgt_cmd_run_report_opcodes(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_report_functions(struct tgt *t, struct task *k);
+bool tgt_cmd_run_report_functions(struct tgt *t, struct task *k);
 
 /* Quick commands: w holds the data; the allocation length cuts them. */
 void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w);

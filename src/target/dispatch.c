@@ -37,13 +37,19 @@ static const struct cmd cmds[OP_COUNT] = {
                                                         rw) CMD(WRITE_AND_VERIFY_16, BLOCKS | PASS,
                                                                 verify,
                                                                 rw) CMD(VERIFY_10, BLOCKS | PASS,
-                                                                        verify, rw)
-                                                        CMD(VERIFY_16, BLOCKS | PASS, verify, rw)
-                                                                CMD(SYNCHRONIZE_CACHE_10,
-                                                                    MEDIUM | PASS, sync, sync)
-                                                                        CMD(SYNCHRONIZE_CACHE_16,
-                                                                            MEDIUM | PASS, sync,
-                                                                            sync)
+                                                                        verify,
+                                                                        rw) CMD(VERIFY_16,
+                                                                                BLOCKS | PASS,
+                                                                                verify, rw)
+                                                        CMD(SYNCHRONIZE_CACHE_10, MEDIUM | PASS,
+                                                            sync,
+                                                            sync) CMD(SYNCHRONIZE_CACHE_16,
+                                                                      MEDIUM | PASS, sync, sync)
+                                                                CMD(REPORT_OPCODES, QUICK,
+                                                                    report_opcodes, report_opcodes)
+                                                                        CMD(REPORT_FUNCTIONS, QUICK,
+                                                                            report_functions,
+                                                                            report_functions)
 #undef CMD
 };
 

@@ -8,6 +8,7 @@ src_target_libtarget_a_SOURCES = \
 	src/target/cmd_inquiry.c \
 	src/target/cmd_misc.c \
 	src/target/cmd_mode.c \
+	src/target/cmd_report.c \
 	src/target/cmd_rw.c \
 	src/target/core.h \
 	src/target/dispatch.c \
@@ -35,11 +36,13 @@ unit_tests += \
 	tests/unit/test_target_order \
 	tests/unit/test_target_pass \
 	tests/unit/test_target_random \
+	tests/unit/test_target_report \
 	tests/unit/test_target_tasks
 tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_faults_SOURCES = tests/unit/test_target_faults.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_inquiry_SOURCES = tests/unit/test_target_inquiry.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_order_SOURCES = tests/unit/test_target_order.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_report_SOURCES = tests/unit/test_target_report.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_tasks_SOURCES = tests/unit/test_target_tasks.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_random_SOURCES = tests/unit/test_target_random.c tests/unit/disk.c tests/unit/disk.h

@@ -53,6 +53,10 @@ static const struct {
         {{.op = OP_READ_CAPACITY_16, .byte1 = 0x20, .lba = LBA8, .alloc = UINT32_MAX},
          "9e 30 0102030405060708 ffffffff 00 00"},
         {{.op = OP_REPORT_LUNS, .page = 2, .alloc = 0x01020304}, "a0 00 02 000000 01020304 00 00"},
+        {{.op = OP_REPORT_OPCODES, .page = 0x83, .subpage = 0x9e, .selector = 0x0110, .alloc = 20},
+         "a3 0c 83 9e 0110 00000014 00 00"},
+        {{.op = OP_REPORT_FUNCTIONS, .byte1 = 0x20, .page = 0x80, .alloc = 16},
+         "a3 2d 80 000000 00000010 00 00"},
         {{.op = OP_READ_12, .lba = 0x01020304, .blocks = 0x05060708, .fua = true},
          "a8 08 01020304 05060708 00 00"},
         {{.op = OP_WRITE_12, .lba = 1, .blocks = UINT32_MAX}, "aa 00 00000001 ffffffff 00 00"},
@@ -67,6 +71,7 @@ static void check_equal(const struct scsi_cdb *a, const struct scsi_cdb *b)
 	ck_assert_uint_eq(a->byte1, b->byte1);
 	ck_assert_uint_eq(a->page, b->page);
 	ck_assert_uint_eq(a->subpage, b->subpage);
+	ck_assert_uint_eq(a->selector, b->selector);
 	ck_assert_uint_eq(a->byte4, b->byte4);
 	ck_assert_uint_eq(a->wrprotect, b->wrprotect);
 	ck_assert_uint_eq(a->bytchk, b->bytchk);
@@ -298,6 +303,73 @@ START_TEST(what_writes)
 }
 END_TEST
 
+/* The usage data are those of the decoder: a bit that they name changes what is decoded. */
+START_TEST(usage_is_what_is_decoded)
+{
+	for (unsigned op = 0; op < OP_COUNT; op++) {
+		const struct scsi_op_info *info = scsi_op_info((enum scsi_op)op);
+		uint8_t usage[SCSI_CDB_MAX], raw[SCSI_CDB_MAX];
+		size_t n = scsi_cdb_usage((enum scsi_op)op, usage);
+		ck_assert_uint_eq(n, info->cdb_len);
+		ck_assert_uint_eq(usage[0], info->opcode);
+		for (size_t bit = 8; bit < 8 * n; bit++) {
+			struct scsi_cdb none, one;
+			uint8_t mask = (uint8_t)(1U << bit % 8);
+			if (bit / 8 == 1 && info->service_action >= 0 && mask < 0x20)
+				continue; /* the service action, as it is */
+			memset(raw, 0, sizeof(raw));
+			raw[0] = info->opcode;
+			raw[1] = (uint8_t)(info->service_action >= 0 ? info->service_action : 0);
+			ck_assert(scsi_cdb_get((struct span){raw, n}, &none));
+			raw[bit / 8] ^= mask;
+			ck_assert(scsi_cdb_get((struct span){raw, n}, &one));
+			bool number = one.lba != none.lba || one.blocks != none.blocks ||
+			              one.alloc != none.alloc || one.subpage != none.subpage ||
+			              one.selector != none.selector;
+			bool raw_bits = one.byte1 != none.byte1 || one.page != none.page ||
+			                one.byte4 != none.byte4 || one.control != none.control;
+			bool flag = one.dpo != none.dpo || one.fua != none.fua ||
+			            one.bytchk != none.bytchk || one.wrprotect != none.wrprotect;
+			bool used = usage[bit / 8] & mask;
+			ck_assert_msg(used ? number || raw_bits || flag : !number && !flag,
+			              "%s, byte %zu, bit %zu", info->name, bit / 8, bit % 8);
+		}
+	}
+}
+END_TEST
+
+START_TEST(usage_by_byte)
+{
+	/* SPC-4, 6.34.3, and the CDB of the command in SPC-4 or SBC-3 */
+	static const struct {
+		enum scsi_op op;
+		const char *hex;
+	} want[] = {
+	        {OP_TEST_UNIT_READY, "00 00 00 00 00 04"},
+	        {OP_REQUEST_SENSE, "03 01 00 00 ff 04"},
+	        {OP_READ_6, "08 1f ff ff ff 04"},
+	        {OP_INQUIRY, "12 01 ff ff ff 04"},
+	        {OP_MODE_SELECT_6, "15 11 00 00 ff 04"},
+	        {OP_MODE_SENSE_6, "1a 08 ff ff ff 04"},
+	        {OP_START_STOP_UNIT, "1b 01 00 00 f3 04"},
+	        {OP_READ_CAPACITY_10, "25 00 00000000 00 0000 04"},
+	        {OP_READ_10, "28 f8 ffffffff 00 ffff 04"},
+	        {OP_VERIFY_10, "2f f6 ffffffff 00 ffff 04"},
+	        {OP_SYNCHRONIZE_CACHE_10, "35 02 ffffffff 00 ffff 04"},
+	        {OP_MODE_SENSE_10, "5a 18 ff ff 000000 ffff 04"},
+	        {OP_WRITE_16, "8a f8 ffffffffffffffff ffffffff 00 04"},
+	        {OP_READ_CAPACITY_16, "9e 10 ffffffffffffffff ffffffff 00 04"},
+	        {OP_REPORT_LUNS, "a0 00 ff 000000 ffffffff 00 04"},
+	        {OP_REPORT_OPCODES, "a3 0c 87 ff ffff ffffffff 00 04"},
+	        {OP_REPORT_FUNCTIONS, "a3 0d 80 00 0000 ffffffff 00 04"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		uint8_t buf[SCSI_CDB_MAX];
+		hex_assert(buf, scsi_cdb_usage(want[i].op, buf), want[i].hex);
+	}
+}
+END_TEST
+
 /* Values that the layout has no place for. */
 static const struct scsi_cdb misuse[] = {
         {.op = OP_UNKNOWN},
@@ -346,6 +418,8 @@ static Suite *make_suite(void)
 	        the_table_agrees_with_itself,
 	        data_lengths,
 	        what_writes,
+	        usage_is_what_is_decoded,
+	        usage_by_byte,
 	};
 	Suite *suite = tap_suite("cdb", tests, ARRAY_LEN(tests));
 	TCase *tcase = tcase_create("misuse");
