@@ -32,7 +32,8 @@ bool tgt_cmd_accept_mode_sense(struct tgt *t, struct task *k)
 		return tgt_cdb_field_bad(k, 1, 0xff);
 	if (code != MODE_PAGE_ALL && mode_page_put(&t->modes, code, PC_CURRENT, page) == 0)
 		return tgt_cdb_field_bad(k, 2, 5);
-	if (k->cdb.subpage != 0 && !(k->cdb.subpage == SUBPAGES && code == MODE_PAGE_ALL))
+	/* No page has subpages: all of them is the page (SPC-4, table 131). */
+	if (k->cdb.subpage != 0 && k->cdb.subpage != SUBPAGES)
 		return tgt_cdb_field_bad(k, 3, 0xff);
 	return true;
 }
@@ -185,8 +186,10 @@ static bool parse(struct tgt *t, struct task *k, struct mode_values *v)
 /* The new values hold from here on, for everybody. */
 static void apply(struct tgt *t, const struct task *k)
 {
+	bool changed = !mode_values_equal(&t->modes.current, &t->pending.current);
 	t->modes = t->pending;
-	for (uint8_t i = 0; i < WIRE_IDS; i++)
+	/* SPC-4, 6.9: they are told of what changed, not of what was written as it was. */
+	for (uint8_t i = 0; changed && i < WIRE_IDS; i++)
 		if (i != k->initiator)
 			ua_post(&t->ini[i].ua, UA_MODE_CHANGED);
 	tgt_port_members(t);

@@ -33,6 +33,7 @@ unit_tests += \
 	tests/unit/test_target_commands \
 	tests/unit/test_target_inquiry \
 	tests/unit/test_target_faults \
+	tests/unit/test_target_mode \
 	tests/unit/test_target_order \
 	tests/unit/test_target_pass \
 	tests/unit/test_target_random \
@@ -41,6 +42,7 @@ unit_tests += \
 tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_faults_SOURCES = tests/unit/test_target_faults.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_inquiry_SOURCES = tests/unit/test_target_inquiry.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_mode_SOURCES = tests/unit/test_target_mode.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_order_SOURCES = tests/unit/test_target_order.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_report_SOURCES = tests/unit/test_target_report.c tests/unit/disk.c tests/unit/disk.h

@@ -19,10 +19,23 @@
 /* control, byte 3: unrestricted reordering; QERR = 0: other tasks go on after a CHECK CONDITION */
 #define QUEUE_ALGORITHM 0x10
 
+#define DEXCPT 0x08 /* informational exceptions, byte 2: none are ever reported */
+
 const uint8_t mode_page_codes[MODE_PAGES] = {
-        MODE_PAGE_CACHING,
-        MODE_PAGE_CONTROL,
-        MODE_MIRROR_PAGE,
+        MODE_PAGE_ERRORS,  MODE_PAGE_DISCONNECT, MODE_PAGE_CACHING,
+        MODE_PAGE_CONTROL, MODE_PAGE_EXCEPTIONS, MODE_MIRROR_PAGE,
+};
+
+/* Pages of which nothing can be changed, and so nothing saved: PS is 0. What is not named is 0. */
+static const struct fixed_page {
+	uint8_t code, len;
+	uint8_t byte2;
+} fixed_pages[] = {
+        /* SBC-3, 6.4.8: no retries, no reallocation: what the store says holds */
+        {.code = MODE_PAGE_ERRORS, .len = 12},
+        /* SPC-4, 7.5.10: no limits; it disconnects when it has to wait */
+        {.code = MODE_PAGE_DISCONNECT, .len = 16},
+        {.code = MODE_PAGE_EXCEPTIONS, .len = 12, .byte2 = DEXCPT}, /* SPC-4, 7.5.11 */
 };
 
 static const struct mode_values defaults = {.wce = true};
@@ -81,11 +94,30 @@ static void mirror_mask_put(struct wr *w)
 	wr_zero(w, 16);
 }
 
+static const struct fixed_page *fixed_page(uint8_t code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(fixed_pages); i++)
+		if (fixed_pages[i].code == code)
+			return &fixed_pages[i];
+	return NULL;
+}
+
+static void fixed_put(struct wr *w, const struct fixed_page *p, bool mask)
+{
+	wr_u8(w, p->code);
+	wr_u8(w, (uint8_t)(p->len - 2));
+	wr_u8(w, mask ? 0 : p->byte2);
+	wr_zero(w, p->len - 3U);
+}
+
 size_t mode_page_put(const struct modes *m, uint8_t code, enum mode_pc pc, uint8_t *out)
 {
 	struct wr w = wr_init(out, MODE_PAGE_MAX);
 	const struct mode_values *v = values_of(m, pc);
-	if (code == MODE_PAGE_CACHING)
+	const struct fixed_page *fixed = fixed_page(code);
+	if (fixed)
+		fixed_put(&w, fixed, pc == PC_CHANGEABLE);
+	else if (code == MODE_PAGE_CACHING)
 		caching_put(&w, v);
 	else if (code == MODE_PAGE_CONTROL)
 		control_put(&w, v, pc == PC_CHANGEABLE);
@@ -105,7 +137,7 @@ static bool page_take(struct mode_values *v, uint8_t code, struct span page)
 	} else if (code == MODE_PAGE_CONTROL) {
 		v->d_sense = page.p[2] & D_SENSE;
 		v->swp = page.p[4] & SWP;
-	} else {
+	} else if (code == MODE_MIRROR_PAGE) {
 		struct mode_mirror mirror;
 		if (!mode_mirror_get(page, &mirror))
 			return false;
@@ -187,9 +219,20 @@ void modes_saved_put(const struct mode_values *v, struct wr *w)
 	struct modes m = {.saved = *v};
 	for (size_t i = 0; i < MODE_PAGES; i++) {
 		uint8_t page[MODE_PAGE_MAX];
+		if (fixed_page(mode_page_codes[i]))
+			continue; /* another version may have another one */
 		size_t n = mode_page_put(&m, mode_page_codes[i], PC_SAVED, page);
 		wr_bytes(w, page, n);
 	}
+}
+
+bool mode_values_equal(const struct mode_values *a, const struct mode_values *b)
+{
+	uint8_t bytes[2][MODE_PAGES * MODE_PAGE_MAX];
+	struct wr x = wr_init(bytes[0], sizeof(bytes[0])), y = wr_init(bytes[1], sizeof(bytes[1]));
+	modes_saved_put(a, &x);
+	modes_saved_put(b, &y);
+	return x.n == y.n && memcmp(bytes[0], bytes[1], x.n) == 0;
 }
 
 bool modes_saved_get(struct span bytes, struct mode_values *v)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mode pages of the disk: caching (08h), control (0Ah), membership (30h). A page is written by its
- * values; what a MODE SELECT may change is a mask of the page's bytes.
+ * Mode pages of the disk: error recovery (01h), disconnect-reconnect (02h), caching (08h), control
+ * (0Ah), informational exceptions (1Ch), membership (30h). A page is written by its values; what a
+ * MODE SELECT may change is a mask of the page's bytes.
  */
 #ifndef TARGET_MODE_H
 #define TARGET_MODE_H
@@ -10,11 +11,14 @@
 #include "scsi/page.h"
 #include "scsi/sense.h"
 
-#define MODE_PAGE_CACHING 0x08
-#define MODE_PAGE_CONTROL 0x0a
-#define MODE_PAGE_ALL     0x3f
+#define MODE_PAGE_ERRORS     0x01
+#define MODE_PAGE_DISCONNECT 0x02
+#define MODE_PAGE_CACHING    0x08
+#define MODE_PAGE_CONTROL    0x0a
+#define MODE_PAGE_EXCEPTIONS 0x1c
+#define MODE_PAGE_ALL        0x3f
 
-#define MODE_PAGES    3
+#define MODE_PAGES    6
 #define MODE_PAGE_MAX MODE_MIRROR_LEN /* bytes of the longest page */
 
 /* PC, bits 7-6 of byte 2 of MODE SENSE (SPC-4, table 130). */
@@ -45,6 +49,9 @@ size_t mode_page_put(const struct modes *m, uint8_t code, enum mode_pc pc, uint8
  */
 bool mode_pages_get(struct mode_values *v, struct span pages, struct scsi_sense *sense,
                     uint16_t *field, uint8_t *bit);
+
+/* No page differs. */
+bool mode_values_equal(const struct mode_values *a, const struct mode_values *b);
 
 /* What is kept over a restart: the saved pages. */
 void modes_saved_put(const struct mode_values *v, struct wr *w);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Mode pages byte for byte, in each page control; what may be changed of them (SPC-4, 7.5; SBC-3,
+ * 6.4), and what REQUEST SENSE makes of refusals. */
+#include "base/crc.h"
+#include "unit/disk.h"
+#include "unit/hex.h"
+#include "unit/tap_main.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define END   "STATUS(GOOD) COMMAND COMPLETE FREE"
+#define CHECK "cont STATUS(CHECK CONDITION) COMMAND COMPLETE FREE"
+
+#define Z8  "0000000000000000"
+#define Z16 Z8 Z8
+#define Z32 Z16 Z16
+#define FF8 "ffffffffffffffff"
+
+/* current (also default and saved, as nothing was changed) and changeable */
+static const struct {
+	uint8_t code;
+	const char *clause, *current, *changeable;
+} pages[] = {
+        {0x01, "SBC-3, 6.4.8", "01 0a" Z8 "0000", "01 0a" Z8 "0000"},
+        {0x02, "SPC-4, 7.5.10", "02 0e" Z8 "000000000000", "02 0e" Z8 "000000000000"},
+        {0x08, "SBC-3, 6.4.5", "88 12 04" Z16 "00", "88 12 04" Z16 "00"},
+        {0x0a, "SPC-4, 7.5.8", "8a 0a 00 10" Z8, "8a 0a 04 00 08 00000000000000"},
+        {0x1c, "SPC-4, 7.5.11", "1c 0a 08 00" Z8, "1c 0a" Z8 "0000"},
+        {0x30, "smirror-protocol(7)", "b0 2e" Z32 Z8 "000000000000",
+         "b0 2e 01 ff ffff 0000" FF8 FF8 FF8 Z16},
+};
+
+enum { CURRENT, CHANGEABLE, DEFAULT, SAVED };
+
+START_TEST(values)
+{
+	struct disk *d = disk_new();
+	for (unsigned pc = CURRENT; pc <= SAVED; pc++) {
+		/* Alone, and with all its subpages (SPC-4, table 131). */
+		for (unsigned sub = 0; sub < 256; sub += 255) {
+			char cdb[32];
+			(void)snprintf(cdb, sizeof(cdb), "5a08%02x%02x:3.00ff00",
+			               pc << 6 | pages[_i].code, sub);
+			(void)disk_command(d, cdb);
+			ck_assert_uint_gt(d->n_in, 8);
+			ck_assert_uint_eq(d->in[1], d->n_in - 2);
+			hex_assert(d->in + 8, d->n_in - 8,
+			           pc == CHANGEABLE ? pages[_i].changeable : pages[_i].current);
+		}
+	}
+	disk_free(d);
+}
+END_TEST
+
+/* Page 3Fh: all, ascending; the other codes are refused. */
+START_TEST(all_pages)
+{
+	struct disk *d = disk_new();
+	for (unsigned pc = CURRENT; pc <= SAVED; pc++) {
+		char cdb[32];
+		size_t at = 4;
+		(void)snprintf(cdb, sizeof(cdb), "1a08%02x00ff00", pc << 6 | 0x3f);
+		(void)disk_command(d, cdb);
+		for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+			uint8_t want[64];
+			size_t n =
+			        hex_get(pc == CHANGEABLE ? pages[i].changeable : pages[i].current,
+			                want, sizeof(want));
+			ck_assert_uint_le(at + n, d->n_in);
+			ck_assert_mem_eq(d->in + at, want, n);
+			at += n;
+		}
+		ck_assert_uint_eq(at, d->n_in);
+	}
+	for (unsigned code = 0, next = 0; code < 0x3f; code++) {
+		char cdb[32];
+		bool known = next < ARRAY_LEN(pages) && pages[next].code == code;
+		next += known;
+		(void)snprintf(cdb, sizeof(cdb), "1a08%02x00ff00", code);
+		ck_assert_msg((strcmp(disk_command(d, cdb), CHECK) == 0) == !known, "%02x", code);
+		if (!known)
+			ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 2.5");
+	}
+	disk_free(d);
+}
+END_TEST
+
+/* Block descriptors (SBC-3, 6.4.2): short, long, and where the number does not fit. */
+START_TEST(block_descriptors)
+{
+	static const struct {
+		uint64_t blocks;
+		const char *cdb, *data;
+	} want[] = {
+	        {64, "1a000a001800", "17 00 10 08 00000040 00 000200"},
+	        {64, "5a000a:4.001800", "00 1a 00 10 00 00 0008 00000040 00 000200"},
+	        {64, "5a100a:4.001800",
+	         "00 22 00 10 01 00 0010 0000000000000040 00000000 00000200"},
+	        {64, "5a180a:4.001800", "00 12 00 10 00 00 0000"},
+	        {UINT64_C(1) << 32, "1a000a001800", "17 00 10 08 ffffffff 00 000200"},
+	        {UINT64_C(1) << 32, "5a100a:4.001800",
+	         "00 22 00 10 01 00 0010 0000000100000000 00000000 00000200"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		struct tgt_config c = disk_config();
+		uint8_t bytes[32];
+		size_t n = hex_get(want[i].data, bytes, sizeof(bytes));
+		struct disk *d = disk_new();
+		tgt_free(d->t);
+		c.blocks = want[i].blocks;
+		char why[128];
+		d->t = tgt_new(&c, why, sizeof(why));
+		(void)disk_attach(d, 1);
+		(void)disk_sense(d); /* takes the UNIT ATTENTION */
+		(void)disk_command(d, want[i].cdb);
+		ck_assert_uint_le(n, d->n_in);
+		ck_assert_mem_eq(d->in, bytes, n);
+		disk_free(d);
+	}
+}
+END_TEST
+
+/* A whole MODE SELECT(6) of initiator 7; list in hex. */
+static const char *mode_select(struct disk *d, const char *list)
+{
+	struct wire_frame f = {.type = WIRE_BURST};
+	uint8_t bytes[256], encoded[512];
+	size_t n = hex_get(list, bytes, sizeof(bytes));
+	const uint8_t cdb[] = {0x15, 0x10, 0, 0, (uint8_t)n, 0};
+	f.data = block_new(n);
+	memcpy(f.data->data, bytes, n);
+	struct wr w = wr_init(encoded, sizeof(encoded));
+	wire_put_plain(&w, ITEM_SELECT, 7, ITEM_ATN);
+	wire_put_bytes(&w, ITEM_MSG_OUT, "\x80", 1);
+	wire_put_bytes(&w, ITEM_COMMAND, cdb, sizeof(cdb));
+	wire_put_data(&w, ITEM_DATA_OUT, 0, (uint32_t)n, crc_data(0, bytes, n));
+	f.burst = (struct wire_burst){.tenure = 700,
+	                              .token = 800,
+	                              .role = BURST_TARGET,
+	                              .initiator = 7,
+	                              .epoch = 3,
+	                              .wanted = true,
+	                              .items = {encoded, w.n}};
+	const char *out = disk_frame(d, &f);
+	block_unref(f.data);
+	return out;
+}
+
+/* What MODE SENSE gave is taken back by MODE SELECT; each bit of it that the mask does not have is
+ * refused, and named (SPC-4, 6.9 and 7.5.1). */
+START_TEST(only_the_changeable_bits)
+{
+	struct disk *d = disk_new();
+	uint8_t now[64], mask[64];
+	size_t n = hex_get(pages[_i].current, now, sizeof(now));
+	ck_assert_uint_eq(hex_get(pages[_i].changeable, mask, sizeof(mask)), n);
+	for (size_t bit = 2 * 8; bit <= n * 8; bit++) {
+		char list[160] = "00000000", want[80];
+		bool whole = bit == n * 8; /* as it is */
+		for (size_t i = 0; i < n; i++) {
+			unsigned flip = bit / 8 == i ? 1U << bit % 8 : 0;
+			(void)snprintf(list + 8 + 2 * i, 3, "%02x", now[i] ^ flip);
+		}
+		const char *out = mode_select(d, list);
+		if (whole || mask[bit / 8] & 1U << bit % 8) {
+			ck_assert_msg(strstr(out, END) != NULL, "%s", list);
+			continue;
+		}
+		ck_assert_str_eq(out, CHECK);
+		(void)snprintf(want, sizeof(want), "5/26/0 data %zu.%zu", 4 + bit / 8, bit % 8);
+		ck_assert_str_eq(disk_sense(d), want);
+	}
+	disk_free(d);
+}
+END_TEST
+
+/* SPC-4, 6.9: others are told of a change, and of nothing else. */
+START_TEST(others_are_told_of_changes)
+{
+	struct disk *d = disk_new();
+	(void)disk_port(d, 6, 9, true);
+	(void)disk_burst(d, "ini=6 epoch=9 want sel msg=80 cmd=00:5"); /* its power on */
+	(void)mode_select(d, "00000000 08 12 04" Z16 "00");
+	ck_assert_str_eq(disk_burst(d, "t=1 ini=6 epoch=9 want sel msg=80 cmd=00:5"), "cont " END);
+	(void)mode_select(d, "00000000 08 12 00" Z16 "00");
+	ck_assert_ptr_nonnull(
+	        strstr(disk_burst(d, "t=2 ini=6 epoch=9 want sel msg=80 cmd=00:5"), CHECK));
+	ck_assert_str_eq(disk_command(d, "00:5"), "cont " END);
+	disk_free(d);
+}
+END_TEST
+
+/* REQUEST SENSE in both formats (SPC-4, 4.5.2 and 4.5.3), cut by any allocation length. */
+static const struct {
+	const char *cdb, *sense;
+} senses[] = {
+        {"03:3.ff00", "70 00 05 00000000 0a 00000000 24 00 00 cd 0002"},
+        {"0301:2.ff00", "72 05 24 00 000000 08 02 06 0000 cd 0002 00"},
+        {"03:3.0500", "70 00 05 0000"},
+        {"0301:2.0900", "72 05 24 00 000000 08 02"},
+};
+
+START_TEST(sense_formats)
+{
+	struct disk *d = disk_new();
+	ck_assert_str_eq(disk_command(d, "1a083e00ff00"), CHECK);
+	(void)disk_command(d, senses[_i].cdb);
+	hex_assert(d->in, d->n_in, senses[_i].sense);
+	/* it was told, also where it was cut */
+	(void)disk_command(d, "03:3.1200");
+	ck_assert_uint_eq(d->in[2], 0);
+	disk_free(d);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("target_mode");
+	TCase *c = tcase_create("mode");
+	tcase_add_loop_test(c, values, 0, ARRAY_LEN(pages));
+	tcase_add_test(c, all_pages);
+	tcase_add_test(c, block_descriptors);
+	tcase_add_loop_test(c, only_the_changeable_bits, 0, ARRAY_LEN(pages));
+	tcase_add_test(c, others_are_told_of_changes);
+	tcase_add_loop_test(c, sense_formats, 0, ARRAY_LEN(senses));
+	suite_add_tcase(s, c);
+	return s;
+}
+
+TAP_MAIN_SUITE(make_suite);
