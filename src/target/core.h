@@ -153,6 +153,13 @@ struct tenure {
 	uint8_t reply_len;
 };
 
+/* What the log pages count, since power on. A compare is a verification. */
+enum log_kind { LOG_WRITE, LOG_READ, LOG_VERIFY, LOG_KINDS };
+struct log_counters {
+	uint64_t bytes;       /* that the store has done */
+	uint64_t uncorrected; /* commands that a medium error ended */
+};
+
 #define TGT_RESP_MAX 4096 /* data of quick commands */
 
 struct tgt {
@@ -168,6 +175,7 @@ struct tgt {
 	bool stopped;
 	bool store_dead; /* a flush failed: for good */
 	struct faults faults;
+	struct log_counters log[LOG_KINDS];
 	struct ini ini[WIRE_IDS];
 
 	struct tenure tenure;
@@ -315,9 +323,18 @@ bool tgt_cmd_accept_report_opcodes(struct tgt *t, struct task *k);
 bool tgt_cmd_run_report_opcodes(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_report_functions(struct tgt *t, struct task *k);
 bool tgt_cmd_run_report_functions(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_log_sense(struct tgt *t, struct task *k);
+bool tgt_cmd_run_log_sense(struct tgt *t, struct task *k);
 
 /* Quick commands: w holds the data; the allocation length cuts them. */
 void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w);
+
+/* ---- cmd_log.c ---- */
+
+/* Work of the store that counts: blocks that were done; a medium error that ends the command. Work
+ * that moves no blocks is not counted. */
+void tgt_log_done(struct tgt *t, enum task_work work, uint32_t blocks);
+void tgt_log_error(struct tgt *t, enum task_work work);
 
 /* ---- vpd.c ---- */
 

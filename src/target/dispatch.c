@@ -50,6 +50,10 @@ static const struct cmd cmds[OP_COUNT] = {
                                                                         CMD(REPORT_FUNCTIONS, QUICK,
                                                                             report_functions,
                                                                             report_functions)
+                                                                                CMD(LOG_SENSE,
+                                                                                    QUICK,
+                                                                                    log_sense,
+                                                                                    log_sense)
 #undef CMD
 };
 

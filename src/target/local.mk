@@ -6,6 +6,7 @@
 noinst_LIBRARIES += src/target/libtarget.a
 src_target_libtarget_a_SOURCES = \
 	src/target/cmd_inquiry.c \
+	src/target/cmd_log.c \
 	src/target/cmd_misc.c \
 	src/target/cmd_mode.c \
 	src/target/cmd_report.c \
@@ -33,6 +34,7 @@ unit_tests += \
 	tests/unit/test_target_commands \
 	tests/unit/test_target_inquiry \
 	tests/unit/test_target_faults \
+	tests/unit/test_target_log \
 	tests/unit/test_target_mode \
 	tests/unit/test_target_order \
 	tests/unit/test_target_pass \
@@ -42,6 +44,7 @@ unit_tests += \
 tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_faults_SOURCES = tests/unit/test_target_faults.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_inquiry_SOURCES = tests/unit/test_target_inquiry.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_log_SOURCES = tests/unit/test_target_log.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_mode_SOURCES = tests/unit/test_target_mode.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_order_SOURCES = tests/unit/test_target_order.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/disk.c tests/unit/disk.h

@@ -67,8 +67,9 @@ void tgt_work_next(struct tgt *t, struct task *k)
 		return;
 	}
 	if (k->bad) {
-		bool in = k->cdb.op == OP_VERIFY_10 || k->cdb.op == OP_VERIFY_16 ||
-		          !scsi_op_writes_medium(k->cdb.op);
+		bool verify = k->cdb.op == OP_VERIFY_10 || k->cdb.op == OP_VERIFY_16;
+		bool in = verify || !scsi_op_writes_medium(k->cdb.op);
+		tgt_log_error(t, verify ? WORK_VERIFY : in ? WORK_READ : WORK_WRITE);
 		tgt_task_fail(
 		        k, scsi_sense_info(in ? SENSE_READ_ERROR : SENSE_WRITE_ERROR, k->bad_lba));
 	}
@@ -81,13 +82,17 @@ static void failed(struct tgt *t, struct task *k, enum tgt_store_result result, 
 	good = good < k->chunk ? good : k->chunk;
 	lba_t at = k->first + k->pos + good;
 	bool write = k->doing == WORK_WRITE;
+	enum task_work work = (enum task_work)k->doing;
 	k->doing = 0;
 	switch (result) {
 	case STORE_MISCOMPARE:
+		tgt_log_done(t, work, good);
 		tgt_task_fail(k, scsi_sense_info(SENSE_MISCOMPARE, at));
 		break;
 	case STORE_ERROR:
 	case STORE_NO_SPACE:
+		tgt_log_done(t, work, good);
+		tgt_log_error(t, work);
 		tgt_task_fail(k, scsi_sense_info(write ? SENSE_WRITE_ERROR : SENSE_READ_ERROR, at));
 		break;
 	case STORE_DATA_GONE: /* whoever did so has given up on this task */
@@ -129,6 +134,7 @@ void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 			          ev->store.block->len == (size_t)k->chunk * t->cfg.block_size);
 			k->in = block_ref(ev->store.block);
 		}
+		tgt_log_done(t, (enum task_work)k->doing, k->chunk);
 		k->pos += k->chunk;
 		if (k->doing == WORK_FLUSH || k->pos == k->count) {
 			k->work &= (uint8_t)~k->doing;
