@@ -14,46 +14,7 @@
 static const struct cmd cmds[OP_COUNT] = {
 #define CMD(op_, flags_, accept_, run_)                                                            \
 	[OP_##op_] = {OP_##op_, (flags_), tgt_cmd_accept_##accept_, tgt_cmd_run_##run_},
-        CMD(TEST_UNIT_READY, QUICK | CMD_READY, plain,
-            test_unit_ready) CMD(REQUEST_SENSE, ALWAYS | CMD_ANY_LUN | CMD_KEEP_CA, request_sense,
-                                 request_sense) CMD(INQUIRY, ALWAYS | CMD_ANY_LUN, inquiry,
-                                                    inquiry) CMD(REPORT_LUNS, ALWAYS | CMD_ANY_LUN,
-                                                                 report_luns, report_luns)
-                CMD(READ_CAPACITY_10, QUICK | CMD_READY, read_capacity,
-                    read_capacity) CMD(READ_CAPACITY_16, QUICK | CMD_READY, read_capacity,
-                                       read_capacity) CMD(MODE_SENSE_6, QUICK, mode_sense,
-                                                          mode_sense) CMD(MODE_SENSE_10, QUICK,
-                                                                          mode_sense, mode_sense)
-                        CMD(MODE_SELECT_6, 0, mode_select, mode_select) CMD(
-                                MODE_SELECT_10, 0, mode_select,
-                                mode_select) CMD(START_STOP_UNIT, 0, start_stop,
-                                                 start_stop) CMD(READ_6, BLOCKS, rw, rw)
-                                CMD(READ_10, BLOCKS, rw, rw) CMD(READ_12, BLOCKS, rw, rw) CMD(
-                                        READ_16, BLOCKS, rw, rw) CMD(WRITE_6, BLOCKS | PASS, rw, rw)
-                                        CMD(WRITE_10, BLOCKS | PASS, rw,
-                                            rw) CMD(WRITE_12, BLOCKS | PASS, rw, rw)
-                                                CMD(WRITE_16, BLOCKS | PASS, rw, rw) CMD(
-                                                        WRITE_AND_VERIFY_10, BLOCKS | PASS, verify,
-                                                        rw) CMD(WRITE_AND_VERIFY_16, BLOCKS | PASS,
-                                                                verify,
-                                                                rw) CMD(VERIFY_10, BLOCKS | PASS,
-                                                                        verify,
-                                                                        rw) CMD(VERIFY_16,
-                                                                                BLOCKS | PASS,
-                                                                                verify, rw)
-                                                        CMD(SYNCHRONIZE_CACHE_10, MEDIUM | PASS,
-                                                            sync,
-                                                            sync) CMD(SYNCHRONIZE_CACHE_16,
-                                                                      MEDIUM | PASS, sync, sync)
-                                                                CMD(REPORT_OPCODES, QUICK,
-                                                                    report_opcodes, report_opcodes)
-                                                                        CMD(REPORT_FUNCTIONS, QUICK,
-                                                                            report_functions,
-                                                                            report_functions)
-                                                                                CMD(LOG_SENSE,
-                                                                                    QUICK,
-                                                                                    log_sense,
-                                                                                    log_sense)
+#include "target/commands.def"
 #undef CMD
 };
 

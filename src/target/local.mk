@@ -11,6 +11,7 @@ src_target_libtarget_a_SOURCES = \
 	src/target/cmd_mode.c \
 	src/target/cmd_report.c \
 	src/target/cmd_rw.c \
+	src/target/commands.def \
 	src/target/core.h \
 	src/target/dispatch.c \
 	src/target/fault.c \
