@@ -13,6 +13,7 @@
 #define B1_DPO     0x10
 #define B1_FUA     0x08
 #define B1_BYTCHK  0x06
+#define B1_NDOB    0x01
 
 #define CONTROL_NACA 0x04 /* all that we look at in the last byte */
 
@@ -33,6 +34,8 @@ struct layout {
 	bool zero_is_256;    /* the 6-byte reads and writes */
 	bool one_block_at_3; /* BYTCHK=3: one block is compared with all */
 	bool none_at_0;      /* BYTCHK=0: no data */
+	bool same;           /* one block for all; NDOB: no data */
+	bool twice;          /* the blocks to compare and the blocks to write */
 };
 
 enum layout_id {
@@ -49,14 +52,24 @@ enum layout_id {
 	L_SELECT12,
 	L_INQUIRY,
 	L_START6,
+	L_PREVENT6,
+	L_DEFECTS10,
+	L_DEFECTS12,
+	L_BUFFER10,
+	L_DIAG6,
 	L_RW6,
 	L_RW10,
 	L_RW12,
 	L_RW16,
 	L_VERIFY10,
+	L_VERIFY12,
 	L_VERIFY16,
 	L_WRVER10,
+	L_WRVER12,
 	L_WRVER16,
+	L_SAME10,
+	L_SAME16,
+	L_MATCH16,
 	L_RANGE10,
 	L_RANGE16,
 	L_SAI16,
@@ -82,6 +95,11 @@ static const struct layout layouts[] = {
         [L_SELECT12] = {.page = {2, 1}, .alloc = {6, 4}},
         [L_INQUIRY] = {.page = {2, 1}, .alloc = {3, 2}},
         [L_START6] = {.byte4 = {4, 1}},
+        [L_PREVENT6] = {.byte4 = {4, 1}},
+        [L_DEFECTS10] = {.page = {2, 1}, .alloc = {7, 2}},
+        [L_DEFECTS12] = {.lba = {2, 4}, .alloc = {6, 4}},
+        [L_BUFFER10] = {.page = {2, 1}, .lba = {3, 3}, .alloc = {6, 3}},
+        [L_DIAG6] = {.alloc = {3, 2}},
         [L_RW6] = {.byte1 = B1_LBA, .lba = {1, 3}, .blocks = {4, 1}, .zero_is_256 = true},
         [L_RW10] = {.byte1 = RW_BYTE1, .lba = {2, 4}, .blocks = {7, 2}},
         [L_RW12] = {.byte1 = RW_BYTE1, .lba = {2, 4}, .blocks = {6, 4}},
@@ -91,13 +109,22 @@ static const struct layout layouts[] = {
                         .blocks = {7, 2},
                         .none_at_0 = true,
                         .one_block_at_3 = true},
+        [L_VERIFY12] = {.byte1 = VERIFY_BYTE1,
+                        .lba = {2, 4},
+                        .blocks = {6, 4},
+                        .none_at_0 = true,
+                        .one_block_at_3 = true},
         [L_VERIFY16] = {.byte1 = VERIFY_BYTE1,
                         .lba = {2, 8},
                         .blocks = {10, 4},
                         .none_at_0 = true,
                         .one_block_at_3 = true},
         [L_WRVER10] = {.byte1 = VERIFY_BYTE1, .lba = {2, 4}, .blocks = {7, 2}},
+        [L_WRVER12] = {.byte1 = VERIFY_BYTE1, .lba = {2, 4}, .blocks = {6, 4}},
         [L_WRVER16] = {.byte1 = VERIFY_BYTE1, .lba = {2, 8}, .blocks = {10, 4}},
+        [L_SAME10] = {.byte1 = B1_PROTECT, .lba = {2, 4}, .blocks = {7, 2}, .same = true},
+        [L_SAME16] = {.byte1 = B1_PROTECT, .lba = {2, 8}, .blocks = {10, 4}, .same = true},
+        [L_MATCH16] = {.byte1 = RW_BYTE1, .lba = {2, 8}, .blocks = {13, 1}, .twice = true},
         [L_RANGE10] = {.lba = {2, 4}, .blocks = {7, 2}},
         [L_RANGE16] = {.lba = {2, 8}, .blocks = {10, 4}},
         [L_SAI16] = {.byte1 = B1_ACTION, .lba = {2, 8}, .alloc = {10, 4}},
@@ -115,18 +142,25 @@ static const struct layout layouts[] = {
 static const struct {
 	uint8_t byte1, page, byte4;
 } meanings[] = {
-        [L_ALLOC6] = {.byte1 = 0x01},                /* DESC */
-        [L_PARAM6] = {.byte1 = 0x11},                /* PF, SP */
-        [L_PARAM10] = {.byte1 = 0x11},               /* PF, SP */
-        [L_PAGE6] = {.byte1 = 0x08},                 /* DBD */
-        [L_PAGE10] = {.byte1 = 0x18},                /* LLBAA, DBD */
-        [L_INQUIRY] = {.byte1 = 0x01},               /* EVPD */
-        [L_START6] = {.byte1 = 0x01, .byte4 = 0xf3}, /* IMMED; POWER CONDITION, LOEJ, START */
-        [L_RANGE10] = {.byte1 = 0x02},               /* IMMED */
-        [L_RANGE16] = {.byte1 = 0x02},               /* IMMED */
-        [L_REPORT12] = {.page = 0x87},               /* RCTD, REPORTING OPTIONS */
-        [L_ACTION12] = {.page = 0x80},               /* REPD */
-        [L_LOG10] = {.byte1 = 0x01},                 /* SP */
+        [L_ALLOC6] = {.byte1 = 0x01},  /* DESC */
+        [L_PARAM6] = {.byte1 = 0x11},  /* PF, SP */
+        [L_PARAM10] = {.byte1 = 0x11}, /* PF, SP */
+        [L_PAGE6] = {.byte1 = 0x08},   /* DBD */
+        [L_PAGE10] = {.byte1 = 0x18},  /* LLBAA, DBD */
+        [L_INQUIRY] = {.byte1 = 0x01}, /* EVPD */
+        [L_START6] = {.byte1 = 0x01,
+                      .byte4 = 0xf7}, /* IMMED; POWER CONDITION, NO_FLUSH, LOEJ, START */
+        [L_PREVENT6] = {.byte4 = 0x01},
+        [L_DEFECTS10] = {.page = 0x1f},
+        [L_DEFECTS12] = {.byte1 = 0x1f},
+        [L_BUFFER10] = {.byte1 = 0x1f},
+        [L_DIAG6] = {.byte1 = 0xf7},
+        [L_SAME16] = {.byte1 = 0x01},  /* NDOB */
+        [L_RANGE10] = {.byte1 = 0x02}, /* IMMED */
+        [L_RANGE16] = {.byte1 = 0x02}, /* IMMED */
+        [L_REPORT12] = {.page = 0x87}, /* RCTD, REPORTING OPTIONS */
+        [L_ACTION12] = {.page = 0x80}, /* REPD */
+        [L_LOG10] = {.byte1 = 0x01},   /* SP */
 };
 
 static const struct scsi_op_info infos[OP_COUNT] = {
@@ -153,7 +187,12 @@ static const bool op_writes[OP_COUNT] = {
         [OP_WRITE_10] = true,
         [OP_WRITE_12] = true,
         [OP_WRITE_16] = true,
+        [OP_WRITE_SAME_10] = true,
+        [OP_WRITE_SAME_16] = true,
+        [OP_COMPARE_AND_WRITE] = true,
+        [OP_ORWRITE_16] = true,
         [OP_WRITE_AND_VERIFY_10] = true,
+        [OP_WRITE_AND_VERIFY_12] = true,
         [OP_WRITE_AND_VERIFY_16] = true,
 };
 
@@ -226,6 +265,21 @@ static void byte1_get(uint8_t b, const struct layout *l, struct scsi_cdb *c)
 	}
 }
 
+/* From byte 2 on: what no field of the layout covers, the first byte that is not 0 there. */
+static void reserved_get(const uint8_t *cdb, const struct layout *l, struct scsi_cdb *c)
+{
+	const struct field fields[] = {l->lba,     l->blocks,   l->alloc, l->page,
+	                               l->subpage, l->selector, l->byte4};
+	uint32_t covered = 0x3U | 1U << (c->len - 1);
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		covered |= ((1U << fields[i].width) - 1) << fields[i].at;
+	for (uint8_t at = 2; at < c->len && c->reserved_at == 0; at++)
+		if (!(covered >> at & 1) && cdb[at] != 0) {
+			c->reserved_at = at;
+			c->reserved = cdb[at];
+		}
+}
+
 bool scsi_cdb_get(struct span cdb, struct scsi_cdb *out)
 {
 	if (cdb.n == 0 || cdb.n > SCSI_CDB_MAX)
@@ -239,6 +293,7 @@ bool scsi_cdb_get(struct span cdb, struct scsi_cdb *out)
 	if (c.op != OP_UNKNOWN) {
 		const struct layout *l = &layouts[op_layouts[c.op]];
 		byte1_get(cdb.p[1], l, &c);
+		reserved_get(cdb.p, l, &c);
 		c.lba = field_get(cdb.p, l->lba) & lba_mask(l);
 		c.blocks = (uint32_t)field_get(cdb.p, l->blocks);
 		if (l->zero_is_256 && c.blocks == 0)
@@ -325,7 +380,7 @@ uint64_t scsi_cdb_data_len(const struct scsi_cdb *c, uint32_t block_size, enum s
 	if (!info || info->dir == D_NONE)
 		return 0;
 	const struct layout *l = &layouts[op_layouts[c->op]];
-	if (l->none_at_0 && c->bytchk == 0)
+	if ((l->none_at_0 && c->bytchk == 0) || (l->same && (c->byte1 & B1_NDOB)))
 		return 0;
 	*dir = info->dir;
 	if (l->fixed)
@@ -335,6 +390,10 @@ uint64_t scsi_cdb_data_len(const struct scsi_cdb *c, uint32_t block_size, enum s
 	uint64_t blocks = c->blocks;
 	if (l->one_block_at_3 && c->bytchk == 3 && blocks > 1)
 		blocks = 1;
+	if (l->same)
+		blocks = 1;
+	if (l->twice)
+		blocks *= 2;
 	return blocks * block_size;
 }
 

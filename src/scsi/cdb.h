@@ -24,24 +24,30 @@ struct scsi_cdb {
 	enum scsi_op op;
 	uint8_t opcode;  /* byte 0 as it came */
 	uint8_t len;     /* the CDB's length by its group code */
-	lba_t lba;       /* L_RW*, else 0 */
+	lba_t lba;       /* L_RW*, else 0; READ DEFECT DATA(12): the index; buffers: the offset */
 	uint32_t blocks; /* L_RW*: logical blocks. READ/WRITE(6): 0 was read as 256 */
 	uint32_t alloc;  /* L_ALLOC*, L_PARAM*, L_INQUIRY: bytes; READ CAPACITY(10): 8 */
-	/* The bits of byte 1 that no other field here holds: EVPD, DBD, PF, SP, LLBAADDR, IMMED. */
+	/* The bits of byte 1 that no other field here holds: EVPD, DBD, PF, SP, LLBAADDR, IMMED,
+	 * SELFTEST. */
 	uint8_t byte1;
-	/* Byte 2. INQUIRY: page code; MODE SENSE, LOG SENSE: PC and page code; REPORT LUNS: select
-	 * report; REPORT SUPPORTED OPERATION CODES: RCTD and options; ... FUNCTIONS: REPD; else 0.
+	/* Byte 2. INQUIRY, RECEIVE DIAGNOSTIC RESULTS: page code; READ DEFECT DATA(10): lists and
+	 * format; READ BUFFER, WRITE BUFFER: the buffer; MODE SENSE, LOG SENSE: PC and page code;
+	 * REPORT LUNS: select report; REPORT SUPPORTED OPERATION CODES: RCTD and options; ...
+	 * FUNCTIONS: REPD; else 0.
 	 */
 	uint8_t page;
-	/* Byte 3. MODE SENSE, LOG SENSE; REPORT SUPPORTED OPERATION CODES: the opcode asked for. */
+	/* Byte 3. MODE SENSE, LOG SENSE; REPORT SUPPORTED OPERATION CODES: the
+	 * opcode asked for. */
 	uint8_t subpage;
 	/* LOG SENSE: parameter pointer. REPORT SUPPORTED OPERATION CODES: service action. */
 	uint16_t selector;
-	uint8_t byte4;     /* START STOP UNIT: power condition, LOEJ, START */
+	uint8_t byte4;     /* START STOP UNIT: power condition, LOEJ, START; PREVENT */
 	uint8_t wrprotect; /* byte 1 bits 7-5 of reads and writes */
 	uint8_t bytchk;    /* VERIFY, WRITE AND VERIFY: byte 1 bits 2-1 */
 	bool dpo, fua;     /* reads and writes: byte 1 bits 4, 3 */
 	uint8_t control;   /* last byte; NACA is bit 2 */
+	/* The first byte from 2 on that is reserved and not 0: where (0: none) and what. */
+	uint8_t reserved_at, reserved;
 };
 
 /* A table row: what is known of an operation. NULL for OP_UNKNOWN. */
@@ -79,8 +85,9 @@ size_t scsi_cdb_put(const struct scsi_cdb *c, uint8_t *out);
 size_t scsi_cdb_usage(enum scsi_op op, uint8_t *out);
 
 /* Bytes that the command moves, for reads and writes (blocks * block_size, with BYTCHK=3 one block,
- * VERIFY with BYTCHK=0 none); for the others alloc. Direction D_OUT or D_IN as in the table, D_NONE
- * for VERIFY without BYTCHK. */
+ * VERIFY with BYTCHK=0 none, WRITE SAME one block or with NDOB none, COMPARE AND WRITE twice); for
+ * the others alloc. Direction D_OUT or D_IN as in the table, D_NONE for VERIFY without BYTCHK and
+ * WRITE SAME with NDOB. */
 uint64_t scsi_cdb_data_len(const struct scsi_cdb *c, uint32_t block_size, enum scsi_dir *dir);
 
 /* True for commands that may change the medium or make it differ from what was read before. */

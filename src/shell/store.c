@@ -291,6 +291,88 @@ enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, c
 	return move_blocks(s, true, (uint8_t *)(uintptr_t)data, lba, blocks, good);
 }
 
+static uint32_t blocks_of_scratch(const struct store *s)
+{
+	return (uint32_t)(SCRATCH_BYTES / s->block_size);
+}
+
+enum tgt_store_result store_write_same(struct store *s, lba_t lba, uint32_t blocks,
+                                       const uint8_t *data, uint32_t *good)
+{
+	uint32_t piece = blocks < blocks_of_scratch(s) ? blocks : blocks_of_scratch(s);
+	uint8_t *buffer = scratch_get(s);
+	enum tgt_store_result r = buffer ? STORE_OK : STORE_ERROR;
+	*good = 0;
+	for (uint32_t i = 0; buffer && i < piece; i++)
+		memcpy(buffer + (size_t)i * s->block_size, data, s->block_size);
+	while (r == STORE_OK && *good < blocks) {
+		uint32_t n = blocks - *good < piece ? blocks - *good : piece;
+		uint32_t done = 0;
+		r = store_write(s, lba + *good, n, buffer, &done);
+		*good += done;
+	}
+	if (buffer)
+		scratch_put(s, buffer);
+	return r;
+}
+
+enum tgt_store_result store_or(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
+                               uint32_t *good)
+{
+	uint8_t *buffer = scratch_get(s);
+	enum tgt_store_result r = buffer ? STORE_OK : STORE_ERROR;
+	*good = 0;
+	while (r == STORE_OK && *good < blocks) {
+		uint32_t left = blocks - *good;
+		uint32_t n = left < blocks_of_scratch(s) ? left : blocks_of_scratch(s);
+		uint32_t done = 0;
+		const uint8_t *with = data + (size_t)*good * s->block_size;
+		r = store_read(s, lba + *good, n, buffer, &done);
+		if (r != STORE_OK)
+			break;
+		for (size_t i = 0; i < (size_t)n * s->block_size; i++)
+			buffer[i] |= with[i];
+		r = store_write(s, lba + *good, n, buffer, &done);
+		*good += done;
+	}
+	if (buffer)
+		scratch_put(s, buffer);
+	return r;
+}
+
+static int punch(const struct store *s, lba_t lba, uint32_t blocks)
+{
+	int r;
+	do {
+		r = fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		              (off_t)(lba * s->block_size), (off_t)blocks * s->block_size);
+	} while (r != 0 && errno == EINTR);
+	return r == 0 ? 0 : errno;
+}
+
+enum tgt_store_result store_zero(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good)
+{
+	static const uint8_t zeros[PAGE];
+	*good = 0;
+	if (s->dead)
+		return STORE_DEAD;
+	int error = punch(s, lba, blocks);
+	if (error == EOPNOTSUPP || error == ENOSYS || error == EINVAL)
+		return store_write_same(s, lba, blocks, zeros, good);
+	if (error)
+		return result_of(error);
+	*good = blocks;
+	return STORE_OK;
+}
+
+static uint32_t first_difference(const uint8_t *a, const uint8_t *b, uint32_t n)
+{
+	uint32_t i = 0;
+	while (i < n && a[i] == b[i])
+		i++;
+	return i;
+}
+
 /* How many of n blocks at `got` are as wanted. */
 static uint32_t equal(const struct store *s, const uint8_t *got, const uint8_t *want, bool repeat,
                       uint32_t n)
@@ -304,9 +386,9 @@ static uint32_t equal(const struct store *s, const uint8_t *got, const uint8_t *
 
 /* Reads piece by piece; data NULL: no comparison. */
 static enum tgt_store_result scan(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
-                                  bool repeat, uint32_t *good)
+                                  bool repeat, uint32_t *good, uint32_t *differs)
 {
-	uint32_t piece = (uint32_t)(SCRATCH_BYTES / s->block_size);
+	uint32_t piece = blocks_of_scratch(s);
 	uint8_t *buffer = scratch_get(s);
 	enum tgt_store_result r = buffer ? STORE_OK : STORE_ERROR;
 	*good = 0;
@@ -314,11 +396,17 @@ static enum tgt_store_result scan(struct store *s, lba_t lba, uint32_t blocks, c
 		uint32_t n = blocks - *good < piece ? blocks - *good : piece;
 		uint32_t got = 0;
 		r = store_read(s, lba + *good, n, buffer, &got);
-		size_t at = repeat ? 0 : (size_t)*good * s->block_size;
-		uint32_t same = data ? equal(s, buffer, data + at, repeat, got) : got;
+		const uint8_t *with = data;
+		if (data && !repeat)
+			with += (size_t)*good * s->block_size;
+		uint32_t same = data ? equal(s, buffer, with, repeat, got) : got;
 		*good += same;
-		if (same < got)
-			r = STORE_MISCOMPARE;
+		if (same == got)
+			continue;
+		size_t off = (size_t)same * s->block_size;
+		*differs =
+		        first_difference(buffer + off, repeat ? with : with + off, s->block_size);
+		r = STORE_MISCOMPARE;
 	}
 	if (buffer)
 		scratch_put(s, buffer);
@@ -326,14 +414,16 @@ static enum tgt_store_result scan(struct store *s, lba_t lba, uint32_t blocks, c
 }
 
 enum tgt_store_result store_compare(struct store *s, lba_t lba, uint32_t blocks,
-                                    const uint8_t *data, bool repeat, uint32_t *good)
+                                    const uint8_t *data, bool repeat, uint32_t *good,
+                                    uint32_t *differs)
 {
-	return scan(s, lba, blocks, data, repeat, good);
+	return scan(s, lba, blocks, data, repeat, good, differs);
 }
 
 enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good)
 {
-	return scan(s, lba, blocks, NULL, false, good);
+	uint32_t differs;
+	return scan(s, lba, blocks, NULL, false, good, &differs);
 }
 
 enum tgt_store_result store_flush(struct store *s)

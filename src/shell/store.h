@@ -36,9 +36,19 @@ enum tgt_store_result store_read(struct store *s, lba_t lba, uint32_t blocks, ui
                                  uint32_t *good);
 enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
                                   uint32_t *good);
-/* repeat: data is one block, which each is compared with. */
+/* Each from the one block that data is. */
+enum tgt_store_result store_write_same(struct store *s, lba_t lba, uint32_t blocks,
+                                       const uint8_t *data, uint32_t *good);
+/* What is there OR data is written. Not at once: nobody else may touch these blocks meanwhile. */
+enum tgt_store_result store_or(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
+                               uint32_t *good);
+/* Zeros: a hole in the file, or written where the file system makes none. */
+enum tgt_store_result store_zero(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good);
+/* repeat: data is one block, which each is compared with. *differs: the first byte that is not
+ * equal in the block after the good ones, if there is one. */
 enum tgt_store_result store_compare(struct store *s, lba_t lba, uint32_t blocks,
-                                    const uint8_t *data, bool repeat, uint32_t *good);
+                                    const uint8_t *data, bool repeat, uint32_t *good,
+                                    uint32_t *differs);
 enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good);
 /* All that was written before is durable. Once it fails it fails for good, as does each write from
  * then on: the kernel may have dropped what it could not write. */

@@ -36,7 +36,7 @@ struct op {
 	bool judged; /* where it is done was for the store's stalls to say */
 	/* what came of it */
 	enum tgt_store_result result;
-	uint32_t good;
+	uint32_t good, differs;
 	bool stalled;
 };
 STAILQ_HEAD(op_list, op);
@@ -140,9 +140,15 @@ static enum tgt_store_result work_of(struct op *op)
 	case TGT_STORE_READ:
 		return store_read(s, op->lba, op->blocks, op->bytes, &op->good);
 	case TGT_STORE_WRITE:
-		return store_write(s, op->lba, op->blocks, op->bytes, &op->good);
+		return (op->repeat ? store_write_same : store_write)(s, op->lba, op->blocks,
+		                                                     op->bytes, &op->good);
+	case TGT_STORE_OR:
+		return store_or(s, op->lba, op->blocks, op->bytes, &op->good);
+	case TGT_STORE_ZERO:
+		return store_zero(s, op->lba, op->blocks, &op->good);
 	case TGT_STORE_COMPARE:
-		return store_compare(s, op->lba, op->blocks, op->bytes, op->repeat, &op->good);
+		return store_compare(s, op->lba, op->blocks, op->bytes, op->repeat, &op->good,
+		                     &op->differs);
 	case TGT_STORE_VERIFY:
 		return store_verify(s, op->lba, op->blocks, &op->good);
 	case TGT_STORE_FLUSH:
@@ -271,7 +277,7 @@ static enum store_now try_now(struct op *op)
 	enum store_now got = STORE_NOW_ASK;
 	if (op->kind == TGT_STORE_READ)
 		got = store_read_now(s, op->lba, op->blocks, op->bytes);
-	else if (op->kind == TGT_STORE_WRITE)
+	else if (op->kind == TGT_STORE_WRITE && !op->repeat)
 		got = store_write_now(s, op->lba, op->blocks, op->bytes);
 	return got;
 }
@@ -376,6 +382,7 @@ bool target_io_next(struct target_io *io, struct tgt_event *out)
 	out->store.op = op->id;
 	out->store.result = op->result;
 	out->store.good_blocks = op->good;
+	out->store.differs = op->differs;
 	if (op->kind == TGT_STORE_READ && op->result == STORE_OK)
 		out->store.block = op->block;
 	return true;

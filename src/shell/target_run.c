@@ -72,6 +72,8 @@ static void perform(struct run *r, const struct tgt_actions *out)
 			die(r);
 		case TGT_STORE_READ:
 		case TGT_STORE_WRITE:
+		case TGT_STORE_OR:
+		case TGT_STORE_ZERO:
 		case TGT_STORE_COMPARE:
 		case TGT_STORE_VERIFY:
 		case TGT_STORE_FLUSH:

@@ -169,7 +169,9 @@ static struct log_counters *counters(struct tgt *t, enum task_work work)
 	case WORK_READ:
 		return &t->log[LOG_READ];
 	case WORK_WRITE:
+	case WORK_ZERO:
 		return &t->log[LOG_WRITE];
+	case WORK_MATCH:
 	case WORK_COMPARE:
 	case WORK_VERIFY:
 		return &t->log[LOG_VERIFY];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* TEST UNIT READY, REQUEST SENSE, REPORT LUNS (SPC-4), READ CAPACITY, START STOP UNIT (SBC-3). */
+/* TEST UNIT READY, REQUEST SENSE, REPORT LUNS (SPC-4), READ CAPACITY, START STOP UNIT, PREVENT
+ * ALLOW MEDIUM REMOVAL (SBC-3). */
 #include "target/core.h"
 
 bool tgt_cmd_run_test_unit_ready(struct tgt *t, struct task *k)
@@ -16,7 +17,7 @@ bool tgt_cmd_run_test_unit_ready(struct tgt *t, struct task *k)
 bool tgt_cmd_accept_request_sense(struct tgt *t, struct task *k)
 {
 	(void)t;
-	return k->cdb.byte1 & ~DESC ? tgt_cdb_field_bad(k, 1, 0xff) : true;
+	return tgt_cdb_only(k, 1, k->cdb.byte1, DESC);
 }
 
 /* SPC-4, 6.39: the sense that is kept, else a UNIT ATTENTION, else what the unit is like. */
@@ -31,7 +32,18 @@ static struct scsi_sense pending_sense(struct tgt *t, const struct task *k)
 		return SENSE_LUN_NOT_SUPPORTED;
 	if (ua_pending(&i->ua))
 		return ua_take(&i->ua);
-	return t->stopped ? SENSE_NOT_READY_STOPPED : SENSE_NONE;
+	if (t->stopped)
+		return SENSE_NOT_READY_STOPPED;
+	/* SPC-4, 5.12.2: pollable. */
+	switch (t->power) {
+	case POWER_IDLE:
+		return SENSE_IDLE_BY_COMMAND;
+	case POWER_STANDBY:
+		return SENSE_STANDBY_BY_COMMAND;
+	case POWER_ACTIVE:
+		break;
+	}
+	return SENSE_NONE;
 }
 
 bool tgt_cmd_run_request_sense(struct tgt *t, struct task *k)
@@ -48,6 +60,8 @@ bool tgt_cmd_run_request_sense(struct tgt *t, struct task *k)
 bool tgt_cmd_accept_report_luns(struct tgt *t, struct task *k)
 {
 	(void)t;
+	if (!tgt_cdb_only(k, 1, k->cdb.byte1, 0))
+		return false;
 	if (k->cdb.page > 2)
 		return tgt_cdb_field_bad(k, 2, 0xff);
 	/* SPC-4, 6.33: an allocation length below 16 is refused. */
@@ -71,7 +85,9 @@ bool tgt_cmd_run_report_luns(struct tgt *t, struct task *k)
 bool tgt_cmd_accept_read_capacity(struct tgt *t, struct task *k)
 {
 	(void)t;
-	/* PMI and its LBA are obsolete: refused where the decoder shows them. */
+	/* PMI and its LBA are obsolete: refused, as what is reserved. */
+	if (!tgt_cdb_only(k, 1, k->cdb.byte1, 0))
+		return false;
 	return k->cdb.lba != 0 ? tgt_cdb_field_bad(k, 2, 0xff) : true;
 }
 
@@ -93,24 +109,63 @@ bool tgt_cmd_run_read_capacity(struct tgt *t, struct task *k)
 
 /* ---- START STOP UNIT ---- */
 
+#define IMMED           0x01
 #define START           0x01
 #define LOEJ            0x02
-#define POWER_CONDITION 0xf0
+#define NO_FLUSH        0x04
+#define POWER_CONDITION 4 /* a shift */
+
+/* SBC-3, table 85. There are no timers: the conditions that are about them are refused. */
+enum power_condition { CONDITION_START_VALID, CONDITION_ACTIVE, CONDITION_IDLE, CONDITION_STANDBY };
 
 bool tgt_cmd_accept_start_stop(struct tgt *t, struct task *k)
 {
+	const struct scsi_cdb *c = &k->cdb;
+	unsigned condition = c->byte4 >> POWER_CONDITION;
 	(void)t;
-	if (k->cdb.byte4 & POWER_CONDITION)
+	if (!tgt_cdb_only(k, 1, c->byte1, IMMED))
+		return false;
+	if (condition > CONDITION_STANDBY)
 		return tgt_cdb_field_bad(k, 4, 7);
-	return k->cdb.byte4 & LOEJ ? tgt_cdb_field_bad(k, 4, 1) : true;
+	/* With a condition LOEJ and START are ignored. */
+	bool eject = condition == CONDITION_START_VALID && (c->byte4 & LOEJ);
+	if (eject)
+		return tgt_cdb_field_bad(k, 4, 1);
+	return tgt_cdb_only(k, 4, c->byte4 & 0x0f, NO_FLUSH | LOEJ | START);
 }
 
-/* SBC-3, 5.25: the cache goes to the medium before the unit stops. */
+/* SBC-3, 5.25: the cache goes to the medium before the unit stops, or is in standby. IMMED: the
+ * status may come as soon as the CDB is found right; it comes when what it says is true. */
 bool tgt_cmd_run_start_stop(struct tgt *t, struct task *k)
 {
-	t->stopped = !(k->cdb.byte4 & START);
-	if (!t->stopped)
+	unsigned condition = k->cdb.byte4 >> POWER_CONDITION;
+	bool flush = !(k->cdb.byte4 & NO_FLUSH);
+	t->power = condition == CONDITION_IDLE      ? POWER_IDLE
+	           : condition == CONDITION_STANDBY ? POWER_STANDBY
+	                                            : POWER_ACTIVE;
+	t->stopped = condition == CONDITION_START_VALID && !(k->cdb.byte4 & START);
+	if (!flush || !(t->stopped || t->power == POWER_STANDBY))
 		return false;
 	k->work = WORK_FLUSH;
 	return true;
+}
+
+/* ---- PREVENT ALLOW MEDIUM REMOVAL ---- */
+
+#define PREVENT 0x01 /* the field's other values are obsolete */
+
+bool tgt_cmd_accept_prevent_allow(struct tgt *t, struct task *k)
+{
+	const struct scsi_cdb *c = &k->cdb;
+	(void)t;
+	return tgt_cdb_only(k, 1, c->byte1, 0) && tgt_cdb_only(k, 4, c->byte4, PREVENT);
+}
+
+/* SBC-3, 5.9: the medium cannot be removed at all (RMB=0, LOEJ is refused): nothing is to be kept.
+ */
+bool tgt_cmd_run_prevent_allow(struct tgt *t, struct task *k)
+{
+	(void)t;
+	(void)k;
+	return false;
 }

@@ -2,6 +2,12 @@
 /* Commands that read, write, compare or flush the medium (SBC-3, clause 5). */
 #include "target/core.h"
 
+#define FUA_NV  0x02
+#define RARC    0x04
+#define IMMED   0x02 /* of PRE-FETCH, SYNCHRONIZE CACHE */
+#define SYNC_NV 0x04 /* obsolete */
+#define NDOB    0x01 /* of WRITE SAME(16) */
+
 static bool is_write(enum scsi_op op)
 {
 	return scsi_op_writes_medium(op);
@@ -9,12 +15,13 @@ static bool is_write(enum scsi_op op)
 
 static bool is_verify(enum scsi_op op)
 {
-	return op == OP_VERIFY_10 || op == OP_VERIFY_16;
+	return op == OP_VERIFY_10 || op == OP_VERIFY_12 || op == OP_VERIFY_16;
 }
 
 static bool is_write_and_verify(enum scsi_op op)
 {
-	return op == OP_WRITE_AND_VERIFY_10 || op == OP_WRITE_AND_VERIFY_16;
+	return op == OP_WRITE_AND_VERIFY_10 || op == OP_WRITE_AND_VERIFY_12 ||
+	       op == OP_WRITE_AND_VERIFY_16;
 }
 
 /* Where the CDB has its transfer length. */
@@ -28,7 +35,7 @@ static uint16_t length_field(const struct scsi_cdb *c)
 	case 12:
 		return 6;
 	default:
-		return 10;
+		return c->op == OP_COMPARE_AND_WRITE ? 13 : 10;
 	}
 }
 
@@ -42,6 +49,24 @@ static bool range_ok(const struct tgt *t, struct task *k)
 	return false;
 }
 
+static bool may_write(const struct tgt *t, struct task *k)
+{
+	if (!is_write(k->cdb.op) || !(t->cfg.write_protect || t->modes.current.swp))
+		return true;
+	tgt_task_fail(k, SENSE_WRITE_PROTECTED);
+	return false;
+}
+
+/* Of READ and WRITE: FUA_NV, which is obsolete, and of READ: RARC (SBC-3, 5.11), which asks for
+ * what the unit does anyway. */
+static uint8_t ignored_in_byte1(const struct scsi_cdb *c)
+{
+	if (c->len == 6 || is_verify(c->op) || is_write_and_verify(c->op) ||
+	    c->op == OP_ORWRITE_16 || c->op == OP_COMPARE_AND_WRITE)
+		return 0;
+	return is_write(c->op) ? FUA_NV : FUA_NV | RARC;
+}
+
 bool tgt_cmd_accept_rw(struct tgt *t, struct task *k)
 {
 	const struct scsi_cdb *c = &k->cdb;
@@ -49,16 +74,14 @@ bool tgt_cmd_accept_rw(struct tgt *t, struct task *k)
 	uint64_t bytes = scsi_cdb_data_len(c, t->cfg.block_size, &dir);
 	if (c->len != 6 && c->wrprotect != 0)
 		return tgt_cdb_field_bad(k, 1, 7); /* no protection information */
-	if (c->len != 6 && (c->byte1 & 0x01))
-		return tgt_cdb_field_bad(k, 1, 0); /* RELADR */
+	if (!tgt_cdb_only(k, 1, c->byte1, ignored_in_byte1(c)))
+		return false;
 	if (!range_ok(t, k))
 		return false;
 	if (bytes > TGT_TRANSFER_MAX)
 		return tgt_cdb_field_bad(k, length_field(c), 0xff);
-	if (is_write(c->op) && (t->cfg.write_protect || t->modes.current.swp)) {
-		tgt_task_fail(k, SENSE_WRITE_PROTECTED);
+	if (!may_write(t, k))
 		return false;
-	}
 	if (dir == D_OUT)
 		k->want_out = (uint32_t)bytes;
 	return true;
@@ -78,9 +101,7 @@ bool tgt_cmd_accept_verify(struct tgt *t, struct task *k)
  * is. */
 bool tgt_cmd_accept_sync(struct tgt *t, struct task *k)
 {
-	if (k->cdb.byte1 & 0x01)
-		return tgt_cdb_field_bad(k, 1, 0);
-	return range_ok(t, k);
+	return tgt_cdb_only(k, 1, k->cdb.byte1, IMMED | SYNC_NV) && range_ok(t, k);
 }
 
 bool tgt_cmd_run_sync(struct tgt *t, struct task *k)
@@ -97,9 +118,15 @@ static uint8_t work_of(const struct tgt *t, const struct task *k)
 	bool compares = c->bytchk != 0;
 	if (is_verify(c->op))
 		return compares ? WORK_COMPARE : WORK_VERIFY;
+	/* SBC-3, 5.11: what is read with FUA is on the medium. */
 	if (!is_write(c->op))
-		return WORK_READ;
+		return c->fua ? WORK_READ | WORK_FLUSH : WORK_READ;
 	unsigned work = WORK_WRITE;
+	if (c->op == OP_COMPARE_AND_WRITE)
+		work |= WORK_MATCH;
+	/* Nothing in the Data-Out buffer: zeros. */
+	if (c->op == OP_WRITE_SAME_16 && (c->byte1 & NDOB))
+		work = WORK_ZERO;
 	/* What is verified is the medium, not the cache: it is flushed before. */
 	if (c->fua || !t->modes.current.wce || is_write_and_verify(c->op))
 		work |= WORK_FLUSH;
@@ -108,19 +135,77 @@ static uint8_t work_of(const struct tgt *t, const struct task *k)
 	return (uint8_t)work;
 }
 
-bool tgt_cmd_run_rw(struct tgt *t, struct task *k)
+void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, uint8_t work)
 {
-	k->first = k->cdb.lba;
-	k->count = k->cdb.blocks;
-	k->work = k->count > 0 ? work_of(t, k) : 0;
-	k->bad = fault_strike_medium(&t->faults, k->first, k->count, &k->bad_lba);
+	k->first = first;
+	k->count = count;
+	k->work = count > 0 ? work : 0;
+	k->bad = fault_strike_medium(&t->faults, first, count, &k->bad_lba);
 	if (!k->bad)
-		return true;
-	/* The blocks before the bad one are done; a read that fails sends none of them. */
-	k->count = (uint32_t)(k->bad_lba - k->first);
-	if (k->count == 0 || k->work == WORK_READ) {
+		return;
+	/* The blocks before the bad one are done; a read that fails sends none of them, and what
+	 * is to be compared first is not written by half. */
+	k->count = (uint32_t)(k->bad_lba - first);
+	if (k->count == 0 || (work & (WORK_READ | WORK_MATCH))) {
 		k->work = 0;
 		k->count = 0;
 	}
+}
+
+bool tgt_cmd_run_rw(struct tgt *t, struct task *k)
+{
+	tgt_cmd_start(t, k, k->cdb.lba, k->cdb.blocks, work_of(t, k));
+	return true;
+}
+
+/* ---- WRITE SAME, PRE-FETCH ---- */
+
+/* Blocks 0 means up to the end. */
+static bool to_the_end(const struct tgt *t, struct task *k)
+{
+	struct scsi_cdb *c = &k->cdb;
+	lba_t left = t->cfg.blocks - c->lba;
+	if (c->blocks == 0)
+		c->blocks = left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
+	if (c->blocks > 0)
+		return true;
+	tgt_task_fail(k, scsi_sense_field(SENSE_LBA_OUT_OF_RANGE, true, 2, 0xff));
+	return false;
+}
+
+/* SBC-3, 5.44 and 5.45. UNMAP and ANCHOR are refused: the disk is fully provisioned. */
+bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k)
+{
+	const struct scsi_cdb *c = &k->cdb;
+	enum scsi_dir dir;
+	if (c->wrprotect != 0)
+		return tgt_cdb_field_bad(k, 1, 7);
+	if (!tgt_cdb_only(k, 1, c->byte1, c->op == OP_WRITE_SAME_16 ? NDOB : 0))
+		return false;
+	if (!range_ok(t, k))
+		return false;
+	/* More than the field can name, by 0. */
+	if (c->blocks == 0 && t->cfg.blocks - c->lba > UINT32_MAX)
+		return tgt_cdb_field_bad(k, length_field(c), 0xff);
+	if (!to_the_end(t, k) || !may_write(t, k))
+		return false;
+	k->want_out = (uint32_t)scsi_cdb_data_len(c, t->cfg.block_size, &dir);
+	return true;
+}
+
+/* SBC-3, 5.7 and 5.8. */
+bool tgt_cmd_accept_pre_fetch(struct tgt *t, struct task *k)
+{
+	return tgt_cdb_only(k, 1, k->cdb.byte1, IMMED) && range_ok(t, k) && to_the_end(t, k);
+}
+
+/* The kernel's cache takes what is read. One transfer's length is promised, no more: GOOD says that
+ * not all is there. IMMED: the status may wait all the same. */
+bool tgt_cmd_run_pre_fetch(struct tgt *t, struct task *k)
+{
+	uint32_t most = TGT_TRANSFER_MAX / t->cfg.block_size;
+	bool fits = k->cdb.blocks <= most;
+	k->status = fits ? SCSI_CONDITION_MET : SCSI_GOOD;
+	tgt_cmd_start(t, k, k->cdb.lba, fits ? k->cdb.blocks : most, WORK_VERIFY);
 	return true;
 }

@@ -51,11 +51,13 @@ enum task_state {
 /* What is left to do for a task; done from the lowest bit up. */
 enum task_work {
 	WORK_READ = 0x01,
-	WORK_WRITE = 0x02,
-	WORK_FLUSH = 0x04,
-	WORK_COMPARE = 0x08,
-	WORK_VERIFY = 0x10,
-	WORK_SAVE = 0x20, /* META_SAVE */
+	WORK_MATCH = 0x02, /* as COMPARE, before it writes */
+	WORK_WRITE = 0x04, /* ORWRITE: also reads */
+	WORK_ZERO = 0x08,
+	WORK_FLUSH = 0x10,
+	WORK_COMPARE = 0x20,
+	WORK_VERIFY = 0x40,
+	WORK_SAVE = 0x80, /* META_SAVE */
 };
 
 struct task {
@@ -161,6 +163,21 @@ struct log_counters {
 };
 
 #define TGT_RESP_MAX 4096 /* data of quick commands */
+/* Of READ BUFFER and WRITE BUFFER. An echo buffer's length has 13 bits. */
+#define TGT_BUFFER_MAX 4096
+_Static_assert(TGT_BUFFER_MAX <= TGT_RESP_MAX, "buffers");
+
+struct tgt_echo {
+	uint32_t len;
+	uint8_t owner;  /* who wrote it last */
+	uint32_t wrote; /* who ever did since the last reset, a bit for each ID */
+	uint8_t bytes[TGT_BUFFER_MAX];
+};
+_Static_assert(WIRE_IDS <= 32, "wrote");
+
+/* Power conditions (SBC-3, 4.20): those that START STOP UNIT asks for, until a command needs the
+ * medium. */
+enum tgt_power { POWER_ACTIVE, POWER_IDLE, POWER_STANDBY };
 
 struct tgt {
 	struct tgt_config cfg;
@@ -173,7 +190,10 @@ struct tgt {
 	struct modes pending; /* MODE SELECT whose META_SAVE is outstanding */
 	bool saving;
 	bool stopped;
-	bool store_dead; /* a flush failed: for good */
+	enum tgt_power power; /* when it is not stopped */
+	bool store_dead;      /* a flush failed: for good */
+	uint8_t buffer[TGT_BUFFER_MAX];
+	struct tgt_echo echo;
 	struct faults faults;
 	struct log_counters log[LOG_KINDS];
 	struct ini ini[WIRE_IDS];
@@ -296,9 +316,16 @@ struct task *tgt_dispatch(struct tgt *t);
 /* False, with the sense set: INVALID FIELD IN CDB. bit 0xff: the whole byte. */
 bool tgt_cdb_field_bad(struct task *k, uint16_t field, uint8_t bit);
 
+/* True when byte `at` of the CDB has no bits but the allowed ones; else the pointer is at the first
+ * of the others. */
+bool tgt_cdb_only(struct task *k, uint16_t at, uint8_t byte, uint8_t allowed);
+
 bool tgt_cmd_accept_rw(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_verify(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_sync(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_pre_fetch(struct tgt *t, struct task *k);
+bool tgt_cmd_run_pre_fetch(struct tgt *t, struct task *k);
 bool tgt_cmd_run_rw(struct tgt *t, struct task *k);
 bool tgt_cmd_run_sync(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_inquiry(struct tgt *t, struct task *k);
@@ -326,6 +353,21 @@ bool tgt_cmd_run_report_functions(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_log_sense(struct tgt *t, struct task *k);
 bool tgt_cmd_run_log_sense(struct tgt *t, struct task *k);
 
+bool tgt_cmd_accept_prevent_allow(struct tgt *t, struct task *k);
+bool tgt_cmd_run_prevent_allow(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_write_buffer(struct tgt *t, struct task *k);
+bool tgt_cmd_run_write_buffer(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_read_buffer(struct tgt *t, struct task *k);
+bool tgt_cmd_run_read_buffer(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_send_diagnostic(struct tgt *t, struct task *k);
+bool tgt_cmd_run_send_diagnostic(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_receive_diagnostic(struct tgt *t, struct task *k);
+bool tgt_cmd_run_receive_diagnostic(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_defects(struct tgt *t, struct task *k);
+bool tgt_cmd_run_defects(struct tgt *t, struct task *k);
+
+/* What a command has to do, to these blocks: up to the first one that a medium error strikes. */
+void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, uint8_t work);
 /* Quick commands: w holds the data; the allocation length cuts them. */
 void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w);
 

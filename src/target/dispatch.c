@@ -29,11 +29,21 @@ bool tgt_cdb_field_bad(struct task *k, uint16_t field, uint8_t bit)
 	return false;
 }
 
+bool tgt_cdb_only(struct task *k, uint16_t at, uint8_t byte, uint8_t allowed)
+{
+	uint8_t bit = 7;
+	unsigned bad = byte & ~(unsigned)allowed;
+	if (!bad)
+		return true;
+	while (!(bad >> bit & 1))
+		bit--;
+	return tgt_cdb_field_bad(k, at, bit);
+}
+
 bool tgt_cmd_accept_plain(struct tgt *t, struct task *k)
 {
 	(void)t;
-	(void)k;
-	return true;
+	return tgt_cdb_only(k, 1, k->cdb.byte1, 0);
 }
 
 static void nexus(struct tgt *t, struct task *k)
@@ -140,13 +150,19 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 		return false;
 	if (k->cdb.control & 0x04) /* NACA */
 		return tgt_cdb_field_bad(k, (uint16_t)(k->cdb.len - 1), 2);
+	if (!tgt_cdb_only(k, k->cdb.reserved_at, k->cdb.reserved, 0))
+		return false;
 	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_BUSY))
 		return refuse(k, SCSI_BUSY);
 	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_FULL))
 		return refuse(k, SCSI_TASK_SET_FULL);
 	if (!ready(t, k, c))
 		return false;
-	return c->accept(t, k);
+	if (!c->accept(t, k))
+		return false;
+	if (flags & CMD_MEDIUM)
+		t->power = POWER_ACTIVE;
+	return true;
 }
 
 struct task *tgt_dispatch(struct tgt *t)

@@ -5,6 +5,8 @@
 
 noinst_LIBRARIES += src/target/libtarget.a
 src_target_libtarget_a_SOURCES = \
+	src/target/cmd_buffer.c \
+	src/target/cmd_diag.c \
 	src/target/cmd_inquiry.c \
 	src/target/cmd_log.c \
 	src/target/cmd_misc.c \
@@ -41,6 +43,7 @@ unit_tests += \
 	tests/unit/test_target_pass \
 	tests/unit/test_target_random \
 	tests/unit/test_target_report \
+	tests/unit/test_target_sbc \
 	tests/unit/test_target_tasks
 tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_faults_SOURCES = tests/unit/test_target_faults.c tests/unit/disk.c tests/unit/disk.h
@@ -50,5 +53,6 @@ tests_unit_test_target_mode_SOURCES = tests/unit/test_target_mode.c tests/unit/d
 tests_unit_test_target_order_SOURCES = tests/unit/test_target_order.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_report_SOURCES = tests/unit/test_target_report.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_sbc_SOURCES = tests/unit/test_target_sbc.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_tasks_SOURCES = tests/unit/test_target_tasks.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_random_SOURCES = tests/unit/test_target_random.c tests/unit/disk.c tests/unit/disk.h

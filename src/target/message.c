@@ -80,6 +80,7 @@ static void clear_task_set(struct tgt *t)
 void tgt_target_reset(struct tgt *t, enum ua_kind ua)
 {
 	tgt_task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
+	t->echo.wrote = 0;
 	for (unsigned i = 0; i < WIRE_IDS; i++) {
 		t->ini[i].ca = false;
 		ua_post(&t->ini[i].ua, ua);

@@ -25,6 +25,9 @@ static struct extent extent_of(const struct tgt *t, const struct task *k)
 	/* SBC-3, 5.25: a unit stops when all is on the medium. */
 	if (k->cdb.op == OP_START_STOP_UNIT)
 		return (struct extent){0, t->cfg.blocks, true};
+	/* A self test reads whatever it likes. */
+	if (k->cdb.op == OP_SEND_DIAGNOSTIC)
+		return (struct extent){0, t->cfg.blocks, false};
 	if (!c || !(c->flags & CMD_BLOCKS))
 		return (struct extent){0};
 	return (struct extent){k->cdb.lba, k->cdb.blocks, scsi_op_writes_medium(k->cdb.op)};

@@ -305,7 +305,7 @@ void tgt_port_burst(struct tgt *t, const struct wire_burst *b, struct block *dat
 
 /* ---- what the port is told ---- */
 
-static const uint8_t armed_ops[] = {0x0a, 0x2a, 0x2e, 0x2f, 0x8a, 0x8e, 0x8f, 0xaa};
+static const uint8_t armed_ops[] = {0x0a, 0x2a, 0x2e, 0x2f, 0x8a, 0x8e, 0x8f, 0xaa, 0xae, 0xaf};
 _Static_assert(sizeof(armed_ops) <= WIRE_OPS_MAX, "armed_ops");
 
 /* A port takes data ahead of the process only where nothing stands against the command. */

@@ -103,6 +103,7 @@ static void lose_all(struct tgt *t, enum ua_kind ua)
 {
 	tgt_port_close(t);
 	tgt_task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
+	t->echo.wrote = 0;
 	for (unsigned i = 0; i < WIRE_IDS; i++) {
 		t->ini[i].ca = false;
 		t->ini[i].up = false;
@@ -139,6 +140,7 @@ static void lose_nexus(struct tgt *t, uint8_t id)
 		tgt_port_close(t);
 	tgt_task_abort_all(t, id, WIRE_NO_ID);
 	i->ca = false;
+	t->echo.wrote &= ~(1U << id);
 	ua_post(&i->ua, UA_NEXUS_LOSS);
 }
 

@@ -69,6 +69,7 @@ struct tgt_event {
 			uint32_t op;
 			enum tgt_store_result result;
 			uint32_t good_blocks; /* where result says so */
+			uint32_t differs;     /* STORE_MISCOMPARE: first byte of the block after */
 			struct block *block; /* STORE_READ that is STORE_OK: exactly the bytes asked
 			                        for */
 		} store;
@@ -82,7 +83,9 @@ struct tgt_event {
 enum tgt_action_kind {
 	TGT_SEND,
 	TGT_STORE_READ,
-	TGT_STORE_WRITE,
+	TGT_STORE_WRITE,   /* repeat: the same block to each */
+	TGT_STORE_OR,      /* what is there OR block: the blocks are read and written */
+	TGT_STORE_ZERO,    /* they read as zeros from now on; what held them may be given back */
 	TGT_STORE_COMPARE, /* medium against block; repeat: each block against the same one */
 	TGT_STORE_VERIFY,  /* read, no data wanted */
 	TGT_STORE_FLUSH,   /* each WRITE that was answered before is on the medium when it ends */
@@ -95,9 +98,9 @@ struct tgt_action {
 	uint32_t op; /* STORE_*, META_SAVE */
 	lba_t lba;
 	uint32_t blocks;
-	struct block *block;     /* WRITE, COMPARE */
+	struct block *block;     /* WRITE, OR, COMPARE */
 	uint32_t offset;         /* where in block the bytes begin */
-	bool repeat;             /* COMPARE */
+	bool repeat;             /* WRITE, COMPARE */
 	struct span bytes;       /* META_SAVE */
 	struct wire_frame frame; /* SEND */
 };

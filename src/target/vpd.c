@@ -58,8 +58,8 @@ static void put_extended(struct wr *w, const struct tgt *t)
 static void put_block_limits(struct wr *w, const struct tgt *t)
 {
 	uint32_t size = t->cfg.block_size;
-	wr_u8(w, 0); /* WSNZ */
-	wr_u8(w, 0); /* COMPARE AND WRITE */
+	wr_u8(w, 0);         /* WSNZ */
+	wr_u8(w, UINT8_MAX); /* COMPARE AND WRITE */
 	wr_u16(w, (uint16_t)(size < STORE_PAGE ? STORE_PAGE / size : 1));
 	wr_u32(w, TGT_TRANSFER_MAX / size);
 	wr_u32(w, 0);   /* no transfer is better than others */

@@ -3,15 +3,18 @@
 #include "base/assert.h"
 #include "target/core.h"
 
-static enum tgt_action_kind action_of(enum task_work work)
+static enum tgt_action_kind action_of(const struct task *k, enum task_work work)
 {
 	switch (work) {
 	case WORK_READ:
 		return TGT_STORE_READ;
 	case WORK_WRITE:
-		return TGT_STORE_WRITE;
+		return k->cdb.op == OP_ORWRITE_16 ? TGT_STORE_OR : TGT_STORE_WRITE;
+	case WORK_ZERO:
+		return TGT_STORE_ZERO;
 	case WORK_FLUSH:
 		return TGT_STORE_FLUSH;
+	case WORK_MATCH:
 	case WORK_COMPARE:
 		return TGT_STORE_COMPARE;
 	case WORK_VERIFY:
@@ -38,9 +41,22 @@ static uint32_t piece(const struct tgt *t, const struct task *k)
 	return left < most ? left : most;
 }
 
+static void attach_data(const struct tgt *t, const struct task *k, struct tgt_action *a)
+{
+	const struct scsi_cdb *c = &k->cdb;
+	bool same = c->op == OP_WRITE_SAME_10 || c->op == OP_WRITE_SAME_16;
+	uint32_t block = k->pos;
+	/* COMPARE AND WRITE: what is to be written comes after what is to be there. */
+	if (c->op == OP_COMPARE_AND_WRITE && k->doing == WORK_WRITE)
+		block += c->blocks;
+	a->block = k->data;
+	a->repeat = c->bytchk == 3 || same;
+	a->offset = k->data_off + (a->repeat ? 0 : block * t->cfg.block_size);
+}
+
 static void issue(struct tgt *t, struct task *k, enum task_work work)
 {
-	struct tgt_action *a = tgt_out_action(t, action_of(work));
+	struct tgt_action *a = tgt_out_action(t, action_of(k, work));
 	k->doing = (uint8_t)work;
 	if (k->state != TASK_RUNNING)
 		tgt_task_set(t, k, TASK_RUNNING);
@@ -52,11 +68,20 @@ static void issue(struct tgt *t, struct task *k, enum task_work work)
 	a->lba = k->first + k->pos;
 	k->chunk = work == WORK_FLUSH ? 0 : piece(t, k);
 	a->blocks = k->chunk;
-	if (work == WORK_WRITE || work == WORK_COMPARE) {
-		a->block = k->data;
-		a->repeat = work == WORK_COMPARE && k->cdb.bytchk == 3;
-		a->offset = k->data_off + (a->repeat ? 0 : k->pos * t->cfg.block_size);
-	}
+	if (work & (WORK_MATCH | WORK_WRITE | WORK_COMPARE))
+		attach_data(t, k, a);
+}
+
+static struct scsi_sense medium_error(const struct task *k, bool write, lba_t at)
+{
+	if (k->cdb.op == OP_SEND_DIAGNOSTIC)
+		return SENSE_SELF_TEST_FAILED;
+	return scsi_sense_info(write ? SENSE_WRITE_ERROR : SENSE_READ_ERROR, at);
+}
+
+static bool reads(enum scsi_op op)
+{
+	return op == OP_READ_6 || op == OP_READ_10 || op == OP_READ_12 || op == OP_READ_16;
 }
 
 void tgt_work_next(struct tgt *t, struct task *k)
@@ -67,33 +92,43 @@ void tgt_work_next(struct tgt *t, struct task *k)
 		return;
 	}
 	if (k->bad) {
-		bool verify = k->cdb.op == OP_VERIFY_10 || k->cdb.op == OP_VERIFY_16;
-		bool in = verify || !scsi_op_writes_medium(k->cdb.op);
-		tgt_log_error(t, verify ? WORK_VERIFY : in ? WORK_READ : WORK_WRITE);
-		tgt_task_fail(
-		        k, scsi_sense_info(in ? SENSE_READ_ERROR : SENSE_WRITE_ERROR, k->bad_lba));
+		bool write = scsi_op_writes_medium(k->cdb.op);
+		tgt_log_error(t, write ? WORK_WRITE : reads(k->cdb.op) ? WORK_READ : WORK_VERIFY);
+		tgt_task_fail(k, medium_error(k, write, k->bad_lba));
 	}
 	tgt_task_finish(t, k);
 }
 
-/* An operation went wrong: the task ends. */
-static void failed(struct tgt *t, struct task *k, enum tgt_store_result result, uint32_t good)
+/* SBC-3, 5.2: INFORMATION is the offset in the data of the first byte that differs; elsewhere it is
+ * the block. */
+static uint64_t where(const struct tgt *t, const struct task *k, lba_t at, uint32_t differs)
 {
+	if (k->cdb.op == OP_COMPARE_AND_WRITE)
+		return (at - k->first) * t->cfg.block_size + differs;
+	return at;
+}
+
+/* An operation went wrong: the task ends. */
+static void failed(struct tgt *t, struct task *k, enum tgt_store_result result,
+                   const struct tgt_event *ev)
+{
+	uint32_t good = ev->store.good_blocks;
 	good = good < k->chunk ? good : k->chunk;
 	lba_t at = k->first + k->pos + good;
-	bool write = k->doing == WORK_WRITE;
+	bool write = k->doing == WORK_WRITE || k->doing == WORK_ZERO;
 	enum task_work work = (enum task_work)k->doing;
 	k->doing = 0;
 	switch (result) {
 	case STORE_MISCOMPARE:
 		tgt_log_done(t, work, good);
-		tgt_task_fail(k, scsi_sense_info(SENSE_MISCOMPARE, at));
+		tgt_task_fail(
+		        k, scsi_sense_info(SENSE_MISCOMPARE, where(t, k, at, ev->store.differs)));
 		break;
 	case STORE_ERROR:
 	case STORE_NO_SPACE:
 		tgt_log_done(t, work, good);
 		tgt_log_error(t, work);
-		tgt_task_fail(k, scsi_sense_info(write ? SENSE_WRITE_ERROR : SENSE_READ_ERROR, at));
+		tgt_task_fail(k, medium_error(k, write, at));
 		break;
 	case STORE_DATA_GONE: /* whoever did so has given up on this task */
 		tgt_task_fail(k, SENSE_DATA_PHASE_ERROR);
@@ -127,7 +162,7 @@ void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 	if (k->state == TASK_DRAIN) {
 		drained(t, k);
 	} else if (result != STORE_OK) {
-		failed(t, k, result, ev->store.good_blocks);
+		failed(t, k, result, ev);
 	} else {
 		if (k->doing == WORK_READ) {
 			sm_assert(ev->store.block &&

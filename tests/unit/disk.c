@@ -151,7 +151,7 @@ static void say_frame(struct disk *d, const struct wire_frame *f)
 
 static bool writes(const struct tgt_action *a)
 {
-	return a->kind == TGT_STORE_WRITE;
+	return a->kind == TGT_STORE_WRITE || a->kind == TGT_STORE_OR || a->kind == TGT_STORE_ZERO;
 }
 
 /* Either would be done first: the core may not ask for both at once. */
@@ -185,7 +185,23 @@ static void compare(struct disk *d, const struct tgt_action *a, struct tgt_event
 		if (memcmp(d->media + (a->lba + i) * bs, a->block->data + off, bs) != 0) {
 			ev->store.result = STORE_MISCOMPARE;
 			ev->store.good_blocks = i;
+			const uint8_t *at = d->media + (a->lba + i) * bs;
+			while (at[ev->store.differs] == a->block->data[off + ev->store.differs])
+				ev->store.differs++;
 		}
+	}
+}
+
+/* n blocks, from one for each or from one for all. */
+static void change(struct disk *d, const struct tgt_action *a, uint32_t n)
+{
+	uint32_t bs = d->cfg.block_size;
+	for (size_t i = 0; i < (size_t)n * bs; i++) {
+		uint8_t *at = d->media + a->lba * bs + i;
+		uint8_t with = a->kind == TGT_STORE_ZERO
+		                       ? 0
+		                       : a->block->data[a->offset + (a->repeat ? i % bs : i)];
+		*at = a->kind == TGT_STORE_OR ? *at | with : with;
 	}
 }
 
@@ -200,9 +216,10 @@ static struct tgt_event store(struct disk *d, const struct disk_op *op)
 	ev.store.result = op->result;
 	ev.store.good_blocks = op->good_blocks;
 	ck_assert(a->lba + a->blocks <= d->cfg.blocks);
-	if (a->kind == TGT_STORE_WRITE) {
-		ck_assert(a->offset + (size_t)a->blocks * bs <= a->block->len);
-		memcpy(at, a->block->data + a->offset, (size_t)n * bs);
+	if (writes(a)) {
+		size_t needs = (size_t)(a->repeat ? 1 : a->blocks) * bs;
+		ck_assert(a->kind == TGT_STORE_ZERO || a->offset + needs <= a->block->len);
+		change(d, a, n);
 	} else if (a->kind == TGT_STORE_READ) {
 		ev.store.block = block_new((size_t)a->blocks * bs);
 		memcpy(ev.store.block->data, at, (size_t)a->blocks * bs);
@@ -218,8 +235,11 @@ static void say_store(struct disk *d, const struct tgt_action *a)
 	        [TGT_STORE_READ] = "read",       [TGT_STORE_WRITE] = "write",
 	        [TGT_STORE_COMPARE] = "compare", [TGT_STORE_VERIFY] = "verify",
 	        [TGT_STORE_FLUSH] = "flush",     [TGT_META_SAVE] = "save",
+	        [TGT_STORE_OR] = "or",           [TGT_STORE_ZERO] = "zero",
 	};
 	say(d, "%s", names[a->kind]);
+	if (a->kind == TGT_STORE_WRITE && a->repeat)
+		say(d, " each");
 	if (a->kind != TGT_STORE_FLUSH && a->kind != TGT_META_SAVE)
 		say(d, " %llu+%u", (unsigned long long)a->lba, a->blocks);
 }

@@ -18,7 +18,7 @@
  *   cont ITEMS       a program that continues the tenure
  *   resel INI ITEMS  a reselection
  *   arm MODE, members GROUP:DEVICE, mgmt CODE TEXT
- *   read|write|compare|verify LBA+BLOCKS, flush, save, die
+ *   read|write|or|zero|compare|verify LBA+BLOCKS (write each: one block to all), flush, save, die
  */
 #ifndef TESTS_UNIT_DISK_H
 #define TESTS_UNIT_DISK_H

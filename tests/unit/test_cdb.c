@@ -25,6 +25,10 @@ static const struct {
         {{.op = OP_MODE_SENSE_6, .byte1 = 8, .page = 0x3f, .subpage = 0xff, .alloc = 255},
          "1a 08 3f ff ff 00"},
         {{.op = OP_START_STOP_UNIT, .byte1 = 1, .byte4 = 0x13}, "1b 01 00 00 13 00"},
+        {{.op = OP_RECEIVE_DIAGNOSTIC_RESULTS, .byte1 = 1, .page = 0x3f, .alloc = 0x0102},
+         "1c 01 3f 01 02 00"},
+        {{.op = OP_SEND_DIAGNOSTIC, .byte1 = 0xb7, .alloc = 0x0102}, "1d b7 00 01 02 00"},
+        {{.op = OP_PREVENT_ALLOW_MEDIUM_REMOVAL, .byte4 = 1}, "1e 00 00 00 01 00"},
         {{.op = OP_READ_CAPACITY_10, .alloc = 8}, "25 00 00000000 00 0000 00"},
         {{.op = OP_READ_10, .lba = 0x01020304, .blocks = 0x0506, .dpo = true},
          "28 10 01020304 00 0506 00"},
@@ -34,8 +38,17 @@ static const struct {
          "2e 12 00000001 00 0002 00"},
         {{.op = OP_VERIFY_10, .lba = 1, .blocks = 2, .bytchk = 3, .wrprotect = 7},
          "2f e6 00000001 00 0002 00"},
+        {{.op = OP_PRE_FETCH_10, .byte1 = 2, .lba = 9, .blocks = 8}, "34 02 00000009 00 0008 00"},
         {{.op = OP_SYNCHRONIZE_CACHE_10, .byte1 = 2, .lba = 9, .blocks = 8},
          "35 02 00000009 00 0008 00"},
+        {{.op = OP_READ_DEFECT_DATA_10, .page = 0x1d, .alloc = 0x0102},
+         "37 00 1d 000000 00 0102 00"},
+        {{.op = OP_WRITE_BUFFER, .byte1 = 10, .page = 1, .lba = 0x020304, .alloc = 0x050607},
+         "3b 0a 01 020304 050607 00"},
+        {{.op = OP_READ_BUFFER, .byte1 = 2, .lba = 0xffffff, .alloc = 0xffffff},
+         "3c 02 00 ffffff ffffff 00"},
+        {{.op = OP_WRITE_SAME_10, .byte1 = 8, .lba = 9, .blocks = 8, .wrprotect = 1},
+         "41 28 00000009 00 0008 00"},
         {{.op = OP_LOG_SENSE,
           .byte1 = 3,
           .page = 0x4d,
@@ -48,12 +61,20 @@ static const struct {
          "5a 18 70 01 000000 ffff 00"},
         {{.op = OP_READ_16, .lba = LBA8, .blocks = 0x090a0b0c, .dpo = true, .fua = true},
          "88 18 0102030405060708 090a0b0c 00 00"},
+        {{.op = OP_COMPARE_AND_WRITE, .lba = LBA8, .blocks = 255, .dpo = true, .fua = true},
+         "89 18 0102030405060708 000000 ff 00 00"},
+        {{.op = OP_ORWRITE_16, .lba = LBA8, .blocks = 0x090a0b0c, .fua = true, .wrprotect = 7},
+         "8b e8 0102030405060708 090a0b0c 00 00"},
+        {{.op = OP_WRITE_SAME_16, .byte1 = 0x19, .lba = LBA8, .blocks = 3, .wrprotect = 2},
+         "93 59 0102030405060708 00000003 00 00"},
         {{.op = OP_WRITE_16, .lba = UINT64_MAX, .blocks = UINT32_MAX, .byte1 = 7, .wrprotect = 5},
          "8a a7 ffffffffffffffff ffffffff 00 00"},
         {{.op = OP_WRITE_AND_VERIFY_16, .lba = LBA8, .blocks = 1, .bytchk = 1},
          "8e 02 0102030405060708 00000001 00 00"},
         {{.op = OP_VERIFY_16, .lba = LBA8, .blocks = 1, .bytchk = 1, .byte1 = 9},
          "8f 0b 0102030405060708 00000001 00 00"},
+        {{.op = OP_PRE_FETCH_16, .byte1 = 2, .lba = LBA8, .blocks = 0x090a0b0c},
+         "90 02 0102030405060708 090a0b0c 00 00"},
         {{.op = OP_SYNCHRONIZE_CACHE_16, .byte1 = 0xfe, .lba = LBA8, .blocks = 0},
          "91 fe 0102030405060708 00000000 00 00"},
         {{.op = OP_READ_CAPACITY_16, .alloc = 32}, "9e 10 0000000000000000 00000020 00 00"},
@@ -67,6 +88,12 @@ static const struct {
         {{.op = OP_READ_12, .lba = 0x01020304, .blocks = 0x05060708, .fua = true},
          "a8 08 01020304 05060708 00 00"},
         {{.op = OP_WRITE_12, .lba = 1, .blocks = UINT32_MAX}, "aa 00 00000001 ffffffff 00 00"},
+        {{.op = OP_WRITE_AND_VERIFY_12, .lba = 1, .blocks = 2, .dpo = true, .bytchk = 1},
+         "ae 12 00000001 00000002 00 00"},
+        {{.op = OP_VERIFY_12, .lba = 1, .blocks = 2, .bytchk = 3, .wrprotect = 7},
+         "af e6 00000001 00000002 00 00"},
+        {{.op = OP_READ_DEFECT_DATA_12, .byte1 = 0x1d, .lba = 7, .alloc = 0x01020304},
+         "b7 1d 00000007 01020304 00 00"},
 };
 
 static void check_equal(const struct scsi_cdb *a, const struct scsi_cdb *b)
@@ -264,6 +291,18 @@ START_TEST(data_lengths)
 	        {"91 00 0000000000000000 00000002 00 00", D_NONE, 0},
 	        {"9e 10 0000000000000000 00000020 00 00", D_IN, 32},
 	        {"a0 00 00 000000 00001000 00 00", D_IN, 4096},
+	        {"34 00 00000000 00 0003 00", D_NONE, 0},
+	        {"41 00 00000000 00 0003 00", D_OUT, 512},
+	        {"41 00 00000000 00 0000 00", D_OUT, 512},
+	        {"93 00 0000000000000000 00000003 00 00", D_OUT, 512},
+	        {"93 01 0000000000000000 00000003 00 00", D_NONE, 0},
+	        {"89 00 0000000000000000 000000 03 00 00", D_OUT, 3072},
+	        {"8b 00 0000000000000000 00000003 00 00", D_OUT, 1536},
+	        {"1d 10 00 01 02 00", D_OUT, 258},
+	        {"37 00 18 000000 00 0008 00", D_IN, 8},
+	        {"af 00 00000000 00000003 00 00", D_NONE, 0},
+	        {"af 06 00000000 00000003 00 00", D_OUT, 512},
+	        {"b7 18 00000000 00000008 00 00", D_IN, 8},
 	        {"c0", D_NONE, 0},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
@@ -284,13 +323,47 @@ START_TEST(data_lengths)
 }
 END_TEST
 
+START_TEST(reserved_bytes)
+{
+	static const struct {
+		const char *hex;
+		uint8_t at, reserved;
+	} want[] = {
+	        {"00 ff 00 00 00 ff", 0, 0}, /* byte 1 is in byte1, the last is the control */
+	        {"00 00 01 02 03 00", 2, 1},
+	        {"00 00 00 00 80 00", 4, 0x80},
+	        {"08 1f ff ff ff ff", 0, 0},
+	        {"28 ff ffffffff 00 ffff ff", 0, 0},
+	        {"28 00 00000000 1f 0000 00", 6, 0x1f},
+	        {"88 ff ffffffffffffffff ffffffff 00 ff", 0, 0},
+	        {"88 00 0000000000000000 00000000 40 00", 14, 0x40},
+	        {"a0 00 00 000100 00000000 00 00", 4, 1},
+	        {"a0 00 ff 000000 ffffffff 00 00", 0, 0},
+	        {"c0 ff ff ff ff ff", 0, 0}, /* of what is not known nothing is */
+	};
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		uint8_t buf[SCSI_CDB_MAX];
+		struct scsi_cdb c;
+		ck_assert(scsi_cdb_get((struct span){buf, hex_get(want[i].hex, buf, sizeof(buf))},
+		                       &c));
+		ck_assert_msg(c.reserved_at == want[i].at && c.reserved == want[i].reserved, "%s",
+		              want[i].hex);
+	}
+}
+END_TEST
+
 START_TEST(what_writes)
 {
 	static const enum scsi_op writes[] = {OP_WRITE_6,
 	                                      OP_WRITE_10,
 	                                      OP_WRITE_12,
 	                                      OP_WRITE_16,
+	                                      OP_WRITE_SAME_10,
+	                                      OP_WRITE_SAME_16,
+	                                      OP_COMPARE_AND_WRITE,
+	                                      OP_ORWRITE_16,
 	                                      OP_WRITE_AND_VERIFY_10,
+	                                      OP_WRITE_AND_VERIFY_12,
 	                                      OP_WRITE_AND_VERIFY_16};
 	static const enum scsi_op reads[] = {
 	        OP_TEST_UNIT_READY, OP_READ_16, OP_VERIFY_16,           OP_INQUIRY,
@@ -358,7 +431,7 @@ START_TEST(usage_by_byte)
 	        {OP_INQUIRY, "12 01 ff ff ff 04"},
 	        {OP_MODE_SELECT_6, "15 11 00 00 ff 04"},
 	        {OP_MODE_SENSE_6, "1a 08 ff ff ff 04"},
-	        {OP_START_STOP_UNIT, "1b 01 00 00 f3 04"},
+	        {OP_START_STOP_UNIT, "1b 01 00 00 f7 04"},
 	        {OP_READ_CAPACITY_10, "25 00 00000000 00 0000 04"},
 	        {OP_READ_10, "28 f8 ffffffff 00 ffff 04"},
 	        {OP_VERIFY_10, "2f f6 ffffffff 00 ffff 04"},
@@ -425,6 +498,7 @@ static Suite *make_suite(void)
 	        lengths_by_group_code,
 	        the_table_agrees_with_itself,
 	        data_lengths,
+	        reserved_bytes,
 	        what_writes,
 	        usage_is_what_is_decoded,
 	        usage_by_byte,

@@ -102,7 +102,7 @@ END_TEST
 START_TEST(moves_blocks)
 {
 	uint8_t out[2048], in[2048];
-	uint32_t good = 0;
+	uint32_t good = 0, differs = 0;
 	struct store *s = open_it(8192, 512);
 	for (size_t i = 0; i < sizeof(out); i++)
 		out[i] = (uint8_t)(i * 7 + i / 512);
@@ -110,14 +110,14 @@ START_TEST(moves_blocks)
 	ck_assert_uint_eq(good, 4);
 	ck_assert_int_eq(store_read(s, 3, 4, in, &good), STORE_OK);
 	ck_assert(memcmp(in, out, sizeof(in)) == 0);
-	ck_assert_int_eq(store_compare(s, 3, 4, out, false, &good), STORE_OK);
+	ck_assert_int_eq(store_compare(s, 3, 4, out, false, &good, &differs), STORE_OK);
 	out[1024] ^= 1;
-	ck_assert_int_eq(store_compare(s, 3, 4, out, false, &good), STORE_MISCOMPARE);
+	ck_assert_int_eq(store_compare(s, 3, 4, out, false, &good, &differs), STORE_MISCOMPARE);
 	ck_assert_uint_eq(good, 2);
-	ck_assert_int_eq(store_compare(s, 3, 2, out, true, &good), STORE_MISCOMPARE);
+	ck_assert_int_eq(store_compare(s, 3, 2, out, true, &good, &differs), STORE_MISCOMPARE);
 	ck_assert_uint_eq(good, 1);
 	memset(in, 0, sizeof(in));
-	ck_assert_int_eq(store_compare(s, 8, 8, in, true, &good), STORE_OK);
+	ck_assert_int_eq(store_compare(s, 8, 8, in, true, &good, &differs), STORE_OK);
 	ck_assert_int_eq(store_verify(s, 0, 16, &good), STORE_OK);
 	ck_assert_int_eq(store_flush(s), STORE_OK);
 	store_close(s);
@@ -127,14 +127,54 @@ END_TEST
 START_TEST(compares_across_pieces)
 {
 	uint8_t *zero = calloc(1, 1 << 20);
-	uint32_t good = 0;
+	uint32_t good = 0, differs = 0;
 	struct store *s = open_it(1 << 20, 4096);
-	ck_assert_int_eq(store_compare(s, 0, 256, zero, false, &good), STORE_OK);
+	ck_assert_int_eq(store_compare(s, 0, 256, zero, false, &good, &differs), STORE_OK);
 	zero[200 * 4096 + 5] = 1;
-	ck_assert_int_eq(store_compare(s, 0, 256, zero, false, &good), STORE_MISCOMPARE);
+	ck_assert_int_eq(store_compare(s, 0, 256, zero, false, &good, &differs), STORE_MISCOMPARE);
 	ck_assert_uint_eq(good, 200);
+	ck_assert_uint_eq(differs, 5);
 	store_close(s);
 	free(zero);
+}
+END_TEST
+
+/* One block to many, OR, zeros: across the pieces that they go in. */
+START_TEST(changes_across_pieces)
+{
+	enum { BS = 4096, N = 256 };
+	uint8_t *all = calloc(N, BS), *in = calloc(N, BS);
+	uint32_t good = 0;
+	struct stat before, after;
+	struct store *s = open_it(N * BS, BS);
+	memset(all, 0x0f, BS);
+	ck_assert_int_eq(store_write_same(s, 0, N, all, &good), STORE_OK);
+	ck_assert_uint_eq(good, N);
+	memset(all, 0xf0, (size_t)N * BS);
+	all[100 * BS] = 0x00;
+	ck_assert_int_eq(store_or(s, 3, N - 6, all, &good), STORE_OK);
+	ck_assert_uint_eq(good, N - 6);
+	ck_assert_int_eq(store_read(s, 0, N, in, &good), STORE_OK);
+	for (size_t i = 0; i < (size_t)N * BS; i++) {
+		bool touched = i >= 3 * BS && i < (N - 3) * BS && i != 103 * BS;
+		ck_assert_uint_eq(in[i], touched ? 0xff : 0x0f);
+	}
+	ck_assert_int_eq(store_flush(s), STORE_OK);
+	ck_assert(stat(path, &before) == 0);
+	ck_assert_int_eq(store_zero(s, 2, N - 4, &good), STORE_OK);
+	ck_assert_uint_eq(good, N - 4);
+	ck_assert_int_eq(store_flush(s), STORE_OK);
+	ck_assert(stat(path, &after) == 0);
+	ck_assert_int_eq(after.st_size, N * BS);
+	ck_assert(after.st_blocks < before.st_blocks); /* a hole */
+	ck_assert_int_eq(store_read(s, 0, N, in, &good), STORE_OK);
+	for (size_t i = 2 * BS; i < (N - 2) * BS; i++)
+		ck_assert_uint_eq(in[i], 0);
+	ck_assert_uint_eq(in[2 * BS - 1], 0x0f);
+	ck_assert_uint_eq(in[(N - 2) * BS], 0x0f);
+	store_close(s);
+	free(all);
+	free(in);
 }
 END_TEST
 
@@ -155,6 +195,8 @@ START_TEST(errors_say_how_far_it_came)
 	ck_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
 	ck_assert_int_eq(store_write(s, 2, 4, data, &good), STORE_NO_SPACE);
 	ck_assert_uint_eq(good, 1);
+	ck_assert_int_eq(store_write_same(s, 1, 4, data, &good), STORE_NO_SPACE);
+	ck_assert_uint_eq(good, 2);
 	store_close(s);
 }
 END_TEST
@@ -196,7 +238,7 @@ START_TEST(direct_io_from_anywhere)
 {
 	const uint32_t blocks = 80, n = blocks * 4096; /* longer than a buffer */
 	uint8_t *out = pages(n + 4096), *in = pages(n + 4096);
-	uint32_t good = 0;
+	uint32_t good = 0, differs = 0;
 	struct store *s = open_direct(1 << 20, 4096);
 	if (!s) {
 		/* such a file system there is: it has to be said, and nothing left behind */
@@ -213,8 +255,9 @@ START_TEST(direct_io_from_anywhere)
 		ck_assert_int_eq(store_read(s, odd / 4, blocks, in + 1024 - odd, &good), STORE_OK);
 		ck_assert_uint_eq(good, blocks);
 		ck_assert(memcmp(in + 1024 - odd, out + odd, n) == 0);
-		ck_assert_int_eq(store_compare(s, odd / 4, blocks, out + odd, false, &good),
-		                 STORE_OK);
+		ck_assert_int_eq(
+		        store_compare(s, odd / 4, blocks, out + odd, false, &good, &differs),
+		        STORE_OK);
 	}
 	ck_assert_int_eq(store_read_now(s, 0, 1, in), STORE_NOW_ASK);
 	ck_assert_int_eq(store_flush(s), STORE_OK);
@@ -306,12 +349,13 @@ static void *write_and_compare(void *arg)
 	struct hand *h = arg;
 	uint8_t *p = pages((EACH + 1) * 4096);
 	lba_t lba = (lba_t)h->i * EACH;
-	uint32_t good = 0;
+	uint32_t good = 0, differs = 0;
 	for (unsigned turn = 0; turn < 20; turn++) {
 		memset(p + 1, (int)(h->i * 20 + turn), EACH * 4096);
-		h->wrong = h->wrong || store_write(h->s, lba, EACH, p + 1, &good) != STORE_OK ||
-		           store_compare(h->s, lba, EACH, p + 1, false, &good) != STORE_OK ||
-		           store_flush(h->s) != STORE_OK;
+		h->wrong =
+		        h->wrong || store_write(h->s, lba, EACH, p + 1, &good) != STORE_OK ||
+		        store_compare(h->s, lba, EACH, p + 1, false, &good, &differs) != STORE_OK ||
+		        store_flush(h->s) != STORE_OK;
 	}
 	free(p);
 	return NULL;
@@ -345,6 +389,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, one_at_a_time);
 	tcase_add_test(c, moves_blocks);
 	tcase_add_test(c, compares_across_pieces);
+	tcase_add_test(c, changes_across_pieces);
 	tcase_add_test(c, errors_say_how_far_it_came);
 	tcase_add_test(c, write_protected);
 	tcase_add_test(c, direct_io_from_anywhere);

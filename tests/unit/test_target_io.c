@@ -117,9 +117,42 @@ enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, c
 	return STORE_OK;
 }
 
-enum tgt_store_result store_compare(struct store *s, lba_t lba, uint32_t blocks,
-                                    const uint8_t *data, bool repeat, uint32_t *good)
+enum tgt_store_result store_write_same(struct store *s, lba_t lba, uint32_t blocks,
+                                       const uint8_t *data, uint32_t *good)
 {
+	pass((unsigned)(lba % LBA_ALL));
+	for (uint32_t i = 0; i < blocks; i++)
+		memcpy(s->media + (lba + i) * 512, data, 512);
+	note('s', lba);
+	*good = blocks;
+	return STORE_OK;
+}
+
+enum tgt_store_result store_or(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
+                               uint32_t *good)
+{
+	pass((unsigned)(lba % LBA_ALL));
+	for (size_t i = 0; i < (size_t)blocks * 512; i++)
+		s->media[lba * 512 + i] |= data[i];
+	note('o', lba);
+	*good = blocks;
+	return STORE_OK;
+}
+
+enum tgt_store_result store_zero(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good)
+{
+	pass((unsigned)(lba % LBA_ALL));
+	memset(s->media + lba * 512, 0, (size_t)blocks * 512);
+	note('z', lba);
+	*good = blocks;
+	return STORE_OK;
+}
+
+enum tgt_store_result store_compare(struct store *s, lba_t lba, uint32_t blocks,
+                                    const uint8_t *data, bool repeat, uint32_t *good,
+                                    uint32_t *differs)
+{
+	*differs = 0;
 	pass((unsigned)(lba % LBA_ALL));
 	note(repeat ? 'C' : 'c', lba);
 	*good = 0;

@@ -78,17 +78,20 @@ static size_t messages(struct world *w, uint8_t *out, size_t cap)
 
 static size_t cdb(struct world *w, uint8_t *out)
 {
-	static const uint8_t codes[] = {0x00, 0x03, 0x08, 0x0a, 0x12, 0x15, 0x1a, 0x1b, 0x25,
-	                                0x28, 0x2a, 0x2e, 0x2f, 0x35, 0x55, 0x5a, 0x88, 0x8a,
-	                                0x8e, 0x8f, 0x91, 0x4d, 0x9e, 0xa0, 0xa3, 0xa8, 0xaa};
+	const struct scsi_op_info *info = scsi_op_info((enum scsi_op)prng_below(&w->g, OP_COUNT));
+	struct scsi_cdb c;
 	memset(out, 0, SCSI_CDB_MAX);
-	out[0] = chance(w, 97) ? codes[prng_below(&w->g, sizeof(codes))] : any(w);
+	out[0] = chance(w, 97) ? info->opcode : any(w);
 	size_t n = scsi_cdb_len(out[0]);
 	n = n ? n : 6;
 	/* small values, so that many are right */
 	for (size_t i = 1; i < n; i++)
 		if (chance(w, 30))
 			out[i] = (uint8_t)prng_below(&w->g, 5);
+	while (chance(w, 98) && scsi_cdb_get((struct span){out, n}, &c) && c.reserved_at > 0)
+		out[c.reserved_at] = 0;
+	if (out[0] == info->opcode && info->service_action >= 0 && chance(w, 90))
+		out[1] = (uint8_t)info->service_action;
 	if (chance(w, 5))
 		out[prng_below(&w->g, n)] = any(w);
 	return chance(w, 98) ? n : prng_below(&w->g, SCSI_CDB_MAX + 1);
