@@ -441,6 +441,50 @@ def clear_attention(rpc, target):
     until("no UNIT ATTENTION", good)
 
 
+@test("scsi.execute: commands of a disk that compare, repeat, merge and try the wires; holes in the backing file")
+def execute_disk_commands():
+    with Lab() as lab:
+        lab.start(1, group=None)
+        with lab.rpc() as rpc:
+            clear_attention(rpc, "disk0")
+            first, second = os.urandom(512), os.urandom(512)
+
+            def call(cdb, out=b"", into=0):
+                data = {"data_out": base64(out)} if out else {}
+                return rpc.call("scsi.execute", target="disk0", lun=0, cdb=cdb, data_in_length=into, **data)
+
+            def read(lba, blocks=1):
+                return unbase64(call(f"2800{lba:08x}00{blocks:04x}00", into=512 * blocks)["data_in"])
+
+            def good(cdb, out=b"", into=0, status=0):
+                done = call(cdb, out, into)
+                assert done["outcome"] == "completed" and done["status"] == status and done["residual"] == 0, (cdb, done)
+                return unbase64(done["data_in"])
+
+            good("41000000000800001000", first)  # WRITE SAME(10): 16 blocks from 8
+            assert read(8, 16) == first * 16 and read(24) == bytes(512)
+            good("8900000000000000000900000001" + "0000", first + second)  # COMPARE AND WRITE
+            assert read(8, 3) == first + second + first
+            wrong = bytes([second[0], second[1], second[2] ^ 1]) + second[3:]
+            miscompare = call("8900000000000000000900000001" + "0000", wrong + first)
+            sense = bytes.fromhex(miscompare["sense"])
+            assert miscompare["status"] == 2 and sense[2] & 15 == 0xe and sense[12:14] == b"\x1d\0", miscompare
+            assert int.from_bytes(sense[3:7], "big") == 2 and read(9) == second, sense
+            good("8b000000000000000009000000010000", first)  # ORWRITE(16)
+            assert read(9) == bytes(x | y for x, y in zip(first, second))
+            good("af060000000a0000000e0000", first)  # VERIFY(12), BYTCHK=11b
+            good("340000000008000010" + "00", status=4)  # PRE-FETCH(10): CONDITION MET
+            good("1d0400000000")  # the self test
+            good("3b0a0000000000020000", second)
+            assert good("3c0a0000000000020000", into=512) == second  # the echo buffer
+            good("41000000010000" + "0800" + "00", first)  # 2048 blocks: 1 MiB
+            good("910000000000000000000000000000" + "00")
+            image = lab.path("disk0.img")
+            full = os.stat(image).st_blocks
+            good("930100000000000001000000080000" + "00")  # WRITE SAME(16), NDOB
+            assert os.stat(image).st_blocks <= full - 2048 and read(256, 2048) == bytes(1 << 20)
+
+
 @test("scsi.execute: a command without a status times out, one that a reset meets says so; a client that leaves harms nobody")
 def execute_outcomes():
     with Lab() as lab:
