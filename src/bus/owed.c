@@ -32,11 +32,12 @@ bool owed_pass(struct port *p, const struct wire_leg *legs, unsigned n)
 {
 	bool some = false;
 
+	/* An earlier attach of the port may have left the same operation ids behind. */
+	for (unsigned i = 0; i < n; i++)
+		*place(p, legs[i].op) = (struct owed){.op = legs[i].op};
 	for (unsigned i = 0; i < n; i++) {
 		struct owed *o = place(p, legs[i].op);
-		if (o->op != legs[i].op)
-			*o = (struct owed){.op = legs[i].op};
-		if (comes(legs[i].result) && o->left < UINT8_MAX) {
+		if (o->op == legs[i].op && comes(legs[i].result)) {
 			o->left++;
 			some = true;
 		}

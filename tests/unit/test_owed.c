@@ -67,4 +67,17 @@ START_TEST(passes_side_by_side)
 }
 END_TEST
 
-TAP_MAIN("owed", the_last_status_does_not_wait, who_took_nothing_owes_nothing, passes_side_by_side);
+START_TEST(operation_ids_begin_anew_with_an_attach)
+{
+	static const uint8_t taken[] = {LEG_TAKEN, LEG_TAKEN};
+
+	memset(&port, 0, sizeof(port));
+	ck_assert(pass(1, taken, 2)); /* no status of it came */
+	ck_assert(pass(1, taken, 2));
+	ck_assert(owed_status(&port, 1));
+	ck_assert(!owed_status(&port, 1));
+}
+END_TEST
+
+TAP_MAIN("owed", the_last_status_does_not_wait, who_took_nothing_owes_nothing, passes_side_by_side,
+         operation_ids_begin_anew_with_an_attach);
