@@ -39,6 +39,8 @@ enum scsi_msg_kind {
 	MSG_OTHER,                    /* any other one- or two-byte message */
 };
 
+#define SCSI_LUNS 64 /* that IDENTIFY can name */
+
 /* SILENT MIRRORING, the extended message with code E0h: byte 3. */
 enum mirror_function {
 	MIRROR_LEADER = SMIRROR_MSG_LEADER,   /* TARGET LEADER IDENTIFICATION */

@@ -36,17 +36,17 @@ static struct tgt *make_core(const struct target_opts *o, const struct target_di
                              size_t n)
 {
 	struct tgt_config c = {
-	        .block_size = d->meta.block_size,
-	        .blocks = store_blocks(d->store),
+	        .lu.block_size = d->meta.block_size,
+	        .lu.blocks = store_blocks(d->store),
+	        .lu.write_protect = o->write_protect,
+	        .lu.saved = {d->meta.saved, d->meta.n_saved},
 	        .queue_depth = o->queue_depth,
 	        .unarmed = o->unarmed,
-	        .write_protect = o->write_protect,
 	        .xfer = XFER_ULTRA160,
-	        .saved = {d->meta.saved, d->meta.n_saved},
 	};
 	char text[256];
-	memcpy(c.uuid, d->meta.uuid, UUID_LEN);
-	memcpy(c.name, o->name, sizeof(c.name));
+	memcpy(c.lu.uuid, d->meta.uuid, UUID_LEN);
+	memcpy(c.lu.name, o->name, sizeof(c.lu.name));
 	struct tgt *t = tgt_new(&c, text, sizeof(text));
 	if (!t)
 		(void)snprintf(why, n, "%s: %s", o->store, text);

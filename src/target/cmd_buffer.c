@@ -51,10 +51,11 @@ bool tgt_cmd_accept_write_buffer(struct tgt *t, struct task *k)
 
 bool tgt_cmd_run_write_buffer(struct tgt *t, struct task *k)
 {
+	(void)t;
 	bool echo = k->cdb.byte1 == BUFFER_ECHO;
-	struct tgt_echo *e = &t->echo;
+	struct tgt_echo *e = &k->lu->echo;
 	if (k->want_out > 0)
-		memcpy(echo ? e->bytes : t->buffer + k->cdb.lba, k->data->data + k->data_off,
+		memcpy(echo ? e->bytes : k->lu->buffer + k->cdb.lba, k->data->data + k->data_off,
 		       k->want_out);
 	if (!echo)
 		return false;
@@ -64,9 +65,9 @@ bool tgt_cmd_run_write_buffer(struct tgt *t, struct task *k)
 	return false;
 }
 
-static bool echo_ok(const struct tgt *t, struct task *k)
+static bool echo_ok(struct task *k)
 {
-	const struct tgt_echo *e = &t->echo;
+	const struct tgt_echo *e = &k->lu->echo;
 	if (!(e->wrote >> k->initiator & 1)) {
 		tgt_task_fail(k, SENSE_COMMAND_SEQUENCE);
 		return false;
@@ -80,6 +81,7 @@ static bool echo_ok(const struct tgt *t, struct task *k)
 
 bool tgt_cmd_accept_read_buffer(struct tgt *t, struct task *k)
 {
+	(void)t;
 	uint64_t room;
 	if (!tgt_cdb_only(k, 1, k->cdb.byte1, MODE))
 		return false;
@@ -87,7 +89,7 @@ bool tgt_cmd_accept_read_buffer(struct tgt *t, struct task *k)
 	case BUFFER_DATA:
 		return place_ok(k, &room);
 	case BUFFER_ECHO:
-		return echo_ok(t, k);
+		return echo_ok(k);
 	case BUFFER_DESCRIPTOR: /* of one that is not there: zeros */
 	case BUFFER_ECHO_DESCRIPTOR:
 		return true;
@@ -102,10 +104,10 @@ bool tgt_cmd_run_read_buffer(struct tgt *t, struct task *k)
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
 	switch (c->byte1) {
 	case BUFFER_DATA:
-		wr_bytes(&w, t->buffer + c->lba, (size_t)(TGT_BUFFER_MAX - c->lba));
+		wr_bytes(&w, k->lu->buffer + c->lba, (size_t)(TGT_BUFFER_MAX - c->lba));
 		break;
 	case BUFFER_ECHO:
-		wr_bytes(&w, t->echo.bytes, t->echo.len);
+		wr_bytes(&w, k->lu->echo.bytes, k->lu->echo.len);
 		break;
 	case BUFFER_DESCRIPTOR: /* any offset, 24 bits of capacity */
 		wr_u32(&w, c->page == 0 ? TGT_BUFFER_MAX : 0);

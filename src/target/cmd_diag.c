@@ -75,14 +75,14 @@ static bool page_ok(struct task *k)
 /* Whether the medium can be read: of the short ones one piece, of the extended one all of it. */
 bool tgt_cmd_run_send_diagnostic(struct tgt *t, struct task *k)
 {
-	uint64_t most = TGT_TRANSFER_MAX / t->cfg.block_size;
+	uint64_t most = TGT_TRANSFER_MAX / k->lu->cfg.block_size;
 	if (k->want_out > 0)
 		return page_ok(k);
 	if (!tests(k))
 		return false;
 	if (code_of(k) == TEST_FOREGROUND_EXTENDED)
 		most = UINT32_MAX;
-	uint64_t blocks = t->cfg.blocks;
+	uint64_t blocks = k->lu->cfg.blocks;
 	tgt_cmd_start(t, k, 0, (uint32_t)(blocks < most ? blocks : most), WORK_VERIFY);
 	return true;
 }

@@ -29,7 +29,7 @@ bool tgt_cmd_accept_inquiry(struct tgt *t, struct task *k)
 		return tgt_cdb_field_bad(k, 1, k->cdb.byte1 & 0x02 ? 1 : 0xff); /* CMDDT */
 	if (!evpd)
 		return k->cdb.page != 0 ? tgt_cdb_field_bad(k, 2, 0xff) : true;
-	if (k->lun != 0 || !tgt_vpd_known(k->cdb.page))
+	if (!k->lu->present || !tgt_vpd_known(k->cdb.page))
 		return tgt_cdb_field_bad(k, 2, 0xff);
 	return true;
 }
@@ -59,9 +59,9 @@ bool tgt_cmd_run_inquiry(struct tgt *t, struct task *k)
 {
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
 	if (k->cdb.byte1 & EVPD)
-		tgt_vpd_put(t, k->cdb.page, &w);
+		tgt_vpd_put(k->lu, k->cdb.page, &w);
 	else
-		put_standard(&w, k->lun == 0);
+		put_standard(&w, k->lu->present);
 	tgt_cmd_reply(t, k, &w);
 	return false;
 }

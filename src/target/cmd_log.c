@@ -59,25 +59,25 @@ static void put_counters(struct wr *w, const struct ask *a, const struct log_cou
 	counter(w, a, TOTAL_UNCORRECTED, c->uncorrected);
 }
 
-static void put_writes(struct wr *w, const struct tgt *t, const struct ask *a)
+static void put_writes(struct wr *w, const struct tgt_lu *lu, const struct ask *a)
 {
-	put_counters(w, a, &t->log[LOG_WRITE]);
+	put_counters(w, a, &lu->log[LOG_WRITE]);
 }
 
-static void put_reads(struct wr *w, const struct tgt *t, const struct ask *a)
+static void put_reads(struct wr *w, const struct tgt_lu *lu, const struct ask *a)
 {
-	put_counters(w, a, &t->log[LOG_READ]);
+	put_counters(w, a, &lu->log[LOG_READ]);
 }
 
-static void put_verifies(struct wr *w, const struct tgt *t, const struct ask *a)
+static void put_verifies(struct wr *w, const struct tgt_lu *lu, const struct ask *a)
 {
-	put_counters(w, a, &t->log[LOG_VERIFY]);
+	put_counters(w, a, &lu->log[LOG_VERIFY]);
 }
 
 /* SPC-4, 7.3.21: the temperature, and the reference that it may not exceed. */
-static void put_temperature(struct wr *w, const struct tgt *t, const struct ask *a)
+static void put_temperature(struct wr *w, const struct tgt_lu *lu, const struct ask *a)
 {
-	(void)t;
+	(void)lu;
 	for (uint16_t code = 0; code <= 1; code++) {
 		if (!param(w, a, code, LIST, 2))
 			continue;
@@ -87,22 +87,22 @@ static void put_temperature(struct wr *w, const struct tgt *t, const struct ask 
 }
 
 /* SPC-4, 7.3.11: no exception, as mode page 1Ch says (DEXCPT). */
-static void put_exceptions(struct wr *w, const struct tgt *t, const struct ask *a)
+static void put_exceptions(struct wr *w, const struct tgt_lu *lu, const struct ask *a)
 {
-	(void)t;
+	(void)lu;
 	if (param(w, a, 0, LIST, 3)) {
 		wr_u16(w, 0);
 		wr_u8(w, NO_TEMPERATURE);
 	}
 }
 
-static void put_supported(struct wr *w, const struct tgt *t, const struct ask *a);
+static void put_supported(struct wr *w, const struct tgt_lu *lu, const struct ask *a);
 
 /* Ascending by code; last: its last parameter; put writes what follows the header. */
 static const struct log_page {
 	uint8_t code, flags;
 	uint16_t last;
-	void (*put)(struct wr *w, const struct tgt *t, const struct ask *a);
+	void (*put)(struct wr *w, const struct tgt_lu *lu, const struct ask *a);
 } pages[] = {
         {0x00, 0, 0, put_supported},
         {0x02, DS, TOTAL_UNCORRECTED, put_writes},
@@ -112,9 +112,9 @@ static const struct log_page {
         {0x2f, DS, 0, put_exceptions},
 };
 
-static void put_supported(struct wr *w, const struct tgt *t, const struct ask *a)
+static void put_supported(struct wr *w, const struct tgt_lu *lu, const struct ask *a)
 {
-	(void)t;
+	(void)lu;
 	(void)a;
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
 		wr_u8(w, pages[i].code);
@@ -155,7 +155,7 @@ bool tgt_cmd_run_log_sense(struct tgt *t, struct task *k)
 	wr_u8(&w, page->flags | page->code);
 	wr_u8(&w, 0);
 	wr_u16(&w, 0); /* the length, below */
-	page->put(&w, t, &a);
+	page->put(&w, k->lu, &a);
 	wr_at_u16(&w, 2, (uint16_t)(w.n - HEAD_LEN));
 	tgt_cmd_reply(t, k, &w);
 	return false;
@@ -163,18 +163,18 @@ bool tgt_cmd_run_log_sense(struct tgt *t, struct task *k)
 
 /* ---- counting ---- */
 
-static struct log_counters *counters(struct tgt *t, enum task_work work)
+static struct log_counters *counters(struct tgt_lu *lu, enum task_work work)
 {
 	switch (work) {
 	case WORK_READ:
-		return &t->log[LOG_READ];
+		return &lu->log[LOG_READ];
 	case WORK_WRITE:
 	case WORK_ZERO:
-		return &t->log[LOG_WRITE];
+		return &lu->log[LOG_WRITE];
 	case WORK_MATCH:
 	case WORK_COMPARE:
 	case WORK_VERIFY:
-		return &t->log[LOG_VERIFY];
+		return &lu->log[LOG_VERIFY];
 	case WORK_FLUSH:
 	case WORK_SAVE:
 		break;
@@ -182,16 +182,16 @@ static struct log_counters *counters(struct tgt *t, enum task_work work)
 	return NULL;
 }
 
-void tgt_log_done(struct tgt *t, enum task_work work, uint32_t blocks)
+void tgt_log_done(struct tgt_lu *lu, enum task_work work, uint32_t blocks)
 {
-	struct log_counters *c = counters(t, work);
+	struct log_counters *c = counters(lu, work);
 	if (c)
-		c->bytes += (uint64_t)blocks * t->cfg.block_size;
+		c->bytes += (uint64_t)blocks * lu->cfg.block_size;
 }
 
-void tgt_log_error(struct tgt *t, enum task_work work)
+void tgt_log_error(struct tgt_lu *lu, enum task_work work)
 {
-	struct log_counters *c = counters(t, work);
+	struct log_counters *c = counters(lu, work);
 	if (c)
 		c->uncorrected++;
 }

@@ -21,21 +21,21 @@ bool tgt_cmd_accept_request_sense(struct tgt *t, struct task *k)
 }
 
 /* SPC-4, 6.39: the sense that is kept, else a UNIT ATTENTION, else what the unit is like. */
-static struct scsi_sense pending_sense(struct tgt *t, const struct task *k)
+static struct scsi_sense pending_sense(const struct task *k)
 {
-	struct ini *i = &t->ini[k->initiator];
-	if (i->ca && i->ca_lun == k->lun) {
-		i->ca = false;
-		return i->sense;
+	struct nexus *x = tgt_nexus(k);
+	if (x->ca && x->ca_lun == k->lun) {
+		x->ca = false;
+		return x->sense;
 	}
-	if (k->lun != 0)
+	if (!k->lu->present)
 		return SENSE_LUN_NOT_SUPPORTED;
-	if (ua_pending(&i->ua))
-		return ua_take(&i->ua);
-	if (t->stopped)
+	if (ua_pending(&x->ua))
+		return ua_take(&x->ua);
+	if (k->lu->stopped)
 		return SENSE_NOT_READY_STOPPED;
 	/* SPC-4, 5.12.2: pollable. */
-	switch (t->power) {
+	switch (k->lu->power) {
 	case POWER_IDLE:
 		return SENSE_IDLE_BY_COMMAND;
 	case POWER_STANDBY:
@@ -48,7 +48,7 @@ static struct scsi_sense pending_sense(struct tgt *t, const struct task *k)
 
 bool tgt_cmd_run_request_sense(struct tgt *t, struct task *k)
 {
-	struct scsi_sense s = pending_sense(t, k);
+	struct scsi_sense s = pending_sense(k);
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
 	w.n = scsi_sense_put(&s, k->cdb.byte1 & DESC, t->resp, sizeof(t->resp));
 	tgt_cmd_reply(t, k, &w);
@@ -94,13 +94,13 @@ bool tgt_cmd_accept_read_capacity(struct tgt *t, struct task *k)
 bool tgt_cmd_run_read_capacity(struct tgt *t, struct task *k)
 {
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
-	lba_t last = t->cfg.blocks - 1;
+	lba_t last = k->lu->cfg.blocks - 1;
 	if (k->cdb.op == OP_READ_CAPACITY_10) {
 		wr_u32(&w, last > UINT32_MAX ? UINT32_MAX : (uint32_t)last);
-		wr_u32(&w, t->cfg.block_size);
+		wr_u32(&w, k->lu->cfg.block_size);
 	} else {
 		wr_u64(&w, last);
-		wr_u32(&w, t->cfg.block_size);
+		wr_u32(&w, k->lu->cfg.block_size);
 		wr_zero(&w, 20); /* no protection, no provisioning */
 	}
 	tgt_cmd_reply(t, k, &w);
@@ -140,11 +140,12 @@ bool tgt_cmd_run_start_stop(struct tgt *t, struct task *k)
 {
 	unsigned condition = k->cdb.byte4 >> POWER_CONDITION;
 	bool flush = !(k->cdb.byte4 & NO_FLUSH);
-	t->power = condition == CONDITION_IDLE      ? POWER_IDLE
-	           : condition == CONDITION_STANDBY ? POWER_STANDBY
-	                                            : POWER_ACTIVE;
-	t->stopped = condition == CONDITION_START_VALID && !(k->cdb.byte4 & START);
-	if (!flush || !(t->stopped || t->power == POWER_STANDBY))
+	(void)t;
+	k->lu->power = condition == CONDITION_IDLE      ? POWER_IDLE
+	               : condition == CONDITION_STANDBY ? POWER_STANDBY
+	                                                : POWER_ACTIVE;
+	k->lu->stopped = condition == CONDITION_START_VALID && !(k->cdb.byte4 & START);
+	if (!flush || !(k->lu->stopped || k->lu->power == POWER_STANDBY))
 		return false;
 	k->work = WORK_FLUSH;
 	return true;

@@ -27,10 +27,11 @@ bool tgt_cmd_accept_mode_sense(struct tgt *t, struct task *k)
 {
 	uint8_t page[MODE_PAGE_MAX];
 	uint8_t code = k->cdb.page & PAGE;
+	(void)t;
 	unsigned allowed = is_ten(k) ? DBD | LLBAA : DBD;
 	if (k->cdb.byte1 & ~allowed)
 		return tgt_cdb_field_bad(k, 1, 0xff);
-	if (code != MODE_PAGE_ALL && mode_page_put(&t->modes, code, PC_CURRENT, page) == 0)
+	if (code != MODE_PAGE_ALL && mode_page_put(&k->lu->modes, code, PC_CURRENT, page) == 0)
 		return tgt_cdb_field_bad(k, 2, 5);
 	/* No page has subpages: all of them is the page (SPC-4, table 131). */
 	if (k->cdb.subpage != 0 && k->cdb.subpage != SUBPAGES)
@@ -38,24 +39,23 @@ bool tgt_cmd_accept_mode_sense(struct tgt *t, struct task *k)
 	return true;
 }
 
-static void put_descriptor(struct wr *w, const struct tgt *t, bool is_long)
+static void put_descriptor(struct wr *w, const struct tgt_lu *lu, bool is_long)
 {
-	uint64_t blocks = t->cfg.blocks;
+	uint64_t blocks = lu->cfg.blocks;
 	if (is_long) {
 		wr_u64(w, blocks);
 		wr_u32(w, 0);
-		wr_u32(w, t->cfg.block_size);
+		wr_u32(w, lu->cfg.block_size);
 	} else {
 		wr_u32(w, blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)blocks);
 		wr_u8(w, 0);
-		wr_u24(w, t->cfg.block_size);
+		wr_u24(w, lu->cfg.block_size);
 	}
 }
 
-static void put_header(struct wr *w, const struct tgt *t, const struct task *k, bool is_long,
-                       uint8_t descriptor_len)
+static void put_header(struct wr *w, const struct task *k, bool is_long, uint8_t descriptor_len)
 {
-	bool wp = t->cfg.write_protect || t->modes.current.swp;
+	bool wp = k->lu->cfg.write_protect || k->lu->modes.current.swp;
 	uint8_t specific = DPOFUA | (wp ? WP : 0);
 	if (is_ten(k)) {
 		wr_u16(w, 0); /* the length, at the end */
@@ -79,14 +79,14 @@ bool tgt_cmd_run_mode_sense(struct tgt *t, struct task *k)
 	enum mode_pc pc = (enum mode_pc)(k->cdb.page >> PC_SHIFT);
 	bool described = !(k->cdb.byte1 & DBD);
 	bool is_long = described && is_ten(k) && (k->cdb.byte1 & LLBAA);
-	put_header(&w, t, k, is_long, (uint8_t)(!described ? 0 : is_long ? 16 : 8));
+	put_header(&w, k, is_long, (uint8_t)(!described ? 0 : is_long ? 16 : 8));
 	if (described)
-		put_descriptor(&w, t, is_long);
+		put_descriptor(&w, k->lu, is_long);
 	for (size_t i = 0; i < MODE_PAGES; i++) {
 		uint8_t page[MODE_PAGE_MAX];
 		if (code != MODE_PAGE_ALL && code != mode_page_codes[i])
 			continue;
-		size_t n = mode_page_put(&t->modes, mode_page_codes[i], pc, page);
+		size_t n = mode_page_put(&k->lu->modes, mode_page_codes[i], pc, page);
 		wr_bytes(&w, page, n);
 	}
 	if (is_ten(k))
@@ -129,22 +129,21 @@ static bool length_bad(struct task *k)
 }
 
 /* The block descriptor says what is so already: the disk cannot be given another format. */
-static bool descriptor_ok(const struct tgt *t, struct task *k, struct rd *r, uint16_t at,
-                          bool is_long)
+static bool descriptor_ok(struct task *k, struct rd *r, uint16_t at, bool is_long)
 {
 	uint64_t blocks = is_long ? rd_u64(r) : rd_u32(r);
 	rd_skip(r, is_long ? 4 : 1);
 	uint32_t size = is_long ? rd_u32(r) : rd_u24(r);
 	uint64_t all = is_long ? UINT64_MAX : UINT32_MAX;
-	if (blocks != 0 && blocks != t->cfg.blocks && blocks != all)
+	if (blocks != 0 && blocks != k->lu->cfg.blocks && blocks != all)
 		return param_bad(k, at, 0xff);
-	if (size != t->cfg.block_size)
+	if (size != k->lu->cfg.block_size)
 		return param_bad(k, (uint16_t)(at + (is_long ? 12 : 5)), 0xff);
 	return true;
 }
 
 /* Header and descriptor; leaves r at the pages. */
-static bool head_ok(const struct tgt *t, struct task *k, struct rd *r)
+static bool head_ok(struct task *k, struct rd *r)
 {
 	bool ten = is_ten(k);
 	rd_skip(r, ten ? 2 : 1); /* mode data length: reserved here */
@@ -164,16 +163,16 @@ static bool head_ok(const struct tgt *t, struct task *k, struct rd *r)
 		return param_bad(k, ten ? 6 : 3, 0xff);
 	if (rd_left(r) < descriptor_len)
 		return length_bad(k);
-	return descriptor_ok(t, k, r, head_len, is_long);
+	return descriptor_ok(k, r, head_len, is_long);
 }
 
-static bool parse(struct tgt *t, struct task *k, struct mode_values *v)
+static bool parse(struct task *k, struct mode_values *v)
 {
 	struct rd r = rd_init(k->data->data + k->data_off, k->want_out);
 	struct scsi_sense sense;
 	uint16_t field = 0;
 	uint8_t bit = 0xff;
-	if (!head_ok(t, k, &r))
+	if (!head_ok(k, &r))
 		return false;
 	size_t pages_at = k->want_out - rd_left(&r);
 	if (mode_pages_get(v, rd_bytes(&r, rd_left(&r)), &sense, &field, &bit))
@@ -186,29 +185,28 @@ static bool parse(struct tgt *t, struct task *k, struct mode_values *v)
 /* The new values hold from here on, for everybody. */
 static void apply(struct tgt *t, const struct task *k)
 {
-	bool changed = !mode_values_equal(&t->modes.current, &t->pending.current);
-	t->modes = t->pending;
+	bool changed = !mode_values_equal(&k->lu->modes.current, &k->lu->pending.current);
+	k->lu->modes = k->lu->pending;
 	/* SPC-4, 6.9: they are told of what changed, not of what was written as it was. */
-	for (uint8_t i = 0; changed && i < WIRE_IDS; i++)
-		if (i != k->initiator)
-			ua_post(&t->ini[i].ua, UA_MODE_CHANGED);
+	if (changed)
+		tgt_lu_attention(k->lu, k->initiator, UA_MODE_CHANGED);
 	tgt_port_members(t);
 }
 
 bool tgt_cmd_run_mode_select(struct tgt *t, struct task *k)
 {
-	if (t->saving) {
+	if (k->lu->saving) {
 		k->status = SCSI_BUSY; /* another one is being saved */
 		return false;
 	}
-	t->pending = t->modes;
-	if (k->want_out > 0 && !parse(t, k, &t->pending.current))
+	k->lu->pending = k->lu->modes;
+	if (k->want_out > 0 && !parse(k, &k->lu->pending.current))
 		return false;
 	if (k->want_out == 0)
 		return false;
 	if (k->cdb.byte1 & SP) {
-		t->pending.saved = t->pending.current;
-		t->saving = true;
+		k->lu->pending.saved = k->lu->pending.current;
+		k->lu->saving = true;
 		k->work = WORK_SAVE;
 		return true;
 	}
@@ -218,7 +216,7 @@ bool tgt_cmd_run_mode_select(struct tgt *t, struct task *k)
 
 void tgt_cmd_mode_saved(struct tgt *t, struct task *k, bool ok)
 {
-	t->saving = false;
+	k->lu->saving = false;
 	if (ok)
 		apply(t, k);
 	else

@@ -39,19 +39,19 @@ static uint16_t length_field(const struct scsi_cdb *c)
 	}
 }
 
-static bool range_ok(const struct tgt *t, struct task *k)
+static bool range_ok(struct task *k)
 {
 	const struct scsi_cdb *c = &k->cdb;
-	if (c->lba <= t->cfg.blocks && c->blocks <= t->cfg.blocks - c->lba)
+	if (c->lba <= k->lu->cfg.blocks && c->blocks <= k->lu->cfg.blocks - c->lba)
 		return true;
 	/* SPC-4, 4.5.2.4.2: the pointer names the first byte of the field. */
 	tgt_task_fail(k, scsi_sense_field(SENSE_LBA_OUT_OF_RANGE, true, c->len == 6 ? 1 : 2, 0xff));
 	return false;
 }
 
-static bool may_write(const struct tgt *t, struct task *k)
+static bool may_write(struct task *k)
 {
-	if (!is_write(k->cdb.op) || !(t->cfg.write_protect || t->modes.current.swp))
+	if (!is_write(k->cdb.op) || !(k->lu->cfg.write_protect || k->lu->modes.current.swp))
 		return true;
 	tgt_task_fail(k, SENSE_WRITE_PROTECTED);
 	return false;
@@ -69,18 +69,19 @@ static uint8_t ignored_in_byte1(const struct scsi_cdb *c)
 
 bool tgt_cmd_accept_rw(struct tgt *t, struct task *k)
 {
+	(void)t;
 	const struct scsi_cdb *c = &k->cdb;
 	enum scsi_dir dir;
-	uint64_t bytes = scsi_cdb_data_len(c, t->cfg.block_size, &dir);
+	uint64_t bytes = scsi_cdb_data_len(c, k->lu->cfg.block_size, &dir);
 	if (c->len != 6 && c->wrprotect != 0)
 		return tgt_cdb_field_bad(k, 1, 7); /* no protection information */
 	if (!tgt_cdb_only(k, 1, c->byte1, ignored_in_byte1(c)))
 		return false;
-	if (!range_ok(t, k))
+	if (!range_ok(k))
 		return false;
 	if (bytes > TGT_TRANSFER_MAX)
 		return tgt_cdb_field_bad(k, length_field(c), 0xff);
-	if (!may_write(t, k))
+	if (!may_write(k))
 		return false;
 	if (dir == D_OUT)
 		k->want_out = (uint32_t)bytes;
@@ -101,7 +102,8 @@ bool tgt_cmd_accept_verify(struct tgt *t, struct task *k)
  * is. */
 bool tgt_cmd_accept_sync(struct tgt *t, struct task *k)
 {
-	return tgt_cdb_only(k, 1, k->cdb.byte1, IMMED | SYNC_NV) && range_ok(t, k);
+	(void)t;
+	return tgt_cdb_only(k, 1, k->cdb.byte1, IMMED | SYNC_NV) && range_ok(k);
 }
 
 bool tgt_cmd_run_sync(struct tgt *t, struct task *k)
@@ -112,7 +114,7 @@ bool tgt_cmd_run_sync(struct tgt *t, struct task *k)
 }
 
 /* What a command does, when all goes well. */
-static uint8_t work_of(const struct tgt *t, const struct task *k)
+static uint8_t work_of(const struct task *k)
 {
 	const struct scsi_cdb *c = &k->cdb;
 	bool compares = c->bytchk != 0;
@@ -128,7 +130,7 @@ static uint8_t work_of(const struct tgt *t, const struct task *k)
 	if (c->op == OP_WRITE_SAME_16 && (c->byte1 & NDOB))
 		work = WORK_ZERO;
 	/* What is verified is the medium, not the cache: it is flushed before. */
-	if (c->fua || !t->modes.current.wce || is_write_and_verify(c->op))
+	if (c->fua || !k->lu->modes.current.wce || is_write_and_verify(c->op))
 		work |= WORK_FLUSH;
 	if (is_write_and_verify(c->op))
 		work |= compares ? WORK_COMPARE : WORK_VERIFY;
@@ -154,17 +156,17 @@ void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, u
 
 bool tgt_cmd_run_rw(struct tgt *t, struct task *k)
 {
-	tgt_cmd_start(t, k, k->cdb.lba, k->cdb.blocks, work_of(t, k));
+	tgt_cmd_start(t, k, k->cdb.lba, k->cdb.blocks, work_of(k));
 	return true;
 }
 
 /* ---- WRITE SAME, PRE-FETCH ---- */
 
 /* Blocks 0 means up to the end. */
-static bool to_the_end(const struct tgt *t, struct task *k)
+static bool to_the_end(struct task *k)
 {
 	struct scsi_cdb *c = &k->cdb;
-	lba_t left = t->cfg.blocks - c->lba;
+	lba_t left = k->lu->cfg.blocks - c->lba;
 	if (c->blocks == 0)
 		c->blocks = left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
 	if (c->blocks > 0)
@@ -176,34 +178,36 @@ static bool to_the_end(const struct tgt *t, struct task *k)
 /* SBC-3, 5.44 and 5.45. UNMAP and ANCHOR are refused: the disk is fully provisioned. */
 bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k)
 {
+	(void)t;
 	const struct scsi_cdb *c = &k->cdb;
 	enum scsi_dir dir;
 	if (c->wrprotect != 0)
 		return tgt_cdb_field_bad(k, 1, 7);
 	if (!tgt_cdb_only(k, 1, c->byte1, c->op == OP_WRITE_SAME_16 ? NDOB : 0))
 		return false;
-	if (!range_ok(t, k))
+	if (!range_ok(k))
 		return false;
 	/* More than the field can name, by 0. */
-	if (c->blocks == 0 && t->cfg.blocks - c->lba > UINT32_MAX)
+	if (c->blocks == 0 && k->lu->cfg.blocks - c->lba > UINT32_MAX)
 		return tgt_cdb_field_bad(k, length_field(c), 0xff);
-	if (!to_the_end(t, k) || !may_write(t, k))
+	if (!to_the_end(k) || !may_write(k))
 		return false;
-	k->want_out = (uint32_t)scsi_cdb_data_len(c, t->cfg.block_size, &dir);
+	k->want_out = (uint32_t)scsi_cdb_data_len(c, k->lu->cfg.block_size, &dir);
 	return true;
 }
 
 /* SBC-3, 5.7 and 5.8. */
 bool tgt_cmd_accept_pre_fetch(struct tgt *t, struct task *k)
 {
-	return tgt_cdb_only(k, 1, k->cdb.byte1, IMMED) && range_ok(t, k) && to_the_end(t, k);
+	(void)t;
+	return tgt_cdb_only(k, 1, k->cdb.byte1, IMMED) && range_ok(k) && to_the_end(k);
 }
 
 /* The kernel's cache takes what is read. One transfer's length is promised, no more: GOOD says that
  * not all is there. IMMED: the status may wait all the same. */
 bool tgt_cmd_run_pre_fetch(struct tgt *t, struct task *k)
 {
-	uint32_t most = TGT_TRANSFER_MAX / t->cfg.block_size;
+	uint32_t most = TGT_TRANSFER_MAX / k->lu->cfg.block_size;
 	bool fits = k->cdb.blocks <= most;
 	k->status = fits ? SCSI_CONDITION_MET : SCSI_GOOD;
 	tgt_cmd_start(t, k, k->cdb.lba, fits ? k->cdb.blocks : most, WORK_VERIFY);

@@ -4,8 +4,8 @@
  *
  * Flow: target.c takes events; port.c turns a burst into the messages, command and data of one
  * tenure; dispatch.c accepts or refuses the command; task.c keeps the task set, order.c says which
- * may start; cmd_*.c run them; reply.c writes phase programs; silent.c has the rules of a mirroring
- * tenure.
+ * may start; lu.c has the logical units; cmd_*.c run them; reply.c writes phase programs; silent.c
+ * has the rules of a mirroring tenure.
  */
 #ifndef TARGET_CORE_H
 #define TARGET_CORE_H
@@ -65,6 +65,7 @@ struct task {
 	TAILQ_ENTRY(task) link;
 	uint32_t gen; /* goes up each time that the slot is used: an op names slot and gen */
 	uint8_t initiator, lun;
+	struct tgt_lu *lu;       /* never NULL: `absent` where there is none */
 	uint32_t epoch;          /* of the initiator's attach */
 	enum scsi_msg_kind attr; /* MSG_SIMPLE (also untagged), MSG_ORDERED, MSG_HEAD_OF_QUEUE */
 	bool tagged;
@@ -100,6 +101,10 @@ TAILQ_HEAD(task_list, task);
 struct ini {
 	bool up;
 	uint32_t epoch;
+};
+
+/* What a logical unit keeps for an initiator (of the I_T_L nexus). */
+struct nexus {
 	struct ua ua;
 	/* Contingent allegiance: the sense of its last CHECK CONDITION. Its tasks do not start. */
 	bool ca;
@@ -179,13 +184,13 @@ _Static_assert(WIRE_IDS <= 32, "wrote");
  * medium. */
 enum tgt_power { POWER_ACTIVE, POWER_IDLE, POWER_STANDBY };
 
-struct tgt {
-	struct tgt_config cfg;
-	ns_t now;
-	bool attached, was_attached;
-	uint64_t boot;
-	uint8_t id;
-
+/* A logical unit: all that is one's own. What belongs to the port, or to the device as a whole, is
+ * in struct tgt. */
+struct tgt_lu {
+	bool present; /* not so: stands for all that are not there */
+	uint8_t lun;
+	struct tgt_lu_config cfg;
+	unsigned queue_depth; /* of its task set */
 	struct modes modes;   /* current, saved */
 	struct modes pending; /* MODE SELECT whose META_SAVE is outstanding */
 	bool saving;
@@ -194,8 +199,21 @@ struct tgt {
 	bool store_dead;      /* a flush failed: for good */
 	uint8_t buffer[TGT_BUFFER_MAX];
 	struct tgt_echo echo;
-	struct faults faults;
 	struct log_counters log[LOG_KINDS];
+	struct nexus nexus[WIRE_IDS];
+	uint8_t saved[TGT_SAVED_MAX]; /* bytes of META_SAVE */
+};
+
+struct tgt {
+	struct tgt_config cfg;
+	ns_t now;
+	bool attached, was_attached;
+	uint64_t boot;
+	uint8_t id;
+
+	struct tgt_lu *lu[SCSI_LUNS]; /* NULL: not there */
+	struct tgt_lu absent;
+	struct faults faults;
 	struct ini ini[WIRE_IDS];
 
 	struct tenure tenure;
@@ -217,8 +235,29 @@ struct tgt {
 	struct block **held; /* references that the actions of this step need */
 	unsigned n_held;
 	uint8_t resp[TGT_RESP_MAX];
-	uint8_t saved[TGT_SAVED_MAX];
 };
+
+/* ---- lu.c ---- */
+
+/* NULL with why: what was saved is not usable, or memory is out. */
+struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, unsigned queue_depth,
+                          char *why, size_t n);
+/* The one at this LUN: `absent` when there is none. */
+struct tgt_lu *tgt_lu_at(struct tgt *t, uint8_t lun);
+/* The next that is there, beginning with that at *lun; NULL: no more. */
+struct tgt_lu *tgt_lu_next(const struct tgt *t, unsigned *lun);
+#define LU_FOREACH(lu_, t_)                                                                        \
+	for (unsigned lun_ = 0; ((lu_) = tgt_lu_next((t_), &lun_)) != NULL; lun_++)
+static inline struct nexus *tgt_nexus(const struct task *k)
+{
+	return &k->lu->nexus[k->initiator];
+}
+/* A UNIT ATTENTION for each initiator but this one; WIRE_NO_ID: for all. */
+void tgt_lu_attention(struct tgt_lu *lu, uint8_t but, enum ua_kind ua);
+/* Hard reset (SPC-4, 5.11): what a reset ends but the tasks, and its UNIT ATTENTION. */
+void tgt_lu_reset(struct tgt_lu *lu, enum ua_kind ua);
+/* The initiator is gone, or what it had here: its allegiance, what it wrote. */
+void tgt_lu_lose_nexus(struct tgt_lu *lu, uint8_t initiator, enum ua_kind ua);
 
 /* ---- task.c ---- */
 
@@ -375,8 +414,8 @@ void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w);
 
 /* Work of the store that counts: blocks that were done; a medium error that ends the command. Work
  * that moves no blocks is not counted. */
-void tgt_log_done(struct tgt *t, enum task_work work, uint32_t blocks);
-void tgt_log_error(struct tgt *t, enum task_work work);
+void tgt_log_done(struct tgt_lu *lu, enum task_work work, uint32_t blocks);
+void tgt_log_error(struct tgt_lu *lu, enum task_work work);
 
 /* ---- vpd.c ---- */
 
@@ -386,7 +425,7 @@ void tgt_log_error(struct tgt *t, enum task_work work);
 
 bool tgt_vpd_known(uint8_t code);
 /* The whole page, which is known, to an empty w. */
-void tgt_vpd_put(const struct tgt *t, uint8_t code, struct wr *w);
+void tgt_vpd_put(const struct tgt_lu *lu, uint8_t code, struct wr *w);
 
 /* ---- work.c ---- */
 

@@ -52,6 +52,7 @@ static void nexus(struct tgt *t, struct task *k)
 	k->initiator = n->initiator;
 	k->epoch = n->epoch;
 	k->lun = n->lun;
+	k->lu = tgt_lu_at(t, n->lun);
 	k->tagged = n->tagged;
 	k->tag = n->tag;
 	k->attr = n->tagged ? n->attr : MSG_SIMPLE;
@@ -114,18 +115,18 @@ static bool opcode_known(struct task *k, const struct cmd *c)
 
 /* Its initiator's sense was not asked for, and now it is another command that comes. One with a
  * tag that is to be queued may have been on its way: it waits and clears nothing. */
-static void clear_ca(struct tgt *t, const struct task *k, const struct cmd *c)
+static void clear_ca(const struct task *k, const struct cmd *c)
 {
 	bool queued = c && !(c->flags & CMD_QUICK) && k->tagged;
 	if (!k->silent && !queued && !(c && (c->flags & CMD_KEEP_CA)))
-		t->ini[k->initiator].ca = false;
+		tgt_nexus(k)->ca = false;
 }
 
-static bool ready(struct tgt *t, struct task *k, const struct cmd *c)
+static bool ready(struct task *k, const struct cmd *c)
 {
-	if ((c->flags & CMD_READY) && t->store_dead)
+	if ((c->flags & CMD_READY) && k->lu->store_dead)
 		return fail(k, &SENSE_INTERNAL_TARGET_FAILURE);
-	if ((c->flags & CMD_READY) && t->stopped)
+	if ((c->flags & CMD_READY) && k->lu->stopped)
 		return fail(k, &SENSE_NOT_READY_STOPPED);
 	return true;
 }
@@ -139,9 +140,9 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 	/* n_tasks counts k itself. */
 	if (!(flags & CMD_QUICK) && t->n_tasks > t->cfg.queue_depth)
 		return refuse(k, SCSI_TASK_SET_FULL);
-	if (k->lun != 0 && !(flags & CMD_ANY_LUN))
+	if (!k->lu->present && !(flags & CMD_ANY_LUN))
 		return fail(k, &SENSE_LUN_NOT_SUPPORTED);
-	struct ua *ua = &t->ini[k->initiator].ua;
+	struct ua *ua = &tgt_nexus(k)->ua;
 	if (!(flags & CMD_NO_UA) && ua_pending(ua)) {
 		tgt_task_fail(k, ua_take(ua));
 		return false;
@@ -156,12 +157,12 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 		return refuse(k, SCSI_BUSY);
 	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_FULL))
 		return refuse(k, SCSI_TASK_SET_FULL);
-	if (!ready(t, k, c))
+	if (!ready(k, c))
 		return false;
 	if (!c->accept(t, k))
 		return false;
 	if (flags & CMD_MEDIUM)
-		t->power = POWER_ACTIVE;
+		k->lu->power = POWER_ACTIVE;
 	return true;
 }
 
@@ -174,7 +175,7 @@ struct task *tgt_dispatch(struct tgt *t)
 	bool ok = scsi_cdb_get((struct span){n->cdb, n->cdb_len}, &k->cdb);
 	if (ok) {
 		c = tgt_cmd_find(k->cdb.op);
-		clear_ca(t, k, c);
+		clear_ca(k, c);
 		if (c && (c->flags & CMD_MEDIUM) && fault_dies(&t->faults, STEP_COMMAND))
 			tgt_out_die(t);
 		ok = accept(t, k, c);

@@ -18,6 +18,7 @@ src_target_libtarget_a_SOURCES = \
 	src/target/dispatch.c \
 	src/target/fault.c \
 	src/target/fault.h \
+	src/target/lu.c \
 	src/target/message.c \
 	src/target/mode.c \
 	src/target/mode.h \

@@ -71,7 +71,7 @@ static void clear_task_set(struct tgt *t)
 	const struct task *k;
 	TAILQ_FOREACH (k, &t->tasks, link) {
 		if (k->initiator != n->initiator && k->lun == n->lun)
-			ua_post(&t->ini[k->initiator].ua, UA_CLEARED);
+			ua_post(&tgt_nexus(k)->ua, UA_CLEARED);
 	}
 	tgt_task_abort_all(t, WIRE_NO_ID, n->lun);
 	ended(t);
@@ -80,13 +80,9 @@ static void clear_task_set(struct tgt *t)
 void tgt_target_reset(struct tgt *t, enum ua_kind ua)
 {
 	tgt_task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
-	t->echo.wrote = 0;
-	for (unsigned i = 0; i < WIRE_IDS; i++) {
-		t->ini[i].ca = false;
-		ua_post(&t->ini[i].ua, ua);
-	}
-	/* SPC-4, 5.11: current values become the saved ones again. */
-	t->modes.current = t->modes.saved;
+	struct tgt_lu *lu;
+	LU_FOREACH(lu, t)
+	tgt_lu_reset(lu, ua);
 	tgt_port_members(t);
 }
 

@@ -19,15 +19,15 @@ struct extent {
 	bool writes;
 };
 
-static struct extent extent_of(const struct tgt *t, const struct task *k)
+static struct extent extent_of(const struct task *k)
 {
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	/* SBC-3, 5.25: a unit stops when all is on the medium. */
 	if (k->cdb.op == OP_START_STOP_UNIT)
-		return (struct extent){0, t->cfg.blocks, true};
+		return (struct extent){0, k->lu->cfg.blocks, true};
 	/* A self test reads whatever it likes. */
 	if (k->cdb.op == OP_SEND_DIAGNOSTIC)
-		return (struct extent){0, t->cfg.blocks, false};
+		return (struct extent){0, k->lu->cfg.blocks, false};
 	if (!c || !(c->flags & CMD_BLOCKS))
 		return (struct extent){0};
 	return (struct extent){k->cdb.lba, k->cdb.blocks, scsi_op_writes_medium(k->cdb.op)};
@@ -47,9 +47,9 @@ static bool in_store(const struct task *k)
 }
 
 /* Mirroring passes carry their sense with the status: they have no part in allegiances. */
-static bool held_by_ca(const struct tgt *t, const struct task *k)
+static bool held_by_ca(const struct task *k)
 {
-	return !k->silent && t->ini[k->initiator].ca;
+	return !k->silent && tgt_nexus(k)->ca;
 }
 
 /* SAM-5, 8.7: HEAD OF QUEUE waits for nobody, ORDERED for all older ones, SIMPLE for older ones
@@ -61,16 +61,16 @@ static bool behind(const struct task *k, const struct task *old)
 
 bool tgt_order_may_start(const struct tgt *t, const struct task *k)
 {
-	const struct extent mine = extent_of(t, k);
+	const struct extent mine = extent_of(k);
 	const struct task *other;
 	bool older = true;
-	if (held_by_ca(t, k))
+	if (held_by_ca(k))
 		return false;
 	TAILQ_FOREACH (other, &t->tasks, link) {
-		if (other == k) {
+		if (other == k)
 			older = false;
-			continue;
-		}
+		if (other == k || other->lu != k->lu)
+			continue; /* each logical unit has a task set of its own */
 		bool waits = other->state == TASK_WAITING;
 		if (!in_store(other) && !(older && waits))
 			continue; /* has done its work, or comes behind */
@@ -78,8 +78,8 @@ bool tgt_order_may_start(const struct tgt *t, const struct task *k)
 			return false;
 		/* Of those that wait, too, the older one is first, so that nobody starves; but one
 		 * whose initiator has to ask for its sense holds up no other. */
-		bool first = !waits || (k->attr != MSG_HEAD_OF_QUEUE && !held_by_ca(t, other));
-		const struct extent theirs = extent_of(t, other);
+		bool first = !waits || (k->attr != MSG_HEAD_OF_QUEUE && !held_by_ca(other));
+		const struct extent theirs = extent_of(other);
 		if (first && conflict(&mine, &theirs))
 			return false;
 	}

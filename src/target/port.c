@@ -308,17 +308,38 @@ void tgt_port_burst(struct tgt *t, const struct wire_burst *b, struct block *dat
 static const uint8_t armed_ops[] = {0x0a, 0x2a, 0x2e, 0x2f, 0x8a, 0x8e, 0x8f, 0xaa, 0xae, 0xaf};
 _Static_assert(sizeof(armed_ops) <= WIRE_OPS_MAX, "armed_ops");
 
+static bool lu_refuses(const struct tgt *t, const struct tgt_lu *lu)
+{
+	bool refuses =
+	        lu->stopped || lu->store_dead || lu->cfg.write_protect || lu->modes.current.swp;
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		refuses = refuses || (t->ini[i].up && ua_pending(&lu->nexus[i].ua));
+	return refuses;
+}
+
 /* A port takes data ahead of the process only where nothing stands against the command. */
 static uint8_t arm_mode(const struct tgt *t)
 {
 	if (t->cfg.unarmed || fault_has(&t->faults, FAULT_DIE))
 		return ARM_NONE;
-	bool refuses = t->stopped || t->store_dead || t->cfg.write_protect ||
-	               t->modes.current.swp || fault_has(&t->faults, FAULT_BUSY) ||
-	               fault_has(&t->faults, FAULT_FULL);
-	for (unsigned i = 0; i < WIRE_IDS; i++)
-		refuses = refuses || (t->ini[i].up && ua_pending(&t->ini[i].ua));
+	bool refuses = fault_has(&t->faults, FAULT_BUSY) || fault_has(&t->faults, FAULT_FULL);
+	const struct tgt_lu *lu;
+	LU_FOREACH(lu, t)
+	refuses = refuses || lu_refuses(t, lu);
 	return refuses ? ARM_FRONT : ARM_FULL;
+}
+
+static void arm_lun(struct wire_arm *arm, const struct tgt_lu *lu)
+{
+	struct wire_arm_lun *out = &arm->luns[arm->n_luns++];
+	*out = (struct wire_arm_lun){
+	        .lun = lu->lun,
+	        .block_size = lu->cfg.block_size,
+	        .blocks = lu->cfg.blocks,
+	        .max_data = TGT_TRANSFER_MAX,
+	        .n_ops = sizeof(armed_ops),
+	};
+	memcpy(out->ops, armed_ops, sizeof(armed_ops));
 }
 
 void tgt_port_arm(struct tgt *t)
@@ -328,27 +349,29 @@ void tgt_port_arm(struct tgt *t)
 		return;
 	struct tgt_action *a = tgt_out_action(t, TGT_SEND);
 	a->frame.type = WIRE_ARM;
-	a->frame.arm = (struct wire_arm){.mode = mode, .n_luns = 1};
-	struct wire_arm_lun *lun = &a->frame.arm.luns[0];
-	lun->lun = 0;
-	lun->block_size = t->cfg.block_size;
-	lun->blocks = t->cfg.blocks;
-	lun->max_data = TGT_TRANSFER_MAX;
-	lun->n_ops = sizeof(armed_ops);
-	memcpy(lun->ops, armed_ops, sizeof(armed_ops));
+	a->frame.arm = (struct wire_arm){.mode = mode};
+	const struct tgt_lu *lu;
+	/* Those beyond what one frame can tell: each of their phases is asked for. */
+	LU_FOREACH(lu, t)
+	if (a->frame.arm.n_luns < WIRE_LUNS_MAX)
+		arm_lun(&a->frame.arm, lu);
 	t->armed = mode;
 	t->arm_sent = true;
 }
 
 void tgt_port_members(struct tgt *t)
 {
-	const struct mode_mirror *m = &t->modes.current.mirror;
+	const struct tgt_lu *lu;
 	if (!t->attached)
 		return;
 	struct tgt_action *a = tgt_out_action(t, TGT_SEND);
 	a->frame.type = WIRE_MEMBERS;
-	a->frame.members = (struct wire_members){.n = m->member ? 1 : 0};
-	if (m->member)
-		a->frame.members.m[0] =
-		        (struct wire_member){.lun = 0, .group = m->group, .device = m->device};
+	a->frame.members = (struct wire_members){0};
+	LU_FOREACH(lu, t)
+	{
+		const struct mode_mirror *m = &lu->modes.current.mirror;
+		if (m->member && a->frame.members.n < WIRE_MEMBERS_MAX)
+			a->frame.members.m[a->frame.members.n++] = (struct wire_member){
+			        .lun = lu->lun, .group = m->group, .device = m->device};
+	}
 }

@@ -22,6 +22,7 @@ struct tgt_action *tgt_out_action(struct tgt *t, enum tgt_action_kind kind)
 	struct tgt_action *a = &t->act[t->n_act++];
 	a->kind = kind;
 	a->op = 0;
+	a->lun = 0;
 	a->lba = 0;
 	a->blocks = 0;
 	a->block = NULL;

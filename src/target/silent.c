@@ -30,7 +30,8 @@ static bool names(uint32_t devices, uint8_t device)
 static void leader_identification(struct tgt *t, const struct scsi_msg_mirror *m)
 {
 	struct tenure *n = &t->tenure;
-	const struct mode_mirror *member = &t->modes.current.mirror;
+	const struct tgt_lu *lu = tgt_lu_at(t, n->lun);
+	const struct mode_mirror *member = &lu->modes.current.mirror;
 	bool leads = n->role != BURST_PARTICIPANT;
 	n->mirror = true;
 	n->group = m->group;
@@ -39,7 +40,7 @@ static void leader_identification(struct tgt *t, const struct scsi_msg_mirror *m
 	n->cdb_len = 0;
 	n->broadcast = m->broadcast;
 	/* A tag tells the pass's tasks apart. */
-	n->foreign = !member->member || member->group != m->group || !n->tagged || n->lun != 0 ||
+	n->foreign = !member->member || member->group != m->group || !n->tagged ||
 	             leads != (m->device == member->device) ||
 	             (m->broadcast && !names(m->devices, member->device));
 	n->next = leads ? NEXT_COMMAND : NEXT_LATCHED;

@@ -15,7 +15,7 @@
 
 /* ---- creation ---- */
 
-static bool config_ok(const struct tgt_config *c, char *why, size_t n)
+static bool lu_config_ok(const struct tgt_lu_config *c, char *why, size_t n)
 {
 	if (c->block_size != 512 && c->block_size != 4096) {
 		(void)snprintf(why, n, "block size %u: must be 512 or 4096",
@@ -27,17 +27,22 @@ static bool config_ok(const struct tgt_config *c, char *why, size_t n)
 		               (unsigned long long)c->blocks);
 		return false;
 	}
-	if (c->queue_depth == 0 || c->queue_depth > TGT_DEPTH_MAX) {
-		(void)snprintf(why, n, "queue depth %u: must be 1 to %d", c->queue_depth,
-		               TGT_DEPTH_MAX);
-		return false;
-	}
 	if (!target_name_ok(c->name, strnlen(c->name, sizeof(c->name)))) {
 		(void)snprintf(why, n, "name: at most %d printable characters without blanks",
 		               TARGET_NAME_MAX);
 		return false;
 	}
 	return true;
+}
+
+static bool config_ok(const struct tgt_config *c, char *why, size_t n)
+{
+	if (c->queue_depth == 0 || c->queue_depth > TGT_DEPTH_MAX) {
+		(void)snprintf(why, n, "queue depth %u: must be 1 to %d", c->queue_depth,
+		               TGT_DEPTH_MAX);
+		return false;
+	}
+	return lu_config_ok(&c->lu, why, n);
 }
 
 static bool allocate(struct tgt *t)
@@ -67,16 +72,12 @@ struct tgt *tgt_new(const struct tgt_config *cfg, char *why, size_t why_len)
 		tgt_free(t);
 		return NULL;
 	}
-	modes_init(&t->modes);
-	if (cfg->saved.n > 0 && !modes_saved_get(cfg->saved, &t->modes.saved)) {
-		(void)snprintf(why, why_len, "saved mode pages: not of this version");
+	t->cfg.lu.saved = (struct span){0};
+	t->lu[0] = tgt_lu_new(0, &cfg->lu, cfg->queue_depth, why, why_len);
+	if (!t->lu[0]) {
 		tgt_free(t);
 		return NULL;
 	}
-	t->cfg.saved = (struct span){0};
-	t->modes.current = t->modes.saved;
-	for (unsigned i = 0; i < WIRE_IDS; i++)
-		ua_post(&t->ini[i].ua, UA_POWER_ON);
 	return t;
 }
 
@@ -90,6 +91,8 @@ void tgt_free(struct tgt *t)
 	}
 	if (t->held)
 		tgt_out_reset(t);
+	for (unsigned i = 0; i < SCSI_LUNS; i++)
+		free(t->lu[i]);
 	free(t->slot);
 	free(t->act);
 	free(t->held);
@@ -99,15 +102,21 @@ void tgt_free(struct tgt *t)
 
 /* ---- attach ---- */
 
+static void nexus_lost(struct tgt *t, uint8_t id, enum ua_kind ua)
+{
+	struct tgt_lu *lu;
+	LU_FOREACH(lu, t)
+	tgt_lu_lose_nexus(lu, id, ua);
+	t->absent.nexus[id].ca = false;
+}
+
 static void lose_all(struct tgt *t, enum ua_kind ua)
 {
 	tgt_port_close(t);
 	tgt_task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
-	t->echo.wrote = 0;
 	for (unsigned i = 0; i < WIRE_IDS; i++) {
-		t->ini[i].ca = false;
 		t->ini[i].up = false;
-		ua_post(&t->ini[i].ua, ua);
+		nexus_lost(t, (uint8_t)i, ua);
 	}
 }
 
@@ -135,13 +144,10 @@ static void detached(struct tgt *t)
 
 static void lose_nexus(struct tgt *t, uint8_t id)
 {
-	struct ini *i = &t->ini[id];
 	if (t->tenure.open && t->tenure.initiator == id)
 		tgt_port_close(t);
 	tgt_task_abort_all(t, id, WIRE_NO_ID);
-	i->ca = false;
-	t->echo.wrote &= ~(1U << id);
-	ua_post(&i->ua, UA_NEXUS_LOSS);
+	nexus_lost(t, id, UA_NEXUS_LOSS);
 }
 
 static void port_changed(struct tgt *t, const struct wire_port *p)
@@ -296,5 +302,7 @@ void tgt_check(const struct tgt *t)
 	sm_assert(!n->task || n->task->connected || n->task->state == TASK_DATA);
 	sm_assert(n->next != NEXT_DATA || !n->open || (n->task && n->task->state == TASK_DATA));
 	sm_assert(n->reply_len <= sizeof(n->reply));
-	sm_assert(t->modes.saved.mirror.member || t->modes.saved.mirror.group == 0);
+	const struct tgt_lu *lu;
+	LU_FOREACH(lu, t)
+	sm_assert(lu->modes.saved.mirror.member || lu->modes.saved.mirror.group == 0);
 }

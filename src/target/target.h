@@ -29,16 +29,21 @@
 
 struct tgt;
 
-struct tgt_config {
+/* Of a logical unit. */
+struct tgt_lu_config {
 	uint8_t uuid[UUID_LEN];
 	char name[TARGET_NAME_MAX + 1];
-	uint32_t block_size;  /* 512 or 4096 */
-	uint64_t blocks;      /* capacity, at least 1 */
-	unsigned queue_depth; /* tasks that it takes at once, 1..TGT_DEPTH_MAX */
-	bool unarmed;         /* every phase waits for the process */
+	uint32_t block_size; /* 512 or 4096 */
+	uint64_t blocks;     /* capacity, at least 1 */
 	bool write_protect;
-	struct xfer xfer;  /* the best agreement that it answers with */
-	struct span saved; /* the bytes of the last META_SAVE; empty: never saved */
+	struct span saved; /* the bytes of its last META_SAVE; empty: never saved */
+};
+
+struct tgt_config {
+	struct tgt_lu_config lu; /* LUN 0 */
+	unsigned queue_depth;    /* tasks that it takes at once, 1..TGT_DEPTH_MAX */
+	bool unarmed;            /* every phase waits for the process */
+	struct xfer xfer;        /* the best agreement that it answers with */
 };
 
 enum tgt_event_kind {
@@ -96,6 +101,7 @@ enum tgt_action_kind {
 struct tgt_action {
 	enum tgt_action_kind kind;
 	uint32_t op; /* STORE_*, META_SAVE */
+	uint8_t lun; /* whose store, whose bytes */
 	lba_t lba;
 	uint32_t blocks;
 	struct block *block;     /* WRITE, OR, COMPARE */

@@ -150,11 +150,11 @@ void tgt_task_deliver(struct tgt *t, struct task *k)
 	if (k->connected && !t->tenure.wanted)
 		return; /* the bus will ask */
 	if (k->status == SCSI_CHECK_CONDITION && !k->silent) {
-		struct ini *i = &t->ini[k->initiator];
-		i->ca = true;
-		i->ca_lun = k->lun;
-		i->sense = k->sense;
-		i->ca_due = t->now + CA_LIMIT_NS;
+		struct nexus *x = tgt_nexus(k);
+		x->ca = true;
+		x->ca_lun = k->lun;
+		x->sense = k->sense;
+		x->ca_due = t->now + CA_LIMIT_NS;
 	}
 	tgt_reply_status(t, k);
 	if (k->connected)
@@ -186,6 +186,13 @@ void tgt_task_finish(struct tgt *t, struct task *k)
 	tgt_task_deliver(t, k);
 }
 
+static void expire_ca(struct tgt_lu *lu, ns_t now)
+{
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		if (lu->nexus[i].ca && lu->nexus[i].ca_due <= now)
+			lu->nexus[i].ca = false;
+}
+
 void tgt_task_expire(struct tgt *t)
 {
 	struct task *k = TAILQ_FIRST(&t->tasks);
@@ -195,9 +202,24 @@ void tgt_task_expire(struct tgt *t)
 			tgt_task_deliver(t, k);
 		k = next;
 	}
+	struct tgt_lu *lu;
+	LU_FOREACH(lu, t)
+	expire_ca(lu, t->now);
+	expire_ca(&t->absent, t->now);
+}
+
+static ns_t ca_deadline(const struct tgt_lu *lu)
+{
+	ns_t first = NS_NEVER;
 	for (unsigned i = 0; i < WIRE_IDS; i++)
-		if (t->ini[i].ca && t->ini[i].ca_due <= t->now)
-			t->ini[i].ca = false;
+		if (lu->nexus[i].ca && lu->nexus[i].ca_due < first)
+			first = lu->nexus[i].ca_due;
+	return first;
+}
+
+static ns_t least(ns_t a, ns_t b)
+{
+	return a < b ? a : b;
 }
 
 ns_t tgt_task_deadline(const struct tgt *t)
@@ -210,10 +232,10 @@ ns_t tgt_task_deadline(const struct tgt *t)
 				first = k->due;
 		}
 	}
-	for (unsigned i = 0; i < WIRE_IDS; i++)
-		if (t->ini[i].ca && t->ini[i].ca_due < first)
-			first = t->ini[i].ca_due;
-	return first;
+	const struct tgt_lu *lu;
+	LU_FOREACH(lu, t)
+	first = least(first, ca_deadline(lu));
+	return least(first, ca_deadline(&t->absent));
 }
 
 void tgt_task_check(const struct tgt *t)
@@ -225,7 +247,7 @@ void tgt_task_check(const struct tgt *t)
 		n++;
 		n_in[k->state]++;
 		sm_assert(k->state != TASK_FREE);
-		sm_assert(k->initiator < WIRE_IDS);
+		sm_assert(k->initiator < WIRE_IDS && k->lu);
 		sm_assert(k->state != TASK_DATA || (t->tenure.task == k && !k->data));
 		sm_assert(k->state != TASK_READY || t->tenure.task == k);
 		sm_assert((k->doing != 0) == (k->state == TASK_RUNNING || k->state == TASK_DRAIN));

@@ -16,17 +16,17 @@
 #define NON_ROTATING 0x0001
 
 /* The UUID in hexadecimal: 32 characters. */
-static void put_serial(struct wr *w, const struct tgt *t)
+static void put_serial(struct wr *w, const struct tgt_lu *lu)
 {
 	static const char digits[] = "0123456789abcdef";
 	for (unsigned i = 0; i < UUID_LEN; i++) {
-		wr_u8(w, (uint8_t)digits[t->cfg.uuid[i] >> 4]);
-		wr_u8(w, (uint8_t)digits[t->cfg.uuid[i] & 0x0f]);
+		wr_u8(w, (uint8_t)digits[lu->cfg.uuid[i] >> 4]);
+		wr_u8(w, (uint8_t)digits[lu->cfg.uuid[i] & 0x0f]);
 	}
 }
 
 /* A T10 vendor ID designator and a UUID designator (SPC-5, 7.7.6.11), of the logical unit. */
-static void put_designators(struct wr *w, const struct tgt *t)
+static void put_designators(struct wr *w, const struct tgt_lu *lu)
 {
 	wr_u8(w, 0x01); /* binary */
 	wr_u8(w, 0x0a); /* UUID */
@@ -34,20 +34,20 @@ static void put_designators(struct wr *w, const struct tgt *t)
 	wr_u8(w, 2 + UUID_LEN);
 	wr_u8(w, 0x10); /* a UUID of RFC 4122 follows */
 	wr_u8(w, 0);
-	wr_bytes(w, t->cfg.uuid, UUID_LEN);
+	wr_bytes(w, lu->cfg.uuid, UUID_LEN);
 	wr_u8(w, 0x02); /* ASCII */
 	wr_u8(w, 0x01); /* T10 vendor ID */
 	wr_u8(w, 0);
 	wr_u8(w, 8 + 16 + 32);
 	wr_bytes(w, TGT_VENDOR, 8);
 	wr_bytes(w, TGT_PRODUCT, 16);
-	put_serial(w, t);
+	put_serial(w, lu);
 }
 
 /* SPC-4, 7.8.7: the task attributes and the cache; no protection, no groups, no priorities. */
-static void put_extended(struct wr *w, const struct tgt *t)
+static void put_extended(struct wr *w, const struct tgt_lu *lu)
 {
-	(void)t;
+	(void)lu;
 	wr_u8(w, 0);
 	wr_u8(w, HEADSUP_ORDSUP_SIMPSUP);
 	wr_u8(w, V_SUP);
@@ -55,9 +55,9 @@ static void put_extended(struct wr *w, const struct tgt *t)
 }
 
 /* SBC-3, 6.6.3. Zero where a command that the field limits is not there. */
-static void put_block_limits(struct wr *w, const struct tgt *t)
+static void put_block_limits(struct wr *w, const struct tgt_lu *lu)
 {
-	uint32_t size = t->cfg.block_size;
+	uint32_t size = lu->cfg.block_size;
 	wr_u8(w, 0);         /* WSNZ */
 	wr_u8(w, UINT8_MAX); /* COMPARE AND WRITE */
 	wr_u16(w, (uint16_t)(size < STORE_PAGE ? STORE_PAGE / size : 1));
@@ -70,21 +70,21 @@ static void put_block_limits(struct wr *w, const struct tgt *t)
 }
 
 /* SBC-3, 6.6.2. */
-static void put_characteristics(struct wr *w, const struct tgt *t)
+static void put_characteristics(struct wr *w, const struct tgt_lu *lu)
 {
-	(void)t;
+	(void)lu;
 	wr_u16(w, NON_ROTATING);
 	wr_zero(w, 58); /* product type, form factor: not said */
 }
 
 /* SBC-3, 6.6.4: fully provisioned, nothing is ever unmapped. */
-static void put_provisioning(struct wr *w, const struct tgt *t)
+static void put_provisioning(struct wr *w, const struct tgt_lu *lu)
 {
-	(void)t;
+	(void)lu;
 	wr_zero(w, 4);
 }
 
-static void put_mirror(struct wr *w, const struct tgt *t)
+static void put_mirror(struct wr *w, const struct tgt_lu *lu)
 {
 	uint8_t page[128];
 	struct wr whole = wr_init(page, sizeof(page));
@@ -92,22 +92,22 @@ static void put_mirror(struct wr *w, const struct tgt *t)
 	        .version = MIRROR_PROTOCOL_VERSION,
 	        .silent = true,
 	        .broadcast = true,
-	        .queue_depth = (uint16_t)t->cfg.queue_depth,
+	        .queue_depth = (uint16_t)lu->queue_depth,
 	        .max_transfer = TGT_TRANSFER_MAX,
 	};
-	memcpy(p.uuid, t->cfg.uuid, UUID_LEN);
-	memcpy(p.name, t->cfg.name, sizeof(p.name));
+	memcpy(p.uuid, lu->cfg.uuid, UUID_LEN);
+	memcpy(p.name, lu->cfg.name, sizeof(p.name));
 	vpd_mirror_put(&whole, &p);
 	sm_assert(wr_ok(&whole));
 	wr_bytes(w, page + HEAD_LEN, whole.n - HEAD_LEN);
 }
 
-static void put_supported(struct wr *w, const struct tgt *t);
+static void put_supported(struct wr *w, const struct tgt_lu *lu);
 
 /* Ascending by code (SPC-4, 7.8.14); put writes what follows the header. */
 static const struct vpd_page {
 	uint8_t code;
-	void (*put)(struct wr *w, const struct tgt *t);
+	void (*put)(struct wr *w, const struct tgt_lu *lu);
 } pages[] = {
         {0x00, put_supported},    {0x80, put_serial},
         {0x83, put_designators},  {0x86, put_extended},
@@ -115,9 +115,9 @@ static const struct vpd_page {
         {0xb2, put_provisioning}, {VPD_MIRROR_PAGE, put_mirror},
 };
 
-static void put_supported(struct wr *w, const struct tgt *t)
+static void put_supported(struct wr *w, const struct tgt_lu *lu)
 {
-	(void)t;
+	(void)lu;
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
 		wr_u8(w, pages[i].code);
 }
@@ -135,13 +135,13 @@ bool tgt_vpd_known(uint8_t code)
 	return find(code) != NULL;
 }
 
-void tgt_vpd_put(const struct tgt *t, uint8_t code, struct wr *w)
+void tgt_vpd_put(const struct tgt_lu *lu, uint8_t code, struct wr *w)
 {
 	const struct vpd_page *page = find(code);
 	sm_assert(page && w->n == 0);
 	wr_u8(w, 0); /* a disk, connected */
 	wr_u8(w, code);
 	wr_u16(w, 0); /* the length, below */
-	page->put(w, t);
+	page->put(w, lu);
 	wr_at_u16(w, 2, (uint16_t)(w->n - HEAD_LEN));
 }

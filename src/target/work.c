@@ -25,23 +25,23 @@ static enum tgt_action_kind action_of(const struct task *k, enum task_work work)
 	return TGT_META_SAVE;
 }
 
-static void save(struct tgt *t, struct tgt_action *a)
+static void save(struct tgt_lu *lu, struct tgt_action *a)
 {
-	struct wr w = wr_init(t->saved, sizeof(t->saved));
-	modes_saved_put(&t->pending.saved, &w);
+	struct wr w = wr_init(lu->saved, sizeof(lu->saved));
+	modes_saved_put(&lu->pending.saved, &w);
 	sm_assert(wr_ok(&w));
-	a->bytes = (struct span){t->saved, w.n};
+	a->bytes = (struct span){lu->saved, w.n};
 }
 
 /* Blocks of the next operation: what has no block of data of its own goes in bounded pieces. */
-static uint32_t piece(const struct tgt *t, const struct task *k)
+static uint32_t piece(const struct task *k)
 {
 	uint32_t left = k->count - k->pos;
-	uint32_t most = TGT_TRANSFER_MAX / t->cfg.block_size;
+	uint32_t most = TGT_TRANSFER_MAX / k->lu->cfg.block_size;
 	return left < most ? left : most;
 }
 
-static void attach_data(const struct tgt *t, const struct task *k, struct tgt_action *a)
+static void attach_data(const struct task *k, struct tgt_action *a)
 {
 	const struct scsi_cdb *c = &k->cdb;
 	bool same = c->op == OP_WRITE_SAME_10 || c->op == OP_WRITE_SAME_16;
@@ -51,7 +51,7 @@ static void attach_data(const struct tgt *t, const struct task *k, struct tgt_ac
 		block += c->blocks;
 	a->block = k->data;
 	a->repeat = c->bytchk == 3 || same;
-	a->offset = k->data_off + (a->repeat ? 0 : block * t->cfg.block_size);
+	a->offset = k->data_off + (a->repeat ? 0 : block * k->lu->cfg.block_size);
 }
 
 static void issue(struct tgt *t, struct task *k, enum task_work work)
@@ -61,15 +61,16 @@ static void issue(struct tgt *t, struct task *k, enum task_work work)
 	if (k->state != TASK_RUNNING)
 		tgt_task_set(t, k, TASK_RUNNING);
 	a->op = tgt_task_op(t, k);
+	a->lun = k->lu->lun;
 	if (work == WORK_SAVE) {
-		save(t, a);
+		save(k->lu, a);
 		return;
 	}
 	a->lba = k->first + k->pos;
-	k->chunk = work == WORK_FLUSH ? 0 : piece(t, k);
+	k->chunk = work == WORK_FLUSH ? 0 : piece(k);
 	a->blocks = k->chunk;
 	if (work & (WORK_MATCH | WORK_WRITE | WORK_COMPARE))
-		attach_data(t, k, a);
+		attach_data(k, a);
 }
 
 static struct scsi_sense medium_error(const struct task *k, bool write, lba_t at)
@@ -93,7 +94,9 @@ void tgt_work_next(struct tgt *t, struct task *k)
 	}
 	if (k->bad) {
 		bool write = scsi_op_writes_medium(k->cdb.op);
-		tgt_log_error(t, write ? WORK_WRITE : reads(k->cdb.op) ? WORK_READ : WORK_VERIFY);
+		tgt_log_error(k->lu, write              ? WORK_WRITE
+		                     : reads(k->cdb.op) ? WORK_READ
+		                                        : WORK_VERIFY);
 		tgt_task_fail(k, medium_error(k, write, k->bad_lba));
 	}
 	tgt_task_finish(t, k);
@@ -101,10 +104,10 @@ void tgt_work_next(struct tgt *t, struct task *k)
 
 /* SBC-3, 5.2: INFORMATION is the offset in the data of the first byte that differs; elsewhere it is
  * the block. */
-static uint64_t where(const struct tgt *t, const struct task *k, lba_t at, uint32_t differs)
+static uint64_t where(const struct task *k, lba_t at, uint32_t differs)
 {
 	if (k->cdb.op == OP_COMPARE_AND_WRITE)
-		return (at - k->first) * t->cfg.block_size + differs;
+		return (at - k->first) * k->lu->cfg.block_size + differs;
 	return at;
 }
 
@@ -120,14 +123,14 @@ static void failed(struct tgt *t, struct task *k, enum tgt_store_result result,
 	k->doing = 0;
 	switch (result) {
 	case STORE_MISCOMPARE:
-		tgt_log_done(t, work, good);
-		tgt_task_fail(
-		        k, scsi_sense_info(SENSE_MISCOMPARE, where(t, k, at, ev->store.differs)));
+		tgt_log_done(k->lu, work, good);
+		tgt_task_fail(k,
+		              scsi_sense_info(SENSE_MISCOMPARE, where(k, at, ev->store.differs)));
 		break;
 	case STORE_ERROR:
 	case STORE_NO_SPACE:
-		tgt_log_done(t, work, good);
-		tgt_log_error(t, work);
+		tgt_log_done(k->lu, work, good);
+		tgt_log_error(k->lu, work);
 		tgt_task_fail(k, medium_error(k, write, at));
 		break;
 	case STORE_DATA_GONE: /* whoever did so has given up on this task */
@@ -156,8 +159,8 @@ void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 	/* What is on the medium is not known: nothing more is promised for it, nor for what was
 	 * under way while the flush failed. */
 	if (result == STORE_DEAD)
-		t->store_dead = true;
-	if (result == STORE_OK && t->store_dead)
+		k->lu->store_dead = true;
+	if (result == STORE_OK && k->lu->store_dead)
 		result = STORE_DEAD;
 	if (k->state == TASK_DRAIN) {
 		drained(t, k);
@@ -166,10 +169,10 @@ void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 	} else {
 		if (k->doing == WORK_READ) {
 			sm_assert(ev->store.block &&
-			          ev->store.block->len == (size_t)k->chunk * t->cfg.block_size);
+			          ev->store.block->len == (size_t)k->chunk * k->lu->cfg.block_size);
 			k->in = block_ref(ev->store.block);
 		}
-		tgt_log_done(t, (enum task_work)k->doing, k->chunk);
+		tgt_log_done(k->lu, (enum task_work)k->doing, k->chunk);
 		k->pos += k->chunk;
 		if (k->doing == WORK_FLUSH || k->pos == k->count) {
 			k->work &= (uint8_t)~k->doing;
@@ -183,7 +186,7 @@ void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 void tgt_work_meta_done(struct tgt *t, const struct tgt_event *ev)
 {
 	struct task *k = tgt_task_by_op(t, ev->meta.op);
-	sm_assert(k && k->doing == WORK_SAVE && t->saving);
+	sm_assert(k && k->doing == WORK_SAVE && k->lu->saving);
 	/* What was saved holds, also when nobody waits for the status any more. */
 	tgt_cmd_mode_saved(t, k, ev->meta.ok);
 	if (k->state == TASK_DRAIN) {

@@ -274,7 +274,7 @@ static void disk_perform(struct couple *c, uint8_t id, const struct tgt_action *
 	} else {
 		ev.store.op = a->op;
 		ev.store.result = STORE_OK;
-		store_work(d, a, &ev, c->disk_config.blocks);
+		store_work(d, a, &ev, c->disk_config.lu.blocks);
 	}
 	must(d->n_held < COUPLE_HELD, "too many store operations");
 	d->held[d->n_held++] = ev;
@@ -465,14 +465,14 @@ static void disk_new(struct couple *c, uint8_t id)
 	struct tgt_config cfg = c->disk_config;
 	char why[256];
 
-	memset(cfg.uuid, 0xd0 + id, UUID_LEN);
-	snprintf(cfg.name, sizeof(cfg.name), "disk%u", id);
-	cfg.saved = (struct span){d->saved, d->n_saved};
+	memset(cfg.lu.uuid, 0xd0 + id, UUID_LEN);
+	snprintf(cfg.lu.name, sizeof(cfg.lu.name), "disk%u", id);
+	cfg.lu.saved = (struct span){d->saved, d->n_saved};
 	d->t = tgt_new(&cfg, why, sizeof(why));
 	must(d->t != NULL, "%s", why);
 	d->dead = false;
 	if (!d->media)
-		d->media = calloc(cfg.blocks, COUPLE_BLOCK_SIZE);
+		d->media = calloc(cfg.lu.blocks, COUPLE_BLOCK_SIZE);
 	must(d->media, "out of memory");
 }
 
@@ -629,8 +629,8 @@ struct couple *couple_with(const struct couple_setup *setup)
 	must(c, "out of memory");
 	c->now = 100 * NS_PER_S;
 	c->disk_config = (struct tgt_config){
-	        .block_size = COUPLE_BLOCK_SIZE,
-	        .blocks = setup->blocks,
+	        .lu.block_size = COUPLE_BLOCK_SIZE,
+	        .lu.blocks = setup->blocks,
 	        .queue_depth = setup->queue_depth,
 	        .unarmed = setup->unarmed,
 	        .xfer = setup->xfer,

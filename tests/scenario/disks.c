@@ -396,15 +396,15 @@ static void make_target(struct disks *r, unsigned i, bool unarmed)
 	char why[200];
 	mode_mirror_put(&w, &m);
 	struct tgt_config c = {
-	        .name = "disk",
-	        .block_size = 512,
-	        .blocks = DISKS_BLOCKS,
+	        .lu.name = "disk",
+	        .lu.block_size = 512,
+	        .lu.blocks = DISKS_BLOCKS,
 	        .queue_depth = 8,
 	        .unarmed = unarmed,
 	        .xfer = XFER_ULTRA160,
-	        .saved = {saved, w.n},
+	        .lu.saved = {saved, w.n},
 	};
-	c.uuid[0] = (uint8_t)(i + 1);
+	c.lu.uuid[0] = (uint8_t)(i + 1);
 	r->target[i].rig = r;
 	r->target[i].t = tgt_new(&c, why, sizeof(why));
 	ck_assert_msg(r->target[i].t != NULL, "%s", why);

@@ -179,7 +179,7 @@ static void hold(struct disk *d, const struct tgt_action *a)
 /* What is compared, block by block. */
 static void compare(struct disk *d, const struct tgt_action *a, struct tgt_event *ev)
 {
-	uint32_t bs = d->cfg.block_size;
+	uint32_t bs = d->cfg.lu.block_size;
 	for (uint32_t i = 0; i < a->blocks && ev->store.result == STORE_OK; i++) {
 		size_t off = a->offset + (a->repeat ? 0 : (size_t)i * bs);
 		if (memcmp(d->media + (a->lba + i) * bs, a->block->data + off, bs) != 0) {
@@ -195,7 +195,7 @@ static void compare(struct disk *d, const struct tgt_action *a, struct tgt_event
 /* n blocks, from one for each or from one for all. */
 static void change(struct disk *d, const struct tgt_action *a, uint32_t n)
 {
-	uint32_t bs = d->cfg.block_size;
+	uint32_t bs = d->cfg.lu.block_size;
 	for (size_t i = 0; i < (size_t)n * bs; i++) {
 		uint8_t *at = d->media + a->lba * bs + i;
 		uint8_t with = a->kind == TGT_STORE_ZERO
@@ -208,14 +208,14 @@ static void change(struct disk *d, const struct tgt_action *a, uint32_t n)
 static struct tgt_event store(struct disk *d, const struct disk_op *op)
 {
 	const struct tgt_action *a = &op->a;
-	uint32_t bs = d->cfg.block_size;
+	uint32_t bs = d->cfg.lu.block_size;
 	uint8_t *at = d->media + a->lba * bs;
 	uint32_t n = op->result == STORE_OK ? a->blocks : op->good_blocks;
 	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
 	ev.store.op = a->op;
 	ev.store.result = op->result;
 	ev.store.good_blocks = op->good_blocks;
-	ck_assert(a->lba + a->blocks <= d->cfg.blocks);
+	ck_assert(a->lba + a->blocks <= d->cfg.lu.blocks);
 	if (writes(a)) {
 		size_t needs = (size_t)(a->repeat ? 1 : a->blocks) * bs;
 		ck_assert(a->kind == TGT_STORE_ZERO || a->offset + needs <= a->block->len);
@@ -529,10 +529,10 @@ const char *disk_sense(struct disk *d)
 struct tgt_config disk_config(void)
 {
 	struct tgt_config c = {
-	        .uuid = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
-	        .name = "disk0",
-	        .block_size = 512,
-	        .blocks = 64,
+	        .lu.uuid = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
+	        .lu.name = "disk0",
+	        .lu.block_size = 512,
+	        .lu.blocks = 64,
 	        .queue_depth = 4,
 	        .xfer = XFER_ULTRA160,
 	};
@@ -545,7 +545,7 @@ struct disk *disk_new_raw(const struct tgt_config *cfg)
 	struct disk *d = calloc(1, sizeof(*d));
 	d->cfg = *cfg;
 	d->now = 1000 * NS_PER_S;
-	d->media = calloc(cfg->blocks, cfg->block_size);
+	d->media = calloc(cfg->lu.blocks, cfg->lu.block_size);
 	d->t = tgt_new(cfg, why, sizeof(why));
 	ck_assert_msg(d->t != NULL, "%s", why);
 	return d;

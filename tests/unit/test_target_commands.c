@@ -166,7 +166,7 @@ END_TEST
 START_TEST(too_long_a_transfer)
 {
 	struct tgt_config c = disk_config();
-	c.blocks = 70000;
+	c.lu.blocks = 70000;
 	struct disk *d = disk_new_raw(&c);
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d); /* takes the UNIT ATTENTION */
@@ -333,7 +333,7 @@ END_TEST
 START_TEST(write_protected)
 {
 	struct tgt_config c = disk_config();
-	c.write_protect = true;
+	c.lu.write_protect = true;
 	struct disk *d = disk_new_raw(&c);
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d);
@@ -497,7 +497,7 @@ START_TEST(membership_survives)
 	struct disk *d = disk_new();
 	disk_join(d);
 	struct tgt_config c = disk_config();
-	c.saved = (struct span){d->saved, d->n_saved};
+	c.lu.saved = (struct span){d->saved, d->n_saved};
 	struct disk *again = disk_new_raw(&c);
 	ck_assert_str_eq(disk_attach(again, 1), "members 1:2; arm full");
 	disk_free(again);
@@ -509,7 +509,7 @@ START_TEST(membership_survives)
 	ck_assert_uint_eq(d->in[6], 4);
 	/* what was saved must be whole */
 	char why[200];
-	c.saved.n--;
+	c.lu.saved.n--;
 	ck_assert_ptr_null(tgt_new(&c, why, sizeof(why)));
 	disk_free(d);
 }

@@ -46,7 +46,7 @@ static struct disk *disk_of(uint32_t block_size)
 	struct tgt_config c = disk_config();
 	if (block_size == 0)
 		return disk_new();
-	c.block_size = block_size;
+	c.lu.block_size = block_size;
 	struct disk *d = disk_new_raw(&c);
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d); /* takes the UNIT ATTENTION */

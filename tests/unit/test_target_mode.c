@@ -108,7 +108,7 @@ START_TEST(block_descriptors)
 		size_t n = hex_get(want[i].data, bytes, sizeof(bytes));
 		struct disk *d = disk_new();
 		tgt_free(d->t);
-		c.blocks = want[i].blocks;
+		c.lu.blocks = want[i].blocks;
 		char why[128];
 		d->t = tgt_new(&c, why, sizeof(why));
 		(void)disk_attach(d, 1);

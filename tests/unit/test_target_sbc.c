@@ -326,7 +326,7 @@ END_TEST
 START_TEST(pre_fetch_of_too_much)
 {
 	struct tgt_config c = disk_config();
-	c.blocks = 70000;
+	c.lu.blocks = 70000;
 	struct disk *d = disk_new_raw(&c);
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d);
@@ -403,7 +403,7 @@ START_TEST(write_same_beyond_32_bits)
 	struct tgt_config c = disk_config();
 	struct disk *d = disk_new();
 	tgt_free(d->t);
-	c.blocks = 1ULL << 33; /* the medium is not touched */
+	c.lu.blocks = 1ULL << 33; /* the medium is not touched */
 	d->t = tgt_new(&c, why, sizeof(why));
 	ck_assert_ptr_nonnull(d->t);
 	(void)disk_attach(d, 1);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Logical units: which are there, and what events do to one as a whole. */
+#include "target/core.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, unsigned queue_depth,
+                          char *why, size_t n)
+{
+	struct tgt_lu *lu = calloc(1, sizeof(*lu));
+	if (!lu) {
+		(void)snprintf(why, n, "out of memory");
+		return NULL;
+	}
+	lu->present = true;
+	lu->lun = lun;
+	lu->queue_depth = queue_depth;
+	lu->cfg = *cfg;
+	lu->cfg.saved = (struct span){0};
+	modes_init(&lu->modes);
+	if (cfg->saved.n > 0 && !modes_saved_get(cfg->saved, &lu->modes.saved)) {
+		(void)snprintf(why, n, "saved mode pages: not of this version");
+		free(lu);
+		return NULL;
+	}
+	lu->modes.current = lu->modes.saved;
+	tgt_lu_attention(lu, WIRE_NO_ID, UA_POWER_ON);
+	return lu;
+}
+
+struct tgt_lu *tgt_lu_at(struct tgt *t, uint8_t lun)
+{
+	return lun < SCSI_LUNS && t->lu[lun] ? t->lu[lun] : &t->absent;
+}
+
+struct tgt_lu *tgt_lu_next(const struct tgt *t, unsigned *lun)
+{
+	while (*lun < SCSI_LUNS && !t->lu[*lun])
+		++*lun;
+	return *lun < SCSI_LUNS ? t->lu[*lun] : NULL;
+}
+
+void tgt_lu_attention(struct tgt_lu *lu, uint8_t but, enum ua_kind ua)
+{
+	for (uint8_t i = 0; i < WIRE_IDS; i++)
+		if (i != but)
+			ua_post(&lu->nexus[i].ua, ua);
+}
+
+void tgt_lu_lose_nexus(struct tgt_lu *lu, uint8_t initiator, enum ua_kind ua)
+{
+	lu->nexus[initiator].ca = false;
+	lu->echo.wrote &= ~(1U << initiator);
+	ua_post(&lu->nexus[initiator].ua, ua);
+}
+
+void tgt_lu_reset(struct tgt_lu *lu, enum ua_kind ua)
+{
+	for (uint8_t i = 0; i < WIRE_IDS; i++)
+		tgt_lu_lose_nexus(lu, i, ua);
+	/* SPC-4, 5.11: current values become the saved ones again. */
+	lu->modes.current = lu->modes.saved;
+}
