@@ -69,6 +69,7 @@ enum layout_id {
 	L_WRVER16,
 	L_SAME10,
 	L_SAME16,
+	L_UNMAP10,
 	L_MATCH16,
 	L_RANGE10,
 	L_RANGE16,
@@ -124,6 +125,7 @@ static const struct layout layouts[] = {
         [L_WRVER16] = {.byte1 = VERIFY_BYTE1, .lba = {2, 8}, .blocks = {10, 4}},
         [L_SAME10] = {.byte1 = B1_PROTECT, .lba = {2, 4}, .blocks = {7, 2}, .same = true},
         [L_SAME16] = {.byte1 = B1_PROTECT, .lba = {2, 8}, .blocks = {10, 4}, .same = true},
+        [L_UNMAP10] = {.alloc = {7, 2}},
         [L_MATCH16] = {.byte1 = RW_BYTE1, .lba = {2, 8}, .blocks = {13, 1}, .twice = true},
         [L_RANGE10] = {.lba = {2, 4}, .blocks = {7, 2}},
         [L_RANGE16] = {.lba = {2, 8}, .blocks = {10, 4}},
@@ -155,7 +157,8 @@ static const struct {
         [L_DEFECTS12] = {.byte1 = 0x1f},
         [L_BUFFER10] = {.byte1 = 0x1f},
         [L_DIAG6] = {.byte1 = 0xf7},
-        [L_SAME16] = {.byte1 = 0x01},  /* NDOB */
+        [L_SAME10] = {.byte1 = 0x08},  /* UNMAP */
+        [L_SAME16] = {.byte1 = 0x09},  /* UNMAP, NDOB */
         [L_RANGE10] = {.byte1 = 0x02}, /* IMMED */
         [L_RANGE16] = {.byte1 = 0x02}, /* IMMED */
         [L_REPORT12] = {.page = 0x87}, /* RCTD, REPORTING OPTIONS */
@@ -189,6 +192,7 @@ static const bool op_writes[OP_COUNT] = {
         [OP_WRITE_16] = true,
         [OP_WRITE_SAME_10] = true,
         [OP_WRITE_SAME_16] = true,
+        [OP_UNMAP] = true,
         [OP_COMPARE_AND_WRITE] = true,
         [OP_ORWRITE_16] = true,
         [OP_WRITE_AND_VERIFY_10] = true,

@@ -115,3 +115,15 @@ bool mode_mirror_get(struct span page, struct mode_mirror *out)
 	*out = p;
 	return true;
 }
+
+void lba_status_put(struct wr *w, const struct lba_status *v, size_t n)
+{
+	wr_u32(w, (uint32_t)(LBA_STATUS_HEAD_LEN - 4 + n * LBA_STATUS_DESCRIPTOR_LEN));
+	wr_u32(w, 0);
+	for (size_t i = 0; i < n; i++) {
+		wr_u64(w, v[i].lba);
+		wr_u32(w, v[i].blocks);
+		wr_u8(w, (uint8_t)v[i].status);
+		wr_zero(w, 3);
+	}
+}

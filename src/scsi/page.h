@@ -55,4 +55,18 @@ void mode_mirror_put(struct wr *w, const struct mode_mirror *p);
  * short, another page or length, reserved bits set. */
 bool mode_mirror_get(struct span page, struct mode_mirror *out);
 
+/*
+ * GET LBA STATUS parameter data (SBC-3): bytes 0-3 length of what follows, 4-7 reserved, then
+ * descriptors of 16 bytes: 0-7 first block, 8-11 number of blocks, 12 provisioning status.
+ */
+#define LBA_STATUS_HEAD_LEN       8
+#define LBA_STATUS_DESCRIPTOR_LEN 16
+enum lba_provisioning { LBA_MAPPED, LBA_DEALLOCATED, LBA_ANCHORED };
+struct lba_status {
+	lba_t lba;
+	uint32_t blocks;
+	enum lba_provisioning status;
+};
+void lba_status_put(struct wr *w, const struct lba_status *v, size_t n);
+
 #endif

@@ -90,6 +90,8 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/stall.h \
 	src/shell/store.c \
 	src/shell/store.h \
+	src/shell/store_inside.h \
+	src/shell/store_map.c \
 	src/shell/target_disk.c \
 	src/shell/target_disk.h \
 	src/shell/target_io.c \

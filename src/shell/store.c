@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "shell/store.h"
+#include "shell/store_inside.h"
 
 #include "base/assert.h"
 #include "shell/dirsync.h"
@@ -7,36 +7,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/queue.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define PAGE          4096
 #define SCRATCH_BYTES (256 * KIB) /* what compare and verify read at once */
 
 /* A buffer of one call; between calls it lies here and holds the link. */
 struct scratch {
 	SLIST_ENTRY(scratch) link;
-};
-
-struct store {
-	int fd;
-	uint32_t block_size;
-	uint64_t blocks;
-	bool direct, in_memory;
-	atomic_bool dead;               /* a flush failed */
-	atomic_bool silent_r, silent_w; /* the file system does not know RWF_NOWAIT */
-	pthread_mutex_t flushing; /* by one at a time: the kernel tells only one of an error */
-	pthread_mutex_t lock;     /* of the buffers: as many as calls were made side by side */
-	SLIST_HEAD(, scratch) scratch;
 };
 
 /* ---- buffers ---- */
@@ -159,6 +143,18 @@ static bool direct_ok(struct store *s, const struct store_config *c, char *why, 
 	return fail(why, n, c->path, text, 0);
 }
 
+/* Where there is nothing: beyond its end. */
+static bool holes_ok(struct store *s, const struct store_config *c, char *why, size_t n)
+{
+	struct stat st;
+	if (!c->thin || c->write_protect || fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return true;
+	if (fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	              (off_t)(s->blocks * s->block_size), PAGE) == 0)
+		return true;
+	return fail(why, n, c->path, "its file system makes no holes, for --thin", errno);
+}
+
 static void look_at_file_system(struct store *s)
 {
 	struct statfs f;
@@ -181,7 +177,7 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	sm_assert(pthread_mutex_init(&s->lock, NULL) == 0);
 	sm_assert(pthread_mutex_init(&s->flushing, NULL) == 0);
 	if (open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n) &&
-	    direct_ok(s, c, why, n)) {
+	    direct_ok(s, c, why, n) && holes_ok(s, c, why, n)) {
 		look_at_file_system(s);
 		return s;
 	}

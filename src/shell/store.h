@@ -17,6 +17,7 @@ struct store_config {
 	uint32_t block_size; /* the size is a multiple of it */
 	bool write_protect;  /* the file is opened for reading only */
 	bool direct;         /* past the page cache (O_DIRECT) */
+	bool thin;           /* its file system has to make holes */
 };
 
 /* NULL with why, which names the file. */
@@ -49,6 +50,9 @@ enum tgt_store_result store_zero(struct store *s, lba_t lba, uint32_t blocks, ui
 enum tgt_store_result store_compare(struct store *s, lba_t lba, uint32_t blocks,
                                     const uint8_t *data, bool repeat, uint32_t *good,
                                     uint32_t *differs);
+/* Runs of blocks from lba on that are alike, of the file as it is: each that is not in a hole is
+ * mapped. Returns how many, at most `most`; up to the end if that is enough. */
+unsigned store_map(struct store *s, lba_t lba, struct lba_status *out, unsigned most);
 enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good);
 /* All that was written before is durable. Once it fails it fails for good, as does each write from
  * then on: the kernel may have dropped what it could not write. */

@@ -39,6 +39,7 @@ static struct tgt *make_core(const struct target_opts *o, const struct target_di
 	        .lu.block_size = d->meta.block_size,
 	        .lu.blocks = store_blocks(d->store),
 	        .lu.write_protect = o->write_protect,
+	        .lu.thin = o->thin,
 	        .lu.saved = {d->meta.saved, d->meta.n_saved},
 	        .queue_depth = o->queue_depth,
 	        .unarmed = o->unarmed,
@@ -69,6 +70,7 @@ bool target_disk_open(const struct target_opts *o, struct target_disk *d, struct
 	        .block_size = block_size,
 	        .write_protect = o->write_protect,
 	        .direct = o->direct,
+	        .thin = o->thin,
 	};
 	*d = (struct target_disk){.store = store_open(&c, why, n)};
 	if (!d->store || !metadata(o, &d->meta, &fresh, why, n))

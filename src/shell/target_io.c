@@ -18,6 +18,8 @@
 #define LARGE      (1 * MIB)  /* more bytes than that are a thread's to move */
 /* Each task has one operation at most; one more for what drains. */
 #define OPS_MAX (TGT_DEPTH_MAX + 2)
+/* All that STORE_MAP can say. */
+#define MAP_BYTES (LBA_STATUS_HEAD_LEN + TGT_MAP_MAX * LBA_STATUS_DESCRIPTOR_LEN)
 
 /* An operation, from its action to its completion. A thread sees bytes, never blocks: these count
  * their references on the loop. */
@@ -28,7 +30,7 @@ struct op {
 	enum tgt_action_kind kind;
 	uint32_t id; /* the core's */
 	lba_t lba;
-	uint32_t blocks;
+	uint32_t blocks, room;
 	bool repeat;
 	struct block *block; /* held: of the data, or of room for what is read */
 	uint8_t *bytes;      /* in it */
@@ -132,6 +134,18 @@ const uint8_t *target_io_uuid(const struct target_io *io)
 
 /* ---- operations, on the loop or in a thread ---- */
 
+static void map(struct op *op, struct store *s)
+{
+	struct lba_status v[TGT_MAP_MAX];
+	struct wr w = wr_init(op->bytes, MAP_BYTES);
+	uint32_t room = op->room < MAP_BYTES ? op->room : MAP_BYTES;
+	uint32_t fit = (room + LBA_STATUS_HEAD_LEN - 1) / LBA_STATUS_DESCRIPTOR_LEN;
+	unsigned n = store_map(s, op->lba, v, fit > 0 ? fit : 1);
+	lba_status_put(&w, v, n);
+	sm_assert(wr_ok(&w));
+	op->good = (uint32_t)(w.n < room ? w.n : room);
+}
+
 static enum tgt_store_result work_of(struct op *op)
 {
 	struct target_io *io = op->io;
@@ -151,6 +165,9 @@ static enum tgt_store_result work_of(struct op *op)
 		                     &op->differs);
 	case TGT_STORE_VERIFY:
 		return store_verify(s, op->lba, op->blocks, &op->good);
+	case TGT_STORE_MAP:
+		map(op, s);
+		return STORE_OK;
 	case TGT_STORE_FLUSH:
 		return store_flush(s);
 	case TGT_META_SAVE:
@@ -310,6 +327,12 @@ static bool may_wait(struct op *op, bool *done_now)
 
 /* ---- actions ---- */
 
+/* Data for the core. */
+static bool brings(enum tgt_action_kind kind)
+{
+	return kind == TGT_STORE_READ || kind == TGT_STORE_MAP;
+}
+
 static struct op *take(struct target_io *io, const struct tgt_action *a)
 {
 	struct op *op = STAILQ_FIRST(&io->unused);
@@ -322,9 +345,11 @@ static struct op *take(struct target_io *io, const struct tgt_action *a)
 	        .lba = a->lba,
 	        .blocks = a->blocks,
 	        .repeat = a->repeat,
+	        .room = a->room,
 	};
-	if (a->kind == TGT_STORE_READ) {
-		op->block = pool_get(io->pool, (size_t)a->blocks * io->disk.meta.block_size);
+	if (brings(a->kind)) {
+		size_t n = (size_t)a->blocks * io->disk.meta.block_size;
+		op->block = pool_get(io->pool, a->kind == TGT_STORE_MAP ? MAP_BYTES : n);
 		op->bytes = op->block ? op->block->data : NULL;
 	} else if (a->block) {
 		op->block = block_ref(a->block);
@@ -348,7 +373,7 @@ void target_io_do(struct target_io *io, const struct tgt_action *a)
 	bool done_now = false;
 	if (a->kind == TGT_META_SAVE)
 		keep_pages(io, a);
-	if (a->kind == TGT_STORE_READ && !op->block) {
+	if (brings(a->kind) && !op->block) {
 		op->result = STORE_ERROR; /* out of memory */
 		complete(op);
 		return;
@@ -383,8 +408,10 @@ bool target_io_next(struct target_io *io, struct tgt_event *out)
 	out->store.result = op->result;
 	out->store.good_blocks = op->good;
 	out->store.differs = op->differs;
-	if (op->kind == TGT_STORE_READ && op->result == STORE_OK)
+	if (brings(op->kind) && op->result == STORE_OK)
 		out->store.block = op->block;
+	if (op->kind == TGT_STORE_MAP && op->result == STORE_OK)
+		op->block->len = op->good;
 	return true;
 }
 

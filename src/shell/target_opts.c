@@ -28,6 +28,7 @@ enum option {
 	O_QUEUE_DEPTH,
 	O_UNARMED,
 	O_WRITE_PROTECT,
+	O_THIN,
 	O_WORKERS,
 	O_DIRECT_IO,
 	O_BUSY_POLL,
@@ -48,6 +49,7 @@ static const struct args_option options[] = {
         {"queue-depth", "N", "tasks taken at once, 1 to 256; default 64", O_QUEUE_DEPTH},
         {"unarmed", NULL, "answer each bus phase from this process", O_UNARMED},
         {"write-protect", NULL, "refuse to write", O_WRITE_PROTECT},
+        {"thin", NULL, "blocks can be unmapped: holes in the store", O_THIN},
         {"workers", "N", "threads for a slow store, 0 to 16; default 4", O_WORKERS},
         {"direct", NULL, "read and write the store past the page cache", O_DIRECT_IO},
         {"busy-poll-us", "N", "how long it looks for more before it sleeps; default 0: not at all",
@@ -68,6 +70,7 @@ static cfg_opt_t file_options[] = {
         CFG_INT("queue-depth", 0, CFGF_NODEFAULT),
         CFG_BOOL("unarmed", cfg_false, CFGF_NODEFAULT),
         CFG_BOOL("write-protect", cfg_false, CFGF_NODEFAULT),
+        CFG_BOOL("thin", cfg_false, CFGF_NODEFAULT),
         CFG_INT("workers", 0, CFGF_NODEFAULT),
         CFG_BOOL("direct", cfg_false, CFGF_NODEFAULT),
         CFG_INT("busy-poll-us", 0, CFGF_NODEFAULT),
@@ -207,6 +210,9 @@ static void take(struct reading *r, enum option id)
 	case O_WRITE_PROTECT:
 		o->write_protect = true;
 		break;
+	case O_THIN:
+		o->thin = true;
+		break;
 	case O_WORKERS:
 		o->workers = (unsigned)args_number(a, 0, WORKERS_MAX);
 		break;
@@ -261,6 +267,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		o->unarmed = cfg_getbool(cfg, "unarmed");
 	if (in_file(r, cfg, O_WRITE_PROTECT, "write-protect"))
 		o->write_protect = cfg_getbool(cfg, "write-protect");
+	if (in_file(r, cfg, O_THIN, "thin"))
+		o->thin = cfg_getbool(cfg, "thin");
 	if (in_file(r, cfg, O_WORKERS, "workers"))
 		o->workers = (unsigned)cfg_getint(cfg, "workers");
 	if (in_file(r, cfg, O_DIRECT_IO, "direct"))

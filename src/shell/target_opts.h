@@ -20,7 +20,7 @@ struct target_opts {
 	bool has_uuid;
 	uint8_t uuid[UUID_LEN];
 	unsigned queue_depth;
-	bool unarmed, write_protect, direct;
+	bool unarmed, write_protect, thin, direct;
 	unsigned workers;              /* threads for the store; 0: none */
 	const char *fault[FAULTS_MAX]; /* checked */
 	unsigned n_faults;

@@ -76,6 +76,7 @@ static void perform(struct run *r, const struct tgt_actions *out)
 		case TGT_STORE_ZERO:
 		case TGT_STORE_COMPARE:
 		case TGT_STORE_VERIFY:
+		case TGT_STORE_MAP:
 		case TGT_STORE_FLUSH:
 		case TGT_META_SAVE:
 			target_io_do(r->io, a);

@@ -177,6 +177,7 @@ static struct log_counters *counters(struct tgt_lu *lu, enum task_work work)
 		return &lu->log[LOG_VERIFY];
 	case WORK_FLUSH:
 	case WORK_SAVE:
+	case WORK_MAP:
 		break;
 	}
 	return NULL;

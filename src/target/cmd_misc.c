@@ -82,6 +82,9 @@ bool tgt_cmd_run_report_luns(struct tgt *t, struct task *k)
 
 /* ---- READ CAPACITY ---- */
 
+#define LBPME 0x8000 /* bytes 14 and 15 */
+#define LBPRZ 0x4000
+
 bool tgt_cmd_accept_read_capacity(struct tgt *t, struct task *k)
 {
 	(void)t;
@@ -101,7 +104,10 @@ bool tgt_cmd_run_read_capacity(struct tgt *t, struct task *k)
 	} else {
 		wr_u64(&w, last);
 		wr_u32(&w, k->lu->cfg.block_size);
-		wr_zero(&w, 20); /* no protection, no provisioning */
+		wr_u16(&w, 0); /* no protection; a logical block is a physical one */
+		/* SBC-3, LBPME and LBPRZ: what is not mapped reads as zeros */
+		wr_u16(&w, k->lu->cfg.thin ? LBPME | LBPRZ : 0);
+		wr_zero(&w, 16);
 	}
 	tgt_cmd_reply(t, k, &w);
 	return false;

@@ -17,6 +17,8 @@ enum { OPTION_ALL, OPTION_OPCODE, OPTION_ACTION, OPTION_EITHER, OPTION_COUNT };
 #define ONE_NO       0x01
 #define ONE_STANDARD 0x03
 
+#define SAME_UNMAP 0x08 /* byte 1 of WRITE SAME: of thin provisioned disks */
+
 #define TIMEOUTS_LEN 10 /* after its length field */
 
 /* Seconds. What waits for nothing but us ends at once; the rest waits for the store's file system
@@ -34,11 +36,11 @@ static void put_timeouts(struct wr *w, const struct cmd *c)
 	wr_u32(w, c->flags & CMD_QUICK ? RECOMMEND_QUICK_S : RECOMMEND_STORE_S);
 }
 
-static void put_all(struct wr *w, bool timeouts)
+static void put_all(struct wr *w, const struct tgt_lu *lu, bool timeouts)
 {
 	wr_u32(w, 0); /* the length, at the end */
 	for (unsigned op = 0; op < OP_COUNT; op++) {
-		const struct cmd *c = tgt_cmd_find((enum scsi_op)op);
+		const struct cmd *c = tgt_cmd_of(lu, (enum scsi_op)op);
 		const struct scsi_op_info *i = scsi_op_info((enum scsi_op)op);
 		if (!c)
 			continue;
@@ -55,7 +57,7 @@ static void put_all(struct wr *w, bool timeouts)
 	wr_at_u32(w, 0, (uint32_t)(w->n - 4));
 }
 
-static void put_one(struct wr *w, const struct cmd *c, bool timeouts)
+static void put_one(struct wr *w, const struct tgt_lu *lu, const struct cmd *c, bool timeouts)
 {
 	wr_u8(w, 0);
 	if (!c) {
@@ -65,6 +67,9 @@ static void put_one(struct wr *w, const struct cmd *c, bool timeouts)
 	}
 	uint8_t usage[SCSI_CDB_MAX];
 	size_t n = scsi_cdb_usage(c->op, usage);
+	bool same = c->op == OP_WRITE_SAME_10 || c->op == OP_WRITE_SAME_16;
+	if (same && !lu->cfg.thin)
+		usage[1] &= (uint8_t)~SAME_UNMAP;
 	wr_u8(w, (uint8_t)(ONE_STANDARD | (timeouts ? ONE_CTDP : 0)));
 	wr_u16(w, (uint16_t)n);
 	wr_bytes(w, usage, n);
@@ -73,13 +78,13 @@ static void put_one(struct wr *w, const struct cmd *c, bool timeouts)
 }
 
 /* The command with this opcode, and with this service action where it has one. */
-static const struct cmd *find(uint8_t opcode, uint16_t action)
+static const struct cmd *find(const struct tgt_lu *lu, uint8_t opcode, uint16_t action)
 {
 	for (unsigned op = 0; op < OP_COUNT; op++) {
 		const struct scsi_op_info *i = scsi_op_info((enum scsi_op)op);
 		uint16_t its = (uint16_t)(i->service_action >= 0 ? i->service_action : 0);
-		if (i->opcode == opcode && its == action && tgt_cmd_find((enum scsi_op)op))
-			return tgt_cmd_find((enum scsi_op)op);
+		if (i->opcode == opcode && its == action && tgt_cmd_of(lu, (enum scsi_op)op))
+			return tgt_cmd_of(lu, (enum scsi_op)op);
 	}
 	return NULL;
 }
@@ -97,7 +102,7 @@ bool tgt_cmd_accept_report_opcodes(struct tgt *t, struct task *k)
 	if (option >= OPTION_COUNT || (option == OPTION_OPCODE && actions))
 		return tgt_cdb_field_bad(k, 2, 2);
 	/* An opcode that we do not have is no error: the answer says so. */
-	if (option == OPTION_ACTION && !actions && find(c->subpage, 0))
+	if (option == OPTION_ACTION && !actions && find(k->lu, c->subpage, 0))
 		return tgt_cdb_field_bad(k, 4, 0xff);
 	return c->alloc < 4 ? tgt_cdb_field_bad(k, 6, 0xff) : true;
 }
@@ -109,9 +114,11 @@ bool tgt_cmd_run_report_opcodes(struct tgt *t, struct task *k)
 	unsigned option = c->page & OPTIONS;
 	bool timeouts = c->page & RCTD;
 	if (option == OPTION_ALL)
-		put_all(&w, timeouts);
+		put_all(&w, k->lu, timeouts);
 	else
-		put_one(&w, find(c->subpage, option == OPTION_OPCODE ? 0 : c->selector), timeouts);
+		put_one(&w, k->lu,
+		        find(k->lu, c->subpage, option == OPTION_OPCODE ? 0 : c->selector),
+		        timeouts);
 	tgt_cmd_reply(t, k, &w);
 	return false;
 }

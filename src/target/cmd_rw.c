@@ -7,6 +7,7 @@
 #define IMMED   0x02 /* of PRE-FETCH, SYNCHRONIZE CACHE */
 #define SYNC_NV 0x04 /* obsolete */
 #define NDOB    0x01 /* of WRITE SAME(16) */
+#define UNMAP   0x08 /* of WRITE SAME */
 
 static bool is_write(enum scsi_op op)
 {
@@ -49,7 +50,7 @@ static bool range_ok(struct task *k)
 	return false;
 }
 
-static bool may_write(struct task *k)
+bool tgt_cmd_may_write(struct task *k)
 {
 	if (!is_write(k->cdb.op) || !(k->lu->cfg.write_protect || k->lu->modes.current.swp))
 		return true;
@@ -81,7 +82,7 @@ bool tgt_cmd_accept_rw(struct tgt *t, struct task *k)
 		return false;
 	if (bytes > TGT_TRANSFER_MAX)
 		return tgt_cdb_field_bad(k, length_field(c), 0xff);
-	if (!may_write(k))
+	if (!tgt_cmd_may_write(k))
 		return false;
 	if (dir == D_OUT)
 		k->want_out = (uint32_t)bytes;
@@ -114,7 +115,7 @@ bool tgt_cmd_run_sync(struct tgt *t, struct task *k)
 }
 
 /* What a command does, when all goes well. */
-static uint8_t work_of(const struct task *k)
+static uint16_t work_of(const struct task *k)
 {
 	const struct scsi_cdb *c = &k->cdb;
 	bool compares = c->bytchk != 0;
@@ -126,18 +127,15 @@ static uint8_t work_of(const struct task *k)
 	unsigned work = WORK_WRITE;
 	if (c->op == OP_COMPARE_AND_WRITE)
 		work |= WORK_MATCH;
-	/* Nothing in the Data-Out buffer: zeros. */
-	if (c->op == OP_WRITE_SAME_16 && (c->byte1 & NDOB))
-		work = WORK_ZERO;
 	/* What is verified is the medium, not the cache: it is flushed before. */
 	if (c->fua || !k->lu->modes.current.wce || is_write_and_verify(c->op))
 		work |= WORK_FLUSH;
 	if (is_write_and_verify(c->op))
 		work |= compares ? WORK_COMPARE : WORK_VERIFY;
-	return (uint8_t)work;
+	return (uint16_t)work;
 }
 
-void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, uint8_t work)
+void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, uint16_t work)
 {
 	k->first = first;
 	k->count = count;
@@ -175,7 +173,8 @@ static bool to_the_end(struct task *k)
 	return false;
 }
 
-/* SBC-3, 5.44 and 5.45. UNMAP and ANCHOR are refused: the disk is fully provisioned. */
+/* SBC-3, 5.44 and 5.45. UNMAP is for thin provisioned disks; ANCHOR is refused: they have no
+ * anchored blocks. */
 bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k)
 {
 	(void)t;
@@ -183,16 +182,38 @@ bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k)
 	enum scsi_dir dir;
 	if (c->wrprotect != 0)
 		return tgt_cdb_field_bad(k, 1, 7);
-	if (!tgt_cdb_only(k, 1, c->byte1, c->op == OP_WRITE_SAME_16 ? NDOB : 0))
+	unsigned flags = (c->op == OP_WRITE_SAME_16 ? NDOB : 0) | (k->lu->cfg.thin ? UNMAP : 0);
+	if (!tgt_cdb_only(k, 1, c->byte1, (uint8_t)flags))
 		return false;
 	if (!range_ok(k))
 		return false;
 	/* More than the field can name, by 0. */
 	if (c->blocks == 0 && k->lu->cfg.blocks - c->lba > UINT32_MAX)
 		return tgt_cdb_field_bad(k, length_field(c), 0xff);
-	if (!to_the_end(k) || !may_write(k))
+	if (!to_the_end(k) || !tgt_cmd_may_write(k))
 		return false;
 	k->want_out = (uint32_t)scsi_cdb_data_len(c, k->lu->cfg.block_size, &dir);
+	return true;
+}
+
+static bool all_zero(const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+	while (i < n && p[i] == 0)
+		i++;
+	return i == n;
+}
+
+/* Without data: zeros. A fully provisioned disk need not keep them. A thin one makes of them what
+ * it is asked for: unmapped, which reads as zeros, or blocks that are mapped. */
+bool tgt_cmd_run_write_same(struct tgt *t, struct task *k)
+{
+	uint16_t work = work_of(k);
+	bool zeros = !k->data || all_zero(k->data->data + k->data_off, k->want_out);
+	bool unmap = k->lu->cfg.thin ? k->cdb.byte1 & UNMAP : !k->data;
+	if (zeros && unmap)
+		work = (uint16_t)((work & ~WORK_WRITE) | WORK_ZERO);
+	tgt_cmd_start(t, k, k->cdb.lba, k->cdb.blocks, work);
 	return true;
 }
 

@@ -58,6 +58,7 @@ enum task_work {
 	WORK_COMPARE = 0x20,
 	WORK_VERIFY = 0x40,
 	WORK_SAVE = 0x80, /* META_SAVE */
+	WORK_MAP = 0x100,
 };
 
 struct task {
@@ -86,14 +87,15 @@ struct task {
 	struct block *in;  /* DATA IN of reads, held */
 	struct span small; /* DATA IN of quick commands: in tgt.resp, for this step only */
 
-	uint8_t work, doing; /* enum task_work */
-	lba_t first;         /* the range, cut off before bad_lba */
-	uint32_t count;      /* blocks of it */
-	uint32_t pos;        /* blocks of it that the present work has done */
-	uint32_t chunk;      /* blocks in the operation that is outstanding */
-	bool bad;            /* a medium error strikes at bad_lba */
+	uint16_t work, doing; /* enum task_work */
+	lba_t first;          /* the range, cut off before bad_lba */
+	uint32_t count;       /* blocks of it */
+	uint32_t pos;         /* blocks of it that the present work has done */
+	uint32_t chunk;       /* blocks in the operation that is outstanding */
+	bool bad;             /* a medium error strikes at bad_lba */
 	lba_t bad_lba;
-	ns_t due; /* TASK_DONE that waits; else NS_NEVER */
+	uint16_t step; /* UNMAP: descriptors that were begun */
+	ns_t due;      /* TASK_DONE that waits; else NS_NEVER */
 };
 TAILQ_HEAD(task_list, task);
 
@@ -167,6 +169,10 @@ struct log_counters {
 	uint64_t uncorrected; /* commands that a medium error ended */
 };
 
+/* Of one UNMAP: as VPD page B0h says. */
+#define TGT_UNMAP_BLOCKS_MAX      (1U << 20)
+#define TGT_UNMAP_DESCRIPTORS_MAX 256
+
 #define TGT_RESP_MAX 4096 /* data of quick commands */
 /* Of READ BUFFER and WRITE BUFFER. An echo buffer's length has 13 bits. */
 #define TGT_BUFFER_MAX 4096
@@ -190,6 +196,7 @@ struct tgt_lu {
 	bool present; /* not so: stands for all that are not there */
 	uint8_t lun;
 	struct tgt_lu_config cfg;
+	struct block *zeros;  /* one block */
 	unsigned queue_depth; /* of its task set */
 	struct modes modes;   /* current, saved */
 	struct modes pending; /* MODE SELECT whose META_SAVE is outstanding */
@@ -242,6 +249,7 @@ struct tgt {
 /* NULL with why: what was saved is not usable, or memory is out. */
 struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, unsigned queue_depth,
                           char *why, size_t n);
+void tgt_lu_free(struct tgt_lu *lu);
 /* The one at this LUN: `absent` when there is none. */
 struct tgt_lu *tgt_lu_at(struct tgt *t, uint8_t lun);
 /* The next that is there, beginning with that at *lun; NULL: no more. */
@@ -337,11 +345,12 @@ enum cmd_flags {
 	CMD_PASS = 0x20,    /* may be the command of a mirroring pass */
 	CMD_KEEP_CA = 0x40, /* does not clear the contingent allegiance that it finds */
 	CMD_BLOCKS = 0x80,  /* touches the blocks that its CDB names: order.c */
+	CMD_THIN = 0x100,   /* only where logical blocks can be unmapped */
 };
 
 struct cmd {
 	enum scsi_op op;
-	uint8_t flags;
+	uint16_t flags;
 	/* Looks at the CDB. False: refused with k->sense. Sets k->want_out. */
 	bool (*accept)(struct tgt *t, struct task *k);
 	/* Quick: answers (k->status, k->small). Others: says what is to be done (k->work). False:
@@ -349,6 +358,8 @@ struct cmd {
 	bool (*run)(struct tgt *t, struct task *k);
 };
 const struct cmd *tgt_cmd_find(enum scsi_op op); /* NULL: not supported */
+/* The same by what this logical unit is like. */
+const struct cmd *tgt_cmd_of(const struct tgt_lu *lu, enum scsi_op op);
 
 /* A task for the tenure's command; refused ones come back in TASK_DONE. */
 struct task *tgt_dispatch(struct tgt *t);
@@ -363,6 +374,7 @@ bool tgt_cmd_accept_rw(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_verify(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_sync(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k);
+bool tgt_cmd_run_write_same(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_pre_fetch(struct tgt *t, struct task *k);
 bool tgt_cmd_run_pre_fetch(struct tgt *t, struct task *k);
 bool tgt_cmd_run_rw(struct tgt *t, struct task *k);
@@ -405,10 +417,24 @@ bool tgt_cmd_run_receive_diagnostic(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_defects(struct tgt *t, struct task *k);
 bool tgt_cmd_run_defects(struct tgt *t, struct task *k);
 
+bool tgt_cmd_accept_unmap(struct tgt *t, struct task *k);
+bool tgt_cmd_run_unmap(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_get_lba_status(struct tgt *t, struct task *k);
+bool tgt_cmd_run_get_lba_status(struct tgt *t, struct task *k);
+
 /* What a command has to do, to these blocks: up to the first one that a medium error strikes. */
-void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, uint8_t work);
+void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, uint16_t work);
+/* False, with the sense set: the unit may not be written. */
+bool tgt_cmd_may_write(struct task *k);
 /* Quick commands: w holds the data; the allocation length cuts them. */
 void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w);
+
+/* ---- cmd_unmap.c ---- */
+
+/* From the first to the last block that an UNMAP, which has its list, names; *blocks 0: none. */
+void tgt_unmap_extent(const struct task *k, lba_t *lba, uint64_t *blocks);
+/* The next of its descriptors, as work. False: there is none. */
+bool tgt_unmap_next(struct tgt *t, struct task *k);
 
 /* ---- cmd_log.c ---- */
 

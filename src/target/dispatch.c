@@ -9,6 +9,7 @@
 #define MEDIUM (CMD_MEDIUM | CMD_READY)
 #define BLOCKS (MEDIUM | CMD_BLOCKS)
 #define PASS   CMD_PASS
+#define THIN   CMD_THIN
 #define ALWAYS (CMD_QUICK | CMD_NO_UA)
 
 static const struct cmd cmds[OP_COUNT] = {
@@ -21,6 +22,12 @@ static const struct cmd cmds[OP_COUNT] = {
 const struct cmd *tgt_cmd_find(enum scsi_op op)
 {
 	return (unsigned)op < OP_COUNT && cmds[op].accept ? &cmds[op] : NULL;
+}
+
+const struct cmd *tgt_cmd_of(const struct tgt_lu *lu, enum scsi_op op)
+{
+	const struct cmd *c = tgt_cmd_find(op);
+	return c && (!(c->flags & CMD_THIN) || lu->cfg.thin) ? c : NULL;
 }
 
 bool tgt_cdb_field_bad(struct task *k, uint16_t field, uint8_t bit)
@@ -174,7 +181,7 @@ struct task *tgt_dispatch(struct tgt *t)
 	const struct cmd *c = NULL;
 	bool ok = scsi_cdb_get((struct span){n->cdb, n->cdb_len}, &k->cdb);
 	if (ok) {
-		c = tgt_cmd_find(k->cdb.op);
+		c = tgt_cmd_of(k->lu, k->cdb.op);
 		clear_ca(k, c);
 		if (c && (c->flags & CMD_MEDIUM) && fault_dies(&t->faults, STEP_COMMAND))
 			tgt_out_die(t);

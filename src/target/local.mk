@@ -13,6 +13,7 @@ src_target_libtarget_a_SOURCES = \
 	src/target/cmd_mode.c \
 	src/target/cmd_report.c \
 	src/target/cmd_rw.c \
+	src/target/cmd_unmap.c \
 	src/target/commands.def \
 	src/target/core.h \
 	src/target/dispatch.c \
@@ -45,7 +46,8 @@ unit_tests += \
 	tests/unit/test_target_random \
 	tests/unit/test_target_report \
 	tests/unit/test_target_sbc \
-	tests/unit/test_target_tasks
+	tests/unit/test_target_tasks \
+	tests/unit/test_target_thin
 tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_faults_SOURCES = tests/unit/test_target_faults.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_inquiry_SOURCES = tests/unit/test_target_inquiry.c tests/unit/disk.c tests/unit/disk.h
@@ -56,4 +58,5 @@ tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/d
 tests_unit_test_target_report_SOURCES = tests/unit/test_target_report.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_sbc_SOURCES = tests/unit/test_target_sbc.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_tasks_SOURCES = tests/unit/test_target_tasks.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_thin_SOURCES = tests/unit/test_target_thin.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_random_SOURCES = tests/unit/test_target_random.c tests/unit/disk.c tests/unit/disk.h

@@ -4,15 +4,20 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, unsigned queue_depth,
                           char *why, size_t n)
 {
 	struct tgt_lu *lu = calloc(1, sizeof(*lu));
-	if (!lu) {
+	if (lu)
+		lu->zeros = block_new(cfg->block_size);
+	if (!lu || !lu->zeros) {
 		(void)snprintf(why, n, "out of memory");
+		tgt_lu_free(lu);
 		return NULL;
 	}
+	memset(lu->zeros->data, 0, cfg->block_size);
 	lu->present = true;
 	lu->lun = lun;
 	lu->queue_depth = queue_depth;
@@ -21,12 +26,20 @@ struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, unsigned
 	modes_init(&lu->modes);
 	if (cfg->saved.n > 0 && !modes_saved_get(cfg->saved, &lu->modes.saved)) {
 		(void)snprintf(why, n, "saved mode pages: not of this version");
-		free(lu);
+		tgt_lu_free(lu);
 		return NULL;
 	}
 	lu->modes.current = lu->modes.saved;
 	tgt_lu_attention(lu, WIRE_NO_ID, UA_POWER_ON);
 	return lu;
+}
+
+void tgt_lu_free(struct tgt_lu *lu)
+{
+	if (!lu)
+		return;
+	block_unref(lu->zeros);
+	free(lu);
 }
 
 struct tgt_lu *tgt_lu_at(struct tgt *t, uint8_t lun)

@@ -28,6 +28,11 @@ static struct extent extent_of(const struct task *k)
 	/* A self test reads whatever it likes. */
 	if (k->cdb.op == OP_SEND_DIAGNOSTIC)
 		return (struct extent){0, k->lu->cfg.blocks, false};
+	if (k->cdb.op == OP_UNMAP) {
+		struct extent e = {.writes = true};
+		tgt_unmap_extent(k, &e.lba, &e.blocks);
+		return e;
+	}
 	if (!c || !(c->flags & CMD_BLOCKS))
 		return (struct extent){0};
 	return (struct extent){k->cdb.lba, k->cdb.blocks, scsi_op_writes_medium(k->cdb.op)};

@@ -29,6 +29,7 @@ struct tgt_action *tgt_out_action(struct tgt *t, enum tgt_action_kind kind)
 	a->offset = 0;
 	a->repeat = false;
 	a->bytes = (struct span){0};
+	a->room = 0;
 	a->frame.data = NULL;
 	a->frame.small = (struct span){0};
 	return a;

@@ -92,7 +92,7 @@ void tgt_free(struct tgt *t)
 	if (t->held)
 		tgt_out_reset(t);
 	for (unsigned i = 0; i < SCSI_LUNS; i++)
-		free(t->lu[i]);
+		tgt_lu_free(t->lu[i]);
 	free(t->slot);
 	free(t->act);
 	free(t->held);

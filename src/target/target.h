@@ -25,6 +25,7 @@
 #define TGT_DEPTH_DEFAULT 64
 #define TGT_DEPTH_MAX     256
 #define TGT_TRANSFER_MAX  WIRE_DATA_MAX /* bytes of one command's data phase */
+#define TGT_MAP_MAX       256           /* descriptors of STORE_MAP */
 #define TGT_SAVED_MAX     256           /* bytes of META_SAVE */
 
 struct tgt;
@@ -36,6 +37,7 @@ struct tgt_lu_config {
 	uint32_t block_size; /* 512 or 4096 */
 	uint64_t blocks;     /* capacity, at least 1 */
 	bool write_protect;
+	bool thin; /* logical blocks can be unmapped, and are mapped when they are written */
 	struct span saved; /* the bytes of its last META_SAVE; empty: never saved */
 };
 
@@ -75,8 +77,9 @@ struct tgt_event {
 			enum tgt_store_result result;
 			uint32_t good_blocks; /* where result says so */
 			uint32_t differs;     /* STORE_MISCOMPARE: first byte of the block after */
-			struct block *block; /* STORE_READ that is STORE_OK: exactly the bytes asked
-			                        for */
+			/* STORE_READ that is STORE_OK: exactly the bytes asked for; STORE_MAP: what
+			 * lba_status_put() writes, cut off at `room`. */
+			struct block *block;
 		} store;
 		struct {
 			uint32_t op;
@@ -93,6 +96,7 @@ enum tgt_action_kind {
 	TGT_STORE_ZERO,    /* they read as zeros from now on; what held them may be given back */
 	TGT_STORE_COMPARE, /* medium against block; repeat: each block against the same one */
 	TGT_STORE_VERIFY,  /* read, no data wanted */
+	TGT_STORE_MAP,     /* which blocks from lba on are mapped, as GET LBA STATUS says it */
 	TGT_STORE_FLUSH,   /* each WRITE that was answered before is on the medium when it ends */
 	TGT_META_SAVE,     /* keep `bytes` durably */
 	TGT_DIE,           /* end at once, as if killed: nothing after this is performed */
@@ -107,6 +111,7 @@ struct tgt_action {
 	struct block *block;     /* WRITE, OR, COMPARE */
 	uint32_t offset;         /* where in block the bytes begin */
 	bool repeat;             /* WRITE, COMPARE */
+	uint32_t room;           /* MAP: bytes of data at most, at least 1 */
 	struct span bytes;       /* META_SAVE */
 	struct wire_frame frame; /* SEND */
 };

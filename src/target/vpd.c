@@ -15,6 +15,11 @@
 #define STORE_PAGE   4096 /* what the store's file system handles at once, bytes */
 #define NON_ROTATING 0x0001
 
+#define UGAVALID           0x80000000 /* B0h, bytes 32 to 35 */
+#define LBPU_LBPWS_LBPWS10 0xe0       /* B2h, byte 5 */
+#define LBPRZ              0x04
+#define TYPE_THIN          0x02 /* byte 6 */
+
 /* The UUID in hexadecimal: 32 characters. */
 static void put_serial(struct wr *w, const struct tgt_lu *lu)
 {
@@ -62,10 +67,14 @@ static void put_block_limits(struct wr *w, const struct tgt_lu *lu)
 	wr_u8(w, UINT8_MAX); /* COMPARE AND WRITE */
 	wr_u16(w, (uint16_t)(size < STORE_PAGE ? STORE_PAGE / size : 1));
 	wr_u32(w, TGT_TRANSFER_MAX / size);
-	wr_u32(w, 0);   /* no transfer is better than others */
-	wr_u32(w, 0);   /* PRE-FETCH */
-	wr_zero(w, 16); /* UNMAP */
-	wr_u64(w, 0);   /* WRITE SAME */
+	wr_u32(w, 0); /* no transfer is better than others */
+	wr_u32(w, 0); /* PRE-FETCH */
+	bool thin = lu->cfg.thin;
+	wr_u32(w, thin ? TGT_UNMAP_BLOCKS_MAX : 0);
+	wr_u32(w, thin ? TGT_UNMAP_DESCRIPTORS_MAX : 0);
+	wr_u32(w, thin && size < STORE_PAGE ? STORE_PAGE / size : thin);
+	wr_u32(w, thin ? UGAVALID : 0); /* from block 0 on */
+	wr_u64(w, 0);                   /* WRITE SAME */
 	wr_zero(w, 20);
 }
 
@@ -77,11 +86,16 @@ static void put_characteristics(struct wr *w, const struct tgt_lu *lu)
 	wr_zero(w, 58); /* product type, form factor: not said */
 }
 
-/* SBC-3, 6.6.4: fully provisioned, nothing is ever unmapped. */
+/* SBC-3, 6.6.4: of a thin provisioned disk, what unmaps, and that unmapped blocks read as zeros. No
+ * thresholds, no anchored blocks. A fully provisioned one says nothing. */
 static void put_provisioning(struct wr *w, const struct tgt_lu *lu)
 {
 	(void)lu;
-	wr_zero(w, 4);
+	bool thin = lu->cfg.thin;
+	wr_u8(w, 0);
+	wr_u8(w, thin ? LBPU_LBPWS_LBPWS10 | LBPRZ : 0);
+	wr_u8(w, thin ? TYPE_THIN : 0);
+	wr_u8(w, 0);
 }
 
 static void put_mirror(struct wr *w, const struct tgt_lu *lu)

@@ -19,6 +19,8 @@ static enum tgt_action_kind action_of(const struct task *k, enum task_work work)
 		return TGT_STORE_COMPARE;
 	case WORK_VERIFY:
 		return TGT_STORE_VERIFY;
+	case WORK_MAP:
+		return TGT_STORE_MAP;
 	case WORK_SAVE:
 		break;
 	}
@@ -49,15 +51,22 @@ static void attach_data(const struct task *k, struct tgt_action *a)
 	/* COMPARE AND WRITE: what is to be written comes after what is to be there. */
 	if (c->op == OP_COMPARE_AND_WRITE && k->doing == WORK_WRITE)
 		block += c->blocks;
-	a->block = k->data;
+	/* WRITE SAME without data, of blocks that are to be mapped. */
+	a->block = k->data ? k->data : k->lu->zeros;
 	a->repeat = c->bytchk == 3 || same;
 	a->offset = k->data_off + (a->repeat ? 0 : block * k->lu->cfg.block_size);
+}
+
+/* Goes block by block. */
+static bool moves(enum task_work work)
+{
+	return work != WORK_FLUSH && work != WORK_MAP;
 }
 
 static void issue(struct tgt *t, struct task *k, enum task_work work)
 {
 	struct tgt_action *a = tgt_out_action(t, action_of(k, work));
-	k->doing = (uint8_t)work;
+	k->doing = (uint16_t)work;
 	if (k->state != TASK_RUNNING)
 		tgt_task_set(t, k, TASK_RUNNING);
 	a->op = tgt_task_op(t, k);
@@ -67,7 +76,8 @@ static void issue(struct tgt *t, struct task *k, enum task_work work)
 		return;
 	}
 	a->lba = k->first + k->pos;
-	k->chunk = work == WORK_FLUSH ? 0 : piece(k);
+	a->room = k->cdb.alloc; /* of MAP */
+	k->chunk = moves(work) ? piece(k) : 0;
 	a->blocks = k->chunk;
 	if (work & (WORK_MATCH | WORK_WRITE | WORK_COMPARE))
 		attach_data(k, a);
@@ -87,6 +97,8 @@ static bool reads(enum scsi_op op)
 
 void tgt_work_next(struct tgt *t, struct task *k)
 {
+	if (!k->work && !k->bad && k->cdb.op == OP_UNMAP)
+		(void)tgt_unmap_next(t, k);
 	if (k->work) {
 		unsigned lowest = k->work & (0U - k->work);
 		issue(t, k, (enum task_work)lowest);
@@ -127,8 +139,15 @@ static void failed(struct tgt *t, struct task *k, enum tgt_store_result result,
 		tgt_task_fail(k,
 		              scsi_sense_info(SENSE_MISCOMPARE, where(k, at, ev->store.differs)));
 		break;
-	case STORE_ERROR:
 	case STORE_NO_SPACE:
+		/* SBC-3, thin provisioned logical units: no resource is left to map the block. */
+		if (k->lu->cfg.thin) {
+			tgt_log_done(k->lu, work, good);
+			tgt_task_fail(k, scsi_sense_info(SENSE_SPACE_ALLOCATION_FAILED, at));
+			break;
+		}
+		/* fall through */
+	case STORE_ERROR:
 		tgt_log_done(k->lu, work, good);
 		tgt_log_error(k->lu, work);
 		tgt_task_fail(k, medium_error(k, write, at));
@@ -172,10 +191,12 @@ void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 			          ev->store.block->len == (size_t)k->chunk * k->lu->cfg.block_size);
 			k->in = block_ref(ev->store.block);
 		}
+		if (k->doing == WORK_MAP)
+			k->in = block_ref(ev->store.block);
 		tgt_log_done(k->lu, (enum task_work)k->doing, k->chunk);
 		k->pos += k->chunk;
-		if (k->doing == WORK_FLUSH || k->pos == k->count) {
-			k->work &= (uint8_t)~k->doing;
+		if (!moves((enum task_work)k->doing) || k->pos == k->count) {
+			k->work &= (uint16_t)~k->doing;
 			k->pos = 0;
 		}
 		k->doing = 0;

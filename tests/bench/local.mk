@@ -29,7 +29,9 @@ bus_time_sources = \
 	tests/bench/bus_time_svg.c \
 	tests/bench/bus_time_text.c \
 	tests/scenario/couple.c \
-	tests/scenario/couple.h
+	tests/scenario/couple.h \
+	tests/sim/medium.c \
+	tests/sim/medium.h
 EXTRA_PROGRAMS += tests/bench/bus_time
 tests_bench_bus_time_SOURCES = tests/bench/bus_time.c $(bus_time_sources)
 tests_bench_bus_time_LDADD = $(core_libs) $(core_deps)

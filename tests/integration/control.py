@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -483,6 +484,68 @@ def execute_disk_commands():
             full = os.stat(image).st_blocks
             good("930100000000000001000000080000" + "00")  # WRITE SAME(16), NDOB
             assert os.stat(image).st_blocks <= full - 2048 and read(256, 2048) == bytes(1 << 20)
+
+
+@test("scsi.execute: a thin disk: what is unmapped is a hole of the file, and GET LBA STATUS tells of the file as it is")
+def execute_thin_disk():
+    with Lab() as lab:
+        lab.start(1, group=None, target_options=("--thin",))
+        with lab.rpc() as rpc:
+            clear_attention(rpc, "disk0")
+            image = lab.path("disk0.img")
+
+            def call(cdb, out=b"", into=0, status=0):
+                data = {"data_out": base64(out)} if out else {}
+                done = rpc.call("scsi.execute", target="disk0", lun=0, cdb=cdb.replace(" ", ""), data_in_length=into, **data)
+                assert done["outcome"] == "completed" and done["status"] == status, (cdb, done)
+                return unbase64(done["data_in"])
+
+            def unmap(*ranges):
+                body = b"".join(struct.pack(">QLL", lba, blocks, 0) for lba, blocks in ranges)
+                out = struct.pack(">HHL", len(body) + 6, len(body), 0) + body
+                call(f"42 00 00000000 00 {len(out):04x} 00", out)
+
+            def told(lba):
+                """The runs as the disk tells them: (first, blocks, mapped)."""
+                got = call(f"9e 12 {lba:016x} 00001000 00 00", into=4096)
+                assert int.from_bytes(got[:4], "big") == len(got) - 4, got
+                return [(*struct.unpack(">QL", got[i:i + 12]), got[i + 12] == 0) for i in range(8, len(got), 16)]
+
+            def holes():
+                """The same, read off the file."""
+                runs, at, end = [], 0, os.stat(image).st_size
+                with open(image, "rb") as file:
+                    while at < end:
+                        try:
+                            data = os.lseek(file.fileno(), at, os.SEEK_DATA)
+                        except OSError:
+                            data = end
+                        if data > at:
+                            runs.append((at // 512, (data - at) // 512, False))
+                            at = data
+                        else:
+                            hole = os.lseek(file.fileno(), at, os.SEEK_HOLE)
+                            runs.append((at // 512, (hole - at) // 512, True))
+                            at = hole
+                return runs
+
+            capacity = call("9e 10 0000000000000000 00000020 00 00", into=32)
+            assert capacity[14] == 0xc0, capacity
+            assert told(0) == holes() == [(0, 8192, False)], told(0)
+            data = os.urandom(512 * 64)
+            call("2a 00 00000100 00 0040 00", data)
+            assert told(0) == holes() == [(0, 256, False), (256, 64, True), (320, 7872, False)], told(0)
+            unmap((264, 8), (280, 16), (8191, 1), (300, 1))
+            assert told(0) == holes(), (told(0), holes())
+            assert [run for run in told(256) if not run[2]] == [(264, 8, False), (280, 16, False), (320, 7872, False)], told(256)
+            want = bytearray(data)
+            for lba, blocks in ((264, 8), (280, 16), (300, 1)):
+                want[(lba - 256) * 512:(lba - 256 + blocks) * 512] = bytes(blocks * 512)
+            assert call("28 00 00000100 00 0040 00", into=512 * 64) == bytes(want)
+            call("93 08 0000000000000100 00000040 00 00", bytes(512))  # WRITE SAME(16), UNMAP
+            assert told(0) == holes() == [(0, 8192, False)], told(0)
+            call("93 01 0000000000000100 00000040 00 00")  # ... NDOB, which is to be mapped
+            assert told(0) == holes() and (256, 64, True) in told(0), told(0)
 
 
 @test("scsi.execute: a command without a status times out, one that a reset meets says so; a client that leaves harms nobody")

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "scenario/couple.h"
 
+#include "sim/medium.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,31 +225,6 @@ static void note_stats(struct couple *c, const struct wire_frame *f)
 
 /* ---- disks ---- */
 
-static void store_work(struct couple_disk *d, const struct tgt_action *a, struct tgt_event *ev,
-                       uint64_t disk_blocks)
-{
-	uint8_t *at = d->media + a->lba * COUPLE_BLOCK_SIZE;
-	size_t n = (size_t)a->blocks * COUPLE_BLOCK_SIZE;
-
-	must(a->lba + a->blocks <= disk_blocks, "beyond the medium");
-	if (a->kind == TGT_STORE_WRITE) {
-		memcpy(at, a->block->data + a->offset, n);
-	} else if (a->kind == TGT_STORE_READ) {
-		ev->store.block = block_new(n);
-		memcpy(ev->store.block->data, at, n);
-	} else if (a->kind == TGT_STORE_COMPARE) {
-		for (uint32_t i = 0; i < a->blocks; i++) {
-			size_t off = (size_t)i * COUPLE_BLOCK_SIZE;
-			const uint8_t *with = a->block->data + a->offset + (a->repeat ? 0 : off);
-			if (memcmp(at + off, with, COUPLE_BLOCK_SIZE) == 0)
-				continue;
-			ev->store.result = STORE_MISCOMPARE;
-			ev->store.good_blocks = i;
-			break;
-		}
-	}
-}
-
 static void disk_perform(struct couple *c, uint8_t id, const struct tgt_action *a)
 {
 	struct couple_disk *d = &c->disk[id];
@@ -274,7 +251,9 @@ static void disk_perform(struct couple *c, uint8_t id, const struct tgt_action *
 	} else {
 		ev.store.op = a->op;
 		ev.store.result = STORE_OK;
-		store_work(d, a, &ev, c->disk_config.lu.blocks);
+		const struct medium m = {d->media, NULL, COUPLE_BLOCK_SIZE,
+		                         c->disk_config.lu.blocks};
+		medium_do(&m, a, a->blocks, &ev);
 	}
 	must(d->n_held < COUPLE_HELD, "too many store operations");
 	d->held[d->n_held++] = ev;

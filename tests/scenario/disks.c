@@ -6,6 +6,7 @@
 #include "scsi/msg.h"
 #include "scsi/phase.h"
 #include "scsi/status.h"
+#include "sim/medium.h"
 
 #include <check.h>
 #include <stdarg.h>
@@ -66,21 +67,15 @@ static void decode(const struct disks_frame *q, struct wire_frame *f)
 
 static void store(struct disks_target *n, const struct tgt_action *a)
 {
+	const struct medium m = {n->media, NULL, 512, DISKS_BLOCKS};
 	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
-	uint8_t *at = n->media + a->lba * 512;
-	size_t bytes = (size_t)a->blocks * 512;
-	ev.store.op = a->op;
 	if (a->kind == TGT_META_SAVE) {
 		ev = (struct tgt_event){.kind = TGT_EV_META_DONE};
 		ev.meta.op = a->op;
 		ev.meta.ok = true;
-	} else if (a->kind == TGT_STORE_WRITE) {
-		memcpy(at, a->block->data + a->offset, bytes);
-	} else if (a->kind == TGT_STORE_READ) {
-		ev.store.block = block_new(bytes);
-		memcpy(ev.store.block->data, at, bytes);
-	} else if (a->kind == TGT_STORE_COMPARE && memcmp(at, a->block->data + a->offset, bytes)) {
-		ev.store.result = STORE_MISCOMPARE;
+	} else {
+		ev.store.op = a->op;
+		medium_do(&m, a, a->blocks, &ev);
 	}
 	ck_assert_uint_lt(n->n_done, ARRAY_LEN(n->done));
 	n->done[n->n_done++] = ev;

@@ -4,4 +4,6 @@
 # with libsim.a; add its files to the list below (tests/sim/NAME.c, tests/sim/NAME.h), included as "sim/NAME.h".
 
 noinst_LIBRARIES += tests/sim/libsim.a
-tests_sim_libsim_a_SOURCES =
+tests_sim_libsim_a_SOURCES = \
+	tests/sim/medium.c \
+	tests/sim/medium.h

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit/disk.h"
 
+#include "sim/medium.h"
+
 #include "base/crc.h"
 #include "scsi/msg.h"
 #include "scsi/sense.h"
@@ -12,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EPOCH 3 /* of initiators, unless a test says another */
+#define DATA_MAX 8192 /* of what is written out */
+#define EPOCH    3    /* of initiators, unless a test says another */
 
 /* ---- text ---- */
 
@@ -159,6 +162,8 @@ static void check_apart(const struct disk *d, const struct tgt_action *a)
 {
 	for (unsigned i = 0; i < d->n_held; i++) {
 		const struct tgt_action *b = &d->held[i].a;
+		if (a->kind == TGT_STORE_MAP || b->kind == TGT_STORE_MAP)
+			continue;
 		bool touch = a->lba < b->lba + b->blocks && b->lba < a->lba + a->blocks;
 		ck_assert_msg(!touch || (!writes(a) && !writes(b)),
 		              "blocks %llu+%u while %llu+%u are under way",
@@ -176,56 +181,16 @@ static void hold(struct disk *d, const struct tgt_action *a)
 	d->held[d->n_held++] = op;
 }
 
-/* What is compared, block by block. */
-static void compare(struct disk *d, const struct tgt_action *a, struct tgt_event *ev)
-{
-	uint32_t bs = d->cfg.lu.block_size;
-	for (uint32_t i = 0; i < a->blocks && ev->store.result == STORE_OK; i++) {
-		size_t off = a->offset + (a->repeat ? 0 : (size_t)i * bs);
-		if (memcmp(d->media + (a->lba + i) * bs, a->block->data + off, bs) != 0) {
-			ev->store.result = STORE_MISCOMPARE;
-			ev->store.good_blocks = i;
-			const uint8_t *at = d->media + (a->lba + i) * bs;
-			while (at[ev->store.differs] == a->block->data[off + ev->store.differs])
-				ev->store.differs++;
-		}
-	}
-}
-
-/* n blocks, from one for each or from one for all. */
-static void change(struct disk *d, const struct tgt_action *a, uint32_t n)
-{
-	uint32_t bs = d->cfg.lu.block_size;
-	for (size_t i = 0; i < (size_t)n * bs; i++) {
-		uint8_t *at = d->media + a->lba * bs + i;
-		uint8_t with = a->kind == TGT_STORE_ZERO
-		                       ? 0
-		                       : a->block->data[a->offset + (a->repeat ? i % bs : i)];
-		*at = a->kind == TGT_STORE_OR ? *at | with : with;
-	}
-}
-
 static struct tgt_event store(struct disk *d, const struct disk_op *op)
 {
-	const struct tgt_action *a = &op->a;
-	uint32_t bs = d->cfg.lu.block_size;
-	uint8_t *at = d->media + a->lba * bs;
-	uint32_t n = op->result == STORE_OK ? a->blocks : op->good_blocks;
+	const struct medium m = {d->media, d->mapped, d->cfg.lu.block_size, d->cfg.lu.blocks};
 	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
-	ev.store.op = a->op;
+	bool part = op->result != STORE_OK;
+	ev.store.op = op->a.op;
 	ev.store.result = op->result;
 	ev.store.good_blocks = op->good_blocks;
-	ck_assert(a->lba + a->blocks <= d->cfg.lu.blocks);
-	if (writes(a)) {
-		size_t needs = (size_t)(a->repeat ? 1 : a->blocks) * bs;
-		ck_assert(a->kind == TGT_STORE_ZERO || a->offset + needs <= a->block->len);
-		change(d, a, n);
-	} else if (a->kind == TGT_STORE_READ) {
-		ev.store.block = block_new((size_t)a->blocks * bs);
-		memcpy(ev.store.block->data, at, (size_t)a->blocks * bs);
-	} else if (a->kind == TGT_STORE_COMPARE) {
-		compare(d, a, &ev);
-	}
+	if (!part || writes(&op->a))
+		medium_do(&m, &op->a, part ? op->good_blocks : op->a.blocks, &ev);
 	return ev;
 }
 
@@ -236,11 +201,14 @@ static void say_store(struct disk *d, const struct tgt_action *a)
 	        [TGT_STORE_COMPARE] = "compare", [TGT_STORE_VERIFY] = "verify",
 	        [TGT_STORE_FLUSH] = "flush",     [TGT_META_SAVE] = "save",
 	        [TGT_STORE_OR] = "or",           [TGT_STORE_ZERO] = "zero",
+	        [TGT_STORE_MAP] = "map",
 	};
 	say(d, "%s", names[a->kind]);
 	if (a->kind == TGT_STORE_WRITE && a->repeat)
 		say(d, " each");
-	if (a->kind != TGT_STORE_FLUSH && a->kind != TGT_META_SAVE)
+	if (a->kind == TGT_STORE_MAP)
+		say(d, " %llu", (unsigned long long)a->lba);
+	else if (a->kind != TGT_STORE_FLUSH && a->kind != TGT_META_SAVE)
 		say(d, " %llu+%u", (unsigned long long)a->lba, a->blocks);
 }
 
@@ -425,8 +393,13 @@ static void add_data(struct burst *b, const char *text)
 {
 	char *end = NULL;
 	unsigned long n = strtoul(text, &end, 10);
-	b->data = block_new(n);
-	memset(b->data->data, (int)strtoul(end + 1, NULL, 16), n);
+	if (*text == 'x') {
+		b->data = block_new(DATA_MAX);
+		n = b->data->len = hex(text + 1, b->data->data, DATA_MAX);
+	} else {
+		b->data = block_new(n);
+		memset(b->data->data, (int)strtoul(end + 1, NULL, 16), n);
+	}
 	b->items[b->n++] = (struct wire_item){
 	        .kind = ITEM_DATA_OUT,
 	        .len = (uint32_t)n,
@@ -545,6 +518,7 @@ struct disk *disk_new_raw(const struct tgt_config *cfg)
 	struct disk *d = calloc(1, sizeof(*d));
 	d->cfg = *cfg;
 	d->now = 1000 * NS_PER_S;
+	d->mapped = calloc(cfg->lu.blocks, sizeof(*d->mapped));
 	d->media = calloc(cfg->lu.blocks, cfg->lu.block_size);
 	d->t = tgt_new(cfg, why, sizeof(why));
 	ck_assert_msg(d->t != NULL, "%s", why);
@@ -569,6 +543,7 @@ void disk_free(struct disk *d)
 		block_unref(d->held[i].a.block);
 	tgt_free(d->t);
 	free(d->media);
+	free(d->mapped);
 	free(d);
 }
 

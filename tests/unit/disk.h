@@ -10,7 +10,7 @@
  * Words of a burst, in the order of its items:
  *   t=N tenure   role=T|L|P   ini=N   epoch=N   want   atn   program=N
  *   sel (with ATN)   selno   msg=HEX   cmd=HEX   latch=HEX   tok   free
- *   out=BYTES:FILL   data of BYTES bytes, each FILL (hex)
+ *   out=BYTES:FILL   data of BYTES bytes, each FILL (hex); out=xHEX: these bytes
  *   cut   badcrc     flags of the item before
  * Hex may hold '.' and ':N', N zero bytes.
  *
@@ -18,7 +18,8 @@
  *   cont ITEMS       a program that continues the tenure
  *   resel INI ITEMS  a reselection
  *   arm MODE, members GROUP:DEVICE, mgmt CODE TEXT
- *   read|write|or|zero|compare|verify LBA+BLOCKS (write each: one block to all), flush, save, die
+ *   read|write|or|zero|compare|verify LBA+BLOCKS (write each: one block to all), map LBA, flush,
+ *save, die
  */
 #ifndef TESTS_UNIT_DISK_H
 #define TESTS_UNIT_DISK_H
@@ -40,6 +41,7 @@ struct disk {
 	struct tgt_config cfg;
 	struct tgt *t;
 	uint8_t *media;
+	bool *mapped; /* each block: it was written, and not unmapped since */
 	ns_t now;
 	bool hold; /* store operations wait for disk_release() or disk_answer() */
 	struct disk_op held[DISK_HELD];

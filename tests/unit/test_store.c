@@ -378,6 +378,61 @@ START_TEST(threads_side_by_side)
 }
 END_TEST
 
+/* What is mapped is what is not in a hole. */
+static void assert_map(struct store *s, lba_t from, const char *want)
+{
+	struct lba_status v[8];
+	char text[200] = "";
+	unsigned n = store_map(s, from, v, ARRAY_LEN(v));
+	for (unsigned i = 0; i < n; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%llu+%u%s",
+		               i ? " " : "", (unsigned long long)v[i].lba, v[i].blocks,
+		               v[i].status == LBA_MAPPED ? "" : "-");
+	ck_assert_str_eq(text, want);
+}
+
+START_TEST(knows_what_is_mapped)
+{
+	uint8_t data[3 * 4096];
+	uint32_t good = 0;
+	struct lba_status one;
+	struct store *s = open_it(64 * 4096, 512);
+	memset(data, 1, sizeof(data));
+	assert_map(s, 0, "0+512-");
+	/* pages 2, 3 and 8 */
+	ck_assert_int_eq(store_write(s, 16, 16, data, &good), STORE_OK);
+	ck_assert_int_eq(store_write(s, 67, 1, data, &good), STORE_OK);
+	assert_map(s, 0, "0+16- 16+16 32+32- 64+8 72+440-");
+	assert_map(s, 20, "20+12 32+32- 64+8 72+440-");
+	assert_map(s, 511, "511+1-");
+	ck_assert_uint_eq(store_map(s, 20, &one, 1), 1);
+	ck_assert(one.lba == 20 && one.blocks == 12 && one.status == LBA_MAPPED);
+	/* a page is there as long as a block of it is */
+	ck_assert_int_eq(store_zero(s, 16, 4, &good), STORE_OK);
+	assert_map(s, 0, "0+16- 16+16 32+32- 64+8 72+440-");
+	ck_assert_int_eq(store_zero(s, 16, 8, &good), STORE_OK);
+	assert_map(s, 0, "0+24- 24+8 32+32- 64+8 72+440-");
+	ck_assert_int_eq(store_zero(s, 0, 512, &good), STORE_OK);
+	assert_map(s, 0, "0+512-");
+	ck_assert_int_eq(store_write(s, 511, 1, data, &good), STORE_OK);
+	assert_map(s, 0, "0+504- 504+8");
+	store_close(s);
+}
+END_TEST
+
+/* A thin one needs a file system with holes; this one's has them. */
+START_TEST(thin_where_there_are_holes)
+{
+	struct store_config c = {.path = path, .size = 8192, .block_size = 512, .thin = true};
+	struct store *s = store_open(&c, why, sizeof(why));
+	ck_assert_msg(s != NULL, "%s", why);
+	store_close(s);
+	c = (struct store_config){
+	        .path = "/sys/kernel/uevent_seqnum", .block_size = 512, .thin = true};
+	ck_assert_ptr_null(store_open(&c, why, sizeof(why)));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("store");
@@ -395,6 +450,8 @@ static Suite *make_suite(void)
 	tcase_add_test(c, direct_io_from_anywhere);
 	tcase_add_test(c, direct_io_that_is_refused);
 	tcase_add_test(c, now_or_not);
+	tcase_add_test(c, knows_what_is_mapped);
+	tcase_add_test(c, thin_where_there_are_holes);
 	tcase_add_test(c, knows_memory);
 	tcase_add_test(c, threads_side_by_side);
 	suite_add_tcase(s, c);
