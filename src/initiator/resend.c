@@ -84,6 +84,9 @@ static struct verdict of_status(uint8_t status, bool has_sense, const struct scs
 		v.kind = V_SOFT;
 		v.sent = false;
 		break;
+	case SCSI_RESERVATION_CONFLICT: /* until another initiator gives it up */
+		v.kind = V_FATAL;
+		break;
 	case SCSI_TASK_ABORTED:
 		v.kind = V_SOFT;
 		break;

@@ -347,6 +347,22 @@ START_TEST(write_protect_is_not_tried_again)
 }
 END_TEST
 
+START_TEST(a_reservation_conflict_is_not_tried_again)
+{
+	struct rig *r = three();
+
+	fake_fault(r->h, 2,
+	           (struct fake_fault){.kind = FAULT_STATUS, .status = SCSI_RESERVATION_CONFLICT});
+	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	assert_target(j, 0, 64, 0, 0);
+	assert_target(j, 1, 64, 0, 0);
+	assert_target(j, 2, 0, 0, 64);
+	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, 2), 1);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(conventional_mode_sends_a_command_each)
 {
 	struct rig *r = three();
@@ -567,6 +583,6 @@ TAP_MAIN("mirror_jobs", broadcast_mode_sends_each_run_once,
          another_leader_is_elected, a_leader_that_fails_costs_the_others_no_try, busy_is_no_failure,
          busy_for_good_ends, a_status_that_does_not_come_is_a_try, a_mute_target_is_given_up,
          not_taking_the_data_is_a_try, write_protect_is_not_tried_again,
-         conventional_mode_sends_a_command_each, a_single_member_is_a_pass_too, fifteen_members,
-         an_image_that_cannot_be_read_fails_the_job, a_state_that_cannot_be_saved_fails_the_job,
-         a_flush_that_fails_leaves_a_member_stale);
+         a_reservation_conflict_is_not_tried_again, conventional_mode_sends_a_command_each,
+         a_single_member_is_a_pass_too, fifteen_members, an_image_that_cannot_be_read_fails_the_job,
+         a_state_that_cannot_be_saved_fails_the_job, a_flush_that_fails_leaves_a_member_stale);
