@@ -32,8 +32,8 @@ struct scsi_cdb {
 	uint8_t byte1;
 	/* Byte 2. INQUIRY, RECEIVE DIAGNOSTIC RESULTS: page code; READ DEFECT DATA(10): lists and
 	 * format; READ BUFFER, WRITE BUFFER: the buffer; MODE SENSE, LOG SENSE: PC and page code;
-	 * REPORT LUNS: select report; REPORT SUPPORTED OPERATION CODES: RCTD and options; ...
-	 * FUNCTIONS: REPD; else 0.
+	 * PERSISTENT RESERVE OUT: SCOPE and TYPE; REPORT LUNS: select report; REPORT SUPPORTED
+	 * OPERATION CODES: RCTD and options; ... FUNCTIONS: REPD; else 0.
 	 */
 	uint8_t page;
 	/* Byte 3. MODE SENSE, LOG SENSE; REPORT SUPPORTED OPERATION CODES: the

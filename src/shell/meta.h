@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a target keeps beside its store, in FILE.meta: its UUID, the block size, the saved mode
- * pages. Written as a whole to FILE.meta.tmp and renamed: after a crash the old or the new one is
- * there.
+ * What a target keeps beside its store, in FILE.meta: its UUID, the block size, and what its core
+ * saves: mode pages, reservations. Written as a whole to FILE.meta.tmp and renamed: after a crash
+ * the old or the new one is there.
  *
- *   0 "SMIRTGT\0"   8 version (2)   10 length of the saved pages (2)   12 block size (4)
- *   16 UUID (16)    32 saved pages  then CRC-32C of all before (4)       big-endian
+ *   0 "SMIRTGT\0"   8 version (2)   10 length of what is saved (2)   12 block size (4)
+ *   16 UUID (16)    32 what is saved  then CRC-32C of all before (4)       big-endian
  */
 #ifndef SHELL_META_H
 #define SHELL_META_H

@@ -115,11 +115,9 @@ bool tgt_cmd_run_read_capacity(struct tgt *t, struct task *k)
 
 /* ---- START STOP UNIT ---- */
 
-#define IMMED           0x01
-#define START           0x01
-#define LOEJ            0x02
-#define NO_FLUSH        0x04
-#define POWER_CONDITION 4 /* a shift */
+#define IMMED    0x01
+#define LOEJ     0x02
+#define NO_FLUSH 0x04
 
 /* SBC-3, table 85. There are no timers: the conditions that are about them are refused. */
 enum power_condition { CONDITION_START_VALID, CONDITION_ACTIVE, CONDITION_IDLE, CONDITION_STANDBY };
@@ -127,7 +125,7 @@ enum power_condition { CONDITION_START_VALID, CONDITION_ACTIVE, CONDITION_IDLE, 
 bool tgt_cmd_accept_start_stop(struct tgt *t, struct task *k)
 {
 	const struct scsi_cdb *c = &k->cdb;
-	unsigned condition = c->byte4 >> POWER_CONDITION;
+	unsigned condition = c->byte4 >> TGT_POWER_CONDITION;
 	(void)t;
 	if (!tgt_cdb_only(k, 1, c->byte1, IMMED))
 		return false;
@@ -137,20 +135,20 @@ bool tgt_cmd_accept_start_stop(struct tgt *t, struct task *k)
 	bool eject = condition == CONDITION_START_VALID && (c->byte4 & LOEJ);
 	if (eject)
 		return tgt_cdb_field_bad(k, 4, 1);
-	return tgt_cdb_only(k, 4, c->byte4 & 0x0f, NO_FLUSH | LOEJ | START);
+	return tgt_cdb_only(k, 4, c->byte4 & 0x0f, NO_FLUSH | LOEJ | TGT_START);
 }
 
 /* SBC-3, 5.25: the cache goes to the medium before the unit stops, or is in standby. IMMED: the
  * status may come as soon as the CDB is found right; it comes when what it says is true. */
 bool tgt_cmd_run_start_stop(struct tgt *t, struct task *k)
 {
-	unsigned condition = k->cdb.byte4 >> POWER_CONDITION;
+	unsigned condition = k->cdb.byte4 >> TGT_POWER_CONDITION;
 	bool flush = !(k->cdb.byte4 & NO_FLUSH);
 	(void)t;
 	k->lu->power = condition == CONDITION_IDLE      ? POWER_IDLE
 	               : condition == CONDITION_STANDBY ? POWER_STANDBY
 	                                                : POWER_ACTIVE;
-	k->lu->stopped = condition == CONDITION_START_VALID && !(k->cdb.byte4 & START);
+	k->lu->stopped = condition == CONDITION_START_VALID && !(k->cdb.byte4 & TGT_START);
 	if (!flush || !(k->lu->stopped || k->lu->power == POWER_STANDBY))
 		return false;
 	k->work = WORK_FLUSH;
@@ -159,13 +157,11 @@ bool tgt_cmd_run_start_stop(struct tgt *t, struct task *k)
 
 /* ---- PREVENT ALLOW MEDIUM REMOVAL ---- */
 
-#define PREVENT 0x01 /* the field's other values are obsolete */
-
 bool tgt_cmd_accept_prevent_allow(struct tgt *t, struct task *k)
 {
 	const struct scsi_cdb *c = &k->cdb;
 	(void)t;
-	return tgt_cdb_only(k, 1, c->byte1, 0) && tgt_cdb_only(k, 4, c->byte4, PREVENT);
+	return tgt_cdb_only(k, 1, c->byte1, 0) && tgt_cdb_only(k, 4, c->byte4, TGT_PREVENT);
 }
 
 /* SBC-3, 5.9: the medium cannot be removed at all (RMB=0, LOEJ is refused): nothing is to be kept.

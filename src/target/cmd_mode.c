@@ -216,7 +216,6 @@ bool tgt_cmd_run_mode_select(struct tgt *t, struct task *k)
 
 void tgt_cmd_mode_saved(struct tgt *t, struct task *k, bool ok)
 {
-	k->lu->saving = false;
 	if (ok)
 		apply(t, k);
 	else

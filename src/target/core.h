@@ -16,6 +16,7 @@
 #include "scsi/status.h"
 #include "target/fault.h"
 #include "target/mode.h"
+#include "target/reserve.h"
 #include "target/target.h"
 #include "target/ua.h"
 
@@ -36,7 +37,8 @@
  * Invariants (task_check): TASK_DATA and TASK_READY only for the task of the open tenure; a store
  * operation is outstanding exactly in TASK_RUNNING and TASK_DRAIN; blocks are held only outside of
  * TASK_FREE; tasks outside of TASK_FREE are in the list `tasks`, oldest first. TASK_DONE waits for
- * `due` (slow), or for the bus to ask (connected).
+ * `due` (slow), for what it aborted to leave the store (after_drain), or for the bus to ask
+ * (connected).
  */
 enum task_state {
 	TASK_FREE,
@@ -94,8 +96,9 @@ struct task {
 	uint32_t chunk;       /* blocks in the operation that is outstanding */
 	bool bad;             /* a medium error strikes at bad_lba */
 	lba_t bad_lba;
-	uint16_t step; /* UNMAP: descriptors that were begun */
-	ns_t due;      /* TASK_DONE that waits; else NS_NEVER */
+	uint16_t step;    /* UNMAP: descriptors that were begun */
+	ns_t due;         /* TASK_DONE that waits; else NS_NEVER */
+	bool after_drain; /* TASK_DONE that waits for its unit's tasks in TASK_DRAIN */
 };
 TAILQ_HEAD(task_list, task);
 
@@ -186,6 +189,11 @@ struct tgt_echo {
 };
 _Static_assert(WIRE_IDS <= 32, "wrote");
 
+/* Byte 4 of PREVENT ALLOW MEDIUM REMOVAL and START STOP UNIT. */
+#define TGT_PREVENT         0x01 /* the field's other values are obsolete */
+#define TGT_START           0x01
+#define TGT_POWER_CONDITION 4 /* a shift */
+
 /* Power conditions (SBC-3, 4.20): those that START STOP UNIT asks for, until a command needs the
  * medium. */
 enum tgt_power { POWER_ACTIVE, POWER_IDLE, POWER_STANDBY };
@@ -199,7 +207,11 @@ struct tgt_lu {
 	struct block *zeros;  /* one block */
 	unsigned queue_depth; /* of its task set */
 	struct modes modes;   /* current, saved */
-	struct modes pending; /* MODE SELECT whose META_SAVE is outstanding */
+	struct reserve resv;
+	/* What a META_SAVE that is outstanding is for: it holds when that is done. */
+	struct modes pending;
+	struct reserve pending_resv;
+	struct resv_effect pending_effect;
 	bool saving;
 	bool stopped;
 	enum tgt_power power; /* when it is not stopped */
@@ -260,6 +272,9 @@ static inline struct nexus *tgt_nexus(const struct task *k)
 {
 	return &k->lu->nexus[k->initiator];
 }
+/* What is kept over a restart, and back. False with why. */
+void tgt_lu_saved_put(const struct mode_values *modes, const struct reserve *resv, struct wr *w);
+bool tgt_lu_saved_get(struct tgt_lu *lu, struct span bytes, char *why, size_t n);
 /* A UNIT ATTENTION for each initiator but this one; WIRE_NO_ID: for all. */
 void tgt_lu_attention(struct tgt_lu *lu, uint8_t but, enum ua_kind ua);
 /* Hard reset (SPC-4, 5.11): what a reset ends but the tasks, and its UNIT ATTENTION. */
@@ -283,6 +298,13 @@ void tgt_task_run_waiting(struct tgt *t);
 void tgt_task_abort(struct tgt *t, struct task *k);
 /* initiator or lun WIRE_NO_ID: any. */
 void tgt_task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun);
+/* PREEMPT AND ABORT, by k: ends all other tasks of these nexuses with its unit, a bit for each. The
+ * status of k waits until they have left the store. */
+void tgt_task_preempt(struct tgt *t, struct task *k, uint16_t nexuses);
+/* It is TASK_DONE, and nothing stands against its status. */
+bool tgt_task_ended(const struct tgt *t, const struct task *k);
+/* What was aborted has left the store: statuses that waited for it. */
+void tgt_task_drained(struct tgt *t);
 /* CHECK CONDITION with this sense, not sent yet. */
 void tgt_task_fail(struct task *k, struct scsi_sense sense);
 /* The status is known: sends it, now or when `slow` lets it. */
@@ -305,6 +327,8 @@ bool tgt_order_may_start(const struct tgt *t, const struct task *k);
 /* ---- port.c ---- */
 
 void tgt_port_burst(struct tgt *t, const struct wire_burst *b, struct block *data);
+/* The tenure's task, which was not answered, is over. */
+void tgt_port_forget(struct tgt *t);
 /* The tenure is over; a task whose data had not all come goes. */
 void tgt_port_close(struct tgt *t);
 /* Arming and memberships as they must be now, if the server was told otherwise. */
@@ -392,6 +416,18 @@ bool tgt_cmd_accept_request_sense(struct tgt *t, struct task *k);
 bool tgt_cmd_run_request_sense(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_read_capacity(struct tgt *t, struct task *k);
 bool tgt_cmd_run_read_capacity(struct tgt *t, struct task *k);
+bool tgt_cmd_run_reserve(struct tgt *t, struct task *k);
+bool tgt_cmd_run_release(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_pr_in(struct tgt *t, struct task *k);
+bool tgt_cmd_run_pr_in_read_keys(struct tgt *t, struct task *k);
+bool tgt_cmd_run_pr_in_read_reservation(struct tgt *t, struct task *k);
+bool tgt_cmd_run_pr_in_report_capabilities(struct tgt *t, struct task *k);
+bool tgt_cmd_run_pr_in_read_full_status(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_pr_out(struct tgt *t, struct task *k);
+bool tgt_cmd_run_pr_out(struct tgt *t, struct task *k);
+/* It is a PERSISTENT RESERVE OUT. */
+bool tgt_cmd_reserves(const struct task *k);
+void tgt_cmd_reserve_saved(struct tgt *t, struct task *k, bool ok);
 bool tgt_cmd_accept_report_luns(struct tgt *t, struct task *k);
 bool tgt_cmd_run_report_luns(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_start_stop(struct tgt *t, struct task *k);
@@ -435,6 +471,15 @@ void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w);
 void tgt_unmap_extent(const struct task *k, lba_t *lba, uint64_t *blocks);
 /* The next of its descriptors, as work. False: there is none. */
 bool tgt_unmap_next(struct tgt *t, struct task *k);
+
+/* ---- cmd_reserve.c ---- */
+
+/* conflicts.def has a row for it. */
+bool tgt_reserve_knows(enum scsi_op op);
+/* False: RESERVATION CONFLICT. (PERSISTENT RESERVE OUT may find one by its keys, later.) */
+bool tgt_reserve_allows(const struct task *k);
+/* Some initiator that is up may not write. */
+bool tgt_reserve_hinders(const struct tgt *t, const struct tgt_lu *lu);
 
 /* ---- cmd_log.c ---- */
 

@@ -149,6 +149,9 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 		return refuse(k, SCSI_TASK_SET_FULL);
 	if (!k->lu->present && !(flags & CMD_ANY_LUN))
 		return fail(k, &SENSE_LUN_NOT_SUPPORTED);
+	/* SAM-5, "Status precedence": before what CHECK CONDITION would say. */
+	if (!tgt_reserve_allows(k))
+		return refuse(k, SCSI_RESERVATION_CONFLICT);
 	struct ua *ua = &tgt_nexus(k)->ua;
 	if (!(flags & CMD_NO_UA) && ua_pending(ua)) {
 		tgt_task_fail(k, ua_take(ua));
@@ -176,6 +179,8 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 struct task *tgt_dispatch(struct tgt *t)
 {
 	const struct tenure *n = &t->tenure;
+	/* Nobody sends a second command before the first one's status: if so, that one is over. */
+	tgt_port_forget(t);
 	struct task *k = tgt_task_take(t);
 	nexus(t, k);
 	const struct cmd *c = NULL;

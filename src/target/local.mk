@@ -12,9 +12,11 @@ src_target_libtarget_a_SOURCES = \
 	src/target/cmd_misc.c \
 	src/target/cmd_mode.c \
 	src/target/cmd_report.c \
+	src/target/cmd_reserve.c \
 	src/target/cmd_rw.c \
 	src/target/cmd_unmap.c \
 	src/target/commands.def \
+	src/target/conflicts.def \
 	src/target/core.h \
 	src/target/dispatch.c \
 	src/target/fault.c \
@@ -26,6 +28,8 @@ src_target_libtarget_a_SOURCES = \
 	src/target/order.c \
 	src/target/port.c \
 	src/target/reply.c \
+	src/target/reserve.c \
+	src/target/reserve.h \
 	src/target/silent.c \
 	src/target/target.c \
 	src/target/target.h \
@@ -35,6 +39,7 @@ src_target_libtarget_a_SOURCES = \
 	src/target/vpd.c \
 	src/target/work.c
 
+unit_tests += tests/unit/test_reserve
 unit_tests += \
 	tests/unit/test_target_commands \
 	tests/unit/test_target_inquiry \
@@ -45,6 +50,7 @@ unit_tests += \
 	tests/unit/test_target_pass \
 	tests/unit/test_target_random \
 	tests/unit/test_target_report \
+	tests/unit/test_target_reserve \
 	tests/unit/test_target_sbc \
 	tests/unit/test_target_tasks \
 	tests/unit/test_target_thin
@@ -59,4 +65,5 @@ tests_unit_test_target_report_SOURCES = tests/unit/test_target_report.c tests/un
 tests_unit_test_target_sbc_SOURCES = tests/unit/test_target_sbc.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_tasks_SOURCES = tests/unit/test_target_tasks.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_thin_SOURCES = tests/unit/test_target_thin.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_reserve_SOURCES = tests/unit/test_target_reserve.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_random_SOURCES = tests/unit/test_target_random.c tests/unit/disk.c tests/unit/disk.h

@@ -6,6 +6,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * What is kept: the reservations, if there are any, as one record: RESERVATIONS, a length, the
+ * bytes; then the saved mode pages. No page has this code: it stands for all pages, with a subpage
+ * format.
+ */
+#define RESERVATIONS 0x7f
+
+void tgt_lu_saved_put(const struct mode_values *modes, const struct reserve *resv, struct wr *w)
+{
+	uint8_t bytes[RESERVE_SAVED_MAX];
+	struct wr record = wr_init(bytes, sizeof(bytes));
+	reserve_put(resv, &record);
+	if (record.n > 0) {
+		wr_u8(w, RESERVATIONS);
+		wr_u8(w, (uint8_t)record.n);
+		wr_bytes(w, bytes, record.n);
+	}
+	modes_saved_put(modes, w);
+}
+
+bool tgt_lu_saved_get(struct tgt_lu *lu, struct span bytes, char *why, size_t n)
+{
+	struct rd r = rd_init(bytes.p, bytes.n);
+	if (bytes.n > 0 && bytes.p[0] == RESERVATIONS) {
+		rd_skip(&r, 1);
+		uint8_t len = rd_u8(&r);
+		struct span record = rd_bytes(&r, len);
+		if (r.error || !reserve_get(record, &lu->resv)) {
+			(void)snprintf(why, n, "saved reservations: damaged");
+			return false;
+		}
+	}
+	size_t left = rd_left(&r);
+	if (left > 0 && !modes_saved_get(rd_bytes(&r, left), &lu->modes.saved)) {
+		(void)snprintf(why, n, "saved mode pages: not of this version");
+		return false;
+	}
+	return true;
+}
+
 struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, unsigned queue_depth,
                           char *why, size_t n)
 {
@@ -24,8 +64,8 @@ struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, unsigned
 	lu->cfg = *cfg;
 	lu->cfg.saved = (struct span){0};
 	modes_init(&lu->modes);
-	if (cfg->saved.n > 0 && !modes_saved_get(cfg->saved, &lu->modes.saved)) {
-		(void)snprintf(why, n, "saved mode pages: not of this version");
+	reserve_init(&lu->resv);
+	if (!tgt_lu_saved_get(lu, cfg->saved, why, n)) {
 		tgt_lu_free(lu);
 		return NULL;
 	}
@@ -64,6 +104,7 @@ void tgt_lu_attention(struct tgt_lu *lu, uint8_t but, enum ua_kind ua)
 void tgt_lu_lose_nexus(struct tgt_lu *lu, uint8_t initiator, enum ua_kind ua)
 {
 	lu->nexus[initiator].ca = false;
+	reserve_lost(&lu->resv, initiator);
 	lu->echo.wrote &= ~(1U << initiator);
 	ua_post(&lu->nexus[initiator].ua, ua);
 }

@@ -22,17 +22,21 @@ static void tenure_open(struct tgt *t, const struct wire_burst *b)
 	i->epoch = b->epoch;
 }
 
-void tgt_port_close(struct tgt *t)
+void tgt_port_forget(struct tgt *t)
 {
-	struct tenure *n = &t->tenure;
-	struct task *k = n->task;
-	n->open = false;
-	n->wanted = false;
-	n->task = NULL;
+	struct task *k = t->tenure.task;
+	t->tenure.task = NULL;
 	if (!k)
 		return;
 	k->connected = false;
 	tgt_task_abort(t, k);
+}
+
+void tgt_port_close(struct tgt *t)
+{
+	t->tenure.open = false;
+	t->tenure.wanted = false;
+	tgt_port_forget(t);
 }
 
 void tgt_port_detach(struct tgt *t, struct task *k)
@@ -205,7 +209,7 @@ static void answer_status(struct tgt *t)
 	}
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	if (k->state == TASK_DONE) {
-		if (k->due == NS_NEVER)
+		if (tgt_task_ended(t, k))
 			tgt_task_deliver(t, k);
 	} else if (k->state == TASK_READY) {
 		/* What may take its time lets the bus go, if it may. */
@@ -312,6 +316,7 @@ static bool lu_refuses(const struct tgt *t, const struct tgt_lu *lu)
 {
 	bool refuses =
 	        lu->stopped || lu->store_dead || lu->cfg.write_protect || lu->modes.current.swp;
+	refuses = refuses || tgt_reserve_hinders(t, lu);
 	for (unsigned i = 0; i < WIRE_IDS; i++)
 		refuses = refuses || (t->ini[i].up && ua_pending(&lu->nexus[i].ua));
 	return refuses;

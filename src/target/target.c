@@ -73,6 +73,7 @@ struct tgt *tgt_new(const struct tgt_config *cfg, char *why, size_t why_len)
 		return NULL;
 	}
 	t->cfg.lu.saved = (struct span){0};
+	reserve_init(&t->absent.resv);
 	t->lu[0] = tgt_lu_new(0, &cfg->lu, cfg->queue_depth, why, why_len);
 	if (!t->lu[0]) {
 		tgt_free(t);
@@ -303,6 +304,8 @@ void tgt_check(const struct tgt *t)
 	sm_assert(n->next != NEXT_DATA || !n->open || (n->task && n->task->state == TASK_DATA));
 	sm_assert(n->reply_len <= sizeof(n->reply));
 	const struct tgt_lu *lu;
+	LU_FOREACH(lu, t)
+	reserve_check(&lu->resv);
 	LU_FOREACH(lu, t)
 	sm_assert(lu->modes.saved.mirror.member || lu->modes.saved.mirror.group == 0);
 }

@@ -26,7 +26,7 @@
 #define TGT_DEPTH_MAX     256
 #define TGT_TRANSFER_MAX  WIRE_DATA_MAX /* bytes of one command's data phase */
 #define TGT_MAP_MAX       256           /* descriptors of STORE_MAP */
-#define TGT_SAVED_MAX     256           /* bytes of META_SAVE */
+#define TGT_SAVED_MAX     512           /* bytes of META_SAVE */
 
 struct tgt;
 

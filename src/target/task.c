@@ -80,6 +80,12 @@ static void start(struct tgt *t, struct task *k)
 {
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	sm_assert(k->state == TASK_WAITING && c);
+	/* SPC-4, "Reservations": what counts is what is reserved when it is its turn. */
+	if (!tgt_reserve_allows(k)) {
+		k->status = SCSI_RESERVATION_CONFLICT;
+		tgt_task_finish(t, k);
+		return;
+	}
 	k->status = SCSI_GOOD;
 	if (c->run(t, k))
 		tgt_work_next(t, k);
@@ -134,6 +140,52 @@ void tgt_task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun)
 	}
 }
 
+void tgt_task_preempt(struct tgt *t, struct task *k, uint16_t nexuses)
+{
+	struct task *each = TAILQ_FIRST(&t->tasks);
+	while (each) {
+		struct task *next = TAILQ_NEXT(each, link);
+		if (each != k && each->lu == k->lu && (nexuses >> each->initiator & 1)) {
+			if (each->initiator != k->initiator && each->state != TASK_DRAIN)
+				ua_post(&tgt_nexus(each)->ua, UA_CLEARED);
+			tgt_task_abort(t, each);
+		}
+		each = next;
+	}
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		if (nexuses >> i & 1)
+			k->lu->nexus[i].ca = false;
+	k->after_drain = true;
+}
+
+static bool drains(const struct tgt *t, const struct tgt_lu *lu)
+{
+	const struct task *k;
+	if (t->n_in[TASK_DRAIN] == 0)
+		return false;
+	TAILQ_FOREACH (k, &t->tasks, link) {
+		if (k->state == TASK_DRAIN && k->lu == lu)
+			return true;
+	}
+	return false;
+}
+
+bool tgt_task_ended(const struct tgt *t, const struct task *k)
+{
+	return k->state == TASK_DONE && k->due == NS_NEVER && !(k->after_drain && drains(t, k->lu));
+}
+
+void tgt_task_drained(struct tgt *t)
+{
+	struct task *k = TAILQ_FIRST(&t->tasks);
+	while (k) {
+		struct task *next = TAILQ_NEXT(k, link);
+		if (k->after_drain && tgt_task_ended(t, k))
+			tgt_task_deliver(t, k);
+		k = next;
+	}
+}
+
 /* ---- completion ---- */
 
 void tgt_task_fail(struct task *k, struct scsi_sense sense)
@@ -147,6 +199,8 @@ void tgt_task_deliver(struct tgt *t, struct task *k)
 	if (k->state != TASK_DONE)
 		tgt_task_set(t, k, TASK_DONE);
 	k->due = NS_NEVER;
+	if (!tgt_task_ended(t, k))
+		return; /* what it aborted is in the store yet */
 	if (k->connected && !t->tenure.wanted)
 		return; /* the bus will ask */
 	if (k->status == SCSI_CHECK_CONDITION && !k->silent) {

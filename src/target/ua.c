@@ -4,12 +4,19 @@
 #include "base/assert.h"
 
 static const struct scsi_sense *const senses[UA_KINDS] = {
-        [UA_POWER_ON] = &SENSE_POWER_ON,         [UA_BUS_RESET] = &SENSE_BUS_RESET,
-        [UA_TARGET_RESET] = &SENSE_TARGET_RESET, [UA_NEXUS_LOSS] = &SENSE_NEXUS_LOSS,
-        [UA_CLEARED] = &SENSE_COMMANDS_CLEARED,  [UA_MODE_CHANGED] = &SENSE_MODE_PARAMETERS_CHANGED,
+        [UA_POWER_ON] = &SENSE_POWER_ON,
+        [UA_BUS_RESET] = &SENSE_BUS_RESET,
+        [UA_TARGET_RESET] = &SENSE_TARGET_RESET,
+        [UA_NEXUS_LOSS] = &SENSE_NEXUS_LOSS,
+        [UA_CLEARED] = &SENSE_COMMANDS_CLEARED,
+        [UA_MODE_CHANGED] = &SENSE_MODE_PARAMETERS_CHANGED,
+        [UA_RESERVATIONS_PREEMPTED] = &SENSE_RESERVATIONS_PREEMPTED,
+        [UA_RESERVATIONS_RELEASED] = &SENSE_RESERVATIONS_RELEASED,
+        [UA_REGISTRATIONS_PREEMPTED] = &SENSE_REGISTRATIONS_PREEMPTED,
 };
 
-#define BIT(kind) (1U << (kind))
+#define BIT(kind) (UINT32_C(1) << (kind))
+_Static_assert(UA_KINDS <= 32, "pending");
 /* What a reset stands for: all that the list has after it. */
 #define RESETS (BIT(UA_POWER_ON) | BIT(UA_BUS_RESET) | BIT(UA_TARGET_RESET) | BIT(UA_NEXUS_LOSS))
 
@@ -17,13 +24,13 @@ void ua_post(struct ua *u, enum ua_kind kind)
 {
 	sm_assert(kind < UA_KINDS);
 	if (!(BIT(kind) & RESETS)) {
-		u->pending |= (uint8_t)BIT(kind);
+		u->pending |= BIT(kind);
 		return;
 	}
 	/* A greater reset that was not reported yet stands for this one; what came before this one
 	 * means nothing any more. */
-	unsigned greater = u->pending & RESETS & (BIT(kind) - 1);
-	u->pending = (uint8_t)(greater ? greater : BIT(kind));
+	uint32_t greater = u->pending & RESETS & (BIT(kind) - 1);
+	u->pending = greater ? greater : BIT(kind);
 }
 
 struct scsi_sense ua_take(struct ua *u)
@@ -31,7 +38,7 @@ struct scsi_sense ua_take(struct ua *u)
 	for (unsigned kind = 0; kind < UA_KINDS; kind++) {
 		if (!(u->pending & BIT(kind)))
 			continue;
-		u->pending &= (uint8_t)~BIT(kind);
+		u->pending &= ~BIT(kind);
 		return *senses[kind];
 	}
 	return SENSE_NONE;

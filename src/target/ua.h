@@ -16,11 +16,14 @@ enum ua_kind {
 	UA_NEXUS_LOSS,
 	UA_CLEARED, /* COMMANDS CLEARED BY ANOTHER INITIATOR */
 	UA_MODE_CHANGED,
+	UA_RESERVATIONS_PREEMPTED,
+	UA_RESERVATIONS_RELEASED,
+	UA_REGISTRATIONS_PREEMPTED,
 	UA_KINDS,
 };
 
 struct ua {
-	uint8_t pending; /* bit = enum ua_kind */
+	uint32_t pending; /* bit = enum ua_kind */
 };
 
 void ua_post(struct ua *u, enum ua_kind kind);

@@ -27,10 +27,14 @@ static enum tgt_action_kind action_of(const struct task *k, enum task_work work)
 	return TGT_META_SAVE;
 }
 
-static void save(struct tgt_lu *lu, struct tgt_action *a)
+/* All that is kept: what the task changes, as it is to be; the rest as it is. */
+static void save(struct tgt_lu *lu, const struct task *k, struct tgt_action *a)
 {
 	struct wr w = wr_init(lu->saved, sizeof(lu->saved));
-	modes_saved_put(&lu->pending.saved, &w);
+	if (tgt_cmd_reserves(k))
+		tgt_lu_saved_put(&lu->modes.saved, &lu->pending_resv, &w);
+	else
+		tgt_lu_saved_put(&lu->pending.saved, &lu->resv, &w);
 	sm_assert(wr_ok(&w));
 	a->bytes = (struct span){lu->saved, w.n};
 }
@@ -72,7 +76,7 @@ static void issue(struct tgt *t, struct task *k, enum task_work work)
 	a->op = tgt_task_op(t, k);
 	a->lun = k->lu->lun;
 	if (work == WORK_SAVE) {
-		save(k->lu, a);
+		save(k->lu, k, a);
 		return;
 	}
 	a->lba = k->first + k->pos;
@@ -167,6 +171,7 @@ static void drained(struct tgt *t, struct task *k)
 {
 	k->doing = 0;
 	tgt_task_drop(t, k);
+	tgt_task_drained(t);
 	tgt_port_drained(t);
 }
 
@@ -209,7 +214,11 @@ void tgt_work_meta_done(struct tgt *t, const struct tgt_event *ev)
 	struct task *k = tgt_task_by_op(t, ev->meta.op);
 	sm_assert(k && k->doing == WORK_SAVE && k->lu->saving);
 	/* What was saved holds, also when nobody waits for the status any more. */
-	tgt_cmd_mode_saved(t, k, ev->meta.ok);
+	k->lu->saving = false;
+	if (tgt_cmd_reserves(k))
+		tgt_cmd_reserve_saved(t, k, ev->meta.ok);
+	else
+		tgt_cmd_mode_saved(t, k, ev->meta.ok);
 	if (k->state == TASK_DRAIN) {
 		drained(t, k);
 	} else {

@@ -15,13 +15,13 @@ EXTRA_DIST += \
 	tests/integration/crc.py \
 	tests/integration/ctl.py \
 	tests/integration/examples.py \
-	tests/integration/execute.py \
 	tests/integration/faults.py \
 	tests/integration/frames.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
 	tests/integration/lab.py \
 	tests/integration/memory.py \
+	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/load.py \
 	tests/integration/rogue.py \
@@ -42,10 +42,10 @@ integration_tests += \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
 	tests/integration/examples.py \
-	tests/integration/execute.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
+	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/load.py \
 	tests/integration/rogue.py \
@@ -61,10 +61,10 @@ sanitized_integration_tests += \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
-	tests/integration/execute.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
+	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/rogue.py \
 	tests/integration/rogue_hosts.py \
