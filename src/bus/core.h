@@ -263,7 +263,7 @@ struct tenure {
 	bool complete, disconnect, release;
 	bool has_status;
 	uint8_t status;
-	uint32_t data_out, data_in;
+	uint32_t data_out, data_in; /* data_in: what was driven, UINT32_MAX: that or more */
 	uint16_t n_msg_in;
 	uint8_t msg_in[WIRE_MSG_IN_MAX];
 	struct block *held; /* DATA IN that goes with the next report */

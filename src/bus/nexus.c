@@ -122,13 +122,13 @@ void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data
 	uint32_t room = s->in_room - s->in_at;
 	if (piece.len > room)
 		piece.len = room;
+	if (piece.len > 0 && t->held)
+		(void)report(b, OUTCOME_MORE);
+	t->data_in = it->len > UINT32_MAX - t->data_in ? UINT32_MAX : t->data_in + it->len;
 	if (piece.len == 0)
 		return;
-	if (t->held)
-		(void)report(b, OUTCOME_MORE);
 	t->held = block_ref(data);
 	t->held_piece = piece;
-	t->data_in += piece.len;
 	s->in_at += piece.len;
 }
 

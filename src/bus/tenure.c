@@ -159,6 +159,15 @@ void tenure_message_out(struct bus *b)
 		silent_identified(b, it.bytes);
 }
 
+/* A target asks for as many bytes as the operation code's group has (SPC-4, 4.2.5.1), however many
+ * the adapter was given. */
+static struct span command_bytes(struct span given)
+{
+	size_t len = scsi_cdb_len(given.p[0]);
+
+	return (struct span){given.p, len > 0 && len < given.n ? len : given.n};
+}
+
 void tenure_command(struct bus *b)
 {
 	struct tenure *t = &b->ten;
@@ -170,10 +179,11 @@ void tenure_command(struct bus *b)
 		tenure_abort_task(b, s ? OUTCOME_BAD_SCRIPT : OUTCOME_NO_NEXUS);
 		return;
 	}
-	phase_bytes(b, PHASE_COMMAND, atn, it.bytes);
-	burst_bytes(b, ten_driver(b), ITEM_COMMAND, 0, it.bytes);
-	t->cdb_len = (uint8_t)it.len;
-	memcpy(t->cdb, it.bytes.p, it.len);
+	struct span cdb = command_bytes(it.bytes);
+	phase_bytes(b, PHASE_COMMAND, atn, cdb);
+	burst_bytes(b, ten_driver(b), ITEM_COMMAND, 0, cdb);
+	t->cdb_len = (uint8_t)cdb.n;
+	memcpy(t->cdb, cdb.p, cdb.n);
 	t->pos = POS_COMMAND;
 	if (t->mirror) {
 		silent_latch(b);

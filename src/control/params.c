@@ -227,7 +227,6 @@ TAKE(take_cdb)
 {
 	const char *s = json_string_value(v);
 	size_t n = json_string_length(v);
-	uint8_t len;
 
 	sm_assert(n <= 2 * sizeof(r->cdb));
 	if (n != 12 && n != 20 && n != 24 && n != 32)
@@ -238,11 +237,6 @@ TAKE(take_cdb)
 	for (size_t i = 0; i < n; i += 2)
 		r->cdb[i / 2] = (uint8_t)(nibble(s[i]) << 4 | nibble(s[i + 1]));
 	r->cdb_len = (uint8_t)(n / 2);
-	len = scsi_cdb_len(r->cdb[0]);
-	if (len && len != r->cdb_len)
-		return ctl_fail_param(e, "bad_value", key,
-		                      "parameter '%s' has %u bytes: operation code %02Xh has %u",
-		                      key, r->cdb_len, r->cdb[0], len);
 	return true;
 }
 

@@ -41,7 +41,7 @@ struct hba_stats {
 	uint64_t stale_reports;         /* of a script that had ended here: dropped */
 	uint64_t protocol_errors;       /* reports that make no sense */
 	uint64_t internal_errors;       /* scripts of ours that the server refused */
-	uint64_t overruns;              /* data in beyond what a task had room for: cut */
+	uint64_t overruns;              /* tasks with data in beyond what they had room for */
 	uint64_t aborts, aborts_failed; /* ABORT TASK sent; not confirmed in time */
 	uint64_t resets;
 };
@@ -160,12 +160,14 @@ struct hba_task {
 	uint8_t sense_raw[SCSI_SENSE_MAX];
 	uint8_t sense_raw_len;
 	uint32_t moved_out, moved_in;
-	ns_t bus_ns; /* bus time of its tenures, REQUEST SENSE included */
+	uint64_t over_in; /* bytes of data in that there was no room for: dropped */
+	ns_t bus_ns;      /* bus time of its tenures, REQUEST SENSE included */
 	/* private */
 	struct hba_item item;
 	uint8_t end_as;            /* enum hba_outcome, once it is cancelled or aborted */
 	bool ending, sensing;      /* end_as counts; the REQUEST SENSE is what runs */
 	bool own;                  /* the hba's: not held back while the target is scanned */
+	uint64_t driven_in;        /* bytes of data in that the target drove */
 	uint8_t negotiate, answer; /* what goes out in the first MESSAGE OUT; what came back */
 	struct xfer xfer;
 };

@@ -35,6 +35,8 @@ static void end(struct hba *h, struct hba_task *t, enum hba_outcome outcome)
 	struct hba_target *target = &h->port[t->target].t;
 
 	freeze(h, t, false);
+	t->over_in = t->driven_in > t->moved_in ? t->driven_in - t->moved_in : 0;
+	h->stats.overruns += t->over_in > 0;
 	t->outcome = outcome;
 	if (outcome != HBA_COMPLETED || t->status != SCSI_GOOD)
 		target->errors++;
@@ -58,6 +60,7 @@ void hba_task_start(struct hba *h, struct hba_task *t)
 	t->has_sense = t->aborted = false;
 	t->sense_raw_len = 0;
 	t->moved_out = t->moved_in = 0;
+	t->driven_in = t->over_in = 0;
 	t->bus_ns = 0;
 	t->ending = t->sensing = false;
 	t->answer = HBA_ANSWER_NONE;
@@ -151,7 +154,7 @@ void hba_task_build(struct hba *h, const struct hba_task *t, struct wr *w, struc
 
 /* ---- reports ---- */
 
-static void take_data_in(struct hba *h, struct hba_task *t, struct block *data)
+static void take_data_in(struct hba_task *t, struct block *data)
 {
 	if (!data || data->len == 0)
 		return;
@@ -164,8 +167,6 @@ static void take_data_in(struct hba *h, struct hba_task *t, struct block *data)
 	}
 	uint32_t room = t->data_in_len - t->moved_in;
 	uint32_t n = data->len < room ? (uint32_t)data->len : room;
-	if (data->len > room)
-		h->stats.overruns++;
 	if (n == 0)
 		return;
 	uint32_t at = t->moved_in;
@@ -268,11 +269,17 @@ static void failed(struct hba *h, struct hba_task *t, enum hba_outcome outcome, 
 void hba_task_report(struct hba *h, struct hba_task *t, const struct wire_tenure *tn,
                      struct block *data)
 {
-	t->bus_ns += tn->end_ns > tn->start_ns ? tn->end_ns - tn->start_ns : 0;
-	if (!t->sensing)
+	/* What a report with OUTCOME_MORE counts is in the tenure's last one again. */
+	bool last = tn->outcome != OUTCOME_MORE;
+
+	if (last)
+		t->bus_ns += tn->end_ns > tn->start_ns ? tn->end_ns - tn->start_ns : 0;
+	if (last && !t->sensing) {
 		t->moved_out += tn->data_out;
+		t->driven_in += tn->data_in;
+	}
 	take_answer(t, tn->msg_in);
-	take_data_in(h, t, data);
+	take_data_in(t, data);
 	switch ((enum wire_outcome)tn->outcome) {
 	case OUTCOME_MORE:
 		return;

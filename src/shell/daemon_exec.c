@@ -53,6 +53,7 @@ static void put_result(struct jw *w, const struct call *c)
 	jw_hex(w, "sense", t->sense_raw, t->has_sense ? t->sense_raw_len : 0);
 	jw_base64(w, "data_in", c->data_in ? c->data_in->data : NULL, t->moved_in);
 	jw_u64(w, "residual", asked > moved ? asked - moved : 0);
+	jw_u64(w, "overflow_bytes", t->over_in);
 	jw_u64(w, "bus_time_ns", t->bus_ns);
 	jw_end_obj(w);
 	ctl_end_answer(w);

@@ -295,11 +295,13 @@ struct wire_tenure {
 	uint8_t outcome;
 	bool has_status;
 	uint8_t status;
-	uint32_t data_out, data_in; /* bytes moved in this tenure */
-	ns_t start_ns, end_ns;      /* bus time */
-	struct span msg_in;         /* all MESSAGE IN bytes of the tenure */
-	uint8_t n_legs; /* mirroring only, in the order of the script; of a broadcast: the
-	                   leader's, then by device id */
+	/* Bytes moved in this tenure, of DATA IN those included that the script had no room for
+	 * (UINT32_MAX: that or more). In a report with OUTCOME_MORE: so far. */
+	uint32_t data_out, data_in;
+	ns_t start_ns, end_ns; /* bus time */
+	struct span msg_in;    /* all MESSAGE IN bytes of the tenure */
+	uint8_t n_legs;        /* mirroring only, in the order of the script; of a broadcast: the
+	                          leader's, then by device id */
 	struct wire_leg legs[WIRE_LEGS_MAX];
 };
 

@@ -1,23 +1,28 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# `make bench` and `make bench-scaling` measure; they are no tests. See README.md there for their options.
-helper_programs += tests/bench/bench_writes
-tests_bench_bench_writes_SOURCES = tests/bench/bench_writes.c
+# `make bench`, `make bench-commands` and `make bench-scaling` measure; they are no tests. See README.md there for their options.
+helper_programs += tests/bench/bench_execute tests/bench/bench_writes
+tests_bench_bench_execute_SOURCES = tests/bench/bench_execute.c tests/bench/client.c tests/bench/client.h
+tests_bench_bench_execute_LDADD = src/base/libbase.a $(NETTLE_LIBS) $(core_deps)
+tests_bench_bench_writes_SOURCES = tests/bench/bench_writes.c tests/bench/client.c tests/bench/client.h
 tests_bench_bench_writes_LDADD = src/base/libbase.a $(NETTLE_LIBS) $(core_deps)
-CLEANFILES += bench.json bench-scaling.json
+CLEANFILES += bench.json bench-commands.json bench-scaling.json
 EXTRA_DIST += \
 	tests/bench/README.md \
 	tests/bench/bench.py \
 	tests/bench/benchlab.py \
+	tests/bench/commands.py \
 	tests/bench/peers.py \
 	tests/bench/report.py \
 	tests/bench/scaling.py \
 	tests/bench/writes.py
 
 bench_python = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 $(PYTHON3)
-.PHONY: bench bench-scaling
+.PHONY: bench bench-commands bench-scaling
 bench: $(sbin_PROGRAMS) $(bin_PROGRAMS) tests/bench/bench_writes$(EXEEXT)
 	$(bench_python) $(srcdir)/tests/bench/bench.py
+bench-commands: $(sbin_PROGRAMS) $(bin_PROGRAMS) tests/bench/bench_execute$(EXEEXT)
+	$(bench_python) $(srcdir)/tests/bench/commands.py
 bench-scaling: $(sbin_PROGRAMS) $(bin_PROGRAMS)
 	$(bench_python) $(srcdir)/tests/bench/scaling.py
 

@@ -76,6 +76,19 @@ def without_peers():
     assert made["peers"]["dcfldd"] is None and made["peers"]["cat"], made["peers"]
 
 
+@test("bench-commands measures each row, and judges the rate of one client that waits for each answer")
+def commands():
+    for required, holds in ((1, True), (10**9, False)):
+        text, made = run("commands.py", "COMMANDS_JSON", expect=0 if holds else 1, OVER="unix", REQUIRED=str(required))
+        assert text.count("one after another") == 3 and ("NOT the" in text) is not holds, text
+        if not made:
+            continue
+        assert {(r["in_flight"], r["clients"]) for r in made["rows"]} == {(1, 1), (32, 1), (8, 4)}, made
+        assert all(r["commands_per_s"] > 0 and r["p50_us"] <= r["p99_us"] for r in made["rows"]), made
+        assert {r["what"]: r["holds"] for r in made["rows"] if "holds" in r} == {
+            "TEST UNIT READY": True, "READ(10), 4 KiB": True, "WRITE(10), 4 KiB": True}, made
+
+
 @test("bench-scaling measures each of its parts")
 def scaling():
     _, made = run("scaling.py", "SCALING_JSON")

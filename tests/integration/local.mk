@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	tests/integration/crc.py \
 	tests/integration/ctl.py \
 	tests/integration/examples.py \
+	tests/integration/execute.py \
 	tests/integration/faults.py \
 	tests/integration/frames.py \
 	tests/integration/groups.py \
@@ -42,6 +43,7 @@ integration_tests += \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
 	tests/integration/examples.py \
+	tests/integration/execute.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
@@ -61,6 +63,7 @@ sanitized_integration_tests += \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
+	tests/integration/execute.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \

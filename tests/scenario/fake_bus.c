@@ -219,7 +219,8 @@ void fake_send(struct fake *f, const struct wire_tenure *tn, const void *data, s
 	if (n) {
 		frame.data = block_new(n);
 		memcpy(frame.data->data, data, n);
-		frame.tenure.data_in = (uint32_t)n;
+		if (!frame.tenure.data_in)
+			frame.tenure.data_in = (uint32_t)n;
 	}
 	fake_frame(f, &frame);
 	block_unref(frame.data);

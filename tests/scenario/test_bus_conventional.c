@@ -229,7 +229,7 @@ START_TEST(more_than_there_is_room_for_is_dropped)
 	           "T1 STATUS drv=2 GOOD\n"
 	           "T1 MESSAGE IN bsy=2 drv=2 COMMAND COMPLETE\n"
 	           "T1 BUS FREE\n"
-	           "7< TENURE s5 T1 complete status=00 in=100 msg_in: COMMAND COMPLETE data=100\n");
+	           "7< TENURE s5 T1 complete status=00 in=128 msg_in: COMMAND COMPLETE data=100\n");
 	ck_assert_uint_eq(r->last_data_len, 100);
 	block_unref(data);
 	rig_free(r);

@@ -81,11 +81,13 @@ START_TEST(data_in_comes_in_pieces_and_is_cut)
 	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_MORE);
 	fake_send(&f, &tn, "abcd", 4);
 	tn = fake_tenure(&f, &s, OUTCOME_DISCONNECTED);
+	tn.data_in = 8;
 	fake_send(&f, &tn, "efgh", 4);
 	ck_assert_uint_eq(hba_stats(f.h)->overruns, 0);
 	fake_end_task(&f, &s, SCSI_GOOD, "ijkl", 4);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_uint_eq(t.moved_in, 10);
+	ck_assert_uint_eq(t.over_in, 2);
 	ck_assert_mem_eq(got, "abcdefghij", 10);
 	ck_assert_uint_eq(hba_stats(f.h)->overruns, 1);
 	fake_end(&f);

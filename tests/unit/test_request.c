@@ -272,8 +272,6 @@ static const struct {
          "bad_value", "cdb"},
         {REQ("scsi.execute", "{\"target\":1,\"cdb\":\"0000000000000\"}"), CTL_INVALID_PARAMS,
          "bad_value", "cdb"},
-        {REQ("scsi.execute", "{\"target\":1,\"cdb\":\"2a0000000000\"}"), CTL_INVALID_PARAMS,
-         "bad_value", "2Ah has 10"},
         {REQ("scsi.execute", "{\"target\":1,\"cdb\":\"000000000000\",\"data_out\":\"A\"}"),
          CTL_INVALID_PARAMS, "bad_value", "data_out"},
         {REQ("scsi.execute", "{\"target\":1,\"cdb\":\"000000000000\",\"data_out\":\"A!==\"}"),
