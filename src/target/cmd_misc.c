@@ -57,12 +57,26 @@ bool tgt_cmd_run_request_sense(struct tgt *t, struct task *k)
 
 /* ---- REPORT LUNS ---- */
 
+/* SPC-4, 6.33. None is well known, none is administrative or subsidiary to one. */
+enum select_report {
+	SELECT_SIMPLE = 0x00, /* all but the well known ones */
+	SELECT_WELL_KNOWN = 0x01,
+	SELECT_ALL = 0x02,
+	SELECT_ADMINISTRATIVE = 0x10,
+	SELECT_NOT_SUBSIDIARY = 0x11,
+	SELECT_SUBSIDIARY = 0x12,
+};
+
+#define REPORT_LUNS_HEAD 8
+_Static_assert(REPORT_LUNS_HEAD + 8 * SCSI_LUNS <= TGT_RESP_MAX, "REPORT LUNS");
+
 bool tgt_cmd_accept_report_luns(struct tgt *t, struct task *k)
 {
+	uint8_t select = k->cdb.page;
 	(void)t;
 	if (!tgt_cdb_only(k, 1, k->cdb.byte1, 0))
 		return false;
-	if (k->cdb.page > 2)
+	if (select > SELECT_ALL && (select < SELECT_ADMINISTRATIVE || select > SELECT_SUBSIDIARY))
 		return tgt_cdb_field_bad(k, 2, 0xff);
 	/* SPC-4, 6.33: an allocation length below 16 is refused. */
 	return k->cdb.alloc < 16 ? tgt_cdb_field_bad(k, 6, 0xff) : true;
@@ -71,11 +85,19 @@ bool tgt_cmd_accept_report_luns(struct tgt *t, struct task *k)
 bool tgt_cmd_run_report_luns(struct tgt *t, struct task *k)
 {
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
-	bool well_known_only = k->cdb.page == 1;
-	wr_u32(&w, well_known_only ? 0 : 8);
+	uint8_t select = k->cdb.page;
+	bool listed =
+	        select == SELECT_SIMPLE || select == SELECT_ALL || select == SELECT_NOT_SUBSIDIARY;
+	const struct tgt_lu *lu;
+	wr_u32(&w, 0); /* the length, below */
 	wr_u32(&w, 0);
-	if (!well_known_only)
-		wr_u64(&w, 0);
+	/* SAM-5, 4.7.7.2: peripheral device addressing, bus 0. Ascending, for that is how they are
+	 * kept. */
+	LU_FOREACH (lu, t)
+		if (listed)
+			wr_u64(&w, (uint64_t)lu->lun << 48);
+	wr_at_u32(&w, 0, (uint32_t)(w.n - REPORT_LUNS_HEAD));
+	tgt_lu_inventory_told(t, k->initiator);
 	tgt_cmd_reply(t, k, &w);
 	return false;
 }

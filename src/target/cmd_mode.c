@@ -182,6 +182,21 @@ static bool parse(struct task *k, struct mode_values *v)
 	return param_bad(k, (uint16_t)(pages_at + field), bit);
 }
 
+/* A pass names a target once: of its logical units one is in a group. */
+static bool group_free(const struct tgt *t, const struct task *k, const struct mode_mirror *m)
+{
+	const struct tgt_lu *lu;
+	LU_FOREACH (lu, t) {
+		const struct mode_mirror *now = &lu->modes.current.mirror;
+		const struct mode_mirror *soon = lu->saving ? &lu->pending.current.mirror : now;
+		bool taken = (now->member && now->group == m->group) ||
+		             (soon->member && soon->group == m->group);
+		if (lu != k->lu && m->member && taken)
+			return false;
+	}
+	return true;
+}
+
 /* The new values hold from here on, for everybody. */
 static void apply(struct tgt *t, const struct task *k)
 {
@@ -204,6 +219,10 @@ bool tgt_cmd_run_mode_select(struct tgt *t, struct task *k)
 		return false;
 	if (k->want_out == 0)
 		return false;
+	if (!group_free(t, k, &k->lu->pending.current.mirror)) {
+		tgt_task_fail(k, SENSE_INVALID_FIELD_IN_PARAMETERS);
+		return false;
+	}
 	if (k->cdb.byte1 & SP) {
 		k->lu->pending.saved = k->lu->pending.current;
 		k->lu->saving = true;

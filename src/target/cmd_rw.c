@@ -140,7 +140,7 @@ void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, u
 	k->first = first;
 	k->count = count;
 	k->work = count > 0 ? work : 0;
-	k->bad = fault_strike_medium(&t->faults, first, count, &k->bad_lba);
+	k->bad = fault_strike_medium(&t->faults, k->lun, first, count, &k->bad_lba);
 	if (!k->bad)
 		return;
 	/* The blocks before the bad one are done; a read that fails sends none of them, and what

@@ -201,8 +201,10 @@ enum tgt_power { POWER_ACTIVE, POWER_IDLE, POWER_STANDBY };
 /* A logical unit: all that is one's own. What belongs to the port, or to the device as a whole, is
  * in struct tgt. */
 struct tgt_lu {
-	bool present; /* not so: stands for all that are not there */
+	bool present; /* not so: stands for all that are not there, or has gone */
 	uint8_t lun;
+	SLIST_ENTRY(tgt_lu) link; /* in `gone` */
+	unsigned n_tasks;         /* that point to it */
 	struct tgt_lu_config cfg;
 	struct block *zeros;  /* one block */
 	unsigned queue_depth; /* of its task set */
@@ -232,18 +234,21 @@ struct tgt {
 
 	struct tgt_lu *lu[SCSI_LUNS]; /* NULL: not there */
 	struct tgt_lu absent;
+	SLIST_HEAD(, tgt_lu) gone; /* that tasks still point to */
+	bool luns_changed;         /* the server has not been told yet */
 	struct faults faults;
 	struct ini ini[WIRE_IDS];
 
 	struct tenure tenure;
-	struct task *slot; /* depth + 1: a command that is refused needs one, too */
+	struct task *slot; /* luns * depth + 1: a command that is refused needs one, too */
 	unsigned n_slots;
 	struct task_list tasks;
 	unsigned n_tasks;              /* in the list */
 	unsigned n_in[TASK_DRAIN + 1]; /* of them, by state */
 	uint32_t next_program;
 
-	uint8_t armed; /* enum wire_arm_mode, as last sent */
+	uint8_t armed;       /* enum wire_arm_mode, as last sent */
+	uint64_t armed_luns; /* likewise, a bit for each */
 	bool arm_sent;
 
 	/* out */
@@ -258,16 +263,19 @@ struct tgt {
 
 /* ---- lu.c ---- */
 
-/* NULL with why: what was saved is not usable, or memory is out. */
-struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, unsigned queue_depth,
-                          char *why, size_t n);
-void tgt_lu_free(struct tgt_lu *lu);
+/* The events. */
+void tgt_lu_added(struct tgt *t, struct tgt_lu *lu);
+void tgt_lu_removed(struct tgt *t, uint8_t lun);
+/* Frees those of `gone` that no task points to any more. */
+void tgt_lu_reap(struct tgt *t);
 /* The one at this LUN: `absent` when there is none. */
 struct tgt_lu *tgt_lu_at(struct tgt *t, uint8_t lun);
 /* The next that is there, beginning with that at *lun; NULL: no more. */
 struct tgt_lu *tgt_lu_next(const struct tgt *t, unsigned *lun);
 #define LU_FOREACH(lu_, t_)                                                                        \
 	for (unsigned lun_ = 0; ((lu_) = tgt_lu_next((t_), &lun_)) != NULL; lun_++)
+/* The member of this group, of which a target has one at most; NULL: none. */
+const struct tgt_lu *tgt_lu_of_group(const struct tgt *t, uint16_t group);
 static inline struct nexus *tgt_nexus(const struct task *k)
 {
 	return &k->lu->nexus[k->initiator];
@@ -275,6 +283,8 @@ static inline struct nexus *tgt_nexus(const struct task *k)
 /* What is kept over a restart, and back. False with why. */
 void tgt_lu_saved_put(const struct mode_values *modes, const struct reserve *resv, struct wr *w);
 bool tgt_lu_saved_get(struct tgt_lu *lu, struct span bytes, char *why, size_t n);
+/* REPORTED LUNS DATA HAS CHANGED has been heard of: nowhere pending any more. */
+void tgt_lu_inventory_told(struct tgt *t, uint8_t initiator);
 /* A UNIT ATTENTION for each initiator but this one; WIRE_NO_ID: for all. */
 void tgt_lu_attention(struct tgt_lu *lu, uint8_t but, enum ua_kind ua);
 /* Hard reset (SPC-4, 5.11): what a reset ends but the tasks, and its UNIT ATTENTION. */

@@ -60,6 +60,7 @@ static void nexus(struct tgt *t, struct task *k)
 	k->epoch = n->epoch;
 	k->lun = n->lun;
 	k->lu = tgt_lu_at(t, n->lun);
+	k->lu->n_tasks++;
 	k->tagged = n->tagged;
 	k->tag = n->tag;
 	k->attr = n->tagged ? n->attr : MSG_SIMPLE;
@@ -129,6 +130,14 @@ static void clear_ca(const struct task *k, const struct cmd *c)
 		tgt_nexus(k)->ca = false;
 }
 
+/* SPC-4 (SAM-5, 5.14): that the inventory has changed is said once, not by each logical unit. */
+static void attention(struct tgt *t, struct task *k, struct ua *ua)
+{
+	tgt_task_fail(k, ua_take(ua));
+	if (scsi_sense_is(&k->sense, &SENSE_LUNS_CHANGED))
+		tgt_lu_inventory_told(t, k->initiator);
+}
+
 static bool ready(struct task *k, const struct cmd *c)
 {
 	if ((c->flags & CMD_READY) && k->lu->store_dead)
@@ -145,7 +154,7 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 	if (overlaps(t, k))
 		return fail(k, &SENSE_OVERLAPPED_COMMANDS);
 	/* n_tasks counts k itself. */
-	if (!(flags & CMD_QUICK) && t->n_tasks > t->cfg.queue_depth)
+	if (k->lu->present && !(flags & CMD_QUICK) && k->lu->n_tasks > k->lu->queue_depth)
 		return refuse(k, SCSI_TASK_SET_FULL);
 	if (!k->lu->present && !(flags & CMD_ANY_LUN))
 		return fail(k, &SENSE_LUN_NOT_SUPPORTED);
@@ -154,7 +163,7 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 		return refuse(k, SCSI_RESERVATION_CONFLICT);
 	struct ua *ua = &tgt_nexus(k)->ua;
 	if (!(flags & CMD_NO_UA) && ua_pending(ua)) {
-		tgt_task_fail(k, ua_take(ua));
+		attention(t, k, ua);
 		return false;
 	}
 	if (!opcode_known(k, c))
@@ -163,9 +172,9 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 		return tgt_cdb_field_bad(k, (uint16_t)(k->cdb.len - 1), 2);
 	if (!tgt_cdb_only(k, k->cdb.reserved_at, k->cdb.reserved, 0))
 		return false;
-	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_BUSY))
+	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_BUSY, k->lun))
 		return refuse(k, SCSI_BUSY);
-	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_FULL))
+	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_FULL, k->lun))
 		return refuse(k, SCSI_TASK_SET_FULL);
 	if (!ready(k, c))
 		return false;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum fault_key { KEY_LBA, KEY_BLOCKS, KEY_TIMES, KEY_MS, KEY_AT, FAULT_KEYS };
+enum fault_key { KEY_LBA, KEY_BLOCKS, KEY_TIMES, KEY_MS, KEY_AT, KEY_LUN, FAULT_KEYS };
 
 #define K(key) (1U << (key))
 
@@ -15,12 +15,13 @@ static const struct {
 	unsigned keys;     /* that it takes */
 	unsigned required; /* of them */
 } kinds[FAULT_KINDS] = {
-        [FAULT_MEDIUM] = {"medium-error", K(KEY_LBA) | K(KEY_BLOCKS) | K(KEY_TIMES), K(KEY_LBA)},
-        [FAULT_CRC] = {"crc-error", K(KEY_TIMES), 0},
-        [FAULT_BUSY] = {"busy", K(KEY_TIMES), 0},
-        [FAULT_FULL] = {"task-set-full", K(KEY_TIMES), 0},
-        [FAULT_NO_STATUS] = {"no-status", K(KEY_TIMES), 0},
-        [FAULT_SLOW] = {"slow", K(KEY_MS), K(KEY_MS)},
+        [FAULT_MEDIUM] = {"medium-error", K(KEY_LBA) | K(KEY_BLOCKS) | K(KEY_TIMES) | K(KEY_LUN),
+                          K(KEY_LBA)},
+        [FAULT_CRC] = {"crc-error", K(KEY_TIMES) | K(KEY_LUN), 0},
+        [FAULT_BUSY] = {"busy", K(KEY_TIMES) | K(KEY_LUN), 0},
+        [FAULT_FULL] = {"task-set-full", K(KEY_TIMES) | K(KEY_LUN), 0},
+        [FAULT_NO_STATUS] = {"no-status", K(KEY_TIMES) | K(KEY_LUN), 0},
+        [FAULT_SLOW] = {"slow", K(KEY_MS) | K(KEY_LUN), K(KEY_MS)},
         [FAULT_DIE] = {"die", K(KEY_AT), K(KEY_AT)},
 };
 
@@ -33,6 +34,7 @@ static const struct {
         [KEY_TIMES] = {"times", 0, FAULT_TIMES_MAX},
         [KEY_MS] = {"ms", 0, FAULT_SLOW_MS},
         [KEY_AT] = {"at", 0, 0},
+        [KEY_LUN] = {"lun", 0, FAULT_LUN_MAX},
 };
 
 static const char *const steps[STEP_KINDS] = {
@@ -101,6 +103,8 @@ static uint64_t *value_of(struct fault *f, enum fault_key key)
 		return &f->times;
 	case KEY_MS:
 		return &f->ms;
+	case KEY_LUN:
+		return &f->lun;
 	case KEY_AT:
 	case FAULT_KEYS:
 		break;
@@ -159,7 +163,8 @@ static bool spec_get(struct span spec, struct fault *f, char *why, size_t n)
 		(void)snprintf(why, n, "%.*s: no such fault", SHOWN(name));
 		return false;
 	}
-	*f = (struct fault){.kind = (enum fault_kind)kind, .blocks = 1, .times = 1};
+	*f = (struct fault){
+	        .kind = (enum fault_kind)kind, .blocks = 1, .times = 1, .lun = FAULT_ANY_LUN};
 	unsigned seen = 0;
 	while (rest.n > 0)
 		if (!pair_get(f, token(&rest, ','), &seen, why, n))
@@ -202,25 +207,29 @@ static void one_list(const struct fault *f, struct wr *w)
 	unsigned long long lba = f->lba, blocks = f->blocks, times = f->times, ms = f->ms;
 	switch (f->kind) {
 	case FAULT_MEDIUM:
-		n = snprintf(text, sizeof(text), "%s:lba=%llu,blocks=%llu,times=%llu\n",
+		n = snprintf(text, sizeof(text), "%s:lba=%llu,blocks=%llu,times=%llu",
 		             kinds[f->kind].name, lba, blocks, times);
 		break;
 	case FAULT_CRC:
 	case FAULT_BUSY:
 	case FAULT_FULL:
 	case FAULT_NO_STATUS:
-		n = snprintf(text, sizeof(text), "%s:times=%llu\n", kinds[f->kind].name, times);
+		n = snprintf(text, sizeof(text), "%s:times=%llu", kinds[f->kind].name, times);
 		break;
 	case FAULT_SLOW:
-		n = snprintf(text, sizeof(text), "%s:ms=%llu\n", kinds[f->kind].name, ms);
+		n = snprintf(text, sizeof(text), "%s:ms=%llu", kinds[f->kind].name, ms);
 		break;
 	case FAULT_DIE:
-		n = snprintf(text, sizeof(text), "%s:at=%s\n", kinds[f->kind].name, steps[f->at]);
+		n = snprintf(text, sizeof(text), "%s:at=%s", kinds[f->kind].name, steps[f->at]);
 		break;
 	case FAULT_KINDS:
 		break;
 	}
 	sm_assert(n > 0 && (size_t)n < sizeof(text));
+	wr_bytes(w, text, (size_t)n);
+	n = f->lun == FAULT_ANY_LUN
+	            ? snprintf(text, sizeof(text), "\n")
+	            : snprintf(text, sizeof(text), ",lun=%llu\n", (unsigned long long)f->lun);
 	wr_bytes(w, text, (size_t)n);
 }
 
@@ -249,10 +258,15 @@ static void count(struct faults *f, unsigned i)
 	memmove(&f->f[i], &f->f[i + 1], (f->n - i) * sizeof(f->f[0]));
 }
 
-bool fault_strike(struct faults *f, enum fault_kind kind)
+static bool aims_at(const struct fault *f, uint8_t lun)
+{
+	return f->lun == FAULT_ANY_LUN || f->lun == lun;
+}
+
+bool fault_strike(struct faults *f, enum fault_kind kind, uint8_t lun)
 {
 	for (unsigned i = 0; i < f->n; i++) {
-		if (f->f[i].kind != kind)
+		if (f->f[i].kind != kind || !aims_at(&f->f[i], lun))
 			continue;
 		count(f, i);
 		return true;
@@ -260,12 +274,12 @@ bool fault_strike(struct faults *f, enum fault_kind kind)
 	return false;
 }
 
-bool fault_strike_medium(struct faults *f, lba_t lba, uint64_t blocks, lba_t *bad)
+bool fault_strike_medium(struct faults *f, uint8_t lun, lba_t lba, uint64_t blocks, lba_t *bad)
 {
 	unsigned found = FAULTS_MAX;
 	for (unsigned i = 0; i < f->n; i++) {
 		const struct fault *m = &f->f[i];
-		if (m->kind != FAULT_MEDIUM || blocks == 0)
+		if (m->kind != FAULT_MEDIUM || !aims_at(m, lun) || blocks == 0)
 			continue;
 		/* Neither sum may wrap: compare distances. */
 		bool touches = m->lba >= lba ? m->lba - lba < blocks : lba - m->lba < m->blocks;
@@ -281,11 +295,12 @@ bool fault_strike_medium(struct faults *f, lba_t lba, uint64_t blocks, lba_t *ba
 	return true;
 }
 
-ns_t fault_slow_ns(const struct faults *f)
+ns_t fault_slow_ns(const struct faults *f, uint8_t lun)
 {
 	ns_t longest = 0;
 	for (unsigned i = 0; i < f->n; i++)
-		if (f->f[i].kind == FAULT_SLOW && f->f[i].ms * NS_PER_MS > longest)
+		if (f->f[i].kind == FAULT_SLOW && aims_at(&f->f[i], lun) &&
+		    f->f[i].ms * NS_PER_MS > longest)
 			longest = f->f[i].ms * NS_PER_MS;
 	return longest;
 }

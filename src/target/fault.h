@@ -9,6 +9,7 @@
  *   slow:ms=N                             every status waits
  *   die:at=selected|command|data|status   the process ends at that step
  *
+ * Each but `die` takes lun=N: of that logical unit only.
  * times counts commands, 1 where it is not given; 0: for good. blocks is 1 where it is not given.
  */
 #ifndef TARGET_FAULT_H
@@ -22,6 +23,8 @@
 #define FAULT_TEXT_MAX   96     /* one specification as printed, with its end */
 #define FAULT_TIMES_MAX  1000000000
 #define FAULT_BLOCKS_MAX UINT32_MAX
+#define FAULT_LUN_MAX    63
+#define FAULT_ANY_LUN    UINT64_MAX
 
 enum fault_kind {
 	FAULT_MEDIUM,
@@ -39,6 +42,7 @@ enum fault_step { STEP_SELECTED, STEP_COMMAND, STEP_DATA, STEP_STATUS, STEP_KIND
 struct fault {
 	enum fault_kind kind;
 	uint64_t lba, blocks, times, ms; /* times: commands left, 0 for good */
+	uint64_t lun;                    /* FAULT_ANY_LUN: of each */
 	enum fault_step at;
 };
 
@@ -54,12 +58,12 @@ void fault_clear(struct faults *f);
 void fault_list(const struct faults *f, struct wr *w);
 
 bool fault_has(const struct faults *f, enum fault_kind kind);
-/* Strikes a command: counts, and goes when it was the last time. */
-bool fault_strike(struct faults *f, enum fault_kind kind);
+/* Strikes a command to this LUN: counts, and goes when it was the last time. */
+bool fault_strike(struct faults *f, enum fault_kind kind, uint8_t lun);
 /* Strikes a range of blocks: *bad is the first that fails. */
-bool fault_strike_medium(struct faults *f, lba_t lba, uint64_t blocks, lba_t *bad);
+bool fault_strike_medium(struct faults *f, uint8_t lun, lba_t lba, uint64_t blocks, lba_t *bad);
 /* How long a status waits, 0: not. */
-ns_t fault_slow_ns(const struct faults *f);
+ns_t fault_slow_ns(const struct faults *f, uint8_t lun);
 bool fault_dies(const struct faults *f, enum fault_step at);
 
 #endif

@@ -45,6 +45,7 @@ unit_tests += \
 	tests/unit/test_target_inquiry \
 	tests/unit/test_target_faults \
 	tests/unit/test_target_log \
+	tests/unit/test_target_luns \
 	tests/unit/test_target_mode \
 	tests/unit/test_target_order \
 	tests/unit/test_target_pass \
@@ -58,6 +59,7 @@ tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c test
 tests_unit_test_target_faults_SOURCES = tests/unit/test_target_faults.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_inquiry_SOURCES = tests/unit/test_target_inquiry.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_log_SOURCES = tests/unit/test_target_log.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_luns_SOURCES = tests/unit/test_target_luns.c tests/unit/disk.c tests/unit/disk.h tests/unit/hex.c tests/unit/hex.h
 tests_unit_test_target_mode_SOURCES = tests/unit/test_target_mode.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_order_SOURCES = tests/unit/test_target_order.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/disk.c tests/unit/disk.h

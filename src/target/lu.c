@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Logical units: which are there, and what events do to one as a whole. */
+#include "base/assert.h"
 #include "target/core.h"
 
 #include <stdio.h>
@@ -46,26 +47,52 @@ bool tgt_lu_saved_get(struct tgt_lu *lu, struct span bytes, char *why, size_t n)
 	return true;
 }
 
-struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, unsigned queue_depth,
-                          char *why, size_t n)
+/* ---- coming and going ---- */
+
+static bool config_ok(uint8_t lun, const struct tgt_lu_config *c, char *why, size_t n)
 {
+	if (lun >= SCSI_LUNS) {
+		(void)snprintf(why, n, "LUN %u: must be below %d", lun, SCSI_LUNS);
+		return false;
+	}
+	if (c->block_size != 512 && c->block_size != 4096) {
+		(void)snprintf(why, n, "block size %u: must be 512 or 4096",
+		               (unsigned)c->block_size);
+		return false;
+	}
+	if (c->blocks == 0 || c->blocks > UINT64_MAX / 2 / c->block_size) {
+		(void)snprintf(why, n, "%llu blocks: too few or too many",
+		               (unsigned long long)c->blocks);
+		return false;
+	}
+	if (!target_name_ok(c->name, strnlen(c->name, sizeof(c->name)))) {
+		(void)snprintf(why, n, "name: at most %d printable characters without blanks",
+		               TARGET_NAME_MAX);
+		return false;
+	}
+	return true;
+}
+
+struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, char *why, size_t why_len)
+{
+	if (!config_ok(lun, cfg, why, why_len))
+		return NULL;
 	struct tgt_lu *lu = calloc(1, sizeof(*lu));
 	if (lu)
 		lu->zeros = block_new(cfg->block_size);
 	if (!lu || !lu->zeros) {
-		(void)snprintf(why, n, "out of memory");
+		(void)snprintf(why, why_len, "out of memory");
 		tgt_lu_free(lu);
 		return NULL;
 	}
 	memset(lu->zeros->data, 0, cfg->block_size);
 	lu->present = true;
 	lu->lun = lun;
-	lu->queue_depth = queue_depth;
 	lu->cfg = *cfg;
 	lu->cfg.saved = (struct span){0};
 	modes_init(&lu->modes);
 	reserve_init(&lu->resv);
-	if (!tgt_lu_saved_get(lu, cfg->saved, why, n)) {
+	if (!tgt_lu_saved_get(lu, cfg->saved, why, why_len)) {
 		tgt_lu_free(lu);
 		return NULL;
 	}
@@ -82,6 +109,75 @@ void tgt_lu_free(struct tgt_lu *lu)
 	free(lu);
 }
 
+/* SPC-4, 6.33: initiators that may know the old inventory are told, by each logical unit. */
+static void inventory_changed(struct tgt *t, const struct tgt_lu *but)
+{
+	struct tgt_lu *lu;
+	LU_FOREACH (lu, t)
+		if (t->was_attached && lu != but)
+			tgt_lu_attention(lu, WIRE_NO_ID, UA_LUNS_CHANGED);
+	t->luns_changed = true;
+}
+
+void tgt_lu_added(struct tgt *t, struct tgt_lu *lu)
+{
+	sm_assert(!t->lu[lu->lun]);
+	lu->queue_depth = t->cfg.queue_depth;
+	t->lu[lu->lun] = lu;
+	inventory_changed(t, lu);
+}
+
+/* Tasks that wait for their turn end at once; those in the store when it has answered. */
+void tgt_lu_removed(struct tgt *t, uint8_t lun)
+{
+	struct tgt_lu *lu = t->lu[lun];
+	sm_assert(lun != 0 && lu);
+	lu->present = false;
+	t->lu[lun] = NULL;
+	SLIST_INSERT_HEAD(&t->gone, lu, link);
+	struct task *k = TAILQ_FIRST(&t->tasks);
+	while (k) {
+		struct task *next = TAILQ_NEXT(k, link);
+		if (k->lu == lu && k->state == TASK_WAITING) {
+			tgt_task_fail(k, SENSE_LUN_NOT_SUPPORTED);
+			tgt_task_finish(t, k);
+		}
+		k = next;
+	}
+	inventory_changed(t, NULL);
+}
+
+void tgt_lu_reap(struct tgt *t)
+{
+	struct tgt_lu *lu = SLIST_FIRST(&t->gone);
+	while (lu) {
+		struct tgt_lu *next = SLIST_NEXT(lu, link);
+		if (lu->n_tasks == 0) {
+			SLIST_REMOVE(&t->gone, lu, tgt_lu, link);
+			tgt_lu_free(lu);
+		}
+		lu = next;
+	}
+}
+
+/* ---- finding ---- */
+
+bool tgt_has_lun(const struct tgt *t, uint8_t lun)
+{
+	return lun < SCSI_LUNS && t->lu[lun];
+}
+
+const struct tgt_lu *tgt_lu_of_group(const struct tgt *t, uint16_t group)
+{
+	const struct tgt_lu *lu;
+	LU_FOREACH (lu, t) {
+		const struct mode_mirror *m = &lu->modes.current.mirror;
+		if (m->member && m->group == group)
+			return lu;
+	}
+	return NULL;
+}
+
 struct tgt_lu *tgt_lu_at(struct tgt *t, uint8_t lun)
 {
 	return lun < SCSI_LUNS && t->lu[lun] ? t->lu[lun] : &t->absent;
@@ -92,6 +188,15 @@ struct tgt_lu *tgt_lu_next(const struct tgt *t, unsigned *lun)
 	while (*lun < SCSI_LUNS && !t->lu[*lun])
 		++*lun;
 	return *lun < SCSI_LUNS ? t->lu[*lun] : NULL;
+}
+
+/* ---- what happens to one ---- */
+
+void tgt_lu_inventory_told(struct tgt *t, uint8_t initiator)
+{
+	struct tgt_lu *lu;
+	LU_FOREACH (lu, t)
+		ua_clear(&lu->nexus[initiator].ua, UA_LUNS_CHANGED);
 }
 
 void tgt_lu_attention(struct tgt_lu *lu, uint8_t but, enum ua_kind ua)

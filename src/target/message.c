@@ -77,12 +77,22 @@ static void clear_task_set(struct tgt *t)
 	ended(t);
 }
 
+static void lu_reset(struct tgt *t)
+{
+	struct tgt_lu *lu = tgt_lu_at(t, t->tenure.lun);
+	tgt_task_abort_all(t, WIRE_NO_ID, t->tenure.lun);
+	if (lu->present)
+		tgt_lu_reset(lu, UA_TARGET_RESET);
+	tgt_port_members(t);
+	ended(t);
+}
+
 void tgt_target_reset(struct tgt *t, enum ua_kind ua)
 {
 	tgt_task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
 	struct tgt_lu *lu;
-	LU_FOREACH(lu, t)
-	tgt_lu_reset(lu, ua);
+	LU_FOREACH (lu, t)
+		tgt_lu_reset(lu, ua);
 	tgt_port_members(t);
 }
 
@@ -144,6 +154,8 @@ static void one(struct tgt *t, const struct scsi_msg *m)
 		clear_task_set(t);
 		break;
 	case MSG_LOGICAL_UNIT_RESET:
+		lu_reset(t);
+		break;
 	case MSG_TARGET_RESET:
 		tgt_target_reset(t, UA_TARGET_RESET);
 		ended(t);

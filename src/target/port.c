@@ -73,7 +73,7 @@ static bool data_ok(struct tgt *t, struct task *k, const struct wire_item *it,
 		return false;
 	}
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
-	bool struck = c && (c->flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_CRC);
+	bool struck = c && (c->flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_CRC, k->lun);
 	if (struck || crc_data(0, data->data + it->off, it->len) != it->crc) {
 		tgt_task_fail(k, SENSE_DATA_CRC);
 		return false;
@@ -328,9 +328,6 @@ static uint8_t arm_mode(const struct tgt *t)
 	if (t->cfg.unarmed || fault_has(&t->faults, FAULT_DIE))
 		return ARM_NONE;
 	bool refuses = fault_has(&t->faults, FAULT_BUSY) || fault_has(&t->faults, FAULT_FULL);
-	const struct tgt_lu *lu;
-	LU_FOREACH(lu, t)
-	refuses = refuses || lu_refuses(t, lu);
 	return refuses ? ARM_FRONT : ARM_FULL;
 }
 
@@ -347,20 +344,40 @@ static void arm_lun(struct wire_arm *arm, const struct tgt_lu *lu)
 	memcpy(out->ops, armed_ops, sizeof(armed_ops));
 }
 
+/* Those that take data ahead, as far as one frame can name them; the others are asked for each
+ * data phase. */
+static uint64_t willing(const struct tgt *t)
+{
+	const struct tgt_lu *lu;
+	uint64_t out = 0;
+	unsigned n = 0;
+	LU_FOREACH (lu, t)
+		if (n < WIRE_LUNS_MAX && !lu_refuses(t, lu)) {
+			out |= 1ULL << lu->lun;
+			n++;
+		}
+	return out;
+}
+
 void tgt_port_arm(struct tgt *t)
 {
+	uint64_t luns = willing(t);
 	uint8_t mode = arm_mode(t);
-	if (!t->attached || (t->arm_sent && t->armed == mode))
+	if (mode == ARM_FULL && luns == 0)
+		mode = ARM_FRONT;
+	if (mode != ARM_FULL)
+		luns = 0;
+	if (!t->attached || (t->arm_sent && t->armed == mode && t->armed_luns == luns))
 		return;
 	struct tgt_action *a = tgt_out_action(t, TGT_SEND);
 	a->frame.type = WIRE_ARM;
 	a->frame.arm = (struct wire_arm){.mode = mode};
 	const struct tgt_lu *lu;
-	/* Those beyond what one frame can tell: each of their phases is asked for. */
-	LU_FOREACH(lu, t)
-	if (a->frame.arm.n_luns < WIRE_LUNS_MAX)
-		arm_lun(&a->frame.arm, lu);
+	LU_FOREACH (lu, t)
+		if (luns >> lu->lun & 1)
+			arm_lun(&a->frame.arm, lu);
 	t->armed = mode;
+	t->armed_luns = luns;
 	t->arm_sent = true;
 }
 
@@ -372,8 +389,7 @@ void tgt_port_members(struct tgt *t)
 	struct tgt_action *a = tgt_out_action(t, TGT_SEND);
 	a->frame.type = WIRE_MEMBERS;
 	a->frame.members = (struct wire_members){0};
-	LU_FOREACH(lu, t)
-	{
+	LU_FOREACH (lu, t) {
 		const struct mode_mirror *m = &lu->modes.current.mirror;
 		if (m->member && a->frame.members.n < WIRE_MEMBERS_MAX)
 			a->frame.members.m[a->frame.members.n++] = (struct wire_member){

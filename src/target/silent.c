@@ -30,9 +30,14 @@ static bool names(uint32_t devices, uint8_t device)
 static void leader_identification(struct tgt *t, const struct scsi_msg_mirror *m)
 {
 	struct tenure *n = &t->tenure;
-	const struct tgt_lu *lu = tgt_lu_at(t, n->lun);
-	const struct mode_mirror *member = &lu->modes.current.mirror;
 	bool leads = n->role != BURST_PARTICIPANT;
+	/* IDENTIFY names the leader's logical unit; a participant's is the one that is a member. */
+	const struct tgt_lu *lu = leads ? tgt_lu_at(t, n->lun) : tgt_lu_of_group(t, m->group);
+	if (!lu)
+		lu = &t->absent;
+	const struct mode_mirror *member = &lu->modes.current.mirror;
+	if (!leads)
+		n->lun = lu->lun;
 	n->mirror = true;
 	n->group = m->group;
 	n->op = m->op;

@@ -15,26 +15,6 @@
 
 /* ---- creation ---- */
 
-static bool lu_config_ok(const struct tgt_lu_config *c, char *why, size_t n)
-{
-	if (c->block_size != 512 && c->block_size != 4096) {
-		(void)snprintf(why, n, "block size %u: must be 512 or 4096",
-		               (unsigned)c->block_size);
-		return false;
-	}
-	if (c->blocks == 0 || c->blocks > UINT64_MAX / 2 / c->block_size) {
-		(void)snprintf(why, n, "%llu blocks: too few or too many",
-		               (unsigned long long)c->blocks);
-		return false;
-	}
-	if (!target_name_ok(c->name, strnlen(c->name, sizeof(c->name)))) {
-		(void)snprintf(why, n, "name: at most %d printable characters without blanks",
-		               TARGET_NAME_MAX);
-		return false;
-	}
-	return true;
-}
-
 static bool config_ok(const struct tgt_config *c, char *why, size_t n)
 {
 	if (c->queue_depth == 0 || c->queue_depth > TGT_DEPTH_MAX) {
@@ -42,12 +22,16 @@ static bool config_ok(const struct tgt_config *c, char *why, size_t n)
 		               TGT_DEPTH_MAX);
 		return false;
 	}
-	return lu_config_ok(&c->lu, why, n);
+	if (c->luns > SCSI_LUNS) {
+		(void)snprintf(why, n, "%u logical units: at most %d", c->luns, SCSI_LUNS);
+		return false;
+	}
+	return true;
 }
 
 static bool allocate(struct tgt *t)
 {
-	unsigned depth = t->cfg.queue_depth;
+	unsigned depth = t->cfg.queue_depth * (t->cfg.luns > 0 ? t->cfg.luns : 1);
 	t->n_slots = depth + 1;
 	t->slot = calloc(t->n_slots, sizeof(*t->slot));
 	t->cap_act = ACTIONS(depth);
@@ -74,11 +58,12 @@ struct tgt *tgt_new(const struct tgt_config *cfg, char *why, size_t why_len)
 	}
 	t->cfg.lu.saved = (struct span){0};
 	reserve_init(&t->absent.resv);
-	t->lu[0] = tgt_lu_new(0, &cfg->lu, cfg->queue_depth, why, why_len);
-	if (!t->lu[0]) {
+	struct tgt_lu *lu = tgt_lu_new(0, &cfg->lu, why, why_len);
+	if (!lu) {
 		tgt_free(t);
 		return NULL;
 	}
+	tgt_lu_added(t, lu);
 	return t;
 }
 
@@ -94,6 +79,11 @@ void tgt_free(struct tgt *t)
 		tgt_out_reset(t);
 	for (unsigned i = 0; i < SCSI_LUNS; i++)
 		tgt_lu_free(t->lu[i]);
+	while (!SLIST_EMPTY(&t->gone)) {
+		struct tgt_lu *lu = SLIST_FIRST(&t->gone);
+		SLIST_REMOVE_HEAD(&t->gone, link);
+		tgt_lu_free(lu);
+	}
 	free(t->slot);
 	free(t->act);
 	free(t->held);
@@ -106,8 +96,8 @@ void tgt_free(struct tgt *t)
 static void nexus_lost(struct tgt *t, uint8_t id, enum ua_kind ua)
 {
 	struct tgt_lu *lu;
-	LU_FOREACH(lu, t)
-	tgt_lu_lose_nexus(lu, id, ua);
+	LU_FOREACH (lu, t)
+		tgt_lu_lose_nexus(lu, id, ua);
 	t->absent.nexus[id].ca = false;
 }
 
@@ -130,8 +120,7 @@ static void attached(struct tgt *t, const struct wire_attached *a)
 	t->was_attached = true;
 	t->boot = a->boot;
 	t->id = a->id;
-	t->arm_sent = false;
-	tgt_port_members(t);
+	t->luns_changed = true;
 }
 
 static void detached(struct tgt *t)
@@ -261,13 +250,25 @@ void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out
 	case TGT_EV_META_DONE:
 		tgt_work_meta_done(t, ev);
 		break;
+	case TGT_EV_LU_ADDED:
+		tgt_lu_added(t, ev->added);
+		break;
+	case TGT_EV_LU_REMOVED:
+		tgt_lu_removed(t, ev->removed);
+		break;
 	case TGT_EV_DEADLINE:
 		tgt_task_expire(t);
 		break;
 	}
 	if (t->n_in[TASK_WAITING] > 0)
 		tgt_task_run_waiting(t);
+	if (t->luns_changed && t->attached) {
+		t->luns_changed = false;
+		t->arm_sent = false;
+		tgt_port_members(t);
+	}
 	tgt_port_arm(t);
+	tgt_lu_reap(t);
 	*out = (struct tgt_actions){.n = t->n_act, .v = t->act};
 }
 
@@ -304,8 +305,8 @@ void tgt_check(const struct tgt *t)
 	sm_assert(n->next != NEXT_DATA || !n->open || (n->task && n->task->state == TASK_DATA));
 	sm_assert(n->reply_len <= sizeof(n->reply));
 	const struct tgt_lu *lu;
-	LU_FOREACH(lu, t)
-	reserve_check(&lu->resv);
-	LU_FOREACH(lu, t)
-	sm_assert(lu->modes.saved.mirror.member || lu->modes.saved.mirror.group == 0);
+	LU_FOREACH (lu, t) {
+		reserve_check(&lu->resv);
+		sm_assert(lu->modes.saved.mirror.member || lu->modes.saved.mirror.group == 0);
+	}
 }

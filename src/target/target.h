@@ -6,13 +6,16 @@
  *
  * Ownership: an event and what it points to are borrowed for the call. Actions and all that they
  * point to are the core's and live until the next tgt_step() or tgt_free(); a shell that goes on
- * using a block takes a reference. The core allocates in tgt_new() only.
+ * using a block takes a reference. The core allocates in tgt_new() and tgt_lu_new() only.
  *
  * A shell performs the actions in their order and answers every STORE_* and META_SAVE with one
  * TGT_EV_STORE_DONE or TGT_EV_META_DONE of the same op, also across DETACHED: it attaches again
  * when tgt_store_ops() is 0. Several are outstanding at once, as many as there are tasks, and may
- * be done side by side and answered in any order: of two that touch the same blocks, one of them
- * writing, the core asks for the second when the first is answered.
+ * be done side by side and answered in any order: of two that touch the same blocks of a logical
+ * unit, one of them writing, the core asks for the second when the first is answered.
+ *
+ * Logical units come and go by events. What a unit that goes has asked for is answered as ever; it
+ * asks for nothing more.
  */
 #ifndef TARGET_TARGET_H
 #define TARGET_TARGET_H
@@ -29,6 +32,7 @@
 #define TGT_SAVED_MAX     512           /* bytes of META_SAVE */
 
 struct tgt;
+struct tgt_lu;
 
 /* Of a logical unit. */
 struct tgt_lu_config {
@@ -43,7 +47,8 @@ struct tgt_lu_config {
 
 struct tgt_config {
 	struct tgt_lu_config lu; /* LUN 0 */
-	unsigned queue_depth;    /* tasks that it takes at once, 1..TGT_DEPTH_MAX */
+	unsigned luns;           /* most logical units that it ever has, up to SCSI_LUNS; 0: 1 */
+	unsigned queue_depth;    /* tasks that each takes at once, 1..TGT_DEPTH_MAX */
 	bool unarmed;            /* every phase waits for the process */
 	struct xfer xfer;        /* the best agreement that it answers with */
 };
@@ -54,6 +59,8 @@ enum tgt_event_kind {
 	TGT_EV_FRAME,      /* any other frame */
 	TGT_EV_STORE_DONE, /* answers a STORE_* action */
 	TGT_EV_META_DONE,  /* answers META_SAVE */
+	TGT_EV_LU_ADDED,   /* a logical unit is there: the core's from here on */
+	TGT_EV_LU_REMOVED, /* it is no more; what it had asked for is still answered */
 	TGT_EV_DEADLINE,   /* tgt_deadline() was reached */
 };
 
@@ -85,6 +92,8 @@ struct tgt_event {
 			uint32_t op;
 			bool ok;
 		} meta;
+		struct tgt_lu *added; /* where none is, below cfg.luns in number */
+		uint8_t removed;      /* LUN, not 0 */
 	};
 };
 
@@ -124,6 +133,13 @@ struct tgt_actions {
 /* NULL with why when the configuration or what was saved is not usable, or memory is out. */
 struct tgt *tgt_new(const struct tgt_config *cfg, char *why, size_t why_len);
 void tgt_free(struct tgt *t);
+
+/* A logical unit for TGT_EV_LU_ADDED. NULL with why, as tgt_new(). */
+struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, char *why, size_t why_len);
+/* One that no target was given. */
+void tgt_lu_free(struct tgt_lu *lu);
+/* Whether a logical unit is there. */
+bool tgt_has_lun(const struct tgt *t, uint8_t lun);
 
 /* Lets one event happen; *out is what to do now. */
 void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out);

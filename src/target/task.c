@@ -6,8 +6,8 @@
 /* A contingent allegiance that nobody asks after ends by itself: no wait without a limit. */
 #define CA_LIMIT_NS (1 * NS_PER_S)
 
-#define GEN_SHIFT 9 /* an op is slot | generation << GEN_SHIFT */
-_Static_assert(TGT_DEPTH_MAX + 1 <= 1 << GEN_SHIFT, "slots");
+#define GEN_SHIFT 15 /* an op is slot | generation << GEN_SHIFT */
+_Static_assert(SCSI_LUNS *TGT_DEPTH_MAX + 1 <= 1 << GEN_SHIFT, "slots");
 
 void tgt_task_set(struct tgt *t, struct task *k, enum task_state state)
 {
@@ -45,6 +45,7 @@ void tgt_task_drop(struct tgt *t, struct task *k)
 	k->in = NULL;
 	TAILQ_REMOVE(&t->tasks, k, link);
 	t->n_tasks--;
+	k->lu->n_tasks--;
 	tgt_task_set(t, k, TASK_FREE);
 }
 
@@ -98,6 +99,11 @@ void tgt_task_submit(struct tgt *t, struct task *k)
 	sm_assert(k->state == TASK_READY);
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	tgt_task_set(t, k, TASK_WAITING);
+	if (!k->lu->present && !(c && (c->flags & CMD_ANY_LUN))) {
+		tgt_task_fail(k, SENSE_LUN_NOT_SUPPORTED); /* it went meanwhile */
+		tgt_task_finish(t, k);
+		return;
+	}
 	/* Quick commands touch nothing that others have to do with: no order holds for them. */
 	if ((c && (c->flags & CMD_QUICK)) || tgt_order_may_start(t, k))
 		start(t, k);
@@ -227,11 +233,11 @@ void tgt_task_finish(struct tgt *t, struct task *k)
 			tgt_out_die(t);
 			return;
 		}
-		if (fault_strike(&t->faults, FAULT_NO_STATUS)) {
+		if (fault_strike(&t->faults, FAULT_NO_STATUS, k->lun)) {
 			tgt_task_drop(t, k);
 			return;
 		}
-		ns_t wait = fault_slow_ns(&t->faults);
+		ns_t wait = fault_slow_ns(&t->faults, k->lun);
 		if (wait > 0) {
 			k->due = t->now + wait;
 			return;
@@ -257,8 +263,8 @@ void tgt_task_expire(struct tgt *t)
 		k = next;
 	}
 	struct tgt_lu *lu;
-	LU_FOREACH(lu, t)
-	expire_ca(lu, t->now);
+	LU_FOREACH (lu, t)
+		expire_ca(lu, t->now);
 	expire_ca(&t->absent, t->now);
 }
 
@@ -287,8 +293,8 @@ ns_t tgt_task_deadline(const struct tgt *t)
 		}
 	}
 	const struct tgt_lu *lu;
-	LU_FOREACH(lu, t)
-	first = least(first, ca_deadline(lu));
+	LU_FOREACH (lu, t)
+		first = least(first, ca_deadline(lu));
 	return least(first, ca_deadline(&t->absent));
 }
 
@@ -301,7 +307,7 @@ void tgt_task_check(const struct tgt *t)
 		n++;
 		n_in[k->state]++;
 		sm_assert(k->state != TASK_FREE);
-		sm_assert(k->initiator < WIRE_IDS && k->lu);
+		sm_assert(k->initiator < WIRE_IDS && k->lu && k->lu->n_tasks > 0);
 		sm_assert(k->state != TASK_DATA || (t->tenure.task == k && !k->data));
 		sm_assert(k->state != TASK_READY || t->tenure.task == k);
 		sm_assert((k->doing != 0) == (k->state == TASK_RUNNING || k->state == TASK_DRAIN));

@@ -13,6 +13,7 @@ static const struct scsi_sense *const senses[UA_KINDS] = {
         [UA_RESERVATIONS_PREEMPTED] = &SENSE_RESERVATIONS_PREEMPTED,
         [UA_RESERVATIONS_RELEASED] = &SENSE_RESERVATIONS_RELEASED,
         [UA_REGISTRATIONS_PREEMPTED] = &SENSE_REGISTRATIONS_PREEMPTED,
+        [UA_LUNS_CHANGED] = &SENSE_LUNS_CHANGED,
 };
 
 #define BIT(kind) (UINT32_C(1) << (kind))
@@ -31,6 +32,12 @@ void ua_post(struct ua *u, enum ua_kind kind)
 	 * means nothing any more. */
 	uint32_t greater = u->pending & RESETS & (BIT(kind) - 1);
 	u->pending = greater ? greater : BIT(kind);
+}
+
+void ua_clear(struct ua *u, enum ua_kind kind)
+{
+	sm_assert(kind < UA_KINDS && !(BIT(kind) & RESETS));
+	u->pending &= ~BIT(kind);
 }
 
 struct scsi_sense ua_take(struct ua *u)

@@ -19,6 +19,7 @@ enum ua_kind {
 	UA_RESERVATIONS_PREEMPTED,
 	UA_RESERVATIONS_RELEASED,
 	UA_REGISTRATIONS_PREEMPTED,
+	UA_LUNS_CHANGED, /* REPORTED LUNS DATA HAS CHANGED */
 	UA_KINDS,
 };
 
@@ -31,6 +32,8 @@ static inline bool ua_pending(const struct ua *u)
 {
 	return u->pending != 0;
 }
+/* One of those that are no resets: no longer pending. */
+void ua_clear(struct ua *u, enum ua_kind kind);
 /* The one to report, which is no longer pending then; NO SENSE when there is none. */
 struct scsi_sense ua_take(struct ua *u);
 

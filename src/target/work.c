@@ -101,6 +101,12 @@ static bool reads(enum scsi_op op)
 
 void tgt_work_next(struct tgt *t, struct task *k)
 {
+	bool more = k->work || (!k->bad && k->cdb.op == OP_UNMAP);
+	if (more && !k->lu->present) {
+		tgt_task_fail(k, SENSE_LUN_NOT_SUPPORTED); /* it went meanwhile */
+		tgt_task_finish(t, k);
+		return;
+	}
 	if (!k->work && !k->bad && k->cdb.op == OP_UNMAP)
 		(void)tgt_unmap_next(t, k);
 	if (k->work) {

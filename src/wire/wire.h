@@ -23,6 +23,7 @@
 
 #include "base/block.h"
 #include "base/cursor.h"
+#include "scsi/msg.h"
 #include "scsi/page.h"
 #include "scsi/phase.h"
 #include "scsi/xfer.h"
@@ -33,11 +34,11 @@
 #define WIRE_HEADER_LEN  SMIRROR_WIRE_HEADER_LEN
 #define WIRE_HEAD_MAX    ((uint32_t)SMIRROR_WIRE_HEAD_MAX)
 #define WIRE_DATA_MAX    ((uint32_t)SMIRROR_WIRE_DATA_MAX)
-#define WIRE_TEXT_MAX    1024 /* texts of errors, in bytes */
-#define WIRE_ITEMS_MAX   320  /* items of one script, program or burst */
-#define WIRE_IDS         16   /* SCSI IDs of a wide bus */
-#define WIRE_LUNS_MAX    8
-#define WIRE_MEMBERS_MAX 8                    /* memberships that one port may register */
+#define WIRE_TEXT_MAX    1024                 /* texts of errors, in bytes */
+#define WIRE_ITEMS_MAX   320                  /* items of one script, program or burst */
+#define WIRE_IDS         16                   /* SCSI IDs of a wide bus */
+#define WIRE_LUNS_MAX    8                    /* that one port may be armed for */
+#define WIRE_MEMBERS_MAX SCSI_LUNS            /* memberships that one port may register */
 #define WIRE_OPS_MAX     32                   /* opcodes of one armed LUN */
 #define WIRE_LEGS_MAX    64                   /* legs of one tenure report */
 #define WIRE_MSG_IN_MAX  512                  /* message bytes of one tenure report */

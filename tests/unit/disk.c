@@ -64,7 +64,9 @@ static void say_messages(struct disk *d, struct span bytes)
 	while (rd_left(&r) > 0) {
 		ck_assert(scsi_msg_get(&r, &m));
 		say(d, " %s", scsi_msg_name(&m));
-		if (m.kind == MSG_SIMPLE)
+		if (m.kind == MSG_IDENTIFY && m.identify.lun != 0)
+			say(d, "(%u)", m.identify.lun);
+		else if (m.kind == MSG_SIMPLE)
 			say(d, "(%u)", m.tag);
 		else if (m.kind == MSG_EXT_MIRROR)
 			say_mirror(d, &m.mirror);
@@ -131,18 +133,35 @@ static void say_program(struct disk *d, const struct wire_frame *f)
 	ck_assert(rd_done(&r));
 }
 
-static void say_frame(struct disk *d, const struct wire_frame *f)
+static void say_arm(struct disk *d, const struct wire_arm *a)
 {
 	static const char *const modes[] = {"none", "front", "full"};
+	say(d, "arm %s", modes[a->mode]);
+	bool only_0 = a->n_luns == 1 && a->luns[0].lun == 0;
+	for (unsigned i = 0; i < a->n_luns && !only_0; i++)
+		say(d, "%s%u", i ? "," : " ", a->luns[i].lun);
+}
+
+static void say_members(struct disk *d, const struct wire_members *m)
+{
+	say(d, "members%s", m->n == 0 ? " none" : "");
+	for (unsigned i = 0; i < m->n; i++) {
+		say(d, " ");
+		if (m->m[i].lun != 0)
+			say(d, "%u=", m->m[i].lun);
+		say(d, "%u:%u", m->m[i].group, m->m[i].device);
+	}
+}
+
+static void say_frame(struct disk *d, const struct wire_frame *f)
+{
 	begin(d);
 	if (f->type == WIRE_PROGRAM)
 		say_program(d, f);
 	else if (f->type == WIRE_ARM)
-		say(d, "arm %s", modes[f->arm.mode]);
-	else if (f->type == WIRE_MEMBERS && f->members.n == 0)
-		say(d, "members none");
+		say_arm(d, &f->arm);
 	else if (f->type == WIRE_MEMBERS)
-		say(d, "members %u:%u", f->members.m[0].group, f->members.m[0].device);
+		say_members(d, &f->members);
 	else if (f->type == WIRE_MGMT)
 		say(d, "mgmt %s %.*s", wire_code_name(f->mgmt.code), (int)f->mgmt.payload.n,
 		    (const char *)f->mgmt.payload.p);
@@ -164,7 +183,8 @@ static void check_apart(const struct disk *d, const struct tgt_action *a)
 		const struct tgt_action *b = &d->held[i].a;
 		if (a->kind == TGT_STORE_MAP || b->kind == TGT_STORE_MAP)
 			continue;
-		bool touch = a->lba < b->lba + b->blocks && b->lba < a->lba + a->blocks;
+		bool touch = a->lun == b->lun && a->lba < b->lba + b->blocks &&
+		             b->lba < a->lba + a->blocks;
 		ck_assert_msg(!touch || (!writes(a) && !writes(b)),
 		              "blocks %llu+%u while %llu+%u are under way",
 		              (unsigned long long)a->lba, a->blocks, (unsigned long long)b->lba,
@@ -183,7 +203,10 @@ static void hold(struct disk *d, const struct tgt_action *a)
 
 static struct tgt_event store(struct disk *d, const struct disk_op *op)
 {
-	const struct medium m = {d->media, d->mapped, d->cfg.lu.block_size, d->cfg.lu.blocks};
+	uint8_t lun = op->a.lun;
+	const struct medium m = {lun == 0 ? d->media : d->other[lun].media,
+	                         lun == 0 ? d->mapped : d->other[lun].mapped, d->cfg.lu.block_size,
+	                         d->cfg.lu.blocks};
 	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
 	bool part = op->result != STORE_OK;
 	ev.store.op = op->a.op;
@@ -203,6 +226,8 @@ static void say_store(struct disk *d, const struct tgt_action *a)
 	        [TGT_STORE_OR] = "or",           [TGT_STORE_ZERO] = "zero",
 	        [TGT_STORE_MAP] = "map",
 	};
+	if (a->lun != 0)
+		say(d, "lun %u ", a->lun);
 	say(d, "%s", names[a->kind]);
 	if (a->kind == TGT_STORE_WRITE && a->repeat)
 		say(d, " each");
@@ -334,6 +359,30 @@ const char *disk_reset(struct disk *d)
 	struct wire_frame f = {.type = WIRE_RESET};
 	f.reset = (struct wire_reset){.by = 7};
 	return disk_frame(d, &f);
+}
+
+const char *disk_add(struct disk *d, uint8_t lun, struct span saved)
+{
+	struct tgt_lu_config c = d->cfg.lu;
+	struct tgt_event ev = {.kind = TGT_EV_LU_ADDED};
+	char why[200];
+	c.uuid[0] = lun;
+	c.saved = saved;
+	(void)snprintf(c.name, sizeof(c.name), "lun%u", lun);
+	if (!d->other[lun].media) {
+		d->other[lun].media = calloc(c.blocks, c.block_size);
+		d->other[lun].mapped = calloc(c.blocks, sizeof(*d->mapped));
+	}
+	ev.added = tgt_lu_new(lun, &c, why, sizeof(why));
+	ck_assert_msg(ev.added != NULL, "%s", why);
+	return event(d, ev);
+}
+
+const char *disk_remove(struct disk *d, uint8_t lun)
+{
+	struct tgt_event ev = {.kind = TGT_EV_LU_REMOVED};
+	ev.removed = lun;
+	return event(d, ev);
 }
 
 const char *disk_fault(struct disk *d, const char *spec)
@@ -478,23 +527,33 @@ const char *disk_burst(struct disk *d, const char *words)
 	return out;
 }
 
-const char *disk_command(struct disk *d, const char *cdb)
+const char *disk_lun_command(struct disk *d, uint8_t lun, const char *cdb)
 {
 	char words[256];
-	(void)snprintf(words, sizeof(words), "t=900 want sel msg=80 cmd=%s", cdb);
+	(void)snprintf(words, sizeof(words), "t=900 want sel msg=%02x cmd=%s", 0x80 | lun, cdb);
 	return disk_burst(d, words);
 }
 
-const char *disk_sense(struct disk *d)
+const char *disk_command(struct disk *d, const char *cdb)
+{
+	return disk_lun_command(d, 0, cdb);
+}
+
+const char *disk_lun_sense(struct disk *d, uint8_t lun)
 {
 	struct scsi_sense s;
-	const char *out = disk_command(d, "03000000.40.00");
+	const char *out = disk_lun_command(d, lun, "03000000.40.00");
 	const char *want = "cont DATA-IN(18) STATUS(GOOD) COMMAND COMPLETE FREE";
 	ck_assert_msg(strncmp(out, want, strlen(want)) == 0, "%s", out);
 	ck_assert(scsi_sense_get((struct span){d->in, d->n_in}, &s));
 	d->text[0] = '\0';
 	say_sense(d, &s);
 	return d->text;
+}
+
+const char *disk_sense(struct disk *d)
+{
+	return disk_lun_sense(d, 0);
 }
 
 /* ---- creation ---- */
@@ -544,6 +603,10 @@ void disk_free(struct disk *d)
 	tgt_free(d->t);
 	free(d->media);
 	free(d->mapped);
+	for (unsigned i = 0; i < SCSI_LUNS; i++) {
+		free(d->other[i].media);
+		free(d->other[i].mapped);
+	}
 	free(d);
 }
 

@@ -17,9 +17,11 @@
  * What comes out, one after the other, with "; " between:
  *   cont ITEMS       a program that continues the tenure
  *   resel INI ITEMS  a reselection
- *   arm MODE, members GROUP:DEVICE, mgmt CODE TEXT
+ *   arm MODE, members GROUP:DEVICE, mgmt CODE TEXT; of more logical units than LUN 0: arm full 0,3
+ *   members 3=GROUP:DEVICE ...
  *   read|write|or|zero|compare|verify LBA+BLOCKS (write each: one block to all), map LBA, flush,
- *save, die
+ *   save, die
+ *   lun N ...        of another store than that of LUN 0
  */
 #ifndef TESTS_UNIT_DISK_H
 #define TESTS_UNIT_DISK_H
@@ -42,6 +44,10 @@ struct disk {
 	struct tgt *t;
 	uint8_t *media;
 	bool *mapped; /* each block: it was written, and not unmapped since */
+	struct {
+		uint8_t *media;
+		bool *mapped;
+	} other[SCSI_LUNS]; /* likewise, those that ever were; not LUN 0 */
 	ns_t now;
 	bool hold; /* store operations wait for disk_release() or disk_answer() */
 	struct disk_op held[DISK_HELD];
@@ -70,6 +76,9 @@ const char *disk_burst(struct disk *d, const char *words);
 const char *disk_frame(struct disk *d, const struct wire_frame *f);
 const char *disk_port(struct disk *d, uint8_t id, uint32_t epoch, bool up);
 const char *disk_reset(struct disk *d);
+/* A logical unit as LUN 0 is, but for a UUID that begins with its LUN; saved: see tgt_lu_config. */
+const char *disk_add(struct disk *d, uint8_t lun, struct span saved);
+const char *disk_remove(struct disk *d, uint8_t lun);
 const char *disk_fault(struct disk *d, const char *spec); /* as a management frame */
 /* Answers what was held back, in its order. */
 const char *disk_release(struct disk *d);
@@ -79,8 +88,10 @@ const char *disk_answer(struct disk *d, unsigned which);
 const char *disk_wait(struct disk *d);
 /* A command that waits for its status: messages IDENTIFY (disconnection not allowed), the CDB. */
 const char *disk_command(struct disk *d, const char *cdb);
+const char *disk_lun_command(struct disk *d, uint8_t lun, const char *cdb);
 /* REQUEST SENSE: "5/24/0 cdb 2.7", "3/c/0 info 9". */
 const char *disk_sense(struct disk *d);
+const char *disk_lun_sense(struct disk *d, uint8_t lun);
 /* Joins group 1 as device 2. */
 void disk_join(struct disk *d);
 

@@ -359,7 +359,7 @@ START_TEST(other_luns)
 	/* the data of an armed write to it would not be taken, but if they were: */
 	ck_assert_str_eq(
 	        disk_burst(d, "t=5 sel msg=c12005 cmd=2a:6.0001.00 out=512:11 free"),
-	        "resel 7 IDENTIFY SIMPLE(5) STATUS(CHECK CONDITION) COMMAND COMPLETE FREE");
+	        "resel 7 IDENTIFY(1) SIMPLE(5) STATUS(CHECK CONDITION) COMMAND COMPLETE FREE");
 	ck_assert(filled(d, 0, 1, 0));
 	disk_free(d);
 }

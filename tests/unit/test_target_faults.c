@@ -26,6 +26,11 @@ static const struct {
         {"no-status:times=0", "no-status:times=0\n"},
         {"slow:ms=250", "slow:ms=250\n"},
         {"die:at=data", "die:at=data\n"},
+        {"busy:lun=63", "busy:times=1,lun=63\n"},
+        {"slow:lun=0,ms=9", "slow:ms=9,lun=0\n"},
+        {"medium-error:lba=1,lun=5", "medium-error:lba=1,blocks=1,times=1,lun=5\n"},
+        {"busy:lun=64", "lun=64: must be 0 to 63"},
+        {"die:at=data,lun=1", "lun=1: die has no such key"},
         {"", ": no such fault"},
         {"explode", "explode: no such fault"},
         {"medium-error", "medium-error: lba is missing"},
@@ -93,9 +98,12 @@ START_TEST(medium_ranges)
 {
 	struct faults f = {.n = 1};
 	lba_t bad = 0;
-	f.f[0] = (struct fault){
-	        .kind = FAULT_MEDIUM, .lba = ranges[_i].at, .blocks = ranges[_i].n, .times = 1};
-	ck_assert(fault_strike_medium(&f, ranges[_i].lba, ranges[_i].blocks, &bad) ==
+	f.f[0] = (struct fault){.kind = FAULT_MEDIUM,
+	                        .lba = ranges[_i].at,
+	                        .blocks = ranges[_i].n,
+	                        .times = 1,
+	                        .lun = FAULT_ANY_LUN};
+	ck_assert(fault_strike_medium(&f, 3, ranges[_i].lba, ranges[_i].blocks, &bad) ==
 	          ranges[_i].strikes);
 	ck_assert_uint_eq(bad, ranges[_i].bad);
 	ck_assert_uint_eq(f.n, ranges[_i].strikes ? 0 : 1);
@@ -106,13 +114,14 @@ START_TEST(the_first_bad_block_of_several)
 {
 	struct faults f = {.n = 2};
 	lba_t bad = 0;
-	f.f[0] = (struct fault){.kind = FAULT_MEDIUM, .lba = 9, .blocks = 1, .times = 0};
-	f.f[1] = (struct fault){.kind = FAULT_MEDIUM, .lba = 7, .blocks = 1, .times = 1};
-	ck_assert(fault_strike_medium(&f, 0, 20, &bad));
+	f.f[0] = (struct fault){
+	        .lun = FAULT_ANY_LUN, .kind = FAULT_MEDIUM, .lba = 9, .blocks = 1, .times = 0};
+	f.f[1] = (struct fault){.lun = 3, .kind = FAULT_MEDIUM, .lba = 7, .blocks = 1, .times = 1};
+	ck_assert(fault_strike_medium(&f, 3, 0, 20, &bad));
 	ck_assert_uint_eq(bad, 7);
-	ck_assert(fault_strike_medium(&f, 0, 20, &bad));
+	ck_assert(fault_strike_medium(&f, 3, 0, 20, &bad));
 	ck_assert_uint_eq(bad, 9); /* for good */
-	ck_assert(fault_strike_medium(&f, 0, 20, &bad));
+	ck_assert(fault_strike_medium(&f, 3, 0, 20, &bad));
 }
 END_TEST
 

@@ -263,7 +263,7 @@ START_TEST(values_out_of_range_are_named)
 	        {8, 2, 64, "ARM: lun is 64, the most is 63"},
 	        {8, 15, 2, "ARM: max_data is 34603008, the most is 16777216"},
 	        {8, 19, 33, "ARM: n_ops is 33, the most is 32"},
-	        {10, 0, 9, "MEMBERS: n is 9, the most is 8"},
+	        {10, 0, 65, "MEMBERS: n is 65, the most is 64"},
 	        {14, 8, 7, "TENURE: reselected is 7, the most is 1"},
 	        {14, 9, 16, "TENURE: target is 16, the most is 15"},
 	        {14, 14, 0, "TENURE: outcome is 0, the least is 1"},
