@@ -23,31 +23,25 @@ static uint16_t wanting(struct bus *b)
 	return mask;
 }
 
-/* 7 is highest: 0..15 by falling priority. */
-static uint8_t by_priority(unsigned i)
+/* IDs as bits in the order of their priority, 15 (ID 7) the highest, 0 (ID 8) the lowest; and
+ * back. */
+static uint16_t turned(unsigned ids)
 {
-	return (uint8_t)(i < 8 ? 7 - i : 23 - i);
+	return (uint16_t)(ids << 8 | ids >> 8);
 }
+_Static_assert(WIRE_IDS == 16, "turned");
 
+/* ids: not 0. */
 static uint8_t highest(uint16_t ids)
 {
-	for (unsigned i = 0; i < WIRE_IDS; i++)
-		if (ids & id_bit(by_priority(i)))
-			return by_priority(i);
-	return WIRE_NO_ID;
+	unsigned rank = 31U - (unsigned)__builtin_clz(turned(ids));
+
+	return (uint8_t)(rank ^ 8U);
 }
 
 static uint16_t lower_than(uint8_t id)
 {
-	uint16_t mask = 0;
-	bool seen = false;
-
-	for (unsigned i = 0; i < WIRE_IDS; i++) {
-		if (seen)
-			mask |= id_bit(by_priority(i));
-		seen = seen || by_priority(i) == id;
-	}
-	return mask;
+	return turned((1U << (id ^ 8U)) - 1);
 }
 
 /* Those that want the bus and hold back for nobody. The lowest never holds back. */
@@ -72,7 +66,6 @@ bool arb_run(struct bus *b)
 		return false;
 	uint16_t ids = contenders(b, want);
 	uint8_t winner = highest(ids);
-	sm_assert(winner < WIRE_IDS);
 	struct port *p = &b->port[winner];
 	for (unsigned i = 0; i < WIRE_IDS; i++)
 		b->port[i].fair &= (uint16_t)~id_bit(winner);

@@ -21,15 +21,14 @@ static bool lists(const struct wire_arm_lun *l, uint8_t opcode)
 /* The CDB at hand wants exactly the bytes that the script has, and the LUN has the blocks. */
 static bool cdb_fits(const struct tenure *t, const struct wire_arm_lun *l, uint32_t len)
 {
-	struct scsi_cdb c;
+	const struct scsi_cdb *c = &t->parsed;
 	enum scsi_dir dir;
 
-	if (!scsi_cdb_get((struct span){t->cdb, t->cdb_len}, &c) || c.op == OP_UNKNOWN ||
-	    c.len != t->cdb_len || !lists(l, c.opcode))
+	if (!t->cdb_known || !lists(l, c->opcode))
 		return false;
-	uint64_t wanted = scsi_cdb_data_len(&c, l->block_size, &dir);
-	return dir == D_OUT && wanted == len && len <= l->max_data && c.lba <= l->blocks &&
-	       c.blocks <= l->blocks - c.lba;
+	uint64_t wanted = scsi_cdb_data_len(c, l->block_size, &dir);
+	return dir == D_OUT && wanted == len && len <= l->max_data && c->lba <= l->blocks &&
+	       c->blocks <= l->blocks - c->lba;
 }
 
 bool arm_takes_pass(const struct bus *b, const struct port *p, uint8_t device)

@@ -311,7 +311,7 @@ bool port_init(struct port *p, uint8_t id)
 	TAILQ_INIT(&p->free_programs);
 	p->scripts = calloc(SCRIPTS_LIVE, sizeof(*p->scripts));
 	/* Not touched before use: the system gives pages when a port needs them. */
-	p->script_bufs = malloc((SCRIPTS_QUEUED + 1) * (size_t)WIRE_HEAD_MAX);
+	p->script_bufs = malloc((SCRIPTS_QUEUED + 1) * sizeof(*p->script_bufs));
 	p->program_slots = calloc(PROGRAMS_QUEUED, sizeof(*p->program_slots));
 	p->program_bufs = malloc(PROGRAM_LARGE * (size_t)WIRE_HEAD_MAX);
 	if (!p->scripts || !p->script_bufs || !p->program_slots || !p->program_bufs)
@@ -321,7 +321,7 @@ bool port_init(struct port *p, uint8_t id)
 	for (unsigned i = 0; i < PROGRAMS_QUEUED; i++)
 		TAILQ_INSERT_TAIL(&p->free_programs, &p->program_slots[i], link);
 	for (unsigned i = 0; i <= SCRIPTS_QUEUED; i++)
-		p->free_bufs[p->n_free_bufs++] = p->script_bufs + i * (size_t)WIRE_HEAD_MAX;
+		p->free_bufs[p->n_free_bufs++] = &p->script_bufs[i];
 	for (unsigned i = 0; i < PROGRAM_LARGE; i++)
 		p->free_large[p->n_free_large++] = p->program_bufs + i * (size_t)WIRE_HEAD_MAX;
 	return true;

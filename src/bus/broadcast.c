@@ -12,22 +12,6 @@
 
 #include <string.h>
 
-void broadcast_legs(struct tenure *t, const struct scsi_msg_mirror *m)
-{
-	struct wire_leg leg = {.op = m->op, .port = WIRE_NO_ID, .result = LEG_NOT_REACHED};
-
-	/* Judged when the script came: all have room. */
-	sm_assert(t->n_legs < WIRE_LEGS_MAX);
-	leg.device = m->device;
-	t->legs[t->n_legs++] = leg;
-	for (leg.device = 0; leg.device < 32; leg.device++) {
-		if (leg.device == m->device || !(m->devices >> leg.device & 1))
-			continue;
-		sm_assert(t->n_legs < WIRE_LEGS_MAX);
-		t->legs[t->n_legs++] = leg;
-	}
-}
-
 void broadcast_begin(struct bus *b, const struct scsi_msg_mirror *m)
 {
 	struct tenure *t = &b->ten;

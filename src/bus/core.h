@@ -71,6 +71,12 @@ struct conn {
 	struct wire_attach attach;
 };
 
+/* What a script holds while it is QUEUED or RUNNING. */
+struct script_buf {
+	struct wire_leg legs[WIRE_LEGS_MAX]; /* mirroring: all that it has, none reached */
+	uint8_t items[WIRE_HEAD_MAX];
+};
+
 enum script_state { SCRIPT_FREE, SCRIPT_QUEUED, SCRIPT_RUNNING, SCRIPT_NEXUS };
 
 struct piece {
@@ -92,10 +98,10 @@ struct script {
 	uint8_t target;
 	uint32_t id;
 	bool atn, mirror, broadcast;
-	uint32_t chain_ns; /* mirroring: may be chained below this bus time; 0: not */
-	uint8_t identify;  /* chain_ns: its IDENTIFY message */
-	uint8_t *buf;      /* items, while QUEUED or RUNNING */
-	uint32_t len;
+	uint32_t chain_ns;      /* mirroring: may be chained below this bus time; 0: not */
+	uint8_t identify;       /* chain_ns: its IDENTIFY message */
+	struct script_buf *buf; /* while QUEUED or RUNNING */
+	uint32_t len;           /* of its items */
 	struct block *data;
 	/* conventional: the data, as one run of bytes, and the pointers into it */
 	uint8_t n_pieces;
@@ -170,9 +176,9 @@ struct port {
 	struct script_list queue, nexuses, free_scripts;
 	unsigned n_queued, n_live;
 	uint64_t script_data;
-	struct script *scripts; /* SCRIPTS_LIVE */
-	uint8_t *script_bufs;   /* SCRIPTS_QUEUED + 1, WIRE_HEAD_MAX each */
-	uint8_t *free_bufs[SCRIPTS_QUEUED + 1];
+	struct script *scripts;         /* SCRIPTS_LIVE */
+	struct script_buf *script_bufs; /* SCRIPTS_QUEUED + 1 */
+	struct script_buf *free_bufs[SCRIPTS_QUEUED + 1];
 	unsigned n_free_bufs;
 	struct relay relay[RELAYS];
 	struct owed owed[OWED_OPS]; /* by operation id */
@@ -270,6 +276,8 @@ struct tenure {
 	struct piece held_piece;
 	uint8_t cdb[SCSI_CDB_MAX];
 	uint8_t cdb_len;
+	bool cdb_known; /* it is one of ours: `parsed` */
+	struct scsi_cdb parsed;
 
 	/* mirroring */
 	bool mirror;
@@ -444,8 +452,6 @@ void silent_blame(struct tenure *t);
 void silent_end(struct bus *b);
 
 /* ---- broadcast.c ---- */
-/* Adds the legs of all that the identification names: the leader's first. */
-void broadcast_legs(struct tenure *t, const struct scsi_msg_mirror *m);
 /* The leader was identified: all that it names listen. */
 void broadcast_begin(struct bus *b, const struct scsi_msg_mirror *m);
 /* The leader has clocked a whole DATA OUT: who latches it has it. */

@@ -10,15 +10,11 @@ const uint8_t *program_items(const struct program *g)
 }
 
 /* What its first MESSAGE IN says: the kind of tenure that it will be. */
-static void look(struct program *g)
+static void look(struct program *g, struct span messages)
 {
-	struct rd r = rd_init(program_items(g), g->len);
-	struct wire_item it;
+	struct rd r = rd_init(messages.p, messages.n);
 	struct scsi_msg m;
 
-	if (!wire_item_get(&r, &it) || it.kind != ITEM_MSG_IN)
-		return;
-	r = rd_init(it.bytes.p, it.bytes.n);
 	while (rd_left(&r) > 0 && scsi_msg_get(&r, &m)) {
 		if (m.kind == MSG_SIMPLE) {
 			g->tagged = true;
@@ -31,19 +27,17 @@ static void look(struct program *g)
 	}
 }
 
-/* A reconnection begins with IDENTIFY (SPI-3, 10.6). */
-static bool begins_right(struct span items)
+/* A reconnection begins with IDENTIFY (SPI-3, 10.6); *messages are those of that phase. */
+static bool begins_right(const struct wire_program *w, struct span *messages)
 {
-	struct rd r = rd_init(items.p, items.n);
+	struct rd r = rd_init(w->items.p, w->items.n);
 	struct wire_item it;
 
-	if (!wire_item_get(&r, &it) || it.kind != ITEM_MSG_IN || it.len == 0 ||
-	    it.bytes.p[0] < 0x80)
+	if ((w->kinds & 1U << ITEM_PASS) || !wire_item_get(&r, &it) || it.kind != ITEM_MSG_IN ||
+	    it.len == 0 || it.bytes.p[0] < 0x80)
 		return false;
-	while (wire_item_get(&r, &it))
-		if (it.kind == ITEM_PASS)
-			return false;
-	return !r.error;
+	*messages = it.bytes;
+	return true;
 }
 
 void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
@@ -52,8 +46,9 @@ void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 	const struct wire_program *w = &f->program;
 	uint64_t data = f->data ? f->data->len : 0;
 	bool large = w->items.n > PROGRAM_SMALL;
+	struct span messages;
 
-	if (!begins_right(w->items)) {
+	if (!begins_right(w, &messages)) {
 		refuse(b, c, CODE_BAD_VALUE, WIRE_PROGRAM, w->id,
 		       "program: a reconnection begins with IDENTIFY in MESSAGE IN");
 		return;
@@ -77,7 +72,7 @@ void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 	g->data = f->data ? block_ref(f->data) : NULL;
 	p->program_data += data;
 	p->n_programs++;
-	look(g);
+	look(g, messages);
 	TAILQ_INSERT_TAIL(&p->programs, g, link);
 }
 

@@ -63,6 +63,30 @@ static bool judge_ways(struct judge *j, const struct scsi_msg_mirror *m)
 	return true;
 }
 
+static bool add_leg(struct judge *j, uint32_t op, uint8_t device)
+{
+	struct script *s = j->s;
+
+	if (s->n_legs == WIRE_LEGS_MAX)
+		return BAD(j, "more than %d legs", WIRE_LEGS_MAX);
+	s->buf->legs[s->n_legs++] = (struct wire_leg){
+	        .op = op, .device = device, .port = WIRE_NO_ID, .result = LEG_NOT_REACHED};
+	return true;
+}
+
+/* Those that the message opens: one, or a broadcast's, the leader's first. */
+static bool add_legs(struct judge *j, const struct scsi_msg_mirror *m)
+{
+	uint32_t others = m->broadcast ? m->devices & ~(UINT32_C(1) << m->device) : 0;
+
+	if (!add_leg(j, m->op, m->device))
+		return false;
+	for (; others; others &= others - 1)
+		if (!add_leg(j, m->op, (uint8_t)__builtin_ctz(others)))
+			return false;
+	return true;
+}
+
 static bool judge_leader(struct judge *j, const struct scsi_msg_mirror *m)
 {
 	if (j->command)
@@ -74,39 +98,30 @@ static bool judge_leader(struct judge *j, const struct scsi_msg_mirror *m)
 	j->command = true;
 	if (j->s->n_legs == 0)
 		j->s->op = m->op;
-	j->s->n_legs += j->broadcast ? (unsigned)__builtin_popcount(m->devices) : 1;
-	if (j->s->n_legs > WIRE_LEGS_MAX)
-		return BAD(j, "more than %d legs", WIRE_LEGS_MAX);
 	j->leg = true;
-	return true;
+	return add_legs(j, m);
 }
 
-static bool judge_mirror_message(struct judge *j, struct span bytes)
+static bool judge_mirror_message(struct judge *j, const struct scsi_msg *m)
 {
-	struct scsi_msg m;
-
 	if (j->release)
 		return BAD(j, "MESSAGE OUT after BUS RELEASE");
-	if (!script_mirror(bytes, &m))
-		return BAD(j, "a message of a mirroring script is not of SILENT MIRRORING");
-	if (m.mirror.function == MIRROR_LEADER)
-		return judge_leader(j, &m.mirror);
+	if (m->mirror.function == MIRROR_LEADER)
+		return judge_leader(j, &m->mirror);
 	if (j->command)
 		return BAD(j, "no COMMAND follows a TARGET LEADER IDENTIFICATION");
-	if (m.mirror.group != j->group || m.mirror.op != j->op)
-		return BAD(j, "%s of another group or operation", scsi_msg_name(&m));
-	if (m.mirror.broadcast != j->broadcast)
-		return BAD(j, "%s whose BROADCAST flag is not the pass's", scsi_msg_name(&m));
-	switch (m.mirror.function) {
+	if (m->mirror.group != j->group || m->mirror.op != j->op)
+		return BAD(j, "%s of another group or operation", scsi_msg_name(m));
+	if (m->mirror.broadcast != j->broadcast)
+		return BAD(j, "%s whose BROADCAST flag is not the pass's", scsi_msg_name(m));
+	switch (m->mirror.function) {
 	case MIRROR_LEADER:
 		break;
 	case MIRROR_SELECT:
 		if (j->broadcast)
 			return BAD(j, "TARGET SELECTION in a broadcast pass");
-		if (++j->s->n_legs > WIRE_LEGS_MAX)
-			return BAD(j, "more than %d legs", WIRE_LEGS_MAX);
 		j->leg = true;
-		return true;
+		return add_legs(j, &m->mirror);
 	case MIRROR_RELEASE:
 		if (j->broadcast && j->leg)
 			return BAD(j, "a broadcast pass without DATA OUT");
@@ -119,11 +134,13 @@ static bool judge_mirror_message(struct judge *j, struct span bytes)
 	return BAD(j, "MIRROR STATUS is a target's message");
 }
 
-static bool judge_mirror_item(struct judge *j, const struct wire_item *it)
+/* m: of a MESSAGE OUT, its SILENT MIRRORING message, or NULL. */
+static bool judge_mirror_item(struct judge *j, const struct wire_item *it, const struct scsi_msg *m)
 {
 	switch ((enum wire_item_kind)it->kind) {
 	case ITEM_MSG_OUT:
-		return judge_mirror_message(j, it->bytes);
+		return m ? judge_mirror_message(j, m)
+		         : BAD(j, "a message of a mirroring script is not of SILENT MIRRORING");
 	case ITEM_COMMAND:
 		if (!j->command)
 			return BAD(j, "COMMAND without a TARGET LEADER IDENTIFICATION");
@@ -177,8 +194,9 @@ static bool judge_item(struct judge *j, const struct wire_item *it)
 		           MESSAGE_MAX);
 	if (it->kind == ITEM_COMMAND && (it->len == 0 || it->len > SCSI_CDB_MAX))
 		return BAD(j, "a CDB of %u bytes, 1 to %d are possible", it->len, SCSI_CDB_MAX);
+	bool mirror = it->kind == ITEM_MSG_OUT && script_mirror(it->bytes, &m);
 	/* The first MESSAGE OUT tells what kind of script it is. */
-	if (it->kind == ITEM_MSG_OUT && !j->s->mirror && script_mirror(it->bytes, &m)) {
+	if (mirror && !j->s->mirror) {
 		if (!j->s->atn || m.mirror.function != MIRROR_LEADER)
 			return BAD(j, "%s outside of a mirroring script", scsi_msg_name(&m));
 		if (j->s->n_pieces > 0 || j->s->in_room > 0)
@@ -188,7 +206,7 @@ static bool judge_item(struct judge *j, const struct wire_item *it)
 		j->s->mirror = true;
 	}
 	if (j->s->mirror)
-		return judge_mirror_item(j, it);
+		return judge_mirror_item(j, it, mirror ? &m : NULL);
 	if (it->kind == ITEM_DATA_OUT || it->kind == ITEM_DATA_IN)
 		return judge_data(j, it);
 	return true;
@@ -249,6 +267,17 @@ static bool running_id(const struct bus *b, const struct port *p, uint32_t id)
 	       t->script->id == id;
 }
 
+static void buf_back(struct bus *b, struct script *s)
+{
+	struct port *p = &b->port[s->owner];
+
+	if (!s->buf)
+		return;
+	sm_assert(p->n_free_bufs <= SCRIPTS_QUEUED);
+	p->free_bufs[p->n_free_bufs++] = s->buf;
+	s->buf = NULL;
+}
+
 void script_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 {
 	struct port *p = &b->port[c->id];
@@ -273,17 +302,17 @@ void script_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 	struct script *s = TAILQ_FIRST(&p->free_scripts);
 	struct judge j = {.s = s};
 	TAILQ_REMOVE(&p->free_scripts, s, link);
-	*s = (struct script){.owner = p->id, .id = w->id};
+	*s = (struct script){.owner = p->id, .id = w->id, .buf = p->free_bufs[--p->n_free_bufs]};
 	if (!judge(&j, w->items)) {
+		buf_back(b, s);
 		s->state = SCRIPT_FREE;
 		TAILQ_INSERT_HEAD(&p->free_scripts, s, link);
 		refuse(b, c, CODE_BAD_VALUE, WIRE_SCRIPT, w->id, "script: %s", j.why);
 		return;
 	}
 	s->state = SCRIPT_QUEUED;
-	s->buf = p->free_bufs[--p->n_free_bufs];
 	s->len = (uint32_t)w->items.n;
-	memcpy(s->buf, w->items.p, w->items.n);
+	memcpy(s->buf->items, w->items.p, w->items.n);
 	s->data = f->data ? block_ref(f->data) : NULL;
 	p->script_data += data;
 	p->n_queued++;
@@ -304,19 +333,8 @@ void script_run(struct bus *b, struct script *s)
 	p->n_queued--;
 	s->state = SCRIPT_RUNNING;
 	t->script = s;
-	t->items = rd_init(s->buf, s->len);
+	t->items = rd_init(s->buf->items, s->len);
 	(void)wire_item_get(&t->items, &it); /* the selection */
-}
-
-static void buf_back(struct bus *b, struct script *s)
-{
-	struct port *p = &b->port[s->owner];
-
-	if (!s->buf)
-		return;
-	sm_assert(p->n_free_bufs <= SCRIPTS_QUEUED);
-	p->free_bufs[p->n_free_bufs++] = s->buf;
-	s->buf = NULL;
 }
 
 void script_to_nexus(struct bus *b, struct script *s)

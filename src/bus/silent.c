@@ -28,31 +28,15 @@ static struct wire_leg *leg(struct tenure *t)
 	return &t->legs[t->leg - 1];
 }
 
-/* All legs that the script has, none reached. */
 void silent_begin(struct bus *b, const struct script *s)
 {
 	struct tenure *t = &b->ten;
-	struct rd r = rd_init(s->buf, s->len);
-	struct wire_item it;
-	struct scsi_msg m;
 
 	t->mirror = true;
 	t->has_op = true;
 	t->op = s->op;
-	while (wire_item_get(&r, &it)) {
-		if (it.kind != ITEM_MSG_OUT || !script_mirror(it.bytes, &m) ||
-		    (m.mirror.function != MIRROR_LEADER && m.mirror.function != MIRROR_SELECT))
-			continue;
-		if (m.mirror.broadcast) {
-			broadcast_legs(t, &m.mirror);
-			continue;
-		}
-		sm_assert(t->n_legs < WIRE_LEGS_MAX);
-		t->legs[t->n_legs++] = (struct wire_leg){.op = m.mirror.op,
-		                                         .device = m.mirror.device,
-		                                         .port = WIRE_NO_ID,
-		                                         .result = LEG_NOT_REACHED};
-	}
+	t->n_legs = s->n_legs;
+	memcpy(t->legs, s->buf->legs, s->n_legs * sizeof(*t->legs));
 }
 
 static void leg_open(struct tenure *t, uint8_t port)
@@ -96,6 +80,7 @@ void silent_identified(struct bus *b, struct span bytes)
 	t->op = m->op;
 	t->latched = 0;
 	t->cdb_len = 0;
+	t->cdb_known = false;
 	t->latch_len = (uint16_t)bytes.n;
 	memcpy(t->latch, bytes.p, bytes.n);
 	leg_open(t, t->target);

@@ -184,6 +184,9 @@ void tenure_command(struct bus *b)
 	burst_bytes(b, ten_driver(b), ITEM_COMMAND, 0, cdb);
 	t->cdb_len = (uint8_t)cdb.n;
 	memcpy(t->cdb, cdb.p, cdb.n);
+	/* Each port that the command is for looks at it. */
+	t->cdb_known = scsi_cdb_get(cdb, &t->parsed) && t->parsed.op != OP_UNKNOWN &&
+	               t->parsed.len == cdb.n;
 	t->pos = POS_COMMAND;
 	if (t->mirror) {
 		silent_latch(b);

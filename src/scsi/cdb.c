@@ -216,24 +216,35 @@ uint8_t scsi_cdb_len(uint8_t opcode)
 	return by_group[opcode >> 5];
 }
 
+/* The first row of the opcode, or of what comes after it: the table is in the order of opcodes. */
+static size_t first_of(uint8_t opcode)
+{
+	size_t low = 0, high = OP_COUNT;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (infos[middle].opcode < opcode)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 bool scsi_opcode_has_actions(uint8_t opcode)
 {
-	for (size_t i = 0; i < OP_COUNT; i++)
-		if (infos[i].opcode == opcode && infos[i].service_action >= 0)
-			return true;
-	return false;
+	size_t i = first_of(opcode);
+
+	return i < OP_COUNT && infos[i].opcode == opcode && infos[i].service_action >= 0;
 }
 
 /* The operation by opcode and service action; cdb holds at least one byte. */
 static enum scsi_op op_of(struct span cdb)
 {
-	for (size_t i = 0; i < OP_COUNT; i++) {
-		if (infos[i].opcode != cdb.p[0])
-			continue;
+	for (size_t i = first_of(cdb.p[0]); i < OP_COUNT && infos[i].opcode == cdb.p[0]; i++)
 		if (infos[i].service_action < 0 ||
 		    (cdb.n > 1 && infos[i].service_action == (cdb.p[1] & B1_ACTION)))
 			return infos[i].op;
-	}
 	return OP_UNKNOWN;
 }
 
@@ -281,11 +292,14 @@ static void reserved_get(const uint8_t *cdb, const struct layout *l, struct scsi
 	uint32_t covered = 0x3U | 1U << (c->len - 1);
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		covered |= ((1U << fields[i].width) - 1) << fields[i].at;
-	for (uint8_t at = 2; at < c->len && c->reserved_at == 0; at++)
-		if (!(covered >> at & 1) && cdb[at] != 0) {
-			c->reserved_at = at;
+	for (uint32_t open = ~covered & ((1U << c->len) - 1); open; open &= open - 1) {
+		unsigned at = (unsigned)__builtin_ctz(open);
+		if (cdb[at] != 0) {
+			c->reserved_at = (uint8_t)at;
 			c->reserved = cdb[at];
+			return;
 		}
+	}
 }
 
 bool scsi_cdb_get(struct span cdb, struct scsi_cdb *out)

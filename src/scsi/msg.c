@@ -242,14 +242,26 @@ static void extended_body_get(struct rd *body, struct scsi_msg *m)
 	}
 }
 
-static void extended_get(struct rd *r, struct scsi_msg *m)
+/* Room for sense data is most of a message, and most messages have none: it is neither cleared nor
+ * copied for them. */
+#define ALL_BUT_SENSE offsetof(struct scsi_msg, mirror.sense)
+
+static bool extended_get(struct rd *r, struct scsi_msg *out)
 {
+	struct scsi_msg m;
+	memset(&m, 0, ALL_BUT_SENSE);
 	size_t len = rd_u8(r);
 	struct span s = rd_bytes(r, len ? len : 256); /* SPI-3: zero stands for 256 */
 	struct rd body = rd_init(s.p, s.n);
-	extended_body_get(&body, m);
+	extended_body_get(&body, &m);
 	if (!rd_done(&body))
 		rd_fail(r);
+	if (r->error)
+		return false;
+	memcpy(out, &m, ALL_BUT_SENSE);
+	if (m.kind == MSG_EXT_MIRROR && m.mirror.sense_len > 0)
+		memcpy(out->mirror.sense, m.mirror.sense, m.mirror.sense_len);
+	return true;
 }
 
 /* ---- all messages ---- */
@@ -271,43 +283,33 @@ static uint8_t short_code(enum scsi_msg_kind kind)
 	return short_kinds[i].code;
 }
 
-static void short_get(struct rd *r, uint8_t code, struct scsi_msg *m)
+static bool short_get(struct rd *r, uint8_t code, struct scsi_msg *m)
 {
-	m->kind = short_kind(code);
 	uint8_t arg = is_two_byte(code) ? rd_u8(r) : 0;
+	if (r->error)
+		return false;
+	m->kind = short_kind(code);
 	if (m->kind == MSG_OTHER)
 		m->code = code;
 	else if (m->kind == MSG_IGNORE_WIDE_RESIDUE)
 		m->code = arg;
 	else
 		m->tag = arg;
+	return true;
 }
-
-/* Room for sense data is most of a message, and most messages have none: it is neither cleared nor
- * copied for them. */
-#define ALL_BUT_SENSE offsetof(struct scsi_msg, mirror.sense)
 
 bool scsi_msg_get(struct rd *r, struct scsi_msg *out)
 {
-	struct scsi_msg m;
-	memset(&m, 0, ALL_BUT_SENSE);
 	uint8_t code = rd_u8(r);
 	if (r->error)
 		return false;
-	if (code == CODE_EXTENDED) {
-		extended_get(r, &m);
-	} else if (code & CODE_IDENTIFY) {
-		m.kind = MSG_IDENTIFY;
-		m.identify.disc_priv = code & IDENTIFY_DISC_PRIV;
-		m.identify.lun = code & IDENTIFY_LUN;
-	} else {
-		short_get(r, code, &m);
-	}
-	if (r->error)
-		return false;
-	memcpy(out, &m, ALL_BUT_SENSE);
-	if (m.kind == MSG_EXT_MIRROR && m.mirror.sense_len > 0)
-		memcpy(out->mirror.sense, m.mirror.sense, m.mirror.sense_len);
+	if (code == CODE_EXTENDED)
+		return extended_get(r, out);
+	if (!(code & CODE_IDENTIFY))
+		return short_get(r, code, out);
+	out->kind = MSG_IDENTIFY;
+	out->identify.disc_priv = code & IDENTIFY_DISC_PRIV;
+	out->identify.lun = code & IDENTIFY_LUN;
 	return true;
 }
 

@@ -45,6 +45,7 @@ struct server {
 	uint64_t accepted;
 	unsigned turned_away;
 	bool ending;
+	ns_t frames_at; /* the time of the frames that came by one read; 0: not read yet */
 };
 
 /* ---- the core ---- */
@@ -119,9 +120,14 @@ static void perform(struct server *s, const struct bus_actions *out)
 static void step(struct server *s, enum bus_event_kind kind, uint32_t handle,
                  const struct wire_frame *frame, const char *why)
 {
-	struct bus_event ev = {
-	        .kind = kind, .now = loop_now(), .handle = handle, .frame = frame, .why = why};
+	struct bus_event ev = {.kind = kind, .handle = handle, .frame = frame, .why = why};
 	struct bus_actions out;
+
+	if (kind != BUS_EV_FRAME || s->frames_at == 0)
+		ev.now = loop_now();
+	else
+		ev.now = s->frames_at;
+	s->frames_at = kind == BUS_EV_FRAME ? ev.now : 0;
 	bus_step(s->bus, &ev, &out);
 	perform(s, &out);
 }
@@ -159,6 +165,7 @@ static void on_bad(void *ctx, const char *why)
 static void on_batch(void *ctx)
 {
 	struct slot *slot = ctx;
+	slot->server->frames_at = 0;
 	loop_wake(slot->server->loop);
 }
 

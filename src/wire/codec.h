@@ -43,8 +43,8 @@ void in_text(struct wire_in *in, const char *field, char *out, size_t most);
 /* The same without blanks and beyond ASCII: names of targets and profiles. */
 void in_name(struct wire_in *in, const char *field, char out[TARGET_NAME_MAX + 1]);
 /* A list of items, each of a kind in the mask (1 << kind); those in data_kinds lie within the
- * frame's data. */
-struct span in_items(struct wire_in *in, unsigned kinds, unsigned data_kinds);
+ * frame's data. *seen: the kinds that are there. */
+struct span in_items(struct wire_in *in, unsigned kinds, unsigned data_kinds, unsigned *seen);
 
 void out_bool(struct wr *w, bool v);
 void out_span(struct wr *w, struct span s, size_t most);

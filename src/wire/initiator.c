@@ -10,7 +10,8 @@
 void wire_get_script(struct wire_in *in, struct wire_script *out)
 {
 	out->id = in_u32_range(in, "id", 1, UINT32_MAX);
-	out->items = in_items(in, SCRIPT_KINDS, 1U << ITEM_DATA_OUT);
+	unsigned kinds;
+	out->items = in_items(in, SCRIPT_KINDS, 1U << ITEM_DATA_OUT, &kinds);
 	/* So that every report can name a target. */
 	if (!in->r.error && (out->items.n == 0 || out->items.p[0] != ITEM_SELECT))
 		in_fail(in, "item 0 is not a selection");

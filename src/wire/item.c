@@ -7,8 +7,9 @@
 
 static bool has_bytes(uint8_t kind)
 {
-	return kind == ITEM_MSG_OUT || kind == ITEM_COMMAND || kind == ITEM_MSG_IN ||
-	       kind == ITEM_LATCH;
+	const unsigned kinds =
+	        1U << ITEM_MSG_OUT | 1U << ITEM_COMMAND | 1U << ITEM_MSG_IN | 1U << ITEM_LATCH;
+	return kinds >> kind & 1;
 }
 
 bool wire_item_get(struct rd *r, struct wire_item *out)
@@ -18,21 +19,18 @@ bool wire_item_get(struct rd *r, struct wire_item *out)
 	const uint8_t *p = rd_take(r, WIRE_ITEM_LEN);
 	if (!p)
 		return false;
-	struct wire_item it = {.kind = p[0],
-	                       .arg = p[1],
-	                       .flags = p[2],
-	                       .off = get_be32(p + 4),
-	                       .len = get_be32(p + 8),
-	                       .crc = get_be32(p + 12)};
-	if (it.kind < ITEM_SELECT || it.kind > ITEM_PASS || (it.flags & ~ITEM_FLAGS) != 0 ||
-	    p[3] != 0)
+	if (p[0] < ITEM_SELECT || p[0] > ITEM_PASS || (p[2] & ~ITEM_FLAGS) != 0 || p[3] != 0) {
 		rd_fail(r);
-	if (has_bytes(it.kind))
-		it.bytes = rd_bytes(r, it.len);
-	if (r->error)
 		return false;
-	*out = it;
-	return true;
+	}
+	out->kind = p[0];
+	out->arg = p[1];
+	out->flags = p[2];
+	out->off = get_be32(p + 4);
+	out->len = get_be32(p + 8);
+	out->crc = get_be32(p + 12);
+	out->bytes = has_bytes(p[0]) ? rd_bytes(r, out->len) : (struct span){NULL, 0};
+	return !r->error;
 }
 
 void wire_item_put(struct wr *w, const struct wire_item *item)
@@ -105,18 +103,20 @@ static void check_item(struct wire_in *in, unsigned i, const struct wire_item *i
 		        it->len, it->off, in->data_len);
 }
 
-struct span in_items(struct wire_in *in, unsigned kinds, unsigned data_kinds)
+struct span in_items(struct wire_in *in, unsigned kinds, unsigned data_kinds, unsigned *seen)
 {
 	struct span s = in_span(in, "items", WIRE_HEAD_MAX);
 	struct rd r = rd_init(s.p, s.n);
 	struct wire_item it;
 	unsigned i = 0;
 
+	*seen = 0;
 	while (!in->r.error && wire_item_get(&r, &it)) {
 		if (i >= WIRE_ITEMS_MAX)
 			in_fail(in, "more than %d items", WIRE_ITEMS_MAX);
 		else
 			check_item(in, i, &it, kinds, data_kinds);
+		*seen |= 1U << it.kind;
 		i++;
 	}
 	if (r.error)

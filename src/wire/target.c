@@ -87,7 +87,8 @@ void wire_get_burst(struct wire_in *in, struct wire_burst *out)
 	out->epoch = in_u32(in, "epoch");
 	out->wanted = in_bool(in, "wanted");
 	out->atn = in_bool(in, "atn");
-	out->items = in_items(in, BURST_KINDS, 1U << ITEM_DATA_OUT);
+	unsigned kinds;
+	out->items = in_items(in, BURST_KINDS, 1U << ITEM_DATA_OUT, &kinds);
 }
 
 void wire_put_burst(struct wr *w, const struct wire_burst *m)
@@ -112,7 +113,7 @@ void wire_get_program(struct wire_in *in, struct wire_program *out)
 	out->token = in_u32(in, "token");
 	out->initiator = reselect ? in_id(in, "initiator") : in_id_or_none(in, "initiator");
 	out->epoch = in_u32(in, "epoch");
-	out->items = in_items(in, PROGRAM_KINDS, 1U << ITEM_DATA_IN);
+	out->items = in_items(in, PROGRAM_KINDS, 1U << ITEM_DATA_IN, &out->kinds);
 }
 
 void wire_put_program(struct wr *w, const struct wire_program *m)

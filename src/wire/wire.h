@@ -339,6 +339,7 @@ struct wire_program {
 	uint8_t initiator; /* RESELECT */
 	uint32_t epoch;    /* RESELECT: the initiator's attach that the task belongs to */
 	struct span items;
+	unsigned kinds; /* read: a bit for each kind of item that is there */
 };
 
 /* ---- reset, management, trace ---- */

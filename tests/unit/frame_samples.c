@@ -123,6 +123,9 @@ static void fill_program(struct wire_program *p, uint8_t kind)
 	p->initiator = kind == PROGRAM_RESELECT ? 7 : WIRE_NO_ID;
 	p->epoch = 0x41424344;
 	p->items = all_program_items();
+	for (unsigned kind = ITEM_MSG_OUT; kind <= ITEM_PASS; kind++)
+		if (kind != ITEM_LATCH && kind != ITEM_TOKEN)
+			p->kinds |= 1U << kind;
 }
 
 static void fill_burst(struct wire_burst *b)

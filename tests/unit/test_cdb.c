@@ -114,6 +114,19 @@ static void check_equal(const struct scsi_cdb *a, const struct scsi_cdb *b)
 	ck_assert_uint_eq(a->control, b->control);
 }
 
+/* Operations are looked up by halving the table. */
+START_TEST(table_is_in_the_order_of_opcodes)
+{
+	for (enum scsi_op op = 1; op < OP_COUNT; op++) {
+		const struct scsi_op_info *a = scsi_op_info(op - 1), *b = scsi_op_info(op);
+		ck_assert_msg(a->opcode < b->opcode ||
+		                      (a->opcode == b->opcode && a->service_action >= 0 &&
+		                       a->service_action < b->service_action),
+		              "%s comes after %s", b->name, a->name);
+	}
+}
+END_TEST
+
 START_TEST(there_and_back)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -497,6 +510,7 @@ static Suite *make_suite(void)
 	        names,
 	        lengths_by_group_code,
 	        the_table_agrees_with_itself,
+	        table_is_in_the_order_of_opcodes,
 	        data_lengths,
 	        reserved_bytes,
 	        what_writes,
