@@ -39,7 +39,8 @@ struct scsi_cdb {
 	/* Byte 3. MODE SENSE, LOG SENSE; REPORT SUPPORTED OPERATION CODES: the
 	 * opcode asked for. */
 	uint8_t subpage;
-	/* LOG SENSE: parameter pointer. REPORT SUPPORTED OPERATION CODES: service action. */
+	/* LOG SENSE: parameter pointer. WRITE ATOMIC: boundary. REPORT SUPPORTED OPERATION CODES:
+	 * service action. */
 	uint16_t selector;
 	uint8_t byte4;     /* START STOP UNIT: power condition, LOEJ, START; PREVENT */
 	uint8_t wrprotect; /* byte 1 bits 7-5 of reads and writes */

@@ -90,6 +90,7 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/stall.h \
 	src/shell/store.c \
 	src/shell/store.h \
+	src/shell/store_atomic.c \
 	src/shell/store_inside.h \
 	src/shell/store_map.c \
 	src/shell/target_disk.c \
@@ -132,4 +133,5 @@ unit_tests += \
 	tests/unit/test_meta \
 	tests/unit/test_stall \
 	tests/unit/test_store \
+	tests/unit/test_store_atomic \
 	tests/unit/test_target_io

@@ -171,13 +171,15 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 		return NULL;
 	}
 	s->fd = -1;
+	s->journal = -1;
 	s->block_size = c->block_size;
 	s->direct = c->direct;
 	SLIST_INIT(&s->scratch);
 	sm_assert(pthread_mutex_init(&s->lock, NULL) == 0);
 	sm_assert(pthread_mutex_init(&s->flushing, NULL) == 0);
+	sm_assert(pthread_mutex_init(&s->journaling, NULL) == 0);
 	if (open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n) &&
-	    direct_ok(s, c, why, n) && holes_ok(s, c, why, n)) {
+	    direct_ok(s, c, why, n) && holes_ok(s, c, why, n) && store_atomic_open(s, c, why, n)) {
 		look_at_file_system(s);
 		return s;
 	}
@@ -199,7 +201,9 @@ void store_close(struct store *s)
 		free(one);
 	}
 	(void)pthread_mutex_destroy(&s->lock);
+	store_atomic_close(s);
 	(void)pthread_mutex_destroy(&s->flushing);
+	(void)pthread_mutex_destroy(&s->journaling);
 	free(s);
 }
 

@@ -37,6 +37,11 @@ enum tgt_store_result store_read(struct store *s, lba_t lba, uint32_t blocks, ui
                                  uint32_t *good);
 enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
                                   uint32_t *good);
+/* All of it, or none: at most TGT_ATOMIC_MAX bytes. It is kept beside the store, in FILE.atomic,
+ * while it is under way: opening the store finishes what was cut off. Durable when it returns. A
+ * medium that fails in the middle of it may have a part. */
+enum tgt_store_result store_write_atomic(struct store *s, lba_t lba, uint32_t blocks,
+                                         const uint8_t *data, uint32_t *good);
 /* Each from the one block that data is. */
 enum tgt_store_result store_write_same(struct store *s, lba_t lba, uint32_t blocks,
                                        const uint8_t *data, uint32_t *good);

@@ -156,6 +156,8 @@ static enum tgt_store_result work_of(struct op *op)
 	case TGT_STORE_WRITE:
 		return (op->repeat ? store_write_same : store_write)(s, op->lba, op->blocks,
 		                                                     op->bytes, &op->good);
+	case TGT_STORE_ATOMIC:
+		return store_write_atomic(s, op->lba, op->blocks, op->bytes, &op->good);
 	case TGT_STORE_OR:
 		return store_or(s, op->lba, op->blocks, op->bytes, &op->good);
 	case TGT_STORE_ZERO:
@@ -310,7 +312,8 @@ static bool may_wait(struct op *op, bool *done_now)
 		return true;
 	if (store_in_memory(io->disk.store))
 		return false;
-	if (io->o->direct || op->kind == TGT_STORE_FLUSH || op->kind == TGT_META_SAVE)
+	if (io->o->direct || op->kind == TGT_STORE_FLUSH || op->kind == TGT_META_SAVE ||
+	    op->kind == TGT_STORE_ATOMIC)
 		return true;
 	switch (try_now(op)) {
 	case STORE_NOW_DONE:

@@ -72,6 +72,7 @@ static void perform(struct run *r, const struct tgt_actions *out)
 			die(r);
 		case TGT_STORE_READ:
 		case TGT_STORE_WRITE:
+		case TGT_STORE_ATOMIC:
 		case TGT_STORE_OR:
 		case TGT_STORE_ZERO:
 		case TGT_STORE_COMPARE:

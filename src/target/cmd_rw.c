@@ -36,7 +36,7 @@ static uint16_t length_field(const struct scsi_cdb *c)
 	case 12:
 		return 6;
 	default:
-		return c->op == OP_COMPARE_AND_WRITE ? 13 : 10;
+		return c->op == OP_COMPARE_AND_WRITE ? 13 : c->op == OP_WRITE_ATOMIC_16 ? 12 : 10;
 	}
 }
 
@@ -63,7 +63,7 @@ bool tgt_cmd_may_write(struct task *k)
 static uint8_t ignored_in_byte1(const struct scsi_cdb *c)
 {
 	if (c->len == 6 || is_verify(c->op) || is_write_and_verify(c->op) ||
-	    c->op == OP_ORWRITE_16 || c->op == OP_COMPARE_AND_WRITE)
+	    c->op == OP_ORWRITE_16 || c->op == OP_COMPARE_AND_WRITE || c->op == OP_WRITE_ATOMIC_16)
 		return 0;
 	return is_write(c->op) ? FUA_NV : FUA_NV | RARC;
 }
@@ -97,6 +97,17 @@ bool tgt_cmd_accept_verify(struct tgt *t, struct task *k)
 	if (!known || (k->silent && is_verify(k->cdb.op) && bytchk != 1))
 		return tgt_cdb_field_bad(k, 1, 2);
 	return tgt_cmd_accept_rw(t, k);
+}
+
+/* SBC-4, WRITE ATOMIC(16): within the limits of VPD page B0h, which has no boundaries. */
+bool tgt_cmd_accept_write_atomic(struct tgt *t, struct task *k)
+{
+	if (!tgt_cmd_accept_rw(t, k))
+		return false;
+	if (k->cdb.selector != 0)
+		return tgt_cdb_field_bad(k, 10, 0xff);
+	return k->want_out > TGT_ATOMIC_MAX ? tgt_cdb_field_bad(k, length_field(&k->cdb), 0xff)
+	                                    : true;
 }
 
 /* SYNCHRONIZE CACHE: blocks 0 means up to the end. The whole cache is flushed, whatever the range
@@ -144,9 +155,10 @@ void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, u
 	if (!k->bad)
 		return;
 	/* The blocks before the bad one are done; a read that fails sends none of them, and what
-	 * is to be compared first is not written by half. */
+	 * is atomic, or to be compared first, is not written by half. */
+	bool whole = (work & (WORK_READ | WORK_MATCH)) || k->cdb.op == OP_WRITE_ATOMIC_16;
 	k->count = (uint32_t)(k->bad_lba - first);
-	if (k->count == 0 || (work & (WORK_READ | WORK_MATCH))) {
+	if (k->count == 0 || whole) {
 		k->work = 0;
 		k->count = 0;
 	}

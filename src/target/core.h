@@ -406,6 +406,7 @@ bool tgt_cdb_only(struct task *k, uint16_t at, uint8_t byte, uint8_t allowed);
 
 bool tgt_cmd_accept_rw(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_verify(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_write_atomic(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_sync(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k);
 bool tgt_cmd_run_write_same(struct tgt *t, struct task *k);

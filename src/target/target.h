@@ -28,6 +28,7 @@
 #define TGT_DEPTH_DEFAULT 64
 #define TGT_DEPTH_MAX     256
 #define TGT_TRANSFER_MAX  WIRE_DATA_MAX /* bytes of one command's data phase */
+#define TGT_ATOMIC_MAX    (1 * MIB)     /* bytes of STORE_ATOMIC */
 #define TGT_MAP_MAX       256           /* descriptors of STORE_MAP */
 #define TGT_SAVED_MAX     512           /* bytes of META_SAVE */
 
@@ -101,6 +102,8 @@ enum tgt_action_kind {
 	TGT_SEND,
 	TGT_STORE_READ,
 	TGT_STORE_WRITE,   /* repeat: the same block to each */
+	TGT_STORE_ATOMIC,  /* as WRITE, at most TGT_ATOMIC_MAX bytes: all of it is there, or none,
+	                    * also  when the process or the machine ends in the middle */
 	TGT_STORE_OR,      /* what is there OR block: the blocks are read and written */
 	TGT_STORE_ZERO,    /* they read as zeros from now on; what held them may be given back */
 	TGT_STORE_COMPARE, /* medium against block; repeat: each block against the same one */
@@ -117,7 +120,7 @@ struct tgt_action {
 	uint8_t lun; /* whose store, whose bytes */
 	lba_t lba;
 	uint32_t blocks;
-	struct block *block;     /* WRITE, OR, COMPARE */
+	struct block *block;     /* WRITE, ATOMIC, OR, COMPARE */
 	uint32_t offset;         /* where in block the bytes begin */
 	bool repeat;             /* WRITE, COMPARE */
 	uint32_t room;           /* MAP: bytes of data at most, at least 1 */

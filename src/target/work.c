@@ -9,7 +9,9 @@ static enum tgt_action_kind action_of(const struct task *k, enum task_work work)
 	case WORK_READ:
 		return TGT_STORE_READ;
 	case WORK_WRITE:
-		return k->cdb.op == OP_ORWRITE_16 ? TGT_STORE_OR : TGT_STORE_WRITE;
+		return k->cdb.op == OP_ORWRITE_16        ? TGT_STORE_OR
+		       : k->cdb.op == OP_WRITE_ATOMIC_16 ? TGT_STORE_ATOMIC
+		                                         : TGT_STORE_WRITE;
 	case WORK_ZERO:
 		return TGT_STORE_ZERO;
 	case WORK_FLUSH:

@@ -17,7 +17,7 @@ static void change(const struct medium *m, const struct tgt_action *a, uint32_t 
 	uint8_t *at = m->bytes + (a->lba + i) * m->block_size;
 	if (a->kind == TGT_STORE_ZERO)
 		memset(at, 0, m->block_size);
-	else if (a->kind == TGT_STORE_WRITE)
+	else if (a->kind == TGT_STORE_WRITE || a->kind == TGT_STORE_ATOMIC)
 		memcpy(at, data_of(m, a, i), m->block_size);
 	else
 		for (uint32_t k = 0; k < m->block_size; k++)
@@ -79,6 +79,7 @@ void medium_do(const struct medium *m, const struct tgt_action *a, uint32_t n, s
 		       ev->store.block->len);
 		break;
 	case TGT_STORE_WRITE:
+	case TGT_STORE_ATOMIC:
 	case TGT_STORE_OR:
 	case TGT_STORE_ZERO:
 		for (uint32_t i = 0; i < n; i++)

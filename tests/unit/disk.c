@@ -173,7 +173,8 @@ static void say_frame(struct disk *d, const struct wire_frame *f)
 
 static bool writes(const struct tgt_action *a)
 {
-	return a->kind == TGT_STORE_WRITE || a->kind == TGT_STORE_OR || a->kind == TGT_STORE_ZERO;
+	return a->kind == TGT_STORE_WRITE || a->kind == TGT_STORE_ATOMIC ||
+	       a->kind == TGT_STORE_OR || a->kind == TGT_STORE_ZERO;
 }
 
 /* Either would be done first: the core may not ask for both at once. */
@@ -224,7 +225,7 @@ static void say_store(struct disk *d, const struct tgt_action *a)
 	        [TGT_STORE_COMPARE] = "compare", [TGT_STORE_VERIFY] = "verify",
 	        [TGT_STORE_FLUSH] = "flush",     [TGT_META_SAVE] = "save",
 	        [TGT_STORE_OR] = "or",           [TGT_STORE_ZERO] = "zero",
-	        [TGT_STORE_MAP] = "map",
+	        [TGT_STORE_MAP] = "map",         [TGT_STORE_ATOMIC] = "atomic",
 	};
 	if (a->lun != 0)
 		say(d, "lun %u ", a->lun);

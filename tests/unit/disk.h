@@ -19,8 +19,8 @@
  *   resel INI ITEMS  a reselection
  *   arm MODE, members GROUP:DEVICE, mgmt CODE TEXT; of more logical units than LUN 0: arm full 0,3
  *   members 3=GROUP:DEVICE ...
- *   read|write|or|zero|compare|verify LBA+BLOCKS (write each: one block to all), map LBA, flush,
- *   save, die
+ *   read|write|atomic|or|zero|compare|verify LBA+BLOCKS (write each: one block to all), map LBA,
+ *   flush, save, die
  *   lun N ...        of another store than that of LUN 0
  */
 #ifndef TESTS_UNIT_DISK_H

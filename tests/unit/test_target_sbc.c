@@ -143,6 +143,21 @@ static const struct {
         {"5.6", "8b02:7.09.00000001.0000", "512:22", "cont " CHECK, "5/24/0 cdb 1.1"},
         {"5.6", "8b:8.3f.00000002.0000", "1024:22", "cont " CHECK, "5/21/0 cdb 2"},
         {"5.6", "8b:8.09.00000000.0000", NULL, "cont " END, NULL},
+        /* WRITE ATOMIC(16), of SBC-4: all or nothing; no boundaries */
+        {"WRITE ATOMIC(16)", "9c:8.09.0000.0002.0000", "1024:22", "atomic 9+2; cont " END, NULL},
+        {"WRITE ATOMIC(16)", "9c18:7.09.0000.0002.0000", "1024:22", "atomic 9+2; flush; cont " END,
+         NULL},
+        {"WRITE ATOMIC(16)", "9c:8.09.0000.0000.0000", NULL, "cont " END, NULL},
+        {"WRITE ATOMIC(16)", "9c:8.40.0000.0000.0000", NULL, "cont " END, NULL},
+        {"WRITE ATOMIC(16)", "9c:8.41.0000.0000.0000", NULL, "cont " CHECK, "5/21/0 cdb 2"},
+        {"WRITE ATOMIC(16)", "9c:8.3f.0000.0002.0000", NULL, "cont " CHECK, "5/21/0 cdb 2"},
+        {"WRITE ATOMIC(16), ATOMIC BOUNDARY", "9c:8.09.0001.0002.0000", NULL, "cont " CHECK,
+         "5/24/0 cdb 10"},
+        {"WRITE ATOMIC(16), WRPROTECT", "9c20:7.09.0000.0002.0000", NULL, "cont " CHECK,
+         "5/24/0 cdb 1.7"},
+        {"WRITE ATOMIC(16)", "9c02:7.09.0000.0002.0000", NULL, "cont " CHECK, "5/24/0 cdb 1.1"},
+        {"WRITE ATOMIC(16), GROUP NUMBER", "9c:8.09.0000.0002.0100", NULL, "cont " CHECK,
+         "5/24/0 cdb 14.0"},
         /* PREVENT ALLOW MEDIUM REMOVAL */
         {"5.9", "1e:3.0000", NULL, "cont " END, NULL},
         {"5.9", "1e:3.0100", NULL, "cont " END, NULL},
@@ -396,6 +411,22 @@ START_TEST(compare_and_write_has_two_halves)
 }
 END_TEST
 
+/* VPD page B0h: 1 MiB. */
+START_TEST(atomic_writes_have_a_limit)
+{
+	struct tgt_config c = disk_config();
+	c.lu.blocks = 4096;
+	struct disk *d = disk_new_raw(&c);
+	(void)disk_attach(d, 1);
+	(void)disk_sense(d);
+	ck_assert_str_eq(command(d, "9c:8.01.0000.0800.0000", "1048576:22"),
+	                 "atomic 1+2048; cont " END);
+	ck_assert_str_eq(command(d, "9c:8.01.0000.0801.0000", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 12");
+	disk_free(d);
+}
+END_TEST
+
 /* 0 blocks: more of them up to the end than the field could name. */
 START_TEST(write_same_beyond_32_bits)
 {
@@ -458,6 +489,9 @@ START_TEST(bad_medium)
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 10");
 	ck_assert_str_eq(command(d, "41:4.09.00.0003.00", "512:22"), "write each 9+1; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 10");
+	(void)disk_fault(d, "medium-error:lba=10,times=1");
+	ck_assert_str_eq(command(d, "9c:8.09.0000.0002.0000", "1024:22"), "cont " CHECK);
+	ck_assert_str_eq(disk_sense(d), "3/c/0 info 10");
 	d->result = STORE_ERROR;
 	ck_assert_str_eq(command(d, "9301:7.20.00000002.0000", NULL), "zero 32+2; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 32");
@@ -496,6 +530,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, compare_and_write_has_two_halves);
 	tcase_add_test(c, writes_that_read_keep_others_out);
 	tcase_add_test(c, write_same_beyond_32_bits);
+	tcase_add_test(c, atomic_writes_have_a_limit);
 	tcase_add_test(c, bad_medium);
 	tcase_add_test(c, self_test_keeps_writes_out);
 	suite_add_tcase(s, c);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writes that are whole or not at all. A write of several pages can be cut off between them, by the
+ * end of the process or of the machine. So what is to be written goes to FILE.atomic first, and is
+ * gone from there when it is in the store:
+ *
+ *   record written, durable -> blocks written, durable -> record gone, durable
+ *
+ * Whoever opens the store writes the blocks of a record that is whole, and forgets one that is not:
+ * its blocks were not begun. Each step waits for the one before it; a record that outlived later
+ * writes to its blocks would undo them.
+ *
+ * The record: 8 bytes magic, version (32 bits), block size (32), first block (64), blocks (32),
+ * CRC-32C of all that and the data (32); then the data.
+ */
+#include "base/assert.h"
+#include "base/crc.h"
+#include "shell/dirsync.h"
+#include "shell/store_inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAGIC          "SMIRATW"
+#define MAGIC_LEN      8
+#define RECORD_VERSION 1
+#define CRC_AT         28
+#define HEAD_LEN       32
+#define RECORD_MAX     (HEAD_LEN + TGT_ATOMIC_MAX)
+
+struct record {
+	lba_t lba;
+	uint32_t blocks;
+};
+
+/* ---- the record ---- */
+
+static uint32_t crc_of(const uint8_t *head, const uint8_t *data, size_t n)
+{
+	return crc32c(crc32c(0, head, CRC_AT), data, n);
+}
+
+static void head_put(uint8_t head[HEAD_LEN], const struct store *s, const struct record *r,
+                     const uint8_t *data)
+{
+	struct wr w = wr_init(head, HEAD_LEN);
+	wr_bytes(&w, MAGIC, MAGIC_LEN);
+	wr_u32(&w, RECORD_VERSION);
+	wr_u32(&w, s->block_size);
+	wr_u64(&w, r->lba);
+	wr_u32(&w, r->blocks);
+	wr_u32(&w, crc_of(head, data, (size_t)r->blocks * s->block_size));
+	sm_assert(wr_ok(&w) && w.n == HEAD_LEN);
+}
+
+/* A record of this store that is whole. */
+static bool record_get(const struct store *s, const uint8_t *p, size_t n, struct record *r)
+{
+	struct rd in = rd_init(p, n);
+	struct span magic = rd_bytes(&in, MAGIC_LEN);
+	bool ours = !in.error && memcmp(magic.p, MAGIC, MAGIC_LEN) == 0 &&
+	            rd_u32(&in) == RECORD_VERSION && rd_u32(&in) == s->block_size;
+	r->lba = rd_u64(&in);
+	r->blocks = rd_u32(&in);
+	uint32_t crc = rd_u32(&in);
+	size_t bytes = (size_t)r->blocks * s->block_size;
+	return ours && !in.error && rd_left(&in) == bytes && r->lba <= s->blocks &&
+	       r->blocks <= s->blocks - r->lba && crc == crc_of(p, p + HEAD_LEN, bytes);
+}
+
+/* ---- the file ---- */
+
+static bool put(int fd, const uint8_t *p, size_t n, off_t at)
+{
+	while (n > 0) {
+		ssize_t k = pwrite(fd, p, n, at);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return false;
+		p += k;
+		n -= (size_t)k;
+		at += k;
+	}
+	return true;
+}
+
+static bool forget(const struct store *s)
+{
+	return ftruncate(s->journal, 0) == 0 && fdatasync(s->journal) == 0;
+}
+
+static bool create(struct store *s)
+{
+	if (s->journal >= 0)
+		return true;
+	s->journal = open(s->journal_path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+	return s->journal >= 0 && dirsync(s->journal_path);
+}
+
+/* ---- opening ---- */
+
+static bool fail(char *why, size_t n, const struct store *s, const char *what, int error)
+{
+	(void)snprintf(why, n, "%s: %s%s%s", s->journal_path, what, error ? ": " : "",
+	               error ? strerrordesc_np(error) : "");
+	return false;
+}
+
+/* What is there; *got bytes of it, at most one more than a record has. */
+static bool load(const struct store *s, uint8_t *p, size_t *got)
+{
+	*got = 0;
+	while (*got <= RECORD_MAX) {
+		ssize_t k = pread(s->journal, p + *got, RECORD_MAX + 1 - *got, (off_t)*got);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return false;
+		if (k == 0)
+			break;
+		*got += (size_t)k;
+	}
+	return true;
+}
+
+static bool finish(struct store *s, const struct store_config *c, uint8_t *p, char *why, size_t n)
+{
+	size_t got = 0;
+	uint32_t good = 0;
+	struct record r = {0};
+	if (!load(s, p, &got))
+		return fail(why, n, s, "cannot be read", errno);
+	bool whole = got <= RECORD_MAX && record_get(s, p, got, &r);
+	if (c->write_protect)
+		return !whole || fail(why, n, s,
+		                      "a write was cut off: it has to be finished without "
+		                      "--write-protect",
+		                      0);
+	if (whole && (store_write(s, r.lba, r.blocks, p + HEAD_LEN, &good) != STORE_OK ||
+	              store_flush(s) != STORE_OK))
+		return fail(why, n, s, "a write that was cut off cannot be finished", 0);
+	if (got > 0 && !forget(s))
+		return fail(why, n, s, "cannot be emptied", errno);
+	return true;
+}
+
+bool store_atomic_open(struct store *s, const struct store_config *c, char *why, size_t n)
+{
+	size_t len = strlen(c->path) + sizeof(".atomic");
+	s->journal_path = malloc(len);
+	uint8_t *p = malloc(RECORD_MAX + 1);
+	bool ok = s->journal_path && p;
+	if (!ok)
+		(void)snprintf(why, n, "%s: out of memory", c->path);
+	if (s->journal_path)
+		(void)snprintf(s->journal_path, len, "%s.atomic", c->path);
+	if (ok) {
+		s->journal =
+		        open(s->journal_path, (c->write_protect ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+		if (s->journal >= 0)
+			ok = finish(s, c, p, why, n);
+		else if (errno != ENOENT)
+			ok = fail(why, n, s, "cannot be opened", errno);
+	}
+	free(p);
+	return ok;
+}
+
+void store_atomic_close(struct store *s)
+{
+	if (s->journal >= 0)
+		(void)close(s->journal);
+	free(s->journal_path);
+}
+
+/* ---- writing ---- */
+
+/* Where there is no room it is found out before anything was begun. */
+static enum tgt_store_result reserve(struct store *s, const struct record *r)
+{
+	int k;
+	do {
+		k = fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)(r->lba * s->block_size),
+		              (off_t)r->blocks * s->block_size);
+	} while (k != 0 && errno == EINTR);
+	return k != 0 && (errno == ENOSPC || errno == EDQUOT) ? STORE_NO_SPACE : STORE_OK;
+}
+
+static enum tgt_store_result keep(struct store *s, const struct record *r, const uint8_t *data)
+{
+	uint8_t head[HEAD_LEN];
+	head_put(head, s, r, data);
+	errno = 0;
+	if (create(s) && put(s->journal, head, HEAD_LEN, 0) &&
+	    put(s->journal, data, (size_t)r->blocks * s->block_size, HEAD_LEN) &&
+	    fdatasync(s->journal) == 0)
+		return STORE_OK;
+	bool full = errno == ENOSPC || errno == EDQUOT;
+	if (s->journal >= 0)
+		(void)forget(s);
+	return full ? STORE_NO_SPACE : STORE_ERROR;
+}
+
+enum tgt_store_result store_write_atomic(struct store *s, lba_t lba, uint32_t blocks,
+                                         const uint8_t *data, uint32_t *good)
+{
+	const struct record r = {lba, blocks};
+	*good = 0;
+	sm_assert((uint64_t)blocks * s->block_size <= TGT_ATOMIC_MAX);
+	if (s->dead)
+		return STORE_DEAD;
+	sm_assert(pthread_mutex_lock(&s->journaling) == 0);
+	enum tgt_store_result result = reserve(s, &r);
+	if (result == STORE_OK)
+		result = keep(s, &r, data);
+	if (result == STORE_OK) {
+		result = store_write(s, lba, blocks, data, good);
+		if (result == STORE_OK)
+			result = store_flush(s);
+		/* One that cannot be forgotten would be done again at the next start. */
+		if (!forget(s))
+			s->dead = true;
+	}
+	sm_assert(pthread_mutex_unlock(&s->journaling) == 0);
+	return s->dead ? STORE_DEAD : result;
+}
