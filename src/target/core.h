@@ -233,6 +233,7 @@ struct tgt {
 	uint8_t id;
 
 	struct tgt_lu *lu[SCSI_LUNS]; /* NULL: not there */
+	uint64_t luns; /* those that are there, by bit: looked through at each step */
 	struct tgt_lu absent;
 	SLIST_HEAD(, tgt_lu) gone; /* that tasks still point to */
 	bool luns_changed;         /* the server has not been told yet */

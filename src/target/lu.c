@@ -124,6 +124,7 @@ void tgt_lu_added(struct tgt *t, struct tgt_lu *lu)
 	sm_assert(!t->lu[lu->lun]);
 	lu->queue_depth = t->cfg.queue_depth;
 	t->lu[lu->lun] = lu;
+	t->luns |= 1ULL << lu->lun;
 	inventory_changed(t, lu);
 }
 
@@ -134,6 +135,7 @@ void tgt_lu_removed(struct tgt *t, uint8_t lun)
 	sm_assert(lun != 0 && lu);
 	lu->present = false;
 	t->lu[lun] = NULL;
+	t->luns &= ~(1ULL << lun);
 	SLIST_INSERT_HEAD(&t->gone, lu, link);
 	struct task *k = TAILQ_FIRST(&t->tasks);
 	while (k) {
@@ -185,9 +187,12 @@ struct tgt_lu *tgt_lu_at(struct tgt *t, uint8_t lun)
 
 struct tgt_lu *tgt_lu_next(const struct tgt *t, unsigned *lun)
 {
-	while (*lun < SCSI_LUNS && !t->lu[*lun])
-		++*lun;
-	return *lun < SCSI_LUNS ? t->lu[*lun] : NULL;
+	uint64_t rest = *lun < SCSI_LUNS ? t->luns >> *lun : 0;
+
+	if (rest == 0)
+		return NULL;
+	*lun += (unsigned)__builtin_ctzll(rest);
+	return t->lu[*lun];
 }
 
 /* ---- what happens to one ---- */
