@@ -2,7 +2,8 @@
 /*
  * Arbitration: priority 7..0, then 15..8 (SPI-3, 10.4.2), tempered by fairness (annex B): a
  * device that wins remembers the lower ones that lost against it, and does not arbitrate again
- * before each of them had the bus or lost interest.
+ * before each of them had the bus or lost interest. So does one that does not want the bus: it
+ * listens to the arbitrations of others, and waits for those that lost when it comes to want it.
  */
 #include "bus/core.h"
 
@@ -58,6 +59,15 @@ static uint16_t contenders(struct bus *b, uint16_t want)
 	return mask;
 }
 
+/* The fairness registers of those that did not want the bus. One that wants it and holds back takes
+ * nobody more into its register, or it might never have the bus. */
+static void listen(struct bus *b, uint16_t want, uint16_t lost)
+{
+	for (uint8_t i = 0; i < WIRE_IDS; i++)
+		if (!(want & id_bit(i)))
+			b->port[i].fair |= lost & lower_than(i);
+}
+
 bool arb_run(struct bus *b)
 {
 	uint16_t want = wanting(b);
@@ -70,6 +80,7 @@ bool arb_run(struct bus *b)
 	for (unsigned i = 0; i < WIRE_IDS; i++)
 		b->port[i].fair &= (uint16_t)~id_bit(winner);
 	p->fair = want & lower_than(winner);
+	listen(b, want, want & (uint16_t)~id_bit(winner));
 	if (p->role == ROLE_INITIATOR)
 		tenure_select(b, TAILQ_FIRST(&p->queue), ids);
 	else

@@ -41,14 +41,25 @@ void burst_plain(struct bus *b, struct port *p, uint8_t kind, uint8_t arg, uint8
 	put(p, &w);
 }
 
-void burst_bytes(struct bus *b, struct port *p, uint8_t kind, uint8_t arg, struct span s)
+static void put_bytes(struct bus *b, struct port *p, const struct wire_item *it)
 {
 	if (!p->up)
 		return;
-	struct wr w = room(b, p, s.n);
-	struct wire_item it = {.kind = kind, .arg = arg, .len = (uint32_t)s.n, .bytes = s};
-	wire_item_put(&w, &it);
+	struct wr w = room(b, p, it->bytes.n);
+	wire_item_put(&w, it);
 	put(p, &w);
+}
+
+void burst_bytes(struct bus *b, struct port *p, uint8_t kind, uint8_t arg, struct span s)
+{
+	struct wire_item it = {.kind = kind, .arg = arg, .len = (uint32_t)s.n, .bytes = s};
+	put_bytes(b, p, &it);
+}
+
+void burst_flagged(struct bus *b, struct port *p, uint8_t kind, struct span s, uint8_t flags)
+{
+	struct wire_item it = {.kind = kind, .flags = flags, .len = (uint32_t)s.n, .bytes = s};
+	put_bytes(b, p, &it);
 }
 
 void burst_data(struct bus *b, struct port *p, struct block *data, struct piece piece,

@@ -86,7 +86,7 @@ struct bus_trace {
 	enum bus_crc crc; /* data phases */
 	bool has_op;
 	uint32_t op;
-	uint16_t ids;       /* ARBITRATION: who took part */
+	uint16_t ids; /* ARBITRATION: who took part; SELECTION: what is asserted, if not the two */
 	uint8_t winner;     /* ARBITRATION */
 	uint8_t target;     /* SELECTION, RESELECTION */
 	uint8_t status;     /* STATUS */

@@ -98,6 +98,7 @@ struct script {
 	uint8_t target;
 	uint32_t id;
 	bool atn, mirror, broadcast;
+	uint16_t ids;           /* asserted in SELECTION; 0: those of the two */
 	uint32_t chain_ns;      /* mirroring: may be chained below this bus time; 0: not */
 	uint8_t identify;       /* chain_ns: its IDENTIFY message */
 	struct script_buf *buf; /* while QUEUED or RUNNING */
@@ -231,6 +232,7 @@ enum pos {
 
 struct offer {
 	bool made;
+	bool answered; /* it holds, unless the initiator rejects the answer */
 	enum scsi_msg_kind kind;
 	struct xfer xfer;
 };
@@ -259,9 +261,13 @@ struct tenure {
 	/* the initiator's adapter */
 	struct rd items; /* of the script, not yet used */
 	bool identified, disc_priv, tagged, simple;
-	bool plain;  /* the first MESSAGE OUT held nothing that a target has to answer */
-	bool over;   /* messages such as ABORT TASK: BUS FREE is what follows */
-	bool reject; /* ATN for MESSAGE REJECT */
+	bool plain;           /* the first MESSAGE OUT held nothing that a target has to answer */
+	bool over;            /* messages such as ABORT TASK: BUS FREE is what follows */
+	bool reject;          /* ATN for MESSAGE REJECT */
+	bool restored;        /* RESTORE POINTERS came: the CDB may be asked for again */
+	bool after_in;        /* the last phase but MESSAGE IN was DATA IN */
+	bool cut_in;          /* there was no room for all of it */
+	struct span last_out; /* of the MESSAGE OUT phase that came last, if no other came since */
 	bool bad_script;
 	uint8_t lun, tag;
 	struct offer offer;
@@ -415,6 +421,9 @@ void tenure_lost(struct bus *b);
 void tenure_unwait(struct bus *b);
 /* MESSAGE OUT and COMMAND, driven by the driver: the adapter sends what its script has. */
 void tenure_message_out(struct bus *b);
+/* The target saw wrong parity: all bytes of the last MESSAGE OUT phase once more (SPI-3, MESSAGE
+ * OUT phase; an initiator without ATN knows it by the REQ that follows). */
+void tenure_message_again(struct bus *b);
 void tenure_command(struct bus *b);
 uint8_t tenure_free_outcome(const struct tenure *t);
 
@@ -473,6 +482,8 @@ struct span chain_identification(struct span first);
 /* ---- burst.c ---- */
 void burst_plain(struct bus *b, struct port *p, uint8_t kind, uint8_t arg, uint8_t flags);
 void burst_bytes(struct bus *b, struct port *p, uint8_t kind, uint8_t arg, struct span s);
+/* The same with ITEM_PARITY, if it is set. */
+void burst_flagged(struct bus *b, struct port *p, uint8_t kind, struct span s, uint8_t flags);
 void burst_data(struct bus *b, struct port *p, struct block *data, struct piece piece,
                 uint8_t flags);
 void burst_flush(struct bus *b, struct port *p, bool wanted);

@@ -120,6 +120,7 @@ void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data
 	t->pos = POS_MOVED;
 	/* What there is no room for was on the bus, and is dropped by the adapter. */
 	uint32_t room = s->in_room - s->in_at;
+	t->cut_in = piece.len > room || piece.len == 0;
 	if (piece.len > room)
 		piece.len = room;
 	if (piece.len > 0 && t->held)

@@ -69,6 +69,10 @@ void phase_run(struct bus *b, const struct phase *p)
 	t->lost_ps = 0;
 	if (is_transfer(p->phase)) {
 		bool io = p->phase & SCSI_IO;
+		if (p->phase != PHASE_MESSAGE_OUT)
+			t->last_out = (struct span){NULL, 0};
+		if (p->phase != PHASE_MESSAGE_IN)
+			t->after_in = p->phase == PHASE_DATA_IN;
 		ps += bus_timing_change(&b->cfg.timing, io && !t->io);
 		t->io = io;
 	}

@@ -2,6 +2,9 @@
 /* A target's phase program, item by item. */
 #include "bus/core.h"
 
+#define INITIATOR_DETECTED_ERROR 0x05
+#define MESSAGE_PARITY_ERROR     0x09
+
 /* What a program of the awaited port may hold, by its part in the tenure; the first item that may
  * not, as a text. */
 static const char *misplaced(const struct tenure *t, struct span items)
@@ -12,6 +15,8 @@ static const char *misplaced(const struct tenure *t, struct span items)
 	struct wire_item it;
 
 	for (bool first = true; wire_item_get(&r, &it); first = false) {
+		if ((it.flags & ITEM_AGAIN) && (!first || mirror || t->last_out.n == 0))
+			return "no MESSAGE OUT phase came last that could be repeated";
 		if (first && t->pos == POS_NAMED && it.kind != ITEM_PASS)
 			return "a leader that was told the next target lets go of the phase lines";
 		if (first && t->pos == POS_RELEASED && it.kind != ITEM_FREE)
@@ -30,18 +35,83 @@ static const char *misplaced(const struct tenure *t, struct span items)
 	return NULL;
 }
 
-static void run_message_in(struct bus *b, struct span s)
+/* What the initiator's adapter says to wrong parity. The target's port takes it: its process is not
+ * told. */
+static void complain(struct bus *b, uint8_t code)
+{
+	phase_bytes(b, PHASE_MESSAGE_OUT, true, (struct span){&code, 1});
+}
+
+static void restore_pointers(struct bus *b)
+{
+	static const uint8_t restore[] = {0x03};
+	const struct span s = {restore, sizeof(restore)};
+
+	phase_bytes(b, PHASE_MESSAGE_IN, false, s);
+	snoop_in(b, s);
+}
+
+/* SPI-3, MESSAGE PARITY ERROR: the target sends the messages again. */
+static void run_message_in(struct bus *b, struct span s, bool parity)
 {
 	struct tenure *t = &b->ten;
 
 	if (s.n == 0)
 		return;
+	if (parity && !t->mirror) {
+		phase_bytes(b, PHASE_MESSAGE_IN, false, s);
+		complain(b, MESSAGE_PARITY_ERROR);
+	}
 	phase_bytes(b, PHASE_MESSAGE_IN, t->reject, s);
 	snoop_in(b, s);
 	if (t->mirror)
 		t->reject = false;
 	else if (t->reject)
 		tenure_message_out(b); /* MESSAGE REJECT, at once: ATN is answered so */
+}
+
+/* SPI-3, INITIATOR DETECTED ERROR: the target may try again, from the pointers as they were. */
+static void run_status(struct bus *b, const struct wire_item *it)
+{
+	struct tenure *t = &b->ten;
+
+	if (it->flags & ITEM_PARITY) {
+		phase_status(b, it->arg);
+		complain(b, INITIATOR_DETECTED_ERROR);
+		restore_pointers(b);
+	}
+	phase_status(b, it->arg);
+	t->has_status = true;
+	t->status = it->arg;
+	t->pos = POS_MOVED;
+}
+
+/* False: it cannot be repeated here, since data of this tenure lie before it that are not saved. */
+static bool run_data_in(struct bus *b, const struct wire_item *it, struct block *data)
+{
+	const struct script *s = b->ten.script;
+
+	if ((it->flags & ITEM_PARITY) && s) {
+		phase_data(b, PHASE_DATA_IN, data, (struct piece){it->off, it->len, it->crc ^ 1});
+		complain(b, INITIATOR_DETECTED_ERROR);
+		if (s->in_at != s->in_saved) {
+			const uint8_t code = INITIATOR_DETECTED_ERROR;
+			burst_bytes(b, ten_driver(b), ITEM_MSG_OUT, 0, (struct span){&code, 1});
+			b->ten.pos = POS_MOVED;
+			return false;
+		}
+		restore_pointers(b);
+	}
+	nexus_data_in(b, it, data);
+	return true;
+}
+
+static void run_message_out(struct bus *b, const struct wire_item *it)
+{
+	if ((it->flags & ITEM_AGAIN) && b->ten.last_out.n > 0 && !ten_mirroring(&b->ten))
+		tenure_message_again(b);
+	else
+		tenure_message_out(b);
 }
 
 /* False: it does not fit here any more, and the rest of the program with it. */
@@ -57,7 +127,7 @@ static bool run_item(struct bus *b, const struct wire_item *it, struct block *da
 		return false;
 	switch ((enum wire_item_kind)it->kind) {
 	case ITEM_MSG_OUT:
-		tenure_message_out(b);
+		run_message_out(b, it);
 		return true;
 	case ITEM_COMMAND:
 		tenure_command(b);
@@ -69,16 +139,12 @@ static bool run_item(struct bus *b, const struct wire_item *it, struct block *da
 			nexus_data_out(b, it->len);
 		return true;
 	case ITEM_DATA_IN:
-		nexus_data_in(b, it, data);
-		return true;
+		return run_data_in(b, it, data);
 	case ITEM_STATUS:
-		phase_status(b, it->arg);
-		t->has_status = true;
-		t->status = it->arg;
-		t->pos = POS_MOVED;
+		run_status(b, it);
 		return true;
 	case ITEM_MSG_IN:
-		run_message_in(b, it->bytes);
+		run_message_in(b, it->bytes, it->flags & ITEM_PARITY);
 		return true;
 	case ITEM_FREE:
 		tenure_end(b, tenure_free_outcome(t), true);

@@ -205,6 +205,8 @@ static bool judge_item(struct judge *j, const struct wire_item *it)
 			return false;
 		j->s->mirror = true;
 	}
+	if (j->s->mirror && (it->flags & ITEM_PARITY))
+		return BAD(j, "wrong parity in a mirroring script");
 	if (j->s->mirror)
 		return judge_mirror_item(j, it, mirror ? &m : NULL);
 	if (it->kind == ITEM_DATA_OUT || it->kind == ITEM_DATA_IN)
@@ -225,6 +227,7 @@ static bool judge(struct judge *j, struct span items)
 	j->s->target = it.arg;
 	j->s->atn = it.flags & ITEM_ATN;
 	j->s->chain_ns = it.flags & ITEM_CHAIN ? it.len : 0;
+	j->s->ids = (uint16_t)it.off;
 	while (wire_item_get(&r, &it)) {
 		messages += it.kind == ITEM_MSG_OUT;
 		commands += it.kind == ITEM_COMMAND;

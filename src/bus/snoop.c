@@ -39,6 +39,14 @@ static void agree(struct bus *b, const struct scsi_msg *answer)
 	}
 }
 
+/* What an answer may not have (SPI-3, 4.12): more than was offered. */
+static bool beyond(const struct xfer *answer, const struct xfer *offer)
+{
+	return answer->offset > offer->offset || answer->wide > offer->wide ||
+	       (answer->options & ~offer->options) != 0 ||
+	       (answer->offset > 0 && answer->period < offer->period);
+}
+
 /* The offer was rejected: what it was about falls back to the least (SPI-3, 4.12.3). */
 static void disagree(struct bus *b)
 {
@@ -96,13 +104,18 @@ static void one_out(struct bus *b, const struct scsi_msg *m)
 	case MSG_EXT_MIRROR: /* silent.c */
 	case MSG_NO_OPERATION:
 		break;
+	case MSG_MESSAGE_REJECT:
+		if (t->offer.answered)
+			disagree(b);
+		t->offer.answered = false;
+		t->plain = false;
+		break;
 	case MSG_COMMAND_COMPLETE:
 	case MSG_EXT_OTHER:
 	case MSG_SAVE_DATA_POINTER:
 	case MSG_RESTORE_POINTERS:
 	case MSG_DISCONNECT:
 	case MSG_INITIATOR_DETECTED_ERROR:
-	case MSG_MESSAGE_REJECT:
 	case MSG_MESSAGE_PARITY_ERROR:
 	case MSG_IGNORE_WIDE_RESIDUE:
 	case MSG_OTHER:
@@ -132,11 +145,51 @@ static void negotiated(struct bus *b, const struct scsi_msg *m)
 	struct tenure *t = &b->ten;
 
 	if (t->offer.made && t->offer.kind == m->kind) {
-		agree(b, m);
+		t->reject = beyond(&m->xfer, &t->offer.xfer);
+		if (t->reject)
+			disagree(b);
+		else
+			agree(b, m);
 		t->offer.made = false;
+		t->offer.answered = !t->reject;
 	} else {
 		t->reject = true; /* a target's own wish: no script of ours answers it */
 	}
+}
+
+/* The pointers go back: what this tenure moved since they were saved does not count, and data in
+ * that the initiator has not been given are dropped. */
+static void restore(struct tenure *t, struct script *s)
+{
+	uint32_t out = s->out_at - s->out_saved, in = s->in_at - s->in_saved;
+
+	t->data_out -= out < t->data_out ? out : t->data_out;
+	if (t->held && t->held_piece.len == in) {
+		t->data_in -= in;
+		block_unref(t->held);
+		t->held = NULL;
+	}
+	s->out_at = s->out_saved;
+	s->in_at = s->in_saved;
+}
+
+/* SPI-3, IGNORE WIDE RESIDUE: the last transfer of the DATA IN phase that came just before, on a
+ * wide bus, had a byte that is none. */
+static void residue(struct bus *b, uint8_t bytes)
+{
+	struct tenure *t = &b->ten;
+
+	if (bytes != 1 || !t->after_in || !agreement(b)->wide) {
+		t->reject = true;
+		return;
+	}
+	/* Beyond the room that there was, it has been dropped already. */
+	if (t->held && t->held_piece.len > 0 && !t->cut_in) {
+		t->held_piece.len--;
+		t->data_in--;
+		t->script->in_at--;
+	}
+	t->after_in = false;
 }
 
 static void one_in(struct bus *b, const struct scsi_msg *m)
@@ -158,10 +211,9 @@ static void one_in(struct bus *b, const struct scsi_msg *m)
 		}
 		break;
 	case MSG_RESTORE_POINTERS:
-		if (s) {
-			s->out_at = s->out_saved;
-			s->in_at = s->in_saved;
-		}
+		t->restored = true;
+		if (s)
+			restore(t, s);
 		break;
 	case MSG_IDENTIFY:
 		t->identified = true;
@@ -183,10 +235,16 @@ static void one_in(struct bus *b, const struct scsi_msg *m)
 			disagree(b);
 		t->offer.made = false;
 		break;
-	case MSG_EXT_OTHER:
-		t->reject = true;
+	case MSG_IGNORE_WIDE_RESIDUE:
+		residue(b, m->code);
 		break;
 	case MSG_EXT_MIRROR:
+		t->reject = m->mirror.function != MIRROR_STATUS;
+		break;
+	/* What this adapter does not know (MODIFY DATA POINTER among it), and what is for
+	 * initiators to say (SPI-3, table of message codes). */
+	case MSG_EXT_OTHER:
+	case MSG_OTHER:
 	case MSG_INITIATOR_DETECTED_ERROR:
 	case MSG_ABORT_TASK_SET:
 	case MSG_NO_OPERATION:
@@ -195,8 +253,7 @@ static void one_in(struct bus *b, const struct scsi_msg *m)
 	case MSG_ABORT_TASK:
 	case MSG_CLEAR_TASK_SET:
 	case MSG_LOGICAL_UNIT_RESET:
-	case MSG_IGNORE_WIDE_RESIDUE:
-	case MSG_OTHER:
+		t->reject = true;
 		break;
 	}
 }

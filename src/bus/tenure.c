@@ -43,6 +43,13 @@ static void arbitration(struct bus *b, uint16_t ids, uint8_t winner)
 	phase_run(b, &p);
 }
 
+/* SPI-3, SELECTION phase: a target answers when its own ID and one other are asserted, no more and
+ * no fewer; whose the other is it takes from there. */
+static bool two_ids(const struct script *s)
+{
+	return s->ids == 0 || s->ids == (uint16_t)(id_bit(s->owner) | id_bit(s->target));
+}
+
 static void selection_phase(struct bus *b, bool answered, bool atn)
 {
 	const struct tenure *t = &b->ten;
@@ -52,6 +59,7 @@ static void selection_phase(struct bus *b, bool answered, bool atn)
 	                       : bus_timing_selection_timeout(&b->cfg.timing),
 	        .atn = atn,
 	        .target = t->target,
+	        .ids = t->script->ids,
 	        .bsy = answered ? id_bit(t->target) : 0,
 	        .sel = id_bit(t->init),
 	        .driver = WIRE_NO_ID,
@@ -71,7 +79,7 @@ void tenure_select(struct bus *b, struct script *s, uint16_t ids)
 	if (s->mirror)
 		silent_begin(b, s);
 	arbitration(b, ids, s->owner);
-	bool answered = target && target->role == ROLE_TARGET;
+	bool answered = target && target->role == ROLE_TARGET && two_ids(s);
 	selection_phase(b, answered, s->atn);
 	if (!answered) {
 		b->stats.selection_timeouts++;
@@ -124,10 +132,24 @@ void tenure_advance(struct bus *b)
 
 /* ---- phases in which the initiator's adapter has the word ---- */
 
-static void send_out(struct bus *b, bool atn, struct span s)
+static void send_flagged(struct bus *b, bool atn, struct span s, uint8_t flags)
 {
 	phase_bytes(b, PHASE_MESSAGE_OUT, atn, s);
-	burst_bytes(b, ten_driver(b), ITEM_MSG_OUT, 0, s);
+	b->ten.last_out = s;
+	burst_flagged(b, ten_driver(b), ITEM_MSG_OUT, s, flags);
+}
+
+static void send_out(struct bus *b, bool atn, struct span s)
+{
+	send_flagged(b, atn, s, 0);
+}
+
+void tenure_message_again(struct bus *b)
+{
+	struct span s = b->ten.last_out;
+
+	send_out(b, true, s);
+	snoop_out(b, s);
 }
 
 void tenure_message_out(struct bus *b)
@@ -152,8 +174,10 @@ void tenure_message_out(struct bus *b)
 		return;
 	}
 	bool first = t->pos == POS_SELECTED || t->pos == POS_MESSAGES;
-	send_out(b, true, it.bytes);
+	send_flagged(b, true, it.bytes, it.flags & ITEM_PARITY);
 	snoop_out(b, it.bytes);
+	if (it.flags & ITEM_PARITY)
+		t->plain = false; /* its process sees it */
 	t->pos = first ? POS_MESSAGES : POS_MOVED;
 	if (t->mirror)
 		silent_identified(b, it.bytes);
@@ -168,6 +192,18 @@ static struct span command_bytes(struct span given)
 	return (struct span){given.p, len > 0 && len < given.n ? len : given.n};
 }
 
+/* The command pointer is where it was (SPI-3, SCSI pointers): the same CDB. */
+static void again(struct bus *b)
+{
+	struct tenure *t = &b->ten;
+	struct span cdb = {t->cdb, t->cdb_len};
+
+	t->restored = false;
+	phase_bytes(b, PHASE_COMMAND, false, cdb);
+	burst_bytes(b, ten_driver(b), ITEM_COMMAND, 0, cdb);
+	t->pos = POS_COMMAND;
+}
+
 void tenure_command(struct bus *b)
 {
 	struct tenure *t = &b->ten;
@@ -175,19 +211,23 @@ void tenure_command(struct bus *b)
 	bool atn = !t->mirror && script_atn(t);
 	struct wire_item it;
 
+	if (t->restored && t->cdb_len > 0) {
+		again(b);
+		return;
+	}
 	if (!s || !script_next(t, ITEM_COMMAND, &it)) {
 		tenure_abort_task(b, s ? OUTCOME_BAD_SCRIPT : OUTCOME_NO_NEXUS);
 		return;
 	}
 	struct span cdb = command_bytes(it.bytes);
 	phase_bytes(b, PHASE_COMMAND, atn, cdb);
-	burst_bytes(b, ten_driver(b), ITEM_COMMAND, 0, cdb);
+	burst_flagged(b, ten_driver(b), ITEM_COMMAND, cdb, it.flags & ITEM_PARITY);
 	t->cdb_len = (uint8_t)cdb.n;
 	memcpy(t->cdb, cdb.p, cdb.n);
 	/* Each port that the command is for looks at it. */
 	t->cdb_known = scsi_cdb_get(cdb, &t->parsed) && t->parsed.op != OP_UNKNOWN &&
 	               t->parsed.len == cdb.n;
-	t->pos = POS_COMMAND;
+	t->pos = it.flags & ITEM_PARITY ? POS_MOVED : POS_COMMAND;
 	if (t->mirror) {
 		silent_latch(b);
 		return;

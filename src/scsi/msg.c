@@ -90,6 +90,45 @@ static const char *const mirror_names[] = {
         [MIRROR_STATUS] = "MIRROR STATUS",
 };
 
+/* Messages that the standards name and nobody here sends or takes: they are rejected by their
+ * names.
+ */
+static const struct {
+	uint8_t code;
+	const char *name;
+} other_names[] =
+        {
+                {0x0a, "LINKED COMMAND COMPLETE"},
+                {0x0b, "LINKED COMMAND COMPLETE WITH FLAG"},
+                {0x0f, "INITIATE RECOVERY"},
+                {0x10, "RELEASE RECOVERY"},
+                {0x11, "TERMINATE TASK"},
+                {0x12, "CONTINUE TASK"},
+                {0x13, "TARGET TRANSFER DISABLE"},
+                {0x16, "CLEAR ACA"},
+                {0x24, "ACA"},
+                {0x55, "QAS REQUEST"},
+},
+  extended_names[] = {
+          {0x00, "MODIFY DATA POINTER"},
+          {0x02, "EXTENDED IDENTIFY"},
+          {0x05, "MODIFY BIDIRECTIONAL DATA POINTER"},
+};
+
+static const char *other_name(const struct scsi_msg *m)
+{
+	if (m->kind == MSG_EXT_OTHER) {
+		for (size_t i = 0; i < ARRAY_LEN(extended_names); i++)
+			if (extended_names[i].code == m->code)
+				return extended_names[i].name;
+	} else if (m->kind == MSG_OTHER) {
+		for (size_t i = 0; i < ARRAY_LEN(other_names); i++)
+			if (other_names[i].code == m->code)
+				return other_names[i].name;
+	}
+	return NULL;
+}
+
 static bool is_two_byte(uint8_t code)
 {
 	return code >= CODE_TWO_FIRST && code <= CODE_TWO_LAST;
@@ -368,7 +407,9 @@ void scsi_msg_put(struct wr *w, const struct scsi_msg *m)
 
 const char *scsi_msg_name(const struct scsi_msg *m)
 {
-	const char *name = NULL;
+	const char *name = other_name(m);
+	if (name)
+		return name;
 	if (m->kind == MSG_EXT_MIRROR && (size_t)m->mirror.function < ARRAY_LEN(mirror_names))
 		name = mirror_names[m->mirror.function];
 	else if ((size_t)m->kind < ARRAY_LEN(names))

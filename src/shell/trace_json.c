@@ -160,6 +160,10 @@ static void put_extra(struct wr *w, const struct bus_trace *e)
 		return;
 	case PHASE_SELECTION:
 	case PHASE_RESELECTION:
+		if (e->ids) { /* others than the two */
+			put(w, ",\"ids\":");
+			put_mask(w, e->ids);
+		}
 		put(w, ",\"target\":");
 		put_id(w, e->target);
 		return;

@@ -163,6 +163,13 @@ struct tenure {
 	struct task *task; /* TASK_DATA, or to be answered in this tenure */
 	uint8_t reply[64]; /* MESSAGE IN bytes that are due */
 	uint8_t reply_len;
+	/* Recovery from wrong parity. */
+	bool last_item;   /* the one at hand is its burst's last */
+	bool again;       /* the MESSAGE OUT phase is to come once more */
+	bool restore;     /* RESTORE POINTERS goes before the next phase */
+	uint8_t retries;  /* that this tenure has had */
+	uint8_t said[64]; /* the bytes of reply, as they went out last */
+	uint8_t said_len; /* 0: nothing that MESSAGE PARITY ERROR could be about */
 };
 
 /* What the log pages count, since power on. A compare is a verification. */
@@ -354,6 +361,10 @@ void tgt_port_detach(struct tgt *t, struct task *k);
 
 /* All messages of one MESSAGE OUT phase. */
 void tgt_message_out(struct tgt *t, struct span bytes);
+/* One more try at a phase, if the tenure has not had too many. */
+bool tgt_retry(struct tenure *n);
+/* BUS FREE that the initiator does not expect: what it says when nothing else can be said. */
+void tgt_message_unexpected_free(struct tgt *t);
 /* RST, TARGET RESET, LOGICAL UNIT RESET: all but the tenure. */
 void tgt_target_reset(struct tgt *t, enum ua_kind ua);
 
@@ -398,6 +409,8 @@ const struct cmd *tgt_cmd_of(const struct tgt_lu *lu, enum scsi_op op);
 
 /* A task for the tenure's command; refused ones come back in TASK_DONE. */
 struct task *tgt_dispatch(struct tgt *t);
+/* A task for a command that could not be read: in TASK_DONE, with this sense. */
+struct task *tgt_dispatch_unread(struct tgt *t, struct scsi_sense sense);
 /* False, with the sense set: INVALID FIELD IN CDB. bit 0xff: the whole byte. */
 bool tgt_cdb_field_bad(struct task *k, uint16_t field, uint8_t bit);
 
@@ -530,6 +543,8 @@ void tgt_out_die(struct tgt *t);
 
 /* Programs that answer the open tenure. Each begins with the MESSAGE IN bytes that are due. */
 void tgt_reply_phase(struct tgt *t, enum wire_item_kind kind, uint32_t len);
+/* MESSAGE OUT once more: all bytes of the phase that came last. */
+void tgt_reply_again(struct tgt *t);
 void tgt_reply_disconnect(struct tgt *t);
 /* Data in, status, COMMAND COMPLETE of a task: in its tenure, or by reselection. */
 void tgt_reply_status(struct tgt *t, struct task *k);

@@ -211,6 +211,16 @@ struct task *tgt_dispatch(struct tgt *t)
 	return k;
 }
 
+struct task *tgt_dispatch_unread(struct tgt *t, struct scsi_sense sense)
+{
+	struct task *k = tgt_task_take(t);
+	nexus(t, k);
+	k->cdb.op = OP_UNKNOWN;
+	tgt_task_fail(k, sense);
+	tgt_task_set(t, k, TASK_DONE);
+	return k;
+}
+
 void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w)
 {
 	sm_assert(wr_ok(w) && w->p == t->resp);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum fault_key { KEY_LBA, KEY_BLOCKS, KEY_TIMES, KEY_MS, KEY_AT, KEY_LUN, FAULT_KEYS };
+enum fault_key { KEY_LBA, KEY_BLOCKS, KEY_TIMES, KEY_MS, KEY_AT, KEY_LUN, KEY_PHASE, FAULT_KEYS };
 
 #define K(key) (1U << (key))
 
@@ -18,6 +18,7 @@ static const struct {
         [FAULT_MEDIUM] = {"medium-error", K(KEY_LBA) | K(KEY_BLOCKS) | K(KEY_TIMES) | K(KEY_LUN),
                           K(KEY_LBA)},
         [FAULT_CRC] = {"crc-error", K(KEY_TIMES) | K(KEY_LUN), 0},
+        [FAULT_PARITY] = {"parity-error", K(KEY_PHASE) | K(KEY_TIMES), K(KEY_PHASE)},
         [FAULT_BUSY] = {"busy", K(KEY_TIMES) | K(KEY_LUN), 0},
         [FAULT_FULL] = {"task-set-full", K(KEY_TIMES) | K(KEY_LUN), 0},
         [FAULT_NO_STATUS] = {"no-status", K(KEY_TIMES) | K(KEY_LUN), 0},
@@ -35,6 +36,14 @@ static const struct {
         [KEY_MS] = {"ms", 0, FAULT_SLOW_MS},
         [KEY_AT] = {"at", 0, 0},
         [KEY_LUN] = {"lun", 0, FAULT_LUN_MAX},
+        [KEY_PHASE] = {"phase", 0, 0},
+};
+
+/* By phase; NULL: no information is transferred. */
+static const char *const phases[PHASE_KINDS] = {
+        [PHASE_DATA_OUT] = "data-out",       [PHASE_DATA_IN] = "data-in",
+        [PHASE_COMMAND] = "command",         [PHASE_STATUS] = "status",
+        [PHASE_MESSAGE_OUT] = "message-out", [PHASE_MESSAGE_IN] = "message-in",
 };
 
 static const char *const steps[STEP_KINDS] = {
@@ -92,6 +101,21 @@ static bool step_get(struct span value, enum fault_step *out, char *why, size_t 
 	return false;
 }
 
+static bool phase_get(struct span value, enum scsi_phase *out, char *why, size_t n)
+{
+	for (unsigned i = 0; i < PHASE_KINDS; i++) {
+		if (phases[i] && is(value, phases[i])) {
+			*out = (enum scsi_phase)i;
+			return true;
+		}
+	}
+	(void)snprintf(why, n,
+	               "phase=%.*s: no such phase (message-out, command, data-out, message-in, "
+	               "data-in, status)",
+	               SHOWN(value));
+	return false;
+}
+
 static uint64_t *value_of(struct fault *f, enum fault_key key)
 {
 	switch (key) {
@@ -106,6 +130,7 @@ static uint64_t *value_of(struct fault *f, enum fault_key key)
 	case KEY_LUN:
 		return &f->lun;
 	case KEY_AT:
+	case KEY_PHASE:
 	case FAULT_KEYS:
 		break;
 	}
@@ -116,6 +141,8 @@ static bool value_get(struct fault *f, enum fault_key key, struct span value, ch
 {
 	if (key == KEY_AT)
 		return step_get(value, &f->at, why, n);
+	if (key == KEY_PHASE)
+		return phase_get(value, &f->phase, why, n);
 	uint64_t v = 0;
 	if (!number(value, &v)) {
 		(void)snprintf(why, n, "%s=%.*s: not a number", keys[key].name, SHOWN(value));
@@ -216,6 +243,10 @@ static void one_list(const struct fault *f, struct wr *w)
 	case FAULT_NO_STATUS:
 		n = snprintf(text, sizeof(text), "%s:times=%llu", kinds[f->kind].name, times);
 		break;
+	case FAULT_PARITY:
+		n = snprintf(text, sizeof(text), "%s:phase=%s,times=%llu", kinds[f->kind].name,
+		             phases[f->phase], times);
+		break;
 	case FAULT_SLOW:
 		n = snprintf(text, sizeof(text), "%s:ms=%llu", kinds[f->kind].name, ms);
 		break;
@@ -267,6 +298,25 @@ bool fault_strike(struct faults *f, enum fault_kind kind, uint8_t lun)
 {
 	for (unsigned i = 0; i < f->n; i++) {
 		if (f->f[i].kind != kind || !aims_at(&f->f[i], lun))
+			continue;
+		count(f, i);
+		return true;
+	}
+	return false;
+}
+
+bool fault_has_parity(const struct faults *f, enum scsi_phase phase)
+{
+	for (unsigned i = 0; i < f->n; i++)
+		if (f->f[i].kind == FAULT_PARITY && f->f[i].phase == phase)
+			return true;
+	return false;
+}
+
+bool fault_strike_parity(struct faults *f, enum scsi_phase phase)
+{
+	for (unsigned i = 0; i < f->n; i++) {
+		if (f->f[i].kind != FAULT_PARITY || f->f[i].phase != phase)
 			continue;
 		count(f, i);
 		return true;

@@ -53,6 +53,7 @@ unit_tests += \
 	tests/unit/test_target_report \
 	tests/unit/test_target_reserve \
 	tests/unit/test_target_sbc \
+	tests/unit/test_target_messages \
 	tests/unit/test_target_tasks \
 	tests/unit/test_target_thin
 tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c tests/unit/disk.c tests/unit/disk.h
@@ -65,6 +66,7 @@ tests_unit_test_target_order_SOURCES = tests/unit/test_target_order.c tests/unit
 tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_report_SOURCES = tests/unit/test_target_report.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_sbc_SOURCES = tests/unit/test_target_sbc.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_messages_SOURCES = tests/unit/test_target_messages.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_tasks_SOURCES = tests/unit/test_target_tasks.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_thin_SOURCES = tests/unit/test_target_thin.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_reserve_SOURCES = tests/unit/test_target_reserve.c tests/unit/disk.c tests/unit/disk.h

@@ -3,6 +3,8 @@
 #include "base/assert.h"
 #include "target/core.h"
 
+#include <string.h>
+
 /* ---- answers ---- */
 
 static void reply(struct tenure *n, const struct scsi_msg *m)
@@ -112,10 +114,61 @@ static void detected_error(struct tgt *t)
 	t->tenure.next = NEXT_STATUS;
 }
 
+/* ---- wrong parity ---- */
+
+#define RETRIES_MAX 3 /* of one tenure */
+
+bool tgt_retry(struct tenure *n)
+{
+	return n->retries++ < RETRIES_MAX;
+}
+
+void tgt_message_unexpected_free(struct tgt *t)
+{
+	struct tenure *n = &t->tenure;
+	if (n->task && !n->task->silent)
+		tgt_task_abort(t, n->task);
+	n->reply_len = 0;
+	n->next = NEXT_FREE;
+}
+
+/* SPI-3, MESSAGE PARITY ERROR: it is about what we said last, and that is said again. Where we said
+ * nothing, and after too many tries, BUS FREE is the answer. */
+static void parity_error(struct tgt *t)
+{
+	struct tenure *n = &t->tenure;
+	if (n->said_len == 0 || n->reply_len > 0 || !tgt_retry(n)) {
+		tgt_message_unexpected_free(t);
+		return;
+	}
+	memcpy(n->reply, n->said, n->said_len);
+	n->reply_len = n->said_len;
+}
+
 /* ---- all messages ---- */
 
+/* SPI-3, IDENTIFY: a second one may say anew whether we may disconnect, but not another LUN. */
+static void identify(struct tgt *t, const struct scsi_msg *m)
+{
+	struct tenure *n = &t->tenure;
+	if (n->identified && n->role == BURST_TARGET && n->lun != m->identify.lun) {
+		tgt_message_unexpected_free(t);
+		return;
+	}
+	n->identified = true;
+	n->lun = m->identify.lun;
+	n->disc_priv = m->identify.disc_priv;
+	if (n->task && n->role == BURST_TARGET)
+		n->task->disc_priv = n->disc_priv;
+}
+
+/* SPI-3, task attribute messages: one for a task, before its command. */
 static void queue_tag(struct tenure *n, const struct scsi_msg *m)
 {
+	if (n->role == BURST_TARGET && !n->mirror && (n->tagged || n->cdb_len > 0)) {
+		reject(n);
+		return;
+	}
 	n->tagged = true;
 	n->tag = m->tag;
 	n->attr = m->kind;
@@ -126,9 +179,7 @@ static void one(struct tgt *t, const struct scsi_msg *m)
 	struct tenure *n = &t->tenure;
 	switch (m->kind) {
 	case MSG_IDENTIFY:
-		n->identified = true;
-		n->lun = m->identify.lun;
-		n->disc_priv = m->identify.disc_priv;
+		identify(t, m);
 		break;
 	case MSG_SIMPLE:
 	case MSG_HEAD_OF_QUEUE:
@@ -161,8 +212,10 @@ static void one(struct tgt *t, const struct scsi_msg *m)
 		ended(t);
 		break;
 	case MSG_INITIATOR_DETECTED_ERROR:
-	case MSG_MESSAGE_PARITY_ERROR:
 		detected_error(t);
+		break;
+	case MSG_MESSAGE_PARITY_ERROR:
+		parity_error(t);
 		break;
 	case MSG_NO_OPERATION:
 	case MSG_MESSAGE_REJECT: /* of an answer of ours: the agreement stays as it was */
@@ -203,5 +256,7 @@ void tgt_message_out(struct tgt *t, struct span bytes)
 			return;
 		}
 		one(t, &m);
+		if (n->next == NEXT_FREE && m.kind == MSG_IDENTIFY)
+			return;
 	}
 }

@@ -60,6 +60,19 @@ void tgt_port_drained(struct tgt *t)
 		tgt_reply_phase(t, ITEM_FREE, 0);
 }
 
+/* ---- parity ---- */
+
+/* What came has wrong parity: on the wire, or by a fault on demand, which strikes where the port
+ * waits for what is to be done about it. Mirroring passes have CRC faults only. */
+static bool bad_parity(struct tgt *t, const struct wire_item *it, enum scsi_phase phase)
+{
+	const struct tenure *n = &t->tenure;
+	if (n->role != BURST_TARGET || n->mirror)
+		return false;
+	return (it->flags & ITEM_PARITY) ||
+	       (n->wanted && n->last_item && fault_strike_parity(&t->faults, phase));
+}
+
 /* ---- data ---- */
 
 /* False with the sense: what came is not what the command wants. */
@@ -87,12 +100,20 @@ static void data_out(struct tgt *t, const struct wire_item *it, struct block *da
 	tgt_silent_latched(t);
 	struct task *k = n->task;
 	bool wanted = k && k->state == TASK_DATA;
+	bool parity = wanted && bad_parity(t, it, PHASE_DATA_OUT);
+	if (parity && tgt_retry(n)) {
+		n->restore = true;
+		n->next = NEXT_DATA;
+		return;
+	}
 	n->next = n->mirror ? NEXT_MORE : n->next == NEXT_FREE ? NEXT_FREE : NEXT_STATUS;
 	if (!wanted)
 		return; /* a command that was refused, and a port that had taken the data before */
 	if (fault_dies(&t->faults, STEP_DATA))
 		tgt_out_die(t);
-	bool ok = data_ok(t, k, it, data);
+	if (parity)
+		tgt_task_fail(k, SENSE_PARITY_ERROR);
+	bool ok = !parity && data_ok(t, k, it, data);
 	if (ok) {
 		k->data = block_ref(data);
 		k->data_off = it->off;
@@ -116,18 +137,43 @@ static void selected(struct tgt *t, const struct wire_item *it)
 	t->tenure.next = it->flags & ITEM_ATN ? NEXT_MESSAGES : NEXT_COMMAND;
 }
 
-static void messages(struct tgt *t, struct span bytes)
+/* SPI-3, MESSAGE OUT phase: after wrong parity the target asks for all bytes again, or gives up
+ * with BUS FREE. */
+static void messages(struct tgt *t, const struct wire_item *it)
 {
 	struct tenure *n = &t->tenure;
 	bool first = n->next == NEXT_MESSAGES;
-	tgt_message_out(t, bytes);
+	if (bad_parity(t, it, PHASE_MESSAGE_OUT)) {
+		n->again = tgt_retry(n);
+		if (!n->again)
+			tgt_message_unexpected_free(t);
+		return;
+	}
+	tgt_message_out(t, it->bytes);
 	if (first && n->next == NEXT_MESSAGES)
 		n->next = NEXT_COMMAND;
 }
 
-static void command(struct tgt *t, struct span cdb)
+/* A CDB with wrong parity: the command pointer is restored, and it comes again. */
+static void command_again(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
+	if (tgt_retry(n)) {
+		n->restore = true;
+		return;
+	}
+	n->task = tgt_dispatch_unread(t, SENSE_PARITY_ERROR);
+	n->next = NEXT_STATUS;
+}
+
+static void command(struct tgt *t, const struct wire_item *it)
+{
+	struct tenure *n = &t->tenure;
+	struct span cdb = it->bytes;
+	if (n->next == NEXT_COMMAND && bad_parity(t, it, PHASE_COMMAND)) {
+		command_again(t);
+		return;
+	}
 	n->cdb_len = (uint8_t)(cdb.n < SCSI_CDB_MAX ? cdb.n : SCSI_CDB_MAX);
 	if (n->cdb_len > 0)
 		memcpy(n->cdb, cdb.p, n->cdb_len);
@@ -172,10 +218,10 @@ static void item(struct tgt *t, const struct wire_item *it, struct block *data)
 		selected(t, it);
 		break;
 	case ITEM_MSG_OUT:
-		messages(t, it->bytes);
+		messages(t, it);
 		break;
 	case ITEM_COMMAND:
-		command(t, it->bytes);
+		command(t, it);
 		break;
 	case ITEM_DATA_OUT:
 		data_out(t, it, data);
@@ -226,6 +272,10 @@ static void answer_status(struct tgt *t)
 static void answer(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
+	if (n->again) {
+		tgt_reply_again(t);
+		return;
+	}
 	if (n->atn && n->next != NEXT_FREE && n->next != NEXT_DRAIN) {
 		tgt_reply_phase(t, ITEM_MSG_OUT, 0);
 		return;
@@ -293,10 +343,13 @@ void tgt_port_burst(struct tgt *t, const struct wire_burst *b, struct block *dat
 	n->token = b->token;
 	n->wanted = b->wanted;
 	n->atn = b->atn;
+	n->again = false;
 	struct rd r = rd_init(b->items.p, b->items.n);
 	struct wire_item it;
-	while (n->open && wire_item_get(&r, &it))
+	while (n->open && wire_item_get(&r, &it)) {
+		n->last_item = rd_left(&r) == 0;
 		item(t, &it, data);
+	}
 	if (!n->open)
 		return;
 	if (n->mirror || n->role == BURST_PARTICIPANT)
@@ -325,9 +378,12 @@ static bool lu_refuses(const struct tgt *t, const struct tgt_lu *lu)
 /* A port takes data ahead of the process only where nothing stands against the command. */
 static uint8_t arm_mode(const struct tgt *t)
 {
-	if (t->cfg.unarmed || fault_has(&t->faults, FAULT_DIE))
+	const struct faults *f = &t->faults;
+	if (t->cfg.unarmed || fault_has(f, FAULT_DIE) || fault_has_parity(f, PHASE_MESSAGE_OUT) ||
+	    fault_has_parity(f, PHASE_COMMAND))
 		return ARM_NONE;
-	bool refuses = fault_has(&t->faults, FAULT_BUSY) || fault_has(&t->faults, FAULT_FULL);
+	bool refuses = fault_has(f, FAULT_BUSY) || fault_has(f, FAULT_FULL) ||
+	               fault_has_parity(f, PHASE_DATA_OUT);
 	return refuses ? ARM_FRONT : ARM_FULL;
 }
 

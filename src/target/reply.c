@@ -4,6 +4,8 @@
 #include "base/crc.h"
 #include "target/core.h"
 
+#include <string.h>
+
 /* Items and data of the longest program that is not data of a block. */
 #define PROGRAM_MAX 320
 
@@ -62,14 +64,38 @@ void tgt_out_die(struct tgt *t)
 
 /* ---- programs ---- */
 
+/* A fault on demand may strike a phase that the initiator receives. */
+static uint8_t parity_flag(struct tgt *t, enum scsi_phase phase)
+{
+	return fault_strike_parity(&t->faults, phase) ? ITEM_PARITY : 0;
+}
+
+static void put_messages(struct tgt *t, struct wr *w, const uint8_t *p, size_t n)
+{
+	struct wire_item it = {.kind = ITEM_MSG_IN,
+	                       .flags = parity_flag(t, PHASE_MESSAGE_IN),
+	                       .len = (uint32_t)n,
+	                       .bytes = {p, n}};
+	wire_item_put(w, &it);
+}
+
 /* The MESSAGE IN bytes that are due go first. */
 static struct wr begin(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
 	struct wr w = tgt_out_cursor(t);
 	if (n->open && n->wanted && n->reply_len > 0) {
-		wire_put_bytes(&w, ITEM_MSG_IN, n->reply, n->reply_len);
+		put_messages(t, &w, n->reply, n->reply_len);
+		memcpy(n->said, n->reply, n->reply_len);
+		n->said_len = n->reply_len;
 		n->reply_len = 0;
+	} else {
+		n->said_len = 0;
+	}
+	if (n->open && n->wanted && n->restore) {
+		static const uint8_t restore[] = {0x03};
+		put_messages(t, &w, restore, sizeof(restore));
+		n->restore = false;
 	}
 	return w;
 }
@@ -119,15 +145,22 @@ void tgt_reply_phase(struct tgt *t, enum wire_item_kind kind, uint32_t len)
 	(void)send_continue(t, &w);
 }
 
-static void put_message(struct wr *w, uint8_t code)
+void tgt_reply_again(struct tgt *t)
 {
-	wire_put_bytes(w, ITEM_MSG_IN, &code, 1);
+	struct wr w = tgt_out_cursor(t);
+	wire_put_plain(&w, ITEM_MSG_OUT, 0, ITEM_AGAIN);
+	(void)send_continue(t, &w);
+}
+
+static void put_message(struct tgt *t, struct wr *w, uint8_t code)
+{
+	put_messages(t, w, &code, 1);
 }
 
 void tgt_reply_disconnect(struct tgt *t)
 {
 	struct wr w = begin(t);
-	put_message(&w, 0x04); /* DISCONNECT */
+	put_message(t, &w, 0x04); /* DISCONNECT */
 	wire_put_plain(&w, ITEM_FREE, 0, 0);
 	(void)send_continue(t, &w);
 }
@@ -151,7 +184,7 @@ static void put_mirror_status(struct wr *w, const struct task *k)
 }
 
 /* What a reselection says first: which task this is. */
-static void put_nexus(struct wr *w, const struct task *k)
+static void put_nexus(struct tgt *t, struct wr *w, const struct task *k)
 {
 	uint8_t bytes[2 + 1 + SCSI_MSG_MAX];
 	struct wr m = wr_init(bytes, sizeof(bytes));
@@ -161,7 +194,7 @@ static void put_nexus(struct wr *w, const struct task *k)
 	if (k->silent)
 		put_mirror_status(&m, k);
 	sm_assert(wr_ok(&m));
-	wire_put_bytes(w, ITEM_MSG_IN, bytes, m.n);
+	put_messages(t, w, bytes, m.n);
 }
 
 static struct span data_in(const struct task *k)
@@ -171,16 +204,25 @@ static struct span data_in(const struct task *k)
 	return k->small;
 }
 
+static void put_data_in(struct tgt *t, struct wr *w, struct span data)
+{
+	struct wire_item it = {.kind = ITEM_DATA_IN,
+	                       .flags = parity_flag(t, PHASE_DATA_IN),
+	                       .len = (uint32_t)data.n,
+	                       .crc = crc_data(0, data.p, data.n)};
+	wire_item_put(w, &it);
+}
+
 void tgt_reply_status(struct tgt *t, struct task *k)
 {
 	struct wr w = k->connected ? begin(t) : tgt_out_cursor(t);
 	struct span data = k->status == SCSI_GOOD ? data_in(k) : (struct span){0};
 	if (!k->connected)
-		put_nexus(&w, k);
+		put_nexus(t, &w, k);
 	if (data.n > 0)
-		wire_put_data(&w, ITEM_DATA_IN, 0, (uint32_t)data.n, crc_data(0, data.p, data.n));
-	wire_put_plain(&w, ITEM_STATUS, k->status, 0);
-	put_message(&w, 0x00); /* COMMAND COMPLETE */
+		put_data_in(t, &w, data);
+	wire_put_plain(&w, ITEM_STATUS, k->status, parity_flag(t, PHASE_STATUS));
+	put_message(t, &w, 0x00); /* COMMAND COMPLETE */
 	wire_put_plain(&w, ITEM_FREE, 0, 0);
 	struct tgt_action *a = k->connected ? send_continue(t, &w) : send_reselect(t, k, &w);
 	if (data.n > 0 && k->in)

@@ -3,7 +3,13 @@
 #include "base/assert.h"
 #include "wire/codec.h"
 
-#define ITEM_FLAGS (ITEM_ATN | ITEM_CUT | ITEM_CHAIN)
+#define ITEM_FLAGS (ITEM_ATN | ITEM_CUT | ITEM_CHAIN | ITEM_AGAIN | ITEM_PARITY)
+
+static bool may_have_parity(uint8_t kind)
+{
+	return kind == ITEM_MSG_OUT || kind == ITEM_COMMAND || kind == ITEM_MSG_IN ||
+	       kind == ITEM_STATUS || kind == ITEM_DATA_IN;
+}
 
 static bool has_bytes(uint8_t kind)
 {
@@ -91,6 +97,12 @@ static void check_item(struct wire_in *in, unsigned i, const struct wire_item *i
 		in_fail(in, "item %u is of kind %u, which has no place here", i, it->kind);
 	else if (it->kind == ITEM_SELECT && it->arg >= WIRE_IDS)
 		in_fail(in, "item %u selects ID %u, the most is %d", i, it->arg, WIRE_IDS - 1);
+	else if (it->kind == ITEM_SELECT && it->off > UINT16_MAX)
+		in_fail(in, "item %u selects by the IDs %xh, of which there are 16", i, it->off);
+	else if ((it->flags & ITEM_AGAIN) && it->kind != ITEM_MSG_OUT)
+		in_fail(in, "item %u is no MESSAGE OUT, but is to be sent again", i);
+	else if ((it->flags & ITEM_PARITY) && !may_have_parity(it->kind))
+		in_fail(in, "item %u is of kind %u, which has no parity to be wrong", i, it->kind);
 	else if ((it->flags & ITEM_CHAIN) && it->kind != ITEM_SELECT)
 		in_fail(in, "item %u is no selection, but is to be chained", i);
 	else if ((it->flags & ITEM_CHAIN) && (it->len == 0 || it->len > WIRE_CHAIN_NS_MAX))

@@ -174,10 +174,11 @@ struct wire_members {
 
 enum wire_item_kind {
 	/* S script (initiator), P program (target), B burst (to a target) */
-	ITEM_SELECT =
-	        1, /* S: select target `arg`, ATN if ITEM_ATN; ITEM_CHAIN: it may be chained while
-	              the tenure is below `len` ns of bus time.  B: you were selected by `arg` */
-	ITEM_MSG_OUT,  /* S: bytes to send.  P: drive MESSAGE OUT now.  B: bytes that came */
+	ITEM_SELECT = 1, /* S: select target `arg`, ATN if ITEM_ATN; ITEM_CHAIN: it may be chained
+	                    while the tenure is below `len` ns of bus time; off: a mask of the IDs
+	                    that are asserted, 0: the two of them.  B: you were selected by `arg` */
+	ITEM_MSG_OUT,  /* S: bytes to send.  P: drive MESSAGE OUT now; ITEM_AGAIN: all bytes of the
+	                  MESSAGE OUT phase that came last are sent again.  B: bytes that came */
 	ITEM_COMMAND,  /* S: the CDB.  P: drive COMMAND now.  B: the CDB that came */
 	ITEM_DATA_OUT, /* S: len bytes of the frame's data from `off`, with their CRC.  P: take
 	                  up to len bytes. B: len bytes that came (they are the frame's data), with
@@ -192,9 +193,18 @@ enum wire_item_kind {
 	ITEM_PASS,    /* P, leader: let go of the phase lines, keep BSY */
 };
 
-#define ITEM_ATN          0x01
-#define ITEM_CUT          0x02
-#define ITEM_CHAIN        0x04        /* SELECT of a script */
+#define ITEM_ATN   0x01
+#define ITEM_CUT   0x02
+#define ITEM_CHAIN 0x04 /* SELECT of a script */
+#define ITEM_AGAIN 0x08 /* MSG_OUT of a program */
+/*
+ * A fault on demand: the bytes go out with wrong parity, once. MSG_OUT and COMMAND of a
+ * conventional script: the item in the burst has the flag, and its process decides. MSG_IN, STATUS
+ * and DATA_IN of a program: the initiator's adapter says MESSAGE PARITY ERROR or INITIATOR DETECTED
+ * ERROR, and the target's port repeats what went wrong (after RESTORE POINTERS, where it is no
+ * message); what it cannot repeat, its process is asked for.
+ */
+#define ITEM_PARITY       0x10
 #define WIRE_CHAIN_NS_MAX 1000000000U /* the most that its chaining limit may be */
 
 /* On the wire: kind, arg, flags, 0, off (4), len (4), crc (4); then, for kinds with bytes, len

@@ -72,6 +72,8 @@ static void say_trace(struct rig *r, const struct bus_trace *t)
 		break;
 	case PHASE_SELECTION:
 	case PHASE_RESELECTION:
+		if (t->ids)
+			say_ids(r, "ids", t->ids);
 		say(r, t->phase == PHASE_SELECTION ? " %u>%u" : " %u<%u", t->init, t->target);
 		say_ids(r, "bsy", t->bsy);
 		say_ids(r, "sel", t->sel);
@@ -117,6 +119,8 @@ static void say_items(struct rig *r, struct span s)
 			say(r, "(%u)", it.len);
 		if (it.flags & ITEM_CUT)
 			say(r, "!");
+		if (it.flags & ITEM_PARITY)
+			say(r, "~");
 	}
 	say(r, "]");
 }

@@ -299,7 +299,7 @@ START_TEST(restore_pointers_begins_again)
 	rig_continue(r, 2, &i, NULL);
 	rig_expect(r, "2< BURST target T1 [DATA_OUT(1024)] data=1024\n"
 	              "2< BURST target T1 [DATA_OUT(1024) FREE] data=1024\n"
-	              "7< TENURE s5 T1 complete status=00 out=2048 msg_in: RESTORE POINTERS "
+	              "7< TENURE s5 T1 complete status=00 out=1024 msg_in: RESTORE POINTERS "
 	              "COMMAND COMPLETE\n");
 	rig_go(r);
 	block_unref(data);

@@ -101,7 +101,7 @@ static void say_program(struct disk *d, const struct wire_frame *f)
 	while (wire_item_get(&r, &it)) {
 		switch ((enum wire_item_kind)it.kind) {
 		case ITEM_MSG_OUT:
-			say(d, " MESSAGE-OUT");
+			say(d, it.flags & ITEM_AGAIN ? " MESSAGE-OUT(again)" : " MESSAGE-OUT");
 			break;
 		case ITEM_COMMAND:
 			say(d, " COMMAND");
@@ -129,6 +129,8 @@ static void say_program(struct disk *d, const struct wire_frame *f)
 		case ITEM_TOKEN:
 			ck_abort_msg("item %u in a program", it.kind);
 		}
+		if (it.flags & ITEM_PARITY)
+			say(d, "!");
 	}
 	ck_assert(rd_done(&r));
 }
@@ -497,6 +499,8 @@ static void word(struct burst *b, const char *w)
 		add_data(b, value);
 	else if (strcmp(w, "cut") == 0 && last)
 		last->flags |= ITEM_CUT;
+	else if (strcmp(w, "parity") == 0 && last)
+		last->flags |= ITEM_PARITY;
 	else if (strcmp(w, "badcrc") == 0 && last)
 		last->crc ^= 1;
 	else

@@ -11,11 +11,11 @@
  *   t=N tenure   role=T|L|P   ini=N   epoch=N   want   atn   program=N
  *   sel (with ATN)   selno   msg=HEX   cmd=HEX   latch=HEX   tok   free
  *   out=BYTES:FILL   data of BYTES bytes, each FILL (hex); out=xHEX: these bytes
- *   cut   badcrc     flags of the item before
+ *   cut   badcrc   parity     flags of the item before
  * Hex may hold '.' and ':N', N zero bytes.
  *
  * What comes out, one after the other, with "; " between:
- *   cont ITEMS       a program that continues the tenure
+ *   cont ITEMS       a program that continues the tenure; "!" behind what has wrong parity
  *   resel INI ITEMS  a reselection
  *   arm MODE, members GROUP:DEVICE, mgmt CODE TEXT; of more logical units than LUN 0: arm full 0,3
  *   members 3=GROUP:DEVICE ...

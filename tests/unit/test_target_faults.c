@@ -31,6 +31,12 @@ static const struct {
         {"medium-error:lba=1,lun=5", "medium-error:lba=1,blocks=1,times=1,lun=5\n"},
         {"busy:lun=64", "lun=64: must be 0 to 63"},
         {"die:at=data,lun=1", "lun=1: die has no such key"},
+        {"parity-error:phase=message-out", "parity-error:phase=message-out,times=1\n"},
+        {"parity-error:times=2,phase=status", "parity-error:phase=status,times=2\n"},
+        {"parity-error", "parity-error: phase is missing"},
+        {"parity-error:phase=bus-free",
+         "phase=bus-free: no such phase (message-out, command, data-out, message-in, data-in, "
+         "status)"},
         {"", ": no such fault"},
         {"explode", "explode: no such fault"},
         {"medium-error", "medium-error: lba is missing"},
