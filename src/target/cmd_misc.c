@@ -43,14 +43,27 @@ static struct scsi_sense pending_sense(const struct task *k)
 	case POWER_ACTIVE:
 		break;
 	}
+	if (tgt_exception_is(k->lu) && k->lu->modes.current.mrie == MRIE_ON_REQUEST)
+		return SENSE_FALSE_EXCEPTION;
 	return SENSE_NONE;
+}
+
+/* Of sense that goes with a CHECK CONDITION, D_SENSE says which format it has (SPC-4, control mode
+ * page). Here it goes with it by the REQUEST SENSE that the host adapter sends, which asks for
+ * none. */
+static bool descriptor_wanted(const struct task *k)
+{
+	const struct nexus *x = tgt_nexus(k);
+	bool kept = x->ca && x->ca_lun == k->lun;
+	return k->cdb.byte1 & DESC || (kept && k->lu->modes.current.d_sense);
 }
 
 bool tgt_cmd_run_request_sense(struct tgt *t, struct task *k)
 {
+	bool descriptor = descriptor_wanted(k);
 	struct scsi_sense s = pending_sense(k);
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
-	w.n = scsi_sense_put(&s, k->cdb.byte1 & DESC, t->resp, sizeof(t->resp));
+	w.n = scsi_sense_put(&s, descriptor, t->resp, sizeof(t->resp));
 	tgt_cmd_reply(t, k, &w);
 	return false;
 }

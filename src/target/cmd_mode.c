@@ -28,9 +28,9 @@ bool tgt_cmd_accept_mode_sense(struct tgt *t, struct task *k)
 	uint8_t page[MODE_PAGE_MAX];
 	uint8_t code = k->cdb.page & PAGE;
 	(void)t;
-	unsigned allowed = is_ten(k) ? DBD | LLBAA : DBD;
-	if (k->cdb.byte1 & ~allowed)
-		return tgt_cdb_field_bad(k, 1, 0xff);
+	uint8_t allowed = is_ten(k) ? DBD | LLBAA : DBD;
+	if (!tgt_cdb_only(k, 1, k->cdb.byte1, allowed))
+		return false;
 	if (code != MODE_PAGE_ALL && mode_page_put(&k->lu->modes, code, PC_CURRENT, page) == 0)
 		return tgt_cdb_field_bad(k, 2, 5);
 	/* No page has subpages: all of them is the page (SPC-4, table 131). */
@@ -82,11 +82,11 @@ bool tgt_cmd_run_mode_sense(struct tgt *t, struct task *k)
 	put_header(&w, k, is_long, (uint8_t)(!described ? 0 : is_long ? 16 : 8));
 	if (described)
 		put_descriptor(&w, k->lu, is_long);
-	for (size_t i = 0; i < MODE_PAGES; i++) {
+	for (unsigned i = 0; i < MODE_PAGES; i++) {
 		uint8_t page[MODE_PAGE_MAX];
-		if (code != MODE_PAGE_ALL && code != mode_page_codes[i])
+		if (code != MODE_PAGE_ALL && code != mode_page_code(i))
 			continue;
-		size_t n = mode_page_put(&k->lu->modes, mode_page_codes[i], pc, page);
+		size_t n = mode_page_put(&k->lu->modes, mode_page_code(i), pc, page);
 		wr_bytes(&w, page, n);
 	}
 	if (is_ten(k))
@@ -102,8 +102,8 @@ bool tgt_cmd_run_mode_sense(struct tgt *t, struct task *k)
 bool tgt_cmd_accept_mode_select(struct tgt *t, struct task *k)
 {
 	(void)t;
-	if (k->cdb.byte1 & ~(PF | SP))
-		return tgt_cdb_field_bad(k, 1, 0xff);
+	if (!tgt_cdb_only(k, 1, k->cdb.byte1, PF | SP))
+		return false;
 	if (!(k->cdb.byte1 & PF) && k->cdb.alloc > 0)
 		return tgt_cdb_field_bad(k, 1, 4);
 	if (k->cdb.alloc > PARAM_MAX) {
@@ -201,6 +201,8 @@ static bool group_free(const struct tgt *t, const struct task *k, const struct m
 static void apply(struct tgt *t, const struct task *k)
 {
 	bool changed = !mode_values_equal(&k->lu->modes.current, &k->lu->pending.current);
+	if (changed)
+		k->lu->exceptions = (struct exceptions){0};
 	k->lu->modes = k->lu->pending;
 	/* SPC-4, 6.9: they are told of what changed, not of what was written as it was. */
 	if (changed)

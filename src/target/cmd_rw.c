@@ -54,7 +54,8 @@ bool tgt_cmd_may_write(struct task *k)
 {
 	if (!is_write(k->cdb.op) || !(k->lu->cfg.write_protect || k->lu->modes.current.swp))
 		return true;
-	tgt_task_fail(k, SENSE_WRITE_PROTECTED);
+	tgt_task_fail(k, k->lu->cfg.write_protect ? SENSE_WRITE_PROTECTED
+	                                          : SENSE_SOFTWARE_WRITE_PROTECTED);
 	return false;
 }
 

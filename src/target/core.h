@@ -207,6 +207,12 @@ enum tgt_power { POWER_ACTIVE, POWER_IDLE, POWER_STANDBY };
 
 /* A logical unit: all that is one's own. What belongs to the port, or to the device as a whole, is
  * in struct tgt. */
+/* Of the informational exception that is reported now. */
+struct exceptions {
+	uint32_t reports; /* so far */
+	ns_t due;         /* the next one; NS_NEVER: none */
+};
+
 struct tgt_lu {
 	bool present; /* not so: stands for all that are not there, or has gone */
 	uint8_t lun;
@@ -228,6 +234,7 @@ struct tgt_lu {
 	uint8_t buffer[TGT_BUFFER_MAX];
 	struct tgt_echo echo;
 	struct log_counters log[LOG_KINDS];
+	struct exceptions exceptions;
 	struct nexus nexus[WIRE_IDS];
 	uint8_t saved[TGT_SAVED_MAX]; /* bytes of META_SAVE */
 };
@@ -380,6 +387,13 @@ void tgt_silent_latched(struct tgt *t);
 /* Answers the bus, if it waits. */
 void tgt_silent_answer(struct tgt *t);
 
+/* ---- exceptions.c ---- */
+
+/* An informational exception is there. */
+bool tgt_exception_is(const struct tgt_lu *lu);
+/* Posts it as a UNIT ATTENTION if that is asked for, and due: before a command is looked at. */
+void tgt_exception_report(const struct tgt *t, struct tgt_lu *lu);
+
 /* ---- dispatch.c ---- */
 
 enum cmd_flags {
@@ -462,6 +476,8 @@ bool tgt_cmd_accept_report_opcodes(struct tgt *t, struct task *k);
 bool tgt_cmd_run_report_opcodes(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_report_functions(struct tgt *t, struct task *k);
 bool tgt_cmd_run_report_functions(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_log_select(struct tgt *t, struct task *k);
+bool tgt_cmd_run_log_select(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_log_sense(struct tgt *t, struct task *k);
 bool tgt_cmd_run_log_sense(struct tgt *t, struct task *k);
 

@@ -162,6 +162,7 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 	if (!tgt_reserve_allows(k))
 		return refuse(k, SCSI_RESERVATION_CONFLICT);
 	struct ua *ua = &tgt_nexus(k)->ua;
+	tgt_exception_report(t, k->lu);
 	if (!(flags & CMD_NO_UA) && ua_pending(ua)) {
 		attention(t, k, ua);
 		return false;

@@ -19,12 +19,14 @@ src_target_libtarget_a_SOURCES = \
 	src/target/conflicts.def \
 	src/target/core.h \
 	src/target/dispatch.c \
+	src/target/exceptions.c \
 	src/target/fault.c \
 	src/target/fault.h \
 	src/target/lu.c \
 	src/target/message.c \
 	src/target/mode.c \
 	src/target/mode.h \
+	src/target/modes.def \
 	src/target/order.c \
 	src/target/port.c \
 	src/target/reply.c \

@@ -225,4 +225,5 @@ void tgt_lu_reset(struct tgt_lu *lu, enum ua_kind ua)
 		tgt_lu_lose_nexus(lu, i, ua);
 	/* SPC-4, 5.11: current values become the saved ones again. */
 	lu->modes.current = lu->modes.saved;
+	lu->exceptions = (struct exceptions){0};
 }

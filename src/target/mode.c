@@ -10,37 +10,45 @@
 #define SPF  0x40
 #define CODE 0x3f
 
-#define CACHING_LEN 20 /* SBC-3, 6.4.5 */
-#define CONTROL_LEN 12 /* SPC-4, 7.5.8 */
-
-#define WCE     0x04 /* caching, byte 2 */
-#define D_SENSE 0x04 /* control, byte 2 */
-#define SWP     0x08 /* control, byte 4 */
-/* control, byte 3: unrestricted reordering; QERR = 0: other tasks go on after a CHECK CONDITION */
-#define QUEUE_ALGORITHM 0x10
-
-#define DEXCPT 0x08 /* informational exceptions, byte 2: none are ever reported */
-
-const uint8_t mode_page_codes[MODE_PAGES] = {
-        MODE_PAGE_ERRORS,  MODE_PAGE_DISCONNECT, MODE_PAGE_CACHING,
-        MODE_PAGE_CONTROL, MODE_PAGE_EXCEPTIONS, MODE_MIRROR_PAGE,
-};
-
-/* Pages of which nothing can be changed, and so nothing saved: PS is 0. What is not named is 0. */
-static const struct fixed_page {
+static const struct page {
 	uint8_t code, len;
-	uint8_t byte2;
-} fixed_pages[] = {
-        /* SBC-3, 6.4.8: no retries, no reallocation: what the store says holds */
-        {.code = MODE_PAGE_ERRORS, .len = 12},
-        /* SPC-4, 7.5.10: no limits; it disconnects when it has to wait */
-        {.code = MODE_PAGE_DISCONNECT, .len = 16},
-        {.code = MODE_PAGE_EXCEPTIONS, .len = 12, .byte2 = DEXCPT}, /* SPC-4, 7.5.11 */
+} pages[] = {
+#define MODE_PAGE(code, len) {code, len},
+#define MODE_FIELD(page, member, byte, low, bits, def, most, name)
+#include "target/modes.def"
+#undef MODE_PAGE
+#undef MODE_FIELD
+        {MODE_MIRROR_PAGE, MODE_MIRROR_LEN},
+};
+_Static_assert(ARRAY_LEN(pages) == MODE_PAGES, "the pages that mode.h counts");
+
+static const struct field {
+	uint8_t page;
+	uint8_t byte, low, bits; /* the byte that holds its lowest bit */
+	uint16_t member;         /* where it is in struct mode_values */
+	uint32_t start, most;
+} fields[] = {
+#define MODE_PAGE(code, len)
+#define MODE_FIELD(page, member, byte, low, bits, def, most, name)                                 \
+	{page, byte, low, bits, offsetof(struct mode_values, member), def, most},
+#include "target/modes.def"
+#undef MODE_PAGE
+#undef MODE_FIELD
 };
 
-static const struct mode_values defaults = {.wce = true};
-/* All that can be set is set: the mask of what can be changed. The membership is apart. */
-static const struct mode_values changeable = {.wce = true, .d_sense = true, .swp = true};
+static const struct mode_values defaults = {
+#define MODE_PAGE(code, len)
+#define MODE_FIELD(page, member, byte, low, bits, def, most, name) .member = (def),
+#include "target/modes.def"
+#undef MODE_PAGE
+#undef MODE_FIELD
+};
+
+uint8_t mode_page_code(unsigned i)
+{
+	sm_assert(i < MODE_PAGES);
+	return pages[i].code;
+}
 
 void modes_init(struct modes *m)
 {
@@ -51,34 +59,74 @@ void modes_init(struct modes *m)
 static const struct mode_values *values_of(const struct modes *m, enum mode_pc pc)
 {
 	switch (pc) {
-	case PC_CURRENT:
-		return &m->current;
-	case PC_CHANGEABLE:
-		return &changeable;
-	case PC_DEFAULT:
-		return &defaults;
 	case PC_SAVED:
 		return &m->saved;
+	case PC_DEFAULT:
+		return &defaults;
+	case PC_CURRENT:
+	case PC_CHANGEABLE:
+		break;
 	}
 	return &m->current;
 }
 
-static void caching_put(struct wr *w, const struct mode_values *v)
+static uint32_t all_ones(const struct field *f)
 {
-	wr_u8(w, PS | MODE_PAGE_CACHING);
-	wr_u8(w, CACHING_LEN - 2);
-	wr_u8(w, v->wce ? WCE : 0);
-	wr_zero(w, CACHING_LEN - 3);
+	return (uint32_t)((1ULL << f->bits) - 1);
 }
 
-static void control_put(struct wr *w, const struct mode_values *v, bool mask)
+static uint32_t field_value(const struct field *f, const struct mode_values *v)
 {
-	wr_u8(w, PS | MODE_PAGE_CONTROL);
-	wr_u8(w, CONTROL_LEN - 2);
-	wr_u8(w, v->d_sense ? D_SENSE : 0);
-	wr_u8(w, mask ? 0 : QUEUE_ALGORITHM);
-	wr_u8(w, v->swp ? SWP : 0);
-	wr_zero(w, CONTROL_LEN - 5);
+	uint32_t value;
+
+	memcpy(&value, (const uint8_t *)v + f->member, sizeof(value));
+	return value;
+}
+
+static void field_put(const struct field *f, uint32_t value, uint8_t *page)
+{
+	uint64_t bits = (uint64_t)value << f->low;
+
+	for (unsigned at = f->byte; bits; bits >>= 8)
+		page[at--] |= (uint8_t)bits;
+}
+
+static uint32_t field_get(const struct field *f, const uint8_t *page)
+{
+	uint64_t bits = 0;
+	unsigned n = (f->low + f->bits + 7U) / 8;
+
+	for (unsigned i = 0; i < n; i++)
+		bits |= (uint64_t)page[f->byte - i] << 8 * i;
+	return (uint32_t)(bits >> f->low) & all_ones(f);
+}
+
+static bool is_of(const struct field *f, uint8_t page)
+{
+	return f->page == page;
+}
+
+/* PS of a page: some of it can be changed, and so saved. */
+static uint8_t first_byte(uint8_t code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (is_of(&fields[i], code) && fields[i].most > 0)
+			return PS | code;
+	return code;
+}
+
+static void fields_put(const struct page *p, const struct mode_values *v, bool mask, uint8_t *out)
+{
+	memset(out, 0, p->len);
+	out[0] = first_byte(p->code);
+	out[1] = (uint8_t)(p->len - 2);
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		const struct field *f = &fields[i];
+		if (is_of(f, p->code) && !mask)
+			field_put(f, field_value(f, v), out);
+		else if (is_of(f, p->code) && f->most > 0)
+			field_put(f, all_ones(f), out);
+	}
 }
 
 /* The bytes of the membership that may be changed: all but the reserved ones. */
@@ -94,57 +142,73 @@ static void mirror_mask_put(struct wr *w)
 	wr_zero(w, 16);
 }
 
-static const struct fixed_page *fixed_page(uint8_t code)
+static const struct page *page_of(uint8_t code)
 {
-	for (size_t i = 0; i < ARRAY_LEN(fixed_pages); i++)
-		if (fixed_pages[i].code == code)
-			return &fixed_pages[i];
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+		if (pages[i].code == code)
+			return &pages[i];
 	return NULL;
-}
-
-static void fixed_put(struct wr *w, const struct fixed_page *p, bool mask)
-{
-	wr_u8(w, p->code);
-	wr_u8(w, (uint8_t)(p->len - 2));
-	wr_u8(w, mask ? 0 : p->byte2);
-	wr_zero(w, p->len - 3U);
 }
 
 size_t mode_page_put(const struct modes *m, uint8_t code, enum mode_pc pc, uint8_t *out)
 {
 	struct wr w = wr_init(out, MODE_PAGE_MAX);
 	const struct mode_values *v = values_of(m, pc);
-	const struct fixed_page *fixed = fixed_page(code);
-	if (fixed)
-		fixed_put(&w, fixed, pc == PC_CHANGEABLE);
-	else if (code == MODE_PAGE_CACHING)
-		caching_put(&w, v);
-	else if (code == MODE_PAGE_CONTROL)
-		control_put(&w, v, pc == PC_CHANGEABLE);
-	else if (code == MODE_MIRROR_PAGE && pc == PC_CHANGEABLE)
+	const struct page *p = page_of(code);
+	if (!p)
+		return 0;
+	if (code != MODE_MIRROR_PAGE) {
+		fields_put(p, v, pc == PC_CHANGEABLE, out);
+		return p->len;
+	}
+	if (pc == PC_CHANGEABLE)
 		mirror_mask_put(&w);
-	else if (code == MODE_MIRROR_PAGE)
+	else
 		mode_mirror_put(&w, &v->mirror);
 	sm_assert(wr_ok(&w));
 	return w.n;
 }
 
-/* Copies a page, whose bytes were found good, into the values. */
-static bool page_take(struct mode_values *v, uint8_t code, struct span page)
+/* SPC-4, informational exceptions: a test of what is disabled makes no sense; of the ways to report
+ * one, those that would end a command that was done with CHECK CONDITION are not there. */
+static bool exceptions_ok(const struct mode_values *v, uint16_t *at, uint8_t *bit)
 {
-	if (code == MODE_PAGE_CACHING) {
-		v->wce = page.p[2] & WCE;
-	} else if (code == MODE_PAGE_CONTROL) {
-		v->d_sense = page.p[2] & D_SENSE;
-		v->swp = page.p[4] & SWP;
-	} else if (code == MODE_MIRROR_PAGE) {
+	*at = 2;
+	*bit = 2;
+	if (v->test && v->dexcpt)
+		return false;
+	*at = 3;
+	*bit = 3;
+	return v->mrie == MRIE_NONE || v->mrie == MRIE_ATTENTION || v->mrie == MRIE_ON_REQUEST;
+}
+
+/* Copies a page, no bit of which is other than it was but those that can be changed. False with
+ * where it is wrong. */
+static bool page_take(struct mode_values *v, uint8_t code, struct span page, uint16_t *at,
+                      uint8_t *bit)
+{
+	if (code == MODE_MIRROR_PAGE) {
 		struct mode_mirror mirror;
+		*at = 2;
+		*bit = 0xff;
 		if (!mode_mirror_get(page, &mirror))
 			return false;
 		/* Without the flag nothing else means anything: one form of "no membership". */
 		v->mirror = mirror.member ? mirror : (struct mode_mirror){0};
+		return true;
 	}
-	return true;
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		const struct field *f = &fields[i];
+		uint32_t value = field_get(f, page.p);
+		if (!is_of(f, code) || f->most == 0)
+			continue;
+		*at = (uint16_t)(f->byte - (f->low + f->bits - 1) / 8);
+		*bit = (uint8_t)((f->low + f->bits - 1) % 8);
+		if (value > f->most)
+			return false;
+		memcpy((uint8_t *)v + f->member, &value, sizeof(value));
+	}
+	return code != MODE_PAGE_EXCEPTIONS || exceptions_ok(v, at, bit);
 }
 
 static uint8_t highest_bit(unsigned b)
@@ -155,47 +219,46 @@ static uint8_t highest_bit(unsigned b)
 	return bit;
 }
 
-/* One page at the beginning of pages. False with where it is wrong. */
-static bool page_get(struct mode_values *v, struct span pages, size_t *len, uint16_t *at,
+/* One page at the beginning of the list. False with where it is wrong. */
+static bool page_get(struct mode_values *v, struct span list, size_t *len, uint16_t *at,
                      uint8_t *bit)
 {
 	struct modes m = {.current = *v};
 	uint8_t now[MODE_PAGE_MAX], mask[MODE_PAGE_MAX];
-	uint8_t code = pages.p[0] & CODE;
+	uint8_t code = list.p[0] & CODE;
 	*len = mode_page_put(&m, code, PC_CURRENT, now);
 	*at = 0;
 	*bit = 5;
 	if (*len == 0)
 		return false;
 	*bit = 6;
-	if (pages.p[0] & SPF)
+	if (list.p[0] & SPF)
 		return false;
 	*at = 1;
 	*bit = 0xff;
-	if (pages.n < 2 || pages.p[1] != *len - 2)
+	if (list.n < 2 || list.p[1] != *len - 2)
 		return false;
-	if (pages.n < *len)
+	if (list.n < *len)
 		return true; /* cut short: the caller sees it by *len */
 	sm_assert(mode_page_put(&m, code, PC_CHANGEABLE, mask) == *len);
 	for (size_t i = 2; i < *len; i++) {
-		unsigned wrong = (unsigned)(pages.p[i] ^ now[i]) & ~(unsigned)mask[i] & 0xff;
+		unsigned wrong = (unsigned)(list.p[i] ^ now[i]) & ~(unsigned)mask[i] & 0xff;
 		if (wrong) {
 			*at = (uint16_t)i;
 			*bit = highest_bit(wrong);
 			return false;
 		}
 	}
-	*at = 2;
-	return page_take(v, code, (struct span){pages.p, *len});
+	return page_take(v, code, (struct span){list.p, *len}, at, bit);
 }
 
-bool mode_pages_get(struct mode_values *v, struct span pages, struct scsi_sense *sense,
+bool mode_pages_get(struct mode_values *v, struct span list, struct scsi_sense *sense,
                     uint16_t *field, uint8_t *bit)
 {
 	struct mode_values out = *v;
 	size_t done = 0;
-	while (done < pages.n) {
-		struct span rest = {pages.p + done, pages.n - done};
+	while (done < list.n) {
+		struct span rest = {list.p + done, list.n - done};
 		size_t len = 0;
 		uint16_t at = 0;
 		bool ok = page_get(&out, rest, &len, &at, bit);
@@ -219,9 +282,7 @@ void modes_saved_put(const struct mode_values *v, struct wr *w)
 	struct modes m = {.saved = *v};
 	for (size_t i = 0; i < MODE_PAGES; i++) {
 		uint8_t page[MODE_PAGE_MAX];
-		if (fixed_page(mode_page_codes[i]))
-			continue; /* another version may have another one */
-		size_t n = mode_page_put(&m, mode_page_codes[i], PC_SAVED, page);
+		size_t n = mode_page_put(&m, pages[i].code, PC_SAVED, page);
 		wr_bytes(w, page, n);
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Mode pages of the disk: error recovery (01h), disconnect-reconnect (02h), caching (08h), control
- * (0Ah), informational exceptions (1Ch), membership (30h). A page is written by its values; what a
- * MODE SELECT may change is a mask of the page's bytes.
+ * (0Ah), informational exceptions (1Ch), membership (30h). modes.def has their fields; a page is
+ * written by its values, and what a MODE SELECT may change is a mask of the page's bytes.
  */
 #ifndef TARGET_MODE_H
 #define TARGET_MODE_H
@@ -24,10 +24,13 @@
 /* PC, bits 7-6 of byte 2 of MODE SENSE (SPC-4, table 130). */
 enum mode_pc { PC_CURRENT, PC_CHANGEABLE, PC_DEFAULT, PC_SAVED };
 
+/* The fields that modes.def names, and the membership. */
 struct mode_values {
-	bool wce;     /* write cache enable */
-	bool d_sense; /* descriptor format sense */
-	bool swp;     /* software write protect */
+#define MODE_PAGE(code, len)
+#define MODE_FIELD(page, member, byte, low, bits, def, most, name) uint32_t member;
+#include "target/modes.def"
+#undef MODE_PAGE
+#undef MODE_FIELD
 	struct mode_mirror mirror;
 };
 
@@ -37,8 +40,12 @@ struct modes {
 
 void modes_init(struct modes *m); /* defaults */
 
-/* The codes of the pages, ascending. */
-extern const uint8_t mode_page_codes[MODE_PAGES];
+/* MRIE of page 1Ch (SPC-4, informational exceptions control mode page): how an informational
+ * exception is reported. */
+enum mode_mrie { MRIE_NONE = 0, MRIE_ATTENTION = 2, MRIE_ON_REQUEST = 6 };
+
+/* The code of page i of MODE_PAGES: they ascend. */
+uint8_t mode_page_code(unsigned i);
 /* One page. Returns its length, 0: no such page. out has room for MODE_PAGE_MAX bytes. */
 size_t mode_page_put(const struct modes *m, uint8_t code, enum mode_pc pc, uint8_t *out);
 
@@ -47,7 +54,7 @@ size_t mode_page_put(const struct modes *m, uint8_t code, enum mode_pc pc, uint8
  * first page's first byte) and *bit of what is wrong (bit 0xff: none) and *sense: INVALID FIELD IN
  * PARAMETER LIST or PARAMETER LIST LENGTH ERROR; *v is untouched then.
  */
-bool mode_pages_get(struct mode_values *v, struct span pages, struct scsi_sense *sense,
+bool mode_pages_get(struct mode_values *v, struct span list, struct scsi_sense *sense,
                     uint16_t *field, uint8_t *bit);
 
 /* No page differs. */

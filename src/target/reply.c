@@ -176,7 +176,8 @@ static void put_mirror_status(struct wr *w, const struct task *k)
 	m.mirror.status = k->status;
 	if (k->status == SCSI_CHECK_CONDITION) {
 		/* The fixed format has no room for an LBA above 32 bits. */
-		bool descriptor = k->sense.info_valid && k->sense.info > UINT32_MAX;
+		bool descriptor = k->lu->modes.current.d_sense ||
+		                  (k->sense.info_valid && k->sense.info > UINT32_MAX);
 		m.mirror.sense_len = (uint8_t)scsi_sense_put(&k->sense, descriptor, m.mirror.sense,
 		                                             sizeof(m.mirror.sense));
 	}

@@ -548,8 +548,8 @@ const char *disk_lun_sense(struct disk *d, uint8_t lun)
 {
 	struct scsi_sense s;
 	const char *out = disk_lun_command(d, lun, "03000000.40.00");
-	const char *want = "cont DATA-IN(18) STATUS(GOOD) COMMAND COMPLETE FREE";
-	ck_assert_msg(strncmp(out, want, strlen(want)) == 0, "%s", out);
+	ck_assert_msg(strncmp(out, "cont DATA-IN(", 13) == 0 && strstr(out, "STATUS(GOOD)"), "%s",
+	              out);
 	ck_assert(scsi_sense_get((struct span){d->in, d->n_in}, &s));
 	d->text[0] = '\0';
 	say_sense(d, &s);

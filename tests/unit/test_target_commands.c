@@ -49,17 +49,17 @@ static const struct {
         {"1a003f00ff00", DATA("132"),
          "83001008"
          "0000004000000200"
-         "010a00"},
+         "810ac0"},
         {"1a083f00ff00", DATA("124"),
          "7b001000"
-         "010a00"},
+         "810ac0"},
         {"1a0808000400", DATA("4"), "17001000"},
         {"1a088800ff00", DATA("24"),
          "17001000"
          "881204"},
         {"1a084800ff00", DATA("24"),
          "17001000"
-         "881204"},
+         "881205"},
         {"1a08c800ff00", DATA("24"),
          "17001000"
          "881204"},
@@ -72,7 +72,7 @@ static const struct {
          "08"},
         {"1a083fffff00", DATA("124"),
          "7b001000"
-         "010a00"},
+         "810ac0"},
         {"5a10300000000000ff00", DATA("72"),
          "0046001001000010"
          "0000000000000040"
@@ -125,7 +125,7 @@ static const struct {
         {"120200002400", "5/24/0 cdb 1.1"}, /* CMDDT */
         {"1a003e00ff00", "5/24/0 cdb 2.5"},
         {"1a000801ff00", "5/24/0 cdb 3"},
-        {"1a100800ff00", "5/24/0 cdb 1"}, /* LLBAA in the 6-byte form */
+        {"1a100800ff00", "5/24/0 cdb 1.4"}, /* LLBAA in the 6-byte form */
         {"a000030000000000001000:1", "5/24/0 cdb 2"},
         {"a000000000000000000800:1", "5/24/0 cdb 6"}, /* SPC-4, 6.33: below 16 */
         {"9e10:7.010000002000:1", "5/24/0 cdb 2"},
@@ -442,7 +442,7 @@ START_TEST(software_write_protect)
 	struct disk *d = disk_new();
 	(void)mode_select(d, false, false, HEAD6 CONTROL);
 	ck_assert_str_eq(disk_burst(d, "want sel msg=80 cmd=2a:6.0001.00"), CHECK);
-	ck_assert_str_eq(disk_sense(d), "7/27/0");
+	ck_assert_str_eq(disk_sense(d), "7/27/2");
 	disk_free(d);
 }
 END_TEST
@@ -473,7 +473,7 @@ static const struct {
         {false, HEAD6 "081104", "5/26/0 data 5"},    /* page length */
         {false, HEAD6 "0812040000", "5/1a/0 cdb 4"}, /* cut short */
         {false, HEAD6 "08", "5/1a/0 cdb 4"},
-        {false, HEAD6 CACHE("05"), "5/26/0 data 6.0"}, /* RCD cannot be changed */
+        {false, HEAD6 CACHE("06"), "5/26/0 data 6.1"}, /* MF cannot be changed */
         {false, HEAD6 CACHE("04") "0a0a00900000000000000000", "5/26/0 data 27.7"},
         {false,
          HEAD6 "302e"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* LOG SENSE: pages byte for byte, counters that count, what is refused (SPC-4, 6.6 and 7.3). */
+/* LOG SENSE and LOG SELECT: pages byte for byte, counters that count, what is refused
+ * (SPC-4, 6.5, 6.6 and 7.3). */
 #include "unit/disk.h"
 #include "unit/hex.h"
 #include "unit/tap_main.h"
@@ -20,6 +21,7 @@ static const struct {
 } answers[] = {
         {"7.3.18", "4d0000:4.00ff00", "00 00 0006 00 02 03 05 0d 2f"},
         {"7.3.18", "4d0040:4.00ff00", "00 00 0006 00 02 03 05 0d 2f"},
+        {"7.3.19", "4d0000ff:3.00ff00", "40 ff 000e 0000 00ff 0200 0300 0500 0d00 2f00"},
         {"7.3.6, cumulative", "4d0042:4.00ff00", COUNTERS("82", Z8)},
         {"7.3.6, threshold", "4d0002:4.00ff00", COUNTERS("82", F8)},
         {"7.3.6, default threshold", "4d0082:4.00ff00", COUNTERS("82", F8)},
@@ -66,7 +68,7 @@ static const struct {
         {"4d0041:4.00ff00", "5/24/0 cdb 2.5"}, /* no such page */
         {"4d007f:4.00ff00", "5/24/0 cdb 2.5"},
         {"4d0042ff:3.00ff00", "5/24/0 cdb 3"},
-        {"4d0000ff:3.00ff00", "5/24/0 cdb 3"},
+        {"4d000001:3.00ff00", "5/24/0 cdb 3"},
         /* beyond the last parameter */
         {"4d004200000007 00ff00", "5/24/0 cdb 5"},
         {"4d004200000100 00ff00", "5/24/0 cdb 5"},
@@ -145,6 +147,110 @@ START_TEST(counters_count)
 }
 END_TEST
 
+/* LOG SELECT (6.5): the CDB and its list, both without blanks where a list is one word; its sense,
+ * NULL: GOOD; what pages 02h and 03h then count, of 512 and 1024 bytes. */
+static const struct {
+	const char *cdb, *list, *sense;
+	uint64_t bytes[2];
+	bool told; /* others: LOG PARAMETERS CHANGED */
+} selects[] = {
+        {"4c0040:8", NULL, NULL, {512, 1024}, false}, /* nothing is asked for */
+        {"4c0240:7.00", NULL, NULL, {0, 0}, true},    /* PCR: all pages */
+        {"4c0200:7.00", NULL, NULL, {0, 0}, true},
+        {"4c0242:7.00", NULL, NULL, {0, 1024}, true},
+        {"4c00c0:7.00", NULL, NULL, {0, 0}, true}, /* default cumulative values */
+        {"4c00c3:7.00", NULL, NULL, {512, 0}, true},
+        {"4c00cd:7.00", NULL, NULL, {512, 1024}, false},
+        {"4c0080:7.00", NULL, NULL, {512, 1024}, false}, /* default thresholds: as they are */
+        {"4c0040:4.001000", "0200000c000522080000000000000007", NULL, {7, 1024}, true},
+        {"4c0040:4.001000", "8200000c000522080000000000000200", NULL, {512, 1024}, false},
+        {"4c0040:4.002000",
+         "0200000c0005220800000000000000070300000c000522080000000000000008",
+         NULL,
+         {7, 8},
+         true},
+        /* refused, and nothing of it done */
+        {"4c0140:7.00", NULL, "5/24/0 cdb 1.0", {512, 1024}, false},
+        {"4c0440:7.00", NULL, "5/24/0 cdb 1.2", {512, 1024}, false},
+        {"4c0240:4.001000", NULL, "5/24/0 cdb 1.1", {512, 1024}, false},
+        {"4c0000:4.001000", NULL, "5/24/0 cdb 2.7", {512, 1024}, false},
+        {"4c00c0:4.001000", NULL, "5/24/0 cdb 2.7", {512, 1024}, false},
+        {"4c0041:7.00", NULL, "5/24/0 cdb 2.5", {512, 1024}, false},
+        {"4c0042:4.001000", NULL, "5/24/0 cdb 2.5", {512, 1024}, false},
+        {"4c0040ff:6.00", NULL, "5/24/0 cdb 3.7", {512, 1024}, false},
+        {"4c0040:4.010100", NULL, "5/1a/0 cdb 7", {512, 1024}, false},
+        {"4c0040:4.000300", "020000", "5/1a/0 cdb 7", {512, 1024}, false},
+        {"4c0040:4.000f00", "0200000c0005220800000000000000", "5/1a/0 cdb 7", {512, 1024}, false},
+        {"4c0040:4.001000", "0200000b000522080000000000000007", "5/1a/0 cdb 7", {512, 1024}, false},
+        {"4c0040:4.001000",
+         "0100000c000522080000000000000007",
+         "5/26/0 data 0.5",
+         {512, 1024},
+         false},
+        {"4c0040:4.001000",
+         "4200000c000522080000000000000007",
+         "5/26/0 data 0.6",
+         {512, 1024},
+         false},
+        {"4c0040:4.001000",
+         "0201000c000522080000000000000007",
+         "5/26/0 data 1",
+         {512, 1024},
+         false},
+        {"4c0040:4.001000",
+         "0200000c000422080000000000000007",
+         "5/26/0 data 4",
+         {512, 1024},
+         false},
+        {"4c0040:4.001000",
+         "0200000c000522070000000000000007",
+         "5/26/0 data 7",
+         {512, 1024},
+         false},
+        {"4c0040:4.001000",
+         "0200000c000322080000000000000007",
+         "5/26/0 data 8",
+         {512, 1024},
+         false},
+        {"4c0040:4.002000",
+         "0300000c0005220800000000000000070200000c000522080000000000000008",
+         "5/26/0 data 16.5",
+         {512, 1024},
+         false},
+};
+
+START_TEST(log_select)
+{
+	struct disk *d = disk_new();
+	char words[256];
+	(void)disk_port(d, 6, 9, true);
+	(void)disk_burst(d, "ini=6 epoch=9 want sel msg=80 cmd=00:5"); /* its power on */
+	(void)disk_burst(d, "t=1 sel msg=c02005 cmd=2a:4.04.0000.0100 out=512:11 free");
+	(void)disk_burst(d, "t=2 sel msg=c02005 cmd=28:4.04.0000.0200 free");
+	(void)snprintf(words, sizeof(words), "t=3 want sel msg=80 cmd=%s%s%s", selects[_i].cdb,
+	               selects[_i].list ? " out=x" : "", selects[_i].list ? selects[_i].list : "");
+	if (selects[_i].sense) {
+		ck_assert_str_eq(disk_burst(d, words), CHECK);
+		ck_assert_str_eq(disk_sense(d), selects[_i].sense);
+	} else {
+		ck_assert_ptr_nonnull(strstr(disk_burst(d, words), "cont " END));
+	}
+	(void)disk_command(d, "4d0042:4.00ff00");
+	ck_assert_uint_eq(at(d, 20), selects[_i].bytes[0]);
+	(void)disk_command(d, "4d0043:4.00ff00");
+	ck_assert_uint_eq(at(d, 20), selects[_i].bytes[1]);
+	ck_assert_str_eq(disk_command(d, "00:5"), "cont " END);
+	const char *other = disk_burst(d, "t=4 ini=6 epoch=9 want sel msg=80 cmd=00:5");
+	ck_assert_msg((strstr(other, "CHECK") != NULL) == selects[_i].told, "%s", other);
+	if (selects[_i].told) {
+		(void)disk_burst(d, "t=5 ini=6 epoch=9 want sel msg=80 cmd=03:3.1200");
+		ck_assert_uint_eq(d->in[2], 6);
+		ck_assert_uint_eq(d->in[12] << 8 | d->in[13], 0x2a02);
+	}
+	disk_free(d);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("target_log");
@@ -152,6 +258,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(c, answers_with, 0, ARRAY_LEN(answers));
 	tcase_add_loop_test(c, refuses, 0, ARRAY_LEN(refused));
 	tcase_add_loop_test(c, counters_count, 0, ARRAY_LEN(counts));
+	tcase_add_loop_test(c, log_select, 0, ARRAY_LEN(selects));
 	suite_add_tcase(s, c);
 	return s;
 }

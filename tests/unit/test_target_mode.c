@@ -22,11 +22,11 @@ static const struct {
 	uint8_t code;
 	const char *clause, *current, *changeable;
 } pages[] = {
-        {0x01, "SBC-3, 6.4.8", "01 0a" Z8 "0000", "01 0a" Z8 "0000"},
-        {0x02, "SPC-4, 7.5.10", "02 0e" Z8 "000000000000", "02 0e" Z8 "000000000000"},
-        {0x08, "SBC-3, 6.4.5", "88 12 04" Z16 "00", "88 12 04" Z16 "00"},
+        {0x01, "SBC-3, 6.4.8", "81 0a c000" Z8, "81 0a c4 ff 00000000 ff 00 ffff"},
+        {0x02, "SPC-4, 7.5.10", "82 0e" Z8 "000000000000", "82 0e ffff" FF8 "09 00 0000"},
+        {0x08, "SBC-3, 6.4.5", "88 12 04" Z16 "00", "88 12 05" Z16 "00"},
         {0x0a, "SPC-4, 7.5.8", "8a 0a 00 10" Z8, "8a 0a 04 00 08 00000000000000"},
-        {0x1c, "SPC-4, 7.5.11", "1c 0a 08 00" Z8, "1c 0a" Z8 "0000"},
+        {0x1c, "SPC-4, 7.5.11", "9c 0a 08 00" Z8, "9c 0a 0c 0f" FF8},
         {0x30, "smirror-protocol(7)", "b0 2e" Z32 Z8 "000000000000",
          "b0 2e 01 ff ffff 0000" FF8 FF8 FF8 Z16},
 };
@@ -121,13 +121,15 @@ START_TEST(block_descriptors)
 }
 END_TEST
 
+static bool select_sp; /* MODE SELECT with SP */
+
 /* A whole MODE SELECT(6) of initiator 7; list in hex. */
 static const char *mode_select(struct disk *d, const char *list)
 {
 	struct wire_frame f = {.type = WIRE_BURST};
 	uint8_t bytes[256], encoded[512];
 	size_t n = hex_get(list, bytes, sizeof(bytes));
-	const uint8_t cdb[] = {0x15, 0x10, 0, 0, (uint8_t)n, 0};
+	const uint8_t cdb[] = {0x15, select_sp ? 0x11 : 0x10, 0, 0, (uint8_t)n, 0};
 	f.data = block_new(n);
 	memcpy(f.data->data, bytes, n);
 	struct wr w = wr_init(encoded, sizeof(encoded));
@@ -147,6 +149,13 @@ static const char *mode_select(struct disk *d, const char *list)
 	return out;
 }
 
+/* Of page 1Ch: TEST where DEXCPT is set; methods that there are none (MRIE 1, 4 and 8). */
+static bool makes_no_sense(uint8_t first, size_t bit)
+{
+	return (first & 0x3f) == 0x1c &&
+	       (bit == 2 * 8 + 2 || bit == 3 * 8 || bit == 3 * 8 + 2 || bit == 3 * 8 + 3);
+}
+
 /* What MODE SENSE gave is taken back by MODE SELECT; each bit of it that the mask does not have is
  * refused, and named (SPC-4, 6.9 and 7.5.1). */
 START_TEST(only_the_changeable_bits)
@@ -163,12 +172,13 @@ START_TEST(only_the_changeable_bits)
 			(void)snprintf(list + 8 + 2 * i, 3, "%02x", now[i] ^ flip);
 		}
 		const char *out = mode_select(d, list);
-		if (whole || mask[bit / 8] & 1U << bit % 8) {
+		if (whole || (mask[bit / 8] & 1U << bit % 8 && !makes_no_sense(now[0], bit))) {
 			ck_assert_msg(strstr(out, END) != NULL, "%s", list);
 			continue;
 		}
 		ck_assert_str_eq(out, CHECK);
-		(void)snprintf(want, sizeof(want), "5/26/0 data %zu.%zu", 4 + bit / 8, bit % 8);
+		size_t highest = mask[bit / 8] & 1U << bit % 8 && bit / 8 == 3 ? 3 : bit % 8;
+		(void)snprintf(want, sizeof(want), "5/26/0 data %zu.%zu", 4 + bit / 8, highest);
 		ck_assert_str_eq(disk_sense(d), want);
 	}
 	disk_free(d);
@@ -187,6 +197,114 @@ START_TEST(others_are_told_of_changes)
 	ck_assert_ptr_nonnull(
 	        strstr(disk_burst(d, "t=2 ini=6 epoch=9 want sel msg=80 cmd=00:5"), CHECK));
 	ck_assert_str_eq(disk_command(d, "00:5"), "cont " END);
+	disk_free(d);
+}
+END_TEST
+
+/* Each page is saved with SP, and is so after a reset; without SP it is as it was saved. */
+START_TEST(saved_values)
+{
+	static const char *const lists[] = {
+	        "00000000 81 0a 0005 00000000 07 00 1234",
+	        "00000000 82 0e 1122 0001 0002 0003 0004 09 00 0000",
+	        "00000000 88 12 01" Z16 "00",
+	        "00000000 8a 0a 04 10 08 00 0000 0000 0000",
+	        "00000000 9c 0a 04 06 00000000 00000000",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		struct disk *d = disk_new();
+		uint8_t list[64], was[64];
+		char cdb[32];
+		size_t n = hex_get(lists[i], list, sizeof(list)) - 4;
+		(void)snprintf(cdb, sizeof(cdb), "1a08%02x00ff00", list[4] & 0x3f);
+		(void)disk_command(d, cdb);
+		memcpy(was, d->in + 4, n);
+		ck_assert_uint_eq(d->n_in, 4 + n);
+		(void)mode_select(d, lists[i]);
+		(void)disk_command(d, cdb);
+		ck_assert_mem_eq(d->in + 4, list + 4, n);
+		(void)disk_reset(d);
+		(void)disk_sense(d);
+		(void)disk_command(d, cdb);
+		ck_assert_mem_eq(d->in + 4, was, n);
+		select_sp = true;
+		(void)mode_select(d, lists[i]);
+		select_sp = false;
+		(void)disk_reset(d);
+		(void)disk_sense(d);
+		(void)disk_command(d, cdb);
+		ck_assert_mem_eq(d->in + 4, list + 4, n);
+		disk_free(d);
+	}
+}
+END_TEST
+
+/* SWP: writes are refused by their own code, reads are not; the header says WP (SBC-3, 6.4.2.1). */
+START_TEST(software_write_protection)
+{
+	struct disk *d = disk_new();
+	(void)mode_select(d, "00000000 8a 0a 00 10 08 00000000000000");
+	(void)disk_command(d, "1a080a00ff00");
+	ck_assert_uint_eq(d->in[2], 0x90);
+	ck_assert_str_eq(disk_command(d, "2a:6.000100"), CHECK);
+	ck_assert_str_eq(disk_sense(d), "7/27/2");
+	ck_assert_ptr_nonnull(strstr(disk_command(d, "28:6.000100"), "STATUS(GOOD)"));
+	(void)mode_select(d, "00000000 8a 0a 00 10" Z8);
+	(void)disk_command(d, "1a080a00ff00");
+	ck_assert_uint_eq(d->in[2], 0x10);
+	disk_free(d);
+}
+END_TEST
+
+/* D_SENSE: the sense of a CHECK CONDITION; what is polled is as DESC asks (SPC-4, control mode
+ * page). */
+START_TEST(descriptor_sense)
+{
+	struct disk *d = disk_new();
+	(void)mode_select(d, "00000000 8a 0a 04 10" Z8);
+	ck_assert_str_eq(disk_command(d, "1a083e00ff00"), CHECK);
+	(void)disk_command(d, "03:3.ff00");
+	hex_assert(d->in, d->n_in, "72 05 24 00 000000 08 02 06 0000 cd 0002 00");
+	(void)disk_command(d, "03:3.ff00");
+	ck_assert_uint_eq(d->in[0], 0x70);
+	(void)disk_command(d, "0301:2.ff00");
+	ck_assert_uint_eq(d->in[0], 0x72);
+	disk_free(d);
+}
+END_TEST
+
+/* TEST of page 1Ch by each method (SPC-4, informational exceptions control mode page). */
+START_TEST(informational_exceptions)
+{
+	struct disk *d = disk_new();
+	(void)mode_select(d, "00000000 9c 0a 04 00 00000000 00000000");
+	ck_assert_str_eq(disk_command(d, "00:5"), "cont " END);
+	(void)disk_command(d, "03:3.ff00");
+	ck_assert_uint_eq(d->in[12], 0);
+	(void)disk_command(d, "4d006f000000:2.2000");
+	hex_assert(d->in, d->n_in, "af 00 0007 0000 23 03 5d ff ff");
+	(void)mode_select(d, "00000000 9c 0a 04 06 00000000 00000000");
+	ck_assert_str_eq(disk_command(d, "00:5"), "cont " END);
+	for (int i = 0; i < 2; i++) { /* each time that it is asked for */
+		(void)disk_command(d, "03:3.ff00");
+		hex_assert(d->in, d->n_in, "70 00 00 00000000 0a 00000000 5d ff 00 000000");
+	}
+	(void)mode_select(d, "00000000 9c 0a 04 02 00000000 00000000");
+	ck_assert_str_eq(disk_command(d, "00:5"), CHECK);
+	ck_assert_str_eq(disk_sense(d), "6/5d/ff");
+	ck_assert_str_eq(disk_command(d, "00:5"), "cont " END);
+	/* twice, 2 s after one another */
+	(void)mode_select(d, "00000000 9c 0a 04 02 00000014 00000002");
+	for (int i = 0; i < 2; i++) {
+		ck_assert_str_eq(disk_command(d, "00:5"), CHECK);
+		ck_assert_str_eq(disk_sense(d), "6/5d/ff");
+		ck_assert_str_eq(disk_command(d, "00:5"), "cont " END);
+		d->now += 2 * NS_PER_S;
+	}
+	ck_assert_str_eq(disk_command(d, "00:5"), "cont " END);
+	(void)mode_select(d, "00000000 9c 0a 08 00 00000000 00000000");
+	(void)disk_command(d, "4d006f000000:2.2000");
+	hex_assert(d->in, d->n_in, "af 00 0007 0000 23 03 00 00 ff");
 	disk_free(d);
 }
 END_TEST
@@ -223,6 +341,10 @@ static Suite *make_suite(void)
 	tcase_add_test(c, block_descriptors);
 	tcase_add_loop_test(c, only_the_changeable_bits, 0, ARRAY_LEN(pages));
 	tcase_add_test(c, others_are_told_of_changes);
+	tcase_add_test(c, saved_values);
+	tcase_add_test(c, software_write_protection);
+	tcase_add_test(c, descriptor_sense);
+	tcase_add_test(c, informational_exceptions);
 	tcase_add_loop_test(c, sense_formats, 0, ARRAY_LEN(senses));
 	suite_add_tcase(s, c);
 	return s;
