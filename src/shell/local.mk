@@ -66,6 +66,8 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/daemon_query.c \
 	src/shell/daemon_server.c \
 	src/shell/daemon_state.c \
+	src/shell/disk_opts.c \
+	src/shell/disk_opts.h \
 	src/shell/dirsync.c \
 	src/shell/dirsync.h \
 	src/shell/inbuf.c \
@@ -130,6 +132,7 @@ unit_tests += \
 	tests/unit/test_ring \
 	tests/unit/test_trace_json
 unit_tests += \
+	tests/unit/test_disk_opts \
 	tests/unit/test_meta \
 	tests/unit/test_stall \
 	tests/unit/test_store \

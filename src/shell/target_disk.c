@@ -6,7 +6,7 @@
 #include <uuid/uuid.h>
 
 /* The metadata as they must be for these options; *fresh: they have to be written. */
-static bool metadata(const struct target_opts *o, struct meta *m, bool *fresh, char *why, size_t n)
+static bool metadata(const struct disk_opts *o, struct meta *m, bool *fresh, char *why, size_t n)
 {
 	enum meta_load found = meta_load(o->store, m, why, n);
 	*fresh = found == META_NONE;
@@ -32,30 +32,8 @@ static bool metadata(const struct target_opts *o, struct meta *m, bool *fresh, c
 	return true;
 }
 
-static struct tgt *make_core(const struct target_opts *o, const struct target_disk *d, char *why,
-                             size_t n)
-{
-	struct tgt_config c = {
-	        .lu.block_size = d->meta.block_size,
-	        .lu.blocks = store_blocks(d->store),
-	        .lu.write_protect = o->write_protect,
-	        .lu.thin = o->thin,
-	        .lu.saved = {d->meta.saved, d->meta.n_saved},
-	        .queue_depth = o->queue_depth,
-	        .unarmed = o->unarmed,
-	        .xfer = XFER_ULTRA160,
-	};
-	char text[256];
-	memcpy(c.lu.uuid, d->meta.uuid, UUID_LEN);
-	memcpy(c.lu.name, o->name, sizeof(c.lu.name));
-	struct tgt *t = tgt_new(&c, text, sizeof(text));
-	if (!t)
-		(void)snprintf(why, n, "%s: %s", o->store, text);
-	return t;
-}
-
 /* The store first: its lock keeps others from the metadata, too. */
-bool target_disk_open(const struct target_opts *o, struct target_disk *d, struct tgt **t, char *why,
+bool target_disk_open(const struct disk_opts *o, bool direct, struct target_disk *d, char *why,
                       size_t n)
 {
 	bool fresh = false;
@@ -69,16 +47,31 @@ bool target_disk_open(const struct target_opts *o, struct target_disk *d, struct
 	        .size = o->size,
 	        .block_size = block_size,
 	        .write_protect = o->write_protect,
-	        .direct = o->direct,
+	        .direct = direct,
 	        .thin = o->thin,
 	};
 	*d = (struct target_disk){.store = store_open(&c, why, n)};
-	if (!d->store || !metadata(o, &d->meta, &fresh, why, n))
+	if (!d->store)
 		return false;
-	if (fresh && !meta_save(o->store, &d->meta, why, n))
-		return false;
-	*t = make_core(o, d, why, n);
-	return *t != NULL;
+	if (metadata(o, &d->meta, &fresh, why, n) &&
+	    (!fresh || meta_save(o->store, &d->meta, why, n)))
+		return true;
+	target_disk_close(d);
+	return false;
+}
+
+struct tgt_lu_config target_disk_config(const struct disk_opts *o, const struct target_disk *d)
+{
+	struct tgt_lu_config c = {
+	        .block_size = d->meta.block_size,
+	        .blocks = store_blocks(d->store),
+	        .write_protect = o->write_protect,
+	        .thin = o->thin,
+	        .saved = {d->meta.saved, d->meta.n_saved},
+	};
+	memcpy(c.uuid, d->meta.uuid, UUID_LEN);
+	memcpy(c.name, o->name, sizeof(c.name));
+	return c;
 }
 
 void target_disk_close(struct target_disk *d)

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a target's disk is made of: its store, the metadata beside it, and the core for them. */
+/* What a disk is made of: its store, and the metadata beside it. */
 #ifndef SHELL_TARGET_DISK_H
 #define SHELL_TARGET_DISK_H
 
+#include "shell/disk_opts.h"
 #include "shell/meta.h"
 #include "shell/store.h"
-#include "shell/target_opts.h"
+#include "target/target.h"
 
 struct target_disk {
 	struct store *store;
 	struct meta meta; /* as it was saved last */
 };
 
-/* Opens (or creates) store and metadata, and makes the core, which is the caller's. False with
- * why. */
-bool target_disk_open(const struct target_opts *o, struct target_disk *d, struct tgt **t, char *why,
+/* Opens (or creates) store and metadata. False with why, and nothing is open. */
+bool target_disk_open(const struct disk_opts *o, bool direct, struct target_disk *d, char *why,
                       size_t n);
+/* For the core; points into *d. */
+struct tgt_lu_config target_disk_config(const struct disk_opts *o, const struct target_disk *d);
 void target_disk_close(struct target_disk *d);
 
 #endif

@@ -16,8 +16,6 @@
 
 #define POOL_BYTES (32 * MIB) /* of blocks for reads that are kept */
 #define LARGE      (1 * MIB)  /* more bytes than that are a thread's to move */
-/* Each task has one operation at most; one more for what drains. */
-#define OPS_MAX (TGT_DEPTH_MAX + 2)
 /* All that STORE_MAP can say. */
 #define MAP_BYTES (LBA_STATUS_HEAD_LEN + TGT_MAP_MAX * LBA_STATUS_DESCRIPTOR_LEN)
 
@@ -26,7 +24,7 @@
 struct op {
 	struct work work; /* first: a thread gets it, and gives it back */
 	STAILQ_ENTRY(op) link;
-	struct target_io *io;
+	struct disk *disk;
 	enum tgt_action_kind kind;
 	uint32_t id; /* the core's */
 	lba_t lba;
@@ -43,33 +41,144 @@ struct op {
 };
 STAILQ_HEAD(op_list, op);
 
-struct target_io {
-	const struct target_opts *o;
-	target_io_wake *wake;
-	void *ctx;
+/* The store of a logical unit, and what is under way in it. */
+struct disk {
+	struct target_io *io;
+	uint8_t lun;
+	bool gone; /* closed when nothing is under way any more */
+	char path[PATH_MAX];
 	struct target_disk disk;
-	struct workers *workers; /* NULL: all is done on the loop */
-	struct pool *pool;
 	struct stall stall;
-	atomic_bool closing; /* nothing more is to be begun */
-	struct op op[OPS_MAX];
+	struct op *op; /* each task has one operation at most; one more for what drains */
 	struct op_list unused;
+	unsigned n_busy;                     /* that are not among them */
 	struct op_list flushing, flush_next; /* together in a thread; by the next */
-	struct op_list done;                 /* for the core, in their order */
 	struct {                             /* META_SAVE, one at a time */
 		struct meta meta;
 		bool ok;
 		char why[512];
 	} save;
 	bool told_dead;
+	SLIST_ENTRY(disk) link; /* gone */
 };
 
+struct target_io {
+	const struct target_opts *o;
+	target_io_wake *wake;
+	void *ctx;
+	struct disk *disk[SCSI_LUNS];
+	SLIST_HEAD(, disk) gone;
+	struct workers *workers; /* NULL: all is done on the loop */
+	struct pool *pool;
+	atomic_bool closing; /* nothing more is to be begun */
+	struct op_list done; /* for the core, in their order */
+};
+
+/* ---- disks ---- */
+
+static void disk_free(struct disk *d)
+{
+	if (d->disk.store)
+		target_disk_close(&d->disk);
+	free(d->op);
+	free(d);
+}
+
+static struct disk *disk_open(struct target_io *io, const struct disk_opts *o, char *why, size_t n)
+{
+	unsigned ops = io->o->queue_depth + 2;
+	struct disk *d = calloc(1, sizeof(*d));
+	if (d)
+		d->op = calloc(ops, sizeof(*d->op));
+	if (!d || !d->op) {
+		(void)snprintf(why, n, "out of memory");
+		free(d);
+		return NULL;
+	}
+	d->io = io;
+	d->lun = o->lun;
+	d->stall = stall_init();
+	(void)snprintf(d->path, sizeof(d->path), "%s", o->store);
+	STAILQ_INIT(&d->unused);
+	STAILQ_INIT(&d->flushing);
+	STAILQ_INIT(&d->flush_next);
+	for (unsigned i = 0; i < ops; i++)
+		STAILQ_INSERT_TAIL(&d->unused, &d->op[i], link);
+	if (target_disk_open(o, io->o->direct, &d->disk, why, n))
+		return d;
+	disk_free(d);
+	return NULL;
+}
+
+static bool disk_end(struct disk *d)
+{
+	return store_flush(d->disk.store) == STORE_OK;
+}
+
+/* One that is gone is closed once the core has heard of all its operations. */
+static void disk_settle(struct disk *d)
+{
+	if (!d->gone || d->n_busy > 0)
+		return;
+	SLIST_REMOVE(&d->io->gone, d, disk, link);
+	if (!disk_end(d))
+		log_error("%s: a flush failed: what was written may be lost", d->path);
+	log_info("%s: LUN %u is closed", d->path, d->lun);
+	disk_free(d);
+}
+
+struct tgt_lu *target_io_add(struct target_io *io, const struct disk_opts *o, char *why, size_t n)
+{
+	char text[256];
+	struct disk *d = disk_open(io, o, why, n);
+	if (!d)
+		return NULL;
+	struct tgt_lu_config c = target_disk_config(o, &d->disk);
+	struct tgt_lu *lu = tgt_lu_new(o->lun, &c, text, sizeof(text));
+	if (!lu) {
+		(void)snprintf(why, n, "%s: %s", o->store, text);
+		disk_free(d);
+		return NULL;
+	}
+	io->disk[o->lun] = d;
+	return lu;
+}
+
+void target_io_remove(struct target_io *io, uint8_t lun)
+{
+	struct disk *d = io->disk[lun];
+	sm_assert(d && lun != 0);
+	io->disk[lun] = NULL;
+	d->gone = true;
+	SLIST_INSERT_HEAD(&io->gone, d, link);
+	disk_settle(d);
+}
+
 /* ---- opening ---- */
+
+static struct tgt *make_core(struct target_io *io, char *why, size_t n)
+{
+	const struct target_opts *o = io->o;
+	struct tgt_config c = {
+	        .lu = target_disk_config(&o->disk, &io->disk[0]->disk),
+	        .luns = SCSI_LUNS,
+	        .queue_depth = o->queue_depth,
+	        .unarmed = o->unarmed,
+	        .xfer = XFER_ULTRA160,
+	};
+	char text[256];
+	struct tgt *t = tgt_new(&c, text, sizeof(text));
+	if (!t)
+		(void)snprintf(why, n, "%s: %s", o->disk.store, text);
+	return t;
+}
 
 static bool open_all(struct target_io *io, struct event_base *base, struct tgt **t, char *why,
                      size_t n)
 {
-	if (!target_disk_open(io->o, &io->disk, t, why, n))
+	io->disk[0] = disk_open(io, &io->o->disk, why, n);
+	*t = io->disk[0] ? make_core(io, why, n) : NULL;
+	if (!*t)
 		return false;
 	io->pool = pool_new(POOL_BYTES);
 	if (io->o->workers > 0)
@@ -94,13 +203,7 @@ struct target_io *target_io_open(const struct target_opts *o, struct event_base 
 	io->o = o;
 	io->wake = wake;
 	io->ctx = ctx;
-	io->stall = stall_init();
-	STAILQ_INIT(&io->unused);
-	STAILQ_INIT(&io->flushing);
-	STAILQ_INIT(&io->flush_next);
 	STAILQ_INIT(&io->done);
-	for (unsigned i = 0; i < OPS_MAX; i++)
-		STAILQ_INSERT_TAIL(&io->unused, &io->op[i], link);
 	if (open_all(io, base, t, why, n))
 		return io;
 	target_io_close(io);
@@ -123,13 +226,20 @@ void target_io_close(struct target_io *io)
 		target_io_taken(io);
 	if (io->pool)
 		pool_free(io->pool);
-	target_disk_close(&io->disk);
+	for (unsigned i = 0; i < SCSI_LUNS; i++)
+		if (io->disk[i])
+			disk_free(io->disk[i]);
+	while (!SLIST_EMPTY(&io->gone)) {
+		struct disk *d = SLIST_FIRST(&io->gone);
+		SLIST_REMOVE_HEAD(&io->gone, link);
+		disk_free(d);
+	}
 	free(io);
 }
 
 const uint8_t *target_io_uuid(const struct target_io *io)
 {
-	return io->disk.meta.uuid;
+	return io->disk[0]->disk.meta.uuid;
 }
 
 /* ---- operations, on the loop or in a thread ---- */
@@ -148,8 +258,8 @@ static void map(struct op *op, struct store *s)
 
 static enum tgt_store_result work_of(struct op *op)
 {
-	struct target_io *io = op->io;
-	struct store *s = io->disk.store;
+	struct disk *d = op->disk;
+	struct store *s = d->disk.store;
 	switch (op->kind) {
 	case TGT_STORE_READ:
 		return store_read(s, op->lba, op->blocks, op->bytes, &op->good);
@@ -173,8 +283,7 @@ static enum tgt_store_result work_of(struct op *op)
 	case TGT_STORE_FLUSH:
 		return store_flush(s);
 	case TGT_META_SAVE:
-		io->save.ok =
-		        meta_save(io->o->store, &io->save.meta, io->save.why, sizeof(io->save.why));
+		d->save.ok = meta_save(d->path, &d->save.meta, d->save.why, sizeof(d->save.why));
 		return STORE_OK;
 	case TGT_SEND:
 	case TGT_DIE:
@@ -187,7 +296,7 @@ static enum tgt_store_result work_of(struct op *op)
 static void perform(struct op *op)
 {
 	struct stall_watch w = {0};
-	bool watch = !store_in_memory(op->io->disk.store);
+	bool watch = !store_in_memory(op->disk->disk.store);
 	if (watch)
 		w = stall_begin();
 	op->result = work_of(op);
@@ -198,7 +307,7 @@ static void run(struct work *work)
 {
 	struct op *op = (struct op *)work;
 	op->result = STORE_ERROR;
-	if (!op->io->closing)
+	if (!op->disk->io->closing)
 		perform(op);
 }
 
@@ -211,17 +320,17 @@ static bool data_gone(const struct op *op)
 	return op->block && !ring_current(op->block);
 }
 
-static void tell(struct target_io *io, const struct op *op)
+static void tell(struct disk *d, const struct op *op)
 {
-	if (op->kind == TGT_META_SAVE && !io->save.ok)
-		log_error("%s", io->save.why);
-	if (op->result == STORE_DEAD && !io->told_dead)
+	if (op->kind == TGT_META_SAVE && !d->save.ok)
+		log_error("%s", d->save.why);
+	if (op->result == STORE_DEAD && !d->told_dead)
 		log_error("%s: a flush failed: what was written may be lost; it takes no more",
-		          io->o->store);
-	io->told_dead = io->told_dead || op->result == STORE_DEAD;
+		          d->path);
+	d->told_dead = d->told_dead || op->result == STORE_DEAD;
 	if (op->result == STORE_ERROR || op->result == STORE_NO_SPACE ||
 	    op->result == STORE_DATA_GONE)
-		log_warning("%s: blocks %llu+%u: %s", io->o->store, (unsigned long long)op->lba,
+		log_warning("%s: blocks %llu+%u: %s", d->path, (unsigned long long)op->lba,
 		            (unsigned)op->blocks,
 		            op->result == STORE_ERROR ? "input/output error"
 		            : op->result == STORE_NO_SPACE
@@ -231,42 +340,43 @@ static void tell(struct target_io *io, const struct op *op)
 
 static void complete(struct op *op)
 {
-	struct target_io *io = op->io;
+	struct disk *d = op->disk;
+	struct target_io *io = d->io;
 	if (data_gone(op)) {
 		op->result = STORE_DATA_GONE;
 		op->good = 0;
 	}
 	if (op->judged)
-		stall_note(&io->stall, op->stalled, op->on_loop);
+		stall_note(&d->stall, op->stalled, op->on_loop);
 	if (!io->closing)
-		tell(io, op);
-	if (op->kind == TGT_META_SAVE && io->save.ok)
-		io->disk.meta = io->save.meta;
+		tell(d, op);
+	if (op->kind == TGT_META_SAVE && d->save.ok)
+		d->disk.meta = d->save.meta;
 	STAILQ_INSERT_TAIL(&io->done, op, link);
 }
 
 /* One flush was for all that came before it; the next one is for those that came meanwhile. */
-static void flushed(struct target_io *io)
+static void flushed(struct disk *d)
 {
-	struct op *leader = STAILQ_FIRST(&io->flushing);
+	struct op *leader = STAILQ_FIRST(&d->flushing);
 	enum tgt_store_result r = leader->result;
 	struct op *op;
-	while ((op = STAILQ_FIRST(&io->flushing)) != NULL) {
-		STAILQ_REMOVE_HEAD(&io->flushing, link);
+	while ((op = STAILQ_FIRST(&d->flushing)) != NULL) {
+		STAILQ_REMOVE_HEAD(&d->flushing, link);
 		op->result = r;
 		complete(op);
 	}
-	STAILQ_CONCAT(&io->flushing, &io->flush_next);
-	if (!STAILQ_EMPTY(&io->flushing) && !io->closing)
-		workers_add(io->workers, &STAILQ_FIRST(&io->flushing)->work);
+	STAILQ_CONCAT(&d->flushing, &d->flush_next);
+	if (!STAILQ_EMPTY(&d->flushing) && !d->io->closing)
+		workers_add(d->io->workers, &STAILQ_FIRST(&d->flushing)->work);
 }
 
 static void done(struct work *work)
 {
 	struct op *op = (struct op *)work;
-	struct target_io *io = op->io;
+	struct target_io *io = op->disk->io;
 	if (op->kind == TGT_STORE_FLUSH)
-		flushed(io);
+		flushed(op->disk);
 	else
 		complete(op);
 	io->wake(io->ctx);
@@ -276,23 +386,24 @@ static void done(struct work *work)
 
 static void to_thread(struct op *op)
 {
-	struct target_io *io = op->io;
+	struct disk *d = op->disk;
+	struct workers *workers = d->io->workers;
 	op->work.run = run;
 	op->work.done = done;
 	if (op->kind != TGT_STORE_FLUSH) {
-		workers_add(io->workers, &op->work);
-	} else if (STAILQ_EMPTY(&io->flushing)) {
-		STAILQ_INSERT_TAIL(&io->flushing, op, link);
-		workers_add(io->workers, &op->work);
+		workers_add(workers, &op->work);
+	} else if (STAILQ_EMPTY(&d->flushing)) {
+		STAILQ_INSERT_TAIL(&d->flushing, op, link);
+		workers_add(workers, &op->work);
 	} else {
-		STAILQ_INSERT_TAIL(&io->flush_next, op, link);
+		STAILQ_INSERT_TAIL(&d->flush_next, op, link);
 	}
 }
 
 /* Does it if it can be done without waiting; else says whether that is known. */
 static enum store_now try_now(struct op *op)
 {
-	struct store *s = op->io->disk.store;
+	struct store *s = op->disk->disk.store;
 	enum store_now got = STORE_NOW_ASK;
 	if (op->kind == TGT_STORE_READ)
 		got = store_read_now(s, op->lba, op->blocks, op->bytes);
@@ -304,13 +415,14 @@ static enum store_now try_now(struct op *op)
 /* True: to a thread. False: on the loop, if it is not done yet. */
 static bool may_wait(struct op *op, bool *done_now)
 {
-	struct target_io *io = op->io;
+	struct disk *d = op->disk;
+	struct target_io *io = d->io;
 	*done_now = false;
 	if (!io->workers)
 		return false;
-	if ((uint64_t)op->blocks * io->disk.meta.block_size > LARGE)
+	if ((uint64_t)op->blocks * d->disk.meta.block_size > LARGE)
 		return true;
-	if (store_in_memory(io->disk.store))
+	if (store_in_memory(d->disk.store))
 		return false;
 	if (io->o->direct || op->kind == TGT_STORE_FLUSH || op->kind == TGT_META_SAVE ||
 	    op->kind == TGT_STORE_ATOMIC)
@@ -325,7 +437,7 @@ static bool may_wait(struct op *op, bool *done_now)
 		break;
 	}
 	op->judged = true;
-	return stall_feared(&io->stall);
+	return stall_feared(&d->stall);
 }
 
 /* ---- actions ---- */
@@ -338,11 +450,13 @@ static bool brings(enum tgt_action_kind kind)
 
 static struct op *take(struct target_io *io, const struct tgt_action *a)
 {
-	struct op *op = STAILQ_FIRST(&io->unused);
+	struct disk *d = io->disk[a->lun];
+	struct op *op = d ? STAILQ_FIRST(&d->unused) : NULL;
 	sm_assert(op);
-	STAILQ_REMOVE_HEAD(&io->unused, link);
+	STAILQ_REMOVE_HEAD(&d->unused, link);
+	d->n_busy++;
 	*op = (struct op){
-	        .io = io,
+	        .disk = d,
 	        .kind = a->kind,
 	        .id = a->op,
 	        .lba = a->lba,
@@ -351,7 +465,7 @@ static struct op *take(struct target_io *io, const struct tgt_action *a)
 	        .room = a->room,
 	};
 	if (brings(a->kind)) {
-		size_t n = (size_t)a->blocks * io->disk.meta.block_size;
+		size_t n = (size_t)a->blocks * d->disk.meta.block_size;
 		op->block = pool_get(io->pool, a->kind == TGT_STORE_MAP ? MAP_BYTES : n);
 		op->bytes = op->block ? op->block->data : NULL;
 	} else if (a->block) {
@@ -361,10 +475,10 @@ static struct op *take(struct target_io *io, const struct tgt_action *a)
 	return op;
 }
 
-static void keep_pages(struct target_io *io, const struct tgt_action *a)
+static void keep_pages(struct disk *d, const struct tgt_action *a)
 {
-	struct meta *m = &io->save.meta;
-	*m = io->disk.meta;
+	struct meta *m = &d->save.meta;
+	*m = d->disk.meta;
 	sm_assert(a->bytes.n <= sizeof(m->saved));
 	memcpy(m->saved, a->bytes.p, a->bytes.n);
 	m->n_saved = a->bytes.n;
@@ -375,7 +489,7 @@ void target_io_do(struct target_io *io, const struct tgt_action *a)
 	struct op *op = take(io, a);
 	bool done_now = false;
 	if (a->kind == TGT_META_SAVE)
-		keep_pages(io, a);
+		keep_pages(op->disk, a);
 	if (brings(a->kind) && !op->block) {
 		op->result = STORE_ERROR; /* out of memory */
 		complete(op);
@@ -403,7 +517,7 @@ bool target_io_next(struct target_io *io, struct tgt_event *out)
 	if (op->kind == TGT_META_SAVE) {
 		*out = (struct tgt_event){.kind = TGT_EV_META_DONE};
 		out->meta.op = op->id;
-		out->meta.ok = io->save.ok;
+		out->meta.ok = op->disk->save.ok;
 		return true;
 	}
 	*out = (struct tgt_event){.kind = TGT_EV_STORE_DONE};
@@ -424,11 +538,16 @@ void target_io_taken(struct target_io *io)
 	sm_assert(op);
 	STAILQ_REMOVE_HEAD(&io->done, link);
 	block_unref(op->block);
-	STAILQ_INSERT_HEAD(&io->unused, op, link);
+	STAILQ_INSERT_HEAD(&op->disk->unused, op, link);
+	op->disk->n_busy--;
+	disk_settle(op->disk);
 }
 
 bool target_io_end(struct target_io *io)
 {
+	bool ok = true;
 	stop_threads(io);
-	return store_flush(io->disk.store) == STORE_OK;
+	for (unsigned i = 0; i < SCSI_LUNS; i++)
+		ok = (!io->disk[i] || disk_end(io->disk[i])) && ok;
+	return ok;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The store and the metadata of one target behind the core's actions. Its completions wait here
- * until the core takes them, so that the core is never called from within a call of its own.
+ * The stores and the metadata of one target, of each logical unit, behind the core's actions. Its
+ * completions wait here until the core takes them, so that the core is never called from within a
+ * call of its own.
  *
  * What cannot be slow is done at once, on the loop; what may be goes to a few threads, so that it
  * holds up nothing but its own status: flushes, large transfers, direct I/O, what the kernel
@@ -22,10 +23,14 @@ struct target_io;
  */
 typedef void target_io_wake(void *ctx);
 
-/* Opens store and metadata, and makes the core for them. NULL with why. */
+/* Opens store and metadata of LUN 0, and makes the core for them. NULL with why. */
 struct target_io *target_io_open(const struct target_opts *o, struct event_base *base,
                                  target_io_wake *wake, void *ctx, struct tgt **t, char *why,
                                  size_t n);
+/* Opens a further logical unit, for TGT_EV_LU_ADDED. NULL with why. */
+struct tgt_lu *target_io_add(struct target_io *io, const struct disk_opts *o, char *why, size_t n);
+/* After TGT_EV_LU_REMOVED: its store is closed when all that is under way has been taken. */
+void target_io_remove(struct target_io *io, uint8_t lun);
 /* After tgt_free(). */
 void target_io_close(struct target_io *io);
 const uint8_t *target_io_uuid(const struct target_io *io);

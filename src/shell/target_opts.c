@@ -13,13 +13,13 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
-#define SIZE_MOST       (1ULL << 50) /* bytes of a store */
 #define WORKERS_DEFAULT 4
 
 enum option {
 	O_BUS = 1,
 	O_ID,
 	O_STORE,
+	O_LUN,
 	O_SIZE,
 	O_BLOCK_SIZE,
 	O_NAME,
@@ -41,6 +41,10 @@ static const struct args_option options[] = {
         {"bus", "ADDR", "the bus server: unix:PATH or tcp:HOST:PORT", O_BUS},
         {"id", "N", "SCSI ID, 0 to 15", O_ID},
         {"store", "FILE", "the disk's blocks; FILE.meta is kept beside it", O_STORE},
+        {"lun", "N=FILE[,OPTION...]",
+         "a further logical unit, 1 to 63, with size=, block-size=, name=, uuid=, write-protect, "
+         "thin",
+         O_LUN},
         {"size", "SIZE", "creates the store sparse, or must be its size", O_SIZE},
         {"block-size", "BYTES", "512 (default) or 4096", O_BLOCK_SIZE},
         {"name", "NAME", "shown to initiators; default: from the store's name", O_NAME},
@@ -62,6 +66,7 @@ static cfg_opt_t file_options[] = {
         CFG_STR("bus", NULL, CFGF_NODEFAULT),
         CFG_INT("id", 0, CFGF_NODEFAULT),
         CFG_STR("store", NULL, CFGF_NODEFAULT),
+        CFG_STR_LIST("lun", NULL, CFGF_NODEFAULT),
         CFG_STR("size", NULL, CFGF_NODEFAULT),
         CFG_INT("block-size", 0, CFGF_NODEFAULT),
         CFG_STR("name", NULL, CFGF_NODEFAULT),
@@ -80,27 +85,6 @@ static cfg_opt_t file_options[] = {
 
 /* ---- what a value has to be: of the command line and of the file ---- */
 
-static bool block_size_ok(const char *v, char *why, size_t n)
-{
-	(void)snprintf(why, n, "%s is neither 512 nor 4096", v);
-	return strcmp(v, "512") == 0 || strcmp(v, "4096") == 0;
-}
-
-static bool name_ok(const char *v, char *why, size_t n)
-{
-	(void)snprintf(why, n, "\"%s\" is not 1 to %d printable characters without blanks", v,
-	               TARGET_NAME_MAX);
-	return strlen(v) > 0 && target_name_ok(v, strlen(v));
-}
-
-static bool uuid_ok(const char *v, char *why, size_t n)
-{
-	uuid_t uuid;
-
-	(void)snprintf(why, n, "\"%s\" is no UUID", v);
-	return uuid_parse(v, uuid) == 0 && !uuid_is_null(uuid);
-}
-
 static bool fault_ok(const char *v, char *why, size_t n)
 {
 	struct faults scratch = {0};
@@ -112,10 +96,11 @@ static bool fault_ok(const char *v, char *why, size_t n)
 static const struct conf_check file_checks[] = {
         {.name = "bus", .kind = CONF_ADDR},
         {.name = "id", .kind = CONF_NUMBER, .most = WIRE_IDS - 1},
-        {.name = "size", .kind = CONF_SIZE, .least = 512, .most = SIZE_MOST},
-        {.name = "block-size", .kind = CONF_NUMBER, .accepts = block_size_ok},
-        {.name = "name", .kind = CONF_TEXT, .accepts = name_ok},
-        {.name = "uuid", .kind = CONF_TEXT, .accepts = uuid_ok},
+        {.name = "lun", .kind = CONF_TEXT, .accepts = disk_spec_ok},
+        {.name = "size", .kind = CONF_SIZE, .least = 512, .most = DISK_SIZE_MOST},
+        {.name = "block-size", .kind = CONF_NUMBER, .accepts = disk_block_size_ok},
+        {.name = "name", .kind = CONF_TEXT, .accepts = disk_name_ok},
+        {.name = "uuid", .kind = CONF_TEXT, .accepts = disk_uuid_ok},
         {.name = "fault", .kind = CONF_TEXT, .accepts = fault_ok},
         {.name = "queue-depth", .kind = CONF_NUMBER, .least = 1, .most = TGT_DEPTH_MAX},
         {.name = "workers", .kind = CONF_NUMBER, .most = WORKERS_MAX},
@@ -145,20 +130,28 @@ static void set_block_size(const struct reading *r, uint64_t v)
 {
 	char text[32];
 	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
-	must(r, "block-size", text, block_size_ok);
-	r->o->block_size = (uint32_t)v;
+	must(r, "block-size", text, disk_block_size_ok);
+	r->o->disk.block_size = (uint32_t)v;
 }
 
 static void set_name(const struct reading *r, const char *v)
 {
-	must(r, "name", v, name_ok);
-	(void)snprintf(r->o->name, sizeof(r->o->name), "%s", v);
+	must(r, "name", v, disk_name_ok);
+	(void)snprintf(r->o->disk.name, sizeof(r->o->disk.name), "%s", v);
 }
 
 static void set_uuid(const struct reading *r, const char *v)
 {
-	must(r, "uuid", v, uuid_ok);
-	r->o->has_uuid = uuid_parse(v, r->o->uuid) == 0;
+	must(r, "uuid", v, disk_uuid_ok);
+	r->o->disk.has_uuid = uuid_parse(v, r->o->disk.uuid) == 0;
+}
+
+static unsigned add_lun(const struct reading *r, const char *v)
+{
+	char why[400];
+	if (!disk_list_add(&r->o->luns, v, why, sizeof(why)))
+		args_fail(r->args, "--lun: %s", why);
+	return (unsigned)strtoul(v, NULL, 0);
 }
 
 static void add_fault(const struct reading *r, const char *v)
@@ -184,10 +177,13 @@ static void take(struct reading *r, enum option id)
 		o->id = (uint8_t)args_number(a, 0, WIRE_IDS - 1);
 		break;
 	case O_STORE:
-		o->store = a->value;
+		o->disk.store = a->value;
+		break;
+	case O_LUN:
+		o->luns_given |= 1ULL << add_lun(r, a->value);
 		break;
 	case O_SIZE:
-		o->size = args_size(a, 512, SIZE_MOST);
+		o->disk.size = args_size(a, 512, DISK_SIZE_MOST);
 		break;
 	case O_BLOCK_SIZE:
 		set_block_size(r, args_number(a, 1, UINT32_MAX));
@@ -208,10 +204,10 @@ static void take(struct reading *r, enum option id)
 		o->unarmed = true;
 		break;
 	case O_WRITE_PROTECT:
-		o->write_protect = true;
+		o->disk.write_protect = true;
 		break;
 	case O_THIN:
-		o->thin = true;
+		o->disk.thin = true;
 		break;
 	case O_WORKERS:
 		o->workers = (unsigned)args_number(a, 0, WORKERS_MAX);
@@ -252,9 +248,9 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	if (in_file(r, cfg, O_ID, "id"))
 		o->id = (uint8_t)cfg_getint(cfg, "id");
 	if (in_file(r, cfg, O_STORE, "store"))
-		o->store = cfg_getstr(cfg, "store");
+		o->disk.store = cfg_getstr(cfg, "store");
 	if (in_file(r, cfg, O_SIZE, "size"))
-		o->size = conf_size(cfg, "size");
+		o->disk.size = conf_size(cfg, "size");
 	if (in_file(r, cfg, O_BLOCK_SIZE, "block-size"))
 		set_block_size(r, (uint64_t)cfg_getint(cfg, "block-size"));
 	if (in_file(r, cfg, O_NAME, "name"))
@@ -266,9 +262,9 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	if (in_file(r, cfg, O_UNARMED, "unarmed"))
 		o->unarmed = cfg_getbool(cfg, "unarmed");
 	if (in_file(r, cfg, O_WRITE_PROTECT, "write-protect"))
-		o->write_protect = cfg_getbool(cfg, "write-protect");
+		o->disk.write_protect = cfg_getbool(cfg, "write-protect");
 	if (in_file(r, cfg, O_THIN, "thin"))
-		o->thin = cfg_getbool(cfg, "thin");
+		o->disk.thin = cfg_getbool(cfg, "thin");
 	if (in_file(r, cfg, O_WORKERS, "workers"))
 		o->workers = (unsigned)cfg_getint(cfg, "workers");
 	if (in_file(r, cfg, O_DIRECT_IO, "direct"))
@@ -277,63 +273,82 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		o->busy_poll_ns = (ns_t)cfg_getint(cfg, "busy-poll-us") * NS_PER_US;
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
 		o->log_level = conf_level(cfg, "log-level");
+	for (unsigned i = 0; i < cfg_size(cfg, "lun"); i++)
+		(void)add_lun(r, cfg_getnstr(cfg, "lun", i));
 	for (unsigned i = 0; i < cfg_size(cfg, "fault"); i++)
 		add_fault(r, cfg_getnstr(cfg, "fault", i));
 }
 
-bool target_opts_reread(const struct target_opts *o, enum log_level *level, char *why, size_t n)
+/* What was on the command line, or all. */
+static bool copy_luns(const struct target_opts *o, bool all, struct disk_list *out, char *why,
+                      size_t n)
 {
-	*level = o->log_level;
+	for (unsigned i = 0; i < o->luns.n; i++) {
+		const struct disk_opts *d = &o->luns.v[i];
+		bool wanted = all || (o->luns_given >> d->lun & 1);
+		if (wanted && !disk_list_add(out, d->spec, why, n))
+			return false;
+	}
+	return true;
+}
+
+static bool luns_of_file(const struct target_opts *o, cfg_t *cfg, struct disk_list *out, char *why,
+                         size_t n)
+{
+	char text[400];
+	bool ok = copy_luns(o, false, out, text, sizeof(text));
+	for (unsigned i = 0; ok && i < cfg_size(cfg, "lun"); i++)
+		ok = disk_list_add(out, cfg_getnstr(cfg, "lun", i), text, sizeof(text));
+	if (!ok)
+		(void)snprintf(why, n, "%s: lun: %s", o->config, text);
+	return ok;
+}
+
+bool target_opts_reread(const struct target_opts *o, struct target_again *out, char *why, size_t n)
+{
+	*out = (struct target_again){.level = o->log_level};
 	if (!o->config)
-		return true;
+		return copy_luns(o, true, &out->luns, why, n);
 	cfg_t *cfg =
 	        conf_read(o->config, file_options, file_checks, ARRAY_LEN(file_checks), why, n);
 	if (!cfg)
 		return false;
 	if (!o->level_given)
-		*level = conf_level(cfg, "log-level");
+		out->level = conf_level(cfg, "log-level");
+	bool ok = luns_of_file(o, cfg, &out->luns, why, n);
 	cfg_free(cfg);
-	return true;
+	if (!ok)
+		disk_list_free(&out->luns);
+	return ok;
 }
 
 /* ---- all ---- */
 
-/* The store's name without directory and extension, as far as it can be a name. */
-static void default_name(struct target_opts *o)
-{
-	const char *slash = strrchr(o->store, '/');
-	const char *base = slash ? slash + 1 : o->store;
-	const char *dot = strrchr(base, '.');
-	size_t n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
-	n = n < TARGET_NAME_MAX ? n : TARGET_NAME_MAX;
-	if (target_name_ok(base, n) && n > 0)
-		(void)snprintf(o->name, sizeof(o->name), "%.*s", (int)n, base);
-	else
-		(void)snprintf(o->name, sizeof(o->name), "id%u", o->id);
-}
-
 static void complete(struct reading *r)
 {
 	struct target_opts *o = r->o;
+	char other[16];
 	if (!r->given[O_BUS])
 		args_fail(r->args, "--bus is missing");
 	if (!r->given[O_ID])
 		args_fail(r->args, "--id is missing");
 	if (!r->given[O_STORE])
 		args_fail(r->args, "--store is missing");
-	uint32_t block_size = o->block_size ? o->block_size : 512;
-	if (o->size % block_size != 0)
+	uint32_t block_size = o->disk.block_size ? o->disk.block_size : 512;
+	if (o->disk.size % block_size != 0)
 		args_fail(r->args, "--size: %llu is not a multiple of the block size, %u",
-		          (unsigned long long)o->size, (unsigned)block_size);
+		          (unsigned long long)o->disk.size, (unsigned)block_size);
+	(void)snprintf(other, sizeof(other), "id%u", o->id);
 	if (!r->given[O_NAME])
-		default_name(o);
+		disk_default_name(&o->disk, other);
 }
 
 void target_opts_read(int argc, char **argv, struct target_opts *out)
 {
-	struct args a = args_init("smirror-target", "--bus ADDR --id N --store FILE [OPTION...]",
-	                          "One emulated SCSI disk: one port of a bus, one backing store.",
-	                          options, ARRAY_LEN(options), argc, argv);
+	struct args a = args_init(
+	        "smirror-target", "--bus ADDR --id N --store FILE [OPTION...]",
+	        "One emulated SCSI disk: one port of a bus, a backing store for each logical unit.",
+	        options, ARRAY_LEN(options), argc, argv);
 	struct reading r = {.args = &a, .o = out};
 	*out = (struct target_opts){.queue_depth = TGT_DEPTH_DEFAULT,
 	                            .workers = WORKERS_DEFAULT,
@@ -355,4 +370,5 @@ void target_opts_free(struct target_opts *o)
 	if (o->file)
 		cfg_free(o->file);
 	o->file = NULL;
+	disk_list_free(&o->luns);
 }

@@ -5,6 +5,7 @@
 #define SHELL_TARGET_OPTS_H
 
 #include "shell/addr.h"
+#include "shell/disk_opts.h"
 #include "shell/log.h"
 #include "target/fault.h"
 #include "target/target.h"
@@ -13,14 +14,11 @@ struct target_opts {
 	const char *config; /* NULL: none */
 	struct addr bus;
 	uint8_t id;
-	const char *store;
-	uint64_t size;       /* 0: as the store is */
-	uint32_t block_size; /* 0: as the metadata say, else 512 */
-	char name[TARGET_NAME_MAX + 1];
-	bool has_uuid;
-	uint8_t uuid[UUID_LEN];
+	struct disk_opts disk; /* LUN 0 */
+	struct disk_list luns; /* the others */
+	uint64_t luns_given;   /* of them, a bit for each LUN: on the command line */
 	unsigned queue_depth;
-	bool unarmed, write_protect, thin, direct;
+	bool unarmed, direct;
 	unsigned workers;              /* threads for the store; 0: none */
 	const char *fault[FAULTS_MAX]; /* checked */
 	unsigned n_faults;
@@ -33,7 +31,12 @@ struct target_opts {
 /* Ends the program with status 2 when something is wrong, before anything was touched. */
 void target_opts_read(int argc, char **argv, struct target_opts *out);
 void target_opts_free(struct target_opts *o);
-/* The log's level as the file says it now; false with why, which names file and line. */
-bool target_opts_reread(const struct target_opts *o, enum log_level *level, char *why, size_t n);
+/* What SIGHUP may change. */
+struct target_again {
+	enum log_level level;
+	struct disk_list luns; /* the caller's to free */
+};
+/* As the command line and the file say it now; false with why, which names file and line. */
+bool target_opts_reread(const struct target_opts *o, struct target_again *out, char *why, size_t n);
 
 #endif

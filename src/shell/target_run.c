@@ -7,6 +7,7 @@
 #include "shell/pool.h"
 #include "shell/target_io.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct run {
 	struct loop *loop;
 	struct tgt *t;
 	struct target_io *io;
+	struct disk_list luns; /* that are there, beside LUN 0 */
 	struct conn *conn;
 	enum link_state link;
 	ns_t retry_at, pause; /* WAITING */
@@ -291,7 +293,7 @@ static void ask(struct run *r)
 	f.attach =
 	        (struct wire_attach){.version = WIRE_VERSION, .role = ROLE_TARGET, .id = r->o->id};
 	memcpy(f.attach.uuid, target_io_uuid(r->io), UUID_LEN);
-	memcpy(f.attach.name, r->o->name, sizeof(f.attach.name));
+	memcpy(f.attach.name, r->o->disk.name, sizeof(f.attach.name));
 	r->link = LINK_ASKED;
 	r->asked_until = loop_now() + ATTACH_LIMIT_NS;
 	conn_send(r->conn, &f);
@@ -300,7 +302,7 @@ static void ask(struct run *r)
 static void link_conn(struct run *r)
 {
 	char why[256];
-	size_t out_max = (size_t)r->o->queue_depth * TGT_TRANSFER_MAX + OUT_SPARE;
+	size_t out_max = (size_t)SCSI_LUNS * r->o->queue_depth * TGT_TRANSFER_MAX + OUT_SPARE;
 	int fd = addr_connect(&r->o->bus, why, sizeof(why));
 	if (fd >= 0) {
 		r->conn = conn_new(loop_base(r->loop), fd, &conn_ops, r, out_max);
@@ -326,7 +328,7 @@ static void link_again(struct run *r)
 	}
 	if (r->told_ops != n)
 		log_notice("%s: %u operation%s of the store %s under way; attaching after that",
-		           r->o->store, n, n > 1 ? "s" : "", n > 1 ? "are" : "is");
+		           r->o->disk.store, n, n > 1 ? "s" : "", n > 1 ? "are" : "is");
 	r->told_ops = n;
 }
 
@@ -404,16 +406,76 @@ static void on_terminate(void *ctx, int signo)
 	loop_wake(r->loop);
 }
 
+static bool lun_added(struct run *r, const struct disk_opts *o, char *why, size_t n)
+{
+	struct tgt_event ev = {.kind = TGT_EV_LU_ADDED};
+	ev.added = target_io_add(r->io, o, why, n);
+	if (ev.added)
+		step(r, &ev);
+	return ev.added != NULL;
+}
+
+static void lun_removed(struct run *r, uint8_t lun)
+{
+	struct tgt_event ev = {.kind = TGT_EV_LU_REMOVED};
+	ev.removed = lun;
+	step(r, &ev);
+	target_io_remove(r->io, lun);
+}
+
+/* *to: those that are to be there. What is there is kept, of the others nothing. */
+static void keep_luns(struct run *r, const struct disk_list *to)
+{
+	struct disk_list now = {0};
+	char why[PATH_MAX + 400];
+	for (uint8_t lun = 1; lun < SCSI_LUNS; lun++) {
+		const struct disk_opts *d = disk_list_find(&r->luns, lun);
+		if (!d)
+			d = disk_list_find(to, lun);
+		if (tgt_has_lun(r->t, lun) && !disk_list_add(&now, d->spec, why, sizeof(why)))
+			log_error("LUN %u: %s", lun, why);
+	}
+	disk_list_free(&r->luns);
+	r->luns = now;
+}
+
+/* The logical units as they are to be. One that is given otherwise now stays what it was: another
+ * disk under the LUN of one that is in use would be a surprise. */
+static void change_luns(struct run *r, struct disk_list *to)
+{
+	char why[PATH_MAX + 400];
+	for (uint8_t lun = 1; lun < SCSI_LUNS; lun++) {
+		const struct disk_opts *now = disk_list_find(&r->luns, lun);
+		const struct disk_opts *then = disk_list_find(to, lun);
+		bool there = tgt_has_lun(r->t, lun);
+		if (there && !then) {
+			log_info("%s: LUN %u goes", now->store, lun);
+			lun_removed(r, lun);
+		} else if (there && strcmp(now->spec, then->spec) != 0) {
+			log_error("LUN %u: %s is another disk than %s: take it out first", lun,
+			          then->spec, now->spec);
+		} else if (!there && then && !lun_added(r, then, why, sizeof(why))) {
+			log_error("LUN %u: %s", lun, why);
+		} else if (!there && then) {
+			log_info("%s: LUN %u is there", then->store, lun);
+		}
+	}
+	keep_luns(r, to);
+	disk_list_free(to);
+}
+
 static void on_reload(void *ctx)
 {
 	struct run *r = ctx;
-	enum log_level level = r->o->log_level;
-	char why[400];
+	struct target_again again;
+	char why[PATH_MAX + 400];
 	notify_reloading();
-	if (target_opts_reread(r->o, &level, why, sizeof(why)))
-		log_set_level(level);
-	else
+	if (target_opts_reread(r->o, &again, why, sizeof(why))) {
+		log_set_level(again.level);
+		change_luns(r, &again.luns);
+	} else {
 		log_error("%s; what was in force stays", why);
+	}
 	notify_reloaded();
 }
 
@@ -423,7 +485,7 @@ static const struct loop_ops loop_ops = {on_run, on_terminate, on_reload};
 
 static bool start(struct run *r)
 {
-	char why[1024];
+	char why[PATH_MAX + 400];
 	r->loop = loop_new(&loop_ops, r);
 	if (!r->loop) {
 		log_error("the event loop cannot be made");
@@ -433,6 +495,14 @@ static bool start(struct run *r)
 	if (!r->io) {
 		log_error("%s", why);
 		return false;
+	}
+	for (unsigned i = 0; i < r->o->luns.n; i++) {
+		const struct disk_opts *o = &r->o->luns.v[i];
+		if (!lun_added(r, o, why, sizeof(why)) ||
+		    !disk_list_add(&r->luns, o->spec, why, sizeof(why))) {
+			log_error("LUN %u: %s", o->lun, why);
+			return false;
+		}
 	}
 	for (unsigned i = 0; i < r->o->n_faults; i++) {
 		if (!tgt_fault_add(r->t, r->o->fault[i], why, sizeof(why))) {
@@ -458,6 +528,7 @@ int target_run(const struct target_opts *o)
 		conn_free(r.conn);
 	tgt_free(r.t);
 	target_io_close(r.io);
+	disk_list_free(&r.luns);
 	loop_free(r.loop);
 	return r.status;
 }

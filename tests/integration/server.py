@@ -96,14 +96,14 @@ class Server:
         kind, _, _, _, _, _, length = struct.unpack(">BIIIBIH", head[:20])
         return ("continue", "reselect")[kind - 1], items_of(head[20:20 + length])
 
-    def write(self, tenure, lba, data, tag=5):
+    def write(self, tenure, lba, data, tag=5, lun=0):
         """What an armed port delivers: a WRITE(10) that has disconnected."""
         cdb = struct.pack(">BBIBHB", 0x2A, 0, lba, 0, len(data) // 512, 0)
-        self.burst(tenure, item(SELECT, flags=1) + item(MSG_OUT, bytes([0xC0, 0x20, tag])) + item(COMMAND, cdb) +
+        self.burst(tenure, item(SELECT, flags=1) + item(MSG_OUT, bytes([0xC0 | lun, 0x20, tag])) + item(COMMAND, cdb) +
                    struct.pack(">BBBBIII", DATA_OUT, 0, 0, 0, 0, len(data), crc32c(data)) + item(FREE), data)
 
-    def command(self, tenure, cdb):
-        self.burst(tenure, item(SELECT, flags=1) + item(MSG_OUT, b"\x80") + item(COMMAND, cdb), wanted=True, token=9)
+    def command(self, tenure, cdb, lun=0):
+        self.burst(tenure, item(SELECT, flags=1) + item(MSG_OUT, bytes([0x80 | lun])) + item(COMMAND, cdb), wanted=True, token=9)
         return self.program()
 
     def no_attention(self):

@@ -11,7 +11,7 @@ import time
 
 from crc import crc32c
 from lab import LIMIT_S, Lab, Process, until
-from server import ARM_MODES, COMMAND, DATA_OUT, MSG_OUT, SELECT, STATUS, Server, counted, item
+from server import ARM_MODES, COMMAND, DATA_OUT, FREE, MSG_OUT, SELECT, STATUS, Server, counted, item
 from tap import cases, main, test
 
 
@@ -267,6 +267,137 @@ def configuration():
         asked = server.attach()
         assert asked[3] == 5 and asked.endswith(b"from-file"), asked
         target.wait_ready()
+        target.stop()
+        server.close()
+
+
+def luns(server, tenure):
+    """What REPORT LUNS lists."""
+    server.command(tenure, struct.pack(">B5xIBB", 0xA0, 4096, 0, 0))
+    assert struct.unpack(">I", server.data[:4])[0] == len(server.data) - 8
+    return [server.data[i + 1] for i in range(8, len(server.data), 8)]
+
+
+def sense(server, tenure, lun):
+    server.command(tenure, b"\x03\0\0\0\x12\0", lun)
+    return server.data[2], server.data[12], server.data[13]
+
+
+@test("--lun: further logical units, each with its store, its metadata, its size")
+def logical_units():
+    with Lab() as lab:
+        server, target = started(lab, "--lun", f"1={lab.path('one.img')},size=1M,block-size=4096,name=One",
+                                 "--lun", f"63={lab.path('last.img')},size=2M")
+        assert luns(server, 1) == [0, 1, 63]
+        for lun in (0, 1, 63):
+            assert sense(server, 2, lun) == (6, 0x29, 1)
+        server.command(3, b"\x25" + bytes(9), 1)
+        assert server.data == struct.pack(">II", 255, 4096), server.data
+        server.command(4, b"\x12\x01\xc0\0\xff\0", 1)
+        assert b"One" in server.data, server.data
+        serial = []
+        for lun in (0, 1, 63):
+            server.command(5, b"\x12\x01\x80\0\xff\0", lun)
+            serial.append(server.data)
+        assert len(set(serial)) == 3, serial
+        data = os.urandom(4096)
+        cdb = struct.pack(">BBIBHB", 0x2A, 0, 3, 0, 1, 0)
+        server.burst(6, item(SELECT, flags=1) + item(MSG_OUT, b"\xc1\x20\x05") + item(COMMAND, cdb) +
+                     struct.pack(">BBBBIII", DATA_OUT, 0, 0, 0, 0, len(data), crc32c(data)) + item(FREE), data)
+        kind, items = server.program()
+        assert kind == "reselect" and items[0] == (7, 0, b"\x81\x20\x05") and items[1][:2] == (STATUS, 0), (kind, items)
+        with open(lab.path("one.img"), "rb") as file:
+            assert file.read()[3 * 4096:4 * 4096] == data
+        assert os.path.getsize(lab.path("last.img")) == 2 << 20
+        for name in ("one", "last"):
+            assert os.path.exists(lab.path(name + ".img.meta"))
+        target.stop()
+        server.close()
+        # the same again: what is kept is each one's own
+        server, target = started(lab, "--lun", f"1={lab.path('one.img')}", "--lun", f"63={lab.path('last.img')},write-protect")
+        for lun, was in zip((0, 1, 63), serial):
+            server.command(5, b"\x12\x01\x80\0\xff\0", lun)
+            assert server.data == was
+            assert sense(server, 6, lun) == (6, 0x29, 1)
+        server.write(7, 0, bytes(512), lun=63)
+        assert server.program()[1][1][:2] == (STATUS, 2)
+        assert sense(server, 8, 63) == (7, 0x27, 0)
+        target.stop()
+        server.close()
+
+
+@cases("--lun {}: refused, and it says why", (
+    ("1", b"LUN=FILE is wanted"), ("0=x.img", b"with a LUN of 1 to 63"), ("64=x.img", b"with a LUN of 1 to 63"),
+    ("1=", b"its file is missing"), ("1=x.img,size=1000", b"not a multiple of the block size"),
+    ("1=x.img,size=", b"size=: must be a size"), ("1=x.img,thin=1", b"thin takes no value"),
+    ("1=x.img,size", b"size: a value is missing"), ("1=x.img,colour=red", b"no such option of a disk"),
+    ("1=x.img,block-size=1024", b"1024 is neither 512 nor 4096"), ("1=x.img,uuid=7", b"is no UUID")))
+def bad_lun(case):
+    spec, named = case
+    with Lab() as lab:
+        done = run(lab, "--store", lab.path("disk.img"), "--size", "1M", "--lun", spec)
+        assert done.returncode == 2 and named in done.stderr, done
+        assert not os.path.exists(lab.path("disk.img"))
+
+
+@test("--lun twice is refused; two logical units on one store, too")
+def lun_twice():
+    with Lab() as lab:
+        twice = ("--lun", f"1={lab.path('a.img')},size=1M", "--lun", f"1={lab.path('b.img')},size=1M")
+        done = run(lab, "--store", lab.path("disk.img"), "--size", "1M", *twice)
+        assert done.returncode == 2 and b"LUN 1 is given twice" in done.stderr, done
+        done = run(lab, "--store", lab.path("disk.img"), "--size", "1M", "--lun", f"1={lab.path('disk.img')}")
+        assert done.returncode == 1 and b"LUN 1: " in done.stderr and b"in use by another process" in done.stderr, done
+
+
+@test("SIGHUP: logical units of the file come and go, and initiators are told")
+def inventory():
+    with Lab() as lab:
+        def configure(*specs):
+            listed = ", ".join(f'"{spec}"' for spec in specs)
+            with open(lab.path("t.conf"), "w", encoding="ascii") as file:
+                file.write(f'bus = "{lab.unix}"\nid = 3\nstore = "{lab.path("c.img")}"\nsize = "1M"\nlun = {{{listed}}}\n')
+
+        def reload(told):
+            before = target.stderr().count(told)
+            target.signal(signal.SIGHUP)
+            until(told, lambda: target.stderr().count(told) > before)
+
+        one, two = (f"{n}={lab.path(f'lun{n}.img')},size=1M" for n in (1, 2))
+        configure(one)
+        server = Server(lab).listen()
+        target = Process(lab, "target", [lab.program("smirror-target"), "--config", lab.path("t.conf"),
+                                         "--lun", f"9={lab.path('lun9.img')},size=1M"], wait=False)
+        server.attach()
+        target.wait_ready()
+        assert luns(server, 1) == [0, 1, 9]
+        for lun in (0, 1, 9):
+            assert sense(server, 2, lun) == (6, 0x29, 1)
+        configure(one, two)
+        reload("LUN 2 is there")
+        assert sense(server, 3, 1) == (6, 0x3F, 0x0E)
+        assert sense(server, 4, 2) == (6, 0x29, 1)
+        assert luns(server, 5) == [0, 1, 2, 9]
+        server.write(6, 0, b"\x22" * 512, lun=2)
+        assert server.program()[1][1][:2] == (STATUS, 0)
+        # another disk under a LUN that is there is refused; one that cannot be opened stays away
+        configure(one + ",thin", two, f"3={lab.path('none')}/x.img,size=1M")
+        reload("LUN 3: ")
+        assert "LUN 1: " in target.stderr() and "take it out first" in target.stderr(), target.stderr()
+        assert luns(server, 7) == [0, 1, 2, 9]
+        configure(one)
+        reload("LUN 2 is closed")
+        assert sense(server, 8, 0) == (6, 0x3F, 0x0E)
+        assert luns(server, 9) == [0, 1, 9]
+        assert sense(server, 10, 2) == (5, 0x25, 0)
+        with open(lab.path("lun2.img"), "rb") as file:
+            assert file.read(512) == b"\x22" * 512
+        configure(one, two)
+        reload("LUN 2 is there")
+        server.command(11, struct.pack(">BBIBHB", 0x28, 0, 0, 0, 1, 0), 2)
+        server.command(12, b"\x03\0\0\0\x12\0", 2)
+        server.command(13, struct.pack(">BBIBHB", 0x28, 0, 0, 0, 1, 0), 2)
+        assert server.data == b"\x22" * 512
         target.stop()
         server.close()
 

@@ -212,7 +212,8 @@ static void set_up(void)
 	(void)snprintf(dir, sizeof(dir), "/tmp/smirror-io-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/disk.img", dir);
-	opts = (struct target_opts){.store = path, .name = "disk", .queue_depth = 64, .workers = 2};
+	opts = (struct target_opts){
+	        .disk.store = path, .disk.name = "disk", .queue_depth = 64, .workers = 2};
 	fake.now = STORE_NOW_ASK;
 	base = event_base_new();
 }
