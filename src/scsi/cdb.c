@@ -15,6 +15,9 @@
 #define B1_BYTCHK  0x06
 #define B1_NDOB    0x01
 
+/* SBC-3, grouping function. No groups are kept (GROUP_SUP of VPD page 86h): a number is ignored. */
+#define GROUP_NUMBER 0x1f
+
 #define CONTROL_NACA 0x04 /* all that we look at in the last byte */
 
 #define PROTECT_SHIFT 5
@@ -36,6 +39,7 @@ struct layout {
 	bool none_at_0;      /* BYTCHK=0: no data */
 	bool same;           /* one block for all; NDOB: no data */
 	bool twice;          /* the blocks to compare and the blocks to write */
+	uint8_t group;       /* byte with the GROUP NUMBER (bits 4-0), which is ignored; 0: none */
 };
 
 enum layout_id {
@@ -105,34 +109,44 @@ static const struct layout layouts[] = {
         [L_BUFFER10] = {.page = {2, 1}, .lba = {3, 3}, .alloc = {6, 3}},
         [L_DIAG6] = {.alloc = {3, 2}},
         [L_RW6] = {.byte1 = B1_LBA, .lba = {1, 3}, .blocks = {4, 1}, .zero_is_256 = true},
-        [L_RW10] = {.byte1 = RW_BYTE1, .lba = {2, 4}, .blocks = {7, 2}},
-        [L_RW12] = {.byte1 = RW_BYTE1, .lba = {2, 4}, .blocks = {6, 4}},
-        [L_RW16] = {.byte1 = RW_BYTE1, .lba = {2, 8}, .blocks = {10, 4}},
+        [L_RW10] = {.byte1 = RW_BYTE1, .lba = {2, 4}, .group = 6, .blocks = {7, 2}},
+        [L_RW12] = {.byte1 = RW_BYTE1, .lba = {2, 4}, .group = 10, .blocks = {6, 4}},
+        [L_RW16] = {.byte1 = RW_BYTE1, .lba = {2, 8}, .group = 14, .blocks = {10, 4}},
         [L_VERIFY10] = {.byte1 = VERIFY_BYTE1,
                         .lba = {2, 4},
+                        .group = 6,
                         .blocks = {7, 2},
                         .none_at_0 = true,
                         .one_block_at_3 = true},
         [L_VERIFY12] = {.byte1 = VERIFY_BYTE1,
                         .lba = {2, 4},
+                        .group = 10,
                         .blocks = {6, 4},
                         .none_at_0 = true,
                         .one_block_at_3 = true},
         [L_VERIFY16] = {.byte1 = VERIFY_BYTE1,
                         .lba = {2, 8},
+                        .group = 14,
                         .blocks = {10, 4},
                         .none_at_0 = true,
                         .one_block_at_3 = true},
-        [L_WRVER10] = {.byte1 = VERIFY_BYTE1, .lba = {2, 4}, .blocks = {7, 2}},
-        [L_WRVER12] = {.byte1 = VERIFY_BYTE1, .lba = {2, 4}, .blocks = {6, 4}},
-        [L_WRVER16] = {.byte1 = VERIFY_BYTE1, .lba = {2, 8}, .blocks = {10, 4}},
-        [L_SAME10] = {.byte1 = B1_PROTECT, .lba = {2, 4}, .blocks = {7, 2}, .same = true},
-        [L_SAME16] = {.byte1 = B1_PROTECT, .lba = {2, 8}, .blocks = {10, 4}, .same = true},
-        [L_ATOMIC16] = {.byte1 = RW_BYTE1, .lba = {2, 8}, .selector = {10, 2}, .blocks = {12, 2}},
-        [L_UNMAP10] = {.alloc = {7, 2}},
-        [L_MATCH16] = {.byte1 = RW_BYTE1, .lba = {2, 8}, .blocks = {13, 1}, .twice = true},
-        [L_RANGE10] = {.lba = {2, 4}, .blocks = {7, 2}},
-        [L_RANGE16] = {.lba = {2, 8}, .blocks = {10, 4}},
+        [L_WRVER10] = {.byte1 = VERIFY_BYTE1, .lba = {2, 4}, .group = 6, .blocks = {7, 2}},
+        [L_WRVER12] = {.byte1 = VERIFY_BYTE1, .lba = {2, 4}, .group = 10, .blocks = {6, 4}},
+        [L_WRVER16] = {.byte1 = VERIFY_BYTE1, .lba = {2, 8}, .group = 14, .blocks = {10, 4}},
+        [L_SAME10] =
+                {.byte1 = B1_PROTECT, .lba = {2, 4}, .group = 6, .blocks = {7, 2}, .same = true},
+        [L_SAME16] =
+                {.byte1 = B1_PROTECT, .lba = {2, 8}, .group = 14, .blocks = {10, 4}, .same = true},
+        [L_ATOMIC16] = {.byte1 = RW_BYTE1,
+                        .lba = {2, 8},
+                        .group = 14,
+                        .selector = {10, 2},
+                        .blocks = {12, 2}},
+        [L_UNMAP10] = {.alloc = {7, 2}, .group = 6},
+        [L_MATCH16] =
+                {.byte1 = RW_BYTE1, .lba = {2, 8}, .group = 14, .blocks = {13, 1}, .twice = true},
+        [L_RANGE10] = {.lba = {2, 4}, .group = 6, .blocks = {7, 2}},
+        [L_RANGE16] = {.lba = {2, 8}, .group = 14, .blocks = {10, 4}},
         [L_SAI16] = {.byte1 = B1_ACTION, .lba = {2, 8}, .alloc = {10, 4}},
         [L_REPORT12] = {.byte1 = B1_ACTION,
                         .page = {2, 1},
@@ -297,9 +311,12 @@ static void reserved_get(const uint8_t *cdb, const struct layout *l, struct scsi
 		covered |= ((1U << fields[i].width) - 1) << fields[i].at;
 	for (uint32_t open = ~covered & ((1U << c->len) - 1); open; open &= open - 1) {
 		unsigned at = (unsigned)__builtin_ctz(open);
-		if (cdb[at] != 0) {
+		uint8_t bits = cdb[at];
+		if (at == l->group)
+			bits &= 0xff & ~GROUP_NUMBER;
+		if (bits != 0) {
 			c->reserved_at = (uint8_t)at;
-			c->reserved = cdb[at];
+			c->reserved = bits;
 			return;
 		}
 	}

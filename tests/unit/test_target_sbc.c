@@ -61,12 +61,13 @@ static const struct {
         {"5.11", "2804:3.09.00.0001.00", NULL, "read 9+1; cont " DATA("512"), NULL}, /* RARC */
         {"5.11", "2801:3.09.00.0001.00", NULL, "cont " CHECK, "5/24/0 cdb 1.0"},
         {"5.11", "28:4.09.20.0001.00", NULL, "cont " CHECK, "5/24/0 cdb 6.5"},
-        {"4.23", "28:4.09.01.0001.00", NULL, "cont " CHECK, "5/24/0 cdb 6.0"}, /* GROUP NUMBER */
+        {"4.23", "28:4.09.1f.0001.00", NULL, "read 9+1; cont " DATA("512"),
+         NULL}, /* a GROUP NUMBER is ignored */
         {"5.12", "a8:4.09.00000001.8000", NULL, "cont " CHECK, "5/24/0 cdb 10.7"},
         {"5.12", "a8:4.09.00000001.0000", NULL, "read 9+1; cont " DATA("512"), NULL},
         {"5.13", "8818:7.09.00000001.0000", NULL, "read 9+1; flush; cont " DATA("512"), NULL},
         {"5.13", "88:8.09.00000038.0000", NULL, "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.13", "88:8.09.00000001.0100", NULL, "cont " CHECK, "5/24/0 cdb 14.0"},
+        {"5.13", "88:8.09.00000001.4100", NULL, "cont " CHECK, "5/24/0 cdb 14.6"},
         {"5.33",
          "0a200009"
          "0100",
@@ -107,7 +108,7 @@ static const struct {
         {"5.7", "34:4.3f.00.0002.00", NULL, "cont " CHECK, "5/21/0 cdb 2"},
         {"5.8", "90:8.09.00000002.0000", NULL, "verify 9+2; cont " MET, NULL},
         {"5.8", "90:8.40.00000000.0000", NULL, "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.8", "90:8.09.00000001.1f00", NULL, "cont " CHECK, "5/24/0 cdb 14.4"},
+        {"5.8", "90:8.09.00000001.2300", NULL, "cont " CHECK, "5/24/0 cdb 14.5"},
         /* SYNCHRONIZE CACHE */
         {"5.26", "3506:3.09.00.0001.00", NULL, "flush; cont " END, NULL}, /* SYNC_NV, IMMED */
         {"5.26", "3508:3.09.00.0001.00", NULL, "cont " CHECK, "5/24/0 cdb 1.3"},
@@ -156,8 +157,8 @@ static const struct {
         {"WRITE ATOMIC(16), WRPROTECT", "9c20:7.09.0000.0002.0000", NULL, "cont " CHECK,
          "5/24/0 cdb 1.7"},
         {"WRITE ATOMIC(16)", "9c02:7.09.0000.0002.0000", NULL, "cont " CHECK, "5/24/0 cdb 1.1"},
-        {"WRITE ATOMIC(16), GROUP NUMBER", "9c:8.09.0000.0002.0100", NULL, "cont " CHECK,
-         "5/24/0 cdb 14.0"},
+        {"WRITE ATOMIC(16), GROUP NUMBER", "9c:8.09.0000.0002.2000", NULL, "cont " CHECK,
+         "5/24/0 cdb 14.5"},
         /* PREVENT ALLOW MEDIUM REMOVAL */
         {"5.9", "1e:3.0000", NULL, "cont " END, NULL},
         {"5.9", "1e:3.0100", NULL, "cont " END, NULL},

@@ -87,7 +87,7 @@ static const struct {
          "cont " CHECK, "5/21/0 data 8"},
         /* no anchored blocks, no groups */
         {"UNMAP, ANCHOR", "4201:5.0018.00", NULL, "cont " CHECK, "5/24/0 cdb 1.0"},
-        {"UNMAP, GROUP NUMBER", "42:5.01.0018.00", NULL, "cont " CHECK, "5/24/0 cdb 6.0"},
+        {"UNMAP, GROUP NUMBER", "42:5.20.0018.00", NULL, "cont " CHECK, "5/24/0 cdb 6.5"},
         {"UNMAP", "42:1.80.:3.00.0018.00", NULL, "cont " CHECK, "5/24/0 cdb 2.7"},
         {"UNMAP", "4202:5.0018.00", NULL, "cont " CHECK, "5/24/0 cdb 1.1"},
         /* WRITE SAME: zeros are unmapped if that is asked for, other data never */
