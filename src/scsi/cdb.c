@@ -73,6 +73,8 @@ enum layout_id {
 	L_WRVER16,
 	L_SAME10,
 	L_SAME16,
+	L_FORMAT6,
+	L_SANITIZE10,
 	L_UNMAP10,
 	L_ATOMIC16,
 	L_MATCH16,
@@ -142,6 +144,8 @@ static const struct layout layouts[] = {
                         .group = 14,
                         .selector = {10, 2},
                         .blocks = {12, 2}},
+        [L_FORMAT6] = {0},
+        [L_SANITIZE10] = {.byte1 = B1_ACTION, .alloc = {7, 2}},
         [L_UNMAP10] = {.alloc = {7, 2}, .group = 6},
         [L_MATCH16] =
                 {.byte1 = RW_BYTE1, .lba = {2, 8}, .group = 14, .blocks = {13, 1}, .twice = true},
@@ -177,13 +181,15 @@ static const struct {
         [L_DEFECTS12] = {.byte1 = 0x1f},
         [L_BUFFER10] = {.byte1 = 0x1f},
         [L_DIAG6] = {.byte1 = 0xf7},
-        [L_SAME10] = {.byte1 = 0x08},  /* UNMAP */
-        [L_SAME16] = {.byte1 = 0x09},  /* UNMAP, NDOB */
-        [L_RANGE10] = {.byte1 = 0x02}, /* IMMED */
-        [L_RANGE16] = {.byte1 = 0x02}, /* IMMED */
-        [L_REPORT12] = {.page = 0x87}, /* RCTD, REPORTING OPTIONS */
-        [L_ACTION12] = {.page = 0x80}, /* REPD */
-        [L_LOG10] = {.byte1 = 0x01},   /* SP */
+        [L_FORMAT6] = {.byte1 = 0x3f},    /* LONGLIST, FMTDATA, CMPLST, DEFECT LIST FORMAT */
+        [L_SANITIZE10] = {.byte1 = 0xa0}, /* IMMED, AUSE */
+        [L_SAME10] = {.byte1 = 0x08},     /* UNMAP */
+        [L_SAME16] = {.byte1 = 0x09},     /* UNMAP, NDOB */
+        [L_RANGE10] = {.byte1 = 0x02},    /* IMMED */
+        [L_RANGE16] = {.byte1 = 0x02},    /* IMMED */
+        [L_REPORT12] = {.page = 0x87},    /* RCTD, REPORTING OPTIONS */
+        [L_ACTION12] = {.page = 0x80},    /* REPD */
+        [L_LOG10] = {.byte1 = 0x01},      /* SP */
 };
 
 static const struct scsi_op_info infos[OP_COUNT] = {
@@ -213,6 +219,9 @@ static const bool op_writes[OP_COUNT] = {
         [OP_WRITE_SAME_10] = true,
         [OP_WRITE_SAME_16] = true,
         [OP_UNMAP] = true,
+        [OP_FORMAT_UNIT] = true,
+        [OP_SANITIZE_OVERWRITE] = true,
+        [OP_SANITIZE_BLOCK_ERASE] = true,
         [OP_WRITE_ATOMIC_16] = true,
         [OP_COMPARE_AND_WRITE] = true,
         [OP_ORWRITE_16] = true,

@@ -64,13 +64,38 @@ struct scsi_sense scsi_sense_field(struct scsi_sense s, bool in_cdb, uint16_t fi
 	return s;
 }
 
+static bool key_has_progress(uint8_t key)
+{
+	return key == KEY_NO_SENSE || key == KEY_NOT_READY;
+}
+
+struct scsi_sense scsi_sense_progress(struct scsi_sense s, uint16_t progress)
+{
+	if (!key_has_progress(s.key))
+		return s;
+	s.has_progress = true;
+	s.progress = progress;
+	return s;
+}
+
 static bool has_field_pointer(const struct scsi_sense *s)
 {
 	return s->sks_valid && s->key == KEY_ILLEGAL_REQUEST;
 }
 
-static void field_pointer_put(struct wr *w, const struct scsi_sense *s)
+static bool has_progress(const struct scsi_sense *s)
 {
+	return s->has_progress && key_has_progress(s->key);
+}
+
+/* The key says what they are (SPC-4, 4.5.2.4). */
+static void sks_put(struct wr *w, const struct scsi_sense *s)
+{
+	if (has_progress(s)) {
+		wr_u8(w, SKSV);
+		wr_u16(w, s->progress);
+		return;
+	}
 	unsigned b = SKSV | (s->sks_cd ? SKS_CD : 0U);
 	if (s->sks_bit <= SKS_BIT)
 		b |= SKS_BPV | s->sks_bit;
@@ -78,11 +103,15 @@ static void field_pointer_put(struct wr *w, const struct scsi_sense *s)
 	wr_u16(w, s->sks_field);
 }
 
-static void field_pointer_get(struct rd *r, struct scsi_sense *s)
+static void sks_get(struct rd *r, struct scsi_sense *s)
 {
 	uint8_t b = rd_u8(r);
 	uint16_t field = rd_u16(r);
-	if (!r->error && (b & SKSV))
+	if (r->error || !(b & SKSV))
+		return;
+	if (key_has_progress(s->key))
+		*s = scsi_sense_progress(*s, field);
+	else
 		*s = scsi_sense_field(*s, b & SKS_CD, field, b & SKS_BPV ? b & SKS_BIT : 0xff);
 }
 
@@ -99,8 +128,8 @@ static void fixed_put(struct wr *w, const struct scsi_sense *s)
 	wr_u8(w, s->asc);
 	wr_u8(w, s->ascq);
 	wr_u8(w, 0); /* FIELD REPLACEABLE UNIT CODE */
-	if (has_field_pointer(s))
-		field_pointer_put(w, s);
+	if (has_field_pointer(s) || has_progress(s))
+		sks_put(w, s);
 	else
 		wr_zero(w, SKS_LEN);
 }
@@ -119,11 +148,11 @@ static void descriptor_put(struct wr *w, const struct scsi_sense *s)
 		wr_u8(w, 0);
 		wr_u64(w, s->info);
 	}
-	if (has_field_pointer(s)) {
+	if (has_field_pointer(s) || has_progress(s)) {
 		wr_u8(w, DESC_SKS);
 		wr_u8(w, DESC_SKS_BODY);
 		wr_zero(w, 2);
-		field_pointer_put(w, s);
+		sks_put(w, s);
 		wr_u8(w, 0);
 	}
 	if (wr_ok(w))
@@ -160,7 +189,7 @@ static bool fixed_get(struct span data, struct scsi_sense *s)
 		s->info = get_be32(data.p + FIXED_INFO);
 	if (data.n > FIXED_SKS) {
 		struct rd r = rd_init(data.p + FIXED_SKS, data.n - FIXED_SKS);
-		field_pointer_get(&r, s);
+		sks_get(&r, s);
 	}
 	return true;
 }
@@ -174,7 +203,7 @@ static void one_descriptor_get(uint8_t type, struct span body, struct scsi_sense
 		s->info = s->info_valid ? rd_u64(&r) : 0;
 	} else if (type == DESC_SKS && body.n == DESC_SKS_BODY) {
 		rd_skip(&r, 2);
-		field_pointer_get(&r, s);
+		sks_get(&r, s);
 	}
 }
 

@@ -32,6 +32,8 @@ struct scsi_sense {
 	bool sks_cd;     /* the pointer is into the CDB, else into the parameter data */
 	uint8_t sks_bit; /* 0..7, or 0xff: no bit pointer */
 	uint16_t sks_field;
+	bool has_progress; /* sense-key specific: progress indication */
+	uint16_t progress; /* of 65536 */
 };
 
 /* sense.def: SCSI_SENSE(symbol, key, asc, ascq, "TEXT") -> values such as SENSE_INVALID_OPCODE. */
@@ -46,6 +48,11 @@ struct scsi_sense scsi_sense_info(struct scsi_sense s, uint64_t info);
 /* The same with a field pointer; bit 0xff: none. Only ILLEGAL REQUEST has one: others stay as they
  * are. */
 struct scsi_sense scsi_sense_field(struct scsi_sense s, bool in_cdb, uint16_t field, uint8_t bit);
+
+/* The same with a progress indication. Only NO SENSE and NOT READY have one: others stay as they
+ * are.
+ */
+struct scsi_sense scsi_sense_progress(struct scsi_sense s, uint16_t progress);
 
 /* Fixed format 70h/71h (18 bytes; an INFORMATION of more than 32 bits leaves VALID 0), or
  * descriptor format 72h/73h. Returns the length written, 0 when cap is too small. */

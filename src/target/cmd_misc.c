@@ -32,6 +32,9 @@ static struct scsi_sense pending_sense(const struct task *k)
 		return SENSE_LUN_NOT_SUPPORTED;
 	if (ua_pending(&x->ua))
 		return ua_take(&x->ua);
+	struct scsi_sense s;
+	if (tgt_bg_sense(k->lu, &s))
+		return s;
 	if (k->lu->stopped)
 		return SENSE_NOT_READY_STOPPED;
 	/* SPC-4, 5.12.2: pollable. */
@@ -174,18 +177,21 @@ bool tgt_cmd_accept_start_stop(struct tgt *t, struct task *k)
 }
 
 /* SBC-3, 5.25: the cache goes to the medium before the unit stops, or is in standby. IMMED: the
- * status may come as soon as the CDB is found right; it comes when what it says is true. */
+ * status does not wait for that. */
 bool tgt_cmd_run_start_stop(struct tgt *t, struct task *k)
 {
 	unsigned condition = k->cdb.byte4 >> TGT_POWER_CONDITION;
 	bool flush = !(k->cdb.byte4 & NO_FLUSH);
-	(void)t;
 	k->lu->power = condition == CONDITION_IDLE      ? POWER_IDLE
 	               : condition == CONDITION_STANDBY ? POWER_STANDBY
 	                                                : POWER_ACTIVE;
 	k->lu->stopped = condition == CONDITION_START_VALID && !(k->cdb.byte4 & TGT_START);
 	if (!flush || !(k->lu->stopped || k->lu->power == POWER_STANDBY))
 		return false;
+	if (k->cdb.byte1 & IMMED) {
+		tgt_bg_start(t, k->lu, BG_FLUSH, 0);
+		return false;
+	}
 	k->work = WORK_FLUSH;
 	return true;
 }

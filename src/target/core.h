@@ -14,6 +14,7 @@
 #include "scsi/msg.h"
 #include "scsi/sense.h"
 #include "scsi/status.h"
+#include "target/background.h"
 #include "target/fault.h"
 #include "target/mode.h"
 #include "target/reserve.h"
@@ -63,6 +64,9 @@ enum task_work {
 	WORK_MAP = 0x100,
 };
 
+#define TGT_GEN_SHIFT   15 /* an op is slot | generation << TGT_GEN_SHIFT */
+#define TGT_FORMAT_HEAD 12 /* bytes of a FORMAT UNIT's list before the pattern */
+
 struct task {
 	enum task_state state;
 	TAILQ_ENTRY(task) link;
@@ -86,6 +90,9 @@ struct task {
 	uint32_t want_out;       /* bytes of its DATA OUT phase */
 	struct block *data;      /* DATA OUT, held */
 	uint32_t data_off;
+	/* FORMAT UNIT: what came of the list before `data`. */
+	uint8_t head[TGT_FORMAT_HEAD], head_len;
+	bool parked;       /* TASK_WAITING, for what goes on in the background */
 	struct block *in;  /* DATA IN of reads, held */
 	struct span small; /* DATA IN of quick commands: in tgt.resp, for this step only */
 
@@ -231,6 +238,7 @@ struct tgt_lu {
 	bool stopped;
 	enum tgt_power power; /* when it is not stopped */
 	bool store_dead;      /* a flush failed: for good */
+	struct background bg;
 	uint8_t buffer[TGT_BUFFER_MAX];
 	struct tgt_echo echo;
 	struct log_counters log[LOG_KINDS];
@@ -496,6 +504,11 @@ bool tgt_cmd_run_defects(struct tgt *t, struct task *k);
 
 bool tgt_cmd_accept_unmap(struct tgt *t, struct task *k);
 bool tgt_cmd_run_unmap(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_format(struct tgt *t, struct task *k);
+bool tgt_cmd_run_format(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_sanitize(struct tgt *t, struct task *k);
+bool tgt_cmd_run_sanitize(struct tgt *t, struct task *k);
+bool tgt_cmd_run_sanitize_exit(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_get_lba_status(struct tgt *t, struct task *k);
 bool tgt_cmd_run_get_lba_status(struct tgt *t, struct task *k);
 
@@ -521,6 +534,30 @@ bool tgt_reserve_knows(enum scsi_op op);
 bool tgt_reserve_allows(const struct task *k);
 /* Some initiator that is up may not write. */
 bool tgt_reserve_hinders(const struct tgt *t, const struct tgt_lu *lu);
+
+/* ---- cmd_format.c ---- */
+
+/* A FORMAT UNIT whose data came: more are to come, k->want_out of them. Else it has them all, or is
+ * refused (k->status). */
+bool tgt_format_more(struct tgt *t, struct task *k);
+
+/* ---- background.c ---- */
+
+/* The pattern of what is started next, repeated to a block; without it, zeros. */
+void tgt_bg_fill(struct tgt_lu *lu, struct span pattern);
+/* Nothing else is under way. */
+void tgt_bg_start(struct tgt *t, struct tgt_lu *lu, enum bg_kind kind, unsigned passes);
+/* False, with the sense set: it stands against this command, or what the last one left does. */
+bool tgt_bg_allows(struct task *k, const struct cmd *c);
+/* Commands that have to do with the whole unit, and use the background. */
+bool tgt_bg_is_for(enum scsi_op op);
+/* The task has to wait for its end. */
+bool tgt_bg_in_the_way(const struct task *k);
+/* What REQUEST SENSE says of it, if it says something. */
+bool tgt_bg_sense(const struct tgt_lu *lu, struct scsi_sense *out);
+/* Whose operation of the store this is; NULL: a task's. */
+struct tgt_lu *tgt_bg_by_op(const struct tgt *t, uint32_t op);
+void tgt_bg_store_done(struct tgt *t, struct tgt_lu *lu, enum tgt_store_result result);
 
 /* ---- cmd_log.c ---- */
 

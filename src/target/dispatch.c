@@ -177,7 +177,7 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 		return refuse(k, SCSI_BUSY);
 	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_FULL, k->lun))
 		return refuse(k, SCSI_TASK_SET_FULL);
-	if (!ready(k, c))
+	if (!tgt_bg_allows(k, c) || !ready(k, c))
 		return false;
 	if (!c->accept(t, k))
 		return false;

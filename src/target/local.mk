@@ -5,8 +5,11 @@
 
 noinst_LIBRARIES += src/target/libtarget.a
 src_target_libtarget_a_SOURCES = \
+	src/target/background.c \
+	src/target/background.h \
 	src/target/cmd_buffer.c \
 	src/target/cmd_diag.c \
+	src/target/cmd_format.c \
 	src/target/cmd_inquiry.c \
 	src/target/cmd_log.c \
 	src/target/cmd_misc.c \
@@ -46,6 +49,7 @@ unit_tests += \
 	tests/unit/test_target_commands \
 	tests/unit/test_target_inquiry \
 	tests/unit/test_target_faults \
+	tests/unit/test_target_format \
 	tests/unit/test_target_log \
 	tests/unit/test_target_luns \
 	tests/unit/test_target_mode \
@@ -72,4 +76,5 @@ tests_unit_test_target_messages_SOURCES = tests/unit/test_target_messages.c test
 tests_unit_test_target_tasks_SOURCES = tests/unit/test_target_tasks.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_thin_SOURCES = tests/unit/test_target_thin.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_reserve_SOURCES = tests/unit/test_target_reserve.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_format_SOURCES = tests/unit/test_target_format.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_random_SOURCES = tests/unit/test_target_random.c tests/unit/disk.c tests/unit/disk.h

@@ -80,7 +80,9 @@ struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, char *wh
 	struct tgt_lu *lu = calloc(1, sizeof(*lu));
 	if (lu)
 		lu->zeros = block_new(cfg->block_size);
-	if (!lu || !lu->zeros) {
+	if (lu)
+		lu->bg.pattern = block_new(cfg->block_size);
+	if (!lu || !lu->zeros || !lu->bg.pattern) {
 		(void)snprintf(why, why_len, "out of memory");
 		tgt_lu_free(lu);
 		return NULL;
@@ -106,6 +108,7 @@ void tgt_lu_free(struct tgt_lu *lu)
 	if (!lu)
 		return;
 	block_unref(lu->zeros);
+	block_unref(lu->bg.pattern);
 	free(lu);
 }
 
@@ -154,7 +157,7 @@ void tgt_lu_reap(struct tgt *t)
 	struct tgt_lu *lu = SLIST_FIRST(&t->gone);
 	while (lu) {
 		struct tgt_lu *next = SLIST_NEXT(lu, link);
-		if (lu->n_tasks == 0) {
+		if (lu->n_tasks == 0 && !lu->bg.busy) {
 			SLIST_REMOVE(&t->gone, lu, tgt_lu, link);
 			tgt_lu_free(lu);
 		}

@@ -23,7 +23,7 @@ static struct extent extent_of(const struct task *k)
 {
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	/* SBC-3, 5.25: a unit stops when all is on the medium. */
-	if (k->cdb.op == OP_START_STOP_UNIT)
+	if (tgt_bg_is_for(k->cdb.op))
 		return (struct extent){0, k->lu->cfg.blocks, true};
 	/* A self test reads whatever it likes. */
 	if (k->cdb.op == OP_SEND_DIAGNOSTIC)
@@ -69,7 +69,7 @@ bool tgt_order_may_start(const struct tgt *t, const struct task *k)
 	const struct extent mine = extent_of(k);
 	const struct task *other;
 	bool older = true;
-	if (held_by_ca(k))
+	if (held_by_ca(k) || tgt_bg_in_the_way(k))
 		return false;
 	TAILQ_FOREACH (other, &t->tasks, link) {
 		if (other == k)

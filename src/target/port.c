@@ -117,6 +117,11 @@ static void data_out(struct tgt *t, const struct wire_item *it, struct block *da
 	if (ok) {
 		k->data = block_ref(data);
 		k->data_off = it->off;
+		if (tgt_format_more(t, k)) {
+			n->next = NEXT_DATA;
+			return;
+		}
+		ok = k->status != SCSI_CHECK_CONDITION;
 	}
 	tgt_task_set(t, k, ok ? TASK_READY : TASK_DONE);
 	if (!k->silent)
@@ -367,8 +372,9 @@ _Static_assert(sizeof(armed_ops) <= WIRE_OPS_MAX, "armed_ops");
 
 static bool lu_refuses(const struct tgt *t, const struct tgt_lu *lu)
 {
-	bool refuses =
-	        lu->stopped || lu->store_dead || lu->cfg.write_protect || lu->modes.current.swp;
+	bool refuses = lu->stopped || lu->store_dead || lu->bg.kind != BG_NONE ||
+	               lu->bg.medium != MEDIUM_GOOD || lu->cfg.write_protect ||
+	               lu->modes.current.swp;
 	refuses = refuses || tgt_reserve_hinders(t, lu);
 	for (unsigned i = 0; i < WIRE_IDS; i++)
 		refuses = refuses || (t->ini[i].up && ua_pending(&lu->nexus[i].ua));

@@ -151,7 +151,8 @@ ns_t tgt_deadline(const struct tgt *t);
 /* Asserts every invariant (tests call it after each step). */
 void tgt_check(const struct tgt *t);
 
-/* STORE_* and META_SAVE actions that were not answered yet. */
+/* STORE_* and META_SAVE actions that were not answered yet, but those of what goes on in the
+ * background (FORMAT UNIT, SANITIZE): that stops for no detach. */
 unsigned tgt_store_ops(const struct tgt *t);
 /* Tasks that have not ended. */
 unsigned tgt_tasks(const struct tgt *t);

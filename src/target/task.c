@@ -6,9 +6,6 @@
 /* A contingent allegiance that nobody asks after ends by itself: no wait without a limit. */
 #define CA_LIMIT_NS (1 * NS_PER_S)
 
-#define GEN_SHIFT 15 /* an op is slot | generation << GEN_SHIFT */
-_Static_assert(SCSI_LUNS *TGT_DEPTH_MAX + 1 <= 1 << GEN_SHIFT, "slots");
-
 void tgt_task_set(struct tgt *t, struct task *k, enum task_state state)
 {
 	if (k->state != TASK_FREE)
@@ -62,12 +59,12 @@ struct task *tgt_task_find(struct tgt *t, uint8_t initiator, uint8_t lun, bool t
 
 uint32_t tgt_task_op(const struct tgt *t, const struct task *k)
 {
-	return (uint32_t)(k - t->slot) | k->gen << GEN_SHIFT;
+	return (uint32_t)(k - t->slot) | k->gen << TGT_GEN_SHIFT;
 }
 
 struct task *tgt_task_by_op(struct tgt *t, uint32_t op)
 {
-	unsigned i = op & ((1U << GEN_SHIFT) - 1);
+	unsigned i = op & ((1U << TGT_GEN_SHIFT) - 1);
 	if (i >= t->n_slots)
 		return NULL;
 	struct task *k = &t->slot[i];
@@ -88,7 +85,10 @@ static void start(struct tgt *t, struct task *k)
 		return;
 	}
 	k->status = SCSI_GOOD;
-	if (c->run(t, k))
+	bool goes_on = tgt_bg_allows(k, c) && c->run(t, k);
+	if (k->parked)
+		return;
+	if (goes_on)
 		tgt_work_next(t, k);
 	else
 		tgt_task_finish(t, k);
@@ -227,6 +227,7 @@ void tgt_task_finish(struct tgt *t, struct task *k)
 {
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	tgt_task_set(t, k, TASK_DONE);
+	k->parked = false;
 	if (c && (c->flags & CMD_MEDIUM)) {
 		if (fault_dies(&t->faults, STEP_STATUS) ||
 		    (k->in && fault_dies(&t->faults, STEP_DATA))) {
@@ -312,6 +313,7 @@ void tgt_task_check(const struct tgt *t)
 		sm_assert(k->state != TASK_READY || t->tenure.task == k);
 		sm_assert((k->doing != 0) == (k->state == TASK_RUNNING || k->state == TASK_DRAIN));
 		sm_assert(k->due == NS_NEVER || k->state == TASK_DONE);
+		sm_assert(!k->parked || (k->state == TASK_WAITING && k->lu->bg.kind != BG_NONE));
 		sm_assert(!k->connected || t->tenure.task == k || k->state == TASK_DRAIN);
 		sm_assert(k->state == TASK_DRAIN || k->state == TASK_DONE || k->pos <= k->count);
 	}

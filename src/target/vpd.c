@@ -15,6 +15,7 @@
 #define STORE_PAGE   4096 /* what the store's file system handles at once, bytes */
 #define NON_ROTATING 0x0001
 
+#define WABEREQ            0x40       /* B1h, byte 7: 01b */
 #define UGAVALID           0x80000000 /* B0h, bytes 32 to 35 */
 #define LBPU_LBPWS_LBPWS10 0xe0       /* B2h, byte 5 */
 #define LBPRZ              0x04
@@ -85,7 +86,10 @@ static void put_characteristics(struct wr *w, const struct tgt_lu *lu)
 {
 	(void)lu;
 	wr_u16(w, NON_ROTATING);
-	wr_zero(w, 58); /* product type, form factor: not said */
+	wr_u8(w, 0); /* product type: not said */
+	/* What a block erase leaves is read; no form factor is said. */
+	wr_u8(w, lu->cfg.thin ? WABEREQ : 0);
+	wr_zero(w, 56);
 }
 
 /* SBC-3, 6.6.4: of a thin provisioned disk, what unmaps, and that unmapped blocks read as zeros. No

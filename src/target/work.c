@@ -185,6 +185,11 @@ static void drained(struct tgt *t, struct task *k)
 
 void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 {
+	struct tgt_lu *lu = tgt_bg_by_op(t, ev->store.op);
+	if (lu) {
+		tgt_bg_store_done(t, lu, ev->store.result);
+		return;
+	}
 	struct task *k = tgt_task_by_op(t, ev->store.op);
 	enum tgt_store_result result = ev->store.result;
 	sm_assert(k && k->doing && k->doing != WORK_SAVE);

@@ -548,6 +548,56 @@ def execute_thin_disk():
             assert told(0) == holes() and (256, 64, True) in told(0), told(0)
 
 
+@test("scsi.execute: FORMAT UNIT and SANITIZE: what the file holds after them, with a list that comes in pieces, and IMMED")
+def execute_whole_medium():
+    with Lab() as lab:
+        lab.start(1, group=None, size="64M", target_options=("--thin",))
+        with lab.rpc() as rpc:
+            clear_attention(rpc, "disk0")
+            image = lab.path("disk0.img")
+
+            def call(cdb, out=b"", into=0):
+                data = {"data_out": base64(out)} if out else {}
+                done = rpc.call("scsi.execute", target="disk0", lun=0, cdb=cdb.replace(" ", ""), data_in_length=into, **data)
+                assert done["outcome"] == "completed", (cdb, done)
+                return done
+
+            def good(cdb, out=b"", into=0):
+                done = call(cdb, out, into)
+                assert done["status"] == 0 and done["residual"] == 0, (cdb, done)
+                return unbase64(done["data_in"])
+
+            def holds(pattern):
+                with open(image, "rb") as file:
+                    assert file.read() == pattern * ((64 << 20) // len(pattern))
+
+            good("48 01 00 00 00 00 00 02 04 00", bytes((1, 0, 2, 0)) + b"\x5a" * 512)  # overwrite
+            holds(b"\x5a" * 512)
+            assert os.stat(image).st_blocks >= 64 << 11
+            good("04 10 00 00 00 00", bytes((0, 0x88, 0, 0)) + bytes((0, 1, 0, 4)) + b"abcd")  # FORMAT UNIT, a pattern
+            holds(b"abcd" * 128)
+            good("48 01 00 00 00 00 00 00 05 00", bytes((0x83, 0, 0, 1, 0xf0)))  # three passes, inverted
+            holds(b"\xf0" * 512)
+            good("48 02 00 00 00 00 00 00 00 00")  # block erase
+            holds(bytes(512))
+            assert os.stat(image).st_blocks == 0, os.stat(image)
+            good("48 81 00 00 00 00 00 00 05 00", bytes((31, 0, 0, 1, 0x77)))  # 31 passes, IMMED
+            seen = set()
+
+            def over():
+                done = call("00 00 00 00 00 00")
+                sense = bytes.fromhex(done["sense"])
+                if done["status"] == 2:
+                    assert sense[2] & 15 == 2 and sense[12:14] == b"\x04\x1b" and sense[15] & 0x80, sense.hex()
+                    seen.add(int.from_bytes(sense[16:18], "big"))
+                    assert unbase64(call("03 00 00 00 12 00", into=18)["data_in"])[12:14] in (b"\x04\x1b", b"\0\0")
+                return done["status"] == 0
+
+            until("the sanitize is over", over)
+            assert len(seen) > 1, "it went on for a while"
+            holds(b"\x77" * 512)
+
+
 @test("scsi.execute: a command without a status times out, one that a reset meets says so; a client that leaves harms nobody")
 def execute_outcomes():
     with Lab() as lab:

@@ -40,6 +40,8 @@ static void say_sense(struct disk *d, const struct scsi_sense *s)
 	say(d, "%x/%x/%x", s->key, s->asc, s->ascq);
 	if (s->info_valid)
 		say(d, " info %llu", (unsigned long long)s->info);
+	if (s->has_progress)
+		say(d, " progress %u", s->progress);
 	if (s->sks_valid && s->sks_bit < 8)
 		say(d, " %s %u.%u", s->sks_cd ? "cdb" : "data", s->sks_field, s->sks_bit);
 	else if (s->sks_valid)

@@ -57,6 +57,8 @@ static void check_equal(const struct scsi_sense *a, const struct scsi_sense *b)
 	ck_assert_int_eq(a->sks_cd, b->sks_cd);
 	ck_assert_uint_eq(a->sks_bit, b->sks_bit);
 	ck_assert_uint_eq(a->sks_field, b->sks_field);
+	ck_assert_int_eq(a->has_progress, b->has_progress);
+	ck_assert_uint_eq(a->progress, b->progress);
 }
 
 START_TEST(there_and_back)
@@ -222,6 +224,24 @@ START_TEST(other_response_codes)
 }
 END_TEST
 
+/* SPC-4, progress indication: what FORMAT UNIT has done, of 65536. */
+START_TEST(progress_is_of_two_keys)
+{
+	uint8_t buf[SCSI_SENSE_MAX];
+	struct scsi_sense back, s = scsi_sense_progress(SENSE_FORMAT_IN_PROGRESS, 0x1234);
+	hex_assert(buf, scsi_sense_put(&s, FIXED, buf, sizeof(buf)),
+	           "70 00 02 00000000 0a 00000000 04 04 00 80 1234");
+	ck_assert(scsi_sense_get((struct span){buf, 18}, &back));
+	check_equal(&back, &s);
+	size_t n = scsi_sense_put(&s, DESCRIPTOR, buf, sizeof(buf));
+	hex_assert(buf, n, "72 02 04 04 000000 08  02 06 0000 80 1234 00");
+	ck_assert(scsi_sense_get((struct span){buf, n}, &back));
+	check_equal(&back, &s);
+	ck_assert(!scsi_sense_progress(SENSE_READ_ERROR, 1).has_progress);
+	ck_assert(scsi_sense_progress(SENSE_NONE, 1).has_progress);
+}
+END_TEST
+
 START_TEST(noise_is_only_noise)
 {
 	struct prng g = prng_init(12);
@@ -269,6 +289,6 @@ END_TEST
 
 TAP_MAIN("sense", there_and_back, there_and_back_at_random,
          a_wide_information_has_no_place_in_the_fixed_format,
-         only_illegal_request_has_a_field_pointer, cut_short, the_length_says_how_much_counts,
-         odd_descriptors, other_response_codes, noise_is_only_noise, names_and_texts,
-         the_table_is_one_of_standard_values);
+         only_illegal_request_has_a_field_pointer, progress_is_of_two_keys, cut_short,
+         the_length_says_how_much_counts, odd_descriptors, other_response_codes,
+         noise_is_only_noise, names_and_texts, the_table_is_one_of_standard_values);
