@@ -112,12 +112,18 @@ int cli_run_events(struct cli *cli);
 int cli_run_fault(struct cli *cli);
 int cli_run_group_read(struct cli *cli);
 int cli_run_group_write(struct cli *cli);
+int cli_run_inquiry(struct cli *cli);
 int cli_run_job(struct cli *cli);
 int cli_run_load(struct cli *cli);
+int cli_run_log(struct cli *cli);
+int cli_run_modes(struct cli *cli);
+int cli_run_opcodes(struct cli *cli);
 int cli_run_scsi(struct cli *cli);
+int cli_run_sense(struct cli *cli);
 int cli_run_stats(struct cli *cli);
 int cli_run_status(struct cli *cli);
 int cli_run_trace(struct cli *cli);
+int cli_run_vpd(struct cli *cli);
 int cli_run_wait(struct cli *cli);
 
 #endif

@@ -73,6 +73,27 @@ static const struct cli_arg fault_args[] = {
         FLAG("--clear", "clear", "Remove all active faults."),
         FLAG("--list", "list", "Only list the active faults."),
 };
+#define DEVICE                                                                                     \
+	{                                                                                          \
+		.word = "TARGET", .kind = CLI_TEXT,                                                \
+		.help = "The target: its name, its UUID or its SCSI ID.",                          \
+	}
+#define DEVICE_LUN                                                                                 \
+	{                                                                                          \
+		.word = "--lun", .value = "N", .kind = CLI_NUMBER, .help = "Logical unit; 0.",     \
+	}
+#define PAGE_CODE                                                                                  \
+	{                                                                                          \
+		.word = "PAGE", .kind = CLI_TEXT, .optional = true,                                \
+		.help = "Code of one page, in hex, such as 83; all pages if left out.",            \
+	}
+static const struct cli_arg device_args[] = {DEVICE, DEVICE_LUN};
+static const struct cli_arg device_page_args[] = {DEVICE, PAGE_CODE, DEVICE_LUN};
+static const struct cli_arg sense_args[] = {
+        DEVICE,
+        {.word = "--descriptor", .kind = CLI_FLAG, .help = "Ask for the descriptor format (DESC)."},
+        DEVICE_LUN,
+};
 static const struct cli_arg scsi_args[] = {
         TARGET,
         OPERAND("CDBHEX...", "cdb", CLI_HEX),
@@ -296,6 +317,37 @@ const struct cli_command cli_commands[] = {
          ARGS(one_target),
          .print = cli_show_target},
         {.words = "target fault", .method = "target.fault", ARGS(fault_args), .run = cli_run_fault},
+        {.words = "target inquiry",
+         ARGS(device_args),
+         .run = cli_run_inquiry,
+         .summary = "Show what a target says to INQUIRY",
+         .about = "The standard data, decoded. For vital product data see target vpd."},
+        {.words = "target vpd",
+         ARGS(device_page_args),
+         .run = cli_run_vpd,
+         .summary = "Show the vital product data of a target",
+         .about = "Those that page 00h lists, decoded."},
+        {.words = "target modes",
+         ARGS(device_page_args),
+         .run = cli_run_modes,
+         .summary = "Show the mode pages of a target",
+         .about = "Each field: its current, default and saved value, and whether it can be "
+                  "changed."},
+        {.words = "target log",
+         ARGS(device_page_args),
+         .run = cli_run_log,
+         .summary = "Show the log pages of a target",
+         .about = "Those that page 00h lists, cumulative values."},
+        {.words = "target sense",
+         ARGS(sense_args),
+         .run = cli_run_sense,
+         .summary = "Show the sense data of a target",
+         .about = "By REQUEST SENSE: a UNIT ATTENTION that it tells is told to nobody else."},
+        {.words = "target opcodes",
+         ARGS(device_args),
+         .run = cli_run_opcodes,
+         .summary = "Show the commands that a target has",
+         .about = "By REPORT SUPPORTED OPERATION CODES."},
         {.words = "scsi", .method = "scsi.execute", ARGS(scsi_args), .run = cli_run_scsi},
         {.words = "scsi execute", .method = "scsi.execute", ARGS(scsi_args), .run = cli_run_scsi},
         {.words = "bus show", .method = "bus.show", .print = cli_show_bus},

@@ -216,16 +216,17 @@ static bool put_list(struct parser *p, const struct cli_arg *a, json_t *list, co
 	return true;
 }
 
-/* A CDB may come in several words, which are joined. */
+/* A CDB may come in several words, which are joined; a digit that is alone is a byte, as for
+ * sg_raw. */
 static bool put_joined(struct parser *p, const struct cli_arg *a, json_t *to, const char *key,
                        const char *text)
 {
 	const char *old = json_string_value(json_object_get(to, key));
 	char joined[256];
 
-	if (strlen(old ? old : "") + strlen(text) >= sizeof(joined))
+	if (strlen(old ? old : "") + strlen(text) + 1 >= sizeof(joined))
 		return wrong(p, "%s: too long", a->word);
-	(void)snprintf(joined, sizeof(joined), "%s%s", old ? old : "", text);
+	(void)snprintf(joined, sizeof(joined), "%s%s%s", old ? old : "", text[1] ? "" : "0", text);
 	json_t *j = convert(p, a, joined);
 	return j && json_object_set_new(to, key, j) == 0;
 }

@@ -16,9 +16,15 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/cli_conn.h \
 	src/shell/cli_data.c \
 	src/shell/cli_data.h \
+	src/shell/cli_decode.c \
+	src/shell/cli_decode.h \
+	src/shell/cli_device.c \
+	src/shell/cli_device.h \
+	src/shell/cli_device_show.c \
 	src/shell/cli_help.c \
 	src/shell/cli_help.h \
 	src/shell/cli_job.c \
+	src/shell/cli_pages.def \
 	src/shell/cli_parse.c \
 	src/shell/cli_parse.h \
 	src/shell/cli_progress.c \
@@ -114,6 +120,7 @@ unit_tests += \
 	tests/unit/test_cli_commands \
 	tests/unit/test_cli_conn \
 	tests/unit/test_cli_data \
+	tests/unit/test_cli_decode \
 	tests/unit/test_cli_parse \
 	tests/unit/test_cli_progress \
 	tests/unit/test_cli_show \

@@ -403,7 +403,8 @@ def events():
 
 
 LOOKS = ("status", "daemon info", "bus show", "bus scan", "bus stats", "target list", "target show 1", "group list",
-         "group show g0", "job list", "job show 1", "rpc discover", "call group.list")
+         "group show g0", "job list", "job show 1", "rpc discover", "call group.list", "target inquiry 1", "target vpd 1", "target modes 1",
+         "target log 1", "target sense 1", "target opcodes 1", "target vpd 1 b0", "target modes 1 0x0a", "target log 1 02h")
 
 
 @cases("{} speaks to people and to programs", LOOKS)
@@ -414,6 +415,87 @@ def looks(words):
         status, out, errors = run(lab, *words.split())
         assert status == 0 and len(out) > 40 and not errors, (status, out, errors)
         as_json(lab, *words.split())
+
+
+# words: lines that stand in what they print, in this order
+DEVICE = {
+    "target inquiry disk0": ["Standard INQUIRY data", "  peripheral device type  0 (disk)", "  version                 6",
+                             "  vendor                  SMIRROR", "  product                 EMULATED DISK"],
+    "target vpd disk0": ["00h  Supported VPD pages", "  83h  Device identification", "83h  Device identification", "86h  Extended INQUIRY data",
+                         "  SIMPSUP                     1", "B0h  Block limits", "  maximum transfer length              32768",
+                         "C0h  Silent mirroring", "  name                    disk0"],
+    "target vpd disk0 b1": ["B1h  Block device characteristics", "  medium rotation rate  1"],
+    "target modes disk0": ["write protected: no, DPO and FUA: yes", "01h  Read-write error recovery  (savable)", "08h  Caching  (savable)",
+                           "WCE           1        1      1         yes", "MF            0        0      0          no",
+                           "0Ah  Control  (savable)", "1Ch  Informational exceptions control  (savable)", "30h  Silent mirroring  (savable)"],
+    "target log disk0": ["02h  Write error counters", "  total bytes processed     1024", "03h  Read error counters",
+                         "  total bytes processed     512", "0Dh  Temperature", "  temperature            not available",
+                         "2Fh  Informational exceptions", "  informational exception  No additional sense information"],
+    "target sense disk0": ["No Sense (0h): No additional sense information", "fixed format, current"],
+    "target sense disk0 --descriptor": ["No Sense (0h): No additional sense information", "descriptor format, current"],
+    "target opcodes disk0": ["00h      Test Unit Ready", "12h      Inquiry", "28h      Read(10)", "9Eh/10h  Read capacity(16)",
+                             "A3h/0Ch  Report supported operation codes"],
+    "scsi disk0 0 0 0 0 0 0": ["disk0: Test Unit Ready: GOOD, residual 0, bus time "],
+}
+
+
+@test("what a disk says of itself, decoded, by known lines; and the same for programs")
+def device():
+    with Lab() as lab:
+        lab.start(1, group=None)
+        run(lab, "scsi", "disk0", "2a000000000000000200", "--out", lab.image(1024))
+        run(lab, "scsi", "disk0", "28000000000000000100", "--in", "512")
+        for words, lines in DEVICE.items():
+            status, out, errors = run(lab, *words.split())
+            text, at = out.decode(), 0
+            assert status == 0 and not errors, (words, status, errors)
+            for line in lines:
+                at = text.find(line, at)
+                assert at >= 0, f"{words}: {line!r} is not, or not there, in\n{text}"
+        doc = as_json(lab, "target", "inquiry", "disk0")
+        fields = {f["name"]: f["value"] for f in doc["pages"][0]["fields"]}
+        assert (doc["target"], doc["lun"], doc["pages"][0]["page"]) == ("disk0", 0, None), doc
+        assert (fields["vendor"], fields["CmdQue"], fields["response data format"]) == ("SMIRROR", 1, 2), fields
+        uuid = lab.call("target.list")["targets"][0]["uuid"].replace("-", "")
+        doc = as_json(lab, "target", "vpd", "disk0", "83")["pages"][0]
+        assert doc["page"] == 0x83 and doc["designators"][0]["designator"] == "1000" + uuid, doc
+        assert as_json(lab, "target", "vpd", "disk0", "80")["pages"][0]["serial"] == uuid
+        doc = as_json(lab, "target", "modes", "disk0", "8")
+        assert doc["write_protected"] is False and doc["pages"][0]["fields"]["WCE"] == {
+            "current": 1, "changeable": 1, "default": 1, "saved": 1}, doc
+        doc = as_json(lab, "target", "log", "disk0", "2")["pages"][0]
+        assert [(p["code"], p["value"]) for p in doc["parameters"]] == [(3, 0), (5, 1024), (6, 0)], doc
+        doc = as_json(lab, "target", "sense", "disk0")["sense"]
+        assert (doc["key"], doc["asc"], doc["ascq"], doc["descriptor_format"]) == (0, 0, 0, False), doc
+        commands = {(c["opcode"], c["service_action"]): c for c in as_json(lab, "target", "opcodes", "disk0")["commands"]}
+        assert commands[0x28, None]["cdb_bytes"] == 10 and commands[0x9e, 0x10]["name"] == "Read capacity(16)", commands
+
+
+@test("what a disk says of itself: refusals, UNIT ATTENTIONs, pages that are none, a target that is not there")
+def device_refusals():
+    with Lab() as lab:
+        lab.start(1, group=None)
+        for words, why in (("target vpd disk0 7f", "disk0: Illegal Request, Invalid field in cdb"),
+                           ("target modes disk0 3e", "disk0: Illegal Request, Invalid field in cdb"),
+                           ("target log disk0 1", "disk0: Log sense: CHECK CONDITION"),
+                           ("target modes disk0 --lun 5", "disk0: Illegal Request, Logical unit not supported"),
+                           ("target inquiry nobody", "no target nobody"), ("target inquiry 12", "12: Inquiry: selection_timeout")):
+            status, out, errors = run(lab, *words.split())
+            assert status == 1 and not out and why in errors, (words, status, out, errors)
+        for words in ("target vpd disk0 zz", "target vpd disk0 100", "target vpd disk0 -1", "target modes disk0 40", "target log disk0 8x", "target vpd"):
+            status, out, errors = run(lab, *words.split())
+            assert status == 2 and not out and errors, (words, status, out, errors)
+        # TEST of page 1Ch, reported by UNIT ATTENTION: told, and the command tried again
+        assert 0 == run(lab, "scsi", "disk0", "151000001000", "--out", hexfile(lab, "000000009c0a04020000000000000000"))[0]
+        status, out, errors = run(lab, "target", "modes", "disk0", "1c")
+        assert status == 0 and b"TEST" in out and "disk0: Unit Attention, Failure prediction threshold exceeded (false)" in errors, (out, errors)
+
+
+def hexfile(lab, text):
+    path = lab.path("list")
+    with open(path, "wb") as file:
+        file.write(bytes.fromhex(text))
+    return path
 
 
 @test("bus stats tell bus time by kind of tenure and phase; bus reset and the values of the profile")
