@@ -37,6 +37,7 @@
 #define SMIRROR_FRAME_MGMT     16
 #define SMIRROR_FRAME_TRACE    17
 #define SMIRROR_FRAME_RING     18
+#define SMIRROR_FRAME_LIMITS   19
 
 /* Byte 1 of a header: where the data are. */
 #define SMIRROR_DATA_FOLLOW 0 /* behind the head */

@@ -72,6 +72,8 @@ bool arb_run(struct bus *b)
 {
 	uint16_t want = wanting(b);
 
+	if (!want && connect_idle(b))
+		want = wanting(b);
 	if (!want)
 		return false;
 	uint16_t ids = contenders(b, want);

@@ -2,6 +2,8 @@
 /* What a target's port does by itself, as a target chip that was set up ahead. */
 #include "bus/core.h"
 
+static const uint8_t disconnect[] = {0x04};
+
 static const struct wire_arm_lun *armed_lun(const struct port *p, uint8_t lun)
 {
 	for (unsigned i = 0; i < p->arm.n_luns; i++)
@@ -66,6 +68,11 @@ static bool act_command(struct bus *b, const struct port *p)
 	}
 	if (!takes_command(b, p))
 		return false;
+	uint8_t items[3 * WIRE_ITEM_LEN];
+	struct wr w = wr_init(items, sizeof(items));
+	wire_put_bytes(&w, ITEM_MSG_IN, disconnect, sizeof(disconnect));
+	wire_put_plain(&w, ITEM_FREE, 0, 0);
+	t->rest = (struct span){items, w.n};
 	nexus_data_out(b, t->script->out_total);
 	t->pos = POS_FULL;
 	return true;
@@ -98,7 +105,6 @@ static bool act_messages(struct bus *b, const struct port *p)
 
 static void act_disconnect(struct bus *b)
 {
-	static const uint8_t disconnect[] = {0x04};
 	const struct span s = {disconnect, sizeof(disconnect)};
 
 	phase_bytes(b, PHASE_MESSAGE_IN, false, s);

@@ -110,6 +110,8 @@ static void port_up(struct bus *b, struct conn *c)
 	p->late = 0;
 	p->fair = 0;
 	p->arm = (struct wire_arm){.mode = ARM_NONE};
+	p->limits.n = 0;
+	p->back_ns = 0;
 	p->members = (struct wire_members){.n = 0};
 	memcpy(p->uuid, c->attach.uuid, UUID_LEN);
 	memcpy(p->name, c->attach.name, sizeof(p->name));

@@ -110,7 +110,7 @@ void burst_flush(struct bus *b, struct port *p, bool wanted)
 	}
 	struct wire_frame *f = act_to(b, p, WIRE_BURST);
 	f->burst = (struct wire_burst){
-	        .tenure = t->number,
+	        .tenure = t->key,
 	        .token = wanted ? t->token : 0,
 	        .program = t->reselected && p->id == t->target ? t->program : 0,
 	        .role = burst_role(b, p),

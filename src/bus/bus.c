@@ -89,6 +89,9 @@ static void port_frame(struct bus *b, struct conn *c, const struct wire_frame *f
 	case WIRE_MEMBERS:
 		port_set_members(b, p, &f->members);
 		break;
+	case WIRE_LIMITS:
+		p->limits = f->limits;
+		break;
 	case WIRE_SCRIPT:
 		script_queue(b, c, f);
 		break;

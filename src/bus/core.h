@@ -12,7 +12,7 @@
  *   chain.c   scripts under one tenure   snoop.c   messages, agreements
  *   limit.c   timeouts, RST              phase.c   one phase: time, totals, trace
  *   mgmt.c    management frames          check.c   the invariants
- *   owed.c    statuses to come
+ *   owed.c    statuses to come           connect.c  how long a target stays connected
  */
 #ifndef BUS_CORE_H
 #define BUS_CORE_H
@@ -114,6 +114,9 @@ struct script {
 	uint8_t lun;
 	bool tagged;
 	uint8_t tag;
+	bool disc_priv;
+	bool split; /* DATA OUT: some of the data came, from split_at on */
+	uint32_t split_at;
 	/* mirroring: of its first operation, for trace and totals */
 	uint32_t op;
 	unsigned n_legs;
@@ -130,6 +133,8 @@ struct program {
 	uint32_t len;
 	struct block *data;
 	bool mirror; /* a MIRROR STATUS */
+	bool own;    /* the port's: the rest of a data phase; key: its first tenure's number */
+	uint32_t key;
 	bool tagged;
 	uint8_t tag;
 	uint32_t op;
@@ -187,6 +192,8 @@ struct port {
 	/* target */
 	struct wire_arm arm;
 	struct wire_members members;
+	struct wire_limits limits;
+	ns_t back_ns; /* bus time before which it does not reselect after a disconnection */
 	struct program_list programs, free_programs;
 	unsigned n_programs;
 	uint64_t program_data;
@@ -247,7 +254,10 @@ struct tenure {
 	ns_t start_ns, machine_start; /* bus time; machine time */
 	ns_t part_ns;                 /* bus time at which the script at hand began */
 	struct script *script;        /* NULL: a reselection that no nexus belongs to (yet) */
-	uint32_t program;             /* reselection: its program's id */
+	uint32_t program;             /* reselection: its program's id, 0: the port's own */
+	uint32_t key;                 /* the number by which the target's process knows it */
+	bool own;                     /* a reselection of the port's own */
+	struct span rest;             /* items of the program that follow the one at hand */
 
 	uint8_t driver, awaited; /* WIRE_NO_ID: none */
 	uint32_t token;
@@ -399,6 +409,8 @@ void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f);
 void program_free(struct port *p, struct program *g);
 const uint8_t *program_items(const struct program *g);
 void programs_void(struct port *p);
+/* A slot, empty, at the end of those that wait; one has to be free. */
+struct program *program_take(struct port *p);
 /* Whether one waits that can be run. Drops those before it whose initiator is not there any more,
  * with a burst that says so. */
 bool program_ready(struct bus *b, struct port *p);
@@ -496,6 +508,22 @@ void nexus_find(struct bus *b);
 void nexus_data_out(struct bus *b, uint32_t most);
 void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data);
 void nexus_report(struct bus *b, uint8_t outcome);
+
+/* ---- connect.c ---- */
+/* How much of `len` bytes the data phase at hand may move before the target disconnects. */
+uint32_t connect_bytes(struct bus *b, bool out, uint32_t len);
+/* It disconnects, to move the rest when it is connected again: so many bytes, or of that item what
+ * comes after those that were moved. */
+void connect_leave_out(struct bus *b, uint32_t left);
+void connect_leave_in(struct bus *b, const struct wire_item *it, uint32_t moved,
+                      struct block *block);
+/* The tenure ends so: how long its target keeps away. */
+void connect_note_end(struct bus *b, uint8_t outcome);
+/* The disconnect time limit is over. */
+bool connect_may_come(const struct bus *b, const struct port *p, const struct program *g);
+/* Nobody wants the bus but targets that keep away: it stays free until the first may come. False:
+ * there is none. */
+bool connect_idle(struct bus *b);
 
 /* ---- owed.c: true when more of the same pass is to come ---- */
 

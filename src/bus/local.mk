@@ -14,6 +14,7 @@ src_bus_libbus_a_SOURCES = \
 	src/bus/bus.c \
 	src/bus/bus.h \
 	src/bus/chain.c \
+	src/bus/connect.c \
 	src/bus/check.c \
 	src/bus/core.h \
 	src/bus/limit.c \

@@ -6,6 +6,8 @@
  */
 #include "bus/core.h"
 
+#include "base/crc.h"
+
 #include <string.h>
 
 void nexus_find(struct bus *b)
@@ -32,10 +34,9 @@ void nexus_find(struct bus *b)
 
 /* ---- DATA OUT ---- */
 
-/* The bytes at the data pointer, as far as they lie together. */
-static struct piece at_pointer(struct bus *b, const struct script *s, uint32_t most)
+/* The bytes at this place of the data, as far as they lie together. */
+static struct piece piece_at(struct bus *b, const struct script *s, uint32_t at, uint32_t most)
 {
-	uint32_t at = s->out_at;
 
 	for (unsigned i = 0; i < s->n_pieces; i++) {
 		const struct piece *p = &s->piece[i];
@@ -53,6 +54,31 @@ static struct piece at_pointer(struct bus *b, const struct script *s, uint32_t m
 	return (struct piece){0};
 }
 
+/* What came of it, from `from` on, goes to the target's process. */
+static void deliver(struct bus *b, const struct script *s, uint32_t from, bool cut)
+{
+	do {
+		struct piece piece = piece_at(b, s, from, s->out_at - from);
+		from += piece.len;
+		burst_data(b, ten_driver(b), s->data, piece,
+		           cut && from == s->out_at ? ITEM_CUT : 0);
+	} while (from < s->out_at);
+}
+
+/* Moves so many bytes from the data pointer on. */
+static void move_out(struct bus *b, struct script *s, uint32_t len)
+{
+	struct tenure *t = &b->ten;
+
+	do {
+		struct piece piece = piece_at(b, s, s->out_at, len);
+		phase_data(b, PHASE_DATA_OUT, s->data, piece);
+		s->out_at += piece.len;
+		t->data_out += piece.len;
+		len -= piece.len;
+	} while (len > 0);
+}
+
 void nexus_data_out(struct bus *b, uint32_t most)
 {
 	struct tenure *t = &b->ten;
@@ -62,18 +88,20 @@ void nexus_data_out(struct bus *b, uint32_t most)
 		tenure_abort_task(b, OUTCOME_NO_NEXUS);
 		return;
 	}
-	do {
-		struct piece piece = at_pointer(b, s, most);
-		bool all = piece.len == most || s->out_at + piece.len == s->out_total;
-		phase_data(b, PHASE_DATA_OUT, s->data, piece);
-		s->out_at += piece.len;
-		t->data_out += piece.len;
-		most -= piece.len;
-		burst_data(b, ten_driver(b), s->data, piece, all && most > 0 ? ITEM_CUT : 0);
-		if (all)
-			break;
-	} while (most > 0);
+	uint32_t left = s->out_total - s->out_at;
+	uint32_t len = most < left ? most : left;
+	/* What a process reselects for it has itself to split. */
+	uint32_t part = t->reselected && !t->own ? len : connect_bytes(b, true, len);
+	if (!s->split)
+		s->split_at = s->out_at;
+	move_out(b, s, part);
 	t->pos = POS_MOVED;
+	s->split = part < len;
+	if (s->split) {
+		connect_leave_out(b, most - part);
+		return;
+	}
+	deliver(b, s, s->split_at, most > len);
 }
 
 /* ---- DATA IN ---- */
@@ -110,12 +138,16 @@ void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data
 {
 	struct tenure *t = &b->ten;
 	struct script *s = t->script;
-	struct piece piece = {it->off, it->len, it->crc};
+	uint32_t len = connect_bytes(b, false, it->len);
+	struct piece piece = {it->off, len, it->crc};
 
 	if (!s) {
 		tenure_abort_task(b, OUTCOME_NO_NEXUS);
 		return;
 	}
+	/* The CRC is that of the whole. */
+	if ((len < it->len || (it->flags & ITEM_CUT)) && b->tracing && data && !data->shared)
+		piece.crc = crc_data(0, data->data + piece.off, piece.len);
 	phase_data(b, PHASE_DATA_IN, data, piece);
 	t->pos = POS_MOVED;
 	/* What there is no room for was on the bus, and is dropped by the adapter. */
@@ -125,12 +157,14 @@ void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data
 		piece.len = room;
 	if (piece.len > 0 && t->held)
 		(void)report(b, OUTCOME_MORE);
-	t->data_in = it->len > UINT32_MAX - t->data_in ? UINT32_MAX : t->data_in + it->len;
-	if (piece.len == 0)
-		return;
-	t->held = block_ref(data);
-	t->held_piece = piece;
-	s->in_at += piece.len;
+	t->data_in = len > UINT32_MAX - t->data_in ? UINT32_MAX : t->data_in + len;
+	if (piece.len > 0) {
+		t->held = block_ref(data);
+		t->held_piece = piece;
+		s->in_at += piece.len;
+	}
+	if (len < it->len)
+		connect_leave_in(b, it, len, data);
 }
 
 /* Of the pass that this report is of. */

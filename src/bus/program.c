@@ -40,6 +40,25 @@ static bool begins_right(const struct wire_program *w, struct span *messages)
 	return true;
 }
 
+struct program *program_take(struct port *p)
+{
+	struct program *g = TAILQ_FIRST(&p->free_programs);
+
+	sm_assert(g);
+	TAILQ_REMOVE(&p->free_programs, g, link);
+	g->id = 0;
+	g->key = 0;
+	g->own = g->mirror = g->tagged = false;
+	g->tag = 0;
+	g->op = 0;
+	g->large = NULL;
+	g->len = 0;
+	g->data = NULL;
+	p->n_programs++;
+	TAILQ_INSERT_TAIL(&p->programs, g, link);
+	return g;
+}
+
 void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 {
 	struct port *p = &b->port[c->id];
@@ -58,22 +77,16 @@ void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 		refuse(b, c, CODE_FLOOD, WIRE_PROGRAM, w->id, "%u programs wait", p->n_programs);
 		return;
 	}
-	struct program *g = TAILQ_FIRST(&p->free_programs);
-	TAILQ_REMOVE(&p->free_programs, g, link);
+	struct program *g = program_take(p);
 	g->id = w->id;
 	g->initiator = w->initiator;
 	g->epoch = w->epoch;
-	g->mirror = g->tagged = false;
-	g->tag = 0;
-	g->op = 0;
 	g->large = large ? p->free_large[--p->n_free_large] : NULL;
 	g->len = (uint32_t)w->items.n;
 	memcpy(large ? g->large : g->small, w->items.p, w->items.n);
 	g->data = f->data ? block_ref(f->data) : NULL;
 	p->program_data += data;
-	p->n_programs++;
 	look(g, messages);
-	TAILQ_INSERT_TAIL(&p->programs, g, link);
 }
 
 void program_free(struct port *p, struct program *g)
@@ -114,6 +127,7 @@ static void tell(struct bus *b, struct port *p, const struct program *g)
 	wire_put_plain(&w, ITEM_FREE, 0, ITEM_CUT);
 	struct wire_frame *f = act_to(b, p, WIRE_BURST);
 	f->burst = (struct wire_burst){
+	        .tenure = g->own ? g->key : 0,
 	        .program = g->id,
 	        .role = BURST_TARGET,
 	        .initiator = g->initiator,
@@ -134,5 +148,5 @@ bool program_ready(struct bus *b, struct port *p)
 		tell(b, p, g);
 		program_free(p, g);
 	}
-	return g != NULL;
+	return g != NULL && connect_may_come(b, p, g);
 }

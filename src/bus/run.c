@@ -169,9 +169,11 @@ void run_items(struct bus *b, struct span items, struct block *data)
 	struct rd r = rd_init(items.p, items.n);
 	struct wire_item it;
 
-	while (t->state == TENURE_RUNS && t->driver == driver && wire_item_get(&r, &it))
+	while (t->state == TENURE_RUNS && t->driver == driver && wire_item_get(&r, &it)) {
+		t->rest = (struct span){r.p, r.n};
 		if (!run_item(b, &it, data))
 			break;
+	}
 }
 
 /* Its program crossed with a reset, or with the end of the tenure: told, and not held against it,
@@ -191,7 +193,7 @@ void run_continue(struct bus *b, struct conn *c, const struct wire_frame *f)
 	struct tenure *t = &b->ten;
 	const struct wire_program *w = &f->program;
 
-	if (t->state != TENURE_WAITS || t->awaited != c->id || w->tenure != t->number ||
+	if (t->state != TENURE_WAITS || t->awaited != c->id || w->tenure != t->key ||
 	    w->token != t->token) {
 		if (!is_late(b, &b->port[c->id], w))
 			refuse(b, c, CODE_NOT_YOURS, WIRE_PROGRAM, w->id,

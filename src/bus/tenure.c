@@ -16,7 +16,7 @@ static struct tenure *begin(struct bus *b, uint8_t init, uint8_t target, enum te
 	if (++b->next_tenure == 0)
 		b->next_tenure = 1;
 	t->state = TENURE_RUNS;
-	t->number = b->next_tenure;
+	t->number = t->key = b->next_tenure;
 	t->kind = kind;
 	t->init = init;
 	t->target = target;
@@ -102,6 +102,9 @@ void tenure_reselect(struct bus *b, struct port *p, struct program *g, uint16_t 
 
 	t->reselected = true;
 	t->program = g->id;
+	t->own = g->own;
+	if (g->own)
+		t->key = g->key;
 	t->target_epoch = p->epoch;
 	t->has_op = g->mirror;
 	t->op = g->op;
@@ -236,6 +239,7 @@ void tenure_command(struct bus *b)
 	s->lun = t->lun;
 	s->tagged = t->tagged;
 	s->tag = t->tag;
+	s->disc_priv = t->disc_priv;
 }
 
 void tenure_abort_task(struct bus *b, uint8_t outcome)
@@ -310,6 +314,7 @@ void tenure_end(struct bus *b, uint8_t outcome, bool own)
 	if (!own || target->gather.n > 0)
 		burst_plain(b, target, ITEM_FREE, 0, is_cut(outcome) ? ITEM_CUT : 0);
 	burst_flush(b, target, false);
+	connect_note_end(b, outcome);
 	nexus_report(b, outcome);
 	end_script(b, outcome);
 	block_unref(t->held);

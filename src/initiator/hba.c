@@ -247,6 +247,7 @@ void hba_frame(struct hba *h, const struct wire_frame *f, ns_t now)
 	case WIRE_REFUSED:
 	case WIRE_ARM:
 	case WIRE_MEMBERS:
+	case WIRE_LIMITS:
 	case WIRE_SCRIPT:
 	case WIRE_CANCEL:
 	case WIRE_BURST:

@@ -246,6 +246,7 @@ static void on_frame(void *ctx, const struct wire_frame *f)
 	case WIRE_PONG:
 	case WIRE_ARM:
 	case WIRE_MEMBERS:
+	case WIRE_LIMITS:
 	case WIRE_SCRIPT:
 	case WIRE_CANCEL:
 	case WIRE_TENURE:

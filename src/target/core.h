@@ -35,11 +35,11 @@
  *      +<-- the status went out ---------------------------- TASK_DONE <----------------+    |
  *      +<-- the store answered ------------------- TASK_DRAIN <-------------- aborted -------+
  *
- * Invariants (task_check): TASK_DATA and TASK_READY only for the task of the open tenure; a store
- * operation is outstanding exactly in TASK_RUNNING and TASK_DRAIN; blocks are held only outside of
- * TASK_FREE; tasks outside of TASK_FREE are in the list `tasks`, oldest first. TASK_DONE waits for
- * `due` (slow), for what it aborted to leave the store (after_drain), or for the bus to ask
- * (connected).
+ * Invariants (task_check): TASK_DATA and TASK_READY only for the task of the open tenure, or
+ * parked; a store operation is outstanding exactly in TASK_RUNNING and TASK_DRAIN; blocks are held
+ * only outside of TASK_FREE; tasks outside of TASK_FREE are in the list `tasks`, oldest first.
+ * TASK_DONE waits for `due` (slow), for what it aborted to leave the store (after_drain), or for
+ * the bus to ask (connected).
  */
 enum task_state {
 	TASK_FREE,
@@ -94,6 +94,7 @@ struct task {
 	uint8_t head[TGT_FORMAT_HEAD], head_len;
 	bool parked;       /* TASK_WAITING, for what goes on in the background */
 	struct block *in;  /* DATA IN of reads, held */
+	uint32_t split;    /* the tenure whose DATA OUT goes on later, 0: none */
 	struct span small; /* DATA IN of quick commands: in tgt.resp, for this step only */
 
 	uint16_t work, doing; /* enum task_work */
@@ -175,6 +176,7 @@ struct tenure {
 	bool again;       /* the MESSAGE OUT phase is to come once more */
 	bool restore;     /* RESTORE POINTERS goes before the next phase */
 	uint8_t retries;  /* that this tenure has had */
+	bool resumed;     /* its DATA OUT came in parts */
 	uint8_t said[64]; /* the bytes of reply, as they went out last */
 	uint8_t said_len; /* 0: nothing that MESSAGE PARITY ERROR could be about */
 };
@@ -244,6 +246,9 @@ struct tgt_lu {
 	struct log_counters log[LOG_KINDS];
 	struct exceptions exceptions;
 	struct nexus nexus[WIRE_IDS];
+	/* Mode page 02h (limits.c): of which values; what it says to the port. */
+	struct mode_values limits_of;
+	struct wire_limit limit;
 	uint8_t saved[TGT_SAVED_MAX]; /* bytes of META_SAVE */
 };
 
@@ -273,6 +278,8 @@ struct tgt {
 	uint8_t armed;       /* enum wire_arm_mode, as last sent */
 	uint64_t armed_luns; /* likewise, a bit for each */
 	bool arm_sent;
+	bool limits_due;     /* the port is to be told */
+	uint8_t limits_told; /* how many units had any, as last sent */
 
 	/* out */
 	struct tgt_action *act;
@@ -371,6 +378,13 @@ void tgt_port_members(struct tgt *t);
 void tgt_port_drained(struct tgt *t);
 /* The task's part in the tenure is over: its status comes by reselection. */
 void tgt_port_detach(struct tgt *t, struct task *k);
+
+/* ---- limits.c ---- */
+
+/* Mode page 02h as a port's limits; lun is left alone. */
+void tgt_limits_get(struct span page, struct wire_limit *out);
+/* Tells the port, if they have changed. */
+void tgt_limits_tell(struct tgt *t);
 
 /* ---- message.c ---- */
 

@@ -25,6 +25,7 @@ src_target_libtarget_a_SOURCES = \
 	src/target/exceptions.c \
 	src/target/fault.c \
 	src/target/fault.h \
+	src/target/limits.c \
 	src/target/lu.c \
 	src/target/message.c \
 	src/target/mode.c \

@@ -39,6 +39,54 @@ void tgt_port_close(struct tgt *t)
 	tgt_port_forget(t);
 }
 
+/* ---- a DATA OUT phase in several tenures ---- */
+
+/* Its port goes on later; whatever else comes meanwhile is not its tenure. */
+static void park(struct tgt *t)
+{
+	struct tenure *n = &t->tenure;
+	struct task *k = n->task;
+	n->open = false;
+	n->wanted = false;
+	n->task = NULL;
+	if (!k)
+		return;
+	k->connected = false;
+	k->split = n->number;
+}
+
+/* False: no command is parked under this number (any more). */
+static bool resume(struct tgt *t, const struct wire_burst *b)
+{
+	struct task *k;
+	TAILQ_FOREACH (k, &t->tasks, link) {
+		if (k->split == b->tenure && k->split != 0 && k->state != TASK_DRAIN)
+			break;
+	}
+	if (!k || k->initiator != b->initiator)
+		return false;
+	k->split = 0;
+	k->connected = true;
+	t->tenure = (struct tenure){
+	        .open = true,
+	        .number = b->tenure,
+	        .role = b->role,
+	        .initiator = b->initiator,
+	        .epoch = b->epoch,
+	        .next = NEXT_DATA,
+	        .identified = true,
+	        .disc_priv = k->disc_priv,
+	        .lun = k->lun,
+	        .tagged = k->tagged,
+	        .tag = k->tag,
+	        .attr = k->attr,
+	        .cdb_len = k->cdb.len,
+	        .task = k,
+	        .resumed = true,
+	};
+	return true;
+}
+
 void tgt_port_detach(struct tgt *t, struct task *k)
 {
 	sm_assert(t->tenure.task == k);
@@ -101,7 +149,7 @@ static void data_out(struct tgt *t, const struct wire_item *it, struct block *da
 	struct task *k = n->task;
 	bool wanted = k && k->state == TASK_DATA;
 	bool parity = wanted && bad_parity(t, it, PHASE_DATA_OUT);
-	if (parity && tgt_retry(n)) {
+	if (parity && !n->resumed && tgt_retry(n)) {
 		n->restore = true;
 		n->next = NEXT_DATA;
 		return;
@@ -207,6 +255,10 @@ static void latch(struct tgt *t, struct span bytes)
 
 static void bus_free(struct tgt *t, const struct wire_item *it)
 {
+	if (it->flags & ITEM_PARK) {
+		park(t);
+		return;
+	}
 	struct tenure *n = &t->tenure;
 	struct task *k = n->task;
 	/* A command that had all its data lives on after an expected BUS FREE: its port has sent
@@ -342,8 +394,11 @@ void tgt_port_burst(struct tgt *t, const struct wire_burst *b, struct block *dat
 		reselection(t, b);
 		return;
 	}
-	if (!n->open || n->number != b->tenure)
-		tenure_open(t, b);
+	if (!n->open || n->number != b->tenure) {
+		tgt_port_close(t);
+		if (!resume(t, b))
+			tenure_open(t, b);
+	}
 	n->role = b->role;
 	n->token = b->token;
 	n->wanted = b->wanted;

@@ -121,6 +121,7 @@ static void attached(struct tgt *t, const struct wire_attached *a)
 	t->boot = a->boot;
 	t->id = a->id;
 	t->luns_changed = true;
+	t->limits_told = 0;
 }
 
 static void detached(struct tgt *t)
@@ -217,6 +218,7 @@ static void frame(struct tgt *t, const struct wire_frame *f)
 	case WIRE_PONG:
 	case WIRE_ARM:
 	case WIRE_MEMBERS:
+	case WIRE_LIMITS:
 	case WIRE_SCRIPT:
 	case WIRE_CANCEL:
 	case WIRE_TENURE:
@@ -265,8 +267,10 @@ void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out
 	if (t->luns_changed && t->attached) {
 		t->luns_changed = false;
 		t->arm_sent = false;
+		t->limits_due = true;
 		tgt_port_members(t);
 	}
+	tgt_limits_tell(t);
 	tgt_port_arm(t);
 	tgt_lu_reap(t);
 	*out = (struct tgt_actions){.n = t->n_act, .v = t->act};

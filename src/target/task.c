@@ -309,8 +309,8 @@ void tgt_task_check(const struct tgt *t)
 		n_in[k->state]++;
 		sm_assert(k->state != TASK_FREE);
 		sm_assert(k->initiator < WIRE_IDS && k->lu && k->lu->n_tasks > 0);
-		sm_assert(k->state != TASK_DATA || (t->tenure.task == k && !k->data));
-		sm_assert(k->state != TASK_READY || t->tenure.task == k);
+		sm_assert(k->state != TASK_DATA || ((t->tenure.task == k || k->split) && !k->data));
+		sm_assert(k->state != TASK_READY || t->tenure.task == k || k->split);
 		sm_assert((k->doing != 0) == (k->state == TASK_RUNNING || k->state == TASK_DRAIN));
 		sm_assert(k->due == NS_NEVER || k->state == TASK_DONE);
 		sm_assert(!k->parked || (k->state == TASK_WAITING && k->lu->bg.kind != BG_NONE));

@@ -73,6 +73,7 @@ WIRE_PAIR(reset);
 WIRE_PAIR(mgmt);
 WIRE_PAIR(trace);
 WIRE_PAIR(ring);
+WIRE_PAIR(limits);
 #undef WIRE_PAIR
 
 /* Shared by MEMBERS and the payload of BUS_SHOW. */

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "wire/codec.h"
 
-#define ITEM_FLAGS (ITEM_ATN | ITEM_CUT | ITEM_CHAIN | ITEM_AGAIN | ITEM_PARITY)
+#define ITEM_FLAGS (ITEM_ATN | ITEM_CUT | ITEM_CHAIN | ITEM_AGAIN | ITEM_PARITY | ITEM_PARK)
 
 static bool may_have_parity(uint8_t kind)
 {

@@ -70,6 +70,37 @@ void wire_put_members(struct wr *w, const struct wire_members *m)
 		wire_put_member(w, &m->m[i]);
 }
 
+static void get_limit(struct wire_in *in, struct wire_limit *out)
+{
+	out->lun = in_u8_range(in, "lun", 0, WIRE_LUN_MOST);
+	out->out = in_u32(in, "out");
+	out->in = in_u32(in, "in");
+	out->connect = in_u16(in, "connect");
+	out->wait = in_u16(in, "wait");
+	out->hold = in_bool(in, "hold");
+}
+
+void wire_get_limits(struct wire_in *in, struct wire_limits *out)
+{
+	out->n = in_u8_range(in, "n", 0, WIRE_LUNS_MAX);
+	for (unsigned i = 0; i < out->n; i++)
+		get_limit(in, &out->of[i]);
+}
+
+void wire_put_limits(struct wr *w, const struct wire_limits *m)
+{
+	sm_assert(m->n <= WIRE_LUNS_MAX);
+	wr_u8(w, m->n);
+	for (unsigned i = 0; i < m->n; i++) {
+		wr_u8(w, m->of[i].lun);
+		wr_u32(w, m->of[i].out);
+		wr_u32(w, m->of[i].in);
+		wr_u16(w, m->of[i].connect);
+		wr_u16(w, m->of[i].wait);
+		out_bool(w, m->of[i].hold);
+	}
+}
+
 #define BURST_KINDS                                                                                \
 	(1U << ITEM_SELECT | 1U << ITEM_MSG_OUT | 1U << ITEM_COMMAND | 1U << ITEM_DATA_OUT |       \
 	 1U << ITEM_FREE | 1U << ITEM_LATCH | 1U << ITEM_TOKEN)

@@ -170,6 +170,26 @@ struct wire_members {
 	struct wire_member m[WIRE_MEMBERS_MAX];
 };
 
+/* How much a logical unit moves, and for how long, before its target disconnects: 0 is no limit. */
+struct wire_limit {
+	uint8_t lun;
+	uint32_t out, in;       /* bytes of one DATA OUT, DATA IN phase */
+	uint16_t connect, wait; /* units of 100 us of bus time: connected; from a disconnection to
+	                           the next reselection */
+	bool hold;              /* no disconnection once data have begun */
+};
+
+/*
+ * Target: replaces the port's limits, which begin as none (bus/connect.c). Of a conventional data
+ * phase that is split so the process sees nothing but this: a command that came by an armed port,
+ * or a DATA OUT that it asked for, is followed by FREE with ITEM_PARK; other tenures may come; then
+ * a burst has that tenure's number again, and all the data.
+ */
+struct wire_limits {
+	uint8_t n;
+	struct wire_limit of[WIRE_LUNS_MAX];
+};
+
 /* ---- items: the one form of scripts, programs and bursts ---- */
 
 enum wire_item_kind {
@@ -205,6 +225,7 @@ enum wire_item_kind {
  * message); what it cannot repeat, its process is asked for.
  */
 #define ITEM_PARITY       0x10
+#define ITEM_PARK         0x20        /* FREE of a burst: the port goes on later by itself */
 #define WIRE_CHAIN_NS_MAX 1000000000U /* the most that its chaining limit may be */
 
 /* On the wire: kind, arg, flags, 0, off (4), len (4), crc (4); then, for kinds with bytes, len
@@ -468,6 +489,7 @@ struct wire_frame {
 		struct wire_mgmt mgmt;
 		struct wire_trace trace;
 		struct wire_ring ring;
+		struct wire_limits limits;
 	};
 	bool in_ring; /* read: the data are at `ref`; who has the ring finds the block */
 	struct wire_ref ref;

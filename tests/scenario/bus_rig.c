@@ -121,6 +121,8 @@ static void say_items(struct rig *r, struct span s)
 			say(r, "!");
 		if (it.flags & ITEM_PARITY)
 			say(r, "~");
+		if (it.flags & ITEM_PARK)
+			say(r, "+");
 	}
 	say(r, "]");
 }
@@ -228,6 +230,7 @@ static void say_frame(struct rig *r, uint32_t handle, const struct wire_frame *f
 	case WIRE_PING:
 	case WIRE_ARM:
 	case WIRE_MEMBERS:
+	case WIRE_LIMITS:
 	case WIRE_SCRIPT:
 	case WIRE_CANCEL:
 	case WIRE_PROGRAM:

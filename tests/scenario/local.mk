@@ -47,6 +47,12 @@ tests_scenario_test_couple_broadcast_SOURCES = \
 	tests/scenario/couple.h \
 	tests/scenario/test_couple_broadcast.c
 
+scenario_tests += tests/scenario/test_couple_connect
+tests_scenario_test_couple_connect_SOURCES = \
+	tests/scenario/couple.c \
+	tests/scenario/couple.h \
+	tests/scenario/test_couple_connect.c
+
 scenario_tests += tests/scenario/test_couple_parity
 tests_scenario_test_couple_parity_SOURCES = \
 	tests/scenario/couple.c \
@@ -111,6 +117,9 @@ tests_scenario_test_bus_conventional_SOURCES = $(bus_rig) tests/scenario/test_bu
 
 scenario_tests += tests/scenario/test_bus_messages
 tests_scenario_test_bus_messages_SOURCES = $(bus_rig) tests/scenario/test_bus_messages.c
+
+scenario_tests += tests/scenario/test_bus_connect
+tests_scenario_test_bus_connect_SOURCES = $(bus_rig) tests/scenario/test_bus_connect.c
 
 scenario_tests += tests/scenario/test_bus_limits
 tests_scenario_test_bus_limits_SOURCES = $(bus_rig) tests/scenario/test_bus_limits.c

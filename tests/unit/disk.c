@@ -157,6 +157,14 @@ static void say_members(struct disk *d, const struct wire_members *m)
 	}
 }
 
+static void say_limits(struct disk *d, const struct wire_limits *m)
+{
+	say(d, "limits");
+	for (unsigned i = 0; i < m->n; i++)
+		say(d, " %u:out=%u,in=%u,connect=%u,wait=%u%s", m->of[i].lun, m->of[i].out,
+		    m->of[i].in, m->of[i].connect, m->of[i].wait, m->of[i].hold ? ",hold" : "");
+}
+
 static void say_frame(struct disk *d, const struct wire_frame *f)
 {
 	begin(d);
@@ -166,6 +174,8 @@ static void say_frame(struct disk *d, const struct wire_frame *f)
 		say_arm(d, &f->arm);
 	else if (f->type == WIRE_MEMBERS)
 		say_members(d, &f->members);
+	else if (f->type == WIRE_LIMITS)
+		say_limits(d, &f->limits);
 	else if (f->type == WIRE_MGMT)
 		say(d, "mgmt %s %.*s", wire_code_name(f->mgmt.code), (int)f->mgmt.payload.n,
 		    (const char *)f->mgmt.payload.p);
@@ -501,6 +511,8 @@ static void word(struct burst *b, const char *w)
 		add_data(b, value);
 	else if (strcmp(w, "cut") == 0 && last)
 		last->flags |= ITEM_CUT;
+	else if (strcmp(w, "park") == 0 && last)
+		last->flags |= ITEM_PARK;
 	else if (strcmp(w, "parity") == 0 && last)
 		last->flags |= ITEM_PARITY;
 	else if (strcmp(w, "badcrc") == 0 && last)

@@ -11,7 +11,7 @@
  *   t=N tenure   role=T|L|P   ini=N   epoch=N   want   atn   program=N
  *   sel (with ATN)   selno   msg=HEX   cmd=HEX   latch=HEX   tok   free
  *   out=BYTES:FILL   data of BYTES bytes, each FILL (hex); out=xHEX: these bytes
- *   cut   badcrc   parity     flags of the item before
+ *   cut   badcrc   parity   park     flags of the item before
  * Hex may hold '.' and ':N', N zero bytes.
  *
  * What comes out, one after the other, with "; " between:

@@ -189,7 +189,7 @@ void frame_sample(unsigned i, struct wire_frame *f)
 	        WIRE_PONG,    WIRE_PORT,    WIRE_ARM,      WIRE_ARM,     WIRE_MEMBERS, WIRE_SCRIPT,
 	        WIRE_SCRIPT,  WIRE_CANCEL,  WIRE_TENURE,   WIRE_TENURE,  WIRE_BURST,   WIRE_PROGRAM,
 	        WIRE_PROGRAM, WIRE_RESET,   WIRE_RESET,    WIRE_MGMT,    WIRE_MGMT,    WIRE_TRACE,
-	        WIRE_TRACE,   WIRE_MEMBERS, WIRE_RING,
+	        WIRE_TRACE,   WIRE_MEMBERS, WIRE_RING,     WIRE_LIMITS,
 	};
 
 	memset(f, 0, sizeof(*f));
@@ -273,6 +273,16 @@ void frame_sample(unsigned i, struct wire_frame *f)
 		break;
 	case 26:
 		f->ring = (struct wire_ring){.number = 0x11223344, .bytes = 0x0102030405060708};
+		break;
+	case 27:
+		f->limits.n = WIRE_LUNS_MAX;
+		for (uint8_t k = 0; k < f->limits.n; k++)
+			f->limits.of[k] = (struct wire_limit){.lun = (uint8_t)(63 - k),
+			                                      .out = 0x01020304U + k,
+			                                      .in = UINT32_MAX - k,
+			                                      .connect = 0x1234,
+			                                      .wait = 0xfedc,
+			                                      .hold = k % 2};
 		break;
 	default: /* 24: an empty TRACE, 25: no members */
 		break;

@@ -5,7 +5,7 @@
 
 #include "wire/wire.h"
 
-#define FRAME_SAMPLES 27
+#define FRAME_SAMPLES 28
 
 /* Sample i of FRAME_SAMPLES; its spans and its block stay until the next call. */
 void frame_sample(unsigned i, struct wire_frame *out);

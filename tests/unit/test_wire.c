@@ -77,6 +77,7 @@ static void same_spans(struct wire_frame *got, const struct wire_frame *want)
 	case WIRE_PORT:
 	case WIRE_ARM:
 	case WIRE_MEMBERS:
+	case WIRE_LIMITS:
 	case WIRE_CANCEL:
 	case WIRE_RESET:
 	case WIRE_RING:
