@@ -11,6 +11,10 @@ static void put_member(struct jw *w, const struct ini_member *m)
 		jw_null(w, "id");
 	else
 		jw_u64(w, "id", m->id);
+	if (m->id == WIRE_NO_ID)
+		jw_null(w, "lun");
+	else
+		jw_u64(w, "lun", m->lun);
 	jw_str(w, "state", m->state == MEMBER_IN_SYNC ? "in_sync" : "stale");
 	jw_str_or_null(w, "why", m->state == MEMBER_STALE ? m->why : "");
 	jw_u64(w, "resent_blocks", m->resent);

@@ -68,6 +68,7 @@ void ctl_put_target(struct jw *w, const char *key, const struct hba_target *t,
 {
 	jw_obj(w, key);
 	jw_u64(w, "id", t->id);
+	jw_u64(w, "lun", t->lun);
 	jw_str(w, "state", state_name(t->state));
 	jw_str_or_null(w, "why", t->state == HBA_FAILED ? t->why : "");
 	jw_str(w, "name", t->name);

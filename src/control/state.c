@@ -59,7 +59,7 @@ static void get_member(struct saved *g, const json_t *o, struct ini_member *m)
 	saved_text(g, o, "name", m->name, sizeof(m->name));
 	m->state = json_is_true(json_object_get(o, "in_sync")) ? MEMBER_IN_SYNC : MEMBER_STALE;
 	saved_cut_text(g, o, "why", m->why, sizeof(m->why));
-	m->id = WIRE_NO_ID;
+	m->unit = m->id = WIRE_NO_ID;
 }
 
 static void get_group(struct saved *g, const json_t *o, struct ini_group *to)

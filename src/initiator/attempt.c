@@ -50,7 +50,7 @@ static void landed(struct io *io, unsigned member, struct verdict *v, bool answe
 {
 	struct member *x = &io->g->x[member];
 
-	bool ready = hba_target(io->ini->hba, x->last_id)->state == HBA_READY;
+	bool ready = hba_target(io->ini->hba, x->last_unit)->state == HBA_READY;
 
 	if (v->loose && ready && io->kind == IO_WRITE)
 		x->loose = true;
@@ -130,7 +130,8 @@ static unsigned elect(struct group *g, uint16_t members)
 
 static void add_member(struct hba_pass *p, const struct ini_member *m)
 {
-	p->m[p->n++] = (struct hba_pass_member){.target = m->id, .device = m->device};
+	p->m[p->n++] =
+	        (struct hba_pass_member){.target = m->id, .lun = m->lun, .device = m->device};
 }
 
 static void start_pass(struct io *io, enum ini_mode mode, uint16_t members, struct block *data,
@@ -175,6 +176,7 @@ static struct hba_task *prepare_task(struct io *io, unsigned member, const struc
 
 	memset(t, 0, sizeof(*t));
 	t->target = io->g->pub.m[member].id;
+	t->lun = io->g->pub.m[member].lun;
 	t->cdb_len = (uint8_t)scsi_cdb_put(cdb, t->cdb);
 	t->ctx = io;
 	return t;

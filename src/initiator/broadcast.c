@@ -10,7 +10,7 @@
 
 static const struct hba_target *present(const struct group *g, unsigned member)
 {
-	uint8_t id = g->pub.m[member].id;
+	uint8_t id = g->pub.m[member].unit;
 
 	return id == WIRE_NO_ID ? NULL : hba_target(g->ini->hba, id);
 }

@@ -91,7 +91,7 @@ static void write_page(struct group *g, unsigned member, const struct mode_mirro
 	w->set.done = page_written;
 	w->set.ctx = w;
 	w->set.param = param;
-	hba_set_member(g->ini->hba, g->pub.m[member].id, &w->set);
+	hba_set_member(g->ini->hba, g->pub.m[member].unit, &w->set);
 }
 
 /* The generation grows only if a member in sync can be told: the last one that
@@ -103,7 +103,7 @@ static void begin(struct group *g)
 	g->change_running = g->change_wanted;
 	g->old_generation = g->pub.generation;
 	for (unsigned i = 0; i < g->pub.n; i++)
-		told |= g->pub.m[i].state == MEMBER_IN_SYNC && g->pub.m[i].id != WIRE_NO_ID;
+		told |= g->pub.m[i].state == MEMBER_IN_SYNC && g->pub.m[i].unit != WIRE_NO_ID;
 	if (g->bump && (told || members_in_sync(g) == 0))
 		g->pub.generation++;
 	g->bump = false;
@@ -112,18 +112,18 @@ static void begin(struct group *g)
 		struct page_write *w = &g->x[i].page;
 		w->failed = false;
 		w->tries = 0;
-		w->was_here = g->pub.m[i].id != WIRE_NO_ID;
+		w->was_here = g->pub.m[i].unit != WIRE_NO_ID;
 		if (w->was_here)
-			w->before = hba_target(g->ini->hba, g->pub.m[i].id)->member.generation;
+			w->before = hba_target(g->ini->hba, g->pub.m[i].unit)->member.generation;
 	}
 }
 
 static bool page_is_there(const struct group *g, unsigned i)
 {
-	if (g->pub.m[i].id == WIRE_NO_ID)
+	if (g->pub.m[i].unit == WIRE_NO_ID)
 		return false;
 	struct mode_mirror page = member_page(g, i);
-	const struct mode_mirror *has = &hba_target(g->ini->hba, g->pub.m[i].id)->member;
+	const struct mode_mirror *has = &hba_target(g->ini->hba, g->pub.m[i].unit)->member;
 	if (!page.member && has->member && memcmp(has->group_uuid, g->pub.uuid, UUID_LEN) != 0)
 		return true; /* another group's: not ours to clear */
 	return same_page(&page, has);
@@ -144,7 +144,7 @@ static bool write_pages(struct group *g)
 		struct page_write *w = &g->x[i].page;
 		if (page_is_there(g, i))
 			continue;
-		if (g->pub.m[i].id == WIRE_NO_ID) {
+		if (g->pub.m[i].unit == WIRE_NO_ID) {
 			waits |= awaited(g, i);
 		} else if (w->tries < PAGE_TRIES) {
 			struct mode_mirror page = member_page(g, i);
@@ -161,11 +161,11 @@ static bool known_generation(const struct group *g, unsigned i, uint64_t *genera
 {
 	const struct page_write *w = &g->x[i].page;
 
-	if (g->pub.m[i].id != WIRE_NO_ID)
-		*generation = hba_target(g->ini->hba, g->pub.m[i].id)->member.generation;
+	if (g->pub.m[i].unit != WIRE_NO_ID)
+		*generation = hba_target(g->ini->hba, g->pub.m[i].unit)->member.generation;
 	else
 		*generation = w->before;
-	return g->pub.m[i].id != WIRE_NO_ID || w->was_here;
+	return g->pub.m[i].unit != WIRE_NO_ID || w->was_here;
 }
 
 /*

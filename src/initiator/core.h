@@ -94,15 +94,15 @@ struct page_write {
 };
 
 struct member {
-	uint8_t last_id;  /* SCSI ID that it had last */
-	uint32_t epoch;   /* of the attach that it was looked at in */
-	ns_t gone_ns;     /* when it went */
-	ns_t wait_until;  /* away with the whole bus: it may come back until then */
-	unsigned mute;    /* attempts in a row that brought no status */
-	bool syncing;     /* a resync job copies to it: writes go to it, too */
-	bool loose;       /* a write was not aborted for sure and may still land: until it
-	                     attaches anew, nothing more is written to it */
-	bool leader_fail; /* it failed as a leader: another one is preferred while there is one */
+	uint8_t last_unit; /* unit that it was last */
+	uint32_t epoch;    /* of the attach that it was looked at in */
+	ns_t gone_ns;      /* when it went */
+	ns_t wait_until;   /* away with the whole bus: it may come back until then */
+	unsigned mute;     /* attempts in a row that brought no status */
+	bool syncing;      /* a resync job copies to it: writes go to it, too */
+	bool loose;        /* a write was not aborted for sure and may still land: until it
+	                      attaches anew, nothing more is written to it */
+	bool leader_fail;  /* it failed as a leader: another one is preferred while there is one */
 	struct page_write page;
 };
 
@@ -344,8 +344,8 @@ struct ini {
 	struct hba *hba;
 	ns_t now;
 	bool draining;
-	uint16_t targets_seen;    /* SCSI IDs whose state is to be looked at */
-	uint16_t targets_changed; /* to be announced */
+	uint64_t targets_seen;    /* units whose state is to be looked at */
+	uint64_t targets_changed; /* to be announced */
 	bool bus_up, bus_changed;
 	uint8_t presence_seen; /* members came or went: ios that wait look again */
 

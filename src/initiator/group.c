@@ -75,7 +75,7 @@ static uint16_t free_group_id(const struct ini *ini)
 		bool taken = false;
 		for (unsigned k = 0; k < INI_GROUPS_MAX; k++)
 			taken |= ini->group[k].used && ini->group[k].pub.id == id;
-		for (uint8_t t = 0; t < WIRE_IDS; t++) {
+		for (uint8_t t = 0; t < HBA_UNITS; t++) {
 			const struct hba_target *target = hba_target(ini->hba, t);
 			taken |= target->state == HBA_READY && target->member.member &&
 			         target->member.group == id;
@@ -94,8 +94,8 @@ static void group_init(struct ini *ini, struct group *g)
 	mir_locks_init(&g->locks);
 	TAILQ_INIT(&g->waiting);
 	for (unsigned i = 0; i < INI_MEMBERS_MAX; i++) {
-		g->pub.m[i].id = WIRE_NO_ID;
-		g->x[i].last_id = WIRE_NO_ID;
+		g->pub.m[i].unit = g->pub.m[i].id = WIRE_NO_ID;
+		g->x[i].last_unit = WIRE_NO_ID;
 	}
 }
 
@@ -185,10 +185,20 @@ void group_changed(struct group *g)
 	g->ini->announce = true;
 }
 
+/* The member that is another logical unit of this target. */
+static const struct ini_member *same_target(const struct group *g, const struct hba_target *t)
+{
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.m[i].id == t->id)
+			return &g->pub.m[i];
+	return NULL;
+}
+
 bool group_admit(struct ini *ini, struct group *g, uint8_t id, struct ini_error *e)
 {
 	const struct hba_target *t = hba_target(ini->hba, id);
 	struct group *of = group_of(ini, t->uuid, NULL);
+	const struct ini_member *with;
 	enum ini_kind kind = INI_OK;
 
 	if (of == g && of) {
@@ -212,6 +222,12 @@ bool group_admit(struct ini *ini, struct group *g, uint8_t id, struct ini_error 
 		           t->block_size, g->pub.block_size);
 		kind = e->kind;
 	} else if (g->pub.mode == INI_BROADCAST && !broadcast_admits(g, UINT16_MAX, t, e)) {
+		kind = e->kind;
+	} else if ((with = same_target(g, t)) != NULL) {
+		ini_refuse(e, INI_E_DUPLICATE,
+		           "targets %s and %s are logical units of one target: a pass names it "
+		           "once",
+		           with->name, t->name);
 		kind = e->kind;
 	} else if (g->pub.n == INI_MEMBERS_MAX) {
 		ini_refuse(e, INI_E_TOO_MANY, "a group has at most %d members", INI_MEMBERS_MAX);
@@ -276,7 +292,7 @@ uint32_t group_transfer(const struct group *g, uint32_t wanted, uint16_t members
 	if (bytes > INI_BLOCK_MAX)
 		bytes = INI_BLOCK_MAX;
 	for (unsigned i = 0; i < g->pub.n; i++) {
-		uint8_t id = g->pub.m[i].id;
+		uint8_t id = g->pub.m[i].unit;
 		if (!(members >> i & 1) || id == WIRE_NO_ID)
 			continue;
 		uint32_t most = hba_target(g->ini->hba, id)->vpd.max_transfer;
@@ -289,7 +305,8 @@ uint32_t group_transfer(const struct group *g, uint32_t wanted, uint16_t members
 
 /* ---- looking from outside ---- */
 
-static bool parse_id(const char *text, uint8_t *id)
+/* One or two digits, below `below`. */
+static bool parse_number(const char *text, unsigned below, uint8_t *out)
 {
 	unsigned v = 0;
 	size_t len = strnlen(text, 4);
@@ -298,8 +315,25 @@ static bool parse_id(const char *text, uint8_t *id)
 		return false;
 	for (size_t i = 0; i < len; i++)
 		v = v * 10 + (unsigned)(text[i] - '0');
-	*id = (uint8_t)v;
-	return v < WIRE_IDS;
+	*out = (uint8_t)v;
+	return v < below;
+}
+
+/* "3", "3:1": SCSI ID and LUN. */
+static uint8_t by_address(const struct ini *ini, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	char first[4] = "";
+	uint8_t id, lun = 0, unit = WIRE_NO_ID;
+
+	if (colon &&
+	    ((size_t)(colon - text) >= sizeof(first) || !parse_number(colon + 1, SCSI_LUNS, &lun)))
+		return WIRE_NO_ID;
+	snprintf(first, sizeof(first), "%.*s", colon ? (int)(colon - text) : 3, text);
+	if (parse_number(first, WIRE_IDS, &id))
+		unit = hba_unit_at(ini->hba, id, lun);
+	return unit != WIRE_NO_ID && hba_target(ini->hba, unit)->state == HBA_READY ? unit
+	                                                                            : WIRE_NO_ID;
 }
 
 uint8_t ini_target_by(const struct ini *ini, const char *text, struct ini_error *e)
@@ -310,9 +344,9 @@ uint8_t ini_target_by(const struct ini *ini, const char *text, struct ini_error 
 	if (uuid_parse_text(text, uuid)) {
 		const struct hba_target *t = hba_find(ini->hba, uuid);
 		if (t)
-			return t->id;
+			return t->unit;
 	}
-	for (uint8_t i = 0; i < WIRE_IDS; i++) {
+	for (uint8_t i = 0; i < HBA_UNITS; i++) {
 		const struct hba_target *t = hba_target(ini->hba, i);
 		if (t->state == HBA_READY && strcmp(t->name, text) == 0) {
 			id = i;
@@ -326,7 +360,8 @@ uint8_t ini_target_by(const struct ini *ini, const char *text, struct ini_error 
 		                 found, text);
 		return WIRE_NO_ID;
 	}
-	if (parse_id(text, &id) && hba_target(ini->hba, id)->state == HBA_READY)
+	id = by_address(ini, text);
+	if (id != WIRE_NO_ID)
 		return id;
 	(void)ini_refuse(e, INI_E_NO_SUCH_TARGET, "there is no target %.63s on the bus%s", text,
 	                 ini->bus_up ? "" : " (no bus server)");
@@ -402,7 +437,7 @@ bool ini_restore_group(struct ini *ini, const struct ini_group *p, struct ini_er
 		return false;
 	g->pub = *p;
 	for (unsigned i = 0; i < p->n; i++) {
-		g->pub.m[i].id = WIRE_NO_ID;
+		g->pub.m[i].unit = g->pub.m[i].id = WIRE_NO_ID;
 		g->pub.m[i].resent = g->pub.m[i].failed = 0;
 	}
 	group_list(g);

@@ -94,7 +94,7 @@ static bool pages_failed(struct group *g, struct ini_error *e)
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct ini_member *m = &g->pub.m[i];
 		const struct page_write *w = &g->x[i].page;
-		if (m->id != WIRE_NO_ID && !w->failed)
+		if (m->unit != WIRE_NO_ID && !w->failed)
 			continue;
 		(void)ini_refuse(e, INI_E_DEVICE, "mode page 30h of %s could not be written: %s",
 		                 m->name, w->failed ? w->why : "the target went away");
@@ -241,7 +241,7 @@ static bool find_member(struct ini *ini, const struct group *g, const char *text
 	if (id == WIRE_NO_ID)
 		return false;
 	for (unsigned i = 0; i < g->pub.n; i++) {
-		if (g->pub.m[i].id == id) {
+		if (g->pub.m[i].unit == id) {
 			*member = i;
 			return true;
 		}

@@ -25,7 +25,7 @@ struct hba *hba_new(const struct hba_config *cfg)
 		h->script[i].next_free = (uint16_t)(i + 1);
 	hba_tags_init(h);
 	for (uint8_t id = 0; id < WIRE_IDS; id++) {
-		h->port[id].t.id = id;
+		h->port[id].t.id = h->port[id].t.unit = id;
 		h->port[id].depth = 1;
 		h->port[id].scan.timer = (struct hba_timer){.at = NS_NEVER, .kind = HBA_TIMER_SCAN};
 	}
@@ -40,18 +40,53 @@ void hba_free(struct hba *h)
 	free(h);
 }
 
-const struct hba_target *hba_target(const struct hba *h, uint8_t id)
+struct hba_target *hba_unit(struct hba *h, uint8_t unit)
+{
+	sm_assert(unit < HBA_UNITS);
+	return unit < WIRE_IDS ? &h->port[unit].t : &h->extra[unit - WIRE_IDS];
+}
+
+const struct hba_target *hba_target(const struct hba *h, uint8_t unit)
+{
+	sm_assert(unit < HBA_UNITS);
+	return unit < WIRE_IDS ? &h->port[unit].t : &h->extra[unit - WIRE_IDS];
+}
+
+uint8_t hba_unit_at(const struct hba *h, uint8_t id, uint8_t lun)
 {
 	sm_assert(id < WIRE_IDS);
-	return &h->port[id].t;
+	if (lun == 0)
+		return id;
+	for (unsigned i = 0; i < h->n_extra; i++)
+		if (h->extra[i].id == id && h->extra[i].lun == lun)
+			return h->extra[i].unit;
+	return WIRE_NO_ID;
+}
+
+struct hba_target *hba_counts(struct hba *h, uint8_t id, uint8_t lun)
+{
+	uint8_t unit = hba_unit_at(h, id, lun);
+	return hba_unit(h, unit == WIRE_NO_ID ? id : unit);
+}
+
+void hba_extras_state(struct hba *h, uint8_t id, enum hba_target_state state)
+{
+	for (unsigned i = 0; i < h->n_extra; i++) {
+		struct hba_target *t = &h->extra[i];
+		if (t->id != id || t->state == state)
+			continue;
+		t->state = state;
+		hba_target_changed(h, t->unit);
+	}
 }
 
 const struct hba_target *hba_find(const struct hba *h, const uint8_t uuid[UUID_LEN])
 {
-	for (unsigned id = 0; id < WIRE_IDS; id++)
-		if (h->port[id].t.state == HBA_READY &&
-		    memcmp(h->port[id].t.uuid, uuid, UUID_LEN) == 0)
-			return &h->port[id].t;
+	for (uint8_t unit = 0; unit < WIRE_IDS + h->n_extra; unit++) {
+		const struct hba_target *t = hba_target(h, unit);
+		if (t->state == HBA_READY && memcmp(t->uuid, uuid, UUID_LEN) == 0)
+			return t;
+	}
 	return NULL;
 }
 
@@ -72,7 +107,7 @@ bool hba_settled(const struct hba *h)
 	if (!h->attached || !h->settled)
 		return false;
 	for (unsigned id = 0; id < WIRE_IDS; id++)
-		if (h->port[id].t.state == HBA_SCANNING)
+		if (h->port[id].scanning)
 			return false;
 	return true;
 }
@@ -108,9 +143,11 @@ void hba_on_reset(struct hba *h, hba_reset_fn fn, void *ctx)
 	h->reset_ctx = ctx;
 }
 
-void hba_target_changed(struct hba *h, uint8_t id)
+_Static_assert(HBA_UNITS <= 64, "changed");
+
+void hba_target_changed(struct hba *h, uint8_t unit)
 {
-	h->changed |= (uint16_t)(1U << id);
+	h->changed |= UINT64_C(1) << unit;
 }
 
 static void set_now(struct hba *h, ns_t now)
@@ -263,7 +300,7 @@ void hba_frame(struct hba *h, const struct wire_frame *f, ns_t now)
 
 static void tell_changes(struct hba *h)
 {
-	uint16_t changed = h->changed;
+	uint64_t changed = h->changed;
 
 	h->changed = 0;
 	if (h->reset_seen) {
@@ -271,9 +308,9 @@ static void tell_changes(struct hba *h)
 		if (h->reset_fn)
 			h->reset_fn(h->reset_ctx, h->reset_by);
 	}
-	for (uint8_t id = 0; id < WIRE_IDS; id++)
-		if (changed >> id & 1 && h->target_fn)
-			h->target_fn(h->target_ctx, id);
+	for (uint8_t unit = 0; unit < HBA_UNITS; unit++)
+		if (changed >> unit & 1 && h->target_fn)
+			h->target_fn(h->target_ctx, unit);
 }
 
 /* Those that are done now; what these callers start and what ends at once is for the next run. */

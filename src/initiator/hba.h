@@ -80,13 +80,21 @@ enum hba_target_state {
 	HBA_FAILED,   /* answered the scan wrongly: `why` says how */
 };
 
+/*
+ * A logical unit of a target. Units have numbers, which all of this header but tasks and passes
+ * knows them by: 0 to 15 are LUN 0 of the target with that SCSI ID, whether it is there or not; the
+ * others are further logical units, in the order in which they were found.
+ */
+#define HBA_UNITS 64
+
 struct hba_target {
-	uint8_t id;
+	uint8_t unit, id, lun;
 	enum hba_target_state state;
 	uint32_t epoch; /* of its attach: changes when it comes back */
 	char why[160];
-	uint8_t uuid[UUID_LEN];         /* from VPD 83h: the identity */
-	char name[TARGET_NAME_MAX + 1]; /* from VPD C0h */
+	uint8_t uuid[UUID_LEN]; /* from VPD 83h: the identity */
+	/* from VPD C0h; of a further logical unit: that of LUN 0, a colon, the LUN */
+	char name[TARGET_NAME_MAX + 1];
 	char vendor[9], product[17], revision[5], serial[33];
 	uint32_t block_size;
 	uint64_t blocks;  /* capacity */
@@ -102,11 +110,14 @@ struct hba_target {
 struct hba *hba_new(const struct hba_config *cfg);
 void hba_free(struct hba *h);
 
-/* Always 16 entries, by SCSI ID. */
-const struct hba_target *hba_target(const struct hba *h, uint8_t id);
+/* Always HBA_UNITS entries. */
+const struct hba_target *hba_target(const struct hba *h, uint8_t unit);
+/* The unit at this SCSI ID and LUN, or WIRE_NO_ID: none is known. */
+uint8_t hba_unit_at(const struct hba *h, uint8_t id, uint8_t lun);
 /* By UUID; NULL when no target that is READY has it. */
 const struct hba_target *hba_find(const struct hba *h, const uint8_t uuid[UUID_LEN]);
-/* Inquires all ports again (bus.scan). */
+/* Inquires all ports again (bus.scan). A target that says that its logical units have changed (UNIT
+ * ATTENTION, 3Fh/0Eh) is inquired anyway. */
 void hba_scan(struct hba *h);
 /* True when all ports were told to us since the attach and no target is SCANNING. A target that is
  * inquired again (hba_scan(), a reset) keeps its epoch; what is started for it waits. */
@@ -193,7 +204,8 @@ enum hba_member_outcome {
 };
 
 struct hba_pass_member {
-	uint8_t target; /* SCSI ID */
+	uint8_t target; /* SCSI ID: each once */
+	uint8_t lun;    /* of the leader it is in IDENTIFY; the others know theirs */
 	uint8_t device; /* device id in the group */
 	/* out */
 	enum hba_member_outcome outcome;
@@ -217,7 +229,6 @@ struct hba_pass {
 	/* One DATA OUT phase for all members, whose device ids are below 32 and whose agreements
 	 * are equal; it needs data. Who cannot latch them at once ends as PASS_NOT_TAKEN. */
 	bool broadcast;
-	uint8_t lun;
 	uint16_t group;
 	struct scsi_cdb cdb;
 	struct block *data; /* data_len bytes from offset 0; reference kept by the hba until done.
@@ -256,18 +267,18 @@ struct hba_set_member {
 	bool conflict; /* valid in done() */
 	/* private */
 	struct hba *hba;
-	uint8_t tries;
+	uint8_t unit, tries;
 	bool reading, wrote;
 	uint8_t got[MODE_MIRROR_LEN + 8];
 	uint32_t got_len;
 };
-void hba_set_member(struct hba *h, uint8_t target, struct hba_set_member *s);
+void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s);
 
 /* ---- driving it ---- */
 
 /* A change of what is on the bus, for the upper half (state changed, READY with a new epoch, gone).
  */
-typedef void (*hba_target_fn)(void *ctx, uint8_t id);
+typedef void (*hba_target_fn)(void *ctx, uint8_t unit);
 void hba_on_target(struct hba *h, hba_target_fn fn, void *ctx);
 /* RST was seen. */
 typedef void (*hba_reset_fn)(void *ctx, uint8_t by);

@@ -68,6 +68,8 @@ static void check_port(const struct hba *h, unsigned id)
 	sm_assert(waiting == p->waiting);
 	sm_assert(p->depth >= 1 && p->depth < HBA_TAGS);
 	sm_assert((p->t.state == HBA_ABSENT) == !p->up);
+	sm_assert(p->up || !p->scanning);
+	sm_assert(p->scanning || p->t.state != HBA_SCANNING);
 	sm_assert(h->attached || !p->up);
 }
 
@@ -124,6 +126,12 @@ void hba_check(const struct hba *h)
 	check_lists(h);
 	for (unsigned id = 0; id < WIRE_IDS; id++)
 		check_port(h, id);
+	for (unsigned i = 0; i < h->n_extra; i++) {
+		const struct hba_target *t = &h->extra[i];
+		sm_assert(t->unit == WIRE_IDS + i && t->lun != 0 && t->id < WIRE_IDS);
+		sm_assert(h->port[t->id].up || t->state == HBA_ABSENT);
+		sm_assert(h->port[t->id].scanning || t->state != HBA_SCANNING);
+	}
 	sm_assert(h->out_n <= HBA_OUT_MAX);
 	sm_assert(h->attached || (h->queued == 0 && h->passes == 0 && h->out_n == 0));
 }

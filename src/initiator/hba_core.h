@@ -19,9 +19,11 @@
 	60 /* the same, for REQUEST SENSE, scans and ABORT TASK: below the server's 64 */
 #define HBA_OUT_MAX   (2 * HBA_SCRIPTS + 8)
 #define HBA_ITEMS_LEN 8192 /* encoded items of one script */
-#define HBA_SCAN_BUF  256
-#define HBA_ABORT_NS  NS_PER_S /* for ABORT TASK to be carried out */
-#define HBA_LOST_TAGS 128      /* quarantined tags of one target that lead to a bus reset */
+#define HBA_SCAN_BUF  256  /* what is asked for of a page */
+#define HBA_SCAN_LUNS (8 + 8 * SCSI_LUNS)
+#define HBA_EXTRA     (HBA_UNITS - WIRE_IDS) /* units beside LUN 0 of each ID */
+#define HBA_ABORT_NS  NS_PER_S               /* for ABORT TASK to be carried out */
+#define HBA_LOST_TAGS 128 /* quarantined tags of one target that lead to a bus reset */
 
 enum hba_item_kind { HBA_ITEM_TASK, HBA_ITEM_PASS };
 enum hba_item_state {
@@ -89,13 +91,15 @@ struct hba_scan {
 	struct hba_target found;
 	uint8_t answer;
 	struct xfer offer;
-	uint8_t buf[HBA_SCAN_BUF];
+	uint64_t luns; /* that are still to be inquired, a bit for each */
+	uint8_t buf[HBA_SCAN_LUNS];
 	uint32_t got;
 };
 
 struct hba_port {
-	struct hba_target t;
+	struct hba_target t; /* LUN 0; in_flight: of all */
 	bool up;
+	bool scanning;        /* what is started for it waits */
 	unsigned depth;       /* credit */
 	unsigned frozen;      /* tasks with a REQUEST SENSE due or running */
 	unsigned waiting;     /* items in hba.waiting that want it */
@@ -116,6 +120,8 @@ struct hba {
 	uint32_t next_op;
 	unsigned passes; /* handed over and not yet done */
 	struct hba_port port[WIRE_IDS];
+	struct hba_target extra[HBA_EXTRA]; /* by unit - WIRE_IDS; each keeps its ID and LUN */
+	unsigned n_extra;
 
 	struct hba_items waiting, urgent, done;
 	unsigned n_done;
@@ -139,7 +145,7 @@ struct hba {
 	struct wire_frame frame;
 	uint8_t items[HBA_ITEMS_LEN];
 
-	uint16_t changed; /* targets to be told of */
+	uint64_t changed; /* units to be told of */
 	hba_target_fn target_fn;
 	void *target_ctx;
 	uint8_t reset_by;
@@ -161,7 +167,15 @@ static inline struct hba_pass *hba_pass_of(struct hba_item *i)
 /* ---- hba.c ---- */
 
 void hba_out(struct hba *h, enum hba_out_kind kind, uint32_t id);
-void hba_target_changed(struct hba *h, uint8_t id);
+void hba_target_changed(struct hba *h, uint8_t unit);
+/* As hba_target(), to be written. */
+struct hba_target *hba_unit(struct hba *h, uint8_t unit);
+/* Who counts what is for this LUN: LUN 0 where it is not known. */
+struct hba_target *hba_counts(struct hba *h, uint8_t id, uint8_t lun);
+/* Another state for each further logical unit at this ID. */
+void hba_extras_state(struct hba *h, uint8_t id, enum hba_target_state state);
+/* A command met a UNIT ATTENTION: has the inventory changed? */
+void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s);
 
 /* ---- hba_sched.c: timers, scripts, who may start ---- */
 

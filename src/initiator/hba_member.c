@@ -59,7 +59,7 @@ static bool same_group(const struct mode_mirror *a, const struct mode_mirror *b)
 /* What was read: as wanted, or to be written, or another's. */
 static void compare(struct hba_set_member *s)
 {
-	struct hba_target *t = &s->hba->port[s->task.target].t;
+	struct hba_target *t = hba_unit(s->hba, s->unit);
 	struct mode_mirror page;
 
 	if (s->got_len < HEADER_LEN ||
@@ -70,7 +70,7 @@ static void compare(struct hba_set_member *s)
 	s->conflict = !s->wrote && page.member && !same_group(&page, &s->page) &&
 	              !same_group(&page, &t->member);
 	t->member = page;
-	hba_target_changed(s->hba, t->id);
+	hba_target_changed(s->hba, t->unit);
 	if (same_page(&page, &s->page))
 		finish(s, true, "");
 	else if (s->conflict)
@@ -115,7 +115,7 @@ static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint3
 static void start(struct hba_set_member *s, bool reading)
 {
 	struct hba_task *t = &s->task;
-	uint8_t target = t->target;
+	const struct hba_target *to = hba_target(s->hba, s->unit);
 	struct scsi_cdb cdb = {
 	        .op = reading ? OP_MODE_SENSE_10 : OP_MODE_SELECT_10,
 	        .alloc = HEADER_LEN + MODE_MIRROR_LEN,
@@ -125,7 +125,7 @@ static void start(struct hba_set_member *s, bool reading)
 
 	s->reading = reading;
 	s->got_len = 0;
-	*t = (struct hba_task){.target = target, .done = task_done};
+	*t = (struct hba_task){.target = to->id, .lun = to->lun, .done = task_done};
 	t->cdb_len = (uint8_t)scsi_cdb_put(&cdb, t->cdb);
 	if (reading) {
 		t->data_in_len = HEADER_LEN + MODE_MIRROR_LEN;
@@ -137,9 +137,9 @@ static void start(struct hba_set_member *s, bool reading)
 	hba_task_start(s->hba, t);
 }
 
-void hba_set_member(struct hba *h, uint8_t target, struct hba_set_member *s)
+void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s)
 {
-	sm_assert(target < WIRE_IDS && s->done && s->param);
+	sm_assert(unit < HBA_UNITS && s->done && s->param);
 	sm_assert(s->param->len >= HEADER_LEN + MODE_MIRROR_LEN);
 	struct wr w = wr_init(s->param->data, s->param->len);
 
@@ -150,6 +150,6 @@ void hba_set_member(struct hba *h, uint8_t target, struct hba_set_member *s)
 	s->hba = h;
 	s->tries = 0;
 	s->wrote = s->conflict = false;
-	s->task.target = target;
+	s->unit = unit;
 	start(s, true);
 }

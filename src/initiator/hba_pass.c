@@ -83,7 +83,7 @@ bool hba_pass_hand(struct hba *h, struct hba_pass *p)
 	p->op = h->next_op++;
 	h->passes++;
 	for (unsigned i = 0; i < p->n; i++)
-		hba_tag_take(h, p->m[i].target, tag, &p->item, (uint8_t)i, p->lun, p->data);
+		hba_tag_take(h, p->m[i].target, tag, &p->item, (uint8_t)i, p->m[i].lun, p->data);
 	p->waiting = (uint16_t)((1UL << p->n) - 1);
 	hba_timer_set(h, &p->item.timer, h->now + h->cfg.task_timeout_ns);
 	return true;
@@ -142,7 +142,7 @@ static void put_operation(struct wr *w, const struct hba_pass *p)
 	uint8_t buf[SCSI_MSG_MAX + 8], cdb[SCSI_CDB_MAX];
 	struct wr m = wr_init(buf, sizeof(buf));
 
-	msg_put_identify(&m, p->lun, true);
+	msg_put_identify(&m, p->m[0].lun, true);
 	msg_put_simple(&m, p->item.tag);
 	put_mirror(&m, p, MIRROR_LEADER, 0);
 	sm_assert(wr_ok(&m));
@@ -187,7 +187,7 @@ static void close_member(struct hba *h, struct hba_pass *p, unsigned i,
 	sm_assert(p->waiting >> i & 1);
 	m->outcome = outcome;
 	if (outcome != PASS_STATUS || m->status != SCSI_GOOD)
-		h->port[m->target].t.errors++;
+		hba_counts(h, m->target, m->lun)->errors++;
 	p->waiting &= (uint16_t) ~(1U << i);
 	switch (fate) {
 	case TAG_OVER:
@@ -414,6 +414,8 @@ void hba_pass_status(struct hba *h, const struct wire_tenure *tn)
 	}
 	m->has_sense =
 	        s.sense_len > 0 && scsi_sense_get((struct span){s.sense, s.sense_len}, &m->sense);
+	if (m->has_sense)
+		hba_take_attention(h, m->target, &m->sense);
 	close_member(h, p, i, PASS_STATUS, TAG_OVER);
 	end_if_all_known(h, p);
 }

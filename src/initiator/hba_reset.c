@@ -35,6 +35,7 @@ static void port_down(struct hba *h, uint8_t id)
 	p->depth = 1;
 	p->t.state = HBA_ABSENT;
 	p->t.xfer = XFER_ASYNC;
+	hba_extras_state(h, id, HBA_ABSENT);
 	nexus_lost(h, id, HBA_ABORTED, true);
 	hba_scan_stop(h, id);
 	h->dirty = true;
@@ -106,6 +107,7 @@ void hba_all_lost(struct hba *h)
 	for (uint8_t id = 0; id < WIRE_IDS; id++) {
 		h->port[id].up = false;
 		h->port[id].t.state = HBA_ABSENT;
+		hba_extras_state(h, id, HBA_ABSENT);
 	}
 	items_lost(h, &h->waiting);
 	items_lost(h, &h->urgent);

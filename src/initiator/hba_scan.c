@@ -7,7 +7,8 @@
  *   SCANNING --all steps--> READY
  *            --a step that must succeed fails--> FAILED (why says how)
  *
- * One task at a time; a UNIT ATTENTION repeats the step at once, BUSY and the like after a rest.
+ * First LUN 0, with the negotiation, then the others that REPORT LUNS names. One task at a time; a
+ * UNIT ATTENTION repeats the step at once, BUSY and the like after a rest.
  */
 #include "initiator/hba_core.h"
 
@@ -30,6 +31,7 @@ enum scan_step {
 	SCAN_PPR,
 	SCAN_WDTR,
 	SCAN_SDTR,
+	SCAN_LUNS,
 	SCAN_END,
 };
 
@@ -92,6 +94,29 @@ static bool vpd_body(struct span d, uint8_t page, struct span *out)
 	return true;
 }
 
+static struct hba *hba_of(const struct hba_scan *s)
+{
+	return s->task.ctx;
+}
+
+/* Of a further logical unit. Nobody but us sees to it that it is nobody else's, too. */
+static bool take_uuid(struct hba_scan *s, const uint8_t *uuid)
+{
+	const struct hba *h = hba_of(s);
+
+	for (uint8_t unit = 0; unit < WIRE_IDS + h->n_extra; unit++) {
+		const struct hba_target *t = hba_target(h, unit);
+		if (unit == s->found.unit || t->state == HBA_ABSENT ||
+		    memcmp(t->uuid, uuid, UUID_LEN) != 0)
+			continue;
+		snprintf(s->found.why, sizeof(s->found.why),
+		         "VPD page 83h: the UUID of LUN %u at ID %u", t->lun, t->id);
+		return false;
+	}
+	memcpy(s->found.uuid, uuid, UUID_LEN);
+	return true;
+}
+
 /* SPC-5, 7.7.6: the designator of type Ah, associated with the logical unit, holds a UUID. */
 static bool read_identity(struct hba_scan *s, struct span d)
 {
@@ -109,6 +134,8 @@ static bool read_identity(struct hba_scan *s, struct span d)
 			break;
 		if ((type & 0x3f) != 0x0a || id.n != 2 + UUID_LEN || id.p[0] >> 4 != 1)
 			continue;
+		if (s->found.lun != 0)
+			return take_uuid(s, id.p + 2);
 		/* The bus server sees to it that no two ports have one UUID: who names another one
 		 * than its port's may be pretending to be somebody else. */
 		return memcmp(s->found.uuid, id.p + 2, UUID_LEN) == 0 ||
@@ -138,7 +165,8 @@ static bool read_mirror(struct hba_scan *s, struct span d)
 		return bad(s, "VPD pages 83h and C0h name different UUIDs");
 	s->found.mirror = vpd.version == MIRROR_PROTOCOL_VERSION && vpd.silent;
 	s->found.vpd = vpd;
-	memcpy(s->found.name, vpd.name, sizeof(s->found.name));
+	if (s->found.lun == 0)
+		memcpy(s->found.name, vpd.name, sizeof(s->found.name));
 	return true;
 }
 
@@ -170,6 +198,24 @@ static bool read_member(struct hba_scan *s, struct span d)
 	return true;
 }
 
+/* SAM-5, 4.7: peripheral or flat addressing, one level; what IDENTIFY cannot name is not for us. */
+static bool read_luns(struct hba_scan *s, struct span d)
+{
+	s->luns = 0;
+	for (size_t at = 8; at + 8 <= d.n && at + 8 <= 8 + (size_t)get_be32(d.p); at += 8) {
+		const uint8_t *e = d.p + at;
+		bool flat = e[0] >> 6 == 1 && (e[0] & 0x3f) == 0;
+		if ((e[0] == 0 || flat) && e[1] > 0 && e[1] < SCSI_LUNS)
+			s->luns |= UINT64_C(1) << e[1];
+	}
+	return true;
+}
+
+static bool not_lun_0(const struct hba_scan *s)
+{
+	return s->found.lun != 0;
+}
+
 static bool not_mirror(const struct hba_scan *s)
 {
 	return !s->found.mirror;
@@ -179,7 +225,7 @@ static bool not_mirror(const struct hba_scan *s)
 
 static bool nothing_to_offer(const struct hba_scan *s)
 {
-	return s->offer.offset == 0 && s->offer.wide == 0;
+	return not_lun_0(s) || (s->offer.offset == 0 && s->offer.wide == 0);
 }
 
 static bool not_rejected(const struct hba_scan *s)
@@ -264,6 +310,8 @@ static const struct scan_row rows[SCAN_END] = {
                        .skip = not_rejected, .negotiate = HBA_NEGOTIATE_WDTR},
         [SCAN_SDTR] = {"negotiation by SDTR", .op = OP_TEST_UNIT_READY, .optional = true,
                        .skip = not_rejected, .negotiate = HBA_NEGOTIATE_SDTR},
+        [SCAN_LUNS] = {"REPORT LUNS", .op = OP_REPORT_LUNS, .alloc = HBA_SCAN_LUNS,
+                       .optional = true, .skip = not_lun_0, .read = read_luns},
 };
 
 static struct hba_port *port_of(struct hba *h, const struct hba_scan *s)
@@ -271,13 +319,22 @@ static struct hba_port *port_of(struct hba *h, const struct hba_scan *s)
 	return &h->port[s->task.target];
 }
 
+static void set_depth(struct hba_port *p, bool good)
+{
+	p->depth = 1;
+	if (good && p->t.mirror && p->t.vpd.queue_depth > 1)
+		p->depth =
+		        p->t.vpd.queue_depth < HBA_TAGS - 1 ? p->t.vpd.queue_depth : HBA_TAGS - 1;
+}
+
+static void next_unit(struct hba *h, struct hba_scan *s);
+
 static void finish(struct hba *h, struct hba_scan *s, bool good)
 {
 	struct hba_port *p = port_of(h, s);
-	struct hba_target *t = &p->t;
+	struct hba_target *t = hba_unit(h, s->found.unit);
 	struct hba_target *f = &s->found;
 
-	f->id = t->id;
 	f->epoch = t->epoch;
 	f->in_flight = t->in_flight;
 	f->commands = t->commands;
@@ -285,22 +342,25 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 	f->state = good ? HBA_READY : HBA_FAILED;
 	if (good)
 		f->why[0] = '\0';
+	if (f->lun != 0)
+		f->xfer = p->t.xfer;
 	*t = *f;
-	p->depth = 1;
-	if (good && t->mirror && t->vpd.queue_depth > 1)
-		p->depth = t->vpd.queue_depth < HBA_TAGS - 1 ? t->vpd.queue_depth : HBA_TAGS - 1;
-	h->dirty = true;
-	hba_target_changed(h, t->id);
+	hba_target_changed(h, t->unit);
+	if (t->lun == 0)
+		set_depth(p, good);
+	if (t->lun == 0 && !good)
+		s->luns = 0;
+	next_unit(h, s);
 }
 
 static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
 {
 	struct hba_scan *s = HBA_OWNER(t, struct hba_scan, task);
 
-	if (at >= HBA_SCAN_BUF)
+	if (at >= sizeof(s->buf))
 		return;
-	if (n > HBA_SCAN_BUF - at)
-		n = HBA_SCAN_BUF - at;
+	if (n > sizeof(s->buf) - at)
+		n = (uint32_t)sizeof(s->buf) - at;
 	memcpy(s->buf + at, data->data, n);
 	s->got = at + n;
 }
@@ -328,6 +388,7 @@ static void start_step(struct hba *h, struct hba_scan *s)
 	s->got = 0;
 	s->task = (struct hba_task){
 	        .target = target,
+	        .lun = s->found.lun,
 	        .own = true,
 	        .negotiate = (uint8_t)row->negotiate,
 	        .xfer = offer_of(s, row->negotiate),
@@ -421,7 +482,7 @@ static void step_done(struct hba_task *t)
 	struct hba *h = t->ctx;
 	struct hba_port *p = port_of(h, s);
 
-	if (p->t.state != HBA_SCANNING)
+	if (!p->scanning)
 		return;
 	if (s->again) {
 		hba_scan_start(h, t->target);
@@ -445,15 +506,89 @@ static void step_done(struct hba_task *t)
 	}
 }
 
+/* The number of a further logical unit; WIRE_NO_ID: there is no room. One that has gone gives its
+ * number to another when there is no other. */
+static uint8_t number(struct hba *h, uint8_t id, uint8_t lun)
+{
+	uint8_t unit = hba_unit_at(h, id, lun);
+	struct hba_target *t = NULL;
+
+	if (unit != WIRE_NO_ID)
+		return unit;
+	if (h->n_extra < HBA_EXTRA)
+		t = &h->extra[h->n_extra++];
+	for (unsigned i = 0; !t && i < HBA_EXTRA; i++)
+		if (h->extra[i].state == HBA_ABSENT)
+			t = &h->extra[i];
+	if (!t)
+		return WIRE_NO_ID;
+	unit = (uint8_t)(WIRE_IDS + (t - h->extra));
+	*t = (struct hba_target){.unit = unit, .id = id, .lun = lun, .state = HBA_SCANNING};
+	return unit;
+}
+
+/* Room for ":63" behind it: a name that is too long for that gives way to the ID. */
+static void name_unit(struct hba_target *f, const struct hba_target *first)
+{
+	int n = snprintf(f->name, sizeof(f->name), "%s:%u", first->name, f->lun);
+	if (n < 0 || (size_t)n >= sizeof(f->name) || !first->name[0])
+		snprintf(f->name, sizeof(f->name), "%u:%u", f->id, f->lun);
+}
+
+/* What the list did not name is not there. */
+static void end_scan(struct hba *h, uint8_t id)
+{
+	h->port[id].scanning = false;
+	for (unsigned i = 0; i < h->n_extra; i++) {
+		struct hba_target *t = &h->extra[i];
+		if (t->id != id || t->state != HBA_SCANNING)
+			continue;
+		t->state = HBA_ABSENT;
+		hba_target_changed(h, t->unit);
+	}
+	h->dirty = true;
+}
+
+static void next_unit(struct hba *h, struct hba_scan *s)
+{
+	uint8_t id = s->task.target, unit = WIRE_NO_ID;
+	const struct hba_port *p = &h->port[id];
+
+	while (unit == WIRE_NO_ID && s->luns) {
+		uint8_t lun = (uint8_t)__builtin_ctzll(s->luns);
+		s->luns &= s->luns - 1;
+		unit = number(h, id, lun);
+	}
+	if (unit == WIRE_NO_ID) {
+		end_scan(h, id);
+		return;
+	}
+	const struct hba_target *t = hba_target(h, unit);
+	s->found = (struct hba_target){.unit = unit, .id = id, .lun = t->lun};
+	name_unit(&s->found, &p->t);
+	hba_unit(h, unit)->epoch = p->t.epoch;
+	s->tries = 0;
+	s->step = SCAN_READY;
+	start_step(h, s);
+}
+
+void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s)
+{
+	if (scsi_sense_is(s, &SENSE_LUNS_CHANGED) && h->port[id].up)
+		hba_scan_start(h, id);
+}
+
 void hba_scan_start(struct hba *h, uint8_t id)
 {
 	struct hba_port *p = &h->port[id];
 	struct hba_scan *s = &p->scan;
 
+	p->scanning = true;
 	if (p->t.state != HBA_SCANNING) {
 		p->t.state = HBA_SCANNING;
 		hba_target_changed(h, id);
 	}
+	hba_extras_state(h, id, HBA_SCANNING);
 	hba_timer_clear(h, &s->timer);
 	if (s->task.item.state != HBA_IDLE) { /* of the scan before */
 		s->again = true;
@@ -464,7 +599,8 @@ void hba_scan_start(struct hba *h, uint8_t id)
 	s->step = SCAN_READY;
 	s->answer = HBA_ANSWER_NONE;
 	s->offer = best_offer(h->cfg.xfer);
-	s->found = (struct hba_target){.id = id};
+	s->luns = 0;
+	s->found = (struct hba_target){.unit = id, .id = id};
 	memcpy(s->found.uuid, p->t.uuid, UUID_LEN);
 	memcpy(s->found.name, p->t.name, sizeof(s->found.name));
 	s->task.target = id;
@@ -477,6 +613,7 @@ void hba_scan_stop(struct hba *h, uint8_t id)
 
 	hba_timer_clear(h, &s->timer);
 	s->again = false;
+	h->port[id].scanning = false;
 	if (s->task.item.state == HBA_URGENT && !s->task.sensing)
 		hba_task_lost(h, &s->task, HBA_ABORTED);
 }

@@ -250,7 +250,7 @@ static void pump_waiting(struct hba *h)
 
 	for (unsigned id = 0; id < WIRE_IDS; id++) {
 		const struct hba_port *p = &h->port[id];
-		if (p->waiting && p->t.state != HBA_SCANNING && !p->frozen)
+		if (p->waiting && !p->scanning && !p->frozen)
 			open |= (uint16_t)(1U << id);
 	}
 	for (i = TAILQ_FIRST(&h->waiting);

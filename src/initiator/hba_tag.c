@@ -105,7 +105,7 @@ void hba_tag_take(struct hba *h, uint8_t target, uint8_t tag, struct hba_item *o
 	g->epoch = p->t.epoch;
 	g->data = data ? block_ref(data) : NULL;
 	p->t.in_flight++;
-	p->t.commands++;
+	hba_counts(h, target, lun)->commands++;
 }
 
 static void leave(struct hba *h, struct hba_tag *g)

@@ -32,7 +32,7 @@ static void freeze(struct hba *h, struct hba_task *t, bool on)
 
 static void end(struct hba *h, struct hba_task *t, enum hba_outcome outcome)
 {
-	struct hba_target *target = &h->port[t->target].t;
+	struct hba_target *target = hba_counts(h, t->target, t->lun);
 
 	freeze(h, t, false);
 	t->over_in = t->driven_in > t->moved_in ? t->driven_in - t->moved_in : 0;
@@ -209,6 +209,8 @@ static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 	if (t->sensing) {
 		struct span raw = {t->sense_raw, t->sense_raw_len};
 		t->has_sense = status == SCSI_GOOD && scsi_sense_get(raw, &t->sense);
+		if (t->has_sense && !t->own)
+			hba_take_attention(h, t->target, &t->sense);
 		hba_tag_release(h, t->target, t->item.tag);
 		end(h, t, HBA_COMPLETED);
 		return;

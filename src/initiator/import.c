@@ -20,11 +20,11 @@ static bool known(const struct ini *ini, const uint8_t *uuid)
 }
 
 /* The UUIDs of groups that targets here speak of and we do not know. */
-static unsigned unknown_groups(const struct ini *ini, const uint8_t *found[WIRE_IDS])
+static unsigned unknown_groups(const struct ini *ini, const uint8_t *found[HBA_UNITS])
 {
 	unsigned n = 0;
 
-	for (uint8_t id = 0; id < WIRE_IDS; id++) {
+	for (uint8_t id = 0; id < HBA_UNITS; id++) {
 		const struct hba_target *t = hba_target(ini->hba, id);
 		if (t->state != HBA_READY || !t->mirror || !t->member.member ||
 		    known(ini, t->member.group_uuid))
@@ -51,11 +51,16 @@ static bool add(struct ini *ini, struct group *g, const struct hba_target *t, st
 		return ini_refuse(e, INI_E_BAD_VALUE,
 		                  "target %s gives another group id than others", t->name);
 	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.m[i].id == t->id)
+			return ini_refuse(e, INI_E_DUPLICATE,
+			                  "targets %s and %s are logical units of one target",
+			                  g->pub.m[i].name, t->name);
+	for (unsigned i = 0; i < g->pub.n; i++)
 		if (g->pub.m[i].device == t->member.device)
 			return ini_refuse(e, INI_E_DUPLICATE,
 			                  "targets %s and %s have the same device id, %u",
 			                  g->pub.m[i].name, t->name, t->member.device);
-	unsigned i = group_append(g, t->id);
+	unsigned i = group_append(g, t->unit);
 	g->pub.m[i].device = t->member.device;
 	g->pub.id = t->member.group;
 	if (t->member.generation > g->pub.generation && t->member.generation < UINT64_MAX / 2)
@@ -69,7 +74,7 @@ static bool all_are_there(const struct ini *ini, const struct group *g)
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct ini_member *m = &g->pub.m[i];
 		if (m->device == 0 || m->device > g->pub.n ||
-		    hba_target(ini->hba, m->id)->member.generation != g->pub.generation)
+		    hba_target(ini->hba, m->unit)->member.generation != g->pub.generation)
 			return false;
 	}
 	return g->pub.generation > 0;
@@ -85,7 +90,7 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, u
 		return false;
 	g->pub.generation = 0;
 	memcpy(g->pub.uuid, uuid, UUID_LEN);
-	for (uint8_t id = 0; ok && id < WIRE_IDS; id++) {
+	for (uint8_t id = 0; ok && id < HBA_UNITS; id++) {
 		const struct hba_target *t = hba_target(ini->hba, id);
 		if (is_member_of(t, uuid))
 			ok = add(ini, g, t, e);
@@ -115,7 +120,7 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, u
 bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, uint64_t token,
                       struct ini_error *e)
 {
-	const uint8_t *found[WIRE_IDS];
+	const uint8_t *found[HBA_UNITS];
 	unsigned n = unknown_groups(ini, found);
 	char text[37];
 

@@ -167,7 +167,7 @@ void ini_medium_changed(struct ini *ini, uint8_t target, const struct scsi_cdb *
 {
 	unsigned member;
 
-	if (target >= WIRE_IDS || !scsi_op_writes_medium(cdb->op))
+	if (target >= HBA_UNITS || !scsi_op_writes_medium(cdb->op))
 		return;
 	struct group *g = group_of(ini, hba_target(ini->hba, target)->uuid, &member);
 	if (g && member_stale(g, member, "a command changed its medium behind the group's back"))

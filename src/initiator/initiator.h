@@ -84,7 +84,8 @@ struct ini_member {
 	char name[TARGET_NAME_MAX + 1];
 	enum ini_member_state state;
 	char why[96];            /* of a stale one */
-	uint8_t id;              /* SCSI ID now, WIRE_NO_ID while it is absent */
+	uint8_t unit;            /* of the host adapter now, WIRE_NO_ID while it is absent */
+	uint8_t id, lun;         /* where that is; id WIRE_NO_ID likewise */
 	uint64_t resent, failed; /* blocks, since the daemon started */
 };
 

@@ -159,7 +159,7 @@ static bool check_members(const struct group *g, const struct ini_job_spec *s, s
 	bool all = s->type == JOB_MIRROR || s->type == JOB_LOAD;
 
 	for (unsigned i = 0; i < g->pub.n; i++)
-		if ((want >> i & 1) && g->pub.m[i].id != WIRE_NO_ID)
+		if ((want >> i & 1) && g->pub.m[i].unit != WIRE_NO_ID)
 			here |= (uint16_t)(1U << i);
 
 	if (!ini->bus_up)

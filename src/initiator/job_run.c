@@ -42,7 +42,7 @@ static bool must_wait(const struct job *j)
 static const struct ini_member *loose_member(const struct job *j)
 {
 	for (unsigned i = 0; i < j->g->pub.n; i++)
-		if ((j->want >> i & 1) && j->g->x[i].loose && j->g->pub.m[i].id != WIRE_NO_ID)
+		if ((j->want >> i & 1) && j->g->x[i].loose && j->g->pub.m[i].unit != WIRE_NO_ID)
 			return &j->g->pub.m[i];
 	return NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Members and the bus: a member is known by its UUID; its SCSI ID is what the
+ * Members and the bus: a member is known by its UUID; its SCSI ID and LUN are what the
  * host adapter says at this moment. What comes and goes is noted when it
  * happens and looked at in ini_run(), before results are.
  */
@@ -14,12 +14,12 @@
 /* A member that went this short before the whole bus did went with it. */
 #define WITH_BUS_NS NS_PER_S
 
-static void on_target(void *ctx, uint8_t id)
+static void on_target(void *ctx, uint8_t unit)
 {
 	struct ini *ini = ctx;
 
-	if (id < WIRE_IDS)
-		ini->targets_seen |= (uint16_t)(1U << id);
+	if (unit < HBA_UNITS)
+		ini->targets_seen |= UINT64_C(1) << unit;
 }
 
 static void on_reset(void *ctx, uint8_t by)
@@ -41,7 +41,7 @@ void members_watch(struct ini *ini)
 {
 	hba_on_target(ini->hba, on_target, ini);
 	hba_on_reset(ini->hba, on_reset, ini);
-	ini->targets_seen = UINT16_MAX;
+	ini->targets_seen = UINT64_MAX;
 }
 
 enum presence member_presence(const struct group *g, unsigned member)
@@ -49,7 +49,7 @@ enum presence member_presence(const struct group *g, unsigned member)
 	sm_assert(member < g->pub.n);
 	const struct member *x = &g->x[member];
 
-	if (g->pub.m[member].id != WIRE_NO_ID)
+	if (g->pub.m[member].unit != WIRE_NO_ID)
 		return x->loose || x->mute >= INI_MUTE_LIMIT ? MUTE : HERE;
 	return g->ini->now < x->wait_until ? COMING : GONE;
 }
@@ -132,7 +132,9 @@ static const char *unusable(const struct group *g, unsigned member, const struct
 	if (g->listed && t->member.member &&
 	    memcmp(t->member.group_uuid, g->pub.uuid, UUID_LEN) != 0)
 		return "its page 30h says that it belongs to another group";
-	(void)member;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (i != member && g->pub.m[i].id == t->id)
+			return "it is a logical unit of the same target as another member";
 	return NULL;
 }
 
@@ -142,9 +144,9 @@ static void adopt_generation(struct group *g, uint64_t generation)
 	g->pub.generation = generation;
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct ini_member *m = &g->pub.m[i];
-		if (m->id == WIRE_NO_ID || m->state != MEMBER_IN_SYNC)
+		if (m->unit == WIRE_NO_ID || m->state != MEMBER_IN_SYNC)
 			continue;
-		if (hba_target(g->ini->hba, m->id)->member.generation < generation)
+		if (hba_target(g->ini->hba, m->unit)->member.generation < generation)
 			member_stale(g, i, "its generation is older than another member's");
 	}
 }
@@ -154,10 +156,12 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	struct ini_member *m = &g->pub.m[member];
 	struct member *x = &g->x[member];
 
+	m->unit = t->unit;
 	m->id = t->id;
+	m->lun = t->lun;
 	if (t->name[0])
 		copy_text(m->name, sizeof(m->name), t->name);
-	x->last_id = t->id;
+	x->last_unit = t->unit;
 	x->epoch = t->epoch;
 	x->wait_until = 0;
 	x->mute = 0;
@@ -190,9 +194,9 @@ static void member_goes(struct group *g, unsigned member)
 	struct ini *ini = g->ini;
 	struct ini_member *m = &g->pub.m[member];
 	struct member *x = &g->x[member];
-	bool rescan = hba_target(ini->hba, x->last_id)->state == HBA_SCANNING;
+	bool rescan = hba_target(ini->hba, x->last_unit)->state == HBA_SCANNING;
 
-	m->id = WIRE_NO_ID;
+	m->unit = m->id = WIRE_NO_ID;
 	x->gone_ns = ini->now;
 	x->wait_until = rescan || !ini->bus_up ? ini->now + ini->cfg.bus_wait_ns : 0;
 	group_changed(g);
@@ -212,13 +216,13 @@ static void look_at_member(struct group *g, unsigned member)
 		copy_text(m->why, sizeof(m->why), no);
 		t = NULL;
 	}
-	if (t && (m->id != t->id || x->epoch != t->epoch))
+	if (t && (m->unit != t->unit || x->epoch != t->epoch))
 		member_arrives(g, member, t);
-	else if (!t && m->id != WIRE_NO_ID)
+	else if (!t && m->unit != WIRE_NO_ID)
 		member_goes(g, member);
-	else if (!t && !no && x->wait_until <= ini->now && x->last_id < WIRE_IDS &&
-	         (ini->targets_changed >> x->last_id & 1) &&
-	         hba_target(ini->hba, x->last_id)->state == HBA_SCANNING)
+	else if (!t && !no && x->wait_until <= ini->now && x->last_unit < HBA_UNITS &&
+	         (ini->targets_changed >> x->last_unit & 1) &&
+	         hba_target(ini->hba, x->last_unit)->state == HBA_SCANNING)
 		x->wait_until = ini->now + ini->cfg.bus_wait_ns; /* its ID is being scanned */
 }
 
@@ -227,7 +231,7 @@ static void bus_went(struct ini *ini)
 	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
 		struct group *g = &ini->group[k];
 		for (unsigned i = 0; g->used && i < g->pub.n; i++)
-			if (g->pub.m[i].id == WIRE_NO_ID && g->x[i].gone_ns > 0 &&
+			if (g->pub.m[i].unit == WIRE_NO_ID && g->x[i].gone_ns > 0 &&
 			    ini->now - g->x[i].gone_ns < WITH_BUS_NS)
 				g->x[i].wait_until = ini->now + ini->cfg.bus_wait_ns;
 	}

@@ -148,8 +148,8 @@ static bool out_changed(struct ini *ini, struct ini_action *a)
 		return changed(a, OBJ_BUS, "", 0, false);
 	}
 	if (ini->targets_changed) {
-		uint8_t id = (uint8_t)__builtin_ctz(ini->targets_changed);
-		ini->targets_changed &= (uint16_t) ~(1U << id);
+		uint8_t id = (uint8_t)__builtin_ctzll(ini->targets_changed);
+		ini->targets_changed &= ini->targets_changed - 1;
 		return changed(a, OBJ_TARGET, "", id,
 		               hba_target(ini->hba, id)->state == HBA_ABSENT);
 	}

@@ -60,6 +60,12 @@ static void tell_bus(struct client *c, const char *event)
 	end(c);
 }
 
+static void put_place(struct jw *w, const struct hba_target *t)
+{
+	jw_u64(w, "id", t->id);
+	jw_u64(w, "lun", t->lun);
+}
+
 static void tell_gone(struct client *c, const struct dirty *x)
 {
 	struct jw *w = begin(c, "gone");
@@ -67,6 +73,8 @@ static void tell_gone(struct client *c, const struct dirty *x)
 	jw_str(w, "object", names[x->object]);
 	if (x->object == OBJ_GROUP)
 		jw_str(w, "name", x->name);
+	else if (x->object == OBJ_TARGET && x->id < HBA_UNITS)
+		put_place(w, hba_target(c->d->hba, (uint8_t)x->id));
 	else
 		jw_u64(w, "id", x->id);
 	end(c);
@@ -88,7 +96,7 @@ static void tell(struct client *c, const struct dirty *x, const char *event)
 	if (x->object == OBJ_JOB)
 		j = ini_job_find(d->ini, x->id);
 	if (x->object == OBJ_TARGET
-	            ? x->id >= WIRE_IDS || hba_target(d->hba, (uint8_t)x->id)->state == HBA_ABSENT
+	            ? x->id >= HBA_UNITS || hba_target(d->hba, (uint8_t)x->id)->state == HBA_ABSENT
 	            : !g && !j) {
 		tell_gone(c, x);
 		return;
@@ -114,7 +122,7 @@ static void tell_all(struct client *c)
 	if (c->sub.objects & 1U << OBJ_BUS)
 		tell_bus(c, "exists");
 	x = (struct dirty){.object = OBJ_TARGET};
-	for (; c->sub.objects & 1U << OBJ_TARGET && x.id < WIRE_IDS; x.id++)
+	for (; c->sub.objects & 1U << OBJ_TARGET && x.id < HBA_UNITS; x.id++)
 		if (hba_target(d->hba, (uint8_t)x.id)->state != HBA_ABSENT)
 			tell(c, &x, "exists");
 	x = (struct dirty){.object = OBJ_GROUP};

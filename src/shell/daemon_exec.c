@@ -140,13 +140,14 @@ static uint8_t find_target(struct call *c)
 	return WIRE_NO_ID;
 }
 
-static bool fill_task(struct call *c, uint8_t target)
+/* `lun` goes before the LUN of the name. */
+static bool fill_task(struct call *c, uint8_t unit)
 {
 	const struct ctl_request *r = c->req;
 	struct hba_task *t = &c->task;
 
-	t->target = target;
-	t->lun = r->lun;
+	t->target = hba_target(c->d->hba, unit)->id;
+	t->lun = CTL_HAS(r, LUN) ? r->lun : hba_target(c->d->hba, unit)->lun;
 	memcpy(t->cdb, r->cdb, sizeof(t->cdb));
 	t->cdb_len = r->cdb_len;
 	t->data_out = r->data;
@@ -166,20 +167,22 @@ static bool fill_task(struct call *c, uint8_t target)
 }
 
 /* True when the command has to wait until the member is stale, durably. */
-static bool changes_member(struct call *c, uint8_t target)
+static bool changes_member(struct call *c)
 {
 	const struct ctl_request *r = c->req;
 	struct daemon *d = c->d;
-	const struct ini_group *g = ini_group_of(d->ini, hba_target(d->hba, target)->uuid);
+	uint8_t unit = hba_unit_at(d->hba, c->task.target, c->task.lun);
+	const struct hba_target *t = unit == WIRE_NO_ID ? NULL : hba_target(d->hba, unit);
+	const struct ini_group *g = t ? ini_group_of(d->ini, t->uuid) : NULL;
 	struct scsi_cdb cdb;
 
-	if (!g || hba_target(d->hba, target)->state == HBA_ABSENT ||
+	if (!g || t->state == HBA_ABSENT ||
 	    !scsi_cdb_get((struct span){r->cdb, r->cdb_len}, &cdb) ||
 	    !scsi_op_writes_medium(cdb.op))
 		return false;
 	for (unsigned i = 0; i < g->n; i++) {
-		if (g->m[i].id == target && g->m[i].state == MEMBER_IN_SYNC) {
-			ini_medium_changed(d->ini, target, &cdb);
+		if (g->m[i].unit == unit && g->m[i].state == MEMBER_IN_SYNC) {
+			ini_medium_changed(d->ini, unit, &cdb);
 			return true;
 		}
 	}
@@ -196,7 +199,7 @@ void exec_start(struct call *c)
 	uint8_t target = find_target(c);
 	if (target == WIRE_NO_ID || !fill_task(c, target))
 		return;
-	if (changes_member(c, target)) {
+	if (changes_member(c)) {
 		/* Any save that begins from now on holds it. */
 		c->wait = CALL_SAVED;
 		c->save_wanted = c->d->saves_started + 1;

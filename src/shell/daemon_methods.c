@@ -31,7 +31,7 @@ static void put_counts(const struct daemon *d, struct jw *w)
 	unsigned ready = 0, live = 0, subscribers = 0;
 	const struct client *c;
 
-	for (uint8_t id = 0; id < WIRE_IDS; id++)
+	for (uint8_t id = 0; id < HBA_UNITS; id++)
 		ready += hba_target(d->hba, id)->state == HBA_READY;
 	for (unsigned i = 0; i < ini_jobs(d->ini); i++)
 		live += ini_job_at(d->ini, i)->state < JOB_CONCLUDED;

@@ -15,7 +15,7 @@ void query_put_target(struct daemon *d, struct jw *w, const char *key, uint8_t i
 void query_put_targets(struct daemon *d, struct jw *w)
 {
 	jw_arr(w, "targets");
-	for (uint8_t id = 0; id < WIRE_IDS; id++)
+	for (uint8_t id = 0; id < HBA_UNITS; id++)
 		if (hba_target(d->hba, id)->state != HBA_ABSENT)
 			query_put_target(d, w, NULL, id);
 	jw_end_arr(w);
@@ -69,7 +69,7 @@ void query_fault(struct call *c)
 	                 r->clear  ? MGMT_FAULT_CLEAR
 	                 : r->list ? MGMT_FAULT_LIST
 	                           : MGMT_FAULT,
-	                 id, r->spec);
+	                 hba_target(c->d->hba, id)->id, r->spec);
 }
 
 /* ---- answers ---- */

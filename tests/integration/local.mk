@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/load.py \
+	tests/integration/luns.py \
 	tests/integration/rogue.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
@@ -50,6 +51,7 @@ integration_tests += \
 	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/load.py \
+	tests/integration/luns.py \
 	tests/integration/rogue.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
@@ -67,6 +69,7 @@ sanitized_integration_tests += \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
+	tests/integration/luns.py \
 	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/rogue.py \

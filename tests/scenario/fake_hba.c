@@ -26,7 +26,7 @@ struct hba *fake_new(void)
 
 	ck_assert_ptr_nonnull(h);
 	for (uint8_t i = 0; i < WIRE_IDS; i++)
-		h->target[i].id = i;
+		h->target[i].unit = h->target[i].id = i;
 	h->up = true;
 	h->latency_ns = 100 * NS_PER_US;
 	return h;
@@ -64,7 +64,8 @@ void fake_add(struct hba *h, uint8_t id, const char *name, uint64_t blocks, uint
 {
 	struct hba_target *t = &h->target[id];
 
-	*t = (struct hba_target){.id = id,
+	*t = (struct hba_target){.unit = id,
+	                         .id = id,
 	                         .state = HBA_READY,
 	                         .epoch = ++h->epochs,
 	                         .block_size = block_size,
@@ -114,10 +115,10 @@ void fake_move(struct hba *h, uint8_t from, uint8_t to)
 {
 	ck_assert_int_eq(h->target[to].state, HBA_ABSENT);
 	h->target[to] = h->target[from];
-	h->target[to].id = to;
+	h->target[to].unit = h->target[to].id = to;
 	h->disk[to] = h->disk[from];
 	h->disk[from] = (struct fake_disk){0};
-	h->target[from] = (struct hba_target){.id = from};
+	h->target[from] = (struct hba_target){.unit = from, .id = from};
 	tell(h, from);
 	fake_back(h, to);
 }
@@ -295,8 +296,15 @@ bool hba_up(const struct hba *h)
 
 const struct hba_target *hba_target(const struct hba *h, uint8_t id)
 {
-	ck_assert(id < WIRE_IDS);
-	return &h->target[id];
+	static const struct hba_target none = {.state = HBA_ABSENT};
+	ck_assert(id < HBA_UNITS);
+	return id < WIRE_IDS ? &h->target[id] : &none;
+}
+
+uint8_t hba_unit_at(const struct hba *h, uint8_t id, uint8_t lun)
+{
+	(void)h;
+	return lun == 0 ? id : WIRE_NO_ID;
 }
 
 const struct hba_target *hba_find(const struct hba *h, const uint8_t uuid[UUID_LEN])

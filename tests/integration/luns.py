@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Targets with several logical units, by real processes: found, mirrored to, gone and back, each a member of its own."""
+
+import base64
+import os
+import signal
+
+from lab import Lab, passes, until
+from tap import cases, main, test
+
+MIB = 1 << 20
+TEST_UNIT_READY = "00" * 6
+READ_CAPACITY = "25" + "00" * 9
+
+
+def three_targets(lab, *daemon_options):
+    """Targets a (LUN 0), b (LUNs 0 and 1) and c (LUNs 0, 5 and 63); a daemon."""
+    lab.bus()
+    for name, scsi_id, luns in (("a", 0, ()), ("b", 1, (1,)), ("c", 2, (5, 63))):
+        options = []
+        for lun in luns:
+            options += ["--lun", f"{lun}={lab.path(f'{name}-{lun}.img')},size=4M"]
+        lab.target(name, scsi_id, *options)
+    lab.daemon()
+    lab.wait_targets(["a", "b", "b:1", "c", "c:5", "c:63"])
+
+
+def assert_copy(lab, image, *files):
+    with open(image, "rb") as file:
+        wanted = file.read()
+    for name in files:
+        with open(lab.path(name), "rb") as file:
+            assert file.read(len(wanted)) == wanted, name
+
+
+def assert_empty(lab, *files):
+    for name in files:
+        with open(lab.path(name), "rb") as file:
+            assert not any(file.read()), name
+
+
+@test("each logical unit is a target of its own in the list, found by name, address and UUID")
+def listed():
+    with Lab() as lab:
+        three_targets(lab)
+        targets = lab.ready_targets()
+        places = {name: (t["id"], t["lun"]) for name, t in targets.items()}
+        assert places == {"a": (0, 0), "b": (1, 0), "b:1": (1, 1), "c": (2, 0), "c:5": (2, 5), "c:63": (2, 63)}, places
+        assert len({t["uuid"] for t in targets.values()}) == 6
+        for word in ("c:63", "2:63", targets["c:63"]["uuid"]):
+            assert lab.call("target.show", target=word)["lun"] == 63
+        for word in ("c:6", "2:6", "2:64", "9:1", "c:", ":5", "2:5:1", "a:1"):
+            assert lab.refused("target.show", target=word)["data"]["kind"] == "no_such_target", word
+        text = lab.ctl("target", "list")
+        assert "c:63" in text and "b:1" in text, text
+
+
+@test("scsi.execute goes to the LUN of the name, or to the one that it is given")
+def execute():
+    with Lab() as lab:
+        lab.bus()
+        lab.target("a", 0, "--lun", f"3={lab.path('a-3.img')},size=1M,block-size=4096")
+        lab.daemon()
+        lab.wait_targets(["a", "a:3"])
+
+        def capacity(**where):
+            done = lab.call("scsi.execute", cdb=READ_CAPACITY, data_in_length=8, **where)
+            assert done["status"] == 0, done
+            return done["data_in"]
+
+        assert capacity(target="a") != capacity(target="a:3")
+        assert capacity(target="a", lun=3) == capacity(target="a:3") == capacity(target=0, lun=3)
+        assert capacity(target="a:3", lun=0) == capacity(target="a")
+        gone = lab.call("scsi.execute", target="a", lun=4, cdb=TEST_UNIT_READY)
+        assert gone["status"] == 2 and gone["sense"][4:6] == "05" and gone["sense"][24:28] == "2500", gone
+        for words, wanted in ((("a", "--lun", 3), "a:3"), (("a:3",), "a:3"), (("a",), "a")):
+            lab.ctl("scsi", words[0], READ_CAPACITY, "--in", 8, "--raw", lab.path("raw"), *words[1:])
+            with open(lab.path("raw"), "rb") as file:
+                assert base64.b64encode(file.read()).decode() == capacity(target=wanted), words
+
+
+@cases("{}: a group of logical units behind different LUNs; only those are written", ("silent", "broadcast", "conventional"))
+def mirrors(mode):
+    with Lab() as lab:
+        three_targets(lab)
+        lab.call("group.create", name="g0", members=["a", "b:1", "c:63"], mode=mode)
+        image = lab.image(3 * MIB + 512)
+        lab.run_job("mirror", image=image)
+        assert_copy(lab, image, "a.img", "b-1.img", "c-63.img")
+        assert_empty(lab, "b.img", "c.img", "c-5.img")
+        members = lab.call("group.show", group="g0")["members"]
+        assert [(m["name"], m["id"], m["lun"], m["state"]) for m in members] == [
+            ("a", 0, 0, "in_sync"), ("b:1", 1, 1, "in_sync"), ("c:63", 2, 63, "in_sync")], members
+        assert lab.run_job("verify", image=image)["conclusion"] == "success"
+        out = lab.path("back")
+        lab.run_job("read", image=out)
+        assert_copy(lab, image, "back")
+
+
+@test("the trace: IDENTIFY names the leader's LUN in the pass, and each one's own with its status")
+def identified():
+    with Lab() as lab:
+        three_targets(lab)
+        # the leader is the first of them
+        lab.call("group.create", name="g0", members=["c:5", "b:1", "a"], mode="silent")
+        lab.run_job("mirror", image=lab.image(65536))
+        trace = lab.trace()
+        first = passes(trace)[0]
+        outs = [e for e in first if e["phase"] == "MESSAGE OUT"]
+        assert outs[0]["msg"][0]["hex"] == "c5", outs[0]
+        assert not any(m["name"] == "IDENTIFY" for e in outs[1:] for m in e["msg"]), outs
+        ins = [e["msg"] for e in trace if e["phase"] == "MESSAGE IN" and any(m["name"] == "MIRROR STATUS" for m in e["msg"])]
+        pairs = {(m[0]["hex"], next(x["device"] for x in m if x["name"] == "MIRROR STATUS")) for m in ins}
+        assert pairs == {("85", 1), ("81", 2), ("80", 3)}, pairs
+
+
+@test("several groups on the same targets, one logical unit each: side by side")
+def groups():
+    with Lab() as lab:
+        three_targets(lab)
+        lab.call("group.create", name="g0", members=["a", "b", "c"])
+        lab.call("group.create", name="g1", members=["b:1", "c:5"])
+        images = [lab.image(2 * MIB, name=f"i{n}", seed=n + 5) for n in range(2)]
+        jobs = [lab.create_job("mirror", f"g{n}", images[n]) for n in range(2)]
+        for job in jobs:
+            assert lab.wait_job(job)["conclusion"] == "success"
+        assert_copy(lab, images[0], "a.img", "b.img", "c.img")
+        assert_copy(lab, images[1], "b-1.img", "c-5.img")
+
+
+@test("two logical units of one target in one group are refused, by name")
+def one_target_twice():
+    with Lab() as lab:
+        three_targets(lab)
+        error = lab.refused("group.create", name="g0", members=["a", "c:5", "c:63"])
+        assert error["data"]["kind"] == "duplicate" and "c:5 and c:63 are logical units of one target" in error["message"], error
+        lab.call("group.create", name="g0", members=["a", "c:5"])
+        error = lab.refused("group.add_member", group="g0", target="c")
+        assert error["data"]["kind"] == "duplicate", error
+
+
+@test("a write behind the group's back makes that logical unit stale, and no other")
+def behind_its_back():
+    with Lab() as lab:
+        three_targets(lab)
+        lab.call("group.create", name="g0", members=["a", "b:1"], assume_clean=True)
+        lab.call("group.create", name="g1", members=["b", "c"], assume_clean=True)
+        write = "2a" + "00" * 6 + "0001" + "00"
+        done = lab.call("scsi.execute", target="b", lun=1, cdb=write, data_out="A" * 684)
+        assert done["status"] == 0, done
+        assert [m["state"] for m in lab.call("group.show", group="g0")["members"]] == ["in_sync", "stale"]
+        assert [m["state"] for m in lab.call("group.show", group="g1")["members"]] == ["in_sync", "in_sync"]
+
+
+@test("a medium error of one LUN is that one's; the resend goes to it alone")
+def medium_error():
+    with Lab() as lab:
+        three_targets(lab)
+        lab.call("group.create", name="g0", members=["a", "c:5"])
+        lab.call("target.fault", target="c", spec="medium-error:lba=100,lun=5,times=1")
+        image = lab.image(MIB)
+        job = lab.run_job("mirror", image=image)
+        assert [t["resent_blocks"] > 0 for t in job["targets"]] == [False, True], job["targets"]
+        assert_copy(lab, image, "a.img", "c-5.img")
+
+
+@test("a target that ends and comes back: its logical units are the members that they were")
+def comes_back():
+    with Lab() as lab:
+        three_targets(lab)
+        lab.call("group.create", name="g0", members=["a", "b:1"])
+        lab.run_job("mirror", image=lab.image(MIB))
+        lab.targets["b"].kill()
+        until("it is away", lambda: "b:1" not in lab.ready_targets())
+        lab.target("b", 4, "--lun", f"9={lab.path('b-1.img')}")  # another ID, another LUN: the UUID counts
+        lab.wait_targets(["b", "b:9"])
+        member = lab.call("group.show", group="g0")["members"][1]
+        assert (member["name"], member["id"], member["lun"], member["state"]) == ("b:9", 4, 9, "in_sync"), member
+        image = lab.image(2 * MIB, name="second", seed=9)
+        lab.run_job("mirror", image=image)
+        assert_copy(lab, image, "a.img", "b-1.img")
+
+
+@test("the daemon comes back: the group is as it was")
+def daemon_restarts():
+    with Lab() as lab:
+        three_targets(lab)
+        lab.call("group.create", name="g0", members=["a", "c:63"])
+        image = lab.image(MIB)
+        lab.run_job("mirror", image=image)
+        lab.daemon_process.stop()
+        lab.daemon()
+        lab.wait_targets(["a", "c:63"])
+        members = lab.call("group.show", group="g0")["members"]
+        assert [(m["name"], m["state"]) for m in members] == [("a", "in_sync"), ("c:63", "in_sync")], members
+        lab.run_job("verify", image=image)
+
+
+@test("a logical unit that comes at run time is found by its UNIT ATTENTION; one that goes is away")
+def inventory():
+    with Lab() as lab:
+        def configure(*luns):
+            listed = ", ".join(f'"{lun}={lab.path(f"x-{lun}.img")},size=4M"' for lun in luns)
+            with open(lab.path("x.conf"), "w", encoding="ascii") as file:
+                file.write(f"lun = {{{listed}}}\n")
+
+        configure(1)
+        lab.bus()
+        lab.target("a", 0)
+        target = lab.target("x", 1, "--config", lab.path("x.conf"))
+        lab.daemon()
+        lab.wait_targets(["a", "x", "x:1"])
+        configure(1, 2)
+        target.signal(signal.SIGHUP)
+        until("it is there", lambda: "LUN 2 is there" in target.stderr())
+        lab.call("scsi.execute", target="x", cdb=TEST_UNIT_READY)  # who asks is told
+        lab.wait_targets(["x:2"])
+        lab.call("group.create", name="g0", members=["a", "x:2"])
+        image = lab.image(MIB)
+        lab.run_job("mirror", image=image)
+        assert_copy(lab, image, "x-2.img")
+        configure(1)
+        target.signal(signal.SIGHUP)
+        until("it is closed", lambda: "LUN 2 is closed" in target.stderr())
+        lab.call("scsi.execute", target="x:1", cdb=TEST_UNIT_READY)
+        until("it is away", lambda: "x:2" not in lab.ready_targets())
+        assert lab.call("group.show", group="g0")["members"][1]["id"] is None
+        assert os.path.getsize(lab.path("x-2.img")) == 4 * MIB
+
+
+if __name__ == "__main__":
+    main()
