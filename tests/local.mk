@@ -29,6 +29,7 @@ include tests/sim/local.mk
 include tests/scenario/local.mk
 include tests/integration/local.mk
 include tests/bench/local.mk
+include tests/soak/local.mk
 include tests/demo/local.mk
 
 check_PROGRAMS = $(unit_tests) $(scenario_tests) $(helper_programs)

@@ -269,6 +269,13 @@ static ns_t presence_limit(const struct io *io)
 
 /* ---- the end of a run ---- */
 
+static void await_change(struct io *io, uint64_t ticket)
+{
+	io->ticket = ticket;
+	io->state = IO_DURABLE;
+	TAILQ_INSERT_TAIL(&io->ini->io_durable, io, wait);
+}
+
 /*
  * The members that failed leave the in-sync set. If all of them failed, one stays: alone it is
  * consistent with itself, and a group that has no member in sync cannot be read any more.
@@ -287,9 +294,7 @@ static void leave_in_sync(struct io *io)
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (failed >> i & 1)
 			member_stale(g, i, why_text(&io->last, text, sizeof(text)));
-	io->ticket = group_change(g, true);
-	io->state = IO_DURABLE;
-	TAILQ_INSERT_TAIL(&io->ini->io_durable, io, wait);
+	await_change(io, group_change(g, true));
 }
 
 /*
@@ -323,6 +328,10 @@ static void run_done(struct io *io)
 	bool changes = io->kind == IO_WRITE || io->kind == IO_FLUSH;
 	if (changes && (io->bad & members_in_sync(g)))
 		leave_in_sync(io);
+	else if (changes && !group_change_done(g, g->change_wanted))
+		/* A member that it did not reach may be stale in memory only, by another's doing.
+		 */
+		await_change(io, g->change_wanted);
 	else
 		io_finish(io);
 }

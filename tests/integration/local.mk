@@ -22,6 +22,7 @@ EXTRA_DIST += \
 	tests/integration/kills.py \
 	tests/integration/lab.py \
 	tests/integration/memory.py \
+	tests/integration/nemesis.py \
 	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/load.py \
@@ -48,6 +49,7 @@ integration_tests += \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
+	tests/integration/nemesis.py \
 	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/load.py \

@@ -369,6 +369,33 @@ START_TEST(io_refusals)
 }
 END_TEST
 
+/* Until it is saved that disk1 is stale, nothing that disk1 lacks is acknowledged, whoever's
+ * failure it was that made it stale. */
+START_TEST(nothing_that_a_stale_member_lacks_is_acknowledged_early)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct ini_error e;
+	struct block *b = bytes(8 * 512, 1);
+
+	rig_group(r, 3, true);
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 3, .blocks = 1});
+	r->saves_held = true;
+	ck_assert(ini_group_write(r->ini, "g0", 0, 8 * 512, b, 1, &e));
+	rig_run(r, 5 * NS_PER_S);
+	ck_assert(!rig_in_sync(r, 1));
+	ck_assert(ini_group_write(r->ini, "g0", 16 * 512, 8 * 512, b, 2, &e));
+	ck_assert(ini_group_flush(r->ini, "g0", 3, &e));
+	rig_run(r, 5 * NS_PER_S);
+	ck_assert_uint_eq(r->n_replies, 1); /* that of group.create */
+	r->saves_held = false;
+	ini_saved(r->ini, r->held_save, 0);
+	for (uint64_t token = 1; token <= 3; token++)
+		ck_assert_int_eq(rig_reply(r, token, NS_PER_S)->error.kind, INI_OK);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_member_that_fails_is_stale_before_the_write_is_acknowledged)
 {
 	struct rig *r = rig_new(3, BLOCKS);
@@ -599,6 +626,7 @@ TAP_MAIN("groups", refusals, create_writes_page_30h_and_the_state, assume_clean,
          settings, import, import_of_unequal_generations_is_stale, a_bad_saved_group_is_refused,
          write_read_flush, io_refusals,
          a_member_that_fails_is_stale_before_the_write_is_acknowledged,
+         nothing_that_a_stale_member_lacks_is_acknowledged_early,
          a_write_that_cannot_be_made_durable_is_no_success,
          a_write_that_fails_everywhere_is_an_error_and_keeps_one_member,
          a_page_that_cannot_be_written_does_not_cost_the_last_member,
