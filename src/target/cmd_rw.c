@@ -200,10 +200,11 @@ bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k)
 		return false;
 	if (!range_ok(k))
 		return false;
-	/* More than the field can name, by 0. */
-	if (c->blocks == 0 && k->lu->cfg.blocks - c->lba > UINT32_MAX)
+	if (!to_the_end(k))
+		return false;
+	if (c->blocks > TGT_SAME_BLOCKS_MAX)
 		return tgt_cdb_field_bad(k, length_field(c), 0xff);
-	if (!to_the_end(k) || !tgt_cmd_may_write(k))
+	if (!tgt_cmd_may_write(k))
 		return false;
 	k->want_out = (uint32_t)scsi_cdb_data_len(c, k->lu->cfg.block_size, &dir);
 	return true;

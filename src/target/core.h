@@ -191,6 +191,8 @@ struct log_counters {
 /* Of one UNMAP: as VPD page B0h says. */
 #define TGT_UNMAP_BLOCKS_MAX      (1U << 20)
 #define TGT_UNMAP_DESCRIPTORS_MAX 256
+/* Of one WRITE SAME, likewise. */
+#define TGT_SAME_BLOCKS_MAX 32768
 
 #define TGT_RESP_MAX 4096 /* data of quick commands */
 /* Of READ BUFFER and WRITE BUFFER. An echo buffer's length has 13 bits. */

@@ -75,7 +75,7 @@ static void put_block_limits(struct wr *w, const struct tgt_lu *lu)
 	wr_u32(w, thin ? TGT_UNMAP_DESCRIPTORS_MAX : 0);
 	wr_u32(w, thin && size < STORE_PAGE ? STORE_PAGE / size : thin);
 	wr_u32(w, thin ? UGAVALID : 0); /* from block 0 on */
-	wr_u64(w, 0);                   /* WRITE SAME */
+	wr_u64(w, TGT_SAME_BLOCKS_MAX); /* WRITE SAME */
 	/* WRITE ATOMIC: from any block on, in any number of them; no boundaries (SBC-4) */
 	wr_u32(w, TGT_ATOMIC_MAX / size);
 	wr_zero(w, 16);

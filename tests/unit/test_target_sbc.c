@@ -428,8 +428,8 @@ START_TEST(atomic_writes_have_a_limit)
 }
 END_TEST
 
-/* 0 blocks: more of them up to the end than the field could name. */
-START_TEST(write_same_beyond_32_bits)
+/* VPD page B0h: at most 32768 blocks, also by 0, up to the end. */
+START_TEST(write_same_has_a_limit)
 {
 	char why[200];
 	struct tgt_config c = disk_config();
@@ -440,8 +440,20 @@ START_TEST(write_same_beyond_32_bits)
 	ck_assert_ptr_nonnull(d->t);
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d);
-	ck_assert_str_eq(command(d, "9301:12.0000", NULL), "cont " CHECK);
-	ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 10");
+	static const char *const too_many[] = {
+	        "9301:12.0000",
+	        "9301:8.00008001.0000",
+	        "9301:3.01.ffff7fff.00000000.0000",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(too_many); i++) {
+		ck_assert_str_eq(command(d, too_many[i], NULL), "cont " CHECK);
+		ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 10");
+	}
+	ck_assert_str_eq(command(d, "41:4.00.00.8001.00", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 7");
+	d->hold = true;
+	ck_assert_str_eq(command(d, "9301:3.01.ffff8000.00000000.0000", NULL),
+	                 "zero 8589901824+32768");
 	disk_free(d);
 }
 END_TEST
@@ -530,7 +542,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, what_is_on_the_medium);
 	tcase_add_test(c, compare_and_write_has_two_halves);
 	tcase_add_test(c, writes_that_read_keep_others_out);
-	tcase_add_test(c, write_same_beyond_32_bits);
+	tcase_add_test(c, write_same_has_a_limit);
 	tcase_add_test(c, atomic_writes_have_a_limit);
 	tcase_add_test(c, bad_medium);
 	tcase_add_test(c, self_test_keeps_writes_out);
