@@ -28,7 +28,7 @@ static uint16_t progress(const struct tgt_lu *lu)
 	const struct background *b = &lu->bg;
 	uint64_t all = lu->cfg.blocks;
 	uint64_t of_pass = all > UINT16_MAX ? b->at / (all >> 16) : (b->at << 16) / all;
-	if (b->passes == 0 || b->pass == b->passes)
+	if (b->step > STEP_PASS)
 		return UINT16_MAX;
 	of_pass = of_pass < UINT16_MAX ? of_pass : UINT16_MAX;
 	return (uint16_t)((((uint64_t)b->pass << 16) + of_pass) / b->passes);
@@ -60,7 +60,9 @@ bool tgt_bg_allows(struct task *k, const struct cmd *c)
 		tgt_task_fail(k, s);
 		return false;
 	}
-	if (!(c->flags & CMD_READY) || b->medium == MEDIUM_GOOD || sanitizes(k->cdb.op))
+	/* How large it is, and the like, is known whatever is on it. */
+	bool about_medium = (c->flags & CMD_MEDIUM) || k->cdb.op == OP_TEST_UNIT_READY;
+	if (!about_medium || b->medium == MEDIUM_GOOD || sanitizes(k->cdb.op))
 		return true;
 	if (b->medium == MEDIUM_FORMAT_FAILED && k->cdb.op == OP_FORMAT_UNIT)
 		return true;
@@ -81,22 +83,29 @@ bool tgt_bg_in_the_way(const struct task *k)
 
 /* ---- the work ---- */
 
-static void issue(struct tgt *t, struct tgt_lu *lu)
+static bool step_is_save(enum bg_step step)
+{
+	return step == STEP_SAVE || step == STEP_CLEAR;
+}
+
+static enum tgt_action_kind action_of(const struct background *b)
+{
+	if (step_is_save(b->step))
+		return TGT_META_SAVE;
+	if (b->step == STEP_FLUSH)
+		return TGT_STORE_FLUSH;
+	return b->zeros ? TGT_STORE_ZERO : TGT_STORE_WRITE;
+}
+
+static void pass_put(struct tgt *t, struct tgt_lu *lu, struct tgt_action *a)
 {
 	struct background *b = &lu->bg;
-	bool ends = b->pass == b->passes;
 	uint64_t left = lu->cfg.blocks - b->at;
 	uint32_t most = TGT_TRANSFER_MAX / lu->cfg.block_size;
 	lba_t bad;
-	struct tgt_action *a = tgt_out_action(t, ends       ? TGT_STORE_FLUSH
-	                                         : b->zeros ? TGT_STORE_ZERO
-	                                                    : TGT_STORE_WRITE);
-	b->busy = true;
-	b->chunk = ends ? 0 : left < most ? (uint32_t)left : most;
-	b->bad = !ends && fault_strike_medium(&t->faults, lu->lun, b->at, b->chunk, &bad);
-	a->op = OP_BASE + lu->lun;
-	a->lun = lu->lun;
-	a->lba = ends ? 0 : b->at;
+	b->chunk = left < most ? (uint32_t)left : most;
+	b->bad = fault_strike_medium(&t->faults, lu->lun, b->at, b->chunk, &bad);
+	a->lba = b->at;
 	a->blocks = b->chunk;
 	if (a->kind == TGT_STORE_WRITE) {
 		a->block = b->pattern;
@@ -104,11 +113,38 @@ static void issue(struct tgt *t, struct tgt_lu *lu)
 	}
 }
 
+static void save_put(struct tgt_lu *lu, struct tgt_action *a)
+{
+	struct background *b = &lu->bg;
+	struct wr w = wr_init(lu->saved, sizeof(lu->saved));
+	b->kept = b->step == STEP_SAVE ? kinds[b->kind].left : MEDIUM_GOOD;
+	tgt_lu_saved_put(lu, &lu->modes.saved, &lu->resv, &w);
+	sm_assert(wr_ok(&w) && !lu->saving);
+	a->bytes = (struct span){lu->saved, w.n};
+	lu->saving = true;
+}
+
+static void issue(struct tgt *t, struct tgt_lu *lu)
+{
+	struct background *b = &lu->bg;
+	struct tgt_action *a = tgt_out_action(t, action_of(b));
+	b->op = (OP_BASE + lu->lun) | t->next_bg++ << TGT_GEN_SHIFT;
+	b->busy = true;
+	b->bad = false;
+	a->op = b->op;
+	a->lun = lu->lun;
+	if (b->step == STEP_PASS)
+		pass_put(t, lu, a);
+	else if (step_is_save(b->step))
+		save_put(lu, a);
+}
+
 void tgt_bg_start(struct tgt *t, struct tgt_lu *lu, enum bg_kind kind, unsigned passes)
 {
 	struct background *b = &lu->bg;
 	sm_assert(b->kind == BG_NONE && !b->busy);
 	b->kind = kind;
+	b->step = kind == BG_FLUSH ? STEP_FLUSH : kind == BG_LEAVE ? STEP_CLEAR : STEP_SAVE;
 	b->pass = 0;
 	b->passes = passes;
 	b->at = 0;
@@ -144,48 +180,109 @@ static void end(struct tgt *t, struct tgt_lu *lu, bool ok)
 	struct background *b = &lu->bg;
 	enum bg_kind kind = b->kind;
 	b->kind = BG_NONE;
-	if (kind == BG_FLUSH)
-		return; /* a store that cannot be flushed says so from now on */
-	b->medium = ok ? MEDIUM_GOOD : kinds[kind].left;
-	tell(t, lu, ok ? NULL : kinds[kind].failed);
+	switch (kind) {
+	case BG_NONE:
+	case BG_FLUSH: /* a store that cannot be flushed says so from now on */
+		return;
+	case BG_LEAVE:
+		b->medium = ok ? MEDIUM_GOOD : b->medium;
+		b->kept = b->medium;
+		tell(t, lu, ok ? NULL : &SENSE_INTERNAL_TARGET_FAILURE);
+		return;
+	case BG_FORMAT:
+	case BG_SANITIZE:
+		b->medium = b->kept = ok ? MEDIUM_GOOD : kinds[kind].left;
+		tell(t, lu, ok ? NULL : kinds[kind].failed);
+		return;
+	}
 }
 
-static void next_pass(struct tgt_lu *lu)
+static void invert(struct tgt_lu *lu)
+{
+	for (size_t i = 0; i < lu->cfg.block_size; i++)
+		lu->bg.pattern->data[i] ^= 0xff;
+}
+
+/* False: it was the last step. */
+static bool advance(struct tgt_lu *lu)
 {
 	struct background *b = &lu->bg;
-	b->at = 0;
-	b->pass++;
-	for (size_t i = 0; b->invert && i < lu->cfg.block_size; i++)
-		b->pattern->data[i] ^= 0xff;
+	switch (b->step) {
+	case STEP_SAVE:
+		b->step = STEP_PASS;
+		return true;
+	case STEP_PASS:
+		tgt_log_done(lu, WORK_WRITE, b->chunk);
+		b->at += b->chunk;
+		if (b->at < lu->cfg.blocks)
+			return true;
+		b->at = 0;
+		if (++b->pass == b->passes)
+			b->step = STEP_FLUSH;
+		else if (b->invert)
+			invert(lu);
+		return true;
+	case STEP_FLUSH:
+		b->step = STEP_CLEAR;
+		return b->kind != BG_FLUSH;
+	case STEP_CLEAR:
+		break;
+	}
+	return false;
 }
 
 struct tgt_lu *tgt_bg_by_op(const struct tgt *t, uint32_t op)
 {
+	uint32_t slot = op & ((1U << TGT_GEN_SHIFT) - 1);
 	struct tgt_lu *lu;
-	if (op < OP_BASE || op >= OP_BASE + SCSI_LUNS)
+	if (slot < OP_BASE)
 		return NULL;
 	/* One that has gone is waited for, and another may be at its LUN. */
 	SLIST_FOREACH(lu, &t->gone, link)
-	if (lu->lun == op - OP_BASE && lu->bg.busy)
+	if (lu->bg.busy && lu->bg.op == op)
 		return lu;
-	lu = t->lu[op - OP_BASE];
-	return lu && lu->bg.busy ? lu : NULL;
+	lu = t->lu[slot - OP_BASE];
+	return lu && lu->bg.busy && lu->bg.op == op ? lu : NULL;
+}
+
+static void done(struct tgt *t, struct tgt_lu *lu, bool ok)
+{
+	struct background *b = &lu->bg;
+	b->busy = false;
+	if (ok && lu->present && !b->bad && advance(lu))
+		issue(t, lu);
+	else
+		end(t, lu, ok && lu->present && !b->bad);
 }
 
 void tgt_bg_store_done(struct tgt *t, struct tgt_lu *lu, enum tgt_store_result result)
 {
-	struct background *b = &lu->bg;
-	bool flushed = b->chunk == 0;
-	b->busy = false;
 	if (result == STORE_DEAD)
 		lu->store_dead = true;
-	if (result != STORE_OK || lu->store_dead || b->bad || flushed || !lu->present) {
-		end(t, lu, result == STORE_OK && !lu->store_dead && !b->bad && lu->present);
-		return;
-	}
-	tgt_log_done(lu, WORK_WRITE, b->chunk);
-	b->at += b->chunk;
-	if (b->at == lu->cfg.blocks)
-		next_pass(lu);
-	issue(t, lu);
+	done(t, lu, result == STORE_OK && !lu->store_dead);
+}
+
+void tgt_bg_meta_done(struct tgt *t, struct tgt_lu *lu, bool ok)
+{
+	lu->saving = false;
+	done(t, lu, ok);
+}
+
+/* ---- what is kept ---- */
+
+#define KEPT_AUSE 0x80
+
+uint8_t tgt_bg_kept(const struct background *b)
+{
+	return b->kept == MEDIUM_GOOD ? 0 : (uint8_t)(b->kept | (b->ause ? KEPT_AUSE : 0U));
+}
+
+bool tgt_bg_keep(struct background *b, uint8_t kept)
+{
+	unsigned medium = kept & ~(unsigned)KEPT_AUSE;
+	if (medium > MEDIUM_SANITIZE_FAILED)
+		return false;
+	b->medium = b->kept = (enum bg_medium)medium;
+	b->ause = kept & KEPT_AUSE;
+	return true;
 }

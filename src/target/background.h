@@ -4,10 +4,16 @@
  * FORMAT UNIT, SANITIZE, the flush of a START STOP UNIT with IMMED. It is no task: no task
  * management function and no reset ends it (SBC-3, "Sanitize operations", "FORMAT UNIT command").
  *
- *   BG_NONE --tgt_bg_start--> kind --the store has done all passes, and flushed, or failed-->
- * BG_NONE
+ *   BG_NONE -> STEP_SAVE -> STEP_PASS ... STEP_PASS -> STEP_FLUSH -> STEP_CLEAR -> BG_NONE
+ *                |             |                          |             |
+ *                +-------------+-- one that fails --------+-------------+--------> BG_NONE
  *
- * Invariant: `busy`, an operation of the store is outstanding, exactly outside of BG_NONE.
+ * A format or a sanitize is saved as one that has failed before it begins, and is forgotten when
+ * all is done: a process that ends in the middle of it leaves what has to be done again. BG_FLUSH
+ * is the one step, BG_LEAVE, of the failure mode, the last one.
+ *
+ * Invariant: `busy`, an operation of the store or a META_SAVE is outstanding, exactly outside of
+ * BG_NONE.
  */
 #ifndef TARGET_BACKGROUND_H
 #define TARGET_BACKGROUND_H
@@ -16,7 +22,8 @@
 
 struct block;
 
-enum bg_kind { BG_NONE, BG_FLUSH, BG_FORMAT, BG_SANITIZE };
+enum bg_kind { BG_NONE, BG_FLUSH, BG_FORMAT, BG_SANITIZE, BG_LEAVE };
+enum bg_step { STEP_SAVE, STEP_PASS, STEP_FLUSH, STEP_CLEAR };
 
 /* What the last of them left behind. */
 enum bg_medium {
@@ -27,15 +34,17 @@ enum bg_medium {
 
 struct background {
 	enum bg_kind kind;
+	enum bg_step step;
+	uint32_t op;    /* that is outstanding */
 	bool busy, bad; /* bad: a medium error strikes in the operation that is outstanding */
 	bool zeros;     /* each pass leaves zeros, unmapped ones; else `pattern` */
 	bool invert;    /* the pattern, from pass to pass */
 	bool ause;      /* allow unrestricted sanitize exit */
-	unsigned pass, passes; /* 0 passes: nothing but the flush at the end */
-	lba_t at;              /* where the pass is */
-	uint32_t chunk;        /* blocks in the operation that is outstanding; 0: the flush */
-	enum bg_medium medium;
-	struct block *pattern; /* one block */
+	unsigned pass, passes;
+	lba_t at;                    /* where the pass is */
+	uint32_t chunk;              /* blocks in the operation that is outstanding */
+	enum bg_medium medium, kept; /* as it is; as a restart would find it */
+	struct block *pattern;       /* one block */
 };
 
 #endif

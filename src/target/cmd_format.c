@@ -134,6 +134,10 @@ bool tgt_format_more(struct tgt *t, struct task *k)
 bool tgt_cmd_run_format(struct tgt *t, struct task *k)
 {
 	struct background *b = &k->lu->bg;
+	if (k->lu->saving) {
+		k->status = SCSI_BUSY; /* somebody's is being saved */
+		return false;
+	}
 	b->invert = false;
 	b->zeros = true;
 	if (k->data && k->head_len == header_len(k) + PATTERN_HEAD && pattern_len(k) > 0)
@@ -194,6 +198,10 @@ bool tgt_cmd_run_sanitize(struct tgt *t, struct task *k)
 {
 	struct background *b = &k->lu->bg;
 	unsigned passes = 1;
+	if (k->lu->saving) {
+		k->status = SCSI_BUSY;
+		return false;
+	}
 	b->invert = false;
 	b->zeros = true;
 	if (k->cdb.op == OP_SANITIZE_OVERWRITE && !overwrite(k, &passes))
@@ -208,11 +216,15 @@ bool tgt_cmd_run_sanitize(struct tgt *t, struct task *k)
 bool tgt_cmd_run_sanitize_exit(struct tgt *t, struct task *k)
 {
 	struct background *b = &k->lu->bg;
-	(void)t;
 	if (b->medium != MEDIUM_SANITIZE_FAILED)
 		return false;
 	if (!b->ause)
 		return tgt_cdb_field_bad(k, 1, 4);
-	b->medium = MEDIUM_GOOD;
-	return false;
+	if (k->lu->saving) {
+		k->status = SCSI_BUSY;
+		return false;
+	}
+	tgt_bg_start(t, k->lu, BG_LEAVE, 0);
+	k->parked = true;
+	return true;
 }

@@ -276,6 +276,7 @@ struct tgt {
 	unsigned n_tasks;              /* in the list */
 	unsigned n_in[TASK_DRAIN + 1]; /* of them, by state */
 	uint32_t next_program;
+	uint32_t next_bg; /* tells operations of the background apart */
 
 	uint8_t armed;       /* enum wire_arm_mode, as last sent */
 	uint64_t armed_luns; /* likewise, a bit for each */
@@ -313,7 +314,8 @@ static inline struct nexus *tgt_nexus(const struct task *k)
 	return &k->lu->nexus[k->initiator];
 }
 /* What is kept over a restart, and back. False with why. */
-void tgt_lu_saved_put(const struct mode_values *modes, const struct reserve *resv, struct wr *w);
+void tgt_lu_saved_put(const struct tgt_lu *lu, const struct mode_values *modes,
+                      const struct reserve *resv, struct wr *w);
 bool tgt_lu_saved_get(struct tgt_lu *lu, struct span bytes, char *why, size_t n);
 /* REPORTED LUNS DATA HAS CHANGED has been heard of: nowhere pending any more. */
 void tgt_lu_inventory_told(struct tgt *t, uint8_t initiator);
@@ -574,6 +576,10 @@ bool tgt_bg_sense(const struct tgt_lu *lu, struct scsi_sense *out);
 /* Whose operation of the store this is; NULL: a task's. */
 struct tgt_lu *tgt_bg_by_op(const struct tgt *t, uint32_t op);
 void tgt_bg_store_done(struct tgt *t, struct tgt_lu *lu, enum tgt_store_result result);
+void tgt_bg_meta_done(struct tgt *t, struct tgt_lu *lu, bool ok);
+/* What a restart has to know, 0: nothing; and back. False: no such thing. */
+uint8_t tgt_bg_kept(const struct background *b);
+bool tgt_bg_keep(struct background *b, uint8_t kept);
 
 /* ---- cmd_log.c ---- */
 

@@ -8,14 +8,16 @@
 #include <string.h>
 
 /*
- * What is kept: the reservations, if there are any, as one record: RESERVATIONS, a length, the
- * bytes; then the saved mode pages. No page has this code: it stands for all pages, with a subpage
- * format.
+ * What is kept: records of a code, a length, and the bytes, each only if it says something; then
+ * the saved mode pages. No page has these codes: they stand for pages with a subpage format.
  */
 #define RESERVATIONS 0x7f
+#define MEDIUM       0x7e /* a format or a sanitize that did not come to its end */
 
-void tgt_lu_saved_put(const struct mode_values *modes, const struct reserve *resv, struct wr *w)
+void tgt_lu_saved_put(const struct tgt_lu *lu, const struct mode_values *modes,
+                      const struct reserve *resv, struct wr *w)
 {
+	uint8_t medium = tgt_bg_kept(&lu->bg);
 	uint8_t bytes[RESERVE_SAVED_MAX];
 	struct wr record = wr_init(bytes, sizeof(bytes));
 	reserve_put(resv, &record);
@@ -24,20 +26,36 @@ void tgt_lu_saved_put(const struct mode_values *modes, const struct reserve *res
 		wr_u8(w, (uint8_t)record.n);
 		wr_bytes(w, bytes, record.n);
 	}
+	if (medium) {
+		wr_u8(w, MEDIUM);
+		wr_u8(w, 1);
+		wr_u8(w, medium);
+	}
 	modes_saved_put(modes, w);
+}
+
+static bool record_get(struct tgt_lu *lu, uint8_t code, struct span record, char *why, size_t n)
+{
+	bool ok = code == RESERVATIONS ? reserve_get(record, &lu->resv)
+	                               : record.n == 1 && tgt_bg_keep(&lu->bg, record.p[0]);
+	if (!ok)
+		(void)snprintf(why, n, "saved %s: damaged",
+		               code == RESERVATIONS ? "reservations" : "state of the medium");
+	return ok;
 }
 
 bool tgt_lu_saved_get(struct tgt_lu *lu, struct span bytes, char *why, size_t n)
 {
 	struct rd r = rd_init(bytes.p, bytes.n);
-	if (bytes.n > 0 && bytes.p[0] == RESERVATIONS) {
-		rd_skip(&r, 1);
+	while (rd_left(&r) > 0 && (bytes.p[bytes.n - rd_left(&r)] == RESERVATIONS ||
+	                           bytes.p[bytes.n - rd_left(&r)] == MEDIUM)) {
+		uint8_t code = rd_u8(&r);
 		uint8_t len = rd_u8(&r);
 		struct span record = rd_bytes(&r, len);
-		if (r.error || !reserve_get(record, &lu->resv)) {
-			(void)snprintf(why, n, "saved reservations: damaged");
+		if (r.error)
+			record.n = 0;
+		if (!record_get(lu, code, record, why, n))
 			return false;
-		}
 	}
 	size_t left = rd_left(&r);
 	if (left > 0 && !modes_saved_get(rd_bytes(&r, left), &lu->modes.saved)) {

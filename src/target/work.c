@@ -34,9 +34,9 @@ static void save(struct tgt_lu *lu, const struct task *k, struct tgt_action *a)
 {
 	struct wr w = wr_init(lu->saved, sizeof(lu->saved));
 	if (tgt_cmd_reserves(k))
-		tgt_lu_saved_put(&lu->modes.saved, &lu->pending_resv, &w);
+		tgt_lu_saved_put(lu, &lu->modes.saved, &lu->pending_resv, &w);
 	else
-		tgt_lu_saved_put(&lu->pending.saved, &lu->resv, &w);
+		tgt_lu_saved_put(lu, &lu->pending.saved, &lu->resv, &w);
 	sm_assert(wr_ok(&w));
 	a->bytes = (struct span){lu->saved, w.n};
 }
@@ -224,6 +224,11 @@ void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 
 void tgt_work_meta_done(struct tgt *t, const struct tgt_event *ev)
 {
+	struct tgt_lu *lu = tgt_bg_by_op(t, ev->meta.op);
+	if (lu) {
+		tgt_bg_meta_done(t, lu, ev->meta.ok);
+		return;
+	}
 	struct task *k = tgt_task_by_op(t, ev->meta.op);
 	sm_assert(k && k->doing == WORK_SAVE && k->lu->saving);
 	/* What was saved holds, also when nobody waits for the status any more. */

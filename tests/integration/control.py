@@ -598,6 +598,35 @@ def execute_whole_medium():
             holds(b"\x77" * 512)
 
 
+@test("scsi.execute: a target killed in a sanitize: the next one says so until it is done again")
+def execute_sanitize_cut_off():
+    with Lab() as lab:
+        lab.start(1, group=None, size="64M")
+        with lab.rpc() as rpc:
+            clear_attention(rpc, "disk0")
+
+            def call(cdb, out=b""):
+                data = {"data_out": base64(out)} if out else {}
+                return rpc.call("scsi.execute", target="disk0", lun=0, cdb=cdb, timeout_ms=30000, **data)
+
+            overwrite = "48010000000000000500"
+            assert call("48810000000000000500", bytes((31, 0, 0, 1, 0x77)))["status"] == 0  # IMMED
+            lab.targets["disk0"].kill()
+            lab.targets["disk0"].wait()
+            lab.target("disk0", 0)
+            lab.wait_targets(["disk0"])
+
+            def failed():
+                done = call("000000000000")
+                return done["outcome"] == "completed" and done["status"] == 2 and bytes.fromhex(done["sense"])[2] & 15 == 3
+
+            until("it says what happened", failed)
+            sense = bytes.fromhex(call("28000000000000000100")["sense"] or "00" * 18)
+            assert sense[2] & 15 == 3 and sense[12:14] == b"\x31\x03", sense.hex()
+            assert call(overwrite, bytes((1, 0, 0, 1, 0x55)))["status"] == 0
+            assert call("000000000000")["status"] == 0
+
+
 @test("scsi.execute: a command without a status times out, one that a reset meets says so; a client that leaves harms nobody")
 def execute_outcomes():
     with Lab() as lab:

@@ -65,9 +65,9 @@ static const struct {
 	bool plain;        /* a disk that is not thin */
 } rows[] = {
         {"FORMAT UNIT", "0400.0000.00.00", NULL,
-         "zero 0+64; arm front; flush; cont " END "; arm full", "00-", 0},
+         "save; arm front; zero 0+64; flush; save; cont " END "; arm full", "00-", 0},
         {"FORMAT UNIT", "0400.0000.00.00", NULL,
-         "zero 0+64; arm front; flush; cont " END "; arm full", "00-", 1},
+         "save; arm front; zero 0+64; flush; save; cont " END "; arm full", "00-", 1},
         {"FORMAT UNIT, FMTPINFO", "0450.0000.00.00", NULL, "cont " CHECK, "5/24/0 cdb 1.6", 0},
         {"FORMAT UNIT, FMTDATA", "0420.0000.00.00", NULL, "cont " CHECK, "5/24/0 cdb 1.5", 0},
         {"FORMAT UNIT, FMTDATA", "0408.0000.00.00", NULL, "cont " CHECK, "5/24/0 cdb 1.3", 0},
@@ -76,9 +76,9 @@ static const struct {
          "5/24/0 cdb 1.2", 0},
         {"FORMAT UNIT", "0410.0100.00.00", NULL, "cont " CHECK, "5/24/0 cdb 2.0", 0},
         {"FORMAT UNIT, short header", "041d.0000.00.00", "4:00",
-         "zero 0+64; arm front; flush; cont " END "; arm full", "00-", 0},
+         "save; arm front; zero 0+64; flush; save; cont " END "; arm full", "00-", 0},
         {"FORMAT UNIT, short header", "0410.0000.00.00", "x00f00000",
-         "zero 0+64; arm front; flush; cont " END "; arm full", "00-", 0},
+         "save; arm front; zero 0+64; flush; save; cont " END "; arm full", "00-", 0},
         {"FORMAT UNIT, PROTECTION FIELD USAGE", "0410.0000.00.00", "x01000000", "cont " CHECK,
          "5/26/0 data 0.0", 0},
         {"FORMAT UNIT, FOV", "0410.0000.00.00", "x00400000", "cont " CHECK, "5/26/0 data 1.6", 0},
@@ -87,20 +87,22 @@ static const struct {
         {"FORMAT UNIT, DEFECT LIST LENGTH", "0410.0000.00.00", "x00000008", "cont " CHECK,
          "5/26/0 data 2", 0},
         {"FORMAT UNIT, long header", "0430.0000.00.00", "8:00",
-         "zero 0+64; arm front; flush; cont " END "; arm full", "00-", 0},
+         "save; arm front; zero 0+64; flush; save; cont " END "; arm full", "00-", 0},
         {"FORMAT UNIT, long header", "0430.0000.00.00", "x0000000100000000", "cont " CHECK,
          "5/26/0 data 3", 0},
         {"FORMAT UNIT, DEFECT LIST LENGTH", "0430.0000.00.00", "x0000000000000008", "cont " CHECK,
          "5/26/0 data 4", 0},
         /* SANITIZE */
         {"SANITIZE, OVERWRITE", "4801:5.0005.00", "x0100000133",
-         "write each 0+64; arm front; flush; cont " END "; arm full", "33+", 0},
+         "save; arm front; write each 0+64; flush; save; cont " END "; arm full", "33+", 0},
         {"SANITIZE, OVERWRITE", "4801:5.0005.00", "x0100000133",
-         "write each 0+64; arm front; flush; cont " END "; arm full", "33+", 1},
+         "save; arm front; write each 0+64; flush; save; cont " END "; arm full", "33+", 1},
         {"SANITIZE, OVERWRITE COUNT", "4801:5.0005.00", "x0200000133",
-         "write each 0+64; arm front; write each 0+64; flush; cont " END "; arm full", "33+", 0},
+         "save; arm front; write each 0+64; write each 0+64; flush; save; cont " END "; arm full",
+         "33+", 0},
         {"SANITIZE, INVERT", "4801:5.0005.00", "x8200000133",
-         "write each 0+64; arm front; write each 0+64; flush; cont " END "; arm full", "cc+", 0},
+         "save; arm front; write each 0+64; write each 0+64; flush; save; cont " END "; arm full",
+         "cc+", 0},
         {"SANITIZE, OVERWRITE COUNT", "4801:5.0005.00", "x0000000133", "cont " CHECK,
          "5/26/0 data 0.4", 0},
         {"SANITIZE, TEST", "4801:5.0005.00", "x2100000133", "cont " CHECK, "5/26/0 data 0.6", 0},
@@ -116,7 +118,7 @@ static const struct {
         {"SANITIZE, PARAMETER LIST LENGTH", "4801:5.0205.00", NULL, "cont " CHECK, "5/24/0 cdb 7",
          0},
         {"SANITIZE, BLOCK ERASE", "4802:5.0000.00", NULL,
-         "zero 0+64; arm front; flush; cont " END "; arm full", "00-", 0},
+         "save; arm front; zero 0+64; flush; save; cont " END "; arm full", "00-", 0},
         {"SANITIZE, BLOCK ERASE", "4802:5.0000.00", NULL, "cont " CHECK, "5/24/0 cdb 1.4", 1},
         {"SANITIZE, BLOCK ERASE", "4802:5.0008.00", NULL, "cont " CHECK, "5/24/0 cdb 7", 0},
         {"SANITIZE, CRYPTOGRAPHIC ERASE", "4803:5.0000.00", NULL, "cont " CHECK, "5/24/0 cdb 1.4",
@@ -152,7 +154,7 @@ START_TEST(a_pattern_comes_in_pieces)
 	ck_assert_str_eq(more(d, "x00880000"), "cont DATA-OUT(4)");
 	ck_assert_str_eq(more(d, "x00010003"), "cont DATA-OUT(3)");
 	ck_assert_str_eq(more(d, "xaabbcc"),
-	                 "write each 0+64; arm front; flush; cont " END "; arm full");
+	                 "save; arm front; write each 0+64; flush; save; cont " END "; arm full");
 	for (size_t i = 0; i < (size_t)64 * 512; i++)
 		ck_assert_uint_eq(d->media[i],
 		                  (unsigned)(0xaabbcc >> (16 - 8 * (i % 512 % 3)) & 0xff));
@@ -160,7 +162,7 @@ START_TEST(a_pattern_comes_in_pieces)
 	(void)command(d, "0430.0000.00.00", NULL);
 	ck_assert_str_eq(more(d, "x0088.:6"), "cont DATA-OUT(4)");
 	ck_assert_str_eq(more(d, "x00000000"),
-	                 "zero 0+64; arm front; flush; cont " END "; arm full");
+	                 "save; arm front; zero 0+64; flush; save; cont " END "; arm full");
 	ck_assert(all(d, 0, false));
 	disk_free(d);
 }
@@ -185,7 +187,7 @@ START_TEST(patterns_that_are_none)
 	(void)command(d, "0410.0000.00.00", "x00880000");
 	(void)more(d, "x00010200");
 	ck_assert_str_eq(more(d, "512:77"),
-	                 "write each 0+64; arm front; flush; cont " END "; arm full");
+	                 "save; arm front; write each 0+64; flush; save; cont " END "; arm full");
 	ck_assert(all(d, 0x77, true));
 	disk_free(d);
 }
@@ -209,7 +211,8 @@ START_TEST(goes_on_without_its_command)
 	char want[64];
 	d->hold = true;
 	ck_assert_str_eq(command(d, immediate[_i].cdb, immediate[_i].data),
-	                 "zero 0+32768; cont " END "; arm front");
+	                 "save; cont " END "; arm front");
+	ck_assert_str_eq(disk_answer(d, 0), "zero 0+32768");
 	ck_assert_uint_eq(tgt_tasks(d->t), 0);
 	/* what is about no medium is answered, all else is not ready */
 	ck_assert_ptr_nonnull(strstr(command(d, "12000000ff00", NULL), "STATUS(GOOD)"));
@@ -237,6 +240,7 @@ START_TEST(goes_on_without_its_command)
 	ck_assert_str_eq(disk_answer(d, 0), "flush");
 	(void)snprintf(want, sizeof(want), "2/%s progress 65535", immediate[_i].asc);
 	ck_assert_str_eq(disk_sense(d), want);
+	ck_assert_str_eq(disk_answer(d, 0), "save");
 	ck_assert_str_eq(disk_answer(d, 0), "arm full");
 	ck_assert_str_eq(disk_sense(d), "0/0/0");
 	ck_assert_str_eq(command(d, "00:5", NULL), "cont " END);
@@ -251,13 +255,14 @@ START_TEST(goes_on_when_its_command_is_aborted)
 	struct disk *d = disk_of(true, LARGE, false);
 	d->hold = true;
 	ck_assert_str_eq(disk_burst(d, "t=1 want sel msg=c02005 cmd=4802:5.0000.00"),
-	                 "cont DISCONNECT FREE; zero 0+32768; arm front");
+	                 "cont DISCONNECT FREE; save; arm front");
+	ck_assert_str_eq(disk_answer(d, 0), "zero 0+32768");
 	ck_assert_uint_eq(tgt_tasks(d->t), 1);
 	ck_assert_str_eq(disk_burst(d, "t=2 want sel msg=c020050d"), "cont FREE");
 	ck_assert_uint_eq(tgt_tasks(d->t), 0);
 	ck_assert_str_eq(disk_answer(d, 0), "zero 32768+32768");
 	ck_assert_str_eq(disk_sense(d), "2/4/1b progress 32768");
-	ck_assert_ptr_nonnull(strstr(disk_release(d), "flush; arm full"));
+	ck_assert_ptr_nonnull(strstr(disk_release(d), "flush; save; arm full"));
 	ck_assert(all(d, 0, false));
 	disk_free(d);
 }
@@ -275,14 +280,15 @@ START_TEST(in_order)
 	                 "cont DISCONNECT FREE");
 	ck_assert_str_eq(disk_burst(d, "t=3 want sel msg=c02007 cmd=28:4.09.00.0001.00"),
 	                 "cont DISCONNECT FREE");
-	ck_assert_str_eq(disk_answer(d, 0),
-	                 "resel 7 IDENTIFY SIMPLE(5) " END "; zero 0+64; arm front");
+	ck_assert_str_eq(disk_answer(d, 0), "resel 7 IDENTIFY SIMPLE(5) " END "; save; arm front");
+	ck_assert_str_eq(disk_answer(d, 0), "zero 0+64");
 	ck_assert_str_eq(disk_burst(d, "t=4 want sel msg=c02008 cmd=28:4.09.00.0001.00"),
 	                 "cont " CHECK);
 	ck_assert_str_eq(disk_answer(d, 0), "flush");
 	ck_assert_str_eq(disk_sense(d), "2/4/1b progress 0");
-	ck_assert_str_eq(disk_release(d), "resel 7 IDENTIFY SIMPLE(6) " END "; read 9+1; arm full; "
-	                                  "resel 7 IDENTIFY SIMPLE(7) DATA-IN(512) " END);
+	ck_assert_str_eq(disk_release(d),
+	                 "save; resel 7 IDENTIFY SIMPLE(6) " END "; read 9+1; arm full; "
+	                 "resel 7 IDENTIFY SIMPLE(7) DATA-IN(512) " END);
 	disk_free(d);
 }
 END_TEST
@@ -293,7 +299,7 @@ START_TEST(a_format_that_failed)
 {
 	struct disk *d = disk_of(true, 64, false);
 	(void)disk_fault(d, "medium-error:lba=9,times=1");
-	ck_assert_str_eq(command(d, "04:5", NULL), "zero 0+64; arm front; cont " CHECK);
+	ck_assert_str_eq(command(d, "04:5", NULL), "save; arm front; zero 0+64; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/31/1");
 	ck_assert_str_eq(command(d, "28:4.09.00.0001.00", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/31/0");
@@ -303,7 +309,8 @@ START_TEST(a_format_that_failed)
 	ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
 	(void)disk_sense(d);
 	ck_assert_ptr_nonnull(strstr(command(d, "12000000ff00", NULL), "STATUS(GOOD)"));
-	ck_assert_str_eq(command(d, "04:5", NULL), "zero 0+64; flush; cont " END "; arm full");
+	ck_assert_str_eq(command(d, "04:5", NULL),
+	                 "save; zero 0+64; flush; save; cont " END "; arm full");
 	ck_assert_str_eq(command(d, "00:5", NULL), "cont " END);
 	disk_free(d);
 }
@@ -313,7 +320,8 @@ START_TEST(a_sanitize_that_failed)
 {
 	struct disk *d = disk_of(true, 64, false);
 	d->result = STORE_ERROR;
-	ck_assert_str_eq(command(d, "4802:5.0000.00", NULL), "zero 0+64; arm front; cont " CHECK);
+	ck_assert_str_eq(command(d, "4802:5.0000.00", NULL),
+	                 "save; arm front; zero 0+64; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/31/3");
 	d->result = STORE_OK;
 	static const char *const refused[] = {"00:5", "28:4.09.00.0001.00", "04:5", "2a:6.0001.00"};
@@ -321,19 +329,92 @@ START_TEST(a_sanitize_that_failed)
 		ck_assert_str_eq(command(d, refused[i], NULL), "cont " CHECK);
 		ck_assert_str_eq(disk_sense(d), "3/31/3");
 	}
+	ck_assert_ptr_nonnull(strstr(command(d, "25:9", NULL), "STATUS(GOOD)"));
 	/* not left, but by one that succeeds */
 	ck_assert_str_eq(command(d, "481f:5.0000.00", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 1.4");
 	ck_assert_str_eq(command(d, "4802:5.0000.00", NULL),
-	                 "zero 0+64; flush; cont " END "; arm full");
+	                 "save; zero 0+64; flush; save; cont " END "; arm full");
 	/* AUSE: it may be left as it is */
 	d->result = STORE_ERROR;
-	ck_assert_str_eq(command(d, "48a2:5.0000.00", NULL), "zero 0+64; cont " END OFF);
+	ck_assert_str_eq(command(d, "48a2:5.0000.00", NULL),
+	                 "save; cont " END "; arm front; zero 0+64");
 	d->result = STORE_OK;
 	ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/31/3");
-	ck_assert_str_eq(command(d, "481f:5.0000.00", NULL), "cont " END "; arm full");
+	ck_assert_str_eq(command(d, "481f:5.0000.00", NULL), "save; cont " END "; arm full");
 	ck_assert_str_eq(command(d, "00:5", NULL), "cont " END);
+	disk_free(d);
+}
+END_TEST
+
+/* The process ends, and another one begins with what was saved. */
+static struct disk *again(struct disk *d)
+{
+	struct tgt_config c = disk_config();
+	uint8_t saved[TGT_SAVED_MAX];
+	memcpy(saved, d->saved, d->n_saved);
+	c.lu.thin = true;
+	c.lu.saved = (struct span){saved, d->n_saved};
+	disk_free(d);
+	d = disk_new_raw(&c);
+	(void)disk_attach(d, 1);
+	ck_assert_str_eq(disk_sense(d), "6/29/1");
+	return d;
+}
+
+/* One that was cut off is one that failed, until it is done again. */
+START_TEST(a_restart_in_the_middle)
+{
+	static const struct {
+		const char *cdb, *sense, *leave;
+	} cut[] = {
+	        {"04:5", "3/31/0", "cont " END},
+	        {"4802:5.0000.00", "3/31/3", "cont " CHECK},
+	        {"4822:5.0000.00", "3/31/3", "save; cont " END "; arm full"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cut); i++) {
+		struct disk *d = disk_of(true, 64, false);
+		d->hold = true;
+		(void)disk_burst(d, "t=1 want sel msg=c02005 cmd=1510000018.00 "
+		                    "out=x00000000.0812.:18");
+		(void)command(d, cut[i].cdb, NULL);
+		ck_assert_str_eq(disk_answer(d, 0), "zero 0+64");
+		d = again(d);
+		ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
+		ck_assert_str_eq(disk_sense(d), cut[i].sense);
+		/* saved with what else is saved */
+		(void)command(d, "1511000018.00", "x00000000.0812.:18");
+		d = again(d);
+		ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
+		ck_assert_str_eq(disk_sense(d), cut[i].sense);
+		ck_assert_str_eq(command(d, "481f:5.0000.00", NULL), cut[i].leave);
+		(void)disk_sense(d);
+		(void)command(d, "4802:5.0000.00", NULL);
+		d = again(d);
+		ck_assert_str_eq(command(d, "00:5", NULL), "cont " END);
+		disk_free(d);
+	}
+}
+END_TEST
+
+/* What cannot be saved is not begun; what cannot be forgotten did not come to its end. */
+START_TEST(what_cannot_be_saved)
+{
+	struct disk *d = disk_of(true, 64, false);
+	d->meta_fails = true;
+	ck_assert_str_eq(command(d, "4802:5.0000.00", NULL), "save; arm front; cont " CHECK);
+	ck_assert_str_eq(disk_sense(d), "3/31/3");
+	ck_assert(all(d, 0x11, true));
+	d->meta_fails = false;
+	(void)command(d, "48a2:5.0000.00", NULL);
+	d->result = STORE_ERROR;
+	(void)command(d, "48a2:5.0000.00", NULL);
+	d->meta_fails = true;
+	ck_assert_str_eq(command(d, "481f:5.0000.00", NULL), "save; cont " CHECK);
+	ck_assert_str_eq(disk_sense(d), "4/44/0");
+	ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_sense(d), "3/31/3");
 	disk_free(d);
 }
 END_TEST
@@ -401,6 +482,8 @@ static Suite *make_suite(void)
 	tcase_add_test(c, in_order);
 	tcase_add_test(c, a_format_that_failed);
 	tcase_add_test(c, a_sanitize_that_failed);
+	tcase_add_test(c, a_restart_in_the_middle);
+	tcase_add_test(c, what_cannot_be_saved);
 	tcase_add_test(c, write_protected);
 	tcase_add_test(c, stops_at_once);
 	tcase_add_test(c, what_it_says);
