@@ -14,7 +14,7 @@ static bool wants(struct bus *b, struct port *p)
 	return p->role == ROLE_INITIATOR ? p->n_queued > 0 : program_ready(b, p);
 }
 
-static uint16_t wanting(struct bus *b)
+uint16_t arb_wanting(struct bus *b)
 {
 	uint16_t mask = 0;
 
@@ -70,10 +70,11 @@ static void listen(struct bus *b, uint16_t want, uint16_t lost)
 
 bool arb_run(struct bus *b)
 {
-	uint16_t want = wanting(b);
+	uint16_t want = arb_wanting(b);
 
+	qas_settle(b, want);
 	if (!want && connect_idle(b))
-		want = wanting(b);
+		want = arb_wanting(b);
 	if (!want)
 		return false;
 	uint16_t ids = contenders(b, want);

@@ -138,7 +138,8 @@ void connect_note_end(struct bus *b, uint8_t outcome)
 	const struct wire_limit *l = limit_of(p, t->lun);
 
 	if (outcome == OUTCOME_DISCONNECTED && l && l->wait > 0)
-		p->back_ns = b->bus_ns + l->wait * TIME_UNIT;
+		p->back_ns = b->bus_ns + bus_timing_free(&b->cfg.timing) / PS_PER_NS +
+		             l->wait * TIME_UNIT;
 }
 
 bool connect_may_come(const struct bus *b, const struct port *p, const struct program *g)

@@ -13,6 +13,7 @@
  *   limit.c   timeouts, RST              phase.c   one phase: time, totals, trace
  *   mgmt.c    management frames          check.c   the invariants
  *   owed.c    statuses to come           connect.c  how long a target stays connected
+ *   qas.c     quick arbitration
  */
 #ifndef BUS_CORE_H
 #define BUS_CORE_H
@@ -326,6 +327,7 @@ struct bus {
 	uint32_t next_epoch, next_tenure, next_token;
 	uint64_t next_seq;
 	bool tracing;
+	bool handed_on; /* QAS REQUEST was the last word of the tenure that is over */
 	bool attaching; /* some connection is CONN_ATTACHING */
 	bool ended;
 	ns_t hear_at; /* machine time at which silence is looked for */
@@ -407,6 +409,9 @@ bool script_mirror(struct span bytes, struct scsi_msg *out);
 /* ---- program.c ---- */
 void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f);
 void program_free(struct port *p, struct program *g);
+/* The same in two steps: it waits no more, its bytes stay; they go. */
+void program_unlink(struct port *p, struct program *g);
+void program_release(struct port *p, struct program *g);
 const uint8_t *program_items(const struct program *g);
 void programs_void(struct port *p);
 /* A slot, empty, at the end of those that wait; one has to be free. */
@@ -418,6 +423,8 @@ bool program_ready(struct bus *b, struct port *p);
 /* ---- arb.c ---- */
 /* One arbitration and the tenure of who wins it; false: nobody wants the bus. */
 bool arb_run(struct bus *b);
+/* The IDs that want the bus now. */
+uint16_t arb_wanting(struct bus *b);
 
 /* ---- tenure.c ---- */
 void tenure_select(struct bus *b, struct script *s, uint16_t ids);
@@ -524,6 +531,13 @@ bool connect_may_come(const struct bus *b, const struct port *p, const struct pr
 /* Nobody wants the bus but targets that keep away: it stays free until the first may come. False:
  * there is none. */
 bool connect_idle(struct bus *b);
+
+/* ---- qas.c ---- */
+/* The tenure ends with QAS REQUEST, and somebody takes the bus so; false: BUS FREE follows. */
+bool qas_hand_on(struct bus *b, uint8_t outcome);
+/* Arbitration begins among these. Who was to take the bus may be gone meanwhile, or not be alone:
+ * BUS FREE. */
+void qas_settle(struct bus *b, uint16_t want);
 
 /* ---- owed.c: true when more of the same pass is to come ---- */
 

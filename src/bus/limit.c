@@ -53,6 +53,7 @@ static void void_free_bus(struct bus *b, uint8_t by)
 
 void bus_reset(struct bus *b, uint8_t by, const char *text)
 {
+	b->handed_on = false; /* RST ends it like all else */
 	if (b->ten.state == TENURE_NONE)
 		void_free_bus(b, by);
 	else

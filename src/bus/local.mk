@@ -26,6 +26,7 @@ src_bus_libbus_a_SOURCES = \
 	src/bus/phase.c \
 	src/bus/profiles.def \
 	src/bus/program.c \
+	src/bus/qas.c \
 	src/bus/refuse.c \
 	src/bus/run.c \
 	src/bus/script.c \

@@ -84,8 +84,7 @@ static void leave(struct sum *s, bool last)
 		return;
 	}
 	turn_to(s, true);
-	s->ps += bus_timing_bytes(s->t, QAS_REQUEST_LEN) + 2 * s->t->ps[BUS_QAS_RELEASE_DELAY] +
-	         s->t->ps[BUS_QAS_ARBITRATION_DELAY] + s->t->ps[BUS_BUS_SETTLE_DELAY];
+	s->ps += bus_timing_bytes(s->t, QAS_REQUEST_LEN) + bus_timing_qas(s->t);
 }
 
 /* ---- a write ---- */

@@ -91,9 +91,19 @@ void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 
 void program_free(struct port *p, struct program *g)
 {
+	program_unlink(p, g);
+	program_release(p, g);
+}
+
+void program_unlink(struct port *p, struct program *g)
+{
 	sm_assert(p->n_programs > 0);
 	TAILQ_REMOVE(&p->programs, g, link);
 	p->n_programs--;
+}
+
+void program_release(struct port *p, struct program *g)
+{
 	if (g->large)
 		p->free_large[p->n_free_large++] = g->large;
 	g->large = NULL;

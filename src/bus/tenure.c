@@ -33,7 +33,8 @@ static void arbitration(struct bus *b, uint16_t ids, uint8_t winner)
 {
 	struct phase p = {
 	        .phase = PHASE_ARBITRATION,
-	        .ps = bus_timing_arbitration(&b->cfg.timing),
+	        .ps = b->handed_on ? bus_timing_qas(&b->cfg.timing)
+	                           : bus_timing_arbitration(&b->cfg.timing),
 	        .ids = ids,
 	        .winner = winner,
 	        .bsy = ids,
@@ -41,6 +42,7 @@ static void arbitration(struct bus *b, uint16_t ids, uint8_t winner)
 	        .driver = WIRE_NO_ID,
 	};
 	phase_run(b, &p);
+	b->handed_on = false;
 }
 
 /* SPI-3, SELECTION phase: a target answers when its own ID and one other are asserted, no more and
@@ -121,8 +123,9 @@ void tenure_reselect(struct bus *b, struct port *p, struct program *g, uint16_t 
 	t->io = true; /* reselection is told from selection by I/O (SPI-3, 10.6) */
 	t->driver = p->id;
 	t->pos = POS_MOVED;
+	program_unlink(p, g);
 	run_items(b, (struct span){program_items(g), g->len}, g->data);
-	program_free(p, g);
+	program_release(p, g);
 	tenure_advance(b);
 }
 
@@ -309,12 +312,14 @@ void tenure_end(struct bus *b, uint8_t outcome, bool own)
 
 	silent_end(b);
 	tenure_unwait(b);
+	connect_note_end(b, outcome);
+	bool handed_on = qas_hand_on(b, outcome);
 	t->driver = WIRE_NO_ID;
-	phase_run(b, &free);
+	if (!handed_on)
+		phase_run(b, &free);
 	if (!own || target->gather.n > 0)
 		burst_plain(b, target, ITEM_FREE, 0, is_cut(outcome) ? ITEM_CUT : 0);
 	burst_flush(b, target, false);
-	connect_note_end(b, outcome);
 	nexus_report(b, outcome);
 	end_script(b, outcome);
 	block_unref(t->held);

@@ -71,6 +71,12 @@ ps_t bus_timing_arbitration(const struct bus_timing *t)
 	       t->ps[BUS_BUS_SETTLE_DELAY];
 }
 
+ps_t bus_timing_qas(const struct bus_timing *t)
+{
+	return 2 * t->ps[BUS_QAS_RELEASE_DELAY] + t->ps[BUS_QAS_ARBITRATION_DELAY] +
+	       t->ps[BUS_BUS_SETTLE_DELAY];
+}
+
 ps_t bus_timing_selection(const struct bus_timing *t)
 {
 	return 4 * t->ps[BUS_DESKEW_DELAY] + t->ps[BUS_BUS_SETTLE_DELAY] + t->ps[BUS_TARGET_ANSWER];

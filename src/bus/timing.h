@@ -42,6 +42,9 @@ bool bus_timing_set(struct bus_timing *t, const char *name, ps_t ps);
 ps_t bus_timing_free(const struct bus_timing *t);
 /* Arbitration delay; then the winner asserts SEL and waits bus clear + bus settle. */
 ps_t bus_timing_arbitration(const struct bus_timing *t);
+/* The same after QAS REQUEST: a QAS release delay, the QAS arbitration delay, another release delay
+ * once SEL is asserted, bus settle. */
+ps_t bus_timing_qas(const struct bus_timing *t);
 /* Selection or reselection that is answered: two deskew, bus settle, the answer, two deskew. */
 ps_t bus_timing_selection(const struct bus_timing *t);
 /* Nobody answers: the selection time-out, then the abort time. */

@@ -253,10 +253,10 @@ static struct xfer offer_of(const struct hba_scan *s, enum hba_negotiate n)
 	return x;
 }
 
-/* Members of a group run no information units, and Fast-160 has nothing else. */
+/* Members of a group run no information units, and Fast-160 has nothing else. QAS needs DT. */
 static struct xfer best_offer(struct xfer x)
 {
-	x.options &= XFER_DT_REQ;
+	x.options &= XFER_DT_REQ | XFER_QAS_REQ;
 	if (x.period < 0x09)
 		x.period = 0x09;
 	if (x.period > 0x09)

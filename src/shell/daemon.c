@@ -210,6 +210,8 @@ static bool make_cores(struct daemon *d)
 	                       .tenure_chain_limit_ns = d->cfg.chain_limit_ns,
 	                       .seed = d->cfg.ini.seed};
 
+	if (d->cfg.qas)
+		h.xfer.options |= XFER_QAS_REQ;
 	memcpy(h.uuid, d->uuid, UUID_LEN);
 	d->hba = hba_new(&h);
 	d->ini = d->hba ? ini_new(&d->cfg.ini, d->hba) : NULL;

@@ -31,6 +31,7 @@ enum option {
 	O_BUS_WAIT,
 	O_RING,
 	O_CHAIN_LIMIT,
+	O_QAS,
 	O_BUSY_POLL,
 	O_CONFIG,
 	O_LOG_LEVEL,
@@ -55,6 +56,7 @@ static const struct args_option options[] = {
          O_RING},
         {"chain-limit-us", "N", "bus time below which passes are chained, 0: not; default 10000",
          O_CHAIN_LIMIT},
+        {"qas", NULL, "ask targets for quick arbitration and selection", O_QAS},
         {"busy-poll-us", "N", "how long it looks for more before it sleeps; default 100, 0: not",
          O_BUSY_POLL},
         {"config", "FILE", "read options from FILE, too; see smirror.conf(5)", O_CONFIG},
@@ -75,6 +77,7 @@ static cfg_opt_t file_options[] = {
         CFG_INT("bus-wait-ms", 0, CFGF_NODEFAULT),
         CFG_STR("ring", NULL, CFGF_NODEFAULT),
         CFG_INT("chain-limit-us", 0, CFGF_NODEFAULT),
+        CFG_BOOL("qas", cfg_false, CFGF_NODEFAULT),
         CFG_INT("busy-poll-us", 0, CFGF_NODEFAULT),
         CFG_STR("log-level", NULL, CFGF_NODEFAULT),
         CFG_END(),
@@ -197,6 +200,9 @@ static void take(struct reading *r, enum option id)
 	case O_CHAIN_LIMIT:
 		d->chain_limit_ns = args_number(a, 0, CHAIN_MOST) * NS_PER_US;
 		break;
+	case O_QAS:
+		d->qas = true;
+		break;
 	case O_BUSY_POLL:
 		d->busy_poll_ns = args_number(a, 0, LOOP_POLL_US_MOST) * NS_PER_US;
 		break;
@@ -264,6 +270,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		d->ring_bytes = (size_t)conf_size(cfg, "ring");
 	if (in_file(r, cfg, O_CHAIN_LIMIT, "chain-limit-us"))
 		d->chain_limit_ns = (ns_t)cfg_getint(cfg, "chain-limit-us") * NS_PER_US;
+	if (in_file(r, cfg, O_QAS, "qas"))
+		d->qas = cfg_getbool(cfg, "qas");
 	if (in_file(r, cfg, O_BUSY_POLL, "busy-poll-us"))
 		d->busy_poll_ns = (ns_t)cfg_getint(cfg, "busy-poll-us") * NS_PER_US;
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))

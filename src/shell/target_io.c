@@ -166,6 +166,8 @@ static struct tgt *make_core(struct target_io *io, char *why, size_t n)
 	        .unarmed = o->unarmed,
 	        .xfer = XFER_ULTRA160,
 	};
+	if (o->qas)
+		c.xfer.options |= XFER_QAS_REQ;
 	char text[256];
 	struct tgt *t = tgt_new(&c, text, sizeof(text));
 	if (!t)

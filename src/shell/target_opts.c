@@ -27,6 +27,7 @@ enum option {
 	O_FAULT,
 	O_QUEUE_DEPTH,
 	O_UNARMED,
+	O_QAS,
 	O_WRITE_PROTECT,
 	O_THIN,
 	O_WORKERS,
@@ -52,6 +53,8 @@ static const struct args_option options[] = {
         {"fault", "SPEC", "a fault on demand, KIND[:KEY=VALUE,...]; may be repeated", O_FAULT},
         {"queue-depth", "N", "tasks taken at once, 1 to 256; default 64", O_QUEUE_DEPTH},
         {"unarmed", NULL, "answer each bus phase from this process", O_UNARMED},
+        {"qas", NULL, "agree on quick arbitration and selection, if an initiator asks for it",
+         O_QAS},
         {"write-protect", NULL, "refuse to write", O_WRITE_PROTECT},
         {"thin", NULL, "blocks can be unmapped: holes in the store", O_THIN},
         {"workers", "N", "threads for a slow store, 0 to 16; default 4", O_WORKERS},
@@ -74,6 +77,7 @@ static cfg_opt_t file_options[] = {
         CFG_STR_LIST("fault", NULL, CFGF_NODEFAULT),
         CFG_INT("queue-depth", 0, CFGF_NODEFAULT),
         CFG_BOOL("unarmed", cfg_false, CFGF_NODEFAULT),
+        CFG_BOOL("qas", cfg_false, CFGF_NODEFAULT),
         CFG_BOOL("write-protect", cfg_false, CFGF_NODEFAULT),
         CFG_BOOL("thin", cfg_false, CFGF_NODEFAULT),
         CFG_INT("workers", 0, CFGF_NODEFAULT),
@@ -203,6 +207,9 @@ static void take(struct reading *r, enum option id)
 	case O_UNARMED:
 		o->unarmed = true;
 		break;
+	case O_QAS:
+		o->qas = true;
+		break;
 	case O_WRITE_PROTECT:
 		o->disk.write_protect = true;
 		break;
@@ -261,6 +268,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		o->queue_depth = (unsigned)cfg_getint(cfg, "queue-depth");
 	if (in_file(r, cfg, O_UNARMED, "unarmed"))
 		o->unarmed = cfg_getbool(cfg, "unarmed");
+	if (in_file(r, cfg, O_QAS, "qas"))
+		o->qas = cfg_getbool(cfg, "qas");
 	if (in_file(r, cfg, O_WRITE_PROTECT, "write-protect"))
 		o->disk.write_protect = cfg_getbool(cfg, "write-protect");
 	if (in_file(r, cfg, O_THIN, "thin"))

@@ -121,6 +121,9 @@ tests_scenario_test_bus_messages_SOURCES = $(bus_rig) tests/scenario/test_bus_me
 scenario_tests += tests/scenario/test_bus_connect
 tests_scenario_test_bus_connect_SOURCES = $(bus_rig) tests/scenario/test_bus_connect.c
 
+scenario_tests += tests/scenario/test_bus_qas
+tests_scenario_test_bus_qas_SOURCES = $(bus_rig) tests/scenario/test_bus_qas.c
+
 scenario_tests += tests/scenario/test_bus_limits
 tests_scenario_test_bus_limits_SOURCES = $(bus_rig) tests/scenario/test_bus_limits.c
 

@@ -202,6 +202,43 @@ START_TEST(aborted_between_bursts)
 }
 END_TEST
 
+/* QAS as it is negotiated at the scan: tenures of conventional tasks of three disks follow each
+ * other without BUS FREE, where somebody waits. */
+START_TEST(quick_arbitration)
+{
+	struct couple_setup setup = {
+	        .n = 3, .queue_depth = 16, .blocks = COUPLE_BLOCKS, .xfer = XFER_ULTRA160};
+	struct hba_task t[6];
+	ns_t took[2];
+	unsigned free[2];
+
+	for (unsigned qas = 0; qas < 2; qas++) {
+		setup.xfer.options = qas ? XFER_DT_REQ | XFER_QAS_REQ : XFER_DT_REQ;
+		c = couple_with(&setup);
+		ck_assert_uint_eq(hba_target(c->h, 2)->xfer.options, setup.xfer.options);
+		couple_forget(c);
+		told = 0;
+		ns_t before = bus_now(c->bus);
+		for (unsigned k = 0; k < ARRAY_LEN(t); k++) {
+			t[k] = (struct hba_task){.target = (uint8_t)(k % 3)};
+			start(&t[k], &(struct scsi_cdb){.op = OP_SYNCHRONIZE_CACHE_10});
+		}
+		couple_run(c);
+		took[qas] = bus_now(c->bus) - before;
+		free[qas] = couple_count(c, PHASE_BUS_FREE);
+		ck_assert_uint_eq(told, ARRAY_LEN(t));
+		for (unsigned k = 0; k < ARRAY_LEN(t); k++)
+			ck_assert_uint_eq(t[k].status, SCSI_GOOD);
+		ck_assert_uint_eq(couple_count(c, PHASE_ARBITRATION), 2 * ARRAY_LEN(t));
+		no_errors();
+		couple_free(c);
+	}
+	ck_assert_uint_eq(free[0], 2 * ARRAY_LEN(t));
+	ck_assert_uint_lt(free[1], ARRAY_LEN(t));
+	ck_assert_uint_lt(took[1], took[0]);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("couple_connect");
@@ -209,6 +246,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(t, limits_of_page_02h, 0, ARRAY_LEN(rows));
 	tcase_add_loop_test(t, many_at_once, 0, 2);
 	tcase_add_loop_test(t, aborted_between_bursts, 0, 2);
+	tcase_add_test(t, quick_arbitration);
 	suite_add_tcase(s, t);
 	return s;
 }
