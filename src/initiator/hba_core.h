@@ -71,6 +71,7 @@ struct hba_tag {
 	uint8_t target, tag, lun;
 	uint8_t member; /* the owner's, where it is a pass */
 	bool canceling; /* ABORTING: CANCEL was sent for its script */
+	bool aca;       /* what it leaves at the target is ended by CLEAR ACA */
 	bool over;      /* ABORTING: the task is over anyway, the end of the script frees the tag */
 	uint32_t epoch; /* of the target, when it was taken */
 	uint32_t script; /* ABORTING: its script, 0: not handed over yet */
@@ -215,6 +216,9 @@ void hba_tag_take(struct hba *h, uint8_t target, uint8_t tag, struct hba_item *o
 void hba_tag_release(struct hba *h, uint8_t target, uint8_t tag);
 /* The owner leaves; its task may live on at the target: it is aborted. */
 void hba_tag_drop(struct hba *h, uint8_t target, uint8_t tag);
+/* The task, which is about to be released, has left an ACA condition: CLEAR ACA goes out before the
+ * tag is free. */
+void hba_tag_left_aca(struct hba *h, uint8_t target, uint8_t tag);
 /* Aborts the owner's task: the owner hears of it by hba_task_aborted() or hba_pass_aborted(). */
 void hba_tag_abort(struct hba *h, uint8_t target, uint8_t tag);
 /* All tasks of a target are void (a new epoch, a bus reset). Owners have been dealt with. */

@@ -468,6 +468,7 @@ static void take_status(struct hba *h, struct hba_scan *s)
 		return;
 	case SCSI_BUSY:
 	case SCSI_TASK_SET_FULL:
+	case SCSI_ACA_ACTIVE:
 	case SCSI_TASK_ABORTED:
 		retry(h, s, SCAN_REST_NS, "busy without end");
 		return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tags, and the ABORT TASK that ends what a tag stands for. A tag is not used
+ * Tags, and the ABORT TASK (or CLEAR ACA) that ends what a tag stands for. A tag is not used
  * again while an old task may still speak (hba_core.h has the states).
  */
 #include "initiator/hba_core.h"
@@ -99,6 +99,7 @@ void hba_tag_take(struct hba *h, uint8_t target, uint8_t tag, struct hba_item *o
 	sm_assert(g->state == HBA_TAG_FREE && !g->owner);
 	p->free_tags[tag / 64] &= ~(1ULL << tag % 64);
 	g->state = HBA_TAG_BUSY;
+	g->aca = false;
 	g->owner = owner;
 	g->member = member;
 	g->lun = lun;
@@ -129,14 +130,6 @@ static void over(struct hba *h, struct hba_tag *g)
 	set_free(h, g);
 }
 
-void hba_tag_release(struct hba *h, uint8_t target, uint8_t tag)
-{
-	struct hba_tag *g = &h->port[target].tag[tag];
-
-	leave(h, g);
-	over(h, g);
-}
-
 static void start_abort(struct hba *h, struct hba_tag *g)
 {
 	g->state = HBA_TAG_ABORTING;
@@ -145,6 +138,17 @@ static void start_abort(struct hba *h, struct hba_tag *g)
 	TAILQ_INSERT_TAIL(&h->aborts, g, link);
 	hba_timer_set(h, &g->timer, h->now + HBA_ABORT_NS);
 	h->dirty = true;
+}
+
+void hba_tag_release(struct hba *h, uint8_t target, uint8_t tag)
+{
+	struct hba_tag *g = &h->port[target].tag[tag];
+
+	leave(h, g);
+	if (g->aca && g->state == HBA_TAG_BUSY && h->port[target].up)
+		start_abort(h, g);
+	else
+		over(h, g);
 }
 
 void hba_tag_drop(struct hba *h, uint8_t target, uint8_t tag)
@@ -158,6 +162,11 @@ void hba_tag_drop(struct hba *h, uint8_t target, uint8_t tag)
 		start_abort(h, g);
 	else
 		set_free(h, g); /* what the port knew went with it */
+}
+
+void hba_tag_left_aca(struct hba *h, uint8_t target, uint8_t tag)
+{
+	h->port[target].tag[tag].aca = true;
 }
 
 void hba_tag_abort(struct hba *h, uint8_t target, uint8_t tag)
@@ -177,7 +186,7 @@ bool hba_abort_hand(struct hba *h, struct hba_tag *g)
 		return false;
 	TAILQ_REMOVE(&h->aborts, g, link);
 	g->script = s->id;
-	h->stats.aborts++;
+	h->stats.aborts += !g->aca;
 	return true;
 }
 
@@ -188,9 +197,9 @@ void hba_abort_build(struct hba *h, const struct hba_tag *g, struct wr *w)
 
 	(void)h;
 	msg_put_identify(&m, g->lun, true);
-	if (g->tag)
+	if (g->tag && !g->aca)
 		msg_put_simple(&m, g->tag);
-	msg_put_byte(&m, 0x0d); /* ABORT TASK */
+	msg_put_byte(&m, g->aca ? 0x16 : 0x0d); /* CLEAR ACA, ABORT TASK */
 	wire_put_plain(w, ITEM_SELECT, g->target, ITEM_ATN);
 	wire_put_bytes(w, ITEM_MSG_OUT, msg, m.n);
 }

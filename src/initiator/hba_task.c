@@ -103,6 +103,14 @@ bool hba_task_hand(struct hba *h, struct hba_task *t)
 	return true;
 }
 
+/* NACA=1, in the control byte of a CDB that is there in full. */
+static bool naca(const struct hba_task *t)
+{
+	uint8_t n = scsi_cdb_len(t->cdb[0]);
+
+	return n > 0 && n <= t->cdb_len && (t->cdb[n - 1] & SCSI_CONTROL_NACA);
+}
+
 static void put_negotiation(struct wr *w, const struct hba_task *t)
 {
 	struct scsi_msg m = {.xfer = t->xfer};
@@ -131,8 +139,12 @@ void hba_task_build(struct hba *h, const struct hba_task *t, struct wr *w, struc
 
 	(void)h;
 	msg_put_identify(&m, t->lun, !t->no_disconnect);
-	if (!t->untagged)
+	if (t->sensing && naca(t)) {
+		const struct scsi_msg aca = {.kind = MSG_ACA, .tag = t->item.tag};
+		scsi_msg_put(&m, &aca);
+	} else if (!t->untagged) {
 		msg_put_simple(&m, t->item.tag);
+	}
 	if (!t->sensing)
 		put_negotiation(&m, t);
 	sm_assert(wr_ok(&m));
@@ -202,10 +214,23 @@ static void take_answer(struct hba_task *t, struct span msg_in)
 }
 
 /* A status came: the task is over at the target. */
+/* What a task that is over leaves at the target: after CHECK CONDITION with NACA an ACA condition,
+ * of which nobody but us knows; and one that we know nothing of, if it was met. */
+static void leaves_aca(struct hba *h, const struct hba_task *t, uint8_t status)
+{
+	bool ours = t->sensing && naca(t);
+	bool unknown = status == SCSI_ACA_ACTIVE && h->port[t->target].frozen == 0;
+
+	if (ours || unknown)
+		hba_tag_left_aca(h, t->target, t->item.tag);
+}
+
+/* A status came: the task is over at the target. */
 static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 {
 	bool aborting = t->item.state == HBA_ABORTING;
 
+	leaves_aca(h, t, status);
 	if (t->sensing) {
 		struct span raw = {t->sense_raw, t->sense_raw_len};
 		t->has_sense = status == SCSI_GOOD && scsi_sense_get(raw, &t->sense);

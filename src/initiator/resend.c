@@ -81,6 +81,7 @@ static struct verdict of_status(uint8_t status, bool has_sense, const struct scs
 		break;
 	case SCSI_BUSY:
 	case SCSI_TASK_SET_FULL:
+	case SCSI_ACA_ACTIVE:
 		v.kind = V_SOFT;
 		v.sent = false;
 		break;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Two initiators on one bus, and reservations between them: who may write, what a mirroring job meets, what a restart keeps."""
+"""Two initiators on one bus: reservations between them, who may write, what a mirroring job meets, what a restart keeps; allegiances."""
 
 import base64
 import os
@@ -143,6 +143,23 @@ def initiators_that_go():
         fourth.settle("disk0")
         assert fourth.status("disk0", WRITE, data_out=bytes(512)) == GOOD
         assert fourth.persistent_out("disk0", 3, key=0x66) == GOOD
+
+
+@test("NACA: the ACA condition of a command that failed is ended by its daemon, which has its sense; others go on")
+def auto_contingent_allegiance():
+    with Lab() as lab:
+        names = lab.start(2)
+        image = lab.image(4 * MIB)
+        ours, other = two(lab, names)
+        job = lab.create_job("mirror", image=image, transfer_bytes=4096)
+        for _ in range(50):
+            bad = ours.command("disk0", "020000000004")
+            sense = bytes.fromhex(bad["sense"])
+            assert bad["status"] == CHECK and (sense[2], sense[12]) == (5, 0x20), bad
+            assert ours.status("disk0", "000000000000") == GOOD
+            until("nothing stands in the way", lambda: other.status("disk0", "000000000000") == GOOD)
+        assert lab.wait_job(job)["conclusion"] == "success"
+        lab.assert_copies(image, names)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,11 @@ static void read_messages(struct fake_script *s, struct span bytes)
 		} else if (m.kind == MSG_SIMPLE) {
 			s->tagged = true;
 			s->tag = m.tag;
+		} else if (m.kind == MSG_ACA) {
+			s->tagged = s->aca = true;
+			s->tag = m.tag;
+		} else if (m.kind == MSG_CLEAR_ACA) {
+			s->clear_aca = true;
 		} else if (m.kind == MSG_ABORT_TASK) {
 			s->abort = true;
 		} else if (m.kind == MSG_EXT_MIRROR && m.mirror.function == MIRROR_RELEASE) {

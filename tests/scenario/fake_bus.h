@@ -23,7 +23,8 @@ struct fake_script {
 	uint32_t id;
 	uint8_t target, lun;
 	uint32_t chain_ns; /* 0: not to be chained */
-	bool tagged, abort, mirror, broadcast;
+	bool tagged, abort, clear_aca, mirror, broadcast;
+	bool aca;         /* the tag came with the ACA attribute */
 	uint32_t devices; /* broadcast: those named */
 	uint8_t tag;
 	struct scsi_msg negotiation; /* kind MSG_OTHER: none */

@@ -150,6 +150,70 @@ START_TEST(check_condition_brings_its_sense_first)
 }
 END_TEST
 
+/* NACA=1: REQUEST SENSE has the ACA attribute, and CLEAR ACA follows it, ahead of all others. */
+START_TEST(an_aca_ends_behind_its_sense)
+{
+	struct hba_task t, other;
+	uint8_t sense[SCSI_SENSE_FIXED_LEN];
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	t = (struct hba_task){.target = 1, .cdb_len = 6, .done = task_done};
+	t.cdb[5] = SCSI_CONTROL_NACA;
+	hba_task_start(f.h, &t);
+	fake_run(&f);
+	struct fake_script s = fake_take(&f);
+	ck_assert(!s.aca);
+	fake_end_task(&f, &s, SCSI_CHECK_CONDITION, NULL, 0);
+	start(&other, 1);
+	struct fake_script rs = fake_take(&f);
+	ck_assert(rs.aca && rs.cdb[0] == 0x03 && rs.tag == s.tag);
+	scsi_sense_put(&SENSE_WRITE_PROTECTED, false, sense, sizeof(sense));
+	fake_end_task(&f, &rs, SCSI_GOOD, sense, sizeof(sense));
+	ck_assert_uint_eq(told, 1);
+	ck_assert(t.has_sense);
+	struct fake_script clear = fake_take(&f);
+	ck_assert(clear.clear_aca && !clear.tagged && clear.cdb_len == 0);
+	s = fake_take(&f);
+	ck_assert(!s.aca && s.tag != clear.tag);
+	struct wire_tenure tn = fake_tenure(&f, &clear, OUTCOME_UNEXPECTED_FREE);
+	fake_send(&f, &tn, NULL, 0);
+	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	ck_assert_ptr_eq(last, &other);
+	ck_assert_uint_eq(hba_stats(f.h)->aborts, 0);
+	fake_end(&f);
+}
+END_TEST
+
+/* One that nobody here knows of is ended, too; not while the sense of another one is under way. */
+START_TEST(an_unknown_aca_is_ended)
+{
+	struct hba_task t, other;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	start(&t, 1);
+	struct fake_script s = fake_take(&f);
+	fake_end_task(&f, &s, SCSI_ACA_ACTIVE, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(t.status, SCSI_ACA_ACTIVE);
+	struct fake_script clear = fake_take(&f);
+	ck_assert(clear.clear_aca);
+	struct wire_tenure tn = fake_tenure(&f, &clear, OUTCOME_UNEXPECTED_FREE);
+	fake_send(&f, &tn, NULL, 0);
+	start(&t, 1);
+	start(&other, 1);
+	s = fake_take(&f);
+	struct fake_script late = fake_take(&f);
+	fake_end_task(&f, &s, SCSI_CHECK_CONDITION, NULL, 0);
+	fake_end_task(&f, &late, SCSI_ACA_ACTIVE, NULL, 0);
+	struct fake_script rs = fake_take(&f);
+	ck_assert_uint_eq(rs.cdb[0], 0x03);
+	ck_assert_uint_eq(f.n, 0);
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(sense_that_never_comes_still_ends_the_task)
 {
 	struct hba_task t;
@@ -603,6 +667,8 @@ static Suite *make_suite(void)
 	        data_in_comes_in_pieces_and_is_cut,
 	        data_out_keeps_its_block_until_done,
 	        check_condition_brings_its_sense_first,
+	        an_aca_ends_behind_its_sense,
+	        an_unknown_aca_is_ended,
 	        sense_that_never_comes_still_ends_the_task,
 	        nobody_answers,
 	        command_timeout_aborts_the_task,
