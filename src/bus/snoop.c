@@ -79,6 +79,7 @@ static void one_out(struct bus *b, const struct scsi_msg *m)
 	case MSG_SIMPLE:
 	case MSG_HEAD_OF_QUEUE:
 	case MSG_ORDERED:
+	case MSG_ACA:
 		t->tagged = true;
 		t->simple = m->kind == MSG_SIMPLE;
 		t->tag = m->tag;
@@ -97,6 +98,7 @@ static void one_out(struct bus *b, const struct scsi_msg *m)
 	case MSG_ABORT_TASK_SET:
 	case MSG_ABORT_TASK:
 	case MSG_CLEAR_TASK_SET:
+	case MSG_CLEAR_ACA:
 	case MSG_LOGICAL_UNIT_RESET:
 		t->over = true;
 		t->plain = false;
@@ -222,6 +224,7 @@ static void one_in(struct bus *b, const struct scsi_msg *m)
 	case MSG_SIMPLE:
 	case MSG_HEAD_OF_QUEUE:
 	case MSG_ORDERED:
+	case MSG_ACA:
 		t->tagged = true;
 		t->tag = m->tag;
 		break;
@@ -252,6 +255,7 @@ static void one_in(struct bus *b, const struct scsi_msg *m)
 	case MSG_TARGET_RESET:
 	case MSG_ABORT_TASK:
 	case MSG_CLEAR_TASK_SET:
+	case MSG_CLEAR_ACA:
 	case MSG_LOGICAL_UNIT_RESET:
 		t->reject = true;
 		break;

@@ -18,8 +18,6 @@
 /* SBC-3, grouping function. No groups are kept (GROUP_SUP of VPD page 86h): a number is ignored. */
 #define GROUP_NUMBER 0x1f
 
-#define CONTROL_NACA 0x04 /* all that we look at in the last byte */
-
 #define PROTECT_SHIFT 5
 #define BYTCHK_SHIFT  1
 
@@ -420,7 +418,7 @@ size_t scsi_cdb_usage(enum scsi_op op, uint8_t *out)
 	field_put(out, l->subpage, ones(l->subpage));
 	field_put(out, l->selector, ones(l->selector));
 	field_put(out, l->byte4, byte4 ? byte4 & ones(l->byte4) : ones(l->byte4));
-	out[info->cdb_len - 1] = CONTROL_NACA;
+	out[info->cdb_len - 1] = SCSI_CONTROL_NACA; /* all that is looked at there */
 	return info->cdb_len;
 }
 

@@ -10,6 +10,8 @@
 
 #define SCSI_CDB_MAX 16
 
+#define SCSI_CONTROL_NACA 0x04 /* of the control byte, the last one */
+
 enum scsi_op {
 #define SCSI_OP(sym, code, sa, len, name, layout, dir) OP_##sym,
 #include "scsi/opcodes.def"

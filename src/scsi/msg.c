@@ -50,10 +50,12 @@ static const struct {
         {0x0c, MSG_TARGET_RESET},
         {0x0d, MSG_ABORT_TASK},
         {0x0e, MSG_CLEAR_TASK_SET},
+        {0x16, MSG_CLEAR_ACA},
         {0x17, MSG_LOGICAL_UNIT_RESET},
         {0x21, MSG_HEAD_OF_QUEUE},
         {0x22, MSG_ORDERED},
         {0x23, MSG_IGNORE_WIDE_RESIDUE},
+        {0x24, MSG_ACA},
 };
 
 static const char *const names[] = {
@@ -74,11 +76,13 @@ static const char *const names[] = {
         [MSG_TARGET_RESET] = "TARGET RESET",
         [MSG_ABORT_TASK] = "ABORT TASK",
         [MSG_CLEAR_TASK_SET] = "CLEAR TASK SET",
+        [MSG_CLEAR_ACA] = "CLEAR ACA",
         [MSG_LOGICAL_UNIT_RESET] = "LOGICAL UNIT RESET",
         [MSG_SIMPLE] = "SIMPLE",
         [MSG_HEAD_OF_QUEUE] = "HEAD OF QUEUE",
         [MSG_ORDERED] = "ORDERED",
         [MSG_IGNORE_WIDE_RESIDUE] = "IGNORE WIDE RESIDUE",
+        [MSG_ACA] = "ACA",
         [MSG_IDENTIFY] = "IDENTIFY",
         [MSG_OTHER] = "UNKNOWN MESSAGE",
 };
@@ -98,16 +102,10 @@ static const struct {
 	const char *name;
 } other_names[] =
         {
-                {0x0a, "LINKED COMMAND COMPLETE"},
-                {0x0b, "LINKED COMMAND COMPLETE WITH FLAG"},
-                {0x0f, "INITIATE RECOVERY"},
-                {0x10, "RELEASE RECOVERY"},
-                {0x11, "TERMINATE TASK"},
-                {0x12, "CONTINUE TASK"},
-                {0x13, "TARGET TRANSFER DISABLE"},
-                {0x16, "CLEAR ACA"},
-                {0x24, "ACA"},
-                {0x55, "QAS REQUEST"},
+                {0x0a, "LINKED COMMAND COMPLETE"}, {0x0b, "LINKED COMMAND COMPLETE WITH FLAG"},
+                {0x0f, "INITIATE RECOVERY"},       {0x10, "RELEASE RECOVERY"},
+                {0x11, "TERMINATE TASK"},          {0x12, "CONTINUE TASK"},
+                {0x13, "TARGET TRANSFER DISABLE"}, {0x55, "QAS REQUEST"},
 },
   extended_names[] = {
           {0x00, "MODIFY DATA POINTER"},
@@ -380,6 +378,7 @@ void scsi_msg_put(struct wr *w, const struct scsi_msg *m)
 	case MSG_SIMPLE:
 	case MSG_HEAD_OF_QUEUE:
 	case MSG_ORDERED:
+	case MSG_ACA:
 		wr_u8(w, short_code(m->kind));
 		wr_u8(w, m->tag);
 		break;
@@ -399,6 +398,7 @@ void scsi_msg_put(struct wr *w, const struct scsi_msg *m)
 	case MSG_TARGET_RESET:
 	case MSG_ABORT_TASK:
 	case MSG_CLEAR_TASK_SET:
+	case MSG_CLEAR_ACA:
 	case MSG_LOGICAL_UNIT_RESET:
 		wr_u8(w, short_code(m->kind));
 		break;

@@ -30,11 +30,13 @@ enum scsi_msg_kind {
 	MSG_TARGET_RESET,             /* 0Ch (SCSI-2: BUS DEVICE RESET) */
 	MSG_ABORT_TASK,               /* 0Dh (SCSI-2: ABORT TAG) */
 	MSG_CLEAR_TASK_SET,           /* 0Eh (SCSI-2: CLEAR QUEUE) */
+	MSG_CLEAR_ACA,                /* 16h */
 	MSG_LOGICAL_UNIT_RESET,       /* 17h */
 	MSG_SIMPLE,                   /* 20h tag */
 	MSG_HEAD_OF_QUEUE,            /* 21h tag */
 	MSG_ORDERED,                  /* 22h tag */
 	MSG_IGNORE_WIDE_RESIDUE,      /* 23h n */
+	MSG_ACA,                      /* 24h tag */
 	MSG_IDENTIFY,                 /* 80h..FFh */
 	MSG_OTHER,                    /* any other one- or two-byte message */
 };
@@ -68,7 +70,7 @@ struct scsi_msg_mirror {
 struct scsi_msg {
 	enum scsi_msg_kind kind;
 	union {
-		uint8_t tag; /* SIMPLE, HEAD OF QUEUE, ORDERED */
+		uint8_t tag; /* SIMPLE, HEAD OF QUEUE, ORDERED, ACA */
 		/* MSG_OTHER, MSG_EXT_OTHER: the code; IGNORE WIDE RESIDUE: the residue */
 		uint8_t code;
 		struct {

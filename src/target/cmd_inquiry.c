@@ -7,7 +7,7 @@
 #define EVPD             0x01
 #define QUALIFIER_NONE   0x7f /* 011b: nothing is or can be at this LUN; type 1Fh */
 #define VERSION_SPC4     0x06
-#define FORMAT_HISUP     0x12 /* response data format 2, HISUP */
+#define FORMAT           0x32 /* NORMACA, HISUP, response data format 2 */
 #define STANDARD_LEN     96
 #define ADDR16           0x01 /* byte 6 */
 #define WBUS16_SYNC_CMDQ 0x32 /* byte 7 */
@@ -39,7 +39,7 @@ static void put_standard(struct wr *w, bool present)
 	wr_u8(w, present ? 0 : QUALIFIER_NONE);
 	wr_u8(w, 0); /* not removable */
 	wr_u8(w, VERSION_SPC4);
-	wr_u8(w, FORMAT_HISUP);
+	wr_u8(w, FORMAT);
 	wr_u8(w, STANDARD_LEN - 5);
 	wr_u8(w, 0);
 	wr_u8(w, ADDR16);

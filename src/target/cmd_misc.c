@@ -24,9 +24,13 @@ bool tgt_cmd_accept_request_sense(struct tgt *t, struct task *k)
 static struct scsi_sense pending_sense(const struct task *k)
 {
 	struct nexus *x = tgt_nexus(k);
-	if (x->ca && x->ca_lun == k->lun) {
-		x->ca = false;
-		return x->sense;
+	const struct scsi_sense ua = ua_first(&x->ua);
+	struct scsi_sense kept;
+	if (tgt_allegiance_sense(k, &kept)) {
+		/* With UA_INTLCK_CTRL it is pending until now, when it is asked for. */
+		if (kept.key == KEY_UNIT_ATTENTION && scsi_sense_is(&kept, &ua))
+			(void)ua_take(&x->ua);
+		return kept;
 	}
 	if (!k->lu->present)
 		return SENSE_LUN_NOT_SUPPORTED;

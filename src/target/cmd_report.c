@@ -125,7 +125,8 @@ bool tgt_cmd_run_report_opcodes(struct tgt *t, struct task *k)
 
 /* ---- task management functions ---- */
 
-#define FUNCTIONS    0xd8 /* ABORT TASK, ABORT TASK SET, CLEAR TASK SET, LOGICAL UNIT RESET */
+/* ABORT TASK, ABORT TASK SET, CLEAR ACA, CLEAR TASK SET, LOGICAL UNIT RESET */
+#define FUNCTIONS    0xf8
 #define TARGET_RESET 0x02
 #define EXTENDED_LEN 16
 #define SHORT_LEN    4

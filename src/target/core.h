@@ -4,8 +4,8 @@
  *
  * Flow: target.c takes events; port.c turns a burst into the messages, command and data of one
  * tenure; dispatch.c accepts or refuses the command; task.c keeps the task set, order.c says which
- * may start; lu.c has the logical units; cmd_*.c run them; reply.c writes phase programs; silent.c
- * has the rules of a mirroring tenure.
+ * may start, allegiance.c what holds them up, abort.c what ends them; lu.c has the logical units;
+ * cmd_*.c run them; reply.c writes phase programs; silent.c has the rules of a mirroring tenure.
  */
 #ifndef TARGET_CORE_H
 #define TARGET_CORE_H
@@ -74,7 +74,7 @@ struct task {
 	uint8_t initiator, lun;
 	struct tgt_lu *lu;       /* never NULL: `absent` where there is none */
 	uint32_t epoch;          /* of the initiator's attach */
-	enum scsi_msg_kind attr; /* MSG_SIMPLE (also untagged), MSG_ORDERED, MSG_HEAD_OF_QUEUE */
+	enum scsi_msg_kind attr; /* MSG_SIMPLE (also untagged), _ORDERED, _HEAD_OF_QUEUE, _ACA */
 	bool tagged;
 	uint8_t tag;
 	bool disc_priv;
@@ -106,6 +106,7 @@ struct task {
 	lba_t bad_lba;
 	uint16_t step;    /* UNMAP: descriptors that were begun */
 	ns_t due;         /* TASK_DONE that waits; else NS_NEVER */
+	bool told;        /* TASK_DRAIN: its status is TASK ABORTED */
 	bool after_drain; /* TASK_DONE that waits for its unit's tasks in TASK_DRAIN */
 };
 TAILQ_HEAD(task_list, task);
@@ -119,11 +120,12 @@ struct ini {
 /* What a logical unit keeps for an initiator (of the I_T_L nexus). */
 struct nexus {
 	struct ua ua;
-	/* Contingent allegiance: the sense of its last CHECK CONDITION. Its tasks do not start. */
+	/* Since its last CHECK CONDITION: allegiance.c. */
 	bool ca;
+	bool has_sense; /* that nobody has asked for yet */
 	uint8_t ca_lun;
 	struct scsi_sense sense;
-	ns_t ca_due;
+	ns_t ca_due; /* of ca */
 };
 
 /*
@@ -239,6 +241,8 @@ struct tgt_lu {
 	struct reserve pending_resv;
 	struct resv_effect pending_effect;
 	bool saving;
+	uint16_t aca;     /* auto contingent allegiances, by initiator */
+	uint16_t faulted; /* CHECK CONDITIONs that QERR is about, by initiator: tgt.faulted */
 	bool stopped;
 	enum tgt_power power; /* when it is not stopped */
 	bool store_dead;      /* a flush failed: for good */
@@ -274,6 +278,7 @@ struct tgt {
 	unsigned n_slots;
 	struct task_list tasks;
 	unsigned n_tasks;              /* in the list */
+	bool faulted;                  /* some unit has tasks that QERR ends */
 	unsigned n_in[TASK_DRAIN + 1]; /* of them, by state */
 	uint32_t next_program;
 	uint32_t next_bg; /* tells operations of the background apart */
@@ -319,6 +324,11 @@ void tgt_lu_saved_put(const struct tgt_lu *lu, const struct mode_values *modes,
 bool tgt_lu_saved_get(struct tgt_lu *lu, struct span bytes, char *why, size_t n);
 /* REPORTED LUNS DATA HAS CHANGED has been heard of: nowhere pending any more. */
 void tgt_lu_inventory_told(struct tgt *t, uint8_t initiator);
+/* SPC-4, control mode page, TST=001b: each I_T nexus has a task set of its own. */
+static inline bool tgt_lu_apart(const struct tgt_lu *lu)
+{
+	return lu->modes.current.tst == TST_EACH;
+}
 /* A UNIT ATTENTION for each initiator but this one; WIRE_NO_ID: for all. */
 void tgt_lu_attention(struct tgt_lu *lu, uint8_t but, enum ua_kind ua);
 /* Hard reset (SPC-4, 5.11): what a reset ends but the tasks, and its UNIT ATTENTION. */
@@ -338,17 +348,6 @@ uint32_t tgt_task_op(const struct tgt *t, const struct task *k);
 void tgt_task_submit(struct tgt *t, struct task *k);
 /* Starts what may start now. */
 void tgt_task_run_waiting(struct tgt *t);
-/* Ends a task without a status; one in the store drains first. */
-void tgt_task_abort(struct tgt *t, struct task *k);
-/* initiator or lun WIRE_NO_ID: any. */
-void tgt_task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun);
-/* PREEMPT AND ABORT, by k: ends all other tasks of these nexuses with its unit, a bit for each. The
- * status of k waits until they have left the store. */
-void tgt_task_preempt(struct tgt *t, struct task *k, uint16_t nexuses);
-/* It is TASK_DONE, and nothing stands against its status. */
-bool tgt_task_ended(const struct tgt *t, const struct task *k);
-/* What was aborted has left the store: statuses that waited for it. */
-void tgt_task_drained(struct tgt *t);
 /* CHECK CONDITION with this sense, not sent yet. */
 void tgt_task_fail(struct task *k, struct scsi_sense sense);
 /* The status is known: sends it, now or when `slow` lets it. */
@@ -357,10 +356,57 @@ void tgt_task_finish(struct tgt *t, struct task *k);
 void tgt_task_deliver(struct tgt *t, struct task *k);
 /* Another state; keeps the counts. */
 void tgt_task_set(struct tgt *t, struct task *k, enum task_state state);
+/* It may still have a status: has not been aborted, or that is what it will say. */
+static inline bool tgt_task_lives(const struct task *k)
+{
+	return k->state != TASK_DRAIN || k->told;
+}
 /* Statuses and allegiances whose time has come. */
 void tgt_task_expire(struct tgt *t);
 ns_t tgt_task_deadline(const struct tgt *t);
 void tgt_task_check(const struct tgt *t);
+
+/* ---- abort.c ---- */
+
+/* Ends a task without a status; one in the store drains first. */
+void tgt_task_abort(struct tgt *t, struct task *k);
+/* initiator or lun WIRE_NO_ID: any. */
+void tgt_task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun);
+/* Ends a task by the doing of `by`: another initiator is told, as TAS says. */
+void tgt_task_abort_by(struct tgt *t, struct task *k, uint8_t by);
+/* All of these nexuses, a bit for each, with this unit; `but` (or NULL) lives on. */
+void tgt_task_abort_set(struct tgt *t, const struct tgt_lu *lu, uint16_t nexuses, uint8_t by,
+                        const struct task *but);
+/* PREEMPT AND ABORT, by k: ends all other tasks of these nexuses with its unit, and their
+ * allegiances. The status of k waits until they have left the store. */
+void tgt_task_preempt(struct tgt *t, struct task *k, uint16_t nexuses);
+/* A CHECK CONDITION goes out, which QERR may be about; what it ends is ended by
+ * tgt_task_queue_errors(). */
+void tgt_task_faulted(struct tgt *t, const struct task *k);
+/* False: there was nothing to be done. */
+bool tgt_task_queue_errors(struct tgt *t);
+/* It is TASK_DONE, and nothing stands against its status. */
+bool tgt_task_ended(const struct tgt *t, const struct task *k);
+/* k, which was aborted, has left the store: it goes, with TASK ABORTED where that was due, and so
+ * do statuses that waited for it. */
+void tgt_task_drained(struct tgt *t, struct task *k);
+
+/* ---- allegiance.c ---- */
+
+/* CHECK CONDITION of k, which is not of a mirroring pass, goes out: CA, or ACA with NACA. */
+void tgt_allegiance_begin(const struct tgt *t, const struct task *k);
+/* Both kinds, and the sense. */
+void tgt_allegiance_end(struct tgt_lu *lu, uint8_t initiator);
+/* A command came: the end of a CA, unless it is queued, as one that had been on its way. */
+void tgt_allegiance_sent(const struct task *k, bool queued);
+/* REQUEST SENSE: takes what was kept. False: nothing was. */
+bool tgt_allegiance_sense(const struct task *k, struct scsi_sense *out);
+/* False, with the status: an ACA stands against it, or there is none for its ACA attribute. */
+bool tgt_allegiance_admits(const struct tgt *t, struct task *k);
+/* It must not start. */
+bool tgt_allegiance_holds(const struct task *k);
+void tgt_allegiance_expire(struct tgt *t);
+ns_t tgt_allegiance_deadline(const struct tgt *t);
 
 /* ---- order.c ---- */
 

@@ -94,7 +94,7 @@ static bool overlaps(struct tgt *t, struct task *k)
 {
 	struct task *old;
 	TAILQ_FOREACH (old, &t->tasks, link) {
-		if (old != k && old->state != TASK_DRAIN && old->initiator == k->initiator &&
+		if (old != k && tgt_task_lives(old) && old->initiator == k->initiator &&
 		    old->lun == k->lun && old->tagged == k->tagged && old->tag == k->tag)
 			break;
 	}
@@ -126,16 +126,46 @@ static bool opcode_known(struct task *k, const struct cmd *c)
 static void clear_ca(const struct task *k, const struct cmd *c)
 {
 	bool queued = c && !(c->flags & CMD_QUICK) && k->tagged;
-	if (!k->silent && !queued && !(c && (c->flags & CMD_KEEP_CA)))
-		tgt_nexus(k)->ca = false;
+	if (!(c && (c->flags & CMD_KEEP_CA)))
+		tgt_allegiance_sent(k, queued);
 }
 
-/* SPC-4 (SAM-5, 5.14): that the inventory has changed is said once, not by each logical unit. */
+/* SPC-4 (SAM-5, 5.14): that the inventory has changed is said once, not by each logical unit. With
+ * UA_INTLCK_CTRL only REQUEST SENSE takes one; who is told its sense with MIRROR STATUS has it. */
 static void attention(struct tgt *t, struct task *k, struct ua *ua)
 {
-	tgt_task_fail(k, ua_take(ua));
-	if (scsi_sense_is(&k->sense, &SENSE_LUNS_CHANGED))
+	bool stays = k->lu->modes.current.ua_intlck != 0 && !k->silent;
+	tgt_task_fail(k, stays ? ua_first(ua) : ua_take(ua));
+	if (!stays && scsi_sense_is(&k->sense, &SENSE_LUNS_CHANGED))
 		tgt_lu_inventory_told(t, k->initiator);
+}
+
+/* SAM-5, TASK SET FULL and BUSY: there is no room for it beside others of its initiator; at all. */
+static bool room(const struct tgt *t, struct task *k, unsigned flags)
+{
+	const struct task *other;
+	/* n_tasks counts k itself. */
+	if (!k->lu->present || (flags & CMD_QUICK) || k->lu->n_tasks <= k->lu->queue_depth)
+		return true;
+	TAILQ_FOREACH (other, &t->tasks, link) {
+		if (other != k && other->lu == k->lu && other->initiator == k->initiator)
+			return refuse(k, SCSI_TASK_SET_FULL);
+	}
+	return refuse(k, SCSI_BUSY);
+}
+
+/* SAM-5, "Status precedence": these statuses go before all that CHECK CONDITION would say. */
+static bool admitted(struct tgt *t, struct task *k, unsigned flags)
+{
+	if (!tgt_allegiance_admits(t, k) || !room(t, k, flags))
+		return false;
+	if (!tgt_reserve_allows(k))
+		return refuse(k, SCSI_RESERVATION_CONFLICT);
+	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_BUSY, k->lun))
+		return refuse(k, SCSI_BUSY);
+	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_FULL, k->lun))
+		return refuse(k, SCSI_TASK_SET_FULL);
+	return true;
 }
 
 static bool ready(struct task *k, const struct cmd *c)
@@ -153,14 +183,10 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 	unsigned flags = c ? c->flags : 0;
 	if (overlaps(t, k))
 		return fail(k, &SENSE_OVERLAPPED_COMMANDS);
-	/* n_tasks counts k itself. */
-	if (k->lu->present && !(flags & CMD_QUICK) && k->lu->n_tasks > k->lu->queue_depth)
-		return refuse(k, SCSI_TASK_SET_FULL);
+	if (!admitted(t, k, flags))
+		return false;
 	if (!k->lu->present && !(flags & CMD_ANY_LUN))
 		return fail(k, &SENSE_LUN_NOT_SUPPORTED);
-	/* SAM-5, "Status precedence": before what CHECK CONDITION would say. */
-	if (!tgt_reserve_allows(k))
-		return refuse(k, SCSI_RESERVATION_CONFLICT);
 	struct ua *ua = &tgt_nexus(k)->ua;
 	tgt_exception_report(t, k->lu);
 	if (!(flags & CMD_NO_UA) && ua_pending(ua)) {
@@ -169,14 +195,11 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 	}
 	if (!opcode_known(k, c))
 		return false;
-	if (k->cdb.control & 0x04) /* NACA */
+	/* A mirroring pass begins no allegiance. */
+	if (k->silent && (k->cdb.control & SCSI_CONTROL_NACA))
 		return tgt_cdb_field_bad(k, (uint16_t)(k->cdb.len - 1), 2);
 	if (!tgt_cdb_only(k, k->cdb.reserved_at, k->cdb.reserved, 0))
 		return false;
-	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_BUSY, k->lun))
-		return refuse(k, SCSI_BUSY);
-	if ((flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_FULL, k->lun))
-		return refuse(k, SCSI_TASK_SET_FULL);
 	if (!tgt_bg_allows(k, c) || !ready(k, c))
 		return false;
 	if (!c->accept(t, k))

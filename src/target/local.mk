@@ -7,6 +7,8 @@ noinst_LIBRARIES += src/target/libtarget.a
 src_target_libtarget_a_SOURCES = \
 	src/target/background.c \
 	src/target/background.h \
+	src/target/abort.c \
+	src/target/allegiance.c \
 	src/target/cmd_buffer.c \
 	src/target/cmd_diag.c \
 	src/target/cmd_format.c \
@@ -62,6 +64,7 @@ unit_tests += \
 	tests/unit/test_target_sbc \
 	tests/unit/test_target_messages \
 	tests/unit/test_target_tasks \
+	tests/unit/test_target_taskset \
 	tests/unit/test_target_thin
 tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_faults_SOURCES = tests/unit/test_target_faults.c tests/unit/disk.c tests/unit/disk.h
@@ -74,6 +77,7 @@ tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/d
 tests_unit_test_target_report_SOURCES = tests/unit/test_target_report.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_sbc_SOURCES = tests/unit/test_target_sbc.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_messages_SOURCES = tests/unit/test_target_messages.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_taskset_SOURCES = tests/unit/test_target_taskset.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_tasks_SOURCES = tests/unit/test_target_tasks.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_thin_SOURCES = tests/unit/test_target_thin.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_reserve_SOURCES = tests/unit/test_target_reserve.c tests/unit/disk.c tests/unit/disk.h

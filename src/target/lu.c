@@ -234,7 +234,7 @@ void tgt_lu_attention(struct tgt_lu *lu, uint8_t but, enum ua_kind ua)
 
 void tgt_lu_lose_nexus(struct tgt_lu *lu, uint8_t initiator, enum ua_kind ua)
 {
-	lu->nexus[initiator].ca = false;
+	tgt_allegiance_end(lu, initiator);
 	reserve_lost(&lu->resv, initiator);
 	lu->echo.wrote &= ~(1U << initiator);
 	ua_post(&lu->nexus[initiator].ua, ua);

@@ -66,23 +66,30 @@ static void abort_task(struct tgt *t)
 	ended(t);
 }
 
-/* The tasks of all initiators: the others are told by UNIT ATTENTION (SAM-5, 7.4). */
+/* The tasks of all initiators (SAM-5, 7.4), or with TST=1 only its own. */
 static void clear_task_set(struct tgt *t)
 {
 	const struct tenure *n = &t->tenure;
-	const struct task *k;
-	TAILQ_FOREACH (k, &t->tasks, link) {
-		if (k->initiator != n->initiator && k->lun == n->lun)
-			ua_post(&tgt_nexus(k)->ua, UA_CLEARED);
-	}
-	tgt_task_abort_all(t, WIRE_NO_ID, n->lun);
+	const struct tgt_lu *lu = tgt_lu_at(t, n->lun);
+	bool own = tgt_lu_apart(lu);
+	tgt_task_abort_set(t, lu, own ? (uint16_t)(1U << n->initiator) : UINT16_MAX, n->initiator,
+	                   NULL);
+	ended(t);
+}
+
+/* SAM-5, "CLEAR ACA": what waited goes on. Of one that is not this initiator's nothing becomes. */
+static void clear_aca(struct tgt *t)
+{
+	struct tgt_lu *lu = tgt_lu_at(t, t->tenure.lun);
+	if (lu->aca >> t->tenure.initiator & 1)
+		tgt_allegiance_end(lu, t->tenure.initiator);
 	ended(t);
 }
 
 static void lu_reset(struct tgt *t)
 {
 	struct tgt_lu *lu = tgt_lu_at(t, t->tenure.lun);
-	tgt_task_abort_all(t, WIRE_NO_ID, t->tenure.lun);
+	tgt_task_abort_set(t, lu, UINT16_MAX, t->tenure.initiator, NULL);
 	if (lu->present)
 		tgt_lu_reset(lu, UA_TARGET_RESET);
 	tgt_port_members(t);
@@ -184,6 +191,7 @@ static void one(struct tgt *t, const struct scsi_msg *m)
 	case MSG_SIMPLE:
 	case MSG_HEAD_OF_QUEUE:
 	case MSG_ORDERED:
+	case MSG_ACA:
 		queue_tag(n, m);
 		break;
 	case MSG_EXT_MIRROR:
@@ -203,6 +211,9 @@ static void one(struct tgt *t, const struct scsi_msg *m)
 		break;
 	case MSG_CLEAR_TASK_SET:
 		clear_task_set(t);
+		break;
+	case MSG_CLEAR_ACA:
+		clear_aca(t);
 		break;
 	case MSG_LOGICAL_UNIT_RESET:
 		lu_reset(t);

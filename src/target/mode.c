@@ -182,6 +182,18 @@ static bool exceptions_ok(const struct mode_values *v, uint16_t *at, uint8_t *bi
 	return v->mrie == MRIE_NONE || v->mrie == MRIE_ATTENTION || v->mrie == MRIE_ON_REQUEST;
 }
 
+/* SPC-4, control: 10b of QERR and 01b of UA_INTLCK_CTRL are reserved. */
+static bool control_ok(const struct mode_values *v, uint16_t *at, uint8_t *bit)
+{
+	*at = 3;
+	*bit = 2;
+	if (v->qerr == 2)
+		return false;
+	*at = 4;
+	*bit = 5;
+	return v->ua_intlck != 1;
+}
+
 /* Copies a page, no bit of which is other than it was but those that can be changed. False with
  * where it is wrong. */
 static bool page_take(struct mode_values *v, uint8_t code, struct span page, uint16_t *at,
@@ -208,6 +220,8 @@ static bool page_take(struct mode_values *v, uint8_t code, struct span page, uin
 			return false;
 		memcpy((uint8_t *)v + f->member, &value, sizeof(value));
 	}
+	if (code == MODE_PAGE_CONTROL)
+		return control_ok(v, at, bit);
 	return code != MODE_PAGE_EXCEPTIONS || exceptions_ok(v, at, bit);
 }
 

@@ -24,6 +24,13 @@
 /* PC, bits 7-6 of byte 2 of MODE SENSE (SPC-4, table 130). */
 enum mode_pc { PC_CURRENT, PC_CHANGEABLE, PC_DEFAULT, PC_SAVED };
 
+/* Control mode page (SPC-4): values of TST, QERR and UA_INTLCK_CTRL that mean something to others.
+ */
+#define TST_EACH      1 /* each I_T nexus has a task set of its own */
+#define QERR_ALL      1 /* a CHECK CONDITION ends all of the task set */
+#define QERR_NEXUS    3 /* ... all of its I_T nexus */
+#define UA_INTLCK_ALL 3 /* ... also for statuses without sense */
+
 /* The fields that modes.def names, and the membership. */
 struct mode_values {
 #define MODE_PAGE(code, len)

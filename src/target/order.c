@@ -51,16 +51,14 @@ static bool in_store(const struct task *k)
 	return k->state == TASK_RUNNING || k->state == TASK_DRAIN;
 }
 
-/* Mirroring passes carry their sense with the status: they have no part in allegiances. */
-static bool held_by_ca(const struct task *k)
-{
-	return !k->silent && tgt_nexus(k)->ca;
-}
-
 /* SAM-5, 8.7: HEAD OF QUEUE waits for nobody, ORDERED for all older ones, SIMPLE for older ones
- * that are ORDERED or HEAD OF QUEUE. */
+ * that are ORDERED or HEAD OF QUEUE; each in its task set. (QUEUE ALGORITHM MODIFIER: blocks that
+ * tasks share are theirs in the order in which they came, which is all that restricted reordering
+ * asks for.) */
 static bool behind(const struct task *k, const struct task *old)
 {
+	if (tgt_lu_apart(k->lu) && k->initiator != old->initiator)
+		return false;
 	return k->attr == MSG_ORDERED || (k->attr == MSG_SIMPLE && old->attr != MSG_SIMPLE);
 }
 
@@ -69,7 +67,7 @@ bool tgt_order_may_start(const struct tgt *t, const struct task *k)
 	const struct extent mine = extent_of(k);
 	const struct task *other;
 	bool older = true;
-	if (held_by_ca(k) || tgt_bg_in_the_way(k))
+	if (tgt_allegiance_holds(k) || tgt_bg_in_the_way(k))
 		return false;
 	TAILQ_FOREACH (other, &t->tasks, link) {
 		if (other == k)
@@ -83,7 +81,8 @@ bool tgt_order_may_start(const struct tgt *t, const struct task *k)
 			return false;
 		/* Of those that wait, too, the older one is first, so that nobody starves; but one
 		 * whose initiator has to ask for its sense holds up no other. */
-		bool first = !waits || (k->attr != MSG_HEAD_OF_QUEUE && !held_by_ca(other));
+		bool passes = k->attr == MSG_HEAD_OF_QUEUE || k->attr == MSG_ACA;
+		bool first = !waits || (!passes && !tgt_allegiance_holds(other));
 		const struct extent theirs = extent_of(other);
 		if (first && conflict(&mine, &theirs))
 			return false;

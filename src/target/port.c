@@ -430,7 +430,7 @@ static bool lu_refuses(const struct tgt *t, const struct tgt_lu *lu)
 	bool refuses = lu->stopped || lu->store_dead || lu->bg.kind != BG_NONE ||
 	               lu->bg.medium != MEDIUM_GOOD || lu->cfg.write_protect ||
 	               lu->modes.current.swp;
-	refuses = refuses || tgt_reserve_hinders(t, lu);
+	refuses = refuses || lu->aca || tgt_reserve_hinders(t, lu);
 	for (unsigned i = 0; i < WIRE_IDS; i++)
 		refuses = refuses || (t->ini[i].up && ua_pending(&lu->nexus[i].ua));
 	return refuses;

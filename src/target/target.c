@@ -98,7 +98,7 @@ static void nexus_lost(struct tgt *t, uint8_t id, enum ua_kind ua)
 	struct tgt_lu *lu;
 	LU_FOREACH (lu, t)
 		tgt_lu_lose_nexus(lu, id, ua);
-	t->absent.nexus[id].ca = false;
+	tgt_allegiance_end(&t->absent, id);
 }
 
 static void lose_all(struct tgt *t, enum ua_kind ua)
@@ -262,8 +262,10 @@ void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out
 		tgt_task_expire(t);
 		break;
 	}
-	if (t->n_in[TASK_WAITING] > 0)
-		tgt_task_run_waiting(t);
+	do {
+		if (t->n_in[TASK_WAITING] > 0)
+			tgt_task_run_waiting(t);
+	} while (tgt_task_queue_errors(t));
 	if (t->luns_changed && t->attached) {
 		t->luns_changed = false;
 		t->arm_sent = false;

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The task set: slots, start, abort, completion. The state diagram stands in core.h. */
+/* The task set: slots, start, completion. The state diagram stands in core.h. */
 #include "base/assert.h"
 #include "target/core.h"
-
-/* A contingent allegiance that nobody asks after ends by itself: no wait without a limit. */
-#define CA_LIMIT_NS (1 * NS_PER_S)
 
 void tgt_task_set(struct tgt *t, struct task *k, enum task_state state)
 {
@@ -50,7 +47,7 @@ struct task *tgt_task_find(struct tgt *t, uint8_t initiator, uint8_t lun, bool t
 {
 	struct task *k;
 	TAILQ_FOREACH (k, &t->tasks, link) {
-		if (k->state != TASK_DRAIN && k->initiator == initiator && k->lun == lun &&
+		if (tgt_task_lives(k) && k->initiator == initiator && k->lun == lun &&
 		    k->tagged == tagged && k->tag == tag)
 			return k;
 	}
@@ -120,84 +117,35 @@ void tgt_task_run_waiting(struct tgt *t)
 	}
 }
 
-/* ---- abort ---- */
-
-void tgt_task_abort(struct tgt *t, struct task *k)
-{
-	if (k->state == TASK_DRAIN)
-		return;
-	if (t->tenure.task == k)
-		t->tenure.task = NULL;
-	if (k->state == TASK_RUNNING)
-		tgt_task_set(t, k, TASK_DRAIN);
-	else
-		tgt_task_drop(t, k);
-}
-
-void tgt_task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun)
-{
-	struct task *k = TAILQ_FIRST(&t->tasks);
-	while (k) {
-		struct task *next = TAILQ_NEXT(k, link);
-		if ((initiator == WIRE_NO_ID || k->initiator == initiator) &&
-		    (lun == WIRE_NO_ID || k->lun == lun))
-			tgt_task_abort(t, k);
-		k = next;
-	}
-}
-
-void tgt_task_preempt(struct tgt *t, struct task *k, uint16_t nexuses)
-{
-	struct task *each = TAILQ_FIRST(&t->tasks);
-	while (each) {
-		struct task *next = TAILQ_NEXT(each, link);
-		if (each != k && each->lu == k->lu && (nexuses >> each->initiator & 1)) {
-			if (each->initiator != k->initiator && each->state != TASK_DRAIN)
-				ua_post(&tgt_nexus(each)->ua, UA_CLEARED);
-			tgt_task_abort(t, each);
-		}
-		each = next;
-	}
-	for (unsigned i = 0; i < WIRE_IDS; i++)
-		if (nexuses >> i & 1)
-			k->lu->nexus[i].ca = false;
-	k->after_drain = true;
-}
-
-static bool drains(const struct tgt *t, const struct tgt_lu *lu)
-{
-	const struct task *k;
-	if (t->n_in[TASK_DRAIN] == 0)
-		return false;
-	TAILQ_FOREACH (k, &t->tasks, link) {
-		if (k->state == TASK_DRAIN && k->lu == lu)
-			return true;
-	}
-	return false;
-}
-
-bool tgt_task_ended(const struct tgt *t, const struct task *k)
-{
-	return k->state == TASK_DONE && k->due == NS_NEVER && !(k->after_drain && drains(t, k->lu));
-}
-
-void tgt_task_drained(struct tgt *t)
-{
-	struct task *k = TAILQ_FIRST(&t->tasks);
-	while (k) {
-		struct task *next = TAILQ_NEXT(k, link);
-		if (k->after_drain && tgt_task_ended(t, k))
-			tgt_task_deliver(t, k);
-		k = next;
-	}
-}
-
 /* ---- completion ---- */
 
 void tgt_task_fail(struct task *k, struct scsi_sense sense)
 {
 	k->status = SCSI_CHECK_CONDITION;
 	k->sense = sense;
+}
+
+/* SPC-4, control mode page, UA_INTLCK_CTRL: one also for a status that carries no sense. */
+static void interlock(const struct task *k, enum ua_kind ua)
+{
+	if (k->lu->modes.current.ua_intlck == UA_INTLCK_ALL && !k->silent)
+		ua_post(&tgt_nexus(k)->ua, ua);
+}
+
+/* Of a status that goes out now. */
+static void consequences(struct tgt *t, const struct task *k)
+{
+	if (k->status == SCSI_BUSY)
+		interlock(k, UA_PREVIOUS_BUSY);
+	else if (k->status == SCSI_TASK_SET_FULL)
+		interlock(k, UA_PREVIOUS_FULL);
+	else if (k->status == SCSI_RESERVATION_CONFLICT)
+		interlock(k, UA_PREVIOUS_CONFLICT);
+	if (k->status != SCSI_CHECK_CONDITION)
+		return;
+	tgt_task_faulted(t, k);
+	if (!k->silent)
+		tgt_allegiance_begin(t, k);
 }
 
 void tgt_task_deliver(struct tgt *t, struct task *k)
@@ -209,13 +157,7 @@ void tgt_task_deliver(struct tgt *t, struct task *k)
 		return; /* what it aborted is in the store yet */
 	if (k->connected && !t->tenure.wanted)
 		return; /* the bus will ask */
-	if (k->status == SCSI_CHECK_CONDITION && !k->silent) {
-		struct nexus *x = tgt_nexus(k);
-		x->ca = true;
-		x->ca_lun = k->lun;
-		x->sense = k->sense;
-		x->ca_due = t->now + CA_LIMIT_NS;
-	}
+	consequences(t, k);
 	tgt_reply_status(t, k);
 	if (k->connected)
 		tgt_port_close(t);
@@ -247,13 +189,6 @@ void tgt_task_finish(struct tgt *t, struct task *k)
 	tgt_task_deliver(t, k);
 }
 
-static void expire_ca(struct tgt_lu *lu, ns_t now)
-{
-	for (unsigned i = 0; i < WIRE_IDS; i++)
-		if (lu->nexus[i].ca && lu->nexus[i].ca_due <= now)
-			lu->nexus[i].ca = false;
-}
-
 void tgt_task_expire(struct tgt *t)
 {
 	struct task *k = TAILQ_FIRST(&t->tasks);
@@ -263,19 +198,7 @@ void tgt_task_expire(struct tgt *t)
 			tgt_task_deliver(t, k);
 		k = next;
 	}
-	struct tgt_lu *lu;
-	LU_FOREACH (lu, t)
-		expire_ca(lu, t->now);
-	expire_ca(&t->absent, t->now);
-}
-
-static ns_t ca_deadline(const struct tgt_lu *lu)
-{
-	ns_t first = NS_NEVER;
-	for (unsigned i = 0; i < WIRE_IDS; i++)
-		if (lu->nexus[i].ca && lu->nexus[i].ca_due < first)
-			first = lu->nexus[i].ca_due;
-	return first;
+	tgt_allegiance_expire(t);
 }
 
 static ns_t least(ns_t a, ns_t b)
@@ -293,10 +216,7 @@ ns_t tgt_task_deadline(const struct tgt *t)
 				first = k->due;
 		}
 	}
-	const struct tgt_lu *lu;
-	LU_FOREACH (lu, t)
-		first = least(first, ca_deadline(lu));
-	return least(first, ca_deadline(&t->absent));
+	return least(first, tgt_allegiance_deadline(t));
 }
 
 void tgt_task_check(const struct tgt *t)
@@ -314,6 +234,7 @@ void tgt_task_check(const struct tgt *t)
 		sm_assert((k->doing != 0) == (k->state == TASK_RUNNING || k->state == TASK_DRAIN));
 		sm_assert(k->due == NS_NEVER || k->state == TASK_DONE);
 		sm_assert(!k->parked || (k->state == TASK_WAITING && k->lu->bg.kind != BG_NONE));
+		sm_assert(!k->told || k->state == TASK_DRAIN || k->state == TASK_DONE);
 		sm_assert(!k->connected || t->tenure.task == k || k->state == TASK_DRAIN);
 		sm_assert(k->state == TASK_DRAIN || k->state == TASK_DONE || k->pos <= k->count);
 	}

@@ -13,6 +13,9 @@ static const struct scsi_sense *const senses[UA_KINDS] = {
         [UA_RESERVATIONS_PREEMPTED] = &SENSE_RESERVATIONS_PREEMPTED,
         [UA_RESERVATIONS_RELEASED] = &SENSE_RESERVATIONS_RELEASED,
         [UA_REGISTRATIONS_PREEMPTED] = &SENSE_REGISTRATIONS_PREEMPTED,
+        [UA_PREVIOUS_BUSY] = &SENSE_PREVIOUS_BUSY,
+        [UA_PREVIOUS_FULL] = &SENSE_PREVIOUS_TASK_SET_FULL,
+        [UA_PREVIOUS_CONFLICT] = &SENSE_PREVIOUS_RESERVATION_CONFLICT,
         [UA_LUNS_CHANGED] = &SENSE_LUNS_CHANGED,
         [UA_LOG_CHANGED] = &SENSE_LOG_PARAMETERS_CHANGED,
         [UA_EXCEPTION] = &SENSE_FALSE_EXCEPTION_ATTENTION,
@@ -40,6 +43,12 @@ void ua_clear(struct ua *u, enum ua_kind kind)
 {
 	sm_assert(kind < UA_KINDS && !(BIT(kind) & RESETS));
 	u->pending &= ~BIT(kind);
+}
+
+struct scsi_sense ua_first(const struct ua *u)
+{
+	struct ua copy = *u;
+	return ua_take(&copy);
 }
 
 struct scsi_sense ua_take(struct ua *u)

@@ -19,6 +19,10 @@ enum ua_kind {
 	UA_RESERVATIONS_PREEMPTED,
 	UA_RESERVATIONS_RELEASED,
 	UA_REGISTRATIONS_PREEMPTED,
+	/* UA_INTLCK_CTRL = 11b: of a status that carries no sense */
+	UA_PREVIOUS_BUSY,
+	UA_PREVIOUS_FULL,
+	UA_PREVIOUS_CONFLICT,
 	UA_LUNS_CHANGED, /* REPORTED LUNS DATA HAS CHANGED */
 	UA_LOG_CHANGED,
 	UA_EXCEPTION, /* an informational one */
@@ -36,6 +40,8 @@ static inline bool ua_pending(const struct ua *u)
 }
 /* One of those that are no resets: no longer pending. */
 void ua_clear(struct ua *u, enum ua_kind kind);
+/* The one to report; NO SENSE when there is none. */
+struct scsi_sense ua_first(const struct ua *u);
 /* The one to report, which is no longer pending then; NO SENSE when there is none. */
 struct scsi_sense ua_take(struct ua *u);
 

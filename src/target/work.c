@@ -178,8 +178,7 @@ static void failed(struct tgt *t, struct task *k, enum tgt_store_result result,
 static void drained(struct tgt *t, struct task *k)
 {
 	k->doing = 0;
-	tgt_task_drop(t, k);
-	tgt_task_drained(t);
+	tgt_task_drained(t, k);
 	tgt_port_drained(t);
 }
 

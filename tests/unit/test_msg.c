@@ -26,16 +26,17 @@ static const struct {
         {{.kind = MSG_TARGET_RESET}, "0c", "TARGET RESET"},
         {{.kind = MSG_ABORT_TASK}, "0d", "ABORT TASK"},
         {{.kind = MSG_CLEAR_TASK_SET}, "0e", "CLEAR TASK SET"},
+        {{.kind = MSG_CLEAR_ACA}, "16", "CLEAR ACA"},
         {{.kind = MSG_LOGICAL_UNIT_RESET}, "17", "LOGICAL UNIT RESET"},
         {{.kind = MSG_SIMPLE, .tag = 5}, "2005", "SIMPLE"},
         {{.kind = MSG_HEAD_OF_QUEUE, .tag = 0xff}, "21ff", "HEAD OF QUEUE"},
         {{.kind = MSG_ORDERED, .tag = 0}, "2200", "ORDERED"},
+        {{.kind = MSG_ACA, .tag = 0x80}, "2480", "ACA"},
         {{.kind = MSG_IGNORE_WIDE_RESIDUE, .code = 1}, "2301", "IGNORE WIDE RESIDUE"},
         {{.kind = MSG_IDENTIFY, .identify = {.lun = 0, .disc_priv = true}}, "c0", "IDENTIFY"},
         {{.kind = MSG_IDENTIFY, .identify = {.lun = 7}}, "87", "IDENTIFY"},
         {{.kind = MSG_IDENTIFY, .identify = {.lun = 63, .disc_priv = true}}, "ff", "IDENTIFY"},
         {{.kind = MSG_OTHER, .code = 0x0a}, "0a", "LINKED COMMAND COMPLETE"},
-        {{.kind = MSG_OTHER, .code = 0x24}, "2400", "ACA"},
         {{.kind = MSG_OTHER, .code = 0x55}, "55", "QAS REQUEST"},
         {{.kind = MSG_OTHER, .code = 0x11}, "11", "TERMINATE TASK"},
         {{.kind = MSG_OTHER, .code = 0x25}, "2500", "UNKNOWN MESSAGE"},
@@ -125,6 +126,7 @@ static void check_equal(const struct scsi_msg *a, const struct scsi_msg *b)
 	case MSG_SIMPLE:
 	case MSG_HEAD_OF_QUEUE:
 	case MSG_ORDERED:
+	case MSG_ACA:
 		ck_assert_uint_eq(a->tag, b->tag);
 		break;
 	case MSG_COMMAND_COMPLETE:
@@ -139,6 +141,7 @@ static void check_equal(const struct scsi_msg *a, const struct scsi_msg *b)
 	case MSG_TARGET_RESET:
 	case MSG_ABORT_TASK:
 	case MSG_CLEAR_TASK_SET:
+	case MSG_CLEAR_ACA:
 	case MSG_LOGICAL_UNIT_RESET:
 		break;
 	}

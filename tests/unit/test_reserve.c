@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reservations as plain state: every change, what it means to others, and what is kept. Clauses are
  * of SPC-4, by their titles. */
+#include "base/prng.h"
 #include "target/reserve.h"
 #include "unit/tap_main.h"
 
@@ -416,6 +417,94 @@ START_TEST(both_kinds_exclude_each_other)
 }
 END_TEST
 
+/* ---- any sequence ---- */
+
+/*
+ * What holds whatever is asked, in any order: nothing changes but by what is done; a reservation
+ * that is not for registrants has one that may write; who may not is told of nothing that he can
+ * do; and what is saved comes back.
+ */
+static void check_access(const struct reserve *r)
+{
+	unsigned write = 0, read = 0, registered = 0;
+	for (uint8_t i = 0; i < RESV_NEXUSES; i++) {
+		write += reserve_allows(r, i, ACCESS_CHANGES);
+		read += reserve_allows(r, i, ACCESS_READS);
+		registered += reserve_registered(r, i);
+		ck_assert(reserve_allows(r, i, ACCESS_NONE));
+		ck_assert(!reserve_holds(r, i) || reserve_registered(r, i));
+	}
+	bool one = r->type == RESV_WRITE_EXCLUSIVE || r->type == RESV_EXCLUSIVE_ACCESS ||
+	           r->spc2 != RESV_NOBODY;
+	bool none = r->type == RESV_NONE && r->spc2 == RESV_NOBODY;
+	bool shut = r->spc2 != RESV_NOBODY || r->type == RESV_EXCLUSIVE_ACCESS ||
+	            r->type == RESV_EXCLUSIVE_ACCESS_RO || r->type == RESV_EXCLUSIVE_ACCESS_AR;
+	ck_assert_uint_eq(write, none ? RESV_NEXUSES : one ? 1 : registered);
+	ck_assert_uint_eq(read, shut ? write : RESV_NEXUSES);
+}
+
+static void check_kept(const struct reserve *r)
+{
+	uint8_t bytes[RESERVE_SAVED_MAX];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+	struct reserve back;
+	reserve_put(r, &w);
+	ck_assert(wr_ok(&w));
+	if (w.n == 0)
+		return;
+	ck_assert(reserve_get((struct span){bytes, w.n}, &back));
+	ck_assert(!reserve_must_save(r, &back));
+}
+
+static struct resv_out any_out(struct prng *g, const struct reserve *r, uint8_t nexus)
+{
+	static const uint8_t types[] = {WE, EA, WERO, EARO, WEAR, EAAR, 0, 2, 9};
+	struct resv_out o = {.action = (enum resv_action)prng_below(g, 8)};
+	o.type = prng_below(g, 2) ? r->type : types[prng_below(g, ARRAY_LEN(types))];
+	o.key = prng_below(g, 8) ? r->key[nexus] : prng_below(g, 4);
+	o.action_key = prng_below(g, 4);
+	o.aptpl = prng_below(g, 2);
+	o.others_too = prng_below(g, 8) == 0;
+	o.others = (uint16_t)prng_u64(g);
+	o.unregister = prng_below(g, 2);
+	o.to = (uint8_t)prng_below(g, 18);
+	return o;
+}
+
+START_TEST(any_sequence)
+{
+	struct prng g = prng_init((uint64_t)_i);
+	struct reserve r;
+	unsigned reserved = 0;
+	reserve_init(&r);
+	for (unsigned step = 0; step < 1000; step++) {
+		uint8_t nexus = (uint8_t)prng_below(&g, 5);
+		const struct resv_out o = any_out(&g, &r, nexus);
+		const struct reserve was = r;
+		struct resv_effect e;
+		enum resv_result result = reserve_out(&r, nexus, &o, &e);
+		if (result != RESV_DONE)
+			ck_assert_mem_eq(&r, &was, sizeof(r));
+		ck_assert_uint_le(r.generation - was.generation, 1);
+		/* the one whose doing it was is told nothing */
+		ck_assert(!((e.preempted | e.released | e.unregistered) >> nexus & 1));
+		/* who lost a registration is told */
+		uint16_t lost =
+		        was.registered & (uint16_t)~r.registered & (uint16_t) ~(1U << nexus);
+		ck_assert_uint_eq(lost & ~(e.preempted | e.unregistered), 0);
+		if (prng_below(&g, 10) == 0)
+			(void)reserve_spc2_reserve(&r, nexus);
+		if (prng_below(&g, 3) == 0)
+			(void)reserve_spc2_release(&r, nexus);
+		reserve_check(&r);
+		check_access(&r);
+		check_kept(&r);
+		reserved += r.type != RESV_NONE;
+	}
+	ck_assert_uint_gt(reserved, 20);
+}
+END_TEST
+
 /* ---- kept over a restart ---- */
 
 START_TEST(kept_and_back)
@@ -509,6 +598,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(c, who_may_do_what, 0, ARRAY_LEN(conflicts));
 	tcase_add_test(c, one_reserves);
 	tcase_add_loop_test(c, both_kinds_exclude_each_other, 0, ARRAY_LEN(both_kinds));
+	tcase_add_loop_test(c, any_sequence, 0, 8);
 	tcase_add_test(c, kept_and_back);
 	tcase_add_test(c, all_nexuses_fit);
 	tcase_add_loop_test(c, damaged_ones_are_refused, 0, ARRAY_LEN(damaged));

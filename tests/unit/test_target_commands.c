@@ -35,9 +35,9 @@ static const struct {
         {"00:5", "cont " END, NULL},
         /* INQUIRY, SPC-4 6.6: SPC-4, HISUP, 91 more bytes; ADDR16, WBUS16 SYNC CMDQUE */
         {"120000000060", "cont " END, NULL}, /* allocation length 0: control is 60h */
-        {"120000006000", DATA("96"), "000006125b"},
+        {"120000006000", DATA("96"), "000006325b"},
         {"120000002400", DATA("36"), NULL},
-        {"120000000500", DATA("5"), "000006125b"},
+        {"120000000500", DATA("5"), "000006325b"},
         {"a000000000000000001000:1", DATA("16"),
          "0000000800000000"
          "0000000000000000"},
@@ -68,8 +68,8 @@ static const struct {
          "8a0a0010"},
         {"1a084a00ff00", DATA("16"),
          "0f001000"
-         "8a0a0400"
-         "08"},
+         "8a0ae4f6"
+         "38"},
         {"1a083fffff00", DATA("124"),
          "7b001000"
          "810ac0"},
@@ -119,7 +119,6 @@ static const struct {
         {"c1:11", "5/20/0 cdb 0.7"},
         {"9e11:14", "5/24/0 cdb 1.4"},      /* service action (SPC-4, 4.2.5.2) */
         {"28:5", "b/4a/0"},                 /* CDB cut short */
-        {"00:4.04", "5/24/0 cdb 5.2"},      /* NACA */
         {"120001002400", "5/24/0 cdb 2"},   /* page without EVPD */
         {"1201b5002400", "5/24/0 cdb 2"},   /* page that is not there */
         {"120200002400", "5/24/0 cdb 1.1"}, /* CMDDT */
