@@ -146,6 +146,13 @@ static void device_error(struct cmd *c, const struct io *io)
 	ini_error_why(&c->error, member, &io->last);
 }
 
+/* A member that was in sync has it, and none that is lacks it: where all fail one stays in sync all
+ * the same (io.c), which another write may have chosen without regard to this one. */
+static bool lasts(const struct io *io)
+{
+	return (io->sync & ~io->bad) && !(io->bad & members_in_sync(io->g));
+}
+
 void group_io_done(struct cmd *c, struct io *io)
 {
 	struct group *g = c->g;
@@ -156,7 +163,7 @@ void group_io_done(struct cmd *c, struct io *io)
 		return;
 	if (io->ticket && g->change_error.kind != INI_OK)
 		c->error = g->change_error;
-	else if (c->kind == CMD_READ ? io->bad != 0 : !(io->sync & ~io->bad))
+	else if (c->kind == CMD_READ ? io->bad != 0 : !lasts(io))
 		device_error(c, io);
 }
 

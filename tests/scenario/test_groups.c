@@ -371,6 +371,29 @@ END_TEST
 
 /* Until it is saved that disk1 is stale, nothing that disk1 lacks is acknowledged, whoever's
  * failure it was that made it stale. */
+/* One write fails everywhere, so that a member that lacks another write stays in sync: the other is
+ * not acknowledged. */
+START_TEST(what_the_member_that_stays_lacks_is_not_acknowledged)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct ini_error e;
+	struct block *b = bytes(8 * 512, 1);
+
+	rig_group(r, 2, true);
+	for (uint8_t i = 0; i < 2; i++)
+		fake_fault(r->h, i,
+		           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 20, .blocks = 1});
+	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 3, .blocks = 1});
+	ck_assert(ini_group_write(r->ini, "g0", 16 * 512, 8 * 512, b, 1, &e));
+	ck_assert(ini_group_write(r->ini, "g0", 0, 8 * 512, b, 2, &e));
+	ck_assert_int_ne(rig_reply(r, 1, LIMIT)->error.kind, INI_OK);
+	ck_assert_int_ne(rig_reply(r, 2, LIMIT)->error.kind, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(nothing_that_a_stale_member_lacks_is_acknowledged_early)
 {
 	struct rig *r = rig_new(3, BLOCKS);
@@ -626,6 +649,7 @@ TAP_MAIN("groups", refusals, create_writes_page_30h_and_the_state, assume_clean,
          settings, import, import_of_unequal_generations_is_stale, a_bad_saved_group_is_refused,
          write_read_flush, io_refusals,
          a_member_that_fails_is_stale_before_the_write_is_acknowledged,
+         what_the_member_that_stays_lacks_is_not_acknowledged,
          nothing_that_a_stale_member_lacks_is_acknowledged_early,
          a_write_that_cannot_be_made_durable_is_no_success,
          a_write_that_fails_everywhere_is_an_error_and_keeps_one_member,
