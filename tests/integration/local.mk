@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	tests/integration/load.py \
 	tests/integration/luns.py \
 	tests/integration/rogue.py \
+	tests/integration/rules.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
 	tests/integration/server.py \
@@ -55,6 +56,7 @@ integration_tests += \
 	tests/integration/load.py \
 	tests/integration/luns.py \
 	tests/integration/rogue.py \
+	tests/integration/rules.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
 	tests/integration/services.py \
@@ -75,6 +77,7 @@ sanitized_integration_tests += \
 	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/rogue.py \
+	tests/integration/rules.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
 	tests/integration/slow.py \
