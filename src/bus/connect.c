@@ -60,6 +60,8 @@ uint32_t connect_bytes(struct bus *b, bool out, uint32_t len)
 	    t->rest.n > REST_MAX)
 		return len;
 	uint32_t most = out ? l->out : l->in;
+	if (most > 0 && most < UNIT)
+		most = UNIT;
 	if (l->connect > 0) {
 		uint32_t timely = in_time(b, l);
 		most = most > 0 && most < timely ? most : timely;

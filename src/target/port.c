@@ -73,7 +73,7 @@ static bool resume(struct tgt *t, const struct wire_burst *b)
 	        .role = b->role,
 	        .initiator = b->initiator,
 	        .epoch = b->epoch,
-	        .next = NEXT_DATA,
+	        .next = k->state == TASK_DATA ? NEXT_DATA : NEXT_STATUS,
 	        .identified = true,
 	        .disc_priv = k->disc_priv,
 	        .lun = k->lun,
@@ -255,7 +255,7 @@ static void latch(struct tgt *t, struct span bytes)
 
 static void bus_free(struct tgt *t, const struct wire_item *it)
 {
-	if (it->flags & ITEM_PARK) {
+	if ((it->flags & ITEM_PARK) && t->tenure.role == BURST_TARGET && !t->tenure.mirror) {
 		park(t);
 		return;
 	}

@@ -67,9 +67,38 @@ static void random_broadcast(struct prng *g, struct items *i, const struct block
 	wr_bytes(&i->w, other.buf, other.w.n);
 }
 
+/* An item with the flags that a fault on demand, or a second try, gives it. */
+static void flagged(struct prng *g, struct items *i, uint8_t kind, const void *p, uint32_t n)
+{
+	struct wire_item it = {.kind = kind, .len = n, .bytes = {p, n}};
+
+	if (kind == ITEM_MSG_OUT && n == 0)
+		it.flags = chance(g, 30) ? ITEM_AGAIN : 0;
+	else
+		it.flags = chance(g, 10) ? ITEM_PARITY : 0;
+	wire_item_put(&i->w, &it);
+}
+
+static void random_offer(struct prng *g, struct items *i, uint8_t kind)
+{
+	uint8_t ppr[] = {0xc0, 0x01, 0x06,
+	                 0x04, 0x09, 0,
+	                 0x3e, 0x01, (uint8_t)(chance(g, 70) ? 6 : below(g, 8))};
+	unsigned skip = kind == ITEM_MSG_IN;
+
+	flagged(g, i, kind, ppr + skip, (uint32_t)sizeof(ppr) - skip);
+}
+
 static void random_command(struct prng *g, struct items *i, const struct block *data)
 {
-	it_select(i, (uint8_t)below(g, 9));
+	struct wire_item select = {.kind = ITEM_SELECT,
+	                           .arg = (uint8_t)below(g, 9),
+	                           .flags = ITEM_ATN,
+	                           .off = chance(g, 3) ? below(g, 65536) : 0};
+
+	wire_item_put(&i->w, &select);
+	if (chance(g, 20))
+		random_offer(g, i, ITEM_MSG_OUT);
 	if (chance(g, 90))
 		it_identify(i, (uint8_t)below(g, 4));
 	while (chance(g, 20))
@@ -88,7 +117,7 @@ static void random_program(struct prng *g, struct items *i)
 	do {
 		switch (below(g, 8)) {
 		case 0:
-			it_plain(i, ITEM_MSG_OUT, 0);
+			flagged(g, i, ITEM_MSG_OUT, NULL, 0);
 			break;
 		case 1:
 			it_plain(i, ITEM_COMMAND, 0);
@@ -97,13 +126,22 @@ static void random_program(struct prng *g, struct items *i)
 			it_data(i, ITEM_DATA_OUT, 0, below(g, 3) * 512, 0);
 			break;
 		case 3:
-			it_data(i, ITEM_DATA_IN, below(g, 512), below(g, 512), 1);
+			wire_item_put(&i->w,
+			              &(struct wire_item){.kind = ITEM_DATA_IN,
+			                                  .flags = chance(g, 15) ? ITEM_PARITY : 0,
+			                                  .off = below(g, 512),
+			                                  .len = below(g, 512),
+			                                  .crc = 1});
 			break;
 		case 4:
-			it_plain(i, ITEM_STATUS, (uint8_t)below(g, 256));
+			wire_put_plain(&i->w, ITEM_STATUS, (uint8_t)below(g, 256),
+			               chance(g, 10) ? ITEM_PARITY : 0);
 			break;
 		case 5:
-			random_message(g, i, ITEM_MSG_IN);
+			if (chance(g, 25))
+				random_offer(g, i, ITEM_MSG_IN);
+			else
+				random_message(g, i, ITEM_MSG_IN);
 			break;
 		case 6:
 			it_plain(i, ITEM_FREE, 0);
@@ -138,7 +176,18 @@ static void target_acts(struct rig *r, struct prng *g, uint8_t id, struct block 
 {
 	struct items i;
 
-	switch (below(g, 5)) {
+	struct wire_frame limits = {.type = WIRE_LIMITS};
+
+	switch (below(g, 6)) {
+	case 5:
+		limits.limits.n = (uint8_t)below(g, 2);
+		limits.limits.of[0] = (struct wire_limit){.out = below(g, 1024),
+		                                          .in = below(g, 600),
+		                                          .connect = (uint16_t)below(g, 3),
+		                                          .wait = (uint16_t)below(g, 20),
+		                                          .hold = chance(g, 10)};
+		rig_frame(r, r->handle[id], &limits);
+		break;
 	case 0:
 		rig_arm(r, id, (uint8_t)below(g, 3));
 		break;

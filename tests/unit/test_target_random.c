@@ -12,6 +12,7 @@
 #include "scsi/msg.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define STEPS 20000
@@ -118,7 +119,10 @@ static struct block *data(struct world *w, const uint8_t *c, struct wr *items)
 
 static void put_bytes(struct wr *items, uint8_t kind, const uint8_t *p, size_t n)
 {
-	wire_put_bytes(items, kind, p, n);
+	struct wire_item it = {.kind = kind, .len = (uint32_t)n, .bytes = {p, n}};
+	if (kind != ITEM_LATCH && n > 0 && p[0] % 11 == 3)
+		it.flags = ITEM_PARITY;
+	wire_item_put(items, &it);
 }
 
 static void burst(struct world *w)
@@ -145,11 +149,16 @@ static void burst(struct world *w)
 	if (chance(w, 40))
 		put_bytes(&items, ITEM_MSG_OUT, bytes, messages(w, bytes, sizeof(bytes)));
 	if (chance(w, 30))
-		wire_put_plain(&items, ITEM_FREE, 0, chance(w, 20) ? ITEM_CUT : 0);
+		wire_put_plain(&items, ITEM_FREE, 0,
+		               chance(w, 20)   ? ITEM_CUT
+		               : chance(w, 30) ? ITEM_PARK
+		                               : 0);
 	ck_assert(wr_ok(&items));
+	/* One whose command was split comes again. */
+	uint32_t tenure = w->tenure - (chance(w, 15) ? (uint32_t)prng_below(&w->g, 4) : 0);
 	f.burst = (struct wire_burst){
-	        .tenure = w->tenure,
-	        .token = 100 + w->tenure,
+	        .tenure = tenure,
+	        .token = 100 + tenure,
 	        .program = chance(w, 2) ? 5 : 0,
 	        .role = w->role,
 	        .initiator = chance(w, 90) ? 7 : 6,
@@ -222,6 +231,13 @@ START_TEST(no_invariant_breaks)
 	w.d->hold = false;
 	w.d->result = STORE_OK;
 	(void)disk_burst(w.d, "t=1 free");
+	for (uint32_t n = 996; n <= w.tenure; n++) { /* what was split, and never went on */
+		char words[40];
+		for (unsigned id = 6; id <= 7; id++) {
+			(void)snprintf(words, sizeof(words), "t=%u ini=%u free cut", n, id);
+			(void)disk_burst(w.d, words);
+		}
+	}
 	(void)disk_release(w.d);
 	while (tgt_deadline(w.d->t) != NS_NEVER)
 		(void)disk_wait(w.d);
