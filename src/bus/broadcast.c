@@ -26,7 +26,7 @@ static bool follows(const struct bus *b, const struct port *p)
 {
 	const struct xfer *x = b->agreed[b->ten.init];
 
-	return xfer_equal(x[p->id], x[b->ten.target]);
+	return xfer_alike(x[p->id], x[b->ten.target]);
 }
 
 static void latch(struct bus *b, struct wire_leg *leg)

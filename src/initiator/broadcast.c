@@ -21,7 +21,7 @@ static const struct hba_target *other_agreement(const struct group *g, uint16_t 
 {
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct hba_target *o = members >> i & 1 ? present(g, i) : NULL;
-		if (o && !xfer_equal(o->xfer, t->xfer))
+		if (o && !xfer_alike(o->xfer, t->xfer))
 			return o;
 	}
 	return NULL;

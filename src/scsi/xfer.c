@@ -67,6 +67,13 @@ bool xfer_equal(struct xfer a, struct xfer b)
 	       a.options == b.options;
 }
 
+bool xfer_alike(struct xfer a, struct xfer b)
+{
+	a.options &= (uint8_t)~XFER_QAS_REQ;
+	b.options &= (uint8_t)~XFER_QAS_REQ;
+	return xfer_equal(a, b);
+}
+
 uint32_t xfer_period_10ps(uint8_t factor)
 {
 	if (factor < FACTOR_MIN)
@@ -80,6 +87,7 @@ const char *xfer_name(struct xfer x, char *buf, size_t n)
 	const char *mode = "async";
 	if (x.offset > 0)
 		mode = x.period < FACTOR_MIN ? "reserved" : periods[period_row(x.period)].name;
-	(void)snprintf(buf, n, "%s%s", mode, x.wide ? " wide" : "");
+	(void)snprintf(buf, n, "%s%s%s", mode, x.wide ? " wide" : "",
+	               x.options & XFER_QAS_REQ ? " QAS" : "");
 	return buf;
 }

@@ -29,11 +29,13 @@ struct xfer {
  * without information units no Fast-160; asynchronous has no period and no options. */
 struct xfer xfer_common(struct xfer a, struct xfer b);
 bool xfer_equal(struct xfer a, struct xfer b);
+/* Data move alike under both: QAS is about what comes after them. */
+bool xfer_alike(struct xfer a, struct xfer b);
 /* Period in units of 10 picoseconds (08h -> 625, 09h -> 1250, 0Ah -> 2500, 0Bh -> 3030, 0Ch ->
  * 5000, above: factor * 400). 0 for reserved factors 0..7. */
 uint32_t xfer_period_10ps(uint8_t factor);
 /* Names a mode: "async", "Fast-10", "Fast-20", "Fast-40", "Fast-80 (Ultra160)", ... with " wide"
- * where it applies. */
+ * and " QAS" where they apply. */
 const char *xfer_name(struct xfer x, char *buf, size_t n);
 
 #endif

@@ -102,9 +102,11 @@ def quick():
                 image = lab.image(MIB)
                 lab.run_job("mirror", image=image, window=1, transfer_bytes=128 * KIB)
                 lab.assert_copies(image, names)
+                shown = [t["transfer"]["name"] for t in lab.call("target.list")["targets"]]
                 trace = lab.trace()
             handed = [t for t in tenures(trace).values() if "QAS REQUEST" in said(t)]
             assert bool(handed) == (daemon and target), (daemon, target, len(handed))
+            assert all(n.endswith(" QAS") == bool(handed) for n in shown), shown
             kinds[daemon, target] = [[(e["phase"], e["bytes"], e["driver"]) for e in t] for t in passes(trace)]
             if not handed:
                 continue

@@ -80,6 +80,8 @@ START_TEST(names)
 	        {{.period = 0x0a, .offset = 8, .wide = 1}, "Fast-40 wide"},
 	        {XFER_ULTRA160, "Fast-80 (Ultra160) wide"},
 	        {{.period = 0x08, .offset = 62, .wide = 1}, "Fast-160 (Ultra320) wide"},
+	        {{.period = 0x09, .offset = 62, .wide = 1, .options = 6},
+	         "Fast-80 (Ultra160) wide QAS"},
 	        {{.period = 0x07, .offset = 8}, "reserved"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -105,4 +107,17 @@ START_TEST(equal)
 }
 END_TEST
 
-TAP_MAIN("xfer", equal, what_two_offers_have_in_common, periods, names);
+START_TEST(alike)
+{
+	struct xfer one = XFER_ULTRA160, other = one;
+	other.options |= XFER_QAS_REQ;
+	ck_assert(xfer_alike(one, other) && !xfer_equal(one, other));
+	other.options = XFER_QAS_REQ;
+	ck_assert(!xfer_alike(one, other));
+	other = one;
+	other.offset--;
+	ck_assert(!xfer_alike(one, other));
+}
+END_TEST
+
+TAP_MAIN("xfer", equal, alike, what_two_offers_have_in_common, periods, names);
