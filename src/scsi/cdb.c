@@ -84,6 +84,8 @@ enum layout_id {
 	L_LOG10,
 	L_ACTION10,
 	L_PR_OUT10,
+	L_COPY_OUT16,
+	L_COPY_IN16,
 };
 
 #define RW_BYTE1     (B1_PROTECT | B1_DPO | B1_FUA)
@@ -159,6 +161,8 @@ static const struct layout layouts[] = {
         [L_LOG10] = {.page = {2, 1}, .subpage = {3, 1}, .selector = {5, 2}, .alloc = {7, 2}},
         [L_ACTION10] = {.byte1 = B1_ACTION, .alloc = {7, 2}},
         [L_PR_OUT10] = {.byte1 = B1_ACTION, .page = {2, 1}, .alloc = {5, 4}},
+        [L_COPY_OUT16] = {.byte1 = B1_ACTION, .alloc = {10, 4}},
+        [L_COPY_IN16] = {.byte1 = B1_ACTION, .page = {2, 1}, .alloc = {10, 4}},
 };
 
 /* Bits that mean something in the bytes that a handler gets as they are: of byte 1, those that the

@@ -29,6 +29,7 @@
 /* Descriptors: type, additional length, then a body. */
 #define DESC_INFO      0x00
 #define DESC_INFO_BODY 0x0a
+#define DESC_CSI       0x01
 #define DESC_SKS       0x02
 #define DESC_SKS_BODY  0x06
 #define DESC_VALID     0x80 /* byte 2 of the information descriptor */
@@ -49,6 +50,13 @@ struct scsi_sense scsi_sense_info(struct scsi_sense s, uint64_t info)
 {
 	s.info_valid = true;
 	s.info = info;
+	return s;
+}
+
+struct scsi_sense scsi_sense_specific(struct scsi_sense s, uint32_t csi)
+{
+	s.csi_valid = true;
+	s.csi = csi;
 	return s;
 }
 
@@ -124,7 +132,7 @@ static void fixed_put(struct wr *w, const struct scsi_sense *s)
 	wr_u8(w, s->key & 0x0f);
 	wr_u32(w, info ? (uint32_t)s->info : 0);
 	wr_u8(w, SCSI_SENSE_FIXED_LEN - HEAD_LEN);
-	wr_u32(w, 0); /* COMMAND-SPECIFIC INFORMATION */
+	wr_u32(w, s->csi_valid ? s->csi : 0);
 	wr_u8(w, s->asc);
 	wr_u8(w, s->ascq);
 	wr_u8(w, 0); /* FIELD REPLACEABLE UNIT CODE */
@@ -147,6 +155,12 @@ static void descriptor_put(struct wr *w, const struct scsi_sense *s)
 		wr_u8(w, DESC_VALID);
 		wr_u8(w, 0);
 		wr_u64(w, s->info);
+	}
+	if (s->csi_valid) {
+		wr_u8(w, DESC_CSI);
+		wr_u8(w, DESC_INFO_BODY);
+		wr_zero(w, 2);
+		wr_u64(w, s->csi);
 	}
 	if (has_field_pointer(s) || has_progress(s)) {
 		wr_u8(w, DESC_SKS);

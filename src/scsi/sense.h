@@ -18,6 +18,7 @@ enum scsi_sense_key {
 	KEY_UNIT_ATTENTION = 0x6,
 	KEY_DATA_PROTECT = 0x7,
 	KEY_BLANK_CHECK = 0x8,
+	KEY_COPY_ABORTED = 0xa,
 	KEY_ABORTED_COMMAND = 0xb,
 	KEY_MISCOMPARE = 0xe,
 };
@@ -28,6 +29,8 @@ struct scsi_sense {
 	/* INFORMATION: an LBA, for medium errors and miscompares the first bad one. */
 	bool info_valid;
 	uint64_t info;
+	bool csi_valid; /* COMMAND-SPECIFIC INFORMATION */
+	uint32_t csi;
 	bool sks_valid;  /* sense-key specific: field pointer */
 	bool sks_cd;     /* the pointer is into the CDB, else into the parameter data */
 	uint8_t sks_bit; /* 0..7, or 0xff: no bit pointer */
@@ -45,6 +48,8 @@ struct scsi_sense {
 bool scsi_sense_is(const struct scsi_sense *s, const struct scsi_sense *what);
 /* The same with INFORMATION. */
 struct scsi_sense scsi_sense_info(struct scsi_sense s, uint64_t info);
+/* The same with COMMAND-SPECIFIC INFORMATION. */
+struct scsi_sense scsi_sense_specific(struct scsi_sense s, uint32_t csi);
 /* The same with a field pointer; bit 0xff: none. Only ILLEGAL REQUEST has one: others stay as they
  * are. */
 struct scsi_sense scsi_sense_field(struct scsi_sense s, bool in_cdb, uint16_t field, uint8_t bit);

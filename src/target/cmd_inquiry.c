@@ -9,6 +9,7 @@
 #define VERSION_SPC4     0x06
 #define FORMAT           0x32 /* NORMACA, HISUP, response data format 2 */
 #define STANDARD_LEN     96
+#define THIRD_PARTY_COPY 0x08 /* byte 5: 3PC */
 #define ADDR16           0x01 /* byte 6 */
 #define WBUS16_SYNC_CMDQ 0x32 /* byte 7 */
 #define CLOCKING_ST_DT   0x0c /* byte 56: ST and DT; no QAS, no IUS */
@@ -41,7 +42,7 @@ static void put_standard(struct wr *w, bool present)
 	wr_u8(w, VERSION_SPC4);
 	wr_u8(w, FORMAT);
 	wr_u8(w, STANDARD_LEN - 5);
-	wr_u8(w, 0);
+	wr_u8(w, THIRD_PARTY_COPY);
 	wr_u8(w, ADDR16);
 	wr_u8(w, WBUS16_SYNC_CMDQ);
 	wr_bytes(w, TGT_VENDOR, 8);

@@ -104,10 +104,13 @@ struct task {
 	uint32_t chunk;       /* blocks in the operation that is outstanding */
 	bool bad;             /* a medium error strikes at bad_lba */
 	lba_t bad_lba;
-	uint16_t step;    /* UNMAP: descriptors that were begun */
-	ns_t due;         /* TASK_DONE that waits; else NS_NEVER */
-	bool told;        /* TASK_DRAIN: its status is TASK ABORTED */
-	bool after_drain; /* TASK_DONE that waits for its unit's tasks in TASK_DRAIN */
+	uint16_t step;     /* UNMAP: descriptors that were begun; EXTENDED COPY: segments done */
+	struct tgt_lu *on; /* EXTENDED COPY: whose store is worked on; NULL: lu's */
+	uint64_t copied;   /* EXTENDED COPY: bytes of the segment */
+	bool copies, copy_wrote; /* its list was found right; what is in `in` goes to `on` */
+	ns_t due;                /* TASK_DONE that waits; else NS_NEVER */
+	bool told;               /* TASK_DRAIN: its status is TASK ABORTED */
+	bool after_drain;        /* TASK_DONE that waits for its unit's tasks in TASK_DRAIN */
 };
 TAILQ_HEAD(task_list, task);
 
@@ -115,6 +118,17 @@ TAILQ_HEAD(task_list, task);
 struct ini {
 	bool up;
 	uint32_t epoch;
+};
+
+/* EXTENDED COPY: what is kept of the last one that has a list identifier. */
+enum copy_manager { COPY_RUNNING = 0x00, COPY_DONE = 0x01, COPY_FAILED = 0x02 };
+struct copy_result {
+	bool kept;
+	uint8_t list;
+	uint8_t manager; /* enum copy_manager */
+	uint16_t segments;
+	uint8_t status;
+	struct scsi_sense sense;
 };
 
 /* What a logical unit keeps for an initiator (of the I_T_L nexus). */
@@ -126,6 +140,7 @@ struct nexus {
 	uint8_t ca_lun;
 	struct scsi_sense sense;
 	ns_t ca_due; /* of ca */
+	struct copy_result copy;
 };
 
 /*
@@ -550,6 +565,19 @@ bool tgt_cmd_accept_report_functions(struct tgt *t, struct task *k);
 bool tgt_cmd_run_report_functions(struct tgt *t, struct task *k);
 bool tgt_cmd_accept_log_select(struct tgt *t, struct task *k);
 bool tgt_cmd_run_log_select(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_extended_copy(struct tgt *t, struct task *k);
+bool tgt_cmd_run_extended_copy(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_copy_status(struct tgt *t, struct task *k);
+bool tgt_cmd_run_copy_status(struct tgt *t, struct task *k);
+bool tgt_cmd_run_copy_failed(struct tgt *t, struct task *k);
+bool tgt_cmd_accept_copy_parameters(struct tgt *t, struct task *k);
+bool tgt_cmd_run_copy_parameters(struct tgt *t, struct task *k);
+/* What is to be done next, in k->on; false: nothing more, or it failed. */
+bool tgt_copy_next(struct tgt *t, struct task *k);
+/* What was read is over. */
+void tgt_copy_drop(struct tgt *t, struct task *k);
+/* Its status is known: that is kept. */
+void tgt_copy_end(struct task *k);
 bool tgt_cmd_accept_log_sense(struct tgt *t, struct task *k);
 bool tgt_cmd_run_log_sense(struct tgt *t, struct task *k);
 
@@ -640,6 +668,9 @@ void tgt_log_error(struct tgt_lu *lu, enum task_work work);
 #define TGT_VENDOR  "SMIRROR "
 #define TGT_PRODUCT "EMULATED DISK   "
 
+#define TGT_NAA_LEN 8
+/* NAA designator: locally assigned, of the UUID. */
+void tgt_vpd_naa(const struct tgt_lu *lu, uint8_t out[TGT_NAA_LEN]);
 bool tgt_vpd_known(uint8_t code);
 /* The whole page, which is known, to an empty w. */
 void tgt_vpd_put(const struct tgt_lu *lu, uint8_t code, struct wr *w);

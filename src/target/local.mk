@@ -10,6 +10,7 @@ src_target_libtarget_a_SOURCES = \
 	src/target/abort.c \
 	src/target/allegiance.c \
 	src/target/cmd_buffer.c \
+	src/target/cmd_copy.c \
 	src/target/cmd_diag.c \
 	src/target/cmd_format.c \
 	src/target/cmd_inquiry.c \
@@ -22,6 +23,8 @@ src_target_libtarget_a_SOURCES = \
 	src/target/cmd_unmap.c \
 	src/target/commands.def \
 	src/target/conflicts.def \
+	src/target/copy.c \
+	src/target/copy.h \
 	src/target/core.h \
 	src/target/dispatch.c \
 	src/target/exceptions.c \
@@ -50,6 +53,7 @@ src_target_libtarget_a_SOURCES = \
 unit_tests += tests/unit/test_reserve
 unit_tests += \
 	tests/unit/test_target_commands \
+	tests/unit/test_target_copy \
 	tests/unit/test_target_inquiry \
 	tests/unit/test_target_faults \
 	tests/unit/test_target_format \
@@ -67,6 +71,7 @@ unit_tests += \
 	tests/unit/test_target_taskset \
 	tests/unit/test_target_thin
 tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_copy_SOURCES = tests/unit/test_target_copy.c tests/unit/disk.c tests/unit/disk.h tests/unit/hex.c tests/unit/hex.h
 tests_unit_test_target_faults_SOURCES = tests/unit/test_target_faults.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_inquiry_SOURCES = tests/unit/test_target_inquiry.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_log_SOURCES = tests/unit/test_target_log.c tests/unit/disk.c tests/unit/disk.h

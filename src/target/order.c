@@ -19,8 +19,16 @@ struct extent {
 	bool writes;
 };
 
+/* Of several logical units: it is alone in all stores. */
+static bool copies(const struct task *k)
+{
+	return k->cdb.op == OP_EXTENDED_COPY;
+}
+
 static struct extent extent_of(const struct task *k)
 {
+	if (copies(k))
+		return (struct extent){0, UINT64_MAX, true};
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	/* SBC-3, 5.25: a unit stops when all is on the medium. */
 	if (tgt_bg_is_for(k->cdb.op))
@@ -72,12 +80,13 @@ bool tgt_order_may_start(const struct tgt *t, const struct task *k)
 	TAILQ_FOREACH (other, &t->tasks, link) {
 		if (other == k)
 			older = false;
-		if (other == k || other->lu != k->lu)
+		bool same = other->lu == k->lu;
+		if (other == k || (!same && !copies(k) && !copies(other)))
 			continue; /* each logical unit has a task set of its own */
 		bool waits = other->state == TASK_WAITING;
 		if (!in_store(other) && !(older && waits))
 			continue; /* has done its work, or comes behind */
-		if (older && behind(k, other))
+		if (older && same && behind(k, other))
 			return false;
 		/* Of those that wait, too, the older one is first, so that nobody starves; but one
 		 * whose initiator has to ask for its sense holds up no other. */

@@ -40,6 +40,9 @@ void tgt_task_drop(struct tgt *t, struct task *k)
 	TAILQ_REMOVE(&t->tasks, k, link);
 	t->n_tasks--;
 	k->lu->n_tasks--;
+	if (k->on)
+		k->on->n_tasks--;
+	k->on = NULL;
 	tgt_task_set(t, k, TASK_FREE);
 }
 
@@ -82,6 +85,10 @@ static void start(struct tgt *t, struct task *k)
 		return;
 	}
 	k->status = SCSI_GOOD;
+	/* SPC-4: what is kept of a copy goes when its room is needed, here for whatever comes next
+	 * that is more than a question. */
+	if (!(c->flags & CMD_QUICK))
+		tgt_nexus(k)->copy.kept = false;
 	bool goes_on = tgt_bg_allows(k, c) && c->run(t, k);
 	if (k->parked)
 		return;
@@ -168,6 +175,8 @@ void tgt_task_deliver(struct tgt *t, struct task *k)
 void tgt_task_finish(struct tgt *t, struct task *k)
 {
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
+	if (k->cdb.op == OP_EXTENDED_COPY)
+		tgt_copy_end(k);
 	tgt_task_set(t, k, TASK_DONE);
 	k->parked = false;
 	if (c && (c->flags & CMD_MEDIUM)) {

@@ -2,6 +2,7 @@
 /* The vital product data pages (SPC-4, 7.8; SBC-3, 6.6). A page is a row of the table at the end.
  */
 #include "base/assert.h"
+#include "target/copy.h"
 #include "target/core.h"
 
 #include <string.h>
@@ -31,7 +32,16 @@ static void put_serial(struct wr *w, const struct tgt_lu *lu)
 	}
 }
 
-/* A T10 vendor ID designator and a UUID designator (SPC-5, 7.7.6.11), of the logical unit. */
+/* Locally assigned (SPC-4, NAA Locally Assigned designator format): what of a random UUID has
+ * nothing but chance in it. */
+void tgt_vpd_naa(const struct tgt_lu *lu, uint8_t out[TGT_NAA_LEN])
+{
+	memcpy(out, lu->cfg.uuid + UUID_LEN - TGT_NAA_LEN, TGT_NAA_LEN);
+	out[0] = (uint8_t)(0x30 | (out[0] & 0x0f));
+}
+
+/* A UUID designator, an NAA designator and a T10 vendor ID designator (SPC-5, 7.7.6.11), of the
+ * logical unit. */
 static void put_designators(struct wr *w, const struct tgt_lu *lu)
 {
 	wr_u8(w, 0x01); /* binary */
@@ -41,6 +51,13 @@ static void put_designators(struct wr *w, const struct tgt_lu *lu)
 	wr_u8(w, 0x10); /* a UUID of RFC 4122 follows */
 	wr_u8(w, 0);
 	wr_bytes(w, lu->cfg.uuid, UUID_LEN);
+	uint8_t naa[TGT_NAA_LEN];
+	tgt_vpd_naa(lu, naa);
+	wr_u8(w, 0x01); /* binary */
+	wr_u8(w, 0x03); /* NAA */
+	wr_u8(w, 0);
+	wr_u8(w, TGT_NAA_LEN);
+	wr_bytes(w, naa, TGT_NAA_LEN);
 	wr_u8(w, 0x02); /* ASCII */
 	wr_u8(w, 0x01); /* T10 vendor ID */
 	wr_u8(w, 0);
@@ -122,6 +139,55 @@ static void put_mirror(struct wr *w, const struct tgt_lu *lu)
 	wr_bytes(w, page + HEAD_LEN, whole.n - HEAD_LEN);
 }
 
+/* Pads what was written since `from` to a multiple of 4, and writes its length behind its type. */
+static void end_descriptor(struct wr *w, size_t from)
+{
+	while ((w->n - from) % 4 != 0)
+		wr_u8(w, 0);
+	wr_at_u16(w, from + 2, (uint16_t)(w->n - from - 4));
+}
+
+static size_t begin_descriptor(struct wr *w, uint16_t type)
+{
+	size_t at = w->n;
+	wr_u16(w, type);
+	wr_u16(w, 0);
+	return at;
+}
+
+/* SPC-4, "Third-party Copy VPD page": the commands, the limits of parameter lists, the descriptors,
+ * what a copy is limited to. */
+static void put_third_party_copy(struct wr *w, const struct tgt_lu *lu)
+{
+	static const uint8_t commands[] = {0x83, 1, 0x00, 0x84, 3, 0x00, 0x03, 0x04};
+	(void)lu;
+	size_t at = begin_descriptor(w, 0x0001);
+	wr_u8(w, sizeof(commands));
+	wr_bytes(w, commands, sizeof(commands));
+	end_descriptor(w, at);
+	at = begin_descriptor(w, 0x0004);
+	wr_zero(w, 4);
+	wr_u16(w, COPY_CSCDS_MAX);
+	wr_u16(w, COPY_SEGMENTS);
+	wr_u32(w, COPY_LISTS_MAX);
+	wr_u32(w, 0); /* inline data */
+	wr_zero(w, 12);
+	end_descriptor(w, at);
+	at = begin_descriptor(w, 0x0008);
+	wr_u8(w, 2);
+	wr_u8(w, COPY_SEGMENT_BLOCKS);
+	wr_u8(w, COPY_CSCD_IDENT);
+	end_descriptor(w, at);
+	at = begin_descriptor(w, 0x8001);
+	wr_u32(w, 1); /* copies at once */
+	wr_u32(w, 1); /* of them with a list identifier */
+	wr_u32(w, COPY_SEGMENT_BYTES_MAX);
+	wr_u8(w, 9); /* in units of 2^9 bytes */
+	wr_u8(w, 0);
+	wr_zero(w, 18);
+	end_descriptor(w, at);
+}
+
 static void put_supported(struct wr *w, const struct tgt_lu *lu);
 
 /* Ascending by code (SPC-4, 7.8.14); put writes what follows the header. */
@@ -129,10 +195,9 @@ static const struct vpd_page {
 	uint8_t code;
 	void (*put)(struct wr *w, const struct tgt_lu *lu);
 } pages[] = {
-        {0x00, put_supported},    {0x80, put_serial},
-        {0x83, put_designators},  {0x86, put_extended},
-        {0xb0, put_block_limits}, {0xb1, put_characteristics},
-        {0xb2, put_provisioning}, {VPD_MIRROR_PAGE, put_mirror},
+        {0x00, put_supported},       {0x80, put_serial},           {0x83, put_designators},
+        {0x86, put_extended},        {0x8f, put_third_party_copy}, {0xb0, put_block_limits},
+        {0xb1, put_characteristics}, {0xb2, put_provisioning},     {VPD_MIRROR_PAGE, put_mirror},
 };
 
 static void put_supported(struct wr *w, const struct tgt_lu *lu)

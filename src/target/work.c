@@ -41,11 +41,17 @@ static void save(struct tgt_lu *lu, const struct task *k, struct tgt_action *a)
 	a->bytes = (struct span){lu->saved, w.n};
 }
 
+/* Whose store it is. */
+static struct tgt_lu *unit(const struct task *k)
+{
+	return k->on ? k->on : k->lu;
+}
+
 /* Blocks of the next operation: what has no block of data of its own goes in bounded pieces. */
 static uint32_t piece(const struct task *k)
 {
 	uint32_t left = k->count - k->pos;
-	uint32_t most = TGT_TRANSFER_MAX / k->lu->cfg.block_size;
+	uint32_t most = TGT_TRANSFER_MAX / unit(k)->cfg.block_size;
 	return left < most ? left : most;
 }
 
@@ -57,6 +63,10 @@ static void attach_data(const struct task *k, struct tgt_action *a)
 	/* COMPARE AND WRITE: what is to be written comes after what is to be there. */
 	if (c->op == OP_COMPARE_AND_WRITE && k->doing == WORK_WRITE)
 		block += c->blocks;
+	if (c->op == OP_EXTENDED_COPY) {
+		a->block = k->in;
+		return;
+	}
 	/* WRITE SAME without data, of blocks that are to be mapped. */
 	a->block = k->data ? k->data : k->lu->zeros;
 	a->repeat = c->bytchk == 3 || same;
@@ -76,7 +86,7 @@ static void issue(struct tgt *t, struct task *k, enum task_work work)
 	if (k->state != TASK_RUNNING)
 		tgt_task_set(t, k, TASK_RUNNING);
 	a->op = tgt_task_op(t, k);
-	a->lun = k->lu->lun;
+	a->lun = unit(k)->lun;
 	if (work == WORK_SAVE) {
 		save(k->lu, k, a);
 		return;
@@ -103,12 +113,15 @@ static bool reads(enum scsi_op op)
 
 void tgt_work_next(struct tgt *t, struct task *k)
 {
-	bool more = k->work || (!k->bad && k->cdb.op == OP_UNMAP);
+	bool copy = k->cdb.op == OP_EXTENDED_COPY;
+	bool more = k->work || copy || (!k->bad && k->cdb.op == OP_UNMAP);
 	if (more && !k->lu->present) {
 		tgt_task_fail(k, SENSE_LUN_NOT_SUPPORTED); /* it went meanwhile */
 		tgt_task_finish(t, k);
 		return;
 	}
+	if (!k->work && copy)
+		(void)tgt_copy_next(t, k);
 	if (!k->work && !k->bad && k->cdb.op == OP_UNMAP)
 		(void)tgt_unmap_next(t, k);
 	if (k->work) {
@@ -145,6 +158,14 @@ static void failed(struct tgt *t, struct task *k, enum tgt_store_result result,
 	bool write = k->doing == WORK_WRITE || k->doing == WORK_ZERO;
 	enum task_work work = (enum task_work)k->doing;
 	k->doing = 0;
+	if (k->on) {
+		tgt_log_done(k->on, work, good);
+		tgt_log_error(k->on, work);
+		tgt_copy_drop(t, k);
+		tgt_task_fail(k, scsi_sense_specific(SENSE_COPY_DEVICE_FAILED, k->step));
+		tgt_task_finish(t, k);
+		return;
+	}
 	switch (result) {
 	case STORE_MISCOMPARE:
 		tgt_log_done(k->lu, work, good);
@@ -195,8 +216,8 @@ void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 	/* What is on the medium is not known: nothing more is promised for it, nor for what was
 	 * under way while the flush failed. */
 	if (result == STORE_DEAD)
-		k->lu->store_dead = true;
-	if (result == STORE_OK && k->lu->store_dead)
+		unit(k)->store_dead = true;
+	if (result == STORE_OK && unit(k)->store_dead)
 		result = STORE_DEAD;
 	if (k->state == TASK_DRAIN) {
 		drained(t, k);
@@ -205,12 +226,13 @@ void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 	} else {
 		if (k->doing == WORK_READ) {
 			sm_assert(ev->store.block &&
-			          ev->store.block->len == (size_t)k->chunk * k->lu->cfg.block_size);
+			          ev->store.block->len ==
+			                  (size_t)k->chunk * unit(k)->cfg.block_size);
 			k->in = block_ref(ev->store.block);
 		}
 		if (k->doing == WORK_MAP)
 			k->in = block_ref(ev->store.block);
-		tgt_log_done(k->lu, (enum task_work)k->doing, k->chunk);
+		tgt_log_done(unit(k), (enum task_work)k->doing, k->chunk);
 		k->pos += k->chunk;
 		if (!moves((enum task_work)k->doing) || k->pos == k->count) {
 			k->work &= (uint16_t)~k->doing;

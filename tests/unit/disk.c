@@ -381,7 +381,7 @@ const char *disk_add(struct disk *d, uint8_t lun, struct span saved)
 	struct tgt_lu_config c = d->cfg.lu;
 	struct tgt_event ev = {.kind = TGT_EV_LU_ADDED};
 	char why[200];
-	c.uuid[0] = lun;
+	c.uuid[0] = c.uuid[UUID_LEN - 1] = lun;
 	c.saved = saved;
 	(void)snprintf(c.name, sizeof(c.name), "lun%u", lun);
 	if (!d->other[lun].media) {

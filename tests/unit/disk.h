@@ -76,7 +76,8 @@ const char *disk_burst(struct disk *d, const char *words);
 const char *disk_frame(struct disk *d, const struct wire_frame *f);
 const char *disk_port(struct disk *d, uint8_t id, uint32_t epoch, bool up);
 const char *disk_reset(struct disk *d);
-/* A logical unit as LUN 0 is, but for a UUID that begins with its LUN; saved: see tgt_lu_config. */
+/* A logical unit as LUN 0 is, but for a UUID that begins and ends with its LUN; saved: see
+ * tgt_lu_config. */
 const char *disk_add(struct disk *d, uint8_t lun, struct span saved);
 const char *disk_remove(struct disk *d, uint8_t lun);
 const char *disk_fault(struct disk *d, const char *spec); /* as a management frame */
