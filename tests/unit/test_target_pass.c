@@ -56,6 +56,31 @@ START_TEST(armed_leader)
 }
 END_TEST
 
+/* What goes on at a member in the background is told by its own status; after that it is a member
+ * as before. */
+START_TEST(a_member_that_is_sanitized)
+{
+	struct disk *d = member();
+	static const char pass[] = "role=L sel msg=" LEADER(
+	        "02") " cmd=" WRITE16 " out=1024:5a msg=" SELECT("03") " msg=" RELEASE " free";
+	d->hold = true;
+	(void)disk_burst(d, "t=2 want sel msg=80 cmd=4881:5.0005.00 out=x0100000133");
+	(void)disk_answer(d, 0);
+	ck_assert_str_eq(disk_burst(d, pass), BAD5("CHECK CONDITION", " 2/4/1b progress 0"));
+	(void)disk_release(d);
+	ck_assert(filled(d, 0, 64, 0x33));
+	d->hold = false;
+	ck_assert_str_eq(disk_burst(d, pass), "write 0+2; " GOOD5);
+	ck_assert(filled(d, 0, 2, 0x5a));
+	/* one whose sanitize failed */
+	d->result = STORE_ERROR;
+	(void)disk_burst(d, "t=3 want sel msg=80 cmd=4881:5.0005.00 out=x0100000133");
+	d->result = STORE_OK;
+	ck_assert_str_eq(disk_burst(d, pass), BAD5("CHECK CONDITION", " 3/31/3"));
+	disk_free(d);
+}
+END_TEST
+
 START_TEST(armed_participant)
 {
 	struct disk *d = member();
@@ -422,6 +447,7 @@ static Suite *make_suite(void)
 	Suite *s = suite_create("target_pass");
 	TCase *c = tcase_create("pass");
 	tcase_add_test(c, armed_leader);
+	tcase_add_test(c, a_member_that_is_sanitized);
 	tcase_add_test(c, armed_participant);
 	tcase_add_test(c, armed_in_a_broadcast);
 	tcase_add_test(c, unarmed_leader_of_a_broadcast);
