@@ -5,6 +5,8 @@
 
 noinst_LIBRARIES += src/mirror/libmirror.a
 src_mirror_libmirror_a_SOURCES = \
+	src/mirror/intent.c \
+	src/mirror/intent.h \
 	src/mirror/lock.c \
 	src/mirror/lock.h \
 	src/mirror/resend.c \
@@ -13,6 +15,7 @@ src_mirror_libmirror_a_SOURCES = \
 	src/mirror/runs.h
 
 unit_tests += \
+	tests/unit/test_intent \
 	tests/unit/test_lock \
 	tests/unit/test_resend \
 	tests/unit/test_runs
