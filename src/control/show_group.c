@@ -17,8 +17,20 @@ static void put_member(struct jw *w, const struct ini_member *m)
 		jw_u64(w, "lun", m->lun);
 	jw_str(w, "state", m->state == MEMBER_IN_SYNC ? "in_sync" : "stale");
 	jw_str_or_null(w, "why", m->state == MEMBER_STALE ? m->why : "");
+	jw_bool(w, "logged", m->state == MEMBER_IN_SYNC || m->logged);
 	jw_u64(w, "resent_blocks", m->resent);
 	jw_u64(w, "failed_blocks", m->failed);
+	jw_end_obj(w);
+}
+
+static void put_intent(struct jw *w, const struct ini_intent *l)
+{
+	jw_obj(w, "intent_log");
+	jw_u64(w, "region_bytes", l->region_bytes);
+	jw_u64(w, "regions", l->regions);
+	jw_u64(w, "dirty_regions", l->dirty);
+	jw_u64(w, "behind_regions", l->behind);
+	jw_bool(w, "recovering", l->recovering);
 	jw_end_obj(w);
 }
 
@@ -42,6 +54,7 @@ void ctl_put_group(struct jw *w, const char *key, const struct ini_group *g)
 	jw_u64(w, "window", g->window);
 	jw_u64(w, "max_passes", g->max_passes);
 	jw_u64(w, "members_in_sync", in_sync);
+	put_intent(w, &g->intent);
 	jw_arr(w, "members");
 	for (unsigned i = 0; i < g->n; i++)
 		put_member(w, &g->m[i]);

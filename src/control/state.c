@@ -13,6 +13,7 @@ static void put_member(struct jw *w, const struct ini_member *m)
 	jw_str(w, "name", m->name);
 	jw_bool(w, "in_sync", m->state == MEMBER_IN_SYNC);
 	jw_str(w, "why", m->why);
+	jw_bool(w, "logged", m->state == MEMBER_STALE && m->logged);
 	jw_end_obj(w);
 }
 
@@ -59,6 +60,8 @@ static void get_member(struct saved *g, const json_t *o, struct ini_member *m)
 	saved_text(g, o, "name", m->name, sizeof(m->name));
 	m->state = json_is_true(json_object_get(o, "in_sync")) ? MEMBER_IN_SYNC : MEMBER_STALE;
 	saved_cut_text(g, o, "why", m->why, sizeof(m->why));
+	m->logged =
+	        json_is_true(json_object_get(o, "logged")); /* older files have none: it is not */
 	m->unit = m->id = WIRE_NO_ID;
 }
 

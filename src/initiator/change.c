@@ -245,6 +245,7 @@ void change_step(struct group *g)
 			group_changed(g);
 			if (g->change_done == g->change_wanted)
 				ini->changes_open--;
+			logs_touch(ini);
 			return; /* whoever waited looks first */
 		}
 	}

@@ -4,6 +4,7 @@
  *
  *   cmd.c, group_cmd.c, group_io.c   commands of the control socket
  *   job*.c                           jobs: sweep, catch-up, flush, settle
+ *   intents.c                        write-intent logs: marks before writes, flushes, recovery
  *   change.c                         a group's change of generation and in-sync set, made durable
  *   io.c, attempt.c, resend.c        one run of blocks to (or from) members: the engine
  *   member.c                         which SCSI ID is which member, and whether it is here
@@ -18,6 +19,7 @@
 #include "base/hist.h"
 #include "base/prng.h"
 #include "initiator/initiator.h"
+#include "mirror/intent.h"
 #include "mirror/lock.h"
 #include "mirror/resend.h"
 #include "mirror/runs.h"
@@ -132,6 +134,18 @@ struct group {
 	struct ini_error change_error; /* of the change that was done last */
 	struct mir_locks locks;
 	struct io_list waiting; /* ios that stand in line for their lock */
+	struct intent *log;
+	struct io_list unmarked;  /* ios whose regions are not durably marked yet */
+	ns_t written_ns;          /* when a write ended last */
+	ns_t dirty_ns;            /* since when the log has something to let go of; 0: it has not */
+	ns_t clean_not_before_ns; /* after a flush that failed */
+	bool cleaning;            /* such a flush is in work */
+	bool clean_failed;
+	bool log_failed; /* the log could not be saved, the last time */
+	bool recover; /* writes were in flight at the last end: nothing is let go of before members
+	                 are made equal */
+	ns_t recover_not_before_ns;
+	uint64_t restored_generation; /* as the state file had it */
 	unsigned ios;
 	struct cmd *command; /* the group command in work */
 };
@@ -142,15 +156,26 @@ enum io_kind { IO_WRITE, IO_VERIFY, IO_READ, IO_FLUSH };
 
 /*
  *   FREE -> FILE (reading the image) -> READY (its job's window is full) -> LOCK (range lock) ->
- *     SOURCE (reading from a member) -> RUN (passes and tasks) -> DURABLE (members have left the
- *     in-sync set: page 30h and state file first) -> owner's done -> FREE
- *   READ ends after SOURCE; a read job's goes on to SINK (writing the file).
+ *     INTENT (a write: its regions are marked in the log first) -> SOURCE (reading from a member)
+ * -> RUN (passes and tasks) -> DURABLE (members have left the in-sync set: page 30h and state file
+ * first) -> owner's done -> FREE READ ends after SOURCE; a read job's goes on to SINK (writing the
+ * file).
  */
-enum io_state { IO_FREE, IO_FILE, IO_FREADY, IO_LOCK, IO_SOURCE, IO_RUN, IO_DURABLE, IO_SINK };
+enum io_state {
+	IO_FREE,
+	IO_FILE,
+	IO_FREADY,
+	IO_LOCK,
+	IO_INTENT,
+	IO_SOURCE,
+	IO_RUN,
+	IO_DURABLE,
+	IO_SINK
+};
 
 struct io {
 	TAILQ_ENTRY(io) link;  /* free list, or its owner's list of ready ones */
-	TAILQ_ENTRY(io) wait;  /* the group's waiting, or ini's durable list */
+	TAILQ_ENTRY(io) wait;  /* the group's waiting or unmarked, or ini's durable list */
 	TAILQ_ENTRY(io) due;   /* ini's list of results to be looked at */
 	TAILQ_ENTRY(io) timer; /* ini's timers, by time */
 	TAILQ_ENTRY(io) file;  /* ini's file operations to be put out */
@@ -165,6 +190,8 @@ struct io {
 	bool catch_up;    /* blocks that a member missed while it was away */
 	bool abandon;     /* cancelled: nothing further is sent */
 	bool started;     /* its owner's window counts it */
+	bool logged;      /* the group's log counts it as in flight */
+	bool log_failed;  /* its mark could not be made durable */
 	bool broadcast;   /* it went out by a broadcast pass: what is left goes by silent ones */
 	bool is_due, is_timed, wants_file, awaits_presence;
 	uint64_t file_op;
@@ -199,6 +226,7 @@ struct io {
 		struct view *view;
 	} try;
 	uint16_t bad;    /* members that have failed for good with some block of it */
+	uint16_t away;   /* of them, those that were not here */
 	struct why last; /* of the last failure for good */
 	unsigned last_member;
 	uint64_t ticket; /* DURABLE */
@@ -241,6 +269,8 @@ struct cmd {
 	enum cmd_kind kind;
 	uint64_t token;
 	bool forgotten, replying, undoing;
+	bool clean;          /* FLUSH: of the core itself, so that the log can let go */
+	uint64_t log_ticket; /* FLUSH */
 	struct ini_error error;
 	struct group *g;
 	uint64_t ticket;
@@ -302,7 +332,9 @@ struct job {
 	ns_t grace_until_ns;
 	uint64_t sync_op;
 	bool sync_wanted, sync_flying, sync_done;
-	uint64_t save_seq; /* the job's id is durable */
+	uint64_t save_seq;   /* the job's id is durable */
+	uint64_t log_ticket; /* from before its flush */
+	uint16_t flushed;    /* members that have confirmed it */
 	/* catch-up */
 	unsigned catch_target, catch_rounds;
 	lba_t catch_lba;
@@ -382,6 +414,16 @@ struct ini {
 	bool save_flying;
 	int save_err;
 
+	struct intent *logs; /* of each group */
+	struct {
+		bool busy; /* a save, or the removal, is in work */
+		bool gone; /* to be removed */
+		uint8_t uuid[UUID_LEN];
+	} log_file[INI_GROUPS_MAX];
+	bool logs_due; /* some log may have something to be saved */
+	ns_t logs_at;  /* when logs are to be looked at */
+	uint8_t log_bytes[INTENT_SAVED_MAX];
+
 	struct gone gone[INI_GONE_MAX];
 	unsigned gone_first, gone_n;
 	struct log_line log[INI_LOG_LINES];
@@ -425,10 +467,14 @@ enum presence member_presence(const struct group *g, unsigned member);
 uint16_t members_here(const struct group *g, uint16_t of);
 uint16_t members_in_sync(const struct group *g);
 uint16_t members_syncing(const struct group *g);
+/* Stale ones that are here and lack no more than the log knows of. */
+uint16_t members_logged(const struct group *g);
 /* The page that the member is to have. */
 struct mode_mirror member_page(const struct group *g, unsigned member);
 /* Takes a member out of the in-sync set (durable with the next change). True if it was in it. */
 bool member_stale(struct group *g, unsigned member, const char *why);
+/* The same; and the log does not know what it lacks. */
+bool member_doubt(struct group *g, unsigned member, const char *why);
 
 /* group.c */
 struct group *group_find(const struct ini *ini, const char *name);
@@ -446,6 +492,32 @@ unsigned group_append(struct group *g, uint8_t id);
 uint32_t group_transfer(const struct group *g, uint32_t wanted, uint16_t members);
 const char *uuid_text(const uint8_t uuid[UUID_LEN], char buf[37]);
 bool uuid_parse_text(const char *text, uint8_t out[UUID_LEN]);
+
+/* intents.c */
+void log_open(struct group *g); /* a new group's: all clean */
+void log_unknown(struct group *g); /* nothing is known of what was in flight: all is copied */
+void log_drop(struct group *g); /* the group is gone */
+/* A write is to begin. False: only when io_marked() is called. */
+bool log_begin(struct io *io);
+void log_end(struct io *io);
+/* Marks what a copying job will write; log_is_ready() then. */
+void log_prepare(struct job *j);
+enum log_ready { LOG_READY, LOG_WAITS, LOG_FAILED };
+enum log_ready log_is_ready(const struct job *j);
+/* Blocks that a resync of these members would copy. */
+uint64_t log_lacking(const struct group *g, uint16_t members, bool recovery);
+/* These members have confirmed a flush that began after the ticket. */
+void log_flushed(struct group *g, uint64_t ticket, uint16_t members);
+void log_clean_done(struct group *g, bool good);
+void log_recovered(struct group *g, bool good);
+/* The same of a job that has written so many blocks, from the first on, to all of them alike. */
+void log_overwritten(struct group *g, uint64_t ticket, uint16_t members, uint64_t blocks);
+void logs_touch(struct ini *ini); /* something changed: they are looked at */
+void logs_run(struct ini *ini);
+ns_t logs_deadline(const struct ini *ini);
+bool logs_idle(const struct ini *ini); /* nothing is in work, nor could be let go of now */
+bool out_intent(struct ini *ini, struct ini_action *a);
+const struct ini_group *log_shown(struct group *g); /* with pub.intent as it is */
 
 /* change.c */
 uint64_t group_change(struct group *g, bool bump); /* a ticket */
@@ -466,6 +538,7 @@ void io_abandon(struct io *io);
 void io_finish(struct io *io);
 void io_run(struct ini *ini);
 void io_grant(struct group *g);
+void io_marked(struct io *io, bool good); /* its regions are marked; or that has failed */
 struct io *io_by_op(struct ini *ini, uint64_t op);
 void io_bad(struct io *io, unsigned member, lba_t lba, uint32_t blocks, const struct why *why);
 uint64_t io_op(const struct io *io);

@@ -91,8 +91,10 @@ static void group_init(struct ini *ini, struct group *g)
 	memset(g, 0, sizeof(*g));
 	g->ini = ini;
 	g->used = true;
+	g->log = &ini->logs[g - ini->group];
 	mir_locks_init(&g->locks);
 	TAILQ_INIT(&g->waiting);
+	TAILQ_INIT(&g->unmarked);
 	for (unsigned i = 0; i < INI_MEMBERS_MAX; i++) {
 		g->pub.m[i].unit = g->pub.m[i].id = WIRE_NO_ID;
 		g->x[i].last_unit = WIRE_NO_ID;
@@ -176,6 +178,7 @@ void group_gone(struct group *g)
 		        (ini->n_listed - i) * sizeof(ini->listed[0]));
 		break;
 	}
+	log_drop(g);
 	g->used = false;
 }
 
@@ -375,14 +378,14 @@ unsigned ini_groups(const struct ini *ini)
 
 const struct ini_group *ini_group_at(const struct ini *ini, unsigned i)
 {
-	return i < ini->n_listed ? &ini->listed[i]->pub : NULL;
+	return i < ini->n_listed ? log_shown(ini->listed[i]) : NULL;
 }
 
 const struct ini_group *ini_group_find(const struct ini *ini, const char *name)
 {
-	const struct group *g = group_find(ini, name);
+	struct group *g = group_find(ini, name);
 
-	return g ? &g->pub : NULL;
+	return g ? log_shown(g) : NULL;
 }
 
 const struct ini_group *ini_group_of(const struct ini *ini, const uint8_t uuid[UUID_LEN])
@@ -440,6 +443,8 @@ bool ini_restore_group(struct ini *ini, const struct ini_group *p, struct ini_er
 		g->pub.m[i].unit = g->pub.m[i].id = WIRE_NO_ID;
 		g->pub.m[i].resent = g->pub.m[i].failed = 0;
 	}
+	g->restored_generation = p->generation;
+	log_open(g);
 	group_list(g);
 	ini->targets_seen = UINT16_MAX;
 	return true;

@@ -29,7 +29,8 @@ static bool idle(struct ini *ini, struct group *g, struct ini_error *e)
 		if (j->g == g)
 			return ini_refuse(e, INI_E_BUSY, "job %u of group %s is not over",
 			                  j->pub.id, g->pub.name);
-	if (g->ios > 0)
+	/* A flush of our own is no reason to refuse: the command waits for its end. */
+	if (g->ios > g->cleaning)
 		return ini_refuse(e, INI_E_BUSY, "group %s is being written or read", g->pub.name);
 	return true;
 }
@@ -81,6 +82,7 @@ bool ini_group_create(struct ini *ini, const char *name, const char *const membe
 		g->used = false;
 		return false;
 	}
+	log_open(g);
 	for (unsigned i = 0; assume_clean && i < g->pub.n; i++) {
 		g->pub.m[i].state = MEMBER_IN_SYNC;
 		g->pub.m[i].why[0] = '\0';
@@ -331,7 +333,7 @@ static void set_step(struct ini *ini, struct cmd *c)
 
 void group_cmd_step(struct ini *ini, struct cmd *c)
 {
-	if (c->g && !group_change_done(c->g, c->ticket))
+	if (c->g && (!group_change_done(c->g, c->ticket) || c->g->cleaning))
 		return;
 	switch (c->kind) {
 	case CMD_CREATE:

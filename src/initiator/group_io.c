@@ -125,6 +125,7 @@ static bool next_io(struct ini *ini, struct cmd *c)
 	} else {
 		io->kind = IO_FLUSH;
 		io->want = sync;
+		c->log_ticket = intent_ticket(g->log);
 	}
 	c->next += io->blocks;
 	c->ios++;
@@ -159,9 +160,17 @@ void group_io_done(struct cmd *c, struct io *io)
 
 	sm_assert(c->ios > 0);
 	c->ios--;
+	if (io->kind == IO_FLUSH && !io->bad)
+		log_flushed(g, c->log_ticket, io->want);
+	if (c->clean)
+		log_clean_done(g, !io->bad);
 	if (c->error.kind != INI_OK)
 		return;
-	if (io->ticket && g->change_error.kind != INI_OK)
+	if (io->log_failed)
+		(void)ini_refuse(&c->error, INI_E_STATE_DIR,
+		                 "the write-intent log of group %s could not be saved",
+		                 g->pub.name);
+	else if (io->ticket && g->change_error.kind != INI_OK)
 		c->error = g->change_error;
 	else if (c->kind == CMD_READ ? io->bad != 0 : !lasts(io))
 		device_error(c, io);

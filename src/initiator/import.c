@@ -104,6 +104,8 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, u
 		g->used = false;
 		return false;
 	}
+	log_open(g);
+	log_unknown(g); /* it was lost with the rest */
 	bool clean = all_are_there(ini, g);
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct ini_member *m = &g->pub.m[i];

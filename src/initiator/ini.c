@@ -20,6 +20,8 @@ static void set_defaults(struct ini_config *c)
 	c->member_grace_ns = OR_DEFAULT(c->member_grace_ns, 2 * NS_PER_S);
 	c->busy_limit_ns = OR_DEFAULT(c->busy_limit_ns, 10 * NS_PER_S);
 	c->busy_delay_ns = OR_DEFAULT(c->busy_delay_ns, 10 * NS_PER_MS);
+	c->clean_idle_ns = OR_DEFAULT(c->clean_idle_ns, 5 * NS_PER_S);
+	c->clean_most_ns = OR_DEFAULT(c->clean_most_ns, 60 * NS_PER_S);
 	if (c->window > INI_WINDOW_MAX)
 		c->window = INI_WINDOW_MAX;
 	if (c->transfer > INI_BLOCK_MAX)
@@ -68,7 +70,9 @@ struct ini *ini_new(const struct ini_config *cfg, struct hba *h)
 	ini->cmds = calloc(INI_CMDS, sizeof(*ini->cmds));
 	ini->locks = calloc(INI_IOS, sizeof(*ini->locks));
 	ini->noise = calloc(1, INI_BLOCK_MAX);
-	if (!ini->jobs || !ini->ios || !ini->cmds || !ini->locks || !ini->noise ||
+	ini->logs = calloc(INI_GROUPS_MAX, sizeof(*ini->logs));
+	ini->logs_at = NS_NEVER;
+	if (!ini->jobs || !ini->ios || !ini->cmds || !ini->locks || !ini->noise || !ini->logs ||
 	    !ini_pool_new(ini)) {
 		ini_free(ini);
 		return NULL;
@@ -100,6 +104,7 @@ void ini_free(struct ini *ini)
 	free(ini->cmds);
 	free(ini->locks);
 	free(ini->noise);
+	free(ini->logs);
 	free(ini);
 }
 
@@ -119,6 +124,7 @@ void ini_run(struct ini *ini, ns_t now)
 	sm_assert(now >= ini->now);
 	ini->now = now;
 	members_look(ini);
+	logs_run(ini);
 	do {
 		moves = ini->moves;
 		changes_run(ini);
@@ -141,12 +147,15 @@ ns_t ini_deadline(const struct ini *ini)
 	ns_t change = changes_deadline(ini);
 	if (change < at)
 		at = change;
+	if (logs_deadline(ini) < at)
+		at = logs_deadline(ini);
 	return at;
 }
 
 void ini_drain(struct ini *ini)
 {
 	ini->draining = true;
+	logs_touch(ini);
 	ini->moves++;
 }
 
@@ -155,7 +164,7 @@ bool ini_drained(const struct ini *ini)
 	const struct cmd *c;
 
 	if (ini->n_io_free != INI_IOS || ini->changes_open > 0 || ini->save_flying ||
-	    ini->save_out != ini->save_wanted || !TAILQ_EMPTY(&ini->replies))
+	    ini->save_out != ini->save_wanted || !TAILQ_EMPTY(&ini->replies) || !logs_idle(ini))
 		return false;
 	TAILQ_FOREACH (c, &ini->cmd_live, link)
 		if (c->kind != CMD_WAIT)
@@ -170,7 +179,7 @@ void ini_medium_changed(struct ini *ini, uint8_t target, const struct scsi_cdb *
 	if (target >= HBA_UNITS || !scsi_op_writes_medium(cdb->op))
 		return;
 	struct group *g = group_of(ini, hba_target(ini->hba, target)->uuid, &member);
-	if (g && member_stale(g, member, "a command changed its medium behind the group's back"))
+	if (g && member_doubt(g, member, "a command changed its medium behind the group's back"))
 		(void)group_change(g, true);
 }
 
@@ -242,6 +251,7 @@ void ini_check(const struct ini *ini)
 		if (!g->used)
 			continue;
 		sm_assert(g->change_done <= g->change_wanted && g->pub.n <= INI_MEMBERS_MAX);
+		intent_check(g->log);
 		for (unsigned i = 0; i < g->pub.n; i++)
 			for (unsigned m = 0; m < i; m++)
 				sm_assert(g->pub.m[i].device != g->pub.m[m].device &&

@@ -86,7 +86,15 @@ struct ini_member {
 	char why[96];            /* of a stale one */
 	uint8_t unit;            /* of the host adapter now, WIRE_NO_ID while it is absent */
 	uint8_t id, lun;         /* where that is; id WIRE_NO_ID likewise */
+	bool logged;             /* of a stale one: all that it lacks is in the write-intent log */
 	uint64_t resent, failed; /* blocks, since the daemon started */
+};
+
+/* The write-intent log of a group (mirror/intent.h). */
+struct ini_intent {
+	uint64_t region_bytes;
+	uint32_t regions, dirty, behind;
+	bool recovering; /* members may still differ where writes were in flight at the last end */
 };
 
 struct ini_group {
@@ -96,10 +104,11 @@ struct ini_group {
 	uint64_t generation; /* grows with each change of membership or of what is in sync */
 	enum ini_mode mode;
 	uint32_t block_size;
-	uint64_t blocks;     /* of the smallest member */
-	uint32_t transfer;   /* bytes per pass, default for jobs */
-	unsigned window;     /* passes in flight, default for jobs */
-	unsigned max_passes; /* for one block, the first included */
+	uint64_t blocks;          /* of the smallest member */
+	uint32_t transfer;        /* bytes per pass, default for jobs */
+	unsigned window;          /* passes in flight, default for jobs */
+	unsigned max_passes;      /* for one block, the first included */
+	struct ini_intent intent; /* as it was when the group was looked at */
 	unsigned n;
 	struct ini_member m[INI_MEMBERS_MAX];
 };
@@ -195,6 +204,7 @@ struct ini_job {
 	ns_t started_ns, ended_ns; /* machine time, monotonic */
 	ns_t running_ns;           /* without pauses */
 	bool stalled;              /* running, but without progress for 5 s */
+	bool recovery;      /* of a resync: after a restart, of members in sync, too (not kept) */
 	uint64_t passes[3]; /* silent/conventional/broadcast (by ini_mode): passes (conventional:
 	                       commands) that were run */
 	uint64_t resend_passes;
@@ -217,6 +227,7 @@ struct ini_job_spec {
 	uint64_t image_size; /* bytes */
 	char image_name[INI_TEXT_MAX];
 	struct ini_load_spec load; /* neither limit: 5 s */
+	bool recovery;             /* set by the core only */
 };
 
 /* ---- actions ---- */
@@ -230,9 +241,12 @@ enum ini_action_kind {
 	INI_ACT_FILE_WRITE, /* write len bytes of data (from data_off) at offset; ini_file_done() */
 	INI_ACT_FILE_SYNC,  /* fsync; ini_file_done() */
 	INI_ACT_FILE_CLOSE, /* the job is done with it; no completion */
-	INI_ACT_SAVE,  /* save all groups and job ids durably (ini_group_at(), ini_next_job()), and
-	                  what is to be known of jobs after a restart (ini_job_at()), then
-	                  ini_saved(seq) */
+	INI_ACT_SAVE,   /* save all groups and job ids durably (ini_group_at(), ini_next_job()), and
+	                   what is to be known of jobs after a restart (ini_job_at()), then
+	                   ini_saved(seq) */
+	INI_ACT_INTENT, /* make `len` bytes of `bytes` the write-intent log of the group `uuid`,
+	                   durably and all or nothing (len 0: remove it), then ini_intent_saved(op)
+	                 */
 	INI_ACT_REPLY, /* a command is done: token, error (kind INI_OK: good), data of group.read */
 	INI_ACT_CHANGED, /* something that events.subscribe shows changed: what, and its id or name
 	                  */
@@ -250,6 +264,7 @@ struct ini_action {
 	uint32_t len;
 	struct block *data; /* FILE_WRITE, REPLY: borrowed */
 	uint32_t data_off;
+	const uint8_t *bytes, *uuid; /* INTENT: borrowed */
 	uint64_t token;              /* REPLY */
 	struct ini_error error;      /* REPLY */
 	enum ini_object object;      /* CHANGED */
@@ -272,9 +287,14 @@ struct ini_config {
 	uint64_t seed;       /* for group UUIDs the shell passes one in with each command */
 	/* 0: the default in brackets */
 	ns_t bus_wait_ns; /* how long work waits for the bus server or a scan to come back (10 s) */
-	ns_t member_grace_ns; /* how long a job's end waits for a member that went away (2 s) */
-	ns_t busy_limit_ns;   /* how long BUSY and UNIT ATTENTION are retried for nothing (10 s) */
-	ns_t busy_delay_ns;   /* between two such tries (10 ms) */
+	ns_t member_grace_ns;  /* how long a job's end waits for a member that went away (2 s) */
+	ns_t busy_limit_ns;    /* how long BUSY and UNIT ATTENTION are retried for nothing (10 s) */
+	ns_t busy_delay_ns;    /* between two such tries (10 ms) */
+	uint64_t region_bytes; /* of write-intent logs of new groups (intent_shift()) */
+	ns_t clean_idle_ns;    /* how long after the last write members are flushed, so that the log
+	                          can    let go (5 s) */
+	ns_t clean_most_ns;    /* the same while writes go on, after the first one (60 s) */
+	uint64_t resync_rate; /* speed limit of resyncs that have none, bytes per second; 0: none */
 };
 
 /* h is the caller's and outlives it; ini registers itself with hba_on_target(), hba_on_reset().
@@ -286,6 +306,10 @@ void ini_free(struct ini *ini);
  * what). Next job id likewise. */
 bool ini_restore_group(struct ini *ini, const struct ini_group *g, struct ini_error *e);
 void ini_restore_next_job(struct ini *ini, uint32_t next);
+/* The group's write-intent log as it was saved; bytes NULL: there is none. False, with e: it is
+ * refused (or missing), so nothing is known of what was in flight: all of the group is copied. */
+bool ini_restore_intent(struct ini *ini, const char *group, const uint8_t *bytes, size_t len,
+                        struct ini_error *e);
 /* A job of the daemon's earlier life, for the list only: one that was not concluded is so now, as
  * failed. Runs of its targets may be left out. */
 bool ini_restore_job(struct ini *ini, const struct ini_job *j, struct ini_error *e);
@@ -306,6 +330,7 @@ void ini_file_done(struct ini *ini, uint64_t op, int err);
  * members have answered. */
 void ini_block_done(struct ini *ini, uint64_t op, struct block *block);
 void ini_saved(struct ini *ini, uint64_t seq, int err);
+void ini_intent_saved(struct ini *ini, uint64_t op, int err);
 
 /* No new work; running jobs pause at a pass boundary; true from ini_drained() when nothing is in
  * flight. */

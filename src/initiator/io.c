@@ -99,12 +99,13 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	io->state = IO_FILE;
 	io->from_member = io->catch_up = io->abandon = false;
 	io->awaits_presence = io->started = io->broadcast = false;
+	io->logged = io->log_failed = false;
 	io->file_offset = 0;
 	io->data = NULL;
 	io->data_off = 0;
 	io->by_read = 0;
 	io->cmp = NULL;
-	io->want = io->sync = io->from = io->bad = io->flying = 0;
+	io->want = io->sync = io->from = io->bad = io->away = io->flying = 0;
 	io->ticket = 0;
 	io->round = 0;
 	io->delay_ns = io->busy_since_ns = 0;
@@ -116,7 +117,7 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	return io;
 }
 
-static void proceed(struct io *io)
+static void go(struct io *io)
 {
 	io->sync = io->want & members_in_sync(io->g);
 	if (io->kind == IO_READ || io->from_member) {
@@ -126,6 +127,30 @@ static void proceed(struct io *io)
 		io->state = IO_RUN;
 	}
 	io_due(io);
+}
+
+/* It has its range. A write goes on when a crash from now on would leave word of it. */
+static void proceed(struct io *io)
+{
+	if (io->kind == IO_WRITE && !log_begin(io)) {
+		io->state = IO_INTENT;
+		TAILQ_INSERT_TAIL(&io->g->unmarked, io, wait);
+		if (io->abandon)
+			io_due(io);
+		return;
+	}
+	go(io);
+}
+
+void io_marked(struct io *io, bool good)
+{
+	if (!good) {
+		io->log_failed = io->abandon = true;
+		io_finish(io);
+		return;
+	}
+	TAILQ_REMOVE(&io->g->unmarked, io, wait);
+	go(io);
 }
 
 void io_grant(struct group *g)
@@ -177,6 +202,10 @@ void io_finish(struct io *io)
 		group_io_done(io->cmd, io);
 	if (io->state == IO_LOCK)
 		TAILQ_REMOVE(&g->waiting, io, wait);
+	if (io->state == IO_INTENT)
+		TAILQ_REMOVE(&g->unmarked, io, wait);
+	if (io->logged)
+		log_end(io);
 	if (locked)
 		mir_lock_drop(&g->locks, io->lock);
 	block_unref(io->data);
@@ -203,6 +232,8 @@ void io_abandon(struct io *io)
 void io_bad(struct io *io, unsigned member, lba_t lba, uint32_t blocks, const struct why *why)
 {
 	io->bad |= (uint16_t)(1U << member);
+	if (why->away)
+		io->away |= (uint16_t)(1U << member);
 	io->last = *why;
 	io->last_member = member;
 	io->g->pub.m[member].failed += blocks;
@@ -326,7 +357,10 @@ static void run_done(struct io *io)
 		if (io->want >> i & 1)
 			g->pub.m[i].resent += mir_set_tally(&io->set, i).again;
 	bool changes = io->kind == IO_WRITE || io->kind == IO_FLUSH;
-	if (changes && (io->bad & members_in_sync(g)))
+	uint16_t bad = io->bad;
+	if (io->cmd && io->cmd->clean) /* nobody asked for it: who is away has not failed */
+		bad &= (uint16_t)~io->away;
+	if (changes && (bad & members_in_sync(g)))
 		leave_in_sync(io);
 	else if (changes && !group_change_done(g, g->change_wanted))
 		/* A member that it did not reach may be stale in memory only, by another's doing.
@@ -391,6 +425,7 @@ void io_step(struct io *io)
 	case IO_FREADY:
 		break; /* its job starts it */
 	case IO_LOCK:
+	case IO_INTENT:
 		if (io->abandon) {
 			io->bad |= io->want;
 			io->last = cancelled;

@@ -122,11 +122,13 @@ static struct job *slot(struct ini *ini)
 /* ---- create ---- */
 
 /* The members that a job of this type concerns. */
-static uint16_t concerned(const struct group *g, enum ini_job_type type)
+static uint16_t concerned(const struct group *g, const struct ini_job_spec *s)
 {
 	uint16_t all = (uint16_t)((1U << g->pub.n) - 1), sync = members_in_sync(g);
 
-	switch (type) {
+	if (s->recovery)
+		return sync | members_logged(g);
+	switch (s->type) {
 	case JOB_MIRROR:
 	case JOB_VERIFY:
 		return all;
@@ -155,7 +157,7 @@ static bool pending_writer(const struct group *g)
 static bool check_members(const struct group *g, const struct ini_job_spec *s, struct ini_error *e)
 {
 	struct ini *ini = g->ini;
-	uint16_t want = concerned(g, s->type), here = 0;
+	uint16_t want = concerned(g, s), here = 0;
 	bool all = s->type == JOB_MIRROR || s->type == JOB_LOAD;
 
 	for (unsigned i = 0; i < g->pub.n; i++)
@@ -225,8 +227,7 @@ static bool check_spec(struct ini *ini, const struct group *g, const struct ini_
 		return ini_refuse(e, INI_E_BUSY, "group %s is being changed", g->pub.name);
 	if (ini->n_live >= INI_JOBS_MAX)
 		return ini_refuse(e, INI_E_TOO_MANY, "%d jobs are not over yet", INI_JOBS_MAX);
-	if (mode == INI_BROADCAST && s->type != JOB_READ &&
-	    !broadcast_check(g, concerned(g, s->type), e))
+	if (mode == INI_BROADCAST && s->type != JOB_READ && !broadcast_check(g, concerned(g, s), e))
 		return false;
 	return check_image(g, s, e) && check_members(g, s, e);
 }
@@ -264,7 +265,12 @@ static void fill(struct job *j, const struct group *g, const struct ini_job_spec
 	j->pub.total = whole ? g->pub.blocks * bs : s->image_size;
 	j->blocks = whole ? g->pub.blocks : (s->image_size - 1) / bs + 1;
 	j->run_blocks = j->pub.transfer / bs;
-	j->want = concerned(g, s->type);
+	j->want = concerned(g, s);
+	j->pub.recovery = s->recovery;
+	if (s->type == JOB_RESYNC && !s->speed_limit)
+		j->pub.speed_limit = g->ini->cfg.resync_rate;
+	if (s->type == JOB_RESYNC)
+		j->pub.total = log_lacking(g, j->want, s->recovery) * bs;
 	if (s->type == JOB_RESYNC && !j->want) /* nothing is stale: done at once */
 		j->blocks = j->pub.total = 0;
 	j->file = s->image;

@@ -41,6 +41,9 @@ static void settle_writer(struct job *j)
 	j->holders &= job_complete_members(j);
 	for (unsigned t = 0; t < j->pub.n_targets; t++) {
 		unsigned m = j->member_of[t];
+		/* Members in sync that a recovery could not write have left by that. */
+		if (j->pub.recovery && g->pub.m[m].state == MEMBER_IN_SYNC)
+			continue;
 		if (j->holders >> m & 1) {
 			g->pub.m[m].state = MEMBER_IN_SYNC;
 			g->pub.m[m].why[0] = '\0';
@@ -66,7 +69,7 @@ static void settle_scrub(struct job *j)
 		unsigned m = j->member_of[t];
 		if (!differs || g->pub.m[m].state != MEMBER_IN_SYNC)
 			continue;
-		some |= member_stale(g, m, "a verify found that it differs from another member");
+		some |= member_doubt(g, m, "a verify found that it differs from another member");
 	}
 	if (some)
 		j->ticket = group_change(g, true);
@@ -165,6 +168,9 @@ void job_conclude(struct job *j, enum ini_conclusion c)
 	if (j->phase != PHASE_QUEUED)
 		for (unsigned t = 0; t < j->pub.n_targets; t++)
 			j->g->x[j->member_of[t]].syncing = false;
+	if (j->pub.recovery)
+		log_recovered(j->g, c == JOB_SUCCESS || c == JOB_PARTIAL);
+	logs_touch(ini);
 	group_changed(j->g);
 	j->phase = PHASE_ENDED;
 	j->pub.state = JOB_CONCLUDED;

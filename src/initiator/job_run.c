@@ -78,10 +78,17 @@ static void prepare(struct job *j)
 			if (j->want >> i & 1)
 				(void)member_stale(g, i, "a mirror job has begun to overwrite it");
 		j->ticket = group_change(g, true);
+		log_prepare(j);
 		break;
 	case JOB_RESYNC:
+		if (j->pub.recovery) { /* a job that it waited for may have changed who is in sync
+			                */
+			j->want = members_in_sync(g) | members_logged(g);
+			job_list_targets(j);
+		}
 		for (unsigned i = 0; i < g->pub.n; i++)
 			g->x[i].syncing = j->want >> i & 1;
+		log_prepare(j);
 		break;
 	case JOB_VERIFY:
 	case JOB_READ:
@@ -128,6 +135,15 @@ static void preparing(struct job *j)
 		job_conclude(j, JOB_FAILED);
 		return;
 	}
+	enum log_ready ready = job_copies(j) ? log_is_ready(j) : LOG_READY;
+	if (ready == LOG_FAILED) {
+		(void)ini_refuse(&j->pub.error, INI_E_STATE_DIR,
+		                 "the write-intent log of group %s could not be saved",
+		                 j->pub.group);
+		job_conclude(j, JOB_FAILED);
+	}
+	if (ready != LOG_READY)
+		return;
 	if (job_writes(j) && loose_member(j) &&
 	    j->ini->now - j->pub.started_ns < j->ini->cfg.bus_wait_ns)
 		return; /* RST has not come yet */
@@ -187,7 +203,8 @@ static void begin_flush(struct job *j)
 	if (!job_copies(j))
 		return;
 	uint16_t complete = job_complete_members(j) & j->want;
-	j->holders = 0;
+	j->holders = j->flushed = 0;
+	j->log_ticket = intent_ticket(j->g->log);
 	if (!complete)
 		return;
 	struct io *io = io_new(j->ini, j->g, j, NULL);
@@ -236,6 +253,8 @@ static void settling(struct job *j)
 		job_conclude(j, JOB_FAILED);
 		return;
 	}
+	if (j->pub.type == JOB_MIRROR)
+		log_overwritten(j->g, j->log_ticket, j->flushed & j->holders, j->blocks);
 	job_conclude(j, job_verdict(j));
 }
 

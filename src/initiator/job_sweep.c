@@ -18,7 +18,8 @@ static uint64_t bytes_of(const struct job *j, const struct io *io)
 	uint32_t bs = j->g->pub.block_size;
 	uint64_t first = io->lba * bs, end = (io->lba + io->blocks) * bs;
 
-	if (j->pub.type == JOB_LOAD) /* it has no end that a run could go beyond */
+	/* A load has no end that a run could go beyond, a resync none inside the group. */
+	if (j->pub.type == JOB_LOAD || j->pub.type == JOB_RESYNC)
 		return end - first;
 	return (end < j->pub.total ? end : j->pub.total) - first;
 }
@@ -62,7 +63,9 @@ static void direct(struct job *j, struct io *io)
 		io->kind = IO_WRITE;
 		io->from_member = true;
 		io->want = j->want;
-		io->from = members_in_sync(g) & (uint16_t)~j->want;
+		io->from = members_in_sync(g);
+		if (!j->pub.recovery)
+			io->from &= (uint16_t)~j->want;
 		break;
 	case JOB_READ:
 		io->kind = IO_READ;
@@ -78,13 +81,28 @@ static void direct(struct job *j, struct io *io)
 	}
 }
 
+/* Goes to the next blocks of the job; how many follow there. 0: it has come to its end. */
+static uint64_t next_span(struct job *j)
+{
+	struct mir_span s;
+
+	if (j->pub.type != JOB_RESYNC)
+		return j->blocks - j->next;
+	if (!intent_planned(j->g->log, j->next, &s) || s.lba >= j->blocks) {
+		j->next = j->blocks;
+		return 0;
+	}
+	j->next = s.lba;
+	return s.blocks;
+}
+
 static bool start_one(struct job *j)
 {
-	struct io *io = io_new(j->ini, j->g, j, NULL);
+	uint64_t left = next_span(j);
+	struct io *io = left ? io_new(j->ini, j->g, j, NULL) : NULL;
 
 	if (!io)
 		return false;
-	lba_t left = j->blocks - j->next;
 	io->lba = j->next;
 	io->blocks = left < j->run_blocks ? (uint32_t)left : j->run_blocks;
 	io->file_offset = io->lba * j->g->pub.block_size;
@@ -261,12 +279,15 @@ void job_io_done(struct job *j, struct io *io)
 {
 	sm_assert(j->ios > 0);
 	j->ios--;
+	if (io->log_failed)
+		job_fail(j, INI_E_STATE_DIR, "the write-intent log of group %s could not be saved",
+		         j->pub.group);
 	if (!io->started)
 		return;
 	sm_assert(j->running > 0);
 	j->running--;
 	if (io->kind == IO_FLUSH) {
-		j->holders = io->want & (uint16_t)~io->bad;
+		j->holders = j->flushed = io->want & (uint16_t)~io->bad;
 		j->flush_why = io->last;
 		j->flush_member = io->last_member;
 		return;

@@ -122,6 +122,10 @@ static bool is_bad(const struct ini_job_target *t, lba_t lba)
 /* Will still be written by the sweep (which waits for whoever has the range now). */
 static bool is_ahead(const struct job *j, lba_t lba)
 {
+	struct mir_span s;
+
+	if (j->pub.type == JOB_RESYNC && (!intent_planned(j->g->log, lba, &s) || s.lba != lba))
+		return false;
 	if (lba >= j->next)
 		return true;
 	for (unsigned i = 0; i < INI_IOS; i++) {
@@ -144,8 +148,11 @@ void job_spoiled(struct job *j, unsigned member, lba_t lba, uint32_t blocks)
 		if (b >= j->blocks || is_ahead(j, b) || is_bad(&j->pub.t[t], b) ||
 		    mir_list_meets(&j->missed[t], b, 1))
 			continue;
-		sm_assert(j->pub.t[t].good > 0);
-		j->pub.t[t].good--;
+		struct mir_span s;
+		if (intent_planned(j->g->log, b, &s) && s.lba == b) { /* it was copied */
+			sm_assert(j->pub.t[t].good > 0);
+			j->pub.t[t].good--;
+		}
 		target_missed(j, t, b, 1);
 	}
 }

@@ -29,6 +29,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/import.c \
 	src/initiator/ini.c \
 	src/initiator/initiator.h \
+	src/initiator/intents.c \
 	src/initiator/io.c \
 	src/initiator/job.c \
 	src/initiator/job_end.c \

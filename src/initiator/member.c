@@ -84,6 +84,16 @@ uint16_t members_syncing(const struct group *g)
 	return set;
 }
 
+uint16_t members_logged(const struct group *g)
+{
+	uint16_t set = 0;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.m[i].state == MEMBER_STALE && g->pub.m[i].logged)
+			set |= (uint16_t)(1U << i);
+	return members_here(g, set);
+}
+
 struct mode_mirror member_page(const struct group *g, unsigned member)
 {
 	const struct ini_member *m = &g->pub.m[member];
@@ -107,10 +117,29 @@ bool member_stale(struct group *g, unsigned member, const char *why)
 	m->state = MEMBER_STALE;
 	copy_text(m->why, sizeof(m->why), why);
 	if (was) {
+		m->logged = true;
+		intent_void(g->log);
 		ini_log(g->ini, 4, "group %s: member %s is stale: %s", g->pub.name, m->name, why);
 		group_changed(g);
 	}
 	return was;
+}
+
+bool member_doubt(struct group *g, unsigned member, const char *why)
+{
+	bool was = member_stale(g, member, why);
+
+	g->pub.m[member].logged = false;
+	return was;
+}
+
+/* The log was kept beside this generation; a member that has another one was with somebody else. */
+static void older(struct group *g, unsigned member, uint64_t generation, const char *why)
+{
+	if (generation == g->restored_generation)
+		(void)member_stale(g, member, why);
+	else
+		(void)member_doubt(g, member, why);
 }
 
 static bool page_is_ours(const struct group *g, unsigned member, const struct mode_mirror *page)
@@ -146,8 +175,9 @@ static void adopt_generation(struct group *g, uint64_t generation)
 		const struct ini_member *m = &g->pub.m[i];
 		if (m->unit == WIRE_NO_ID || m->state != MEMBER_IN_SYNC)
 			continue;
-		if (hba_target(g->ini->hba, m->unit)->member.generation < generation)
-			member_stale(g, i, "its generation is older than another member's");
+		uint64_t has = hba_target(g->ini->hba, m->unit)->member.generation;
+		if (has < generation)
+			older(g, i, has, "its generation is older than another member's");
 	}
 }
 
@@ -174,14 +204,17 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	                t->member.generation == x->page.before;
 	if (m->state == MEMBER_IN_SYNC && !expected) {
 		if (!page_is_ours(g, member, &t->member))
-			member_stale(g, member, "its page 30h has lost the membership");
+			member_doubt(g, member, "its page 30h has lost the membership");
 		else if (t->member.generation < g->pub.generation)
-			member_stale(g, member, "its generation is older than the group's");
+			older(g, member, t->member.generation,
+			      "its generation is older than the group's");
 		else if (t->member.generation > g->pub.generation &&
 		         t->member.generation < UINT64_MAX / 2)
 			adopt_generation(g, t->member.generation);
 		else if (t->member.generation > g->pub.generation)
-			member_stale(g, member, "its generation makes no sense");
+			member_doubt(g, member, "its generation makes no sense");
+	} else if (m->state == MEMBER_STALE && !page_is_ours(g, member, &t->member) && !expected) {
+		m->logged = false; /* other media, perhaps */
 	}
 	struct mode_mirror wanted = member_page(g, member);
 	if (!page_is_ours(g, member, &t->member) || t->member.generation != wanted.generation)
@@ -211,7 +244,7 @@ static void look_at_member(struct group *g, unsigned member)
 	const char *no = t ? unusable(g, member, t) : NULL;
 
 	if (no) {
-		if (member_stale(g, member, no))
+		if (member_doubt(g, member, no))
 			(void)group_change(g, true);
 		copy_text(m->why, sizeof(m->why), no);
 		t = NULL;
@@ -243,6 +276,7 @@ void members_look(struct ini *ini)
 
 	if (!ini->targets_seen && up == was)
 		return;
+	logs_touch(ini);
 	ini->targets_changed |= ini->targets_seen;
 	ini->targets_seen = 0;
 	ini->bus_up = up;

@@ -181,8 +181,8 @@ const struct ini_action *ini_output(struct ini *ini)
 	if (ini->out_cmd)
 		cmd_free(ini, ini->out_cmd);
 	ini->out_cmd = NULL;
-	if (out_log(ini, a) || out_save(ini, a) || out_file(ini, a) || out_job_file(ini, a) ||
-	    out_changed(ini, a) || out_reply(ini, a))
+	if (out_log(ini, a) || out_intent(ini, a) || out_save(ini, a) || out_file(ini, a) ||
+	    out_job_file(ini, a) || out_changed(ini, a) || out_reply(ini, a))
 		return a;
 	return NULL;
 }

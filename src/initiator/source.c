@@ -55,7 +55,11 @@ static void unreadable(struct io *io, lba_t lba, uint32_t blocks)
 		if (!(io->want >> i & 1))
 			continue;
 		mir_set_fail(&io->set, i, lba, blocks);
-		io_bad(io, i, lba, blocks, &why);
+		/* Members in sync that cannot give a block are no worse than they were. */
+		if (io->job && io->job->pub.recovery && (members_in_sync(io->g) >> i & 1))
+			job_io_bad(io->job, io, i, lba, blocks, &why);
+		else
+			io_bad(io, i, lba, blocks, &why);
 	}
 }
 

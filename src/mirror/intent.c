@@ -52,6 +52,14 @@ static uint32_t last_of(const struct intent *l, lba_t lba, uint64_t blocks)
 	return (uint32_t)((lba + blocks - 1) >> l->shift);
 }
 
+static uint64_t blocks_of(const struct intent *l, uint32_t r)
+{
+	lba_t first = (lba_t)r << l->shift;
+	uint64_t most = 1ULL << l->shift;
+
+	return l->blocks - first < most ? l->blocks - first : most;
+}
+
 /* ---- life ---- */
 
 unsigned intent_shift(uint32_t block_size, uint64_t blocks, uint64_t bytes)
@@ -134,6 +142,16 @@ bool intent_ready(const struct intent *l, lba_t lba, uint64_t blocks)
 	return true;
 }
 
+bool intent_imaged(const struct intent *l, lba_t lba, uint64_t blocks)
+{
+	uint32_t last = last_of(l, lba, blocks);
+
+	for (uint32_t r = first_of(l, lba); r <= last; r++)
+		if (!get(l->image, r))
+			return false;
+	return true;
+}
+
 void intent_end(struct intent *l, lba_t lba, uint64_t blocks)
 {
 	uint32_t last = last_of(l, lba, blocks);
@@ -188,6 +206,11 @@ static void let_go(struct intent *l, uint32_t r, bool all)
 
 bool intent_flushed(struct intent *l, uint64_t ticket, bool all)
 {
+	return intent_flushed_to(l, ticket, all, l->blocks);
+}
+
+bool intent_flushed_to(struct intent *l, uint64_t ticket, bool all, lba_t end)
+{
 	if (ticket < l->least)
 		return false;
 	for (uint32_t w = 0; w < words(l); w++) {
@@ -195,6 +218,9 @@ bool intent_flushed(struct intent *l, uint64_t ticket, bool all)
 		while (some) {
 			uint32_t r = w * 64 + (uint32_t)__builtin_ctzll(some);
 			some &= some - 1;
+			lba_t first = (lba_t)r << l->shift;
+			if (first + blocks_of(l, r) > end)
+				return true;
 			if (l->flying[r] == 0 && l->stamp[r] < ticket)
 				let_go(l, r, all);
 		}
@@ -213,14 +239,6 @@ bool intent_wants_flush(const struct intent *l, bool all)
 }
 
 /* ---- resync ---- */
-
-static uint64_t blocks_of(const struct intent *l, uint32_t r)
-{
-	lba_t first = (lba_t)r << l->shift;
-	uint64_t most = 1ULL << l->shift;
-
-	return l->blocks - first < most ? l->blocks - first : most;
-}
 
 static uint64_t wanted(const struct intent *l, uint32_t w, bool lacking, bool whole)
 {

@@ -67,6 +67,8 @@ void intent_init(struct intent *l, const uint8_t uuid[INTENT_UUID_LEN], uint64_t
  * intent_end(). True: it may go. False: only when intent_ready() says so. */
 bool intent_begin(struct intent *l, lba_t lba, uint64_t blocks);
 bool intent_ready(const struct intent *l, lba_t lba, uint64_t blocks);
+/* These marks are all in the image that was saved last. */
+bool intent_imaged(const struct intent *l, lba_t lba, uint64_t blocks);
 void intent_end(struct intent *l, lba_t lba, uint64_t blocks);
 /* Marks regions that are about to be written one by one, so that one save serves them all. */
 void intent_mark(struct intent *l, lba_t lba, uint64_t blocks);
@@ -80,6 +82,8 @@ uint64_t intent_ticket(struct intent *l);
 /* All members in sync have confirmed a flush that began after the ticket; `all`: no member is
  * stale. False: the ticket is void. */
 bool intent_flushed(struct intent *l, uint64_t ticket, bool all);
+/* The same, of the regions that lie wholly before `end`. */
+bool intent_flushed_to(struct intent *l, uint64_t ticket, bool all, lba_t end);
 /* A member has left the in-sync set: flushes in work say nothing of what it lacks. */
 void intent_void(struct intent *l);
 /* Flushing might let go of something. */

@@ -59,6 +59,9 @@ static void act(struct daemon *d, const struct ini_action *a)
 	case INI_ACT_SAVE:
 		state_save(d, a->op);
 		return;
+	case INI_ACT_INTENT:
+		logs_save(d, a);
+		return;
 	case INI_ACT_REPLY:
 		call_reply(d, a);
 		return;
@@ -111,7 +114,7 @@ static void look_ready(struct daemon *d)
 
 static void look_drained(struct daemon *d, ns_t now)
 {
-	bool idle = ini_drained(d->ini) && state_idle(d) && !d->files_open;
+	bool idle = ini_drained(d->ini) && state_idle(d) && !d->files_open && !d->logs_saving;
 
 	/* Without the bus nothing in flight will end; it may be back at once. */
 	if (d->draining && d->bus_state != BUS_ATTACHED)

@@ -11,6 +11,7 @@
  *   daemon_events.c   subscribers
  *   daemon_files.c    image files
  *   daemon_state.c    the state directory
+ *   daemon_logs.c     write-intent logs, there, too
  */
 #ifndef SHELL_DAEMON_CORE_H
 #define SHELL_DAEMON_CORE_H
@@ -222,7 +223,8 @@ struct daemon {
 	bool jobs_saving, jobs_broken, jobs_touched;
 	uint64_t jobs_sum; /* of what was written last */
 	uint64_t jobs_version, jobs_done;
-	uint64_t core_runs; /* that are over */
+	uint64_t core_runs;   /* that are over */
+	unsigned logs_saving; /* pieces of work on write-intent logs */
 };
 
 /* daemon.c */
@@ -329,5 +331,13 @@ void state_save(struct daemon *d, uint64_t seq);
 void state_jobs(struct daemon *d);
 bool state_idle(const struct daemon *d);
 void state_stop(struct daemon *d);
+/* Makes n bytes the file `name` of the directory, durably: after a crash there is what was there
+ * before, or them. An errno value. */
+int state_write_file(int dir, const char *name, const void *bytes, size_t n);
+
+/* daemon_logs.c */
+/* Gives the core the logs of its groups. */
+void logs_restore(struct daemon *d);
+void logs_save(struct daemon *d, const struct ini_action *a);
 
 #endif

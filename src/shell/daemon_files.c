@@ -185,6 +185,7 @@ void files_act(struct daemon *d, const struct ini_action *a)
 		return;
 	case INI_ACT_BLOCK:
 	case INI_ACT_SAVE:
+	case INI_ACT_INTENT:
 	case INI_ACT_REPLY:
 	case INI_ACT_CHANGED:
 	case INI_ACT_LOG:

@@ -16,6 +16,10 @@
 #define CHAIN_MOST   (WIRE_CHAIN_NS_MAX / NS_PER_US)
 #define DRAIN_MS     10000
 #define TRANSFER_MIN 512
+#define REGION_MIN   (64 * KIB)
+#define REGION_MAX   GIB
+#define RATE_MIN     (64 * KIB)
+#define RATE_MAX     (1024 * GIB)
 
 enum option {
 	O_BUS = 1,
@@ -33,6 +37,8 @@ enum option {
 	O_CHAIN_LIMIT,
 	O_QAS,
 	O_BUSY_POLL,
+	O_REGION,
+	O_RESYNC_RATE,
 	O_CONFIG,
 	O_LOG_LEVEL,
 	O_COUNT,
@@ -59,6 +65,10 @@ static const struct args_option options[] = {
         {"qas", NULL, "ask targets for quick arbitration and selection", O_QAS},
         {"busy-poll-us", "N", "how long it looks for more before it sleeps; default 100, 0: not",
          O_BUSY_POLL},
+        {"region", "SIZE", "region of a write-intent log, of new groups; default 4M or more",
+         O_REGION},
+        {"resync-rate", "SIZE", "speed limit of a resync, bytes per second; default none",
+         O_RESYNC_RATE},
         {"config", "FILE", "read options from FILE, too; see smirror.conf(5)", O_CONFIG},
         {"log-level", "LEVEL", "error, warning, notice, info (default) or debug", O_LOG_LEVEL},
 };
@@ -79,6 +89,8 @@ static cfg_opt_t file_options[] = {
         CFG_INT("chain-limit-us", 0, CFGF_NODEFAULT),
         CFG_BOOL("qas", cfg_false, CFGF_NODEFAULT),
         CFG_INT("busy-poll-us", 0, CFGF_NODEFAULT),
+        CFG_STR("region", NULL, CFGF_NODEFAULT),
+        CFG_STR("resync-rate", NULL, CFGF_NODEFAULT),
         CFG_STR("log-level", NULL, CFGF_NODEFAULT),
         CFG_END(),
 };
@@ -118,6 +130,8 @@ static const struct conf_check file_checks[] = {
         {.name = "ring", .kind = CONF_SIZE, .most = RING_BYTES_MAX, .accepts = ring_ok},
         {.name = "chain-limit-us", .kind = CONF_NUMBER, .most = CHAIN_MOST},
         {.name = "busy-poll-us", .kind = CONF_NUMBER, .most = LOOP_POLL_US_MOST},
+        {.name = "region", .kind = CONF_SIZE, .least = REGION_MIN, .most = REGION_MAX},
+        {.name = "resync-rate", .kind = CONF_SIZE, .least = RATE_MIN, .most = RATE_MAX},
         {.name = "log-level", .kind = CONF_LEVEL},
 };
 
@@ -206,6 +220,12 @@ static void take(struct reading *r, enum option id)
 	case O_BUSY_POLL:
 		d->busy_poll_ns = args_number(a, 0, LOOP_POLL_US_MOST) * NS_PER_US;
 		break;
+	case O_REGION:
+		d->ini.region_bytes = args_size(a, REGION_MIN, REGION_MAX);
+		break;
+	case O_RESYNC_RATE:
+		d->ini.resync_rate = args_size(a, RATE_MIN, RATE_MAX);
+		break;
 	case O_CONFIG:
 		r->o->config = a->value;
 		break;
@@ -274,6 +294,10 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		d->qas = cfg_getbool(cfg, "qas");
 	if (in_file(r, cfg, O_BUSY_POLL, "busy-poll-us"))
 		d->busy_poll_ns = (ns_t)cfg_getint(cfg, "busy-poll-us") * NS_PER_US;
+	if (in_file(r, cfg, O_REGION, "region"))
+		d->ini.region_bytes = conf_size(cfg, "region");
+	if (in_file(r, cfg, O_RESYNC_RATE, "resync-rate"))
+		d->ini.resync_rate = conf_size(cfg, "resync-rate");
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
 		r->o->log_level = conf_level(cfg, "log-level");
 }

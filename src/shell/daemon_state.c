@@ -34,7 +34,7 @@ struct save {
 
 /* ---- writing, in a thread ---- */
 
-static int write_file(int dir, const char *name, const struct jw *text)
+int state_write_file(int dir, const char *name, const void *bytes, size_t len)
 {
 	char tmp[64];
 	size_t at = 0;
@@ -44,8 +44,8 @@ static int write_file(int dir, const char *name, const struct jw *text)
 	int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return errno;
-	while (!err && at < text->n) {
-		ssize_t n = write(fd, text->p + at, text->n - at);
+	while (!err && at < len) {
+		ssize_t n = write(fd, (const char *)bytes + at, len - at);
 
 		if (n < 0 && errno != EINTR)
 			err = errno;
@@ -66,7 +66,7 @@ static void run_save(struct work *work)
 {
 	struct save *s = (struct save *)work;
 
-	s->err = s->text.failed ? ENOMEM : write_file(s->dir, s->name, &s->text);
+	s->err = s->text.failed ? ENOMEM : state_write_file(s->dir, s->name, s->text.p, s->text.n);
 	jw_free(&s->text);
 }
 
@@ -275,7 +275,7 @@ static bool load_state(struct daemon *d, char *why, size_t n)
 	/* The identity is made once, so it must be there before the bus hears of it. */
 	struct jw w = jw_init();
 	ctl_state_put(&w, d->state);
-	int err = w.failed ? ENOMEM : write_file(d->dir_fd, STATE_FILE, &w);
+	int err = w.failed ? ENOMEM : state_write_file(d->dir_fd, STATE_FILE, w.p, w.n);
 	jw_free(&w);
 	if (err)
 		snprintf(why, n, "%s/%s could not be written: %s", d->cfg.state_dir, STATE_FILE,
@@ -331,6 +331,7 @@ bool state_restore(struct daemon *d, char *why, size_t n)
 			return false;
 		}
 	}
+	logs_restore(d);
 	for (unsigned i = 0; i < d->old_jobs.n; i++) {
 		if (d->old_jobs.j[i]->id >= next)
 			next = d->old_jobs.j[i]->id + 1;

@@ -66,6 +66,7 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/daemon_exec.c \
 	src/shell/daemon_files.c \
 	src/shell/daemon_jobs.c \
+	src/shell/daemon_logs.c \
 	src/shell/daemon_methods.c \
 	src/shell/daemon_opts.c \
 	src/shell/daemon_opts.h \

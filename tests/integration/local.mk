@@ -14,6 +14,7 @@ EXTRA_DIST += \
 	tests/integration/control.py \
 	tests/integration/crc.py \
 	tests/integration/ctl.py \
+	tests/integration/durable.py \
 	tests/integration/examples.py \
 	tests/integration/execute.py \
 	tests/integration/faults.py \
@@ -45,6 +46,7 @@ integration_tests += \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
+	tests/integration/durable.py \
 	tests/integration/examples.py \
 	tests/integration/execute.py \
 	tests/integration/faults.py \
@@ -69,6 +71,7 @@ sanitized_integration_tests += \
 	tests/integration/claims.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
+	tests/integration/durable.py \
 	tests/integration/execute.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \

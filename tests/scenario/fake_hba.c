@@ -289,6 +289,14 @@ static struct answer perform(struct hba *h, uint8_t id, const struct scsi_cdb *c
 
 /* ---- hba.h ---- */
 
+bool hba_settled(const struct hba *h)
+{
+	for (uint8_t id = 0; id < WIRE_IDS; id++)
+		if (hba_target(h, id)->state == HBA_SCANNING)
+			return false;
+	return hba_up(h);
+}
+
 bool hba_up(const struct hba *h)
 {
 	return h->up;

@@ -84,6 +84,8 @@ tests_scenario_test_load_jobs_SOURCES = tests/scenario/test_load_jobs.c $(fake_h
 scenario_tests += tests/scenario/test_member_loss
 tests_scenario_test_member_loss_SOURCES = tests/scenario/test_member_loss.c $(fake_hba_sources)
 
+scenario_tests += tests/scenario/test_intents
+tests_scenario_test_intents_SOURCES = tests/scenario/test_intents.c $(fake_hba_sources)
 scenario_tests += tests/scenario/test_groups
 tests_scenario_test_groups_SOURCES = tests/scenario/test_groups.c $(fake_hba_sources)
 

@@ -14,6 +14,7 @@ const struct ini_config rig_config = {
         .max_passes = 5,
         .window = 4,
         .transfer = 64 * FAKE_BLOCK,
+        .region_bytes = 32 * FAKE_BLOCK,
 };
 
 struct rig *rig_new(unsigned n, uint64_t blocks)
@@ -47,6 +48,19 @@ void rig_free(struct rig *r)
 	free(r);
 }
 
+static struct rig_log *find_log(struct rig *r, const uint8_t *uuid)
+{
+	struct rig_log *unused = NULL;
+
+	for (unsigned i = 0; i < ARRAY_LEN(r->log); i++) {
+		if (r->log[i].n && memcmp(r->log[i].uuid, uuid, UUID_LEN) == 0)
+			return &r->log[i];
+		if (!r->log[i].n)
+			unused = &r->log[i];
+	}
+	return unused;
+}
+
 void rig_restart(struct rig *r)
 {
 	struct ini_error e;
@@ -57,6 +71,12 @@ void rig_restart(struct rig *r)
 	r->ini = ini_new(&rig_config, r->h);
 	for (unsigned i = 0; i < r->n_saved; i++)
 		ck_assert_msg(ini_restore_group(r->ini, &r->saved[i], &e), "%s", e.text);
+	for (unsigned i = 0; i < r->n_saved; i++) {
+		const struct rig_log *l = find_log(r, r->saved[i].uuid);
+		bool good = ini_restore_intent(r->ini, r->saved[i].name,
+		                               l && l->n ? l->bytes : NULL, l ? l->n : 0, &e);
+		ck_assert(good == (l && l->n > 0));
+	}
 	ini_restore_next_job(r->ini, next);
 	rig_step(r);
 }
@@ -76,6 +96,25 @@ static void save(struct rig *r, const struct ini_action *a)
 			r->saved[i] = *ini_group_at(r->ini, i);
 	}
 	ini_saved(r->ini, seq, r->save_err);
+}
+
+static void save_log(struct rig *r, const struct ini_action *a)
+{
+	uint64_t op = a->op;
+
+	r->log_saves++;
+	if (r->logs_held) {
+		r->held_log = op;
+		return;
+	}
+	if (!r->log_err) {
+		struct rig_log *l = find_log(r, a->uuid);
+		ck_assert_ptr_nonnull(l);
+		memcpy(l->uuid, a->uuid, UUID_LEN);
+		memcpy(l->bytes, a->bytes, a->len);
+		l->n = a->len;
+	}
+	ini_intent_saved(r->ini, op, r->log_err);
 }
 
 static void file_read(struct rig *r, const struct ini_action *a)
@@ -149,6 +188,9 @@ static void act(struct rig *r, const struct ini_action *a)
 		break;
 	case INI_ACT_SAVE:
 		save(r, a);
+		break;
+	case INI_ACT_INTENT:
+		save_log(r, a);
 		break;
 	case INI_ACT_REPLY:
 		reply(r, a);

@@ -4,6 +4,7 @@
 #define TESTS_SCENARIO_RIG_H
 
 #include "initiator/initiator.h"
+#include "mirror/intent.h"
 #include "scenario/fake_hba.h"
 
 struct rig_reply {
@@ -11,6 +12,11 @@ struct rig_reply {
 	struct ini_error error;
 	uint8_t *data; /* copy */
 	uint32_t len;
+};
+
+struct rig_log { /* the write-intent log of a group, as it was saved */
+	uint8_t uuid[UUID_LEN], bytes[INTENT_SAVED_MAX];
+	size_t n; /* 0: there is none */
 };
 
 struct rig {
@@ -22,7 +28,11 @@ struct rig {
 	uint8_t *file; /* what FILE_WRITE writes */
 	uint64_t file_len;
 	int read_err, write_err, sync_err, save_err; /* errno values to answer with */
-	bool saves_held;
+	bool saves_held, logs_held;
+	int log_err;
+	uint64_t held_log;
+	unsigned log_saves;
+	struct rig_log log[4];
 	bool no_blocks; /* INI_ACT_BLOCK: out of memory */
 	uint64_t held_save;
 	unsigned saves, syncs, closes, reads, changed_jobs;

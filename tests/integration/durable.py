@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Nothing acknowledged is lost: SIGKILL of daemon, bus server and targets, each and together, in mid writes.
+
+A writer keeps several writes to a group in flight and notes what was acknowledged. After the kill all is started again, in
+any order; when the group says that it is recovered, all stores must be equal byte for byte, and hold in each block what
+was acknowledged last, or what was written since and not answered.
+"""
+
+import base64
+import collections
+import glob
+import os
+import random
+import struct
+import time
+
+from lab import Lab, Rpc, until
+from tap import cases, main, test
+
+MIB = 1 << 20
+SIZE = 8 * MIB
+BLOCK = 4096
+REGION = 64 * 1024
+REGIONS = ("--region", "64K")
+
+
+class Writer:
+    """Writes blocks that say which write they are; .may[b] is what block b may hold: acknowledged, then unanswered ones."""
+
+    def __init__(self, lab, seed, blocks=SIZE // BLOCK):
+        self.lab = lab
+        self.random = random.Random(seed)
+        self.blocks = blocks
+        self.may = collections.defaultdict(lambda: [b"\0" * BLOCK])
+        self.number = 0
+        self.acknowledged = 0
+
+    def data(self, block):
+        self.number += 1
+        return struct.pack(">QQ", self.number, block) * (BLOCK // 16)
+
+    def run(self, rpc, until_acknowledged, in_flight=8, after=None):
+        """Writes until so many were acknowledged, then calls after(); ends when the connection does, or nothing is in flight."""
+        flying, target, errors = {}, self.acknowledged + until_acknowledged, 0
+        try:
+            while flying or self.acknowledged < target:
+                while len(flying) < in_flight and (self.acknowledged < target or after):
+                    block = self.random.randrange(self.blocks)
+                    if block in [b for b, _ in flying.values()]:
+                        continue
+                    data = self.data(block)
+                    self.may[block].append(data)
+                    params = {"group": "g0", "offset_bytes": block * BLOCK, "data": base64.b64encode(data).decode()}
+                    flying[rpc.start("group.write", params)] = (block, data)
+                answer = rpc.message()
+                if answer.get("id") not in flying:
+                    continue
+                block, data = flying.pop(answer["id"])
+                if "result" in answer:
+                    self.acknowledged += 1
+                    self.may[block] = [data]
+                else:
+                    errors += 1
+                    assert errors < 1000, answer
+                    time.sleep(0.001)
+                if after and self.acknowledged >= target:
+                    after()
+                    after = None
+        except (EOFError, OSError):
+            return
+
+    def check(self, names):
+        """All stores are equal, and each block is one that it may be; it is then known what it is."""
+        stores = []
+        for name in names:
+            with open(self.lab.store(name), "rb") as file:
+                stores.append(file.read())
+        for name, store in zip(names[1:], stores[1:]):
+            if store != stores[0]:
+                first = next(i for i in range(0, SIZE, BLOCK) if store[i:i + BLOCK] != stores[0][i:i + BLOCK])
+                raise AssertionError(f"{name} and {names[0]} differ, first at block {first // BLOCK}")
+        for block, may in list(self.may.items()):
+            is_there = stores[0][block * BLOCK:(block + 1) * BLOCK]
+            assert is_there in may, (f"block {block}: write {struct.unpack('>Q', is_there[:8])[0]} is there, not one of "
+                                     f"{[struct.unpack('>Q', m[:8])[0] for m in may]}")
+            self.may[block] = [is_there]
+
+
+def group(lab):
+    return lab.call("group.show", group="g0")
+
+
+def at_rest(lab):
+    """Recovered, with no job at work."""
+    def look():
+        jobs = [j for j in lab.call("job.list")["jobs"] if j["state"] not in ("concluded", "dismissed")]
+        return not jobs and not group(lab)["intent_log"]["recovering"]
+
+    until("the group to be recovered", look)
+
+
+def bring_back(lab, names):
+    """Members that had to leave come back by a resync."""
+    at_rest(lab)
+    if {m["state"] for m in group(lab)["members"]} != {"in_sync"}:
+        lab.run_job("resync")
+
+
+def started(lab, count=3):
+    names = lab.start(count, size="8M", group=None, daemon_options=REGIONS)
+    lab.call("group.create", name="g0", members=names, assume_clean=True)
+    return names
+
+
+def kill(lab, what, names):
+    for word in what.split("+"):
+        if word == "daemon":
+            lab.daemon_process.kill()
+        elif word == "bus":
+            lab.bus_process.kill()
+        else:
+            for name in (names if word == "targets" else [word]):
+                lab.targets[name].kill()
+
+
+def revive(lab, what, names, order):
+    """Starts what was killed again, in this order, without waiting in between."""
+    words = what.split("+")
+    order.shuffle(words)
+    waits = []
+    for word in words:
+        if word == "daemon":
+            waits.append(lab.daemon(*REGIONS, wait=False))
+        elif word == "bus":
+            waits.append(lab.bus(tcp=False, wait=False))
+        else:
+            some = list(names) if word == "targets" else [word]
+            order.shuffle(some)
+            waits += [lab.target(n, names.index(n), wait=False) for n in some]
+    for process in waits:
+        process.wait_ready()
+    lab.wait_targets(names)
+
+
+@cases("{} killed in mid writes: all members are equal after a restart, and hold what was acknowledged",
+       ("daemon", "bus", "targets", "disk0", "disk2", "daemon+bus", "daemon+targets", "bus+targets", "daemon+disk1",
+        "daemon+bus+targets"))
+def killed(what):
+    with Lab() as lab:
+        names = started(lab)
+        writer = Writer(lab, seed=what)
+        order = random.Random(what)
+        for turn in range(3):
+            with lab.rpc() as rpc:
+                writer.run(rpc, 60 + 20 * turn, after=lambda: kill(lab, what, names))
+            revive(lab, what, names, order)
+            bring_back(lab, names)
+            writer.check(names)
+        with lab.rpc() as rpc:
+            writer.run(rpc, 20)
+        writer.check(names)
+
+
+@test("the daemon killed again and again, in its recoveries, too")
+def again_and_again():
+    with Lab() as lab:
+        names = started(lab)
+        writer = Writer(lab, seed=1)
+        order = random.Random(1)
+        for _ in range(6):
+            with lab.rpc() as rpc:
+                writer.run(rpc, 30, after=lambda: kill(lab, "daemon", names))
+            for _ in range(order.randrange(3)):
+                lab.daemon(*REGIONS, wait=False)
+                time.sleep(order.random() * 0.1)  # at any moment: its start, its recovery
+                lab.daemon_process.kill()
+            revive(lab, "daemon", names, order)
+            bring_back(lab, names)
+            writer.check(names)
+
+
+@test("a member that was away gets what was written meanwhile, no more, after a restart of the daemon, too")
+def behind():
+    with Lab() as lab:
+        names = started(lab)
+        writer = Writer(lab, seed=2, blocks=32)
+        lab.targets["disk1"].kill()
+        with lab.rpc() as rpc:
+            writer.run(rpc, 40)
+        lab.daemon_process.kill()
+        lab.target("disk1", 1)
+        lab.daemon(*REGIONS)
+        lab.wait_targets(names)
+        bring_back(lab, names)
+        resync = [j for j in lab.call("job.list")["jobs"] if j["type"] == "resync"]
+        assert resync and all(j["total_bytes"] <= 2 * REGION for j in resync), resync
+        writer.check(names)
+
+
+@cases("a write-intent log that is {}: it is refused with a word, and all of the group is copied",
+       ("damaged", "cut short", "missing", "another group's"))
+def bad_log(how):
+    with Lab() as lab:
+        names = started(lab)
+        writer = Writer(lab, seed=3)
+        with lab.rpc() as rpc:
+            writer.run(rpc, 10)
+        lab.daemon_process.kill()
+        path, = glob.glob(lab.path("state/intent-*.log"))
+        with open(path, "rb") as file:
+            data = bytearray(file.read())
+        if how == "damaged":
+            data[len(data) // 2] ^= 4
+        elif how == "cut short":
+            del data[20:]
+        elif how == "another group's":
+            data[16] ^= 1
+        os.unlink(path)
+        if how != "missing":
+            with open(path, "wb") as file:
+                file.write(data)
+        with open(lab.store("disk2"), "r+b") as file:  # a difference that only a copy of all can mend
+            file.seek(SIZE - BLOCK)
+            file.write(b"x" * BLOCK)
+        lab.daemon(*REGIONS)
+        lab.wait_targets(names)
+        bring_back(lab, names)
+        text = lab.daemon_process.stderr()
+        assert "is refused" in text and {"damaged": "checksum", "cut short": "cut short", "missing": "missing",
+                                         "another group's": "checksum"}[how] in text, text
+        writer.check(names)
+
+
+@test("a clean end leaves nothing to recover")
+def clean_end():
+    with Lab() as lab:
+        names = started(lab)
+        writer = Writer(lab, seed=4)
+        with lab.rpc() as rpc:
+            writer.run(rpc, 20)
+        assert group(lab)["intent_log"]["dirty_regions"] > 0
+        lab.daemon_process.stop()
+        lab.daemon(*REGIONS)
+        lab.wait_targets(names)
+        log = group(lab)["intent_log"]
+        assert log["dirty_regions"] == 0 and not log["recovering"], log
+        assert not lab.call("job.list")["jobs"]
+        lab.call("group.delete", group="g0")
+        until("the log to go with its group", lambda: not glob.glob(lab.path("state/intent-*.log")))
+
+
+if __name__ == "__main__":
+    main()

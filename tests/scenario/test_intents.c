@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Write-intent logs: marks before writes, what flushes let go of, recovery, and what a resync
+ * copies. */
+#include "scenario/rig.h"
+#include "unit/tap_main.h"
+
+#include <string.h>
+
+#define BLOCKS 2048
+#define REGION 32 /* blocks: rig_config */
+#define LIMIT  (300 * NS_PER_S)
+#define IDLE   (6 * NS_PER_S) /* more than it takes until a group is flushed */
+
+static uint64_t tokens = 5000;
+
+static uint64_t begin_write(struct rig *r, lba_t lba, uint32_t blocks, uint8_t fill)
+{
+	struct ini_error e;
+	struct block *b = block_new((size_t)blocks * FAKE_BLOCK);
+
+	memset(b->data, fill, b->len);
+	ck_assert_msg(
+	        ini_group_write(r->ini, "g0", lba * FAKE_BLOCK, (uint32_t)b->len, b, ++tokens, &e),
+	        "%s", e.text);
+	block_unref(b);
+	return tokens;
+}
+
+static void write_all(struct rig *r, lba_t lba, uint32_t blocks, uint8_t fill)
+{
+	const struct rig_reply *p = rig_reply(r, begin_write(r, lba, blocks, fill), LIMIT);
+
+	ck_assert_msg(p->error.kind == INI_OK, "%s", p->error.text);
+}
+
+static struct ini_intent shown(struct rig *r)
+{
+	return ini_group_find(r->ini, "g0")->intent;
+}
+
+static bool equal(const struct rig *r, unsigned a, unsigned b)
+{
+	return memcmp(r->h->disk[a].store, r->h->disk[b].store, (size_t)BLOCKS * FAKE_BLOCK) == 0;
+}
+
+static struct rig *clean_group(unsigned n)
+{
+	struct rig *r = rig_new(n, BLOCKS);
+
+	rig_group(r, n, true);
+	rig_run(r, NS_PER_S);
+	return r;
+}
+
+START_TEST(a_write_to_a_clean_region_waits_for_its_mark)
+{
+	struct rig *r = clean_group(2);
+
+	r->logs_held = true;
+	uint64_t token = begin_write(r, 10, 8, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, -1), 0);
+	r->logs_held = false;
+	ini_intent_saved(r->ini, r->held_log, 0);
+	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
+	unsigned saves = r->log_saves;
+	for (unsigned i = 0; i < 20; i++)
+		write_all(r, i, 4, 2);
+	ck_assert_uint_eq(r->log_saves, saves); /* a marked one costs nothing */
+	write_all(r, REGION - 2, 4, 3);
+	ck_assert_uint_eq(r->log_saves, saves + 1);
+	ck_assert_uint_eq(shown(r).dirty, 2);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(writes_that_wait_share_a_save)
+{
+	struct rig *r = clean_group(2);
+	uint64_t token[10];
+
+	r->logs_held = true;
+	token[0] = begin_write(r, 0, 1, 1);
+	rig_step(r);
+	for (unsigned i = 1; i < 10; i++)
+		token[i] = begin_write(r, i * REGION, 1, 1);
+	rig_step(r);
+	unsigned saves = r->log_saves;
+	r->logs_held = false;
+	ini_intent_saved(r->ini, r->held_log, 0);
+	for (unsigned i = 0; i < 10; i++)
+		ck_assert_int_eq(rig_reply(r, token[i], LIMIT)->error.kind, INI_OK);
+	ck_assert_uint_eq(r->log_saves, saves + 1);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_mark_that_cannot_be_saved_fails_the_write)
+{
+	struct rig *r = clean_group(2);
+
+	r->log_err = 5;
+	const struct rig_reply *p = rig_reply(r, begin_write(r, 0, 1, 1), LIMIT);
+	ck_assert_int_eq(p->error.kind, INI_E_STATE_DIR);
+	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, -1), 0);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	ck_assert_int_eq(j->error.kind, INI_E_STATE_DIR);
+	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, -1), 0);
+	r->log_err = 0;
+	id = rig_mirror(r, 64 * FAKE_BLOCK);
+	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	write_all(r, 500, 1, 2);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(an_idle_group_is_flushed_and_comes_clean)
+{
+	struct rig *r = clean_group(3);
+
+	write_all(r, 0, 100, 7);
+	ck_assert_uint_eq(shown(r).dirty, 4);
+	rig_run(r, IDLE);
+	ck_assert_uint_eq(shown(r).dirty, 0);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_uint_eq(r->h->disk[i].flushes, 1);
+	rig_run(r, 10 * IDLE);
+	ck_assert_uint_eq(r->h->disk[0].flushes, 1); /* once is enough */
+	write_all(r, 0, 1, 8);
+	ck_assert_uint_eq(shown(r).dirty, 1);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_mirror_job_leaves_a_clean_log)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+
+	rig_group(r, 3, false);
+	uint32_t id = rig_mirror(r, BLOCKS * FAKE_BLOCK);
+	unsigned saves = r->log_saves;
+	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(shown(r).dirty, 0);
+	ck_assert_uint_le(r->log_saves, saves + 2); /* all marks by one, and letting go */
+	rig_run(r, IDLE);
+	ck_assert_uint_eq(r->h->disk[0].flushes, 1); /* its own */
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_member_that_is_away_keeps_marks)
+{
+	struct rig *r = clean_group(3);
+
+	write_all(r, 0, 1, 1);
+	rig_run(r, IDLE);
+	fake_gone(r->h, 2);
+	rig_step(r);
+	write_all(r, 5 * REGION, 2 * REGION, 2);
+	ck_assert(!rig_in_sync(r, 2) && rig_member(r, 2)->logged);
+	rig_run(r, IDLE);
+	ck_assert_uint_eq(shown(r).dirty, 0);
+	ck_assert_uint_eq(shown(r).behind, 2);
+	rig_restart(r); /* that is kept */
+	rig_run(r, IDLE);
+	ck_assert_uint_eq(shown(r).behind, 2);
+	ck_assert(!shown(r).recovering);
+	fake_back(r->h, 2);
+	rig_step(r);
+	uint64_t before = r->h->disk[2].written;
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(j->total, 2 * REGION * FAKE_BLOCK);
+	ck_assert_uint_eq(r->h->disk[2].written - before, 2 * REGION);
+	ck_assert(equal(r, 0, 2) && rig_in_sync(r, 2));
+	rig_run(r, IDLE);
+	ck_assert_uint_eq(shown(r).behind + shown(r).dirty, 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_member_whose_past_is_unknown_gets_all)
+{
+	struct rig *r = clean_group(2);
+	struct scsi_cdb cdb = {.op = OP_WRITE_16};
+
+	ini_medium_changed(r->ini, 1, &cdb);
+	rig_run(r, NS_PER_S);
+	ck_assert(!rig_in_sync(r, 1) && !rig_member(r, 1)->logged);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(j->total, BLOCKS * FAKE_BLOCK);
+	rig_free(r);
+}
+END_TEST
+
+/* Everything stops in the middle of writes, and each member has something else of them. */
+static struct rig *stopped_in_mid_write(unsigned n)
+{
+	struct rig *r = clean_group(n);
+
+	write_all(r, 0, BLOCKS / 2, 1);
+	write_all(r, BLOCKS / 2, BLOCKS / 2, 1);
+	rig_run(r, IDLE);
+	r->h->held = true;
+	(void)begin_write(r, 100, 40, 9); /* regions 3 and 4 */
+	rig_run(r, NS_PER_S);
+	for (unsigned i = 0; i < n; i++)
+		memset(r->h->disk[i].store + 100 * FAKE_BLOCK, (int)i + 20, 20 * FAKE_BLOCK);
+	r->h->held = false;
+	return r;
+}
+
+START_TEST(after_a_restart_members_are_made_equal)
+{
+	struct rig *r = stopped_in_mid_write(3);
+
+	rig_restart(r);
+	rig_run(r, NS_PER_MS);
+	ck_assert_uint_eq(ini_jobs(r->ini), 1);
+	const struct ini_job *j = rig_job(r, ini_job_at(r->ini, 0)->id, LIMIT);
+	ck_assert_int_eq(j->type, JOB_RESYNC);
+	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(j->n_targets, 3); /* that it was read from, too */
+	ck_assert_uint_eq(j->total, 2 * REGION * FAKE_BLOCK);
+	ck_assert(equal(r, 0, 1) && equal(r, 0, 2));
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && rig_in_sync(r, 2));
+	ck_assert(!shown(r).recovering);
+	rig_run(r, IDLE);
+	ck_assert_uint_eq(shown(r).dirty, 0);
+	rig_restart(r);
+	rig_run(r, NS_PER_S);
+	ck_assert_uint_eq(ini_jobs(r->ini), 0); /* nothing is left to do */
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_recovery_that_is_cut_off_begins_anew)
+{
+	struct rig *r = stopped_in_mid_write(2);
+
+	for (unsigned i = 0; i < 5; i++) {
+		rig_restart(r);
+		rig_run(r, NS_PER_US * 50 * i);
+	}
+	rig_restart(r);
+	rig_run(r, NS_PER_S);
+	ck_assert(equal(r, 0, 1));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_recovery_waits_for_members_in_sync)
+{
+	struct rig *r = stopped_in_mid_write(3);
+
+	fake_gone(r->h, 1);
+	rig_restart(r);
+	rig_run(r, 100 * NS_PER_S);
+	ck_assert_uint_eq(ini_jobs(r->ini), 0);
+	ck_assert(rig_in_sync(r, 1) && shown(r).recovering);
+	rig_run(r, IDLE); /* nothing is let go of meanwhile */
+	ck_assert_uint_eq(shown(r).dirty, 2);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(equal(r, 0, 1) && equal(r, 0, 2) && !shown(r).recovering);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_member_that_a_recovery_cannot_write_leaves)
+{
+	struct rig *r = stopped_in_mid_write(3);
+
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 105, .blocks = 1});
+	rig_restart(r);
+	rig_run(r, 100 * NS_PER_S);
+	ck_assert(equal(r, 0, 2) && rig_in_sync(r, 0) && rig_in_sync(r, 2));
+	ck_assert(!rig_in_sync(r, 1) && rig_member(r, 1)->logged);
+	ck_assert(!shown(r).recovering);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_log_that_is_refused_means_all)
+{
+	struct rig *r = stopped_in_mid_write(2);
+
+	r->log[0].n = r->log[1].n = r->log[2].n = r->log[3].n = 0;
+	rig_restart(r);
+	ck_assert(shown(r).recovering);
+	rig_run(r, NS_PER_MS);
+	const struct ini_job *j = rig_job(r, ini_job_at(r->ini, 0)->id, LIMIT);
+	ck_assert_uint_eq(j->total, BLOCKS * FAKE_BLOCK);
+	ck_assert(equal(r, 0, 1));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_group_is_written_and_read_during_a_recovery)
+{
+	struct rig *r = stopped_in_mid_write(3);
+
+	rig_restart(r);
+	for (unsigned i = 0; i < 30; i++)
+		write_all(r, (i * 37) % (BLOCKS - 8), 8, (uint8_t)(i + 40));
+	rig_run(r, NS_PER_S);
+	ck_assert(equal(r, 0, 1) && equal(r, 0, 2) && !shown(r).recovering);
+	ck_assert_uint_eq(r->h->disk[1].store[((29 * 37) % (BLOCKS - 8)) * FAKE_BLOCK], 69);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_clean_end_leaves_nothing_to_recover)
+{
+	struct rig *r = clean_group(2);
+
+	write_all(r, 0, 100, 3);
+	ini_drain(r->ini);
+	rig_run(r, NS_PER_S);
+	ck_assert(ini_drained(r->ini));
+	ck_assert_uint_eq(shown(r).dirty, 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(an_image_over_all_ends_a_recovery)
+{
+	struct rig *r = stopped_in_mid_write(2);
+
+	struct ini_error e;
+	rig_restart(r);
+	ck_assert(ini_job_cancel(r->ini, ini_job_at(r->ini, 0)->id, &e));
+	rig_run(r, NS_PER_S);
+	ck_assert(shown(r).recovering); /* it is tried again, but later */
+	uint32_t id = rig_mirror(r, BLOCKS * FAKE_BLOCK);
+	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_run(r, IDLE);
+	ck_assert(rig_holds(r, 0) && rig_holds(r, 1));
+	ck_assert(!shown(r).recovering && shown(r).dirty == 0);
+	rig_run(r, 100 * NS_PER_S);
+	ck_assert_uint_eq(ini_jobs(r->ini), 2);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_group_that_goes_takes_its_log_along)
+{
+	struct rig *r = clean_group(2);
+	struct ini_error e;
+
+	ck_assert_uint_gt(r->log[0].n + r->log[1].n + r->log[2].n + r->log[3].n, 0);
+	write_all(r, 0, 1, 1);
+	rig_run(r, 5 * NS_PER_S - NS_PER_MS); /* it is about to be flushed */
+	ck_assert(ini_group_delete(r->ini, "g0", 77, &e));
+	ck_assert_int_eq(rig_reply(r, 77, LIMIT)->error.kind, INI_OK);
+	rig_run(r, NS_PER_S);
+	ck_assert_uint_eq(r->log[0].n + r->log[1].n + r->log[2].n + r->log[3].n, 0);
+	rig_group(r, 2, true);
+	rig_run(r, NS_PER_S);
+	write_all(r, 0, 1, 1);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(resyncs_are_throttled)
+{
+	struct rig *r = clean_group(2);
+
+	write_all(r, 0, 64, 1);
+	rig_run(r, IDLE);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	write_all(r, 0, 2 * REGION, 2);
+	fake_back(r->h, 1);
+	rig_step(r);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	s.transfer = 8 * FAKE_BLOCK;
+	s.speed_limit = 8 * FAKE_BLOCK;
+	ns_t start = r->now;
+	ck_assert_int_eq(rig_job(r, rig_start(r, &s), LIMIT)->conclusion, JOB_SUCCESS);
+	ck_assert_uint_ge(r->now - start, 7 * NS_PER_S);
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("intents", a_write_to_a_clean_region_waits_for_its_mark, writes_that_wait_share_a_save,
+         a_mark_that_cannot_be_saved_fails_the_write, an_idle_group_is_flushed_and_comes_clean,
+         a_mirror_job_leaves_a_clean_log, a_member_that_is_away_keeps_marks,
+         a_member_whose_past_is_unknown_gets_all, after_a_restart_members_are_made_equal,
+         a_recovery_that_is_cut_off_begins_anew, a_recovery_waits_for_members_in_sync,
+         a_member_that_a_recovery_cannot_write_leaves, a_log_that_is_refused_means_all,
+         a_group_is_written_and_read_during_a_recovery, a_clean_end_leaves_nothing_to_recover,
+         an_image_over_all_ends_a_recovery, a_group_that_goes_takes_its_log_along,
+         resyncs_are_throttled);
