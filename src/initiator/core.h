@@ -494,9 +494,9 @@ const char *uuid_text(const uint8_t uuid[UUID_LEN], char buf[37]);
 bool uuid_parse_text(const char *text, uint8_t out[UUID_LEN]);
 
 /* intents.c */
-void log_open(struct group *g); /* a new group's: all clean */
+void log_open(struct group *g);    /* a new group's: all clean */
 void log_unknown(struct group *g); /* nothing is known of what was in flight: all is copied */
-void log_drop(struct group *g); /* the group is gone */
+void log_drop(struct group *g);    /* the group is gone */
 /* A write is to begin. False: only when io_marked() is called. */
 bool log_begin(struct io *io);
 void log_end(struct io *io);
