@@ -508,6 +508,10 @@ enum log_ready log_is_ready(const struct job *j);
 uint64_t log_lacking(const struct group *g, uint16_t members, bool recovery);
 /* These members have confirmed a flush that began after the ticket. */
 void log_flushed(struct group *g, uint64_t ticket, uint16_t members);
+/* A flush or a recovery of our own: how many ios it has; a command comes before a recovery. */
+unsigned log_ios(const struct group *g);
+bool log_busy(const struct group *g);
+void log_pause(struct group *g);
 void log_clean_done(struct group *g, bool good);
 void log_recovered(struct group *g, bool good);
 /* The same of a job that has written so many blocks, from the first on, to all of them alike. */

@@ -26,11 +26,11 @@ static bool idle(struct ini *ini, struct group *g, struct ini_error *e)
 	if (!may_change(ini, g, e))
 		return false;
 	TAILQ_FOREACH (j, &ini->job_live, live)
-		if (j->g == g)
+		if (j->g == g && !j->pub.recovery)
 			return ini_refuse(e, INI_E_BUSY, "job %u of group %s is not over",
 			                  j->pub.id, g->pub.name);
-	/* A flush of our own is no reason to refuse: the command waits for its end. */
-	if (g->ios > g->cleaning)
+	/* What we do by ourselves is no reason to refuse: the command waits for its end. */
+	if (g->ios > log_ios(g))
 		return ini_refuse(e, INI_E_BUSY, "group %s is being written or read", g->pub.name);
 	return true;
 }
@@ -43,6 +43,8 @@ static struct cmd *begin(struct ini *ini, struct group *g, enum cmd_kind kind, u
 	if (c) {
 		c->g = g;
 		g->command = c;
+		if (kind != CMD_SET)
+			log_pause(g);
 	}
 	return c;
 }
@@ -333,7 +335,7 @@ static void set_step(struct ini *ini, struct cmd *c)
 
 void group_cmd_step(struct ini *ini, struct cmd *c)
 {
-	if (c->g && (!group_change_done(c->g, c->ticket) || c->g->cleaning))
+	if (c->g && (!group_change_done(c->g, c->ticket) || log_busy(c->g)))
 		return;
 	switch (c->kind) {
 	case CMD_CREATE:

@@ -246,14 +246,36 @@ static void clean_look(struct group *g)
 
 /* ---- recovery ---- */
 
-static bool recovery_is_live(const struct group *g)
+static const struct job *live_recovery(const struct group *g)
 {
 	const struct job *j;
 
 	TAILQ_FOREACH (j, &g->ini->job_live, live)
 		if (j->g == g && j->pub.recovery)
-			return true;
-	return false;
+			return j;
+	return NULL;
+}
+
+unsigned log_ios(const struct group *g)
+{
+	const struct job *j = live_recovery(g);
+
+	return g->cleaning + (j ? j->ios : 0);
+}
+
+bool log_busy(const struct group *g)
+{
+	return g->cleaning || live_recovery(g);
+}
+
+/* It is begun anew later; what is in its way is to be over when the command's change is. */
+void log_pause(struct group *g)
+{
+	const struct job *j = live_recovery(g);
+	struct ini_error e;
+
+	if (j)
+		(void)ini_job_cancel(g->ini, j->pub.id, &e); /* else it is about to end */
 }
 
 /* All members in sync are waited for: one that is left out would have to leave the group. */
@@ -264,7 +286,7 @@ static void recover_look(struct group *g)
 	struct ini_error e;
 
 	if (!g->recover || !g->listed || ini->draining || !ini->bus_up || g->command ||
-	    !all_in_sync_are_here(g) || recovery_is_live(g))
+	    !all_in_sync_are_here(g) || live_recovery(g))
 		return;
 	if (!hba_settled(ini->hba)) {
 		look_at(ini, ini->now + SETTLE_NS);

@@ -368,6 +368,28 @@ START_TEST(a_group_that_goes_takes_its_log_along)
 }
 END_TEST
 
+START_TEST(a_command_comes_before_a_recovery)
+{
+	struct rig *r = stopped_in_mid_write(3);
+	struct ini_error e;
+
+	r->h->latency_ns = 10 * NS_PER_MS;
+	rig_restart(r);
+	rig_run(r, 5 * NS_PER_MS); /* in mid work */
+	ck_assert_int_eq(ini_job_at(r->ini, 0)->state, JOB_RUNNING);
+	ck_assert_msg(ini_group_remove_member(r->ini, "g0", "disk2", 5, &e), "%s", e.text);
+	ck_assert_int_eq(rig_reply(r, 5, LIMIT)->error.kind, INI_OK);
+	rig_run(r, 30 * NS_PER_S);
+	ck_assert(!shown(r).recovering && equal(r, 0, 1));
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	rig_restart(r);
+	rig_run(r, NS_PER_MS);
+	ck_assert(ini_group_delete(r->ini, "g0", 6, &e));
+	ck_assert_int_eq(rig_reply(r, 6, LIMIT)->error.kind, INI_OK);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(resyncs_are_throttled)
 {
 	struct rig *r = clean_group(2);
@@ -397,4 +419,4 @@ TAP_MAIN("intents", a_write_to_a_clean_region_waits_for_its_mark, writes_that_wa
          a_member_that_a_recovery_cannot_write_leaves, a_log_that_is_refused_means_all,
          a_group_is_written_and_read_during_a_recovery, a_clean_end_leaves_nothing_to_recover,
          an_image_over_all_ends_a_recovery, a_group_that_goes_takes_its_log_along,
-         resyncs_are_throttled);
+         a_command_comes_before_a_recovery, resyncs_are_throttled);
