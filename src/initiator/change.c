@@ -180,6 +180,7 @@ static void pages_done(struct group *g)
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (g->pub.m[i].state == MEMBER_IN_SYNC && page_is_there(g, i))
 			have |= (uint16_t)(1U << i);
+	g->untold = !have && members_in_sync(g) && g->pub.generation != g->old_generation;
 	if (!have && members_in_sync(g))
 		g->pub.generation = g->old_generation;
 	for (unsigned i = 0; i < g->pub.n; i++) {
@@ -214,6 +215,24 @@ ns_t changes_deadline(const struct ini *ini)
 	return at;
 }
 
+/* A change that no remaining member knows of is not durable where it must be: without our state,
+ * a member that has left would look as good as they do. */
+static void note_error(struct group *g)
+{
+	struct ini_error *e = &g->change_error;
+
+	*e = (struct ini_error){.kind = INI_OK};
+	if (g->ini->save_err)
+		(void)ini_refuse(e, INI_E_STATE_DIR,
+		                 "the state of group %s could not be saved (error %d)", g->pub.name,
+		                 g->ini->save_err);
+	else if (g->untold)
+		(void)ini_refuse(e, INI_E_DEVICE,
+		                 "no member in sync of group %s could be told by page 30h who has "
+		                 "left it",
+		                 g->pub.name);
+}
+
 void change_step(struct group *g)
 {
 	struct ini *ini = g->ini;
@@ -233,12 +252,7 @@ void change_step(struct group *g)
 		case CHANGE_SAVE:
 			if (!save_is_done(ini, g->save_seq))
 				return;
-			g->change_error = (struct ini_error){.kind = INI_OK};
-			if (ini->save_err)
-				(void)ini_refuse(
-				        &g->change_error, INI_E_STATE_DIR,
-				        "the state of group %s could not be saved (error %d)",
-				        g->pub.name, ini->save_err);
+			note_error(g);
 			g->change_done = g->change_running;
 			g->phase = CHANGE_IDLE;
 			ini->moves++;

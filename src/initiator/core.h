@@ -129,6 +129,7 @@ struct group {
 	uint64_t change_wanted, change_running, change_done;
 	bool bump;               /* the generation grows with the next change */
 	uint64_t old_generation; /* before the change in work */
+	bool untold;             /* it is to be known to members, and none has its page */
 	unsigned pages_open;
 	uint64_t save_seq;
 	struct ini_error change_error; /* of the change that was done last */

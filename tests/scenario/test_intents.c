@@ -390,6 +390,62 @@ START_TEST(a_command_comes_before_a_recovery)
 }
 END_TEST
 
+/*
+ * A write that a member cannot take is killed at this moment of its life: before its mark is saved,
+ * on its way, while pages 30h are written one after the other, while the state is saved. True: it
+ * was acknowledged.
+ */
+static bool killed_at(ns_t moment, unsigned saves_held)
+{
+	struct rig *r = clean_group(3);
+	struct fake_fault f = {.kind = FAULT_MEDIUM, .lba = 43, .blocks = 1};
+	bool acknowledged = false;
+
+	fake_fault(r->h, 1, f);
+	r->h->latency_ns = 5 * NS_PER_MS;
+	r->saves_held = saves_held & 1;
+	r->logs_held = saves_held & 2;
+	uint64_t token = begin_write(r, 40, 16, 9);
+	rig_run(r, moment);
+	for (unsigned i = 0; i < r->n_replies; i++)
+		acknowledged |= r->reply[i].token == token && r->reply[i].error.kind == INI_OK;
+	r->saves_held = r->logs_held = false;
+	fake_clear_faults(r->h, 1); /* it would look as good as the others */
+	rig_restart(r);
+	rig_run(r, 30 * NS_PER_S);
+	ck_assert(!shown(r).recovering);
+	unsigned in_sync = 0, first = 0;
+	for (unsigned i = 3; i-- > 0;) {
+		in_sync += rig_in_sync(r, i);
+		first = rig_in_sync(r, i) ? i : first;
+	}
+	ck_assert_uint_gt(in_sync, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		if (!rig_in_sync(r, i))
+			continue;
+		ck_assert(equal(r, i, first));
+		ck_assert(!acknowledged || r->h->disk[i].store[43 * FAKE_BLOCK] == 9);
+	}
+	rig_free(r);
+	return acknowledged;
+}
+
+START_TEST(a_kill_at_any_moment_of_a_reduction)
+{
+	unsigned acknowledged = 0, moments = 0;
+
+	for (ns_t at = 0; at < 400 * NS_PER_MS; at += 4 * NS_PER_MS) {
+		acknowledged += killed_at(at, 0);
+		moments++;
+	}
+	ck_assert(acknowledged > 0 && acknowledged < moments);
+	for (ns_t at = 0; at < 400 * NS_PER_MS; at += 20 * NS_PER_MS)
+		for (unsigned held = 1; held < 4; held++)
+			ck_assert(!killed_at(
+			        at, held)); /* nothing is acknowledged before it is saved */
+}
+END_TEST
+
 START_TEST(resyncs_are_throttled)
 {
 	struct rig *r = clean_group(2);
@@ -419,4 +475,5 @@ TAP_MAIN("intents", a_write_to_a_clean_region_waits_for_its_mark, writes_that_wa
          a_member_that_a_recovery_cannot_write_leaves, a_log_that_is_refused_means_all,
          a_group_is_written_and_read_during_a_recovery, a_clean_end_leaves_nothing_to_recover,
          an_image_over_all_ends_a_recovery, a_group_that_goes_takes_its_log_along,
-         a_command_comes_before_a_recovery, resyncs_are_throttled);
+         a_command_comes_before_a_recovery, a_kill_at_any_moment_of_a_reduction,
+         resyncs_are_throttled);
