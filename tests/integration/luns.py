@@ -5,6 +5,7 @@
 import base64
 import os
 import signal
+import struct
 
 from lab import Lab, passes, until
 from tap import cases, main, test
@@ -163,6 +164,50 @@ def medium_error():
         job = lab.run_job("mirror", image=image)
         assert [t["resent_blocks"] > 0 for t in job["targets"]] == [False, True], job["targets"]
         assert_copy(lab, image, "a.img", "c-5.img")
+
+
+def designator(lab, target):
+    """The NAA designator of VPD page 83h."""
+    page = base64.b64decode(lab.call("scsi.execute", target=target, cdb="12018300ff00", data_in_length=255)["data_in"])
+    at = 4
+    while page[at + 1] & 0x0F != 3:
+        at += 4 + page[at + 3]
+    return page[at + 4:at + 4 + page[at + 3]]
+
+
+@test("EXTENDED COPY moves blocks between logical units, of two block sizes, and takes no bus time for them")
+def extended_copy():
+    with Lab() as lab:
+        lab.bus()
+        image = lab.image(8 * MIB, name="x.img")
+        lab.target("x", 0, "--lun", f"1={lab.path('x-1.img')},size=16M,block-size=4096", size=None)
+        lab.daemon()
+        lab.wait_targets(["x", "x:1"])
+        cscds = b"".join(struct.pack(">BBHBBBB20sB3s", 0xE4, 0, 0, 1, 3, 0, 8, designator(lab, name), 0, size.to_bytes(3, "big"))
+                         for name, size in (("x", 512), ("x:1", 4096)))
+        # 4 MiB, then the last 2 MiB to the end: counted in blocks of the source
+        segments = b"".join(struct.pack(">BBHHHHHQQ", 2, 0, 24, 0, 1, 0, blocks, source, destination)
+                            for blocks, source, destination in ((8192, 0, 8), (4096, 12288, 3584)))
+        parameters = struct.pack(">BBHIII", 5, 0, len(cscds), 0, len(segments), 0) + cscds + segments
+
+        def copy(parameters):
+            return lab.call("scsi.execute", target="x", cdb="83" + "00" * 9 + f"{len(parameters):08x}" + "0000",
+                            data_out=base64.b64encode(parameters).decode())
+
+        done = copy(parameters)
+        assert done["status"] == 0 and done["bus_time_ns"] < 1000000, done
+        with open(image, "rb") as file:
+            data = file.read()
+        with open(lab.path("x-1.img"), "rb") as file:
+            copied = file.read()
+        assert copied[:32768] == bytes(32768) and copied[32768:32768 + 4 * MIB] == data[:4 * MIB]
+        assert copied[14 * MIB:] == data[6 * MIB:] and not any(copied[32768 + 4 * MIB:14 * MIB])
+        status = lab.call("scsi.execute", target="x", cdb="840005" + "00" * 7 + "000000400000", data_in_length=64)
+        assert base64.b64decode(status["data_in"]).hex() == "000000080100020000000000", status
+        # nine blocks of 512 bytes are no whole blocks there
+        odd = parameters[:16 + 64 + 10] + b"\0\x09" + parameters[16 + 64 + 12:]
+        done = copy(odd)
+        assert done["status"] == 2 and done["sense"][4:6] == "0a" and done["sense"][24:28] == "260a", done
 
 
 @test("a target that ends and comes back: its logical units are the members that they were")

@@ -86,6 +86,28 @@ START_TEST(within_one)
 }
 END_TEST
 
+/* In pieces: from the end that overwrites nothing which is still to be read. */
+START_TEST(overlaps)
+{
+	struct tgt_config c = disk_config();
+	c.lu.blocks = 8192;
+	struct disk *d = disk_new_raw(&c);
+	(void)disk_attach(d, 1);
+	(void)disk_sense(d);
+	for (unsigned lba = 0; lba < 8192; lba++)
+		d->media[lba * 512] = (uint8_t)(lba * 7 / 5);
+	ck_assert_str_eq(copy(d, HEAD1, LUN0 ".02000018.0000.0000.0000.0bb8.:8.:7.64"),
+	                 "read 952+2048; write 1052+2048; read 0+952; write 100+952; cont " END);
+	for (unsigned lba = 0; lba < 3000; lba++)
+		ck_assert_uint_eq(d->media[(lba + 100) * 512], (uint8_t)(lba * 7 / 5));
+	ck_assert_str_eq(copy(d, HEAD1, LUN0 ".02000018.0000.0000.0000.0bb8.:7.64.:8"),
+	                 "read 100+2048; write 0+2048; read 2148+952; write 2048+952; cont " END);
+	for (unsigned lba = 0; lba < 3000; lba++)
+		ck_assert_uint_eq(d->media[lba * 512], (uint8_t)(lba * 7 / 5));
+	disk_free(d);
+}
+END_TEST
+
 START_TEST(nothing_to_do)
 {
 	struct disk *d = three();
@@ -253,6 +275,7 @@ static Suite *make_suite(void)
 	TCase *c = tcase_create("copy");
 	tcase_add_test(c, copies);
 	tcase_add_test(c, within_one);
+	tcase_add_test(c, overlaps);
 	tcase_add_test(c, nothing_to_do);
 	tcase_add_loop_test(c, refuses, 0, ARRAY_LEN(refused));
 	tcase_add_test(c, of_the_cdb);
