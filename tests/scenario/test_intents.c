@@ -446,6 +446,47 @@ START_TEST(a_kill_at_any_moment_of_a_reduction)
 }
 END_TEST
 
+START_TEST(a_flush_that_fails_takes_the_member_out)
+{
+	struct rig *r = clean_group(3);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+
+	write_all(r, 0, 2 * REGION, 1);
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_SENSE, .key = KEY_HARDWARE_ERROR});
+	rig_run(r, IDLE); /* nobody asked for this flush */
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1) && rig_in_sync(r, 2));
+	ck_assert_uint_eq(r->saved[0].m[1].state, MEMBER_STALE);
+	ck_assert_uint_eq(r->h->target[0].member.generation, 2);
+	rig_run(r, 2 * IDLE); /* the others are flushed by themselves */
+	ck_assert_uint_eq(shown(r).dirty, 0);
+	ck_assert_uint_eq(shown(r).behind, 2);
+	fake_clear_faults(r->h, 1);
+	memset(r->h->disk[1].store, 0x77,
+	       2 * REGION * FAKE_BLOCK); /* what it had not flushed is lost */
+	ck_assert_int_eq(rig_job(r, rig_start(r, &s), LIMIT)->conclusion, JOB_SUCCESS);
+	ck_assert(equal(r, 0, 1) && rig_in_sync(r, 1));
+	rig_free(r);
+}
+END_TEST
+
+/* A flush of our own that meets a member which has just gone costs nobody anything. */
+START_TEST(a_member_that_goes_is_not_flushed_out)
+{
+	struct rig *r = clean_group(2);
+
+	write_all(r, 0, 1, 1);
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_DIE, .times = 1});
+	rig_run(r, 3 * IDLE);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert_uint_eq(shown(r).dirty, 1);
+	fake_back(r->h, 1);
+	rig_run(r, 3 * IDLE);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert_uint_eq(shown(r).dirty, 0);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(resyncs_are_throttled)
 {
 	struct rig *r = clean_group(2);
@@ -476,4 +517,5 @@ TAP_MAIN("intents", a_write_to_a_clean_region_waits_for_its_mark, writes_that_wa
          a_group_is_written_and_read_during_a_recovery, a_clean_end_leaves_nothing_to_recover,
          an_image_over_all_ends_a_recovery, a_group_that_goes_takes_its_log_along,
          a_command_comes_before_a_recovery, a_kill_at_any_moment_of_a_reduction,
+         a_flush_that_fails_takes_the_member_out, a_member_that_goes_is_not_flushed_out,
          resyncs_are_throttled);
