@@ -17,7 +17,7 @@ def soak(**settings):
 
 
 @cases("{}: what was acknowledged is there, members in sync are equal", (
-    "kill-target kill-targets", "kill-bus stop-bus reset-bus", "cut-socket stop-target",
+    "kill-target kill-targets", "kill-bus stop-bus reset-bus", "kill-daemon kill-all", "cut-socket stop-target",
     "full-store medium-error crc-error"))
 def rounds(faults):
     done = soak(FAULTS=faults, ROUNDS="8", SEED="7")
