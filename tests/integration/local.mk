@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/integration/broadcast.py \
 	tests/integration/chain.py \
 	tests/integration/claims.py \
+	tests/integration/conformance.py \
 	tests/integration/control.py \
 	tests/integration/crc.py \
 	tests/integration/ctl.py \
@@ -44,6 +45,7 @@ integration_tests += \
 	tests/integration/broadcast.py \
 	tests/integration/chain.py \
 	tests/integration/claims.py \
+	tests/integration/conformance.py \
 	tests/integration/control.py \
 	tests/integration/ctl.py \
 	tests/integration/durable.py \
@@ -93,3 +95,11 @@ tests_integration_gated_target_LDADD = $(program_libs)
 tests_integration_gated_target_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=store_read,--wrap=store_write,--wrap=store_flush \
 	-Wl,--wrap=store_read_now,--wrap=store_write_now,--wrap=store_in_memory
+
+# Real programs that speak SCSI through SG_IO find a disk of ours by it (conformance.py). It goes into programs that are
+# not built with sanitizers, so it is not, either.
+helper_programs += tests/integration/sgio.so
+tests_integration_sgio_so_SOURCES = tests/integration/sgio.c
+tests_integration_sgio_so_CFLAGS = -std=c17 -Wall -Wextra -fPIC
+tests_integration_sgio_so_LDFLAGS = -shared
+tests_integration_sgio_so_LDADD = $(JANSSON_LIBS) $(NETTLE_LIBS)
