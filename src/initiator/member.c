@@ -167,9 +167,13 @@ static const char *unusable(const struct group *g, unsigned member, const struct
 	return NULL;
 }
 
-/* Members of a newer generation were found: those here with an older one are stale. */
+/*
+ * Members of a newer generation were found: those here with an older one are stale. The state file,
+ * which trusts them, is to say so before anything is acknowledged that they lack.
+ */
 static void adopt_generation(struct group *g, uint64_t generation)
 {
+	(void)group_change(g, false);
 	g->pub.generation = generation;
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct ini_member *m = &g->pub.m[i];

@@ -390,6 +390,31 @@ START_TEST(a_crash_between_page_and_state_is_survived)
 }
 END_TEST
 
+/* The state is not to trust disk1 at the next crash, though disk1 came before what shows that it
+ * must not. */
+START_TEST(what_a_newer_generation_shows_is_saved)
+{
+	uint32_t id;
+	struct rig *r = running(3, &id);
+
+	rig_job(r, id, LIMIT);
+	r->h->target[0].member.generation++;
+	r->h->target[2].member.generation++;
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 2);
+	rig_restart(r);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 1));
+	fake_back(r->h, 0);
+	fake_back(r->h, 2);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1) && rig_in_sync(r, 2));
+	ck_assert_uint_eq(r->n_saved, 1);
+	ck_assert_int_eq(r->saved[0].m[1].state, MEMBER_STALE);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_disk_taken_over_by_another_group_is_not_touched)
 {
 	uint32_t id;
@@ -416,5 +441,5 @@ TAP_MAIN("member_loss", a_member_goes_for_good, the_leader_goes_for_good,
          a_rescan_is_waited_for, a_write_that_may_still_land_bars_its_member,
          members_are_known_by_uuid, all_members_go, all_come_back_and_the_image_is_read_again,
          flapping_members_end_truthfully, a_member_of_an_older_generation_is_stale,
-         a_crash_between_page_and_state_is_survived,
+         what_a_newer_generation_shows_is_saved, a_crash_between_page_and_state_is_survived,
          a_disk_taken_over_by_another_group_is_not_touched);
