@@ -5,6 +5,7 @@
 #	static_checks      scripts that judge the source and the libraries (tests/)
 #	unit_tests         one file of C each, linked with all libraries and Check (tests/unit/)
 #	scenario_tests     the same, driving several cores at once (tests/scenario/)
+#	model_checks       what is run of the protocol's model (tests/model/)
 #	integration_tests  scripts, .sh or .py, with the real programs (tests/integration/)
 #	helper_programs    what such scripts start beside them
 #
@@ -21,7 +22,7 @@ static_checks = \
 	tests/check_purity.sh \
 	tests/check_style.sh
 
-EXTRA_DIST += $(static_checks) tests/README.md
+EXTRA_DIST += $(static_checks) tests/README.md tests/RESULTS.md
 
 include tests/unit/local.mk
 include tests/fuzz/local.mk
@@ -31,11 +32,12 @@ include tests/integration/local.mk
 include tests/bench/local.mk
 include tests/soak/local.mk
 include tests/demo/local.mk
+include tests/model/local.mk
 
 check_PROGRAMS = $(unit_tests) $(scenario_tests) $(helper_programs)
 INTEGRATION = $(integration_tests)
 STATIC = $(static_checks)
-TESTS = $(INTEGRATION) $(STATIC) $(scenario_tests) $(unit_tests)
+TESTS = $(INTEGRATION) $(STATIC) $(model_checks) $(scenario_tests) $(unit_tests)
 
 # What a test program links with that does not say otherwise.
 LDADD = tests/unit/libtap.a tests/sim/libsim.a $(program_libs) $(CHECK_LIBS)
