@@ -540,6 +540,9 @@ void io_due(struct io *io);   /* puts it on ini's list of those to be stepped */
 void io_timer(struct io *io, ns_t at);
 void io_want_file(struct io *io); /* its file operation is put out */
 void io_abandon(struct io *io);
+/* Members that hold what it wrote, and are in sync now: who had it and has left since, by another
+ * write that failed there, keeps nothing that can be read. */
+uint16_t io_holders(const struct io *io);
 void io_finish(struct io *io);
 void io_run(struct ini *ini);
 void io_grant(struct group *g);

@@ -174,6 +174,10 @@ void group_io_done(struct cmd *c, struct io *io)
 		c->error = g->change_error;
 	else if (c->kind == CMD_READ ? io->bad != 0 : !lasts(io))
 		device_error(c, io);
+	else if (c->kind != CMD_READ && !io_holders(io))
+		(void)ini_refuse(&c->error, INI_E_UNSYNCED,
+		                 "the members of group %s that took it are not in sync any more",
+		                 g->pub.name);
 }
 
 void group_io_step(struct ini *ini, struct cmd *c)

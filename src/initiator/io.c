@@ -117,6 +117,11 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	return io;
 }
 
+uint16_t io_holders(const struct io *io)
+{
+	return io->sync & (uint16_t)~io->bad & members_in_sync(io->g);
+}
+
 static void go(struct io *io)
 {
 	io->sync = io->want & members_in_sync(io->g);
@@ -335,7 +340,7 @@ static void leave_in_sync(struct io *io)
 static void tell_resync(struct io *io)
 {
 	struct group *g = io->g;
-	bool failed = !(io->sync & ~io->bad);
+	bool failed = !io_holders(io);
 	struct job *j;
 
 	TAILQ_FOREACH (j, &io->ini->job_live, live)

@@ -433,6 +433,34 @@ START_TEST(a_disk_taken_over_by_another_group_is_not_touched)
 }
 END_TEST
 
+/* Each of two writes fails on another of the two members: one member stays in sync, and what only
+ * the other one took was not written. */
+START_TEST(two_writes_fail_on_two_members)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct ini_error e;
+	struct block *b = block_new(FAKE_BLOCK);
+
+	rig_group(r, 2, true);
+	memset(b->data, 0x5c, b->len);
+	for (uint8_t i = 0; i < 2; i++)
+		fake_fault(r->h, i,
+		           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = i, .blocks = 1});
+	for (uint64_t i = 0; i < 2; i++)
+		ck_assert(
+		        ini_group_write(r->ini, "g0", i * FAKE_BLOCK, FAKE_BLOCK, b, 100 + i, &e));
+	bool good[2];
+	for (unsigned i = 0; i < 2; i++)
+		good[i] = rig_reply(r, 100 + i, LIMIT)->error.kind == INI_OK;
+	ck_assert(rig_in_sync(r, 0) != rig_in_sync(r, 1));
+	unsigned left = rig_in_sync(r, 0) ? 0 : 1;
+	ck_assert(!good[left] && good[!left]);
+	ck_assert_mem_eq(r->h->disk[left].store + !left * FAKE_BLOCK, b->data, FAKE_BLOCK);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 TAP_MAIN("member_loss", a_member_goes_for_good, the_leader_goes_for_good,
          a_member_that_comes_back_is_caught_up, a_catch_up_takes_what_the_others_have,
          members_that_missed_different_blocks_end_equal, a_catch_up_that_fails_is_partial,
@@ -440,6 +468,7 @@ TAP_MAIN("member_loss", a_member_goes_for_good, the_leader_goes_for_good,
          after_a_reset_what_is_unacknowledged_is_sent_again, a_reset_at_any_time_costs_nothing,
          a_rescan_is_waited_for, a_write_that_may_still_land_bars_its_member,
          members_are_known_by_uuid, all_members_go, all_come_back_and_the_image_is_read_again,
-         flapping_members_end_truthfully, a_member_of_an_older_generation_is_stale,
-         what_a_newer_generation_shows_is_saved, a_crash_between_page_and_state_is_survived,
+         two_writes_fail_on_two_members, flapping_members_end_truthfully,
+         a_member_of_an_older_generation_is_stale, what_a_newer_generation_shows_is_saved,
+         a_crash_between_page_and_state_is_survived,
          a_disk_taken_over_by_another_group_is_not_touched);
