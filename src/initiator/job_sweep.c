@@ -260,6 +260,9 @@ void job_io_bad(struct job *j, struct io *io, unsigned member, lba_t lba, uint32
 {
 	unsigned t = j->target_of[member];
 
+	/* One that came in sync while the job ran: what nobody can read is bad all the same. */
+	if (j->pub.type == JOB_READ && t >= INI_MEMBERS_MAX)
+		t = 0;
 	if (io->abandon || io->kind == IO_FLUSH || t >= INI_MEMBERS_MAX)
 		return;
 	if (j->pub.type == JOB_LOAD) {

@@ -31,6 +31,7 @@ void source_start(struct io *io)
 	io->state = IO_SOURCE;
 	io->rd.bad_blocks = 0;
 	io->rd.why = (struct why){.status = STATUS_NONE, .what = "no member in sync is there"};
+	io->rd.member = io->from ? (unsigned)__builtin_ctz(io->from) : 0;
 	read_on(io, io->lba);
 	if (io->kind != IO_READ)
 		mir_set_init(&io->set, io->lba, io->blocks, io->want);
@@ -42,6 +43,7 @@ static void unreadable(struct io *io, lba_t lba, uint32_t blocks)
 	struct why why = io->rd.why;
 	uint32_t bs = io->g->pub.block_size;
 
+	why.away = false; /* what cannot be read is not waited for */
 	io->rd.bad_blocks += blocks;
 	if (io->data)
 		memset(io->data->data + io->data_off + (size_t)(lba - io->lba) * bs, 0,
@@ -50,7 +52,6 @@ static void unreadable(struct io *io, lba_t lba, uint32_t blocks)
 		io_bad(io, io->rd.member, lba, blocks, &why);
 		return;
 	}
-	why.away = false;
 	for (unsigned i = 0; i < io->g->pub.n; i++) {
 		if (!(io->want >> i & 1))
 			continue;

@@ -195,6 +195,28 @@ START_TEST(what_nobody_can_read_is_told)
 }
 END_TEST
 
+/* The only member in sync goes in the middle of it; a stale one, which is here, is nobody to read
+ * from. */
+START_TEST(the_last_member_in_sync_goes_while_it_is_read)
+{
+	struct rig *r = mirrored(2, BLOCKS);
+	struct ini_job_spec s = rig_spec(r, JOB_READ);
+	const struct scsi_cdb write = {.op = OP_WRITE_16, .blocks = 1};
+
+	ini_medium_changed(r->ini, 0, &write);
+	rig_step(r);
+	uint32_t id = rig_start(r, &s);
+	while (ini_job_find(r->ini, id)->done < BLOCKS * FAKE_BLOCK / 4)
+		rig_run(r, NS_PER_MS / 20);
+	fake_gone(r->h, 1);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	ck_assert_uint_gt(j->t[0].bad, 0);
+	ck_assert_uint_eq(j->t[0].good + j->t[0].bad, BLOCKS);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_file_that_cannot_be_written_fails_the_read)
 {
 	struct rig *r = mirrored(2, BLOCKS);
@@ -306,6 +328,7 @@ END_TEST
 TAP_MAIN("verify_read_resync", a_verify_finds_exactly_what_differs, every_second_block_differs,
          blocks_that_cannot_be_verified_are_bad, a_verify_with_a_member_missing_is_partial,
          a_read_job_gives_the_image_back, a_read_job_uses_another_member_where_one_fails,
-         what_nobody_can_read_is_told, a_file_that_cannot_be_written_fails_the_read,
-         a_resync_makes_stale_members_equal, a_resync_cannot_give_what_its_source_cannot_read,
-         the_source_of_a_resync_goes, a_resync_is_cancelled);
+         what_nobody_can_read_is_told, the_last_member_in_sync_goes_while_it_is_read,
+         a_file_that_cannot_be_written_fails_the_read, a_resync_makes_stale_members_equal,
+         a_resync_cannot_give_what_its_source_cannot_read, the_source_of_a_resync_goes,
+         a_resync_is_cancelled);
