@@ -259,10 +259,11 @@ static void stop(struct daemon *d)
 	clients_free(d);
 	while ((c = TAILQ_FIRST(&d->calls)) != NULL && c->wait != CALL_TASK)
 		call_free(c);
-	if (d->ini)
-		ini_free(d->ini);
+	/* In this order: tags may still have data that are the upper half's. */
 	if (d->hba)
 		hba_free(d->hba);
+	if (d->ini)
+		ini_free(d->ini);
 	while ((c = TAILQ_FIRST(&d->calls)) != NULL)
 		call_free(c);
 	files_free(d);
