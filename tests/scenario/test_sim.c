@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The simulator (tests/sim): short runs of 2,000 seeds. A seed that fails is told on standard
+ * error; `tests/sim/sim --events 1500 --seed N --trace` runs it again.
+ */
+#include "sim/sim.h"
+#include "unit/tap_main.h"
+
+#define EVENTS 1500
+#define SEEDS  250 /* of one test */
+#define TESTS  8
+
+static const struct sim_options options = {
+        .events = EVENTS, .check_every = 16, .struck_max = UINT64_MAX};
+
+static uint64_t marks[MARKS];
+
+START_TEST(seeds)
+{
+	uint64_t first = 1 + (uint64_t)_i * SEEDS, steps;
+
+	for (uint64_t seed = first; seed < first + SEEDS; seed++)
+		(void)sim_run(seed, &options, marks, &steps);
+}
+END_TEST
+
+/* Bit for bit, also after another one, and with its invariants looked at more often. */
+START_TEST(a_seed_is_a_run)
+{
+	struct sim_options often = options;
+	uint64_t other, steps[3];
+
+	often.check_every = 1;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		uint64_t first = sim_run(seed, &options, marks, &steps[0]);
+		(void)sim_run(seed + 1, &options, marks, &other);
+		ck_assert_uint_eq(sim_run(seed, &options, marks, &steps[1]), first);
+		ck_assert_uint_eq(sim_run(seed, &often, marks, &steps[2]), first);
+		ck_assert_uint_eq(steps[0], steps[1]);
+		ck_assert_uint_eq(steps[0], steps[2]);
+	}
+}
+END_TEST
+
+START_TEST(seeds_differ)
+{
+	uint64_t steps;
+
+	ck_assert_uint_ne(sim_run(1, &options, marks, &steps), sim_run(2, &options, marks, &steps));
+}
+END_TEST
+
+/* Every class strikes: one that never does tests nothing. */
+START_TEST(each_fault_strikes)
+{
+	uint64_t steps;
+	struct sim_options longer = options;
+
+	longer.events = 4000;
+	for (uint64_t seed = 1; seed <= 150; seed++)
+		(void)sim_run(seed, &longer, marks, &steps);
+	for (unsigned m = 0; m < MARKS; m++)
+		ck_assert_msg(marks[m] > 0 || sim_marks[m].per == '-', "%s: never",
+		              sim_marks[m].name);
+}
+END_TEST
+
+/* A fault that is left out is left out. */
+START_TEST(faults_can_be_left_out)
+{
+	struct sim_options none = options, no_kills = options;
+	uint64_t steps;
+
+	none.struck_max = 0;
+	no_kills.without[MARK_DISK_KILL] = true;
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		(void)sim_run(seed, &none, marks, &steps);
+		(void)sim_run(seed, &no_kills, marks, &steps);
+	}
+	ck_assert_uint_eq(marks[MARK_DISK_KILL], 0);
+	ck_assert_uint_gt(marks[MARK_NET_CUT], 0);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("sim");
+	TCase *c = tcase_create("seeds"), *d = tcase_create("the simulator itself");
+
+	/* Of a machine that others load, too. */
+	tcase_set_timeout(c, 600);
+	tcase_set_timeout(d, 600);
+	tcase_add_loop_test(c, seeds, 0, TESTS);
+	tcase_add_test(d, a_seed_is_a_run);
+	tcase_add_test(d, seeds_differ);
+	tcase_add_test(d, each_fault_strikes);
+	tcase_add_test(d, faults_can_be_left_out);
+	suite_add_tcase(s, c);
+	suite_add_tcase(s, d);
+	return s;
+}
+
+TAP_MAIN_SUITE(make_suite);

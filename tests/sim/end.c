@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The end of a run: faults stop, all that was asked is answered within bounded time, members are
+ * brought in sync, and every block of every member is what the model lets it be.
+ */
+#include "base/assert.h"
+#include "sim/sim.h"
+
+#include <string.h>
+
+#define ANSWER_LIMIT (120 * NS_PER_S)
+#define JOB_LIMIT    (120 * NS_PER_S)
+#define TRIES        4
+
+static bool rested(struct sim *s)
+{
+	return work_idle(s) && s->host.link == HOST_ATTACHED && hba_settled(s->host.h);
+}
+
+static bool all_here(struct sim *s)
+{
+	const struct ini_group *g = host_group(s);
+
+	if (!rested(s) || !g)
+		return false;
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->m[i].id == WIRE_NO_ID)
+			return false;
+	return ini_deadline(s->host.ini) > s->now && !s->host.is_saving;
+}
+
+static unsigned in_sync(const struct sim *s)
+{
+	const struct ini_group *g = host_group(s);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < g->n; i++)
+		n += g->m[i].state == MEMBER_IN_SYNC;
+	return n;
+}
+
+static void run_job(struct sim *s, enum ini_job_type type)
+{
+	uint32_t job = work_job(s, type);
+
+	if (!job)
+		sim_fail(s, "at the end, a %s job is refused", ini_job_type_name(type));
+	if (!sim_until(s, JOB_LIMIT, all_here))
+		sim_fail(s, "job %u (%s) does not end", job, ini_job_type_name(type));
+}
+
+static void bring_in_sync(struct sim *s)
+{
+	const struct ini_group *g = host_group(s);
+
+	for (unsigned i = 0; in_sync(s) < g->n; i++) {
+		if (i == TRIES)
+			sim_fail(s, "%u of %u members are in sync after %u jobs without a fault",
+			         in_sync(s), g->n, TRIES);
+		run_job(s, in_sync(s) ? JOB_RESYNC : JOB_MIRROR);
+		sim_mark(s, MARK_RESYNCED);
+	}
+}
+
+static const uint8_t *member_block(const struct sim *s, unsigned member, lba_t lba)
+{
+	const struct ini_group *g = host_group(s);
+
+	return s->d[g->m[member].uuid[0] - 0xd0].store.cache + lba * SIM_BLOCK;
+}
+
+/* Blocks that differ from those of the first member. */
+static uint64_t compare_members(struct sim *s)
+{
+	const struct ini_group *g = host_group(s);
+	uint64_t differ = 0;
+
+	for (lba_t lba = 0; lba < s->blocks; lba++) {
+		const uint8_t *first = member_block(s, 0, lba);
+		for (unsigned i = 0; i < g->n; i++) {
+			const uint8_t *p = member_block(s, i, lba);
+			if (!model_allows(&s->model, lba, model_hash(p, SIM_BLOCK),
+			                  s->model.clock + 1))
+				sim_fail(s, "at the end, block %llu of %s is what it may not be",
+				         (unsigned long long)lba, g->m[i].name);
+			if (memcmp(first, p, SIM_BLOCK) == 0)
+				continue;
+			differ++;
+			if (!model_may_differ(&s->model, lba))
+				sim_fail(s, "at the end, block %llu of %s is not that of %s",
+				         (unsigned long long)lba, g->m[i].name, g->m[0].name);
+		}
+	}
+	return differ;
+}
+
+static void verify(struct sim *s, uint64_t differ)
+{
+	run_job(s, JOB_VERIFY);
+	const struct ini_job *j = ini_job_at(s->host.ini, ini_jobs(s->host.ini) - 1);
+	sm_assert(j->type == JOB_VERIFY);
+	if (j->differing != differ)
+		sim_fail(s, "verify says that %llu blocks differ, %llu do",
+		         (unsigned long long)j->differing, (unsigned long long)differ);
+	if (differ)
+		sim_mark(s, MARK_DIFFER_TOLD);
+}
+
+void sim_end(struct sim *s)
+{
+	faults_stop(s);
+	if (!sim_until(s, ANSWER_LIMIT, all_here))
+		sim_fail(s, "faults have stopped, and not all is answered and here within %llu s",
+		         (unsigned long long)(ANSWER_LIMIT / NS_PER_S));
+	bring_in_sync(s);
+	verify(s, compare_members(s));
+	run_job(s, JOB_READ);
+}

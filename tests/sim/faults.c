@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is done to the network, the processes and the machines. */
+#include "base/assert.h"
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the network ---- */
+
+static struct net_link *some_link(struct sim *s)
+{
+	unsigned first = (unsigned)prng_below(&s->fault, NET_LINKS);
+
+	for (unsigned i = 0; i < NET_LINKS; i++) {
+		struct net_link *l = &s->n.link[(first + i) % NET_LINKS];
+		if (l->used && l->to_bus.open && l->to_device.open && !l->to_bus.lost)
+			return l;
+	}
+	return NULL;
+}
+
+static bool cut(struct sim *s, bool deaf)
+{
+	struct net_link *l = some_link(s);
+	bool bus = deaf && sim_chance(&s->fault, 2);
+
+	if (!l)
+		return false;
+	SAY(s, "the connection of %u is cut", l->device);
+	net_cut(s, l, bus, deaf && !bus);
+	return true;
+}
+
+static bool stall(struct sim *s)
+{
+	struct net_link *l = some_link(s);
+	uint64_t which = prng_below(&s->fault, 3);
+	ns_t until = s->now +
+	             sim_about(&s->fault, sim_chance(&s->fault, 4) ? 2 * NS_PER_S : 50 * NS_PER_MS);
+
+	if (!l)
+		return false;
+	SAY(s, "the connection of %u stalls", l->device);
+	if (which != 0)
+		net_stall(s, l, true, until);
+	if (which != 1)
+		net_stall(s, l, false, until);
+	return true;
+}
+
+/* ---- disks ---- */
+
+static void disk_back(struct sim *s, unsigned i, ns_t about)
+{
+	sim_at(s, s->now + sim_about(&s->fault, about), SIM_DISK_UP, i, s->d[i].life);
+}
+
+static bool kill_disk(struct sim *s, unsigned i, bool power)
+{
+	if (!s->d[i].t)
+		return false;
+	disk_node_kill(s, i, power);
+	disk_back(s, i, sim_chance(&s->fault, 3) ? NS_PER_S : 30 * NS_PER_MS);
+	return true;
+}
+
+static bool mute(struct sim *s, unsigned i, ns_t about)
+{
+	if (!s->d[i].t)
+		return false;
+	SAY(s, "disk %u is stopped", i);
+	s->d[i].frozen_until = s->now + sim_about(&s->fault, about);
+	return true;
+}
+
+static bool own_fault(struct sim *s, unsigned i, const char *format)
+{
+	char spec[96];
+	unsigned long long lba = prng_below(&s->fault, s->blocks);
+	unsigned long long times = 1 + prng_below(&s->fault, 4);
+
+	if (!s->d[i].t || s->d[i].frozen_until > s->now)
+		return false;
+	if (strstr(format, "lba="))
+		snprintf(spec, sizeof(spec), "medium-error:lba=%llu,times=%llu", lba, times);
+	else if (strstr(format, "times="))
+		snprintf(spec, sizeof(spec), "%s%llu", format, times);
+	else
+		snprintf(spec, sizeof(spec), "%s", format);
+	disk_node_fault(s, i, spec);
+	return true;
+}
+
+static bool reset_by_disk(struct sim *s, unsigned i)
+{
+	const struct wire_frame f = {.type = WIRE_RESET, .reset = {.by = (uint8_t)i, .text = "x"}};
+
+	if (!s->d[i].t || s->d[i].link != DISK_UP || s->d[i].frozen_until > s->now)
+		return false;
+	net_send(s, s->d[i].conn, true, &f);
+	return true;
+}
+
+/* ---- the bus server, the initiator ---- */
+
+static bool restart_bus(struct sim *s, ns_t about)
+{
+	if (!s->bus.b)
+		return false;
+	bus_node_kill(s);
+	sim_at(s, s->now + sim_about(&s->fault, about), SIM_BUS_UP, 0, s->bus.life);
+	return true;
+}
+
+static bool restart_host(struct sim *s)
+{
+	if (!s->host.ini)
+		return false;
+	host_node_kill(s);
+	sim_at(s, s->now + sim_about(&s->fault, 100 * NS_PER_MS), SIM_HOST_UP, 0, s->host.life);
+	return true;
+}
+
+static bool mute_host(struct sim *s)
+{
+	if (!s->host.ini)
+		return false;
+	SAY(s, "the initiator is stopped");
+	s->host.frozen_until = s->now + sim_about(&s->fault, 300 * NS_PER_MS);
+	return true;
+}
+
+static bool reset_by_host(struct sim *s)
+{
+	if (!s->host.ini || s->host.link != HOST_ATTACHED || s->host.frozen_until > s->now)
+		return false;
+	hba_reset_bus(s->host.h);
+	host_node_wake(s);
+	return true;
+}
+
+/* ---- all ---- */
+
+static bool disk_fault(struct sim *s, enum mark m, unsigned i)
+{
+	switch ((int)m) {
+	case MARK_DISK_KILL:
+		return kill_disk(s, i, false);
+	case MARK_DISK_POWER:
+		return kill_disk(s, i, true);
+	case MARK_DISK_MUTE:
+		return mute(s, i, 30 * NS_PER_MS);
+	case MARK_DISK_MUTE_LONG:
+		return mute(s, i, 6 * NS_PER_S);
+	case MARK_DISK_DIE_SELECTED:
+		return own_fault(s, i, "die:at=selected");
+	case MARK_DISK_DIE_COMMAND:
+		return own_fault(s, i, "die:at=command");
+	case MARK_DISK_DIE_DATA:
+		return own_fault(s, i, "die:at=data");
+	case MARK_DISK_DIE_STATUS:
+		return own_fault(s, i, "die:at=status");
+	case MARK_DISK_BUSY:
+		return own_fault(s, i, "busy:times=");
+	case MARK_DISK_FULL:
+		return own_fault(s, i, "task-set-full:times=");
+	case MARK_DISK_NO_STATUS:
+		return own_fault(s, i, "no-status:times=");
+	case MARK_DISK_CRC:
+		return own_fault(s, i, "crc-error:times=");
+	case MARK_DISK_MEDIUM:
+		return own_fault(s, i, "lba=");
+	case MARK_DISK_SLOW:
+		return own_fault(s, i, "slow:ms=3");
+	case MARK_STORE_ROT:
+		store_rot(s, i);
+		return true;
+	case MARK_BUS_RESET_OTHER:
+		return reset_by_disk(s, i);
+	default:
+		return false;
+	}
+}
+
+static bool strike(struct sim *s, enum mark m)
+{
+	switch ((int)m) {
+	case MARK_NET_CUT:
+		return cut(s, false);
+	case MARK_NET_HALF_OPEN:
+		return cut(s, true);
+	case MARK_NET_STALL:
+		return stall(s);
+	case MARK_BUS_RESTART:
+		return restart_bus(s, 30 * NS_PER_MS);
+	case MARK_BUS_AWAY:
+		return restart_bus(s, 4 * NS_PER_S);
+	case MARK_BUS_RESET:
+		return reset_by_host(s);
+	case MARK_HOST_KILL:
+		return restart_host(s);
+	case MARK_HOST_MUTE:
+		return mute_host(s);
+	default:
+		return disk_fault(s, m, (unsigned)prng_below(&s->fault, s->n_disks));
+	}
+}
+
+static enum mark pick(struct sim *s)
+{
+	uint64_t all = 0, at;
+
+	for (unsigned m = 0; m < MARKS; m++)
+		all += sim_marks[m].per == 't' ? s->rate[m] : 0;
+	if (all == 0)
+		return MARKS;
+	at = prng_below(&s->fault, all);
+	for (unsigned m = 0; m < MARKS; m++) {
+		uint32_t w = sim_marks[m].per == 't' ? s->rate[m] : 0;
+		if (at < w)
+			return (enum mark)m;
+		at -= w;
+	}
+	return MARKS;
+}
+
+void faults_next(struct sim *s)
+{
+	struct prng before;
+	enum mark m;
+
+	if (s->quiet || s->faults_off)
+		return;
+	sim_at(s, s->now + sim_about(&s->fault, s->fault_every), SIM_FAULT, 0, 0);
+	m = pick(s);
+	/* Whatever one draws, the next one draws the same: one that is left out changes no other.
+	 */
+	before = s->fault;
+	if (m != MARKS && !s->without[m] && s->n_struck < s->struck_max && strike(s, m)) {
+		s->n_struck++;
+		sim_mark(s, m);
+	}
+	s->fault = before;
+	(void)prng_u64(&s->fault);
+}
+
+/* The faults that a disk's core still has. */
+static void forgive(struct sim *s, unsigned i)
+{
+	const struct wire_frame clear = {
+	        .type = WIRE_MGMT,
+	        .mgmt = {.req = 1, .from = SIM_HOST, .to = (uint8_t)i, .kind = MGMT_FAULT_CLEAR}};
+
+	s->d[i].frozen_until = 0;
+	if (s->d[i].t && s->d[i].store.dead)
+		disk_node_kill(s, i, false);
+	if (!s->d[i].t)
+		disk_node_start(s, i);
+	else
+		disk_node_frame(s, i, &clear);
+}
+
+void faults_stop(struct sim *s)
+{
+	SAY(s, "no more faults");
+	s->quiet = true;
+	s->host.frozen_until = 0;
+	if (!s->bus.b)
+		bus_node_start(s);
+	for (unsigned i = 0; i < NET_LINKS; i++) {
+		struct net_link *l = &s->n.link[i];
+		net_stall(s, l, true, 0);
+		net_stall(s, l, false, 0);
+		if (l->used && l->to_bus.lost)
+			net_cut(s, l, false, false);
+	}
+	for (unsigned i = 0; i < s->n_disks; i++)
+		forgive(s, i);
+	if (!s->host.ini)
+		host_node_start(s);
+	host_node_wake(s);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the initiator daemon's shell does: the bus, the state file, images. */
+#include "base/assert.h"
+#include "sim/mutant.h"
+#include "sim/sim.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RETRY_FIRST_NS  (100 * NS_PER_MS)
+#define RETRY_MOST_NS   (1 * NS_PER_S)
+#define ATTACH_LIMIT_NS (5 * NS_PER_S)
+#define SILENCE_MIN_NS  (5 * NS_PER_S)
+#define ROUNDS_MOST     64
+
+static void restore(struct sim *s)
+{
+	struct sim_host *h = &s->host;
+	struct ini_error e;
+
+	if (!h->disk.there)
+		return;
+	if (h->disk.n > 0 && !ini_restore_group(h->ini, &h->disk.g, &e))
+		sim_fail(s, "the saved state is refused: %s", e.text);
+	ini_restore_next_job(h->ini, h->disk.next_job);
+}
+
+void host_node_start(struct sim *s)
+{
+	struct sim_host *h = &s->host;
+
+	s->hba_cfg.seed = prng_u64(&s->sched);
+	s->ini_cfg.seed = prng_u64(&s->sched);
+	h->h = hba_new(&s->hba_cfg);
+	h->ini = h->h ? ini_new(&s->ini_cfg, h->h) : NULL;
+	if (!h->ini)
+		sim_fail(s, "out of memory");
+	h->link = HOST_DOWN;
+	h->retry_at = s->now;
+	h->retry_delay = 0;
+	h->frozen_until = 0;
+	h->run_due = h->is_saving = h->save_again = false;
+	memset(h->op, 0, sizeof(h->op));
+	restore(s);
+	SAY(s, "the initiator is there");
+}
+
+static void hang_up(struct sim *s)
+{
+	if (s->host.conn)
+		net_close(s, s->host.conn, false);
+	s->host.conn = NULL;
+}
+
+void host_node_kill(struct sim *s)
+{
+	struct sim_host *h = &s->host;
+
+	SAY(s, "the initiator is killed");
+	if (h->conn && sim_chance(&s->net, 2))
+		net_cut(s, h->conn, false, true);
+	hang_up(s);
+	if (h->is_saving && !h->save_fails) {
+		bool done = sim_chance(&s->disk, 2);
+		sim_mark(s, done ? MARK_HOST_SAVE_NEW : MARK_HOST_SAVE_OLD);
+		if (done)
+			h->disk = h->saving;
+	}
+	hba_free(h->h);
+	ini_free(h->ini);
+	h->ini = NULL;
+	h->h = NULL;
+	h->life++;
+	h->frozen_until = 0;
+	work_host_gone(s);
+}
+
+const struct ini_group *host_group(const struct sim *s)
+{
+	return s->host.ini ? ini_group_find(s->host.ini, SIM_GROUP) : NULL;
+}
+
+/* ---- the state file ---- */
+
+static void start_save(struct sim *s, uint64_t seq)
+{
+	struct sim_host *h = &s->host;
+
+	h->is_saving = true;
+	h->save_seq = seq;
+	h->save_fails = sim_strikes(s, MARK_HOST_SAVE_FAIL);
+	h->saving.there = true;
+	h->saving.next_job = ini_next_job(h->ini);
+	h->saving.n = ini_groups(h->ini);
+	sm_assert(h->saving.n <= 1);
+	if (h->saving.n)
+		h->saving.g = *ini_group_at(h->ini, 0);
+	sim_at(s, s->now + sim_about(&s->disk, s->store_delay), SIM_SAVE, 0, h->life);
+}
+
+static void save(struct sim *s, uint64_t seq)
+{
+	struct sim_host *h = &s->host;
+
+	if (h->is_saving) {
+		h->save_again = true;
+		h->save_again_seq = seq;
+	} else {
+		start_save(s, seq);
+	}
+}
+
+void host_node_saved(struct sim *s)
+{
+	struct sim_host *h = &s->host;
+
+	h->is_saving = false;
+	if (!h->save_fails && !MUTANT(STATE_NOT_SAVED))
+		h->disk = h->saving;
+	if (!h->disk.there)
+		h->disk = h->saving;
+	ini_saved(h->ini, h->save_seq, h->save_fails ? EIO : 0);
+	if (h->save_again) {
+		h->save_again = false;
+		start_save(s, h->save_again_seq);
+	}
+	host_node_wake(s);
+}
+
+/* ---- images ---- */
+
+static void start_file(struct sim *s, const struct ini_action *a)
+{
+	struct host_file_op *o = s->host.op;
+
+	while (o->used)
+		sm_assert(++o < s->host.op + SIM_FILE_OPS);
+	*o = (struct host_file_op){.used = true,
+	                           .op = a->op,
+	                           .kind = a->kind,
+	                           .file = a->file,
+	                           .offset = a->offset,
+	                           .len = a->len};
+	if (a->kind == INI_ACT_FILE_WRITE)
+		work_copy_written(s, a->file, a->offset, a->data->data + a->data_off, a->len);
+	sim_at(s, s->now + sim_about(&s->disk, s->store_delay), SIM_FILE,
+	       (uint32_t)(o - s->host.op), s->host.life);
+}
+
+void host_node_filed(struct sim *s, uint32_t op)
+{
+	struct host_file_op o = s->host.op[op];
+	int err = sim_strikes(s, MARK_HOST_FILE_FAIL) ? EIO : 0;
+
+	sm_assert(o.used);
+	s->host.op[op].used = false;
+	if (o.kind == INI_ACT_FILE_READ) {
+		struct block *b = block_new(o.len);
+		work_image_read(s, o.file, o.offset, b);
+		ini_file_read_done(s->host.ini, o.op, err, err ? NULL : b);
+		block_unref(b);
+	} else {
+		ini_file_done(s->host.ini, o.op, err);
+	}
+	host_node_wake(s);
+}
+
+/* ---- running the cores ---- */
+
+static void act(struct sim *s, const struct ini_action *a)
+{
+	switch (a->kind) {
+	case INI_ACT_FILE_READ:
+	case INI_ACT_FILE_WRITE:
+	case INI_ACT_FILE_SYNC:
+		start_file(s, a);
+		break;
+	case INI_ACT_FILE_CLOSE:
+		work_file_closed(s, a->file);
+		break;
+	case INI_ACT_SAVE:
+		save(s, a->op);
+		break;
+	case INI_ACT_REPLY:
+		work_reply(s, a);
+		break;
+	case INI_ACT_LOG:
+		SAY(s, "initiator: %s", a->text);
+		if (s->created && strstr(a->text, " is stale"))
+			sim_mark(s, MARK_STALE_SEEN);
+		break;
+	case INI_ACT_CHANGED:
+		break;
+	case INI_ACT_BLOCK:
+		sim_fail(s, "a block is wanted, and no load runs");
+	}
+}
+
+static bool output(struct sim *s)
+{
+	const struct wire_frame *f;
+	bool some = false;
+
+	while ((f = hba_output(s->host.h)) != NULL) {
+		some = true;
+		if (s->host.link == HOST_ATTACHED)
+			net_send(s, s->host.conn, true, f);
+	}
+	return some;
+}
+
+static ns_t cores_due(const struct sim *s)
+{
+	ns_t a = hba_deadline(s->host.h), b = ini_deadline(s->host.ini);
+
+	return a < b ? a : b;
+}
+
+static bool run_cores(struct sim *s)
+{
+	const struct ini_action *a;
+	bool some = false;
+
+	hba_run(s->host.h, s->now);
+	ini_run(s->host.ini, s->now);
+	if (sim_stepped(s)) {
+		hba_check(s->host.h);
+		ini_check(s->host.ini);
+	}
+	while ((a = ini_output(s->host.ini)) != NULL) {
+		act(s, a);
+		some = true;
+	}
+	return output(s) || some || cores_due(s) <= s->now;
+}
+
+/* ---- the bus ---- */
+
+static void down(struct sim *s)
+{
+	struct sim_host *h = &s->host;
+	bool was = h->link == HOST_ATTACHED;
+
+	hang_up(s);
+	h->link = HOST_DOWN;
+	h->retry_delay = was || !h->retry_delay ? RETRY_FIRST_NS : h->retry_delay * 2;
+	if (h->retry_delay > RETRY_MOST_NS)
+		h->retry_delay = RETRY_MOST_NS;
+	h->retry_at = s->now + h->retry_delay;
+	if (was) {
+		hba_detached(h->h, s->now);
+		hba_check(h->h);
+	}
+	host_node_wake(s);
+}
+
+void host_node_closed(struct sim *s)
+{
+	down(s);
+}
+
+static void attached(struct sim *s, const struct wire_attached *a)
+{
+	struct sim_host *h = &s->host;
+
+	if (h->link != HOST_ATTACHING)
+		return;
+	h->link = HOST_ATTACHED;
+	h->retry_delay = 0;
+	h->heartbeat_ns = a->heartbeat_ms * NS_PER_MS;
+	h->ping_at = s->now + h->heartbeat_ns / 3;
+	SAY(s, "the initiator is attached, epoch %u", a->epoch);
+	hba_attached(h->h, a, s->now);
+	hba_check(h->h);
+}
+
+void host_node_frame(struct sim *s, const struct wire_frame *f)
+{
+	struct sim_host *h = &s->host;
+	const struct wire_frame pong = {.type = WIRE_PONG, .ping = f->ping};
+
+	h->heard_at = s->now;
+	if (f->type == WIRE_RESET)
+		sim_mark(s, MARK_BUS_RST_SEEN);
+	if (f->type == WIRE_ATTACHED) {
+		attached(s, &f->attached);
+	} else if (f->type == WIRE_REFUSED) {
+		SAY(s, "the initiator is refused: %s", f->error.text);
+		down(s);
+	} else if (f->type == WIRE_PING) {
+		net_send(s, h->conn, true, &pong);
+	} else if (h->link == HOST_ATTACHED) {
+		if (f->type == WIRE_ERROR)
+			SAY(s, "the initiator: error: %s", f->error.text);
+		hba_frame(h->h, f, s->now);
+		if (sim_stepped(s))
+			hba_check(h->h);
+	}
+}
+
+void host_node_batch(struct sim *s)
+{
+	host_node_wake(s);
+}
+
+void host_node_wake(struct sim *s)
+{
+	if (s->host.run_due || !s->host.ini)
+		return;
+	s->host.run_due = true;
+	sim_at(s, s->now + prng_below(&s->sched, 10 * NS_PER_US), SIM_HOST_RUN, 0, s->host.life);
+}
+
+static void attach(struct sim *s)
+{
+	struct sim_host *h = &s->host;
+	struct wire_frame f = {.type = WIRE_ATTACH,
+	                       .attach = {.version = WIRE_VERSION,
+	                                  .role = ROLE_INITIATOR,
+	                                  .id = SIM_HOST,
+	                                  .name = "host"}};
+
+	h->conn = net_dial(s, SIM_HOST);
+	if (!h->conn) {
+		down(s);
+		return;
+	}
+	memset(f.attach.uuid, 0x77, UUID_LEN);
+	h->link = HOST_ATTACHING;
+	h->attach_until = s->now + ATTACH_LIMIT_NS;
+	h->heard_at = s->now;
+	net_send(s, h->conn, true, &f);
+}
+
+static void ping(struct sim *s)
+{
+	struct sim_host *h = &s->host;
+	const struct wire_frame f = {.type = WIRE_PING};
+	ns_t limit = 4 * h->heartbeat_ns > SILENCE_MIN_NS ? 4 * h->heartbeat_ns : SILENCE_MIN_NS;
+
+	if (s->now > h->heard_at + limit) {
+		down(s);
+		return;
+	}
+	net_send(s, h->conn, true, &f);
+	h->ping_at = s->now + h->heartbeat_ns / 3;
+}
+
+static void link_run(struct sim *s)
+{
+	struct sim_host *h = &s->host;
+
+	if (h->link == HOST_DOWN && s->now >= h->retry_at)
+		attach(s);
+	else if (h->link == HOST_ATTACHING && s->now >= h->attach_until)
+		down(s);
+	else if (h->link == HOST_ATTACHED && hba_server_lost(h->h))
+		down(s);
+	else if (h->link == HOST_ATTACHED && h->heartbeat_ns && s->now >= h->ping_at)
+		ping(s);
+}
+
+void host_node_run(struct sim *s)
+{
+	unsigned rounds = 0;
+
+	s->host.run_due = false;
+	link_run(s);
+	while (run_cores(s) && ++rounds < ROUNDS_MOST)
+		continue;
+	if (rounds == ROUNDS_MOST)
+		host_node_wake(s);
+}
+
+ns_t host_node_due(const struct sim *s)
+{
+	const struct sim_host *h = &s->host;
+	ns_t due;
+
+	if (!h->ini || h->run_due)
+		return NS_NEVER;
+	due = cores_due(s);
+	if (h->link == HOST_DOWN && h->retry_at < due)
+		due = h->retry_at;
+	if (h->link == HOST_ATTACHING && h->attach_until < due)
+		due = h->attach_until;
+	if (h->link == HOST_ATTACHED && h->heartbeat_ns && h->ping_at < due)
+		due = h->ping_at;
+	return due > h->frozen_until ? due : h->frozen_until;
+}

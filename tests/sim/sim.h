@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The simulator: a bus server, disks and an initiator, whose cores are the real ones, in one
+ * process with simulated network, disks, files and time. All that happens follows from a seed.
+ *
+ *   sim.c       the queue of what is to happen, time, random streams, failures
+ *   net.c       connections: the codecs of the shells over a network that delays, splits, cuts
+ *   store.c     a disk's medium: what is cached, what is durable, how it fails
+ *   node_*.c    the shells: bus server, disk, initiator
+ *   model.c     what each block may be read as
+ *   work.c      what is asked of the initiator; faults.c  what is done to all; end.c  the last look
+ *
+ * Random numbers come from a stream for each concern, so that one that is drawn less often or not
+ * at all leaves the others as they are.
+ */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include "base/prng.h"
+#include "bus/bus.h"
+#include "initiator/initiator.h"
+#include "sim/model.h"
+#include "sim/net.h"
+#include "sim/store.h"
+#include "target/target.h"
+
+#define SIM_DISKS    7 /* at most; SCSI ID: the index */
+#define SIM_HOST     7 /* SCSI ID of the initiator */
+#define SIM_NODES    8
+#define SIM_BLOCK    512
+#define SIM_BLOCKS   128 /* of a disk, at most */
+#define SIM_OPS      24  /* commands of clients at once */
+#define SIM_TASKS    8
+#define SIM_FILES    4
+#define SIM_FILE_OPS 512
+#define SIM_GROUP    "g"
+
+enum mark {
+#define MARK(sym, name, seeds, per, rate) MARK_##sym,
+#include "sim/marks.def"
+#undef MARK
+	MARKS
+};
+
+struct mark_row {
+	const char *name;
+	unsigned seeds; /* of a thousand */
+	char per;       /* 'o', 't', '-': no fault */
+	unsigned rate;
+};
+extern const struct mark_row sim_marks[MARKS];
+
+/* What is wrong with the cores or the shells, on purpose (mutants.def); 0: nothing. */
+extern unsigned sim_mutant;
+
+enum sim_event_kind {
+	SIM_DELIVER, /* link, direction */
+	SIM_CLOSED,  /* link, end */
+	SIM_GO,
+	SIM_STORE,   /* disk, operation */
+	SIM_DISK_UP, /* disk */
+	SIM_BUS_UP,
+	SIM_HOST_UP,
+	SIM_HOST_RUN,
+	SIM_FILE, /* an operation of the initiator's files */
+	SIM_SAVE,
+	SIM_WORK,
+	SIM_FAULT,
+};
+
+struct sim_event {
+	ns_t at;
+	uint64_t seq;
+	enum sim_event_kind kind;
+	uint32_t what, life; /* of which life of it; another one: it is void */
+};
+
+#define SIM_QUEUE 1024
+
+enum disk_link { DISK_OFF, DISK_WAITING, DISK_ASKED, DISK_UP };
+
+struct sim_disk {
+	struct tgt *t; /* NULL: not running */
+	uint32_t life;
+	struct store_sim store;
+	enum disk_link link;
+	struct net_link *conn;
+	ns_t retry_at, pause, asked_until, ping_at, heartbeat_ns;
+	ns_t frozen_until; /* stopped */
+	ns_t deadline;     /* the core's, after its last step */
+	bool unarmed, dying;
+};
+
+struct sim_bus {
+	struct bus *b; /* NULL: not running */
+	uint32_t life;
+	uint64_t boot;
+	bool go_due;
+	ns_t deadline;
+};
+
+enum host_link { HOST_DOWN, HOST_ATTACHING, HOST_ATTACHED };
+
+struct host_file_op { /* of an image, or of a copy */
+	bool used;
+	uint64_t op;
+	enum ini_action_kind kind;
+	int file;
+	uint64_t offset;
+	uint32_t len;
+};
+
+struct host_state { /* the state file */
+	bool there;
+	uint32_t next_job;
+	unsigned n;
+	struct ini_group g;
+};
+
+struct sim_host {
+	struct hba *h; /* NULL: not running */
+	struct ini *ini;
+	uint32_t life;
+	enum host_link link;
+	struct net_link *conn;
+	ns_t retry_at, retry_delay, attach_until, ping_at, heartbeat_ns, heard_at, frozen_until;
+	bool run_due;
+	struct host_state disk, saving; /* what is durable; what is being written */
+	bool is_saving, save_again, save_fails;
+	uint64_t save_seq, save_again_seq;
+	struct host_file_op op[SIM_FILE_OPS];
+	uint64_t wraps_seen;
+};
+
+enum client_kind {
+	CLIENT_NONE,
+	CLIENT_CREATE,
+	CLIENT_WRITE,
+	CLIENT_READ,
+	CLIENT_FLUSH,
+	CLIENT_SET
+};
+
+struct client_op {
+	enum client_kind kind;
+	uint64_t token;
+	lba_t lba;
+	uint32_t blocks;
+	uint64_t began;
+	struct block *block;
+	uint32_t write; /* the model's */
+};
+
+struct client_file { /* a job's image or copy */
+	bool used;
+	enum ini_job_type type;
+	uint32_t job;
+	uint64_t value, began;
+	uint32_t write; /* the model's */
+	lba_t blocks;
+	uint64_t hash[SIM_BLOCKS]; /* of a copy */
+	bool has[SIM_BLOCKS];
+};
+
+struct client_task {
+	struct hba_task t;
+	struct sim *s;
+	bool used;
+	bool by_abort;
+	uint32_t got;
+};
+
+struct sim {
+	uint64_t seed;
+	struct prng net, disk, sched, work, fault;
+	ns_t now;
+	uint64_t seq, steps, digest;
+	unsigned check_every; /* steps */
+	uint64_t events;      /* steps before the faults stop */
+	bool trace, quiet;
+	bool faults_off;
+	uint64_t n_struck, struck_max; /* faults that were injected; the most of them */
+	bool without[MARKS];
+	uint32_t rate[MARKS]; /* of this seed */
+	uint64_t *marks;
+
+	struct sim_event queue[SIM_QUEUE];
+	unsigned n_queue;
+	struct net n;
+	struct sim_bus bus;
+	struct sim_disk d[SIM_DISKS];
+	struct sim_host host;
+	struct model model;
+
+	/* this seed's world */
+	unsigned n_disks;
+	lba_t blocks;
+	ns_t net_delay, store_delay, work_every, fault_every;
+	bool bus_trace;
+	unsigned queue_depth;
+	struct bus_config bus_cfg;
+	struct hba_config hba_cfg;
+	struct ini_config ini_cfg;
+
+	/* clients */
+	struct client_op op[SIM_OPS];
+	struct client_file file[SIM_FILES];
+	struct client_task task[SIM_TASKS];
+	uint64_t next_value, next_token;
+	bool created;
+};
+
+/* ---- sim.c ---- */
+
+struct sim_options {
+	uint64_t events;
+	unsigned check_every; /* steps between two looks at all invariants */
+	bool trace;
+	uint64_t struck_max;
+	bool without[MARKS];
+};
+
+/* Runs a seed; fails by sim_fail(). Returns the digest of all that happened. */
+uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, uint64_t *steps);
+
+_Noreturn void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sim_say(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define SAY(s, ...)                                                                                \
+	do {                                                                                       \
+		if ((s)->trace)                                                                    \
+			sim_say((s), __VA_ARGS__);                                                 \
+	} while (0)
+
+void sim_mark(struct sim *s, enum mark m);
+/* A fault of this class strikes this operation: marked. */
+bool sim_strikes(struct sim *s, enum mark m);
+/* What happens is in the digest. */
+void sim_note(struct sim *s, uint64_t what);
+void sim_at(struct sim *s, ns_t at, enum sim_event_kind kind, uint32_t what, uint32_t life);
+/* One step of a core was made: true when its invariants are to be looked at. */
+bool sim_stepped(struct sim *s);
+/* Until cond says so; false: it did not within so much time. */
+bool sim_until(struct sim *s, ns_t limit, bool (*cond)(struct sim *s));
+/* Around `mean`, from a stream. */
+ns_t sim_about(struct prng *g, ns_t mean);
+static inline bool sim_chance(struct prng *g, uint64_t one_in)
+{
+	return prng_below(g, one_in) == 0;
+}
+
+/* ---- node_bus.c ---- */
+
+void bus_node_start(struct sim *s);
+void bus_node_kill(struct sim *s);
+void bus_node_frame(struct sim *s, struct net_link *l, const struct wire_frame *f);
+void bus_node_bad(struct sim *s, struct net_link *l, const char *why);
+void bus_node_closed(struct sim *s, struct net_link *l);
+void bus_node_open(struct sim *s, struct net_link *l);
+void bus_node_go_soon(struct sim *s);
+void bus_node_go(struct sim *s);
+void bus_node_deadline(struct sim *s);
+
+/* ---- node_disk.c ---- */
+
+void disk_node_start(struct sim *s, unsigned i);
+/* power: what its kernel had cached goes, too. */
+void disk_node_kill(struct sim *s, unsigned i, bool power);
+void disk_node_free(struct sim *s, unsigned i);
+void disk_node_frame(struct sim *s, unsigned i, const struct wire_frame *f);
+void disk_node_closed(struct sim *s, unsigned i);
+void disk_node_stored(struct sim *s, unsigned i, uint32_t op);
+ns_t disk_node_due(const struct sim *s, unsigned i);
+void disk_node_deadline(struct sim *s, unsigned i);
+/* A fault of its core's own (target/fault.h). */
+void disk_node_fault(struct sim *s, unsigned i, const char *spec);
+
+/* ---- node_host.c ---- */
+
+void host_node_start(struct sim *s);
+void host_node_kill(struct sim *s);
+void host_node_frame(struct sim *s, const struct wire_frame *f);
+void host_node_batch(struct sim *s);
+void host_node_closed(struct sim *s);
+void host_node_wake(struct sim *s);
+void host_node_run(struct sim *s);
+ns_t host_node_due(const struct sim *s);
+void host_node_filed(struct sim *s, uint32_t op);
+void host_node_saved(struct sim *s);
+const struct ini_group *host_group(const struct sim *s);
+
+/* ---- work.c ---- */
+
+void work_next(struct sim *s);
+void work_reply(struct sim *s, const struct ini_action *a);
+void work_image_read(struct sim *s, int file, uint64_t offset, struct block *b);
+void work_copy_written(struct sim *s, int file, uint64_t offset, const uint8_t *p, uint32_t len);
+void work_file_closed(struct sim *s, int file);
+/* The initiator is gone, and who asked it gets no answer. */
+void work_host_gone(struct sim *s);
+bool work_idle(struct sim *s);
+bool work_create_group(struct sim *s);
+/* Starts a job that takes no file, or an image of one value; 0: refused. */
+uint32_t work_job(struct sim *s, enum ini_job_type type);
+
+/* ---- faults.c ---- */
+
+void faults_next(struct sim *s);
+/* They stop: all that was taken away is there again. */
+void faults_stop(struct sim *s);
+
+/* ---- end.c ---- */
+
+/* All is to come to rest, and to be as the model says. */
+void sim_end(struct sim *s);
+
+#endif
