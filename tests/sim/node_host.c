@@ -23,6 +23,9 @@ static void restore(struct sim *s)
 		return;
 	if (h->disk.n > 0 && !ini_restore_group(h->ini, &h->disk.g, &e))
 		sim_fail(s, "the saved state is refused: %s", e.text);
+	if (h->disk.n > 0 && !ini_restore_intent(h->ini, SIM_GROUP,
+	                                         h->log.len ? h->log.bytes : NULL, h->log.len, &e))
+		sim_fail(s, "the saved write-intent log is refused: %s", e.text);
 	ini_restore_next_job(h->ini, h->disk.next_job);
 }
 
@@ -40,7 +43,7 @@ void host_node_start(struct sim *s)
 	h->retry_at = s->now;
 	h->retry_delay = 0;
 	h->frozen_until = 0;
-	h->run_due = h->is_saving = h->save_again = false;
+	h->run_due = h->is_saving = h->save_again = h->log_is_saving = false;
 	memset(h->op, 0, sizeof(h->op));
 	restore(s);
 	SAY(s, "the initiator is there");
@@ -67,6 +70,8 @@ void host_node_kill(struct sim *s)
 		if (done)
 			h->disk = h->saving;
 	}
+	if (h->log_is_saving && sim_chance(&s->disk, 2))
+		h->log = h->log_saving;
 	hba_free(h->h);
 	ini_free(h->ini);
 	h->ini = NULL;
@@ -111,10 +116,37 @@ static void save(struct sim *s, uint64_t seq)
 	}
 }
 
-void host_node_saved(struct sim *s)
+static void save_log(struct sim *s, const struct ini_action *a)
 {
 	struct sim_host *h = &s->host;
 
+	sm_assert(!h->log_is_saving && a->len <= SIM_INTENT_MAX);
+	h->log_is_saving = true;
+	h->log_op = a->op;
+	h->log_saving.len = a->len;
+	if (a->len)
+		memcpy(h->log_saving.bytes, a->bytes, a->len);
+	sim_at(s, s->now + sim_about(&s->disk, s->store_delay), SIM_SAVE, 1, h->life);
+}
+
+static void log_saved(struct sim *s)
+{
+	struct sim_host *h = &s->host;
+
+	h->log_is_saving = false;
+	h->log = h->log_saving;
+	ini_intent_saved(h->ini, h->log_op, 0);
+	host_node_wake(s);
+}
+
+void host_node_saved(struct sim *s, bool log)
+{
+	struct sim_host *h = &s->host;
+
+	if (log) {
+		log_saved(s);
+		return;
+	}
 	h->is_saving = false;
 	if (!h->save_fails && !MUTANT(STATE_NOT_SAVED))
 		h->disk = h->saving;
@@ -181,6 +213,9 @@ static void act(struct sim *s, const struct ini_action *a)
 		break;
 	case INI_ACT_SAVE:
 		save(s, a->op);
+		break;
+	case INI_ACT_INTENT:
+		save_log(s, a);
 		break;
 	case INI_ACT_REPLY:
 		work_reply(s, a);

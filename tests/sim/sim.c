@@ -146,7 +146,7 @@ static void happen_host(struct sim *s, const struct sim_event *e)
 	else if (e->kind == SIM_FILE)
 		host_node_filed(s, e->what);
 	else if (e->kind == SIM_SAVE)
-		host_node_saved(s);
+		host_node_saved(s, e->what != 0);
 }
 
 static void happen_disk(struct sim *s, const struct sim_event *e)

@@ -117,6 +117,13 @@ struct host_state { /* the state file */
 	struct ini_group g;
 };
 
+#define SIM_INTENT_MAX (64 * KIB)
+
+struct host_intent { /* the write-intent log */
+	size_t len;  /* 0: none */
+	uint8_t bytes[SIM_INTENT_MAX];
+};
+
 struct sim_host {
 	struct hba *h; /* NULL: not running */
 	struct ini *ini;
@@ -128,6 +135,9 @@ struct sim_host {
 	struct host_state disk, saving; /* what is durable; what is being written */
 	bool is_saving, save_again, save_fails;
 	uint64_t save_seq, save_again_seq;
+	struct host_intent log, log_saving;
+	bool log_is_saving;
+	uint64_t log_op;
 	struct host_file_op op[SIM_FILE_OPS];
 	uint64_t wraps_seen;
 };
@@ -285,7 +295,7 @@ void host_node_wake(struct sim *s);
 void host_node_run(struct sim *s);
 ns_t host_node_due(const struct sim *s);
 void host_node_filed(struct sim *s, uint32_t op);
-void host_node_saved(struct sim *s);
+void host_node_saved(struct sim *s, bool log);
 const struct ini_group *host_group(const struct sim *s);
 
 /* ---- work.c ---- */
