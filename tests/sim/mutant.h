@@ -6,10 +6,8 @@
 enum mutant {
 	MUTANT_NONE,
 #define OUTSIDE(sym, name, what)                     MUTANT_##sym,
-#define INSIDE(sym, name, what, file, text, instead) MUTANT_##sym,
 #include "sim/mutants.def"
 #undef OUTSIDE
-#undef INSIDE
 	MUTANTS
 };
 

@@ -14,8 +14,6 @@ unsigned sim_mutant;
 const struct mutant_row sim_mutants[MUTANTS] = {
         {"none", ""},
 #define OUTSIDE(sym, name, what)                     {name, what},
-#define INSIDE(sym, name, what, file, text, instead) {name, what},
 #include "sim/mutants.def"
 #undef OUTSIDE
-#undef INSIDE
 };
