@@ -5,7 +5,7 @@
 
 enum mutant {
 	MUTANT_NONE,
-#define OUTSIDE(sym, name, what)                     MUTANT_##sym,
+#define OUTSIDE(sym, name, what) MUTANT_##sym,
 #include "sim/mutants.def"
 #undef OUTSIDE
 	MUTANTS

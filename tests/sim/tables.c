@@ -13,7 +13,7 @@ unsigned sim_mutant;
 
 const struct mutant_row sim_mutants[MUTANTS] = {
         {"none", ""},
-#define OUTSIDE(sym, name, what)                     {name, what},
+#define OUTSIDE(sym, name, what) {name, what},
 #include "sim/mutants.def"
 #undef OUTSIDE
 };
