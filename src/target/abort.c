@@ -96,7 +96,7 @@ static void queue_error(struct tgt *t, struct tgt_lu *lu)
 	for (uint8_t i = 0; i < WIRE_IDS; i++) {
 		bool all = lu->modes.current.qerr == QERR_ALL && !tgt_lu_apart(lu);
 		if (nexuses >> i & 1)
-			tgt_task_abort_set(t, lu, all ? UINT16_MAX : (uint16_t)(1U << i), i, NULL);
+			tgt_task_abort_set(t, lu, (uint16_t)(all ? UINT16_MAX : 1U << i), i, NULL);
 	}
 }
 

@@ -72,7 +72,7 @@ static void clear_task_set(struct tgt *t)
 	const struct tenure *n = &t->tenure;
 	const struct tgt_lu *lu = tgt_lu_at(t, n->lun);
 	bool own = tgt_lu_apart(lu);
-	tgt_task_abort_set(t, lu, own ? (uint16_t)(1U << n->initiator) : UINT16_MAX, n->initiator,
+	tgt_task_abort_set(t, lu, (uint16_t)(own ? 1U << n->initiator : UINT16_MAX), n->initiator,
 	                   NULL);
 	ended(t);
 }

@@ -79,7 +79,7 @@ static void hold(struct reserve *r, uint8_t nexus, uint8_t type)
 static void release(struct reserve *r, uint8_t by, struct resv_effect *e)
 {
 	if (types[r->type].registrants)
-		e->released |= r->registered & (uint16_t)~BIT(by);
+		e->released = (uint16_t)(e->released | (r->registered & ~BIT(by)));
 	r->type = RESV_NONE;
 	r->holder = RESV_NOBODY;
 }

@@ -245,7 +245,7 @@ START_TEST(log_select)
 	if (selects[_i].told) {
 		(void)disk_burst(d, "t=5 ini=6 epoch=9 want sel msg=80 cmd=03:3.1200");
 		ck_assert_uint_eq(d->in[2], 6);
-		ck_assert_uint_eq(d->in[12] << 8 | d->in[13], 0x2a02);
+		ck_assert_uint_eq((unsigned)d->in[12] << 8 | d->in[13], 0x2a02);
 	}
 	disk_free(d);
 }
