@@ -543,6 +543,9 @@ void io_abandon(struct io *io);
 /* Members that hold what it wrote, and are in sync now: who had it and has left since, by another
  * write that failed there, keeps nothing that can be read. */
 uint16_t io_holders(const struct io *io);
+/* At its end: a member in sync holds it and none lacks it. Where all fail one stays in sync all the
+ * same, which another write may have chosen without regard to this one. */
+bool io_lasts(const struct io *io);
 void io_finish(struct io *io);
 void io_run(struct ini *ini);
 void io_grant(struct group *g);

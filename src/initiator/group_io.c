@@ -147,13 +147,6 @@ static void device_error(struct cmd *c, const struct io *io)
 	ini_error_why(&c->error, member, &io->last);
 }
 
-/* A member that was in sync has it, and none that is lacks it: where all fail one stays in sync all
- * the same (io.c), which another write may have chosen without regard to this one. */
-static bool lasts(const struct io *io)
-{
-	return (io->sync & ~io->bad) && !(io->bad & members_in_sync(io->g));
-}
-
 void group_io_done(struct cmd *c, struct io *io)
 {
 	struct group *g = c->g;
@@ -172,9 +165,9 @@ void group_io_done(struct cmd *c, struct io *io)
 		                 g->pub.name);
 	else if (io->ticket && g->change_error.kind != INI_OK)
 		c->error = g->change_error;
-	else if (c->kind == CMD_READ ? io->bad != 0 : !lasts(io))
+	else if (c->kind == CMD_READ ? io->bad != 0 : !(io->sync & ~io->bad))
 		device_error(c, io);
-	else if (c->kind != CMD_READ && !io_holders(io))
+	else if (c->kind != CMD_READ && !io_lasts(io))
 		(void)ini_refuse(&c->error, INI_E_UNSYNCED,
 		                 "the members of group %s that took it are not in sync any more",
 		                 g->pub.name);

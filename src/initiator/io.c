@@ -122,6 +122,11 @@ uint16_t io_holders(const struct io *io)
 	return io->sync & (uint16_t)~io->bad & members_in_sync(io->g);
 }
 
+bool io_lasts(const struct io *io)
+{
+	return io_holders(io) && !(io->bad & members_in_sync(io->g));
+}
+
 static void go(struct io *io)
 {
 	io->sync = io->want & members_in_sync(io->g);

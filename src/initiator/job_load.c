@@ -146,7 +146,7 @@ bool load_written(struct job *j, const struct io *io)
 		job_fail(j, g->change_error.kind, "%s", g->change_error.text);
 		return false;
 	}
-	if (!io_holders(io)) {
+	if (!io_lasts(io)) {
 		if (!j->aborting) {
 			job_fail(j, INI_E_DEVICE,
 			         "group %s could not be written at LBA %llu: %s: %s", g->pub.name,
