@@ -18,9 +18,12 @@
 #ifndef TARGET_BACKGROUND_H
 #define TARGET_BACKGROUND_H
 
+#include "scsi/cdb.h"
 #include "scsi/sense.h"
+#include "target/target.h"
 
-struct block;
+struct cmd;
+struct task;
 
 enum bg_kind { BG_NONE, BG_FLUSH, BG_FORMAT, BG_SANITIZE, BG_LEAVE };
 enum bg_step { STEP_SAVE, STEP_PASS, STEP_FLUSH, STEP_CLEAR };
@@ -46,5 +49,25 @@ struct background {
 	enum bg_medium medium, kept; /* as it is; as a restart would find it */
 	struct block *pattern;       /* one block */
 };
+
+/* The pattern of what is started next, repeated to a block; without it, zeros. */
+void tgt_bg_fill(struct tgt_lu *lu, struct span pattern);
+/* Nothing else is under way. */
+void tgt_bg_start(struct tgt *t, struct tgt_lu *lu, enum bg_kind kind, unsigned passes);
+/* False, with the sense set: it stands against this command, or what the last one left does. */
+bool tgt_bg_allows(struct task *k, const struct cmd *c);
+/* Commands that have to do with the whole unit, and use the background. */
+bool tgt_bg_is_for(enum scsi_op op);
+/* The task has to wait for its end. */
+bool tgt_bg_in_the_way(const struct task *k);
+/* What REQUEST SENSE says of it, if it says something. */
+bool tgt_bg_sense(const struct tgt_lu *lu, struct scsi_sense *out);
+/* Whose operation of the store this is; NULL: a task's. */
+struct tgt_lu *tgt_bg_by_op(const struct tgt *t, uint32_t op);
+void tgt_bg_store_done(struct tgt *t, struct tgt_lu *lu, enum tgt_store_result result);
+void tgt_bg_meta_done(struct tgt *t, struct tgt_lu *lu, bool ok);
+/* What a restart has to know, 0: nothing; and back. False: no such thing. */
+uint8_t tgt_bg_kept(const struct background *b);
+bool tgt_bg_keep(struct background *b, uint8_t kept);
 
 #endif

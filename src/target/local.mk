@@ -9,6 +9,7 @@ src_target_libtarget_a_SOURCES = \
 	src/target/background.h \
 	src/target/abort.c \
 	src/target/allegiance.c \
+	src/target/cmd.h \
 	src/target/cmd_buffer.c \
 	src/target/cmd_copy.c \
 	src/target/cmd_diag.c \
@@ -32,6 +33,7 @@ src_target_libtarget_a_SOURCES = \
 	src/target/fault.h \
 	src/target/limits.c \
 	src/target/lu.c \
+	src/target/lu.h \
 	src/target/message.c \
 	src/target/mode.c \
 	src/target/mode.h \
@@ -45,6 +47,8 @@ src_target_libtarget_a_SOURCES = \
 	src/target/target.c \
 	src/target/target.h \
 	src/target/task.c \
+	src/target/task.h \
+	src/target/tenure.h \
 	src/target/ua.c \
 	src/target/ua.h \
 	src/target/vpd.c \

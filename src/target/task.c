@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The task set: slots, start, completion. The state diagram stands in core.h. */
+/* The task set: slots, start, completion. The state diagram stands in task.h. */
 #include "base/assert.h"
 #include "target/core.h"
 
