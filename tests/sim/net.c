@@ -95,35 +95,96 @@ void net_close(struct sim *s, struct net_link *l, bool bus_end)
 		schedule(s, l, !bus_end, false);
 }
 
-static void lose(struct sim *s, struct net_pipe *p)
+/* ---- what is on its way ---- */
+
+static size_t waiting(const struct net_pipe *p)
 {
-	struct iovec v[1];
+	return p->kept ? p->kept->len - p->kept_at : p->out.bytes;
+}
+
+/* The first run of it; its length is 0 when there is none. */
+static struct iovec first_run(const struct net_pipe *p)
+{
+	struct iovec v = {.iov_len = 0};
 	int fd;
 
-	if (p->out.bytes > 0 && outq_peek(&p->out, v, 1, &fd) > 0 && inbuf_partial(&p->in))
+	if (p->kept)
+		return (struct iovec){.iov_base = p->kept->data + p->kept_at,
+		                      .iov_len = p->kept->len - p->kept_at};
+	(void)outq_peek(&p->out, &v, 1, &fd);
+	return v;
+}
+
+static void taken(struct net_pipe *p, size_t n)
+{
+	if (p->kept)
+		p->kept_at += n;
+	else
+		outq_take(&p->out, n);
+}
+
+/* Up to n bytes, from the sender's queue to the receiver's buffer; returns how many. */
+static size_t carry(struct net_pipe *p, size_t n)
+{
+	struct iovec from = first_run(p), room[2];
+
+	n = from.iov_len < n ? from.iov_len : n;
+	if (n == 0)
+		return 0;
+	(void)inbuf_room(&p->in, room);
+	n = room[0].iov_len < n ? room[0].iov_len : n;
+	memcpy(room[0].iov_base, from.iov_base, n);
+	inbuf_added(&p->in, n);
+	taken(p, n);
+	return n;
+}
+
+static void forget(struct net_pipe *p)
+{
+	outq_clear(&p->out);
+	block_unref(p->kept);
+	p->kept = NULL;
+}
+
+void net_keep(struct sim *s, struct net_link *l)
+{
+	struct net_pipe *p = &l->to_bus;
+	struct block *b;
+	size_t at = 0;
+
+	if (p->kept || p->out.bytes == 0)
+		return;
+	b = block_new(p->out.bytes);
+	if (!b)
+		sim_fail(s, "out of memory");
+	while (at < b->len) {
+		struct iovec v = first_run(p);
+		memcpy(b->data + at, v.iov_base, v.iov_len);
+		taken(p, v.iov_len);
+		at += v.iov_len;
+	}
+	outq_clear(&p->out);
+	p->kept = b;
+	p->kept_at = 0;
+}
+
+/* ---- connections that fail ---- */
+
+static void lose(struct sim *s, struct net_pipe *p)
+{
+	if (waiting(p) > 0 && inbuf_partial(&p->in))
 		sim_mark(s, MARK_NET_CUT_INSIDE);
 	p->lost = true;
-	outq_clear(&p->out);
+	forget(p);
 }
 
 /* A part of what is on its way arrives before the cut: it may be inside a frame. */
 static void squeeze(struct sim *s, struct net_pipe *p)
 {
-	struct iovec v[8];
-	size_t n = p->out.bytes > 0 ? (size_t)prng_below(&s->net, p->out.bytes) : 0;
-	int fd;
+	size_t n = waiting(p) > 0 ? (size_t)prng_below(&s->net, waiting(p)) : 0;
 
-	while (n > 0) {
-		int k = outq_peek(&p->out, v, 8, &fd);
-		struct iovec room[2];
-		sm_assert(k > 0 && inbuf_room(&p->in, room) > 0);
-		size_t m = v[0].iov_len < n ? v[0].iov_len : n;
-		m = m < room[0].iov_len ? m : room[0].iov_len;
-		memcpy(room[0].iov_base, v[0].iov_base, m);
-		inbuf_added(&p->in, m);
-		outq_take(&p->out, m);
-		n -= m;
-	}
+	while (n > 0)
+		n -= carry(p, n);
 }
 
 void net_cut(struct sim *s, struct net_link *l, bool bus_deaf, bool device_deaf)
@@ -151,22 +212,6 @@ static struct net_link *link_of(struct sim *s, uint32_t what, uint32_t generatio
 {
 	struct net_link *l = &s->n.link[what >> 1];
 	return l->used && GENERATION(l) == generation ? l : NULL;
-}
-
-/* Up to n bytes, from the sender's queue to the receiver's buffer. */
-static void carry(struct net_pipe *p, size_t n)
-{
-	struct iovec from[1], room[2];
-	int fd;
-
-	if (outq_peek(&p->out, from, 1, &fd) == 0 || n == 0)
-		return;
-	(void)inbuf_room(&p->in, room);
-	size_t m = from[0].iov_len < n ? from[0].iov_len : n;
-	m = m < room[0].iov_len ? m : room[0].iov_len;
-	memcpy(room[0].iov_base, from[0].iov_base, m);
-	inbuf_added(&p->in, m);
-	outq_take(&p->out, m);
 }
 
 static void arrive(struct sim *s, struct net_link *l, bool to_bus, struct wire_frame *f)
@@ -250,18 +295,18 @@ void net_deliver(struct sim *s, uint32_t what, uint32_t generation)
 		sim_at(s, until, SIM_DELIVER, what, generation);
 		return;
 	}
-	size_t n = p->out.bytes;
+	size_t n = waiting(p);
 	if (n > 1 && sim_strikes(s, MARK_NET_SPLIT))
 		n = 1 + (size_t)prng_below(&s->net, n - 1);
-	size_t left = p->out.bytes - n;
-	while (p->open && p->out.bytes > left) {
-		carry(p, p->out.bytes - left);
+	size_t left = waiting(p) - n;
+	while (p->open && waiting(p) > left) {
+		(void)carry(p, waiting(p) - left);
 		if (!take_frames(s, l, to_bus))
 			break;
 	}
 	if (p->open)
 		batch(s, l, to_bus);
-	if (p->open && p->out.bytes > 0)
+	if (p->open && waiting(p) > 0)
 		schedule(s, l, to_bus, true);
 	else if (p->open && p->fin)
 		hear_closed(s, l, to_bus);
@@ -285,8 +330,8 @@ void net_closed(struct sim *s, uint32_t what, uint32_t generation)
 
 static void drop(struct net_link *l)
 {
-	outq_clear(&l->to_bus.out);
-	outq_clear(&l->to_device.out);
+	forget(&l->to_bus);
+	forget(&l->to_device);
 	inbuf_free(&l->to_bus.in);
 	inbuf_free(&l->to_device.in);
 	l->used = false;

@@ -14,6 +14,8 @@ struct sim;
 
 struct net_pipe {
 	struct outq out;
+	struct block *kept; /* in place of `out`: what a sender had written that is no more */
+	size_t kept_at;
 	struct inbuf in;
 	bool scheduled, fin,
 	        lost; /* fin: the sender has closed it; lost: nothing arrives any more */
@@ -43,6 +45,8 @@ struct net_link *net_dial(struct sim *s, unsigned device);
 void net_send(struct sim *s, struct net_link *l, bool to_bus, const struct wire_frame *f);
 /* One end closes: what it sent is still delivered. */
 void net_close(struct sim *s, struct net_link *l, bool bus_end);
+/* The device is no more, and its memory goes: what it has written is still delivered. */
+void net_keep(struct sim *s, struct net_link *l);
 /* What is on its way is lost. The ends hear of it; deaf: one of them does not. */
 void net_cut(struct sim *s, struct net_link *l, bool bus_deaf, bool device_deaf);
 void net_stall(struct sim *s, struct net_link *l, bool to_bus, ns_t until);

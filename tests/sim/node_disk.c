@@ -59,6 +59,8 @@ void disk_node_kill(struct sim *s, unsigned i, bool power)
 	if (d->t) {
 		if (d->conn && (power || sim_chance(&s->net, 2)))
 			net_cut(s, d->conn, false, true);
+		if (d->conn)
+			net_keep(s, d->conn);
 		hang_up(s, i);
 		store_killed(s, i);
 		tgt_free(d->t);

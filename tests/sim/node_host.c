@@ -63,6 +63,8 @@ void host_node_kill(struct sim *s)
 	SAY(s, "the initiator is killed");
 	if (h->conn && sim_chance(&s->net, 2))
 		net_cut(s, h->conn, false, true);
+	if (h->conn)
+		net_keep(s, h->conn);
 	hang_up(s);
 	if (h->is_saving && !h->save_fails) {
 		bool done = sim_chance(&s->disk, 2);
