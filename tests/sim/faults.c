@@ -248,17 +248,13 @@ void faults_next(struct sim *s)
 /* The faults that a disk's core still has. */
 static void forgive(struct sim *s, unsigned i)
 {
-	const struct wire_frame clear = {
-	        .type = WIRE_MGMT,
-	        .mgmt = {.req = 1, .from = SIM_HOST, .to = (uint8_t)i, .kind = MGMT_FAULT_CLEAR}};
-
 	s->d[i].frozen_until = 0;
 	if (s->d[i].t && s->d[i].store.dead)
 		disk_node_kill(s, i, false);
 	if (!s->d[i].t)
 		disk_node_start(s, i);
 	else
-		disk_node_frame(s, i, &clear);
+		disk_node_forgive(s, i);
 }
 
 void faults_stop(struct sim *s)

@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define EVENTS_DEFAULT 10000
 #define CHECK_DEFAULT  64 /* for many seeds; 1 for one */
-#define SEED_LIMIT_S   60 /* a seed that takes longer hangs */
+#define SEED_LIMIT_S   60 /* of processor time: a seed that takes more hangs */
 #define JOBS_MAX       64
 #define FAILURES_MAX   20 /* then it is enough */
 
@@ -193,9 +194,11 @@ static int run_one(const struct options *o)
 
 static _Noreturn void work(struct worker *w, const struct options *o)
 {
+	const struct itimerval limit = {.it_value.tv_sec = SEED_LIMIT_S};
+
 	for (; w->seed <= w->last; w->seed += o->jobs) {
 		uint64_t steps;
-		alarm(SEED_LIMIT_S);
+		(void)setitimer(ITIMER_PROF, &limit, NULL);
 		(void)sim_run(w->seed, &o->sim, w->marks, &steps);
 		w->steps += steps;
 		w->done++;
@@ -221,7 +224,7 @@ static void told(const struct worker *w, const struct options *o, int status)
 {
 	printf("FAILED: seed %llu: %s; again: sim", (unsigned long long)w->seed,
 	       !WIFSIGNALED(status)          ? "ends"
-	       : WTERMSIG(status) == SIGALRM ? "takes too long"
+	       : WTERMSIG(status) == SIGPROF ? "takes too long"
 	                                     : strsignal(WTERMSIG(status)));
 	if (sim_mutant)
 		printf(" --mutant %s", sim_mutants[sim_mutant].name);

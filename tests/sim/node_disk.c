@@ -162,6 +162,8 @@ static void attached(struct sim *s, unsigned i, const struct wire_attached *a)
 	d->ping_at = s->now + d->heartbeat_ns / 3;
 	SAY(s, "disk %u is attached, epoch %u", i, a->epoch);
 	step(s, i, (struct tgt_event){.kind = TGT_EV_ATTACHED, .attached = a});
+	if (s->quiet)
+		disk_node_forgive(s, i);
 }
 
 void disk_node_frame(struct sim *s, unsigned i, const struct wire_frame *f)
@@ -251,6 +253,16 @@ void disk_node_deadline(struct sim *s, unsigned i)
 		unlink_conn(s, i);
 	else if (d->link == DISK_UP && d->heartbeat_ns && d->ping_at <= s->now)
 		send(s, i, &ping);
+}
+
+void disk_node_forgive(struct sim *s, unsigned i)
+{
+	const struct wire_frame clear = {
+	        .type = WIRE_MGMT,
+	        .mgmt = {.req = 1, .from = SIM_HOST, .to = (uint8_t)i, .kind = MGMT_FAULT_CLEAR}};
+
+	if (s->d[i].t && s->d[i].link == DISK_UP)
+		step(s, i, (struct tgt_event){.kind = TGT_EV_FRAME, .frame = &clear});
 }
 
 void disk_node_fault(struct sim *s, unsigned i, const char *spec)

@@ -283,6 +283,8 @@ ns_t disk_node_due(const struct sim *s, unsigned i);
 void disk_node_deadline(struct sim *s, unsigned i);
 /* A fault of its core's own (target/fault.h). */
 void disk_node_fault(struct sim *s, unsigned i, const char *spec);
+/* None of them any more; one that is not attached hears of it when it is. */
+void disk_node_forgive(struct sim *s, unsigned i);
 
 /* ---- node_host.c ---- */
 
