@@ -103,6 +103,8 @@ struct hba_port {
 	bool scanning;        /* what is started for it waits */
 	unsigned depth;       /* credit */
 	unsigned frozen;      /* tasks with a REQUEST SENSE due or running */
+	uint64_t sensing;     /* logical units that have some of them */
+	uint64_t mixed;       /* ... that have had several at once: whose sense is whose? */
 	unsigned waiting;     /* items in hba.waiting that want it */
 	unsigned quarantined; /* tags */
 	uint8_t next_tag;

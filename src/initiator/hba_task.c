@@ -21,12 +21,25 @@ static ns_t timeout_of(const struct hba *h, const struct hba_task *t)
 	return t->timeout_ns && !t->sensing ? t->timeout_ns : h->cfg.task_timeout_ns;
 }
 
+/*
+ * A logical unit keeps the sense of one command for us. It gives the next CHECK CONDITION when
+ * that has been asked for, or when it has waited long enough; then what it tells may be about
+ * either, and is believed for none: a medium error names the first block that was not written.
+ */
 static void freeze(struct hba *h, struct hba_task *t, bool on)
 {
+	struct hba_port *p = &h->port[t->target];
+	uint64_t unit = 1ULL << t->lun;
+
 	if (t->sensing == on)
 		return;
 	t->sensing = on;
-	h->port[t->target].frozen += on ? 1U : -1U;
+	p->frozen += on ? 1U : -1U;
+	if (on)
+		p->mixed |= p->sensing & unit;
+	p->sensing = on ? p->sensing | unit : p->sensing & (~unit | p->mixed);
+	if (p->frozen == 0)
+		p->sensing = p->mixed = 0;
 	h->dirty = true;
 }
 
@@ -236,6 +249,8 @@ static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 		t->has_sense = status == SCSI_GOOD && scsi_sense_get(raw, &t->sense);
 		if (t->has_sense && !t->own)
 			hba_take_attention(h, t->target, &t->sense);
+		if (h->port[t->target].mixed >> t->lun & 1)
+			t->has_sense = false;
 		hba_tag_release(h, t->target, t->item.tag);
 		end(h, t, HBA_COMPLETED);
 		return;

@@ -12,6 +12,10 @@
  * by the CHECK CONDITION of an ACA task, by PREEMPT AND ABORT, and when the nexus is lost or there
  * is a reset; not by itself: how long it lasts is for its initiator to say.
  *
+ * There is room for one sense. A task that had started before, and that fails, too, gives its CHECK
+ * CONDITION when that has been asked for or is void: otherwise its initiator would take the one for
+ * the other.
+ *
  * Mirroring passes carry their sense with the status. They begin no allegiance and have no part in
  * one of the first kind; ACA, which is about the task set, holds them up as all others.
  */
@@ -58,6 +62,15 @@ bool tgt_allegiance_sense(const struct task *k, struct scsi_sense *out)
 	x->has_sense = false;
 	x->ca = false;
 	return true;
+}
+
+/* One that there is no room for in the task set has to go at once; and ACA, which has no limit,
+ * holds back none. */
+bool tgt_allegiance_delays(const struct task *k)
+{
+	bool fails = k->status == SCSI_CHECK_CONDITION && !k->silent && k->lu->present;
+	bool may_stay = k->delayed || k->lu->n_tasks <= k->lu->queue_depth;
+	return fails && may_stay && tgt_nexus(k)->ca;
 }
 
 /* ---- ACA ---- */

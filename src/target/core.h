@@ -48,6 +48,7 @@ struct tgt {
 	struct task_list tasks;
 	unsigned n_tasks;              /* in the list */
 	bool faulted;                  /* some unit has tasks that QERR ends */
+	bool delayed;                  /* some of them are */
 	unsigned n_in[TASK_DRAIN + 1]; /* of them, by state */
 	uint32_t next_program;
 	uint32_t next_bg; /* tells operations of the background apart */

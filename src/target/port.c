@@ -41,7 +41,8 @@ void tgt_port_close(struct tgt *t)
 
 /* ---- a DATA OUT phase in several tenures ---- */
 
-/* Its port goes on later; whatever else comes meanwhile is not its tenure. */
+/* Its port goes on later; whatever else comes meanwhile is not its tenure. One beyond what its unit
+ * has room for was not to last longer than its tenure: it is forgotten. */
 static void park(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
@@ -53,6 +54,8 @@ static void park(struct tgt *t)
 		return;
 	k->connected = false;
 	k->split = n->number;
+	if (!k->lu->present || k->lu->n_tasks > k->lu->queue_depth)
+		tgt_task_abort(t, k);
 }
 
 /* False: no command is parked under this number (any more). */
@@ -311,18 +314,18 @@ static void answer_status(struct tgt *t)
 		return;
 	}
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
-	if (k->state == TASK_DONE) {
+	bool delayed = k->state == TASK_DONE && tgt_allegiance_delays(k);
+	bool lasts = k->state == TASK_READY && !(c->flags & CMD_QUICK);
+	if (k->disc_priv && (delayed || lasts)) {
+		/* What may take its time lets the bus go, if it may. */
+		tgt_reply_disconnect(t);
+		tgt_port_detach(t, k);
+		tgt_port_close(t);
+	} else if (k->state == TASK_DONE) {
 		if (tgt_task_ended(t, k))
 			tgt_task_deliver(t, k);
 	} else if (k->state == TASK_READY) {
-		/* What may take its time lets the bus go, if it may. */
-		if (k->disc_priv && !(c->flags & CMD_QUICK)) {
-			tgt_reply_disconnect(t);
-			tgt_port_detach(t, k);
-			tgt_port_close(t);
-		} else {
-			tgt_task_submit(t, k);
-		}
+		tgt_task_submit(t, k);
 	}
 }
 

@@ -263,6 +263,7 @@ void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out
 		break;
 	}
 	do {
+		tgt_task_deliver_delayed(t);
 		if (t->n_in[TASK_WAITING] > 0)
 			tgt_task_run_waiting(t);
 	} while (tgt_task_queue_errors(t));

@@ -164,12 +164,32 @@ void tgt_task_deliver(struct tgt *t, struct task *k)
 		return; /* what it aborted is in the store yet */
 	if (k->connected && !t->tenure.wanted)
 		return; /* the bus will ask */
+	if (!k->connected && tgt_allegiance_delays(k)) {
+		k->delayed = true;
+		t->delayed = true;
+		return;
+	}
+	k->delayed = false;
 	consequences(t, k);
 	tgt_reply_status(t, k);
 	if (k->connected)
 		tgt_port_close(t);
 	else
 		tgt_task_drop(t, k);
+}
+
+void tgt_task_deliver_delayed(struct tgt *t)
+{
+	struct task *k = TAILQ_FIRST(&t->tasks);
+	if (!t->delayed)
+		return;
+	t->delayed = false;
+	while (k) {
+		struct task *next = TAILQ_NEXT(k, link);
+		if (k->delayed)
+			tgt_task_deliver(t, k);
+		k = next;
+	}
 }
 
 void tgt_task_finish(struct tgt *t, struct task *k)
@@ -245,6 +265,7 @@ void tgt_task_check(const struct tgt *t)
 		sm_assert(!k->parked || (k->state == TASK_WAITING && k->lu->bg.kind != BG_NONE));
 		sm_assert(!k->told || k->state == TASK_DRAIN || k->state == TASK_DONE);
 		sm_assert(!k->connected || t->tenure.task == k || k->state == TASK_DRAIN);
+		sm_assert(!k->delayed || (k->state == TASK_DONE && t->delayed && !k->connected));
 		sm_assert(k->state == TASK_DRAIN || k->state == TASK_DONE || k->pos <= k->count);
 	}
 	for (unsigned s = TASK_DATA; s <= TASK_DRAIN; s++)

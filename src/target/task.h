@@ -101,6 +101,7 @@ struct task {
 	ns_t due;                /* TASK_DONE that waits; else NS_NEVER */
 	bool told;               /* TASK_DRAIN: its status is TASK ABORTED */
 	bool after_drain;        /* TASK_DONE that waits for its unit's tasks in TASK_DRAIN */
+	bool delayed;            /* TASK_DONE that waits for an allegiance to end */
 };
 TAILQ_HEAD(task_list, task);
 
@@ -129,6 +130,8 @@ static inline bool tgt_task_lives(const struct task *k)
 {
 	return k->state != TASK_DRAIN || k->told;
 }
+/* Delivers what tgt_allegiance_delays() has held back, as far as nothing does so any more. */
+void tgt_task_deliver_delayed(struct tgt *t);
 /* Statuses and allegiances whose time has come. */
 void tgt_task_expire(struct tgt *t);
 ns_t tgt_task_deadline(const struct tgt *t);
@@ -152,6 +155,8 @@ void tgt_allegiance_sent(const struct task *k, bool queued);
 bool tgt_allegiance_sense(const struct task *k, struct scsi_sense *out);
 /* False, with the status: an ACA stands against it, or there is none for its ACA attribute. */
 bool tgt_allegiance_admits(const struct tgt *t, struct task *k);
+/* Its CHECK CONDITION has to wait: the sense of another one is still to be asked for. */
+bool tgt_allegiance_delays(const struct task *k);
 /* It must not start. */
 bool tgt_allegiance_holds(const struct task *k);
 void tgt_allegiance_expire(struct tgt *t);

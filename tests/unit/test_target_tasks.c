@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define END        "STATUS(GOOD) COMMAND COMPLETE FREE"
-#define CHECK      "cont STATUS(CHECK CONDITION) COMMAND COMPLETE FREE"
-#define WRITE(lba) "cmd=2a:4." lba ".0000.0100 out=512:11 free" /* armed: one block */
-#define DONE(tag)  "resel 7 IDENTIFY SIMPLE(" tag ") " END
-#define BUSY(tag)  "resel 7 IDENTIFY SIMPLE(" tag ") STATUS(TASK SET FULL) COMMAND COMPLETE FREE"
+#define END         "STATUS(GOOD) COMMAND COMPLETE FREE"
+#define CHECK       "cont STATUS(CHECK CONDITION) COMMAND COMPLETE FREE"
+#define WRITE(lba)  "cmd=2a:4." lba ".0000.0100 out=512:11 free" /* armed: one block */
+#define DONE(tag)   "resel 7 IDENTIFY SIMPLE(" tag ") " END
+#define FAILED(tag) "resel 7 IDENTIFY SIMPLE(" tag ") STATUS(CHECK CONDITION) COMMAND COMPLETE FREE"
+#define BUSY(tag)   "resel 7 IDENTIFY SIMPLE(" tag ") STATUS(TASK SET FULL) COMMAND COMPLETE FREE"
 
 /* ---- order ---- */
 
@@ -312,6 +313,63 @@ START_TEST(tagged_tasks_wait_for_request_sense)
 }
 END_TEST
 
+/* Two that are in the store at once fail: each sense goes to the one that it is of. */
+START_TEST(each_check_condition_has_its_sense)
+{
+	struct disk *d = disk_new();
+	d->hold = true;
+	d->result = STORE_ERROR;
+	(void)disk_burst(d, "sel msg=c02001 " WRITE("01"));
+	(void)disk_burst(d, "t=2 sel msg=c02002 " WRITE("09"));
+	ck_assert_str_eq(disk_answer(d, 0), FAILED("1"));
+	ck_assert_str_eq(disk_answer(d, 0), "");
+	ck_assert_str_eq(disk_burst(d, "t=3 want sel msg=c02001 cmd=03:3.1200"),
+	                 "cont DATA-IN(18) " END "; " FAILED("2"));
+	ck_assert_uint_eq(d->in[6], 1); /* INFORMATION */
+	ck_assert_str_eq(disk_sense(d), "3/c/0 info 9");
+	disk_free(d);
+}
+END_TEST
+
+/* One that nobody asks for is held back for a second, no longer; an abort ends it, too. */
+START_TEST(a_check_condition_that_waits)
+{
+	struct disk *d = disk_new();
+	d->hold = true;
+	d->result = STORE_ERROR;
+	for (unsigned i = 0; i < 2; i++) {
+		(void)disk_burst(d, "sel msg=c02001 " WRITE("01"));
+		(void)disk_burst(d, "t=2 sel msg=c02002 " WRITE("09"));
+		ck_assert_str_eq(disk_answer(d, 0), FAILED("1"));
+		ck_assert_str_eq(disk_answer(d, 0), "");
+		ck_assert_uint_eq(tgt_tasks(d->t), 1);
+		if (i == 0) {
+			ck_assert_str_eq(disk_wait(d), FAILED("2"));
+			ck_assert_str_eq(disk_sense(d), "3/c/0 info 9");
+		} else { /* ABORT TASK SET */
+			(void)disk_burst(d, "t=3 want sel msg=8006");
+			ck_assert_str_eq(disk_sense(d), "3/c/0 info 1");
+		}
+		ck_assert_uint_eq(tgt_tasks(d->t), 0);
+	}
+	disk_free(d);
+}
+END_TEST
+
+/* One that fails at once, behind another's sense, lets the bus go first. */
+START_TEST(a_check_condition_that_disconnects)
+{
+	struct disk *d = disk_new();
+	ck_assert_str_eq(disk_burst(d, "want sel msg=c02001 cmd=28:4.40.0000.0100"), CHECK);
+	ck_assert_str_eq(disk_burst(d, "t=2 want sel msg=c02002 cmd=28:4.41.0000.0100"),
+	                 "cont DISCONNECT FREE");
+	ck_assert_str_eq(disk_burst(d, "t=3 want sel msg=c02001 cmd=03:3.1200"),
+	                 "cont DATA-IN(18) " END "; " FAILED("2"));
+	ck_assert_str_eq(disk_sense(d), "5/21/0 cdb 2");
+	disk_free(d);
+}
+END_TEST
+
 START_TEST(allegiance_ends)
 {
 	struct disk *d = disk_new();
@@ -381,6 +439,9 @@ static Suite *make_suite(void)
 	tcase_add_test(c, the_greater_reset_is_told);
 	tcase_add_test(c, attach_anew);
 	tcase_add_test(c, tagged_tasks_wait_for_request_sense);
+	tcase_add_test(c, each_check_condition_has_its_sense);
+	tcase_add_test(c, a_check_condition_that_waits);
+	tcase_add_test(c, a_check_condition_that_disconnects);
 	tcase_add_test(c, allegiance_ends);
 	tcase_add_test(c, cut_before_the_data);
 	tcase_add_test(c, data_that_are_not_right);
