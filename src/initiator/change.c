@@ -57,6 +57,19 @@ static bool same_page(const struct mode_mirror *a, const struct mode_mirror *b)
 	       a->generation == b->generation;
 }
 
+/* BUSY says nothing about the member: it may be saving the page that was written before. */
+static void page_busy(struct page_write *w)
+{
+	const struct ini *ini = w->g->ini;
+
+	if (w->busy_until == 0)
+		w->busy_until = ini->now + ini->cfg.busy_limit_ns;
+	if (ini->now >= w->busy_until)
+		return;
+	w->tries--;
+	w->retry_at = ini->now + ini->cfg.busy_delay_ns;
+}
+
 static void page_written(struct hba_set_member *s, bool ok, const char *why)
 {
 	struct page_write *w = s->ctx;
@@ -67,6 +80,8 @@ static void page_written(struct hba_set_member *s, bool ok, const char *why)
 	w->failed = !ok;
 	if (s->conflict)
 		w->tries = PAGE_TRIES;
+	if (s->busy)
+		page_busy(w);
 	copy_text(w->why, sizeof(w->why), why ? why : "");
 	g->pages_open--;
 	g->ini->moves++;
@@ -112,6 +127,7 @@ static void begin(struct group *g)
 		struct page_write *w = &g->x[i].page;
 		w->failed = false;
 		w->tries = 0;
+		w->retry_at = w->busy_until = 0;
 		w->was_here = g->pub.m[i].unit != WIRE_NO_ID;
 		if (w->was_here)
 			w->before = hba_target(g->ini->hba, g->pub.m[i].unit)->member.generation;
@@ -146,6 +162,8 @@ static bool write_pages(struct group *g)
 			continue;
 		if (g->pub.m[i].unit == WIRE_NO_ID) {
 			waits |= awaited(g, i);
+		} else if (w->retry_at > g->ini->now) {
+			waits = true;
 		} else if (w->tries < PAGE_TRIES) {
 			struct mode_mirror page = member_page(g, i);
 			w->tries++;
@@ -208,9 +226,12 @@ ns_t changes_deadline(const struct ini *ini)
 		const struct group *g = &ini->group[k];
 		if (!g->used || g->phase != CHANGE_PAGES || g->pages_open > 0)
 			continue;
-		for (unsigned i = 0; i < g->pub.n; i++)
+		for (unsigned i = 0; i < g->pub.n; i++) {
 			if (awaited(g, i) && g->x[i].wait_until < at)
 				at = g->x[i].wait_until;
+			if (g->x[i].page.retry_at > ini->now && g->x[i].page.retry_at < at)
+				at = g->x[i].page.retry_at;
+		}
 	}
 	return at;
 }

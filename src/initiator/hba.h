@@ -265,6 +265,7 @@ struct hba_set_member {
 	struct block *
 	        param; /* made by the caller: block_new(MODE_MIRROR_LEN + 16); dropped by the hba */
 	bool conflict; /* valid in done() */
+	bool busy;     /* likewise: not done, but only for now */
 	/* private */
 	struct hba *hba;
 	uint8_t unit, tries;

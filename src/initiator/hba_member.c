@@ -99,6 +99,8 @@ static void task_done(struct hba_task *t)
 		start(s, s->reading);
 		return;
 	}
+	s->busy = t->outcome == HBA_COMPLETED &&
+	          (t->status == SCSI_BUSY || t->status == SCSI_TASK_SET_FULL);
 	explain(s, why, sizeof(why));
 	finish(s, false, why);
 }
@@ -149,7 +151,7 @@ void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s)
 	s->param->data[HEADER_LEN] &= 0x7f; /* PS is reserved in MODE SELECT */
 	s->hba = h;
 	s->tries = 0;
-	s->wrote = s->conflict = false;
+	s->wrote = s->conflict = s->busy = false;
 	s->unit = unit;
 	start(s, true);
 }

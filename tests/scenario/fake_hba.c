@@ -540,6 +540,11 @@ static void finish_set(struct hba *h, struct fake_op *o)
 	struct hba_target *t = &h->target[o->target];
 	bool ok = !o->lost && t->state == HBA_READY && !h->disk[o->target].page_fails;
 
+	s->busy = ok && h->disk[o->target].page_busy > 0;
+	if (s->busy) {
+		h->disk[o->target].page_busy--;
+		ok = false;
+	}
 	if (ok) {
 		t->member = s->page;
 		tell(h, o->target);

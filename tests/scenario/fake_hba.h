@@ -40,8 +40,9 @@ struct fake_fault {
 struct fake_disk {
 	uint8_t *store;
 	struct fake_fault fault[FAKE_FAULTS];
-	bool scanning;   /* for so long as the test says so */
-	bool page_fails; /* MODE SELECT of page 30h is refused */
+	bool scanning;      /* for so long as the test says so */
+	bool page_fails;    /* MODE SELECT of page 30h is refused */
+	unsigned page_busy; /* so often it is BUSY first */
 	unsigned flushes;
 	uint64_t written; /* blocks */
 };

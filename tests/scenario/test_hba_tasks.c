@@ -150,6 +150,42 @@ START_TEST(check_condition_brings_its_sense_first)
 }
 END_TEST
 
+/* The unit did not wait for REQUEST SENSE: what it tells then may be about either. Another unit of
+ * the same target has a sense of its own. */
+START_TEST(sense_that_may_be_another_tasks_is_none)
+{
+	struct hba_task t[3];
+	struct fake_script s[3];
+	uint8_t sense[SCSI_SENSE_FIXED_LEN];
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	for (unsigned i = 0; i < 3; i++) {
+		start(&t[i], 1);
+		t[i].lun = i == 2;
+		s[i] = fake_take(&f);
+	}
+	scsi_sense_put(&SENSE_WRITE_PROTECTED, false, sense, sizeof(sense));
+	for (unsigned i = 0; i < 3; i++)
+		fake_end_task(&f, &s[i], SCSI_CHECK_CONDITION, NULL, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		struct fake_script rs = fake_take(&f);
+		fake_end_task(&f, &rs, SCSI_GOOD, sense, sizeof(sense));
+		ck_assert_uint_eq(told, i + 1);
+		ck_assert_uint_eq(last->status, SCSI_CHECK_CONDITION);
+		ck_assert_int_eq(last->has_sense, last == &t[2]);
+	}
+	/* what comes later is not touched by it */
+	start(&t[0], 1);
+	s[0] = fake_take(&f);
+	fake_end_task(&f, &s[0], SCSI_CHECK_CONDITION, NULL, 0);
+	s[0] = fake_take(&f);
+	fake_end_task(&f, &s[0], SCSI_GOOD, sense, sizeof(sense));
+	ck_assert(t[0].has_sense);
+	fake_end(&f);
+}
+END_TEST
+
 /* NACA=1: REQUEST SENSE has the ACA attribute, and CLEAR ACA follows it, ahead of all others. */
 START_TEST(an_aca_ends_behind_its_sense)
 {
@@ -644,6 +680,29 @@ START_TEST(a_membership_of_another_is_left_alone)
 }
 END_TEST
 
+START_TEST(a_membership_may_be_busy)
+{
+	static const uint8_t status[] = {SCSI_BUSY, SCSI_TASK_SET_FULL, SCSI_RESERVATION_CONFLICT};
+	struct hba_set_member m = {
+	        .page = {.member = true, .device = 2, .group = 5, .generation = 7},
+	        .done = member_done,
+	        .param = block_new(MODE_MIRROR_LEN + 16),
+	};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	hba_set_member(f.h, 1, &m);
+	fake_run(&f);
+	fake_serve_one(&f);
+	struct fake_script s = fake_take(&f);
+	fake_end_task(&f, &s, status[_i], NULL, 0);
+	ck_assert_uint_eq(member_told, 1);
+	ck_assert(!member_ok);
+	ck_assert_int_eq(m.busy, _i < 2);
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(it_shows_that_it_lives)
 {
 	struct wire_attached a = {.epoch = 9, .id = FAKE_OUR_ID, .heartbeat_ms = 1000};
@@ -667,6 +726,7 @@ static Suite *make_suite(void)
 	        data_in_comes_in_pieces_and_is_cut,
 	        data_out_keeps_its_block_until_done,
 	        check_condition_brings_its_sense_first,
+	        sense_that_may_be_another_tasks_is_none,
 	        an_aca_ends_behind_its_sense,
 	        an_unknown_aca_is_ended,
 	        sense_that_never_comes_still_ends_the_task,
@@ -689,6 +749,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(both, the_port_or_the_server_goes, 0, 2);
 	tcase_add_loop_test(both, membership_is_written_and_read_back, 0, 2);
 	tcase_add_loop_test(both, a_membership_of_another_is_left_alone, 0, 2);
+	tcase_add_loop_test(both, a_membership_may_be_busy, 0, 3);
 	suite_add_tcase(suite, both);
 	return suite;
 }
