@@ -335,7 +335,11 @@ static void set_step(struct ini *ini, struct cmd *c)
 
 void group_cmd_step(struct ini *ini, struct cmd *c)
 {
-	if (c->g && (!group_change_done(c->g, c->ticket) || log_busy(c->g)))
+	/* Settings hold for whatever runs. A recovery that stands in line would wait for them, too.
+	 */
+	bool minds_recovery = c->kind != CMD_SET;
+
+	if (c->g && (!group_change_done(c->g, c->ticket) || (minds_recovery && log_busy(c->g))))
 		return;
 	switch (c->kind) {
 	case CMD_CREATE:

@@ -390,6 +390,35 @@ START_TEST(a_command_comes_before_a_recovery)
 }
 END_TEST
 
+/* The recovery stands in line behind a job, and each of the two would wait for the other. */
+START_TEST(settings_do_not_wait_for_a_recovery_in_line)
+{
+	struct rig *r = stopped_in_mid_write(3);
+	struct ini_job_spec s = rig_spec(r, JOB_READ);
+	struct ini_group_set set = {.has_window = true, .window = 2};
+	struct ini_error e;
+
+	fake_gone(r->h, 2);
+	rig_restart(r);
+	rig_run(r, NS_PER_S);
+	ck_assert_uint_eq(ini_jobs(r->ini), 0);
+	s.speed_limit = BLOCKS * FAKE_BLOCK / 5;
+	uint32_t id = rig_start(r, &s);
+	rig_run(r, NS_PER_S);
+	fake_back(r->h, 2);
+	rig_run(r, NS_PER_S);
+	ck_assert_uint_eq(ini_jobs(r->ini), 2);
+	ck_assert(ini_job_at(r->ini, 1)->recovery);
+	ck_assert_int_eq(ini_job_at(r->ini, 1)->state, JOB_WAITING);
+	ck_assert(ini_group_set(r->ini, "g0", &set, 5, &e));
+	ck_assert_int_eq(rig_reply(r, 5, NS_PER_S)->error.kind, INI_OK);
+	(void)rig_job(r, id, LIMIT);
+	ck_assert_int_eq(rig_job(r, id + 1, LIMIT)->conclusion, JOB_SUCCESS);
+	ck_assert(!shown(r).recovering && equal(r, 0, 1) && equal(r, 0, 2));
+	rig_free(r);
+}
+END_TEST
+
 /*
  * A write that a member cannot take is killed at this moment of its life: before its mark is saved,
  * on its way, while pages 30h are written one after the other, while the state is saved. True: it
@@ -516,6 +545,6 @@ TAP_MAIN("intents", a_write_to_a_clean_region_waits_for_its_mark, writes_that_wa
          a_member_that_a_recovery_cannot_write_leaves, a_log_that_is_refused_means_all,
          a_group_is_written_and_read_during_a_recovery, a_clean_end_leaves_nothing_to_recover,
          an_image_over_all_ends_a_recovery, a_group_that_goes_takes_its_log_along,
-         a_command_comes_before_a_recovery, a_kill_at_any_moment_of_a_reduction,
-         a_flush_that_fails_takes_the_member_out, a_member_that_goes_is_not_flushed_out,
-         resyncs_are_throttled);
+         a_command_comes_before_a_recovery, settings_do_not_wait_for_a_recovery_in_line,
+         a_kill_at_any_moment_of_a_reduction, a_flush_that_fails_takes_the_member_out,
+         a_member_that_goes_is_not_flushed_out, resyncs_are_throttled);
