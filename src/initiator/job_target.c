@@ -119,8 +119,9 @@ static bool is_bad(const struct ini_job_target *t, lba_t lba)
 	return false;
 }
 
-/* Will still be written by the sweep (which waits for whoever has the range now). */
-static bool is_ahead(const struct job *j, lba_t lba)
+/* Will still be written to this member: by the sweep, or by an io that waits for whoever has the
+ * range now. (A catch-up goes only to those that had missed something when it began.) */
+static bool is_ahead(const struct job *j, unsigned member, lba_t lba)
 {
 	struct mir_span s;
 
@@ -131,7 +132,7 @@ static bool is_ahead(const struct job *j, lba_t lba)
 	for (unsigned i = 0; i < INI_IOS; i++) {
 		const struct io *io = &j->ini->ios[i];
 		if (io->state != IO_FREE && io->job == j && io->kind == IO_WRITE &&
-		    lba >= io->lba && lba - io->lba < io->blocks)
+		    (io->want >> member & 1) && lba >= io->lba && lba - io->lba < io->blocks)
 			return true;
 	}
 	return false;
@@ -141,17 +142,18 @@ void job_spoiled(struct job *j, unsigned member, lba_t lba, uint32_t blocks)
 {
 	unsigned t = j->target_of[member];
 
-	if (t >= INI_MEMBERS_MAX)
+	/* One that is cancelled brings nobody in sync, and has not counted what it has copied. */
+	if (t >= INI_MEMBERS_MAX || j->cancel_wanted || j->aborting)
 		return;
 	for (uint32_t i = 0; i < blocks; i++) { /* rare: one by one will do */
 		lba_t b = lba + i;
-		if (b >= j->blocks || is_ahead(j, b) || is_bad(&j->pub.t[t], b) ||
+		if (b >= j->blocks || is_ahead(j, member, b) || is_bad(&j->pub.t[t], b) ||
 		    mir_list_meets(&j->missed[t], b, 1))
 			continue;
 		struct mir_span s;
 		if (intent_planned(j->g->log, b, &s) && s.lba == b) { /* it was copied */
-			sm_assert(j->pub.t[t].good > 0);
-			j->pub.t[t].good--;
+			sm_assert(j->pub.t[t].good > 0 || j->pub.t[t].runs_dropped > 0);
+			j->pub.t[t].good -= j->pub.t[t].good > 0;
 		}
 		target_missed(j, t, b, 1);
 	}

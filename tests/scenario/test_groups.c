@@ -512,6 +512,31 @@ START_TEST(a_page_that_cannot_be_written_does_not_cost_the_last_member)
 }
 END_TEST
 
+/* It is saving another page, perhaps: that is no reason to leave the group, for a while. */
+START_TEST(a_page_that_is_busy_is_written_later)
+{
+	for (unsigned patient = 0; patient < 2; patient++) {
+		struct rig *r = rig_new(3, BLOCKS);
+		struct ini_error e;
+		struct block *b = bytes(8 * 512, 1);
+
+		rig_group(r, 3, true);
+		r->h->disk[1].page_busy = patient ? 1000000 : 40;
+		fake_gone(r->h, 2);
+		rig_step(r);
+		ck_assert(ini_group_write(r->ini, "g0", 0, 8 * 512, b, 1, &e));
+		ck_assert_int_eq(rig_reply(r, 1, LIMIT)->error.kind, INI_OK);
+		ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 2));
+		ck_assert_int_eq(rig_in_sync(r, 1), !patient);
+		/* 40 times 10 ms; no more than 10 s */
+		ck_assert(r->now > NS_PER_S + (patient ? 10 * NS_PER_S : 400 * NS_PER_MS));
+		ck_assert(r->now < 15 * NS_PER_S);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
 START_TEST(a_read_falls_over_to_another_member)
 {
 	struct rig *r = rig_new(2, BLOCKS);
@@ -628,6 +653,55 @@ START_TEST(a_write_that_fails_on_the_new_member_is_copied_again)
 }
 END_TEST
 
+/*
+ * disk1 and disk2 are copied to; disk1 misses a write and is to be caught up with, in a command
+ * that waits for another write to the same blocks. That one fails on disk2, at whatever moment it
+ * goes: then disk2 lacks it, too, and is not in sync before it has it.
+ */
+static void caught_up_behind_a_write(ns_t moment)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	struct ini_error e;
+	struct block *a = bytes(16 * 512, 7), *b = bytes(16 * 512, 9);
+
+	rig_group(r, 1, true);
+	for (unsigned i = 1; i < 3; i++) {
+		ck_assert(ini_group_add_member(r->ini, "g0", i == 1 ? "disk1" : "disk2", i, &e));
+		rig_reply(r, i, NS_PER_S);
+	}
+	s.window = 1;
+	uint32_t id = rig_start(r, &s);
+	while (ini_job_find(r->ini, id)->done < (BLOCKS - 128) * FAKE_BLOCK)
+		rig_step(r), rig_run(r, NS_PER_US * 100);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	ck_assert(ini_group_write(r->ini, "g0", 0, 16 * 512, a, 10, &e));
+	ck_assert_int_eq(rig_reply(r, 10, LIMIT)->error.kind, INI_OK);
+	fake_back(r->h, 1);
+	rig_run(r, moment);
+	ck_assert(ini_group_write(r->ini, "g0", 0, 16 * 512, b, 11, &e));
+	rig_run(r, NS_PER_US * 50);
+	fake_gone(r->h, 2);
+	ck_assert_int_eq(rig_reply(r, 11, LIMIT)->error.kind, INI_OK);
+	fake_back(r->h, 2);
+	(void)rig_job(r, id, LIMIT);
+	for (unsigned i = 1; i < 3; i++)
+		ck_assert_msg(!rig_in_sync(r, i) || memcmp(r->h->disk[0].store, r->h->disk[i].store,
+		                                           BLOCKS * 512) == 0,
+		              "disk%u is in sync, and is not what disk0 is", i);
+	block_unref(a);
+	block_unref(b);
+	rig_free(r);
+}
+
+START_TEST(what_a_catch_up_waits_for_may_be_missed_by_another)
+{
+	for (ns_t moment = 0; moment < 3 * NS_PER_MS; moment += 20 * NS_PER_US)
+		caught_up_behind_a_write(moment);
+}
+END_TEST
+
 START_TEST(a_changed_medium_makes_a_member_stale)
 {
 	struct rig *r = rig_new(2, BLOCKS);
@@ -655,6 +729,7 @@ TAP_MAIN("groups", refusals, create_writes_page_30h_and_the_state, assume_clean,
          a_write_that_cannot_be_made_durable_is_no_success,
          a_write_that_fails_everywhere_is_an_error_and_keeps_one_member,
          a_page_that_cannot_be_written_does_not_cost_the_last_member,
+         a_page_that_is_busy_is_written_later, what_a_catch_up_waits_for_may_be_missed_by_another,
          a_read_falls_over_to_another_member, writes_that_overlap_leave_equal_members,
          writes_during_a_resync_reach_the_new_member,
          a_write_that_fails_on_the_new_member_is_copied_again,

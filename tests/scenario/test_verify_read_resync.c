@@ -325,10 +325,38 @@ START_TEST(a_resync_is_cancelled)
 }
 END_TEST
 
+/* In one batch: the resync's last command comes back, and a write that waited for its range finds
+ * nobody there. What the resync has copied it has not counted. */
+START_TEST(a_write_fails_behind_a_cancelled_resync)
+{
+	struct rig *r = mirrored(2, BLOCKS);
+	struct block *b = block_new(8 * FAKE_BLOCK);
+	struct ini_error e;
+
+	degrade(r, 1);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	uint32_t id = rig_start(r, &s);
+	rig_step(r);
+	r->h->held = true;
+	rig_run(r, NS_PER_MS);
+	memset(b->data, 3, b->len);
+	ck_assert(ini_group_write(r->ini, "g0", 0, (uint32_t)b->len, b, 9, &e));
+	rig_run(r, NS_PER_MS);
+	ck_assert(ini_job_cancel(r->ini, id, &e));
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 1);
+	r->h->held = false;
+	ck_assert_int_eq(rig_reply(r, 9, LIMIT)->error.kind, INI_E_DEVICE);
+	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_CANCELLED);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 TAP_MAIN("verify_read_resync", a_verify_finds_exactly_what_differs, every_second_block_differs,
          blocks_that_cannot_be_verified_are_bad, a_verify_with_a_member_missing_is_partial,
          a_read_job_gives_the_image_back, a_read_job_uses_another_member_where_one_fails,
          what_nobody_can_read_is_told, the_last_member_in_sync_goes_while_it_is_read,
          a_file_that_cannot_be_written_fails_the_read, a_resync_makes_stale_members_equal,
          a_resync_cannot_give_what_its_source_cannot_read, the_source_of_a_resync_goes,
-         a_resync_is_cancelled);
+         a_resync_is_cancelled, a_write_fails_behind_a_cancelled_resync);
