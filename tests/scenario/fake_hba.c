@@ -168,6 +168,12 @@ void hba_reset_bus(struct hba *h)
 
 /* ---- disks ---- */
 
+static void see(const struct hba *h, uint8_t id, enum scsi_op op, lba_t lba, uint32_t blocks)
+{
+	if (h->seen)
+		h->seen(h->seen_ctx, id, op, lba, blocks);
+}
+
 static bool strikes(struct fake_fault *f, bool hit)
 {
 	if (f->kind == FAULT_NONE || !hit)
@@ -265,6 +271,8 @@ static struct answer perform(struct hba *h, uint8_t id, const struct scsi_cdb *c
 	if (c->op == OP_SYNCHRONIZE_CACHE_16) {
 		a.moved = 0;
 		d->flushes += !faulty;
+		if (!faulty)
+			see(h, id, c->op, 0, 0);
 		return a;
 	}
 	ck_assert(c->lba + c->blocks <= t->blocks);
@@ -272,6 +280,7 @@ static struct answer perform(struct hba *h, uint8_t id, const struct scsi_cdb *c
 	if (c->op == OP_WRITE_16) {
 		memcpy(at, data, (size_t)end * bs);
 		d->written += end;
+		see(h, id, c->op, c->lba, end);
 	} else if (c->op == OP_READ_16) {
 		memcpy(data, at, (size_t)end * bs);
 		a.moved = end * bs;
@@ -427,7 +436,9 @@ void hba_task_start(struct hba *h, struct hba_task *t)
 	struct scsi_cdb c = task_cdb(t);
 
 	ck_assert(t->done);
-	if (c.op != OP_SYNCHRONIZE_CACHE_16)
+	if (c.op == OP_SYNCHRONIZE_CACHE_16)
+		see(h, t->target, c.op, 0, 1);
+	else
 		assert_alone(h, &c, (uint16_t)(1U << t->target));
 	note(h, &c, (uint16_t)(1U << t->target), t->target, false);
 	if (t->data_out)
@@ -547,6 +558,7 @@ static void finish_set(struct hba *h, struct fake_op *o)
 	}
 	if (ok) {
 		t->member = s->page;
+		see(h, o->target, OP_MODE_SELECT_10, 0, 0);
 		tell(h, o->target);
 	}
 	block_unref(s->param);

@@ -57,7 +57,13 @@ struct fake_pass { /* one line of what went over the bus */
 	ns_t at;
 };
 
+/* What came onto a medium (blocks of a write), is to be flushed (SYNCHRONIZE CACHE with 1 block)
+ * and was (with none), or changed in page 30h (MODE SELECT). */
+typedef void fake_seen_fn(void *ctx, uint8_t id, enum scsi_op op, lba_t lba, uint32_t blocks);
+
 struct hba {
+	fake_seen_fn *seen; /* NULL: nobody asks */
+	void *seen_ctx;
 	struct hba_target target[WIRE_IDS];
 	struct fake_disk disk[WIRE_IDS];
 	hba_target_fn on_target;

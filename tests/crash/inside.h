@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What files.c and calls.c share. */
+#ifndef TESTS_CRASH_INSIDE_H
+#define TESTS_CRASH_INSIDE_H
+
+#include "crash/files.h"
+
+extern struct image files_now;
+/* It happens, and is written down. */
+void files_do(const struct record *r);
+bool image_find(const struct image *m, const char *name, uint32_t *file);
+
+#endif
