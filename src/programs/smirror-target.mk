@@ -3,3 +3,4 @@
 sbin_PROGRAMS += smirror-target
 smirror_target_SOURCES = src/programs/smirror-target.c
 smirror_target_LDADD = $(program_libs)
+smirror_target_LDFLAGS = $(SM_PROGRAM_LDFLAGS)
