@@ -14,3 +14,8 @@ uint32_t crc32c(uint32_t crc, const void *p, size_t n)
 		crc = crc32_iscsi(at, INT_MAX, crc);
 	return ~crc32_iscsi(at, (int)n, crc);
 }
+
+uint16_t crc16_guard(const void *p, size_t n)
+{
+	return crc16_t10dif(0, p, n);
+}

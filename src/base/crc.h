@@ -20,4 +20,7 @@ static inline uint32_t crc_data(uint32_t crc, const void *p, size_t n)
 	return crc32c(crc, p, n);
 }
 
+/* The CRC-16 of protection information (SBC-3, logical block guard: polynomial 8BB7h, from 0). */
+uint16_t crc16_guard(const void *p, size_t n);
+
 #endif

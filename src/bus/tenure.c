@@ -189,11 +189,11 @@ void tenure_message_out(struct bus *b)
 		silent_identified(b, it.bytes);
 }
 
-/* A target asks for as many bytes as the operation code's group has (SPC-4, 4.2.5.1), however many
- * the adapter was given. */
+/* A target asks for as many bytes as the operation code's group has, or the CDB says
+ * (SPC-4, 4.2.5.1 and 4.2.3), however many the adapter was given. */
 static struct span command_bytes(struct span given)
 {
-	size_t len = scsi_cdb_len(given.p[0]);
+	size_t len = scsi_cdb_len(given);
 
 	return (struct span){given.p, len > 0 && len < given.n ? len : given.n};
 }

@@ -229,10 +229,10 @@ TAKE(take_cdb)
 	size_t n = json_string_length(v);
 
 	sm_assert(n <= 2 * sizeof(r->cdb));
-	if (n != 12 && n != 20 && n != 24 && n != 32)
+	if (n != 12 && n != 20 && n != 24 && n != 32 && n != 64)
 		return ctl_fail_param(e, "bad_value", key,
-		                      "parameter '%s' has %zu hex digits: a CDB has 6, 10, 12 or "
-		                      "16 bytes",
+		                      "parameter '%s' has %zu hex digits: a CDB has 6, 10, 12, 16 "
+		                      "or 32 bytes",
 		                      key, n);
 	for (size_t i = 0; i < n; i += 2)
 		r->cdb[i / 2] = (uint8_t)(nibble(s[i]) << 4 | nibble(s[i + 1]));

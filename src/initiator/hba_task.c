@@ -119,9 +119,10 @@ bool hba_task_hand(struct hba *h, struct hba_task *t)
 /* NACA=1, in the control byte of a CDB that is there in full. */
 static bool naca(const struct hba_task *t)
 {
-	uint8_t n = scsi_cdb_len(t->cdb[0]);
+	const struct span cdb = {t->cdb, t->cdb_len};
+	unsigned n = scsi_cdb_len(cdb);
 
-	return n > 0 && n <= t->cdb_len && (t->cdb[n - 1] & SCSI_CONTROL_NACA);
+	return n > 0 && n <= t->cdb_len && (t->cdb[scsi_cdb_control_at(cdb)] & SCSI_CONTROL_NACA);
 }
 
 static void put_negotiation(struct wr *w, const struct hba_task *t)

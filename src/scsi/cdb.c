@@ -18,6 +18,16 @@
 /* SBC-3, grouping function. No groups are kept (GROUP_SUP of VPD page 86h): a number is ignored. */
 #define GROUP_NUMBER 0x1f
 
+/* CDBs of variable length (SPC-4, 4.2.3): control byte in byte 1, length in byte 7, service action
+ * in bytes 8 and 9; what the others have in byte 1 is in byte 10 of those that we know. */
+#define V_CONTROL   1
+#define V_GROUP     6
+#define V_LENGTH    7
+#define V_ACTION    8
+#define V_FLAGS     10
+#define V_LENGTH_OF 8 /* bytes that the length does not count */
+#define V_HEAD_LEN  11
+
 #define PROTECT_SHIFT 5
 #define BYTCHK_SHIFT  1
 
@@ -37,7 +47,9 @@ struct layout {
 	bool none_at_0;      /* BYTCHK=0: no data */
 	bool same;           /* one block for all; NDOB: no data */
 	bool twice;          /* the blocks to compare and the blocks to write */
-	uint8_t group;       /* byte with the GROUP NUMBER (bits 4-0), which is ignored; 0: none */
+	bool variable;       /* of variable length */
+	struct field ref, app, app_mask;
+	uint8_t group; /* byte with the GROUP NUMBER (bits 4-0), which is ignored; 0: none */
 };
 
 enum layout_id {
@@ -86,10 +98,18 @@ enum layout_id {
 	L_PR_OUT10,
 	L_COPY_OUT16,
 	L_COPY_IN16,
+	L_RW32,
+	L_VERIFY32,
+	L_WRVER32,
+	L_SAME32,
 };
 
 #define RW_BYTE1     (B1_PROTECT | B1_DPO | B1_FUA)
 #define VERIFY_BYTE1 (B1_PROTECT | B1_DPO | B1_BYTCHK)
+/* SBC-3, READ(32) and the like. */
+#define V_FIELDS                                                                                   \
+	.variable = true, .group = V_GROUP, .lba = {12, 8}, .ref = {20, 4}, .app = {24, 2},        \
+	.app_mask = {26, 2}, .blocks = {28, 4}
 
 static const struct layout layouts[] = {
         [L_NONE] = {0},
@@ -163,6 +183,10 @@ static const struct layout layouts[] = {
         [L_PR_OUT10] = {.byte1 = B1_ACTION, .page = {2, 1}, .alloc = {5, 4}},
         [L_COPY_OUT16] = {.byte1 = B1_ACTION, .alloc = {10, 4}},
         [L_COPY_IN16] = {.byte1 = B1_ACTION, .page = {2, 1}, .alloc = {10, 4}},
+        [L_RW32] = {.byte1 = RW_BYTE1, V_FIELDS},
+        [L_VERIFY32] = {.byte1 = VERIFY_BYTE1, V_FIELDS, .none_at_0 = true, .one_block_at_3 = true},
+        [L_WRVER32] = {.byte1 = VERIFY_BYTE1, V_FIELDS},
+        [L_SAME32] = {.byte1 = B1_PROTECT, V_FIELDS, .same = true},
 };
 
 /* Bits that mean something in the bytes that a handler gets as they are: of byte 1, those that the
@@ -183,7 +207,8 @@ static const struct {
         [L_DEFECTS12] = {.byte1 = 0x1f},
         [L_BUFFER10] = {.byte1 = 0x1f},
         [L_DIAG6] = {.byte1 = 0xf7},
-        [L_FORMAT6] = {.byte1 = 0x3f},    /* LONGLIST, FMTDATA, CMPLST, DEFECT LIST FORMAT */
+        /* FMTPINFO, LONGLIST, FMTDATA, CMPLST, DEFECT LIST FORMAT */
+        [L_FORMAT6] = {.byte1 = 0xff},
         [L_SANITIZE10] = {.byte1 = 0xa0}, /* IMMED, AUSE */
         [L_SAME10] = {.byte1 = 0x08},     /* UNMAP */
         [L_SAME16] = {.byte1 = 0x09},     /* UNMAP, NDOB */
@@ -192,6 +217,7 @@ static const struct {
         [L_REPORT12] = {.page = 0x87},    /* RCTD, REPORTING OPTIONS */
         [L_ACTION12] = {.page = 0x80},    /* REPD */
         [L_LOG10] = {.byte1 = 0x01},      /* SP */
+        [L_SAME32] = {.byte1 = 0x09},     /* UNMAP, NDOB */
 };
 
 static const struct scsi_op_info infos[OP_COUNT] = {
@@ -230,6 +256,9 @@ static const bool op_writes[OP_COUNT] = {
         [OP_WRITE_AND_VERIFY_10] = true,
         [OP_WRITE_AND_VERIFY_12] = true,
         [OP_WRITE_AND_VERIFY_16] = true,
+        [OP_WRITE_32] = true,
+        [OP_WRITE_AND_VERIFY_32] = true,
+        [OP_WRITE_SAME_32] = true,
 };
 
 const struct scsi_op_info *scsi_op_info(enum scsi_op op)
@@ -237,11 +266,18 @@ const struct scsi_op_info *scsi_op_info(enum scsi_op op)
 	return (unsigned)op < OP_COUNT ? &infos[op] : NULL;
 }
 
-uint8_t scsi_cdb_len(uint8_t opcode)
+unsigned scsi_cdb_len(struct span cdb)
 {
-	/* Group 3 holds the variable length CDBs (7Fh), 6 and 7 are vendor specific. */
+	/* Of group 3 the variable length CDBs (7Fh) are known, 6 and 7 are vendor specific. */
 	static const uint8_t by_group[8] = {6, 10, 10, 0, 16, 12, 0, 0};
-	return by_group[opcode >> 5];
+	if (cdb.p[0] != SCSI_OP_VARIABLE)
+		return by_group[cdb.p[0] >> 5];
+	return cdb.n > V_LENGTH ? (unsigned)cdb.p[V_LENGTH] + V_LENGTH_OF : 0;
+}
+
+unsigned scsi_cdb_control_at(struct span cdb)
+{
+	return cdb.p[0] == SCSI_OP_VARIABLE ? V_CONTROL : scsi_cdb_len(cdb) - 1;
 }
 
 /* The first row of the opcode, or of what comes after it: the table is in the order of opcodes. */
@@ -266,12 +302,21 @@ bool scsi_opcode_has_actions(uint8_t opcode)
 	return i < OP_COUNT && infos[i].opcode == opcode && infos[i].service_action >= 0;
 }
 
+/* -1: too short to have one. */
+static int action_of(struct span cdb)
+{
+	if (cdb.p[0] != SCSI_OP_VARIABLE)
+		return cdb.n > 1 ? cdb.p[1] & B1_ACTION : -1;
+	bool whole = cdb.n >= V_HEAD_LEN && scsi_cdb_len(cdb) == SCSI_CDB_MAX;
+	return whole ? cdb.p[V_ACTION] << 8 | cdb.p[V_ACTION + 1] : -1;
+}
+
 /* The operation by opcode and service action; cdb holds at least one byte. */
 static enum scsi_op op_of(struct span cdb)
 {
+	int action = action_of(cdb);
 	for (size_t i = first_of(cdb.p[0]); i < OP_COUNT && infos[i].opcode == cdb.p[0]; i++)
-		if (infos[i].service_action < 0 ||
-		    (cdb.n > 1 && infos[i].service_action == (cdb.p[1] & B1_ACTION)))
+		if (infos[i].service_action < 0 || infos[i].service_action == action)
 			return infos[i].op;
 	return OP_UNKNOWN;
 }
@@ -315,13 +360,15 @@ static void byte1_get(uint8_t b, const struct layout *l, struct scsi_cdb *c)
 /* From byte 2 on: what no field of the layout covers, the first byte that is not 0 there. */
 static void reserved_get(const uint8_t *cdb, const struct layout *l, struct scsi_cdb *c)
 {
-	const struct field fields[] = {l->lba,     l->blocks,   l->alloc, l->page,
-	                               l->subpage, l->selector, l->byte4};
-	uint32_t covered = 0x3U | 1U << (c->len - 1);
+	const struct field fields[] = {l->lba,      l->blocks, l->alloc, l->page, l->subpage,
+	                               l->selector, l->byte4,  l->ref,   l->app,  l->app_mask};
+	uint64_t covered = UINT64_C(0x3) | UINT64_C(1) << c->control_at;
+	if (l->variable)
+		covered |= UINT64_C(0xf) << V_LENGTH; /* length, service action, flags */
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-		covered |= ((1U << fields[i].width) - 1) << fields[i].at;
-	for (uint32_t open = ~covered & ((1U << c->len) - 1); open; open &= open - 1) {
-		unsigned at = (unsigned)__builtin_ctz(open);
+		covered |= ((UINT64_C(1) << fields[i].width) - 1) << fields[i].at;
+	for (uint64_t open = ~covered & ((UINT64_C(1) << c->len) - 1); open; open &= open - 1) {
+		unsigned at = (unsigned)__builtin_ctzll(open);
 		uint8_t bits = cdb[at];
 		if (at == l->group)
 			bits &= 0xff & ~GROUP_NUMBER;
@@ -337,15 +384,20 @@ bool scsi_cdb_get(struct span cdb, struct scsi_cdb *out)
 {
 	if (cdb.n == 0 || cdb.n > SCSI_CDB_MAX)
 		return false;
-	uint8_t len = scsi_cdb_len(cdb.p[0]);
-	if (cdb.n < len)
+	unsigned len = scsi_cdb_len(cdb);
+	if (cdb.n < len || (len == 0 && cdb.p[0] == SCSI_OP_VARIABLE))
 		return false;
-	struct scsi_cdb c = {.op = op_of(cdb), .opcode = cdb.p[0], .len = len};
-	if (len > 0)
-		c.control = cdb.p[len - 1];
+	struct scsi_cdb c = {.op = op_of(cdb), .opcode = cdb.p[0], .len = (uint8_t)len};
+	if (len > 0) {
+		c.control_at = (uint8_t)scsi_cdb_control_at(cdb);
+		c.control = cdb.p[c.control_at];
+	}
 	if (c.op != OP_UNKNOWN) {
 		const struct layout *l = &layouts[op_layouts[c.op]];
-		byte1_get(cdb.p[1], l, &c);
+		c.flags_at = l->variable ? V_FLAGS : 1;
+		c.lba_at = l->lba.at;
+		c.blocks_at = l->blocks.at;
+		byte1_get(cdb.p[c.flags_at], l, &c);
 		reserved_get(cdb.p, l, &c);
 		c.lba = field_get(cdb.p, l->lba) & lba_mask(l);
 		c.blocks = (uint32_t)field_get(cdb.p, l->blocks);
@@ -356,6 +408,9 @@ bool scsi_cdb_get(struct span cdb, struct scsi_cdb *out)
 		c.subpage = (uint8_t)field_get(cdb.p, l->subpage);
 		c.selector = (uint16_t)field_get(cdb.p, l->selector);
 		c.byte4 = (uint8_t)field_get(cdb.p, l->byte4);
+		c.ref = (uint32_t)field_get(cdb.p, l->ref);
+		c.app = (uint16_t)field_get(cdb.p, l->app);
+		c.app_mask = (uint16_t)field_get(cdb.p, l->app_mask);
 	}
 	*out = c;
 	return true;
@@ -372,14 +427,26 @@ static uint8_t byte1_put(const struct scsi_cdb *c, const struct layout *l, int a
 	return (uint8_t)(c->byte1 | named | (action >= 0 ? (unsigned)action : 0U));
 }
 
+/* All zeros but for what says which command it is, and the byte with the flags. */
+static void begin_put(uint8_t *out, const struct scsi_op_info *info, const struct layout *l,
+                      uint8_t flags)
+{
+	memset(out, 0, info->cdb_len);
+	out[0] = info->opcode;
+	out[l->variable ? V_FLAGS : 1] = flags;
+	if (!l->variable)
+		return;
+	out[V_LENGTH] = (uint8_t)(info->cdb_len - V_LENGTH_OF);
+	out[V_ACTION] = (uint8_t)(info->service_action >> 8);
+	out[V_ACTION + 1] = (uint8_t)info->service_action;
+}
+
 size_t scsi_cdb_put(const struct scsi_cdb *c, uint8_t *out)
 {
 	const struct scsi_op_info *info = scsi_op_info(c->op);
 	sm_assert(info);
 	const struct layout *l = &layouts[op_layouts[c->op]];
-	memset(out, 0, info->cdb_len);
-	out[0] = info->opcode;
-	out[1] = byte1_put(c, l, info->service_action);
+	begin_put(out, info, l, byte1_put(c, l, l->variable ? -1 : info->service_action));
 	sm_assert((c->lba & ~lba_mask(l)) == 0);
 	field_put(out, l->lba, c->lba);
 	sm_assert(!l->zero_is_256 || (c->blocks >= 1 && c->blocks <= 256));
@@ -389,7 +456,10 @@ size_t scsi_cdb_put(const struct scsi_cdb *c, uint8_t *out)
 	field_put(out, l->subpage, c->subpage);
 	field_put(out, l->selector, c->selector);
 	field_put(out, l->byte4, c->byte4);
-	out[info->cdb_len - 1] = c->control;
+	field_put(out, l->ref, c->ref);
+	field_put(out, l->app, c->app);
+	field_put(out, l->app_mask, c->app_mask);
+	out[l->variable ? V_CONTROL : info->cdb_len - 1] = c->control;
 	return info->cdb_len;
 }
 
@@ -410,11 +480,9 @@ size_t scsi_cdb_usage(enum scsi_op op, uint8_t *out)
 		byte4 = meanings[id].byte4;
 		byte1 |= meanings[id].byte1;
 	}
-	if (info->service_action >= 0)
+	if (info->service_action >= 0 && !l->variable)
 		byte1 = (uint8_t)((byte1 & ~B1_ACTION) | info->service_action);
-	memset(out, 0, info->cdb_len);
-	out[0] = info->opcode;
-	out[1] = byte1;
+	begin_put(out, info, l, byte1);
 	field_put(out, l->lba, ones(l->lba) & lba_mask(l));
 	field_put(out, l->blocks, ones(l->blocks));
 	field_put(out, l->alloc, ones(l->alloc));
@@ -422,7 +490,11 @@ size_t scsi_cdb_usage(enum scsi_op op, uint8_t *out)
 	field_put(out, l->subpage, ones(l->subpage));
 	field_put(out, l->selector, ones(l->selector));
 	field_put(out, l->byte4, byte4 ? byte4 & ones(l->byte4) : ones(l->byte4));
-	out[info->cdb_len - 1] = SCSI_CONTROL_NACA; /* all that is looked at there */
+	field_put(out, l->ref, ones(l->ref));
+	field_put(out, l->app, ones(l->app));
+	field_put(out, l->app_mask, ones(l->app_mask));
+	/* all that is looked at there */
+	out[l->variable ? V_CONTROL : info->cdb_len - 1] = SCSI_CONTROL_NACA;
 	return info->cdb_len;
 }
 
@@ -448,6 +520,12 @@ uint64_t scsi_cdb_data_len(const struct scsi_cdb *c, uint32_t block_size, enum s
 	if (l->twice)
 		blocks *= 2;
 	return blocks * block_size;
+}
+
+bool scsi_op_protects(enum scsi_op op)
+{
+	return (unsigned)op < OP_COUNT &&
+	       (layouts[op_layouts[op]].byte1 & B1_PROTECT) == B1_PROTECT;
 }
 
 bool scsi_op_writes_medium(enum scsi_op op)

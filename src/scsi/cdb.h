@@ -8,9 +8,11 @@
 
 #include "base/cursor.h"
 
-#define SCSI_CDB_MAX 16
+#define SCSI_CDB_MAX 32
 
-#define SCSI_CONTROL_NACA 0x04 /* of the control byte, the last one */
+#define SCSI_OP_VARIABLE 0x7f /* the opcode of all CDBs that say their length themselves */
+
+#define SCSI_CONTROL_NACA 0x04 /* of the control byte */
 
 enum scsi_op {
 #define SCSI_OP(sym, code, sa, len, name, layout, dir) OP_##sym,
@@ -25,7 +27,7 @@ enum scsi_dir { D_NONE, D_IN, D_OUT };
 struct scsi_cdb {
 	enum scsi_op op;
 	uint8_t opcode;  /* byte 0 as it came */
-	uint8_t len;     /* the CDB's length by its group code */
+	uint8_t len;     /* the CDB's length, by its group code or as it says */
 	lba_t lba;       /* L_RW*, else 0; READ DEFECT DATA(12): the index; buffers: the offset */
 	uint32_t blocks; /* L_RW*: logical blocks. READ/WRITE(6): 0 was read as 256 */
 	uint32_t alloc;  /* L_ALLOC*, L_PARAM*, L_INQUIRY: bytes; READ CAPACITY(10): 8 */
@@ -45,10 +47,17 @@ struct scsi_cdb {
 	 * service action. */
 	uint16_t selector;
 	uint8_t byte4;     /* START STOP UNIT: power condition, LOEJ, START; PREVENT */
-	uint8_t wrprotect; /* byte 1 bits 7-5 of reads and writes */
+	uint8_t wrprotect; /* byte 1 bits 7-5 of reads and writes: RDPROTECT, WRPROTECT, ... */
 	uint8_t bytchk;    /* VERIFY, WRITE AND VERIFY: byte 1 bits 2-1 */
 	bool dpo, fua;     /* reads and writes: byte 1 bits 4, 3 */
-	uint8_t control;   /* last byte; NACA is bit 2 */
+	uint8_t control;   /* NACA is bit 2 */
+	/* L_*32: what the protection information is expected to be: the reference tag of the first
+	 * block; the application tag in the bits of the mask. */
+	uint32_t ref;
+	uint16_t app, app_mask;
+	/* Where what is called byte 1 here stands (10 in the variable length ones), the LBA, the
+	 * number of blocks, the control byte. 0: nowhere. */
+	uint8_t flags_at, lba_at, blocks_at, control_at;
 	/* The first byte from 2 on that is reserved and not 0: where (0: none) and what. */
 	uint8_t reserved_at, reserved;
 };
@@ -64,15 +73,19 @@ struct scsi_op_info {
 };
 const struct scsi_op_info *scsi_op_info(enum scsi_op op);
 
-/* Length of a CDB by its group code (SPC-4, 4.2.5.1): 6, 10, 12, 16; 0 for groups 3, 6 and 7. */
-uint8_t scsi_cdb_len(uint8_t opcode);
+/* Length of a CDB: by its group code (SPC-4, 4.2.5.1) 6, 10, 12, 16; one of variable length says it
+ * itself, in byte 7: cdb holds as much as there is, at least one byte. 0: not known (groups 3, 6
+ * and 7; too short to say). It may be more than there is, and more than SCSI_CDB_MAX. */
+unsigned scsi_cdb_len(struct span cdb);
+/* Where the control byte of such a CDB is, of which the length is known. */
+unsigned scsi_cdb_control_at(struct span cdb);
 
 /* True when operations of this opcode are told apart by a service action: an unknown one is then an
  * invalid field in the CDB, not an invalid opcode (SPC-4, 4.2.5.2). */
 bool scsi_opcode_has_actions(uint8_t opcode);
 
 /*
- * Decodes a CDB. False when it is shorter than its group code says or longer
+ * Decodes a CDB. False when it is shorter than its group code, or itself, says or longer
  * than SCSI_CDB_MAX (out untouched); an unknown opcode is no failure (op = OP_UNKNOWN).
  */
 bool scsi_cdb_get(struct span cdb, struct scsi_cdb *out);
@@ -92,6 +105,9 @@ size_t scsi_cdb_usage(enum scsi_op op, uint8_t *out);
  * the others alloc. Direction D_OUT or D_IN as in the table, D_NONE for VERIFY without BYTCHK and
  * WRITE SAME with NDOB. */
 uint64_t scsi_cdb_data_len(const struct scsi_cdb *c, uint32_t block_size, enum scsi_dir *dir);
+
+/* True for commands that have a RDPROTECT, WRPROTECT, VRPROTECT or ORPROTECT field. */
+bool scsi_op_protects(enum scsi_op op);
 
 /* True for commands that may change the medium or make it differ from what was read before. */
 bool scsi_op_writes_medium(enum scsi_op op);

@@ -14,6 +14,8 @@ src_scsi_libscsi_a_SOURCES = \
 	src/scsi/page.h \
 	src/scsi/phase.c \
 	src/scsi/phase.h \
+	src/scsi/protect.c \
+	src/scsi/protect.h \
 	src/scsi/sense.c \
 	src/scsi/sense.def \
 	src/scsi/sense.h \
@@ -26,6 +28,7 @@ unit_tests += tests/unit/test_cdb
 unit_tests += tests/unit/test_msg
 unit_tests += tests/unit/test_page
 unit_tests += tests/unit/test_phase
+unit_tests += tests/unit/test_protect
 unit_tests += tests/unit/test_sense
 unit_tests += tests/unit/test_status
 unit_tests += tests/unit/test_xfer

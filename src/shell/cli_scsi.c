@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CDB_MAX   16
+#define CDB_MAX   32
 #define SENSE_MAX 252
 
 /* Hex digits to bytes: how many; those that do not fit, or are none, end it. */

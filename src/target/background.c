@@ -111,6 +111,9 @@ static void pass_put(struct tgt *t, struct tgt_lu *lu, struct tgt_action *a)
 		a->block = b->pattern;
 		a->repeat = true;
 	}
+	/* SBC-3, FORMAT UNIT, FMTPINFO field: what is written then is FFFF_FFFF_FFFF_FFFFh. */
+	if (b->protection)
+		a->protect = (struct protect){.type = b->protection, .none = true};
 }
 
 static void save_put(struct tgt_lu *lu, struct tgt_action *a)
@@ -118,6 +121,7 @@ static void save_put(struct tgt_lu *lu, struct tgt_action *a)
 	struct background *b = &lu->bg;
 	struct wr w = wr_init(lu->saved, sizeof(lu->saved));
 	b->kept = b->step == STEP_SAVE ? kinds[b->kind].left : MEDIUM_GOOD;
+	lu->protection_kept = b->step == STEP_SAVE ? lu->protection : b->protection;
 	tgt_lu_saved_put(lu, &lu->modes.saved, &lu->resv, &w);
 	sm_assert(wr_ok(&w) && !lu->saving);
 	a->bytes = (struct span){lu->saved, w.n};
@@ -144,6 +148,8 @@ void tgt_bg_start(struct tgt *t, struct tgt_lu *lu, enum bg_kind kind, unsigned 
 	struct background *b = &lu->bg;
 	sm_assert(b->kind == BG_NONE && !b->busy);
 	b->kind = kind;
+	if (kind != BG_FORMAT)
+		b->protection = lu->protection;
 	b->step = kind == BG_FLUSH ? STEP_FLUSH : kind == BG_LEAVE ? STEP_CLEAR : STEP_SAVE;
 	b->pass = 0;
 	b->passes = passes;
@@ -175,11 +181,22 @@ static void tell(struct tgt *t, const struct tgt_lu *lu, const struct scsi_sense
 	}
 }
 
+/* SPC-4: who knows another type is told. */
+static void formatted(struct tgt_lu *lu)
+{
+	if (lu->protection != lu->bg.protection)
+		tgt_lu_attention(lu, lu->bg.by, UA_CAPACITY_CHANGED);
+	lu->protection = lu->bg.protection;
+}
+
 static void end(struct tgt *t, struct tgt_lu *lu, bool ok)
 {
 	struct background *b = &lu->bg;
 	enum bg_kind kind = b->kind;
 	b->kind = BG_NONE;
+	if (ok && kind == BG_FORMAT)
+		formatted(lu);
+	lu->protection_kept = lu->protection;
 	switch (kind) {
 	case BG_NONE:
 	case BG_FLUSH: /* a store that cannot be flushed says so from now on */

@@ -38,11 +38,13 @@ enum bg_medium {
 struct background {
 	enum bg_kind kind;
 	enum bg_step step;
-	uint32_t op;    /* that is outstanding */
-	bool busy, bad; /* bad: a medium error strikes in the operation that is outstanding */
-	bool zeros;     /* each pass leaves zeros, unmapped ones; else `pattern` */
-	bool invert;    /* the pattern, from pass to pass */
-	bool ause;      /* allow unrestricted sanitize exit */
+	uint32_t op;        /* that is outstanding */
+	bool busy, bad;     /* bad: a medium error strikes in the operation that is outstanding */
+	bool zeros;         /* each pass leaves zeros, unmapped ones; else `pattern` */
+	bool invert;        /* the pattern, from pass to pass */
+	bool ause;          /* allow unrestricted sanitize exit */
+	uint8_t by;         /* whose FORMAT UNIT it is */
+	uint8_t protection; /* type that the unit is formatted with when it is done */
 	unsigned pass, passes;
 	lba_t at;                    /* where the pass is */
 	uint32_t chunk;              /* blocks in the operation that is outstanding */

@@ -33,6 +33,7 @@ enum cmd_flags {
 	CMD_KEEP_CA = 0x40, /* does not clear the contingent allegiance that it finds */
 	CMD_BLOCKS = 0x80,  /* touches the blocks that its CDB names: order.c */
 	CMD_THIN = 0x100,   /* only where logical blocks can be unmapped */
+	CMD_TYPE2 = 0x200,  /* only where it is formatted with type 2 protection */
 };
 
 struct cmd {
@@ -52,6 +53,8 @@ const struct cmd *tgt_cmd_of(const struct tgt_lu *lu, enum scsi_op op);
 struct task *tgt_dispatch(struct tgt *t);
 /* A task for a command that could not be read: in TASK_DONE, with this sense. */
 struct task *tgt_dispatch_unread(struct tgt *t, struct scsi_sense sense);
+/* Commands of this opcode are told apart by a service action, and the unit has one of them. */
+bool tgt_cmd_has_actions(const struct tgt_lu *lu, uint8_t opcode);
 /* False, with the sense set: INVALID FIELD IN CDB. bit 0xff: the whole byte. */
 bool tgt_cdb_field_bad(struct task *k, uint16_t field, uint8_t bit);
 

@@ -13,14 +13,17 @@
 
 /* ---- FORMAT UNIT ---- */
 
-/* CDB, byte 1. FMTPINFO above: no protection information. */
+/* CDB, byte 1. */
+#define FMTPINFO      0xc0
+#define FMTPINFO_AT   6
 #define LONGLIST      0x20
 #define FMTDATA       0x10
 #define CMPLST        0x08
 #define DEFECT_FORMAT 0x07
 #define FORMATS       6 /* above are a vendor's and a reserved one */
 
-/* Header, byte 1. */
+/* Header, byte 0: PROTECTION FIELD USAGE. Byte 1: */
+#define USAGE          0x07
 #define FOV            0x80
 #define DPRY_DCRT_STPF 0x70
 #define IP             0x08
@@ -43,10 +46,15 @@ bool tgt_cmd_accept_format(struct tgt *t, struct task *k)
 {
 	const struct scsi_cdb *c = &k->cdb;
 	bool data = c->byte1 & FMTDATA;
+	unsigned allowed = k->lu->cfg.protects ? FMTPINFO : 0;
 	(void)t;
 	/* Without a list nothing about one means anything. */
-	if (!tgt_cdb_only(k, 1, c->byte1, data ? LONGLIST | FMTDATA | CMPLST | DEFECT_FORMAT : 0))
+	if (data)
+		allowed |= LONGLIST | FMTDATA | CMPLST | DEFECT_FORMAT;
+	if (!tgt_cdb_only(k, 1, c->byte1, (uint8_t)allowed))
 		return false;
+	if (tgt_protect_format(c->byte1 >> FMTPINFO_AT, 0) < 0)
+		return tgt_cdb_field_bad(k, 1, 7);
 	if ((c->byte1 & DEFECT_FORMAT) >= FORMATS)
 		return tgt_cdb_field_bad(k, 1, 2);
 	if (!tgt_cmd_may_write(k))
@@ -71,6 +79,12 @@ static bool param_only(struct task *k, uint16_t at, uint8_t allowed)
 	return bad ? param_bad(k, at, bit) : true;
 }
 
+/* That it is to be formatted with. */
+static int protection(const struct task *k)
+{
+	return tgt_protect_format(k->cdb.byte1 >> FMTPINFO_AT, k->head[0] & USAGE);
+}
+
 /* There are no defects: the lists that it would add are empty, those that it would leave out, too.
  */
 static bool header_ok(struct task *k)
@@ -78,8 +92,10 @@ static bool header_ok(struct task *k)
 	bool is_long = header_len(k) == LONG_HEADER;
 	uint8_t flags = k->head[1];
 	uint8_t allowed = flags & FOV ? FOV | DPRY_DCRT_STPF | IP | IMMED : IMMED;
-	if (!param_only(k, 0, 0)) /* PROTECTION FIELD USAGE */
+	if (!param_only(k, 0, USAGE))
 		return false;
+	if (protection(k) < 0)
+		return param_bad(k, 0, 2);
 	if (!param_only(k, 1, allowed))
 		return false;
 	for (uint16_t at = 2; at < header_len(k); at++) {
@@ -142,6 +158,8 @@ bool tgt_cmd_run_format(struct tgt *t, struct task *k)
 	b->zeros = true;
 	if (k->data && k->head_len == header_len(k) + PATTERN_HEAD && pattern_len(k) > 0)
 		tgt_bg_fill(k->lu, (struct span){k->data->data + k->data_off, k->want_out});
+	b->by = k->initiator;
+	b->protection = (uint8_t)protection(k);
 	tgt_bg_start(t, k->lu, BG_FORMAT, 1);
 	k->parked = !(k->head[1] & IMMED);
 	return k->parked;

@@ -10,6 +10,7 @@
 #define FORMAT           0x32 /* NORMACA, HISUP, response data format 2 */
 #define STANDARD_LEN     96
 #define THIRD_PARTY_COPY 0x08 /* byte 5: 3PC */
+#define PROTECT          0x01 /* byte 5 */
 #define ADDR16           0x01 /* byte 6 */
 #define WBUS16_SYNC_CMDQ 0x32 /* byte 7 */
 #define CLOCKING_ST_DT   0x0c /* byte 56: ST and DT; no QAS, no IUS */
@@ -35,14 +36,14 @@ bool tgt_cmd_accept_inquiry(struct tgt *t, struct task *k)
 	return true;
 }
 
-static void put_standard(struct wr *w, bool present)
+static void put_standard(struct wr *w, const struct tgt_lu *lu)
 {
-	wr_u8(w, present ? 0 : QUALIFIER_NONE);
+	wr_u8(w, lu->present ? 0 : QUALIFIER_NONE);
 	wr_u8(w, 0); /* not removable */
 	wr_u8(w, VERSION_SPC4);
 	wr_u8(w, FORMAT);
 	wr_u8(w, STANDARD_LEN - 5);
-	wr_u8(w, THIRD_PARTY_COPY);
+	wr_u8(w, THIRD_PARTY_COPY | (lu->cfg.protects ? PROTECT : 0));
 	wr_u8(w, ADDR16);
 	wr_u8(w, WBUS16_SYNC_CMDQ);
 	wr_bytes(w, TGT_VENDOR, 8);
@@ -62,7 +63,7 @@ bool tgt_cmd_run_inquiry(struct tgt *t, struct task *k)
 	if (k->cdb.byte1 & EVPD)
 		tgt_vpd_put(k->lu, k->cdb.page, &w);
 	else
-		put_standard(&w, k->lu->present);
+		put_standard(&w, k->lu);
 	tgt_cmd_reply(t, k, &w);
 	return false;
 }

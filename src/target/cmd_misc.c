@@ -146,7 +146,8 @@ bool tgt_cmd_run_read_capacity(struct tgt *t, struct task *k)
 	} else {
 		wr_u64(&w, last);
 		wr_u32(&w, k->lu->cfg.block_size);
-		wr_u16(&w, 0); /* no protection; a logical block is a physical one */
+		wr_u8(&w, tgt_protect_capacity(k->lu));
+		wr_u8(&w, 0); /* one interval a block; a logical block is a physical one */
 		/* SBC-3, LBPME and LBPRZ: what is not mapped reads as zeros */
 		wr_u16(&w, k->lu->cfg.thin ? LBPME | LBPRZ : 0);
 		wr_zero(&w, 16);

@@ -18,6 +18,8 @@ enum { OPTION_ALL, OPTION_OPCODE, OPTION_ACTION, OPTION_EITHER, OPTION_COUNT };
 #define ONE_STANDARD 0x03
 
 #define SAME_UNMAP 0x08 /* byte 1 of WRITE SAME: of thin provisioned disks */
+#define PROTECT    0xe0 /* byte 1 of what reads and writes: of those with protection */
+#define FMTPINFO   0xc0 /* byte 1 of FORMAT UNIT: of those that can have it */
 
 #define TIMEOUTS_LEN 10 /* after its length field */
 
@@ -57,6 +59,21 @@ static void put_all(struct wr *w, const struct tgt_lu *lu, bool timeouts)
 	wr_at_u32(w, 0, (uint32_t)(w->n - 4));
 }
 
+/* What of the usage is looked at by some logical units only. */
+static void narrow(const struct tgt_lu *lu, const struct cmd *c, uint8_t *usage)
+{
+	uint8_t *flags = &usage[c->flags & CMD_TYPE2 ? 10 : 1];
+	bool same =
+	        c->op == OP_WRITE_SAME_10 || c->op == OP_WRITE_SAME_16 || c->op == OP_WRITE_SAME_32;
+	bool protects = lu->protection == 1 || lu->protection == 3 || (c->flags & CMD_TYPE2);
+	if (same && !lu->cfg.thin)
+		*flags &= (uint8_t)~SAME_UNMAP;
+	if (scsi_op_protects(c->op) && !protects)
+		*flags &= (uint8_t)~PROTECT;
+	if (c->op == OP_FORMAT_UNIT && !lu->cfg.protects)
+		*flags &= (uint8_t)~FMTPINFO;
+}
+
 static void put_one(struct wr *w, const struct tgt_lu *lu, const struct cmd *c, bool timeouts)
 {
 	wr_u8(w, 0);
@@ -67,9 +84,7 @@ static void put_one(struct wr *w, const struct tgt_lu *lu, const struct cmd *c, 
 	}
 	uint8_t usage[SCSI_CDB_MAX];
 	size_t n = scsi_cdb_usage(c->op, usage);
-	bool same = c->op == OP_WRITE_SAME_10 || c->op == OP_WRITE_SAME_16;
-	if (same && !lu->cfg.thin)
-		usage[1] &= (uint8_t)~SAME_UNMAP;
+	narrow(lu, c, usage);
 	wr_u8(w, (uint8_t)(ONE_STANDARD | (timeouts ? ONE_CTDP : 0)));
 	wr_u16(w, (uint16_t)n);
 	wr_bytes(w, usage, n);
@@ -94,7 +109,7 @@ bool tgt_cmd_accept_report_opcodes(struct tgt *t, struct task *k)
 	(void)t;
 	const struct scsi_cdb *c = &k->cdb;
 	unsigned option = c->page & OPTIONS;
-	bool actions = scsi_opcode_has_actions(c->subpage);
+	bool actions = tgt_cmd_has_actions(k->lu, c->subpage);
 	if (c->byte1)
 		return tgt_cdb_field_bad(k, 1, 7);
 	if (c->page & ~(RCTD | OPTIONS))

@@ -16,28 +16,13 @@ static bool is_write(enum scsi_op op)
 
 static bool is_verify(enum scsi_op op)
 {
-	return op == OP_VERIFY_10 || op == OP_VERIFY_12 || op == OP_VERIFY_16;
+	return op == OP_VERIFY_10 || op == OP_VERIFY_12 || op == OP_VERIFY_16 || op == OP_VERIFY_32;
 }
 
 static bool is_write_and_verify(enum scsi_op op)
 {
 	return op == OP_WRITE_AND_VERIFY_10 || op == OP_WRITE_AND_VERIFY_12 ||
-	       op == OP_WRITE_AND_VERIFY_16;
-}
-
-/* Where the CDB has its transfer length. */
-static uint16_t length_field(const struct scsi_cdb *c)
-{
-	switch (c->len) {
-	case 6:
-		return 4;
-	case 10:
-		return 7;
-	case 12:
-		return 6;
-	default:
-		return c->op == OP_COMPARE_AND_WRITE ? 13 : c->op == OP_WRITE_ATOMIC_16 ? 12 : 10;
-	}
+	       op == OP_WRITE_AND_VERIFY_16 || op == OP_WRITE_AND_VERIFY_32;
 }
 
 static bool range_ok(struct task *k)
@@ -46,7 +31,7 @@ static bool range_ok(struct task *k)
 	if (c->lba <= k->lu->cfg.blocks && c->blocks <= k->lu->cfg.blocks - c->lba)
 		return true;
 	/* SPC-4, 4.5.2.4.2: the pointer names the first byte of the field. */
-	tgt_task_fail(k, scsi_sense_field(SENSE_LBA_OUT_OF_RANGE, true, c->len == 6 ? 1 : 2, 0xff));
+	tgt_task_fail(k, scsi_sense_field(SENSE_LBA_OUT_OF_RANGE, true, c->lba_at, 0xff));
 	return false;
 }
 
@@ -74,15 +59,15 @@ bool tgt_cmd_accept_rw(struct tgt *t, struct task *k)
 	(void)t;
 	const struct scsi_cdb *c = &k->cdb;
 	enum scsi_dir dir;
-	uint64_t bytes = scsi_cdb_data_len(c, k->lu->cfg.block_size, &dir);
-	if (c->len != 6 && c->wrprotect != 0)
-		return tgt_cdb_field_bad(k, 1, 7); /* no protection information */
-	if (!tgt_cdb_only(k, 1, c->byte1, ignored_in_byte1(c)))
+	if (!tgt_protect_accept(k))
+		return false;
+	uint64_t bytes = scsi_cdb_data_len(c, tgt_protect_stride(k), &dir);
+	if (!tgt_cdb_only(k, c->flags_at, c->byte1, ignored_in_byte1(c)))
 		return false;
 	if (!range_ok(k))
 		return false;
 	if (bytes > TGT_TRANSFER_MAX)
-		return tgt_cdb_field_bad(k, length_field(c), 0xff);
+		return tgt_cdb_field_bad(k, c->blocks_at, 0xff);
 	if (!tgt_cmd_may_write(k))
 		return false;
 	if (dir == D_OUT)
@@ -96,7 +81,7 @@ bool tgt_cmd_accept_verify(struct tgt *t, struct task *k)
 	bool known = bytchk < 2 || (bytchk == 3 && is_verify(k->cdb.op));
 	/* A pass mirrors a block: one that has none is no command for it. */
 	if (!known || (k->silent && is_verify(k->cdb.op) && bytchk != 1))
-		return tgt_cdb_field_bad(k, 1, 2);
+		return tgt_cdb_field_bad(k, k->cdb.flags_at, 2);
 	return tgt_cmd_accept_rw(t, k);
 }
 
@@ -107,8 +92,8 @@ bool tgt_cmd_accept_write_atomic(struct tgt *t, struct task *k)
 		return false;
 	if (k->cdb.selector != 0)
 		return tgt_cdb_field_bad(k, 10, 0xff);
-	return k->want_out > TGT_ATOMIC_MAX ? tgt_cdb_field_bad(k, length_field(&k->cdb), 0xff)
-	                                    : true;
+	bool fits = (uint64_t)k->cdb.blocks * k->lu->cfg.block_size <= TGT_ATOMIC_MAX;
+	return fits ? true : tgt_cdb_field_bad(k, k->cdb.blocks_at, 0xff);
 }
 
 /* SYNCHRONIZE CACHE: blocks 0 means up to the end. The whole cache is flushed, whatever the range
@@ -152,6 +137,12 @@ void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, u
 	k->first = first;
 	k->count = count;
 	k->work = count > 0 ? work : 0;
+	/* It waited for a format, which has left another kind of blocks. */
+	if (k->protection != k->lu->protection && (k->cdb.wrprotect || k->cdb.len == 32)) {
+		k->work = 0;
+		tgt_task_fail(k, SENSE_FORMAT_IN_PROGRESS);
+		return;
+	}
 	k->bad = fault_strike_medium(&t->faults, k->lun, first, count, &k->bad_lba);
 	if (!k->bad)
 		return;
@@ -182,7 +173,7 @@ static bool to_the_end(struct task *k)
 		c->blocks = left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
 	if (c->blocks > 0)
 		return true;
-	tgt_task_fail(k, scsi_sense_field(SENSE_LBA_OUT_OF_RANGE, true, 2, 0xff));
+	tgt_task_fail(k, scsi_sense_field(SENSE_LBA_OUT_OF_RANGE, true, c->lba_at, 0xff));
 	return false;
 }
 
@@ -193,20 +184,20 @@ bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k)
 	(void)t;
 	const struct scsi_cdb *c = &k->cdb;
 	enum scsi_dir dir;
-	if (c->wrprotect != 0)
-		return tgt_cdb_field_bad(k, 1, 7);
-	unsigned flags = (c->op == OP_WRITE_SAME_16 ? NDOB : 0) | (k->lu->cfg.thin ? UNMAP : 0);
-	if (!tgt_cdb_only(k, 1, c->byte1, (uint8_t)flags))
+	if (!tgt_protect_accept(k))
+		return false;
+	unsigned flags = (c->op != OP_WRITE_SAME_10 ? NDOB : 0) | (k->lu->cfg.thin ? UNMAP : 0);
+	if (!tgt_cdb_only(k, c->flags_at, c->byte1, (uint8_t)flags))
 		return false;
 	if (!range_ok(k))
 		return false;
 	if (!to_the_end(k))
 		return false;
 	if (c->blocks > TGT_SAME_BLOCKS_MAX)
-		return tgt_cdb_field_bad(k, length_field(c), 0xff);
+		return tgt_cdb_field_bad(k, c->blocks_at, 0xff);
 	if (!tgt_cmd_may_write(k))
 		return false;
-	k->want_out = (uint32_t)scsi_cdb_data_len(c, k->lu->cfg.block_size, &dir);
+	k->want_out = (uint32_t)scsi_cdb_data_len(c, tgt_protect_stride(k), &dir);
 	return true;
 }
 
@@ -218,14 +209,23 @@ static bool all_zero(const uint8_t *p, size_t n)
 	return i == n;
 }
 
+/* The block of a WRITE SAME is what an unmapped block reads as. */
+static bool like_unmapped(const struct task *k)
+{
+	uint32_t size = k->lu->cfg.block_size;
+	if (!k->data)
+		return true;
+	const uint8_t *p = k->data->data + k->data_off;
+	return all_zero(p, size) && (!k->cdb.wrprotect || protect_is_none(protect_get(p + size)));
+}
+
 /* Without data: zeros. A fully provisioned disk need not keep them. A thin one makes of them what
  * it is asked for: unmapped, which reads as zeros, or blocks that are mapped. */
 bool tgt_cmd_run_write_same(struct tgt *t, struct task *k)
 {
 	uint16_t work = work_of(k);
-	bool zeros = !k->data || all_zero(k->data->data + k->data_off, k->want_out);
 	bool unmap = k->lu->cfg.thin ? k->cdb.byte1 & UNMAP : !k->data;
-	if (zeros && unmap)
+	if (unmap && like_unmapped(k))
 		work = (uint16_t)((work & ~WORK_WRITE) | WORK_ZERO);
 	tgt_cmd_start(t, k, k->cdb.lba, k->cdb.blocks, work);
 	return true;

@@ -5,8 +5,9 @@
  * Flow: target.c takes events; port.c turns a burst into the messages, command and data of one
  * tenure (tenure.h); dispatch.c accepts or refuses the command (cmd.h); task.c keeps the task set,
  * order.c says which may start, allegiance.c what holds them up, abort.c what ends them (task.h);
- * lu.c has the logical units (lu.h); cmd_*.c run them; reply.c writes phase programs; silent.c has
- * the rules of a mirroring tenure.
+ * lu.c has the logical units (lu.h); cmd_*.c run them; protect.c has what protection information is
+ * checked for (protect.h); reply.c writes phase programs; silent.c has the rules of a mirroring
+ * tenure.
  */
 #ifndef TARGET_CORE_H
 #define TARGET_CORE_H
@@ -15,6 +16,7 @@
 #include "target/cmd.h"
 #include "target/fault.h"
 #include "target/lu.h"
+#include "target/protect.h"
 #include "target/task.h"
 #include "target/tenure.h"
 

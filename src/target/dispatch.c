@@ -10,6 +10,7 @@
 #define BLOCKS (MEDIUM | CMD_BLOCKS)
 #define PASS   CMD_PASS
 #define THIN   CMD_THIN
+#define TYPE2  CMD_TYPE2
 #define ALWAYS (CMD_QUICK | CMD_NO_UA)
 
 static const struct cmd cmds[OP_COUNT] = {
@@ -27,7 +28,19 @@ const struct cmd *tgt_cmd_find(enum scsi_op op)
 const struct cmd *tgt_cmd_of(const struct tgt_lu *lu, enum scsi_op op)
 {
 	const struct cmd *c = tgt_cmd_find(op);
-	return c && (!(c->flags & CMD_THIN) || lu->cfg.thin) ? c : NULL;
+	if (!c || !(c->flags & (CMD_THIN | CMD_TYPE2)))
+		return c;
+	bool has = c->flags & CMD_THIN ? lu->cfg.thin : lu->protection == 2;
+	return has ? c : NULL;
+}
+
+bool tgt_cmd_has_actions(const struct tgt_lu *lu, uint8_t opcode)
+{
+	bool has = false;
+	for (unsigned op = 0; op < OP_COUNT && scsi_opcode_has_actions(opcode) && !has; op++)
+		has = scsi_op_info((enum scsi_op)op)->opcode == opcode &&
+		      tgt_cmd_of(lu, (enum scsi_op)op);
+	return has;
 }
 
 bool tgt_cdb_field_bad(struct task *k, uint16_t field, uint8_t bit)
@@ -115,8 +128,9 @@ static bool opcode_known(struct task *k, const struct cmd *c)
 	if (c && (!k->silent || (c->flags & CMD_PASS)))
 		return true;
 	/* SPC-4, 4.2.5.2: an unknown service action is an invalid field. */
-	if (!c && scsi_opcode_has_actions(k->cdb.opcode))
-		return tgt_cdb_field_bad(k, 1, 4);
+	if (!c && tgt_cmd_has_actions(k->lu, k->cdb.opcode))
+		return k->cdb.opcode == SCSI_OP_VARIABLE ? tgt_cdb_field_bad(k, 8, 0xff)
+		                                         : tgt_cdb_field_bad(k, 1, 4);
 	tgt_task_fail(k, scsi_sense_field(SENSE_INVALID_OPCODE, true, 0, 7));
 	return false;
 }
@@ -197,7 +211,7 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 		return false;
 	/* A mirroring pass begins no allegiance. */
 	if (k->silent && (k->cdb.control & SCSI_CONTROL_NACA))
-		return tgt_cdb_field_bad(k, (uint16_t)(k->cdb.len - 1), 2);
+		return tgt_cdb_field_bad(k, k->cdb.control_at, 2);
 	if (!tgt_cdb_only(k, k->cdb.reserved_at, k->cdb.reserved, 0))
 		return false;
 	if (!tgt_bg_allows(k, c) || !ready(k, c))

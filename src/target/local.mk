@@ -40,6 +40,8 @@ src_target_libtarget_a_SOURCES = \
 	src/target/modes.def \
 	src/target/order.c \
 	src/target/port.c \
+	src/target/protect.c \
+	src/target/protect.h \
 	src/target/reply.c \
 	src/target/reserve.c \
 	src/target/reserve.h \
@@ -66,6 +68,8 @@ unit_tests += \
 	tests/unit/test_target_mode \
 	tests/unit/test_target_order \
 	tests/unit/test_target_pass \
+	tests/unit/test_target_protect_format \
+	tests/unit/test_target_protection \
 	tests/unit/test_target_random \
 	tests/unit/test_target_report \
 	tests/unit/test_target_reserve \
@@ -83,6 +87,8 @@ tests_unit_test_target_luns_SOURCES = tests/unit/test_target_luns.c tests/unit/d
 tests_unit_test_target_mode_SOURCES = tests/unit/test_target_mode.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_order_SOURCES = tests/unit/test_target_order.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_protect_format_SOURCES = tests/unit/test_target_protect_format.c tests/unit/protected.c tests/unit/protected.h tests/unit/disk.c tests/unit/disk.h tests/unit/hex.c tests/unit/hex.h
+tests_unit_test_target_protection_SOURCES = tests/unit/test_target_protection.c tests/unit/protected.c tests/unit/protected.h tests/unit/disk.c tests/unit/disk.h tests/unit/hex.c tests/unit/hex.h
 tests_unit_test_target_report_SOURCES = tests/unit/test_target_report.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_sbc_SOURCES = tests/unit/test_target_sbc.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_messages_SOURCES = tests/unit/test_target_messages.c tests/unit/disk.c tests/unit/disk.h

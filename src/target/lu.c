@@ -9,10 +9,21 @@
 
 /*
  * What is kept: records of a code, a length, and the bytes, each only if it says something; then
- * the saved mode pages. No page has these codes: they stand for pages with a subpage format.
+ * the saved mode pages. No page has these codes: they stand for pages with a subpage format (and of
+ * those that we have none).
  */
 #define RESERVATIONS 0x7f
 #define MEDIUM       0x7e /* a format or a sanitize that did not come to its end */
+#define PROTECTION   0x7d /* type of protection that it is formatted with */
+
+static const struct {
+	uint8_t code;
+	const char *name;
+} records[] = {
+        {RESERVATIONS, "reservations"},
+        {MEDIUM, "state of the medium"},
+        {PROTECTION, "type of protection"},
+};
 
 void tgt_lu_saved_put(const struct tgt_lu *lu, const struct mode_values *modes,
                       const struct reserve *resv, struct wr *w)
@@ -31,30 +42,53 @@ void tgt_lu_saved_put(const struct tgt_lu *lu, const struct mode_values *modes,
 		wr_u8(w, 1);
 		wr_u8(w, medium);
 	}
+	if (lu->cfg.protects) {
+		wr_u8(w, PROTECTION);
+		wr_u8(w, 1);
+		wr_u8(w, lu->protection_kept);
+	}
 	modes_saved_put(modes, w);
 }
 
-static bool record_get(struct tgt_lu *lu, uint8_t code, struct span record, char *why, size_t n)
+static bool protection_get(struct tgt_lu *lu, struct span record)
 {
+	if (record.n != 1 || record.p[0] > PROTECT_TYPE_MAX)
+		return false;
+	lu->protection = lu->protection_kept = record.p[0];
+	return true;
+}
+
+static bool record_get(struct tgt_lu *lu, unsigned i, struct span record, char *why, size_t n)
+{
+	uint8_t code = records[i].code;
 	bool ok = code == RESERVATIONS ? reserve_get(record, &lu->resv)
+	          : code == PROTECTION ? protection_get(lu, record)
 	                               : record.n == 1 && tgt_bg_keep(&lu->bg, record.p[0]);
 	if (!ok)
-		(void)snprintf(why, n, "saved %s: damaged",
-		               code == RESERVATIONS ? "reservations" : "state of the medium");
+		(void)snprintf(why, n, "saved %s: damaged", records[i].name);
 	return ok;
+}
+
+/* ARRAY_LEN(records): the pages begin here. */
+static unsigned record_at(struct span bytes, size_t at)
+{
+	unsigned i = 0;
+	while (i < ARRAY_LEN(records) && (at >= bytes.n || records[i].code != bytes.p[at]))
+		i++;
+	return i;
 }
 
 bool tgt_lu_saved_get(struct tgt_lu *lu, struct span bytes, char *why, size_t n)
 {
 	struct rd r = rd_init(bytes.p, bytes.n);
-	while (rd_left(&r) > 0 && (bytes.p[bytes.n - rd_left(&r)] == RESERVATIONS ||
-	                           bytes.p[bytes.n - rd_left(&r)] == MEDIUM)) {
-		uint8_t code = rd_u8(&r);
+	unsigned i;
+	while ((i = record_at(bytes, bytes.n - rd_left(&r))) < ARRAY_LEN(records)) {
+		rd_skip(&r, 1);
 		uint8_t len = rd_u8(&r);
 		struct span record = rd_bytes(&r, len);
 		if (r.error)
 			record.n = 0;
-		if (!record_get(lu, code, record, why, n))
+		if (!record_get(lu, i, record, why, n))
 			return false;
 	}
 	size_t left = rd_left(&r);
@@ -63,6 +97,24 @@ bool tgt_lu_saved_get(struct tgt_lu *lu, struct span bytes, char *why, size_t n)
 		return false;
 	}
 	return true;
+}
+
+size_t tgt_saved_protection(uint8_t type, uint8_t *saved, size_t len)
+{
+	const uint8_t record[] = {PROTECTION, 1, type};
+	const struct span bytes = {saved, len};
+	size_t at = 0;
+	unsigned i;
+	sm_assert(type <= PROTECT_TYPE_MAX);
+	while ((i = record_at(bytes, at)) < ARRAY_LEN(records) && at + 1 < len) {
+		if (records[i].code == PROTECTION)
+			return len;
+		at += 2U + saved[at + 1];
+	}
+	sm_assert(len + sizeof(record) <= TGT_SAVED_MAX);
+	memmove(saved + sizeof(record), saved, len);
+	memcpy(saved, record, sizeof(record));
+	return len + sizeof(record);
 }
 
 /* ---- coming and going ---- */
@@ -113,6 +165,13 @@ struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, char *wh
 	modes_init(&lu->modes);
 	reserve_init(&lu->resv);
 	if (!tgt_lu_saved_get(lu, cfg->saved, why, why_len)) {
+		tgt_lu_free(lu);
+		return NULL;
+	}
+	if (lu->protection && !cfg->protects) {
+		(void)snprintf(why, why_len,
+		               "is formatted with type %u protection, which is not there",
+		               lu->protection);
 		tgt_lu_free(lu);
 		return NULL;
 	}

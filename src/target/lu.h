@@ -85,6 +85,9 @@ struct tgt_lu {
 	bool stopped;
 	enum tgt_power power; /* when it is not stopped */
 	bool store_dead;      /* a flush failed: for good */
+	/* Type of protection that it is formatted with (SBC-3), 0 to 3; as a restart would find it.
+	 */
+	uint8_t protection, protection_kept;
 	struct background bg;
 	uint8_t buffer[TGT_BUFFER_MAX];
 	struct tgt_echo echo;

@@ -30,6 +30,7 @@ struct tgt_action *tgt_out_action(struct tgt *t, enum tgt_action_kind kind)
 	a->block = NULL;
 	a->offset = 0;
 	a->repeat = false;
+	a->protect.type = 0;
 	a->bytes = (struct span){0};
 	a->room = 0;
 	a->frame.data = NULL;

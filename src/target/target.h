@@ -22,6 +22,7 @@
 
 #include "base/block.h"
 #include "scsi/page.h"
+#include "scsi/protect.h"
 #include "scsi/xfer.h"
 #include "wire/wire.h"
 
@@ -42,7 +43,8 @@ struct tgt_lu_config {
 	uint32_t block_size; /* 512 or 4096 */
 	uint64_t blocks;     /* capacity, at least 1 */
 	bool write_protect;
-	bool thin; /* logical blocks can be unmapped, and are mapped when they are written */
+	bool thin;     /* logical blocks can be unmapped, and are mapped when they are written */
+	bool protects; /* the store can keep protection information: tgt_saved_protection() */
 	struct span saved; /* the bytes of its last META_SAVE; empty: never saved */
 };
 
@@ -71,6 +73,8 @@ enum tgt_store_result {
 	STORE_NO_SPACE,   /* the file system is full: likewise */
 	STORE_DATA_GONE,  /* the initiator gave the memory of the data to others meanwhile */
 	STORE_MISCOMPARE, /* compare: good_blocks from the start are equal */
+	STORE_PROTECTION, /* protection information is wrong: good_blocks from the start are right.
+	                   * Nothing was written of what came with it */
 	STORE_DEAD,       /* flush: what was written may be lost, for good */
 };
 
@@ -85,7 +89,11 @@ struct tgt_event {
 			enum tgt_store_result result;
 			uint32_t good_blocks; /* where result says so */
 			uint32_t differs;     /* STORE_MISCOMPARE: first byte of the block after */
-			/* STORE_READ that is STORE_OK: exactly the bytes asked for; STORE_MAP: what
+			/* STORE_PROTECTION: what is wrong of the block after; STORE_MISCOMPARE: it
+			 * is this that differs (enum protect_field; 0: it is the data) */
+			uint8_t field;
+			/* STORE_READ that is STORE_OK: exactly the bytes asked for, each block with
+			 * its protection information where that is moved; STORE_MAP: what
 			 * lba_status_put() writes, cut off at `room`. */
 			struct block *block;
 		} store;
@@ -103,7 +111,7 @@ enum tgt_action_kind {
 	TGT_STORE_READ,
 	TGT_STORE_WRITE,   /* repeat: the same block to each */
 	TGT_STORE_ATOMIC,  /* as WRITE, at most TGT_ATOMIC_MAX bytes: all of it is there, or none,
-	                    * also  when the process or the machine ends in the middle */
+	                    * also when the process or the machine ends in the middle */
 	TGT_STORE_OR,      /* what is there OR block: the blocks are read and written */
 	TGT_STORE_ZERO,    /* they read as zeros from now on; what held them may be given back */
 	TGT_STORE_COMPARE, /* medium against block; repeat: each block against the same one */
@@ -120,9 +128,14 @@ struct tgt_action {
 	uint8_t lun; /* whose store, whose bytes */
 	lba_t lba;
 	uint32_t blocks;
-	struct block *block;     /* WRITE, ATOMIC, OR, COMPARE */
-	uint32_t offset;         /* where in block the bytes begin */
-	bool repeat;             /* WRITE, COMPARE */
+	struct block *block; /* WRITE, ATOMIC, OR, COMPARE */
+	uint32_t offset;     /* where in block the bytes begin */
+	bool repeat;         /* WRITE, COMPARE */
+	/* READ, WRITE, ATOMIC, OR, ZERO, COMPARE, VERIFY: to be kept and checked with the blocks.
+	 * Where it is moved, each block of `block` has its own behind it. What came is checked, all
+	 * of it, before anything is written or compared; what is read, before it is used. OR: the
+	 * tags of what came are written, the guard is made. */
+	struct protect protect;
 	uint32_t room;           /* MAP: bytes of data at most, at least 1 */
 	struct span bytes;       /* META_SAVE */
 	struct wire_frame frame; /* SEND */
@@ -136,6 +149,11 @@ struct tgt_actions {
 /* NULL with why when the configuration or what was saved is not usable, or memory is out. */
 struct tgt *tgt_new(const struct tgt_config *cfg, char *why, size_t why_len);
 void tgt_free(struct tgt *t);
+
+/* Of a logical unit whose store has just become able to keep protection information, all of it
+ * PROTECT_NONE: what it saved (`len` bytes of TGT_SAVED_MAX) is to say that it is formatted with
+ * this type of protection, 0 to 3. Returns the new length; what says so already stays as it is. */
+size_t tgt_saved_protection(uint8_t type, uint8_t *saved, size_t len);
 
 /* A logical unit for TGT_EV_LU_ADDED. NULL with why, as tgt_new(). */
 struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, char *why, size_t why_len);

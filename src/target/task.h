@@ -87,6 +87,7 @@ struct task {
 	uint32_t split;    /* the tenure whose DATA OUT goes on later, 0: none */
 	struct span small; /* DATA IN of quick commands: in tgt.resp, for this step only */
 
+	uint8_t protection;   /* the unit's when it was accepted */
 	uint16_t work, doing; /* enum task_work */
 	lba_t first;          /* the range, cut off before bad_lba */
 	uint32_t count;       /* blocks of it */

@@ -9,7 +9,8 @@
 
 #define HEAD_LEN 4
 
-/* 86h, bytes 5 and 6. */
+/* 86h, byte 4: SPT (types 1 to 3), GRD_CHK, APP_CHK, REF_CHK. Bytes 5 and 6. */
+#define SPT_ALL_CHECKS         0x3f
 #define HEADSUP_ORDSUP_SIMPSUP 0x07
 #define V_SUP                  0x01 /* a volatile cache */
 
@@ -67,11 +68,10 @@ static void put_designators(struct wr *w, const struct tgt_lu *lu)
 	put_serial(w, lu);
 }
 
-/* SPC-4, 7.8.7: the task attributes and the cache; no protection, no groups, no priorities. */
+/* SPC-4, 7.8.7: protection, the task attributes and the cache; no groups, no priorities. */
 static void put_extended(struct wr *w, const struct tgt_lu *lu)
 {
-	(void)lu;
-	wr_u8(w, 0);
+	wr_u8(w, lu->cfg.protects ? SPT_ALL_CHECKS : 0);
 	wr_u8(w, HEADSUP_ORDSUP_SIMPSUP);
 	wr_u8(w, V_SUP);
 	wr_zero(w, 57);
@@ -84,7 +84,8 @@ static void put_block_limits(struct wr *w, const struct tgt_lu *lu)
 	wr_u8(w, 0);         /* WSNZ */
 	wr_u8(w, UINT8_MAX); /* COMPARE AND WRITE */
 	wr_u16(w, (uint16_t)(size < STORE_PAGE ? STORE_PAGE / size : 1));
-	wr_u32(w, TGT_TRANSFER_MAX / size);
+	/* With its protection information, too, a transfer fits in. */
+	wr_u32(w, TGT_TRANSFER_MAX / (size + (lu->protection ? PROTECT_LEN : 0)));
 	wr_u32(w, 0); /* no transfer is better than others */
 	wr_u32(w, 0); /* PRE-FETCH */
 	bool thin = lu->cfg.thin;

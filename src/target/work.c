@@ -47,6 +47,12 @@ static struct tgt_lu *unit(const struct task *k)
 	return k->on ? k->on : k->lu;
 }
 
+/* Bytes of a block in memory. */
+static uint32_t stride(const struct task *k)
+{
+	return k->on ? k->on->cfg.block_size : tgt_protect_stride(k);
+}
+
 /* Blocks of the next operation: what has no block of data of its own goes in bounded pieces. */
 static uint32_t piece(const struct task *k)
 {
@@ -58,7 +64,8 @@ static uint32_t piece(const struct task *k)
 static void attach_data(const struct task *k, struct tgt_action *a)
 {
 	const struct scsi_cdb *c = &k->cdb;
-	bool same = c->op == OP_WRITE_SAME_10 || c->op == OP_WRITE_SAME_16;
+	bool same =
+	        c->op == OP_WRITE_SAME_10 || c->op == OP_WRITE_SAME_16 || c->op == OP_WRITE_SAME_32;
 	uint32_t block = k->pos;
 	/* COMPARE AND WRITE: what is to be written comes after what is to be there. */
 	if (c->op == OP_COMPARE_AND_WRITE && k->doing == WORK_WRITE)
@@ -70,7 +77,7 @@ static void attach_data(const struct task *k, struct tgt_action *a)
 	/* WRITE SAME without data, of blocks that are to be mapped. */
 	a->block = k->data ? k->data : k->lu->zeros;
 	a->repeat = c->bytchk == 3 || same;
-	a->offset = k->data_off + (a->repeat ? 0 : block * k->lu->cfg.block_size);
+	a->offset = k->data_off + (a->repeat ? 0 : block * tgt_protect_stride(k));
 }
 
 /* Goes block by block. */
@@ -97,6 +104,8 @@ static void issue(struct tgt *t, struct task *k, enum task_work work)
 	a->blocks = k->chunk;
 	if (work & (WORK_MATCH | WORK_WRITE | WORK_COMPARE))
 		attach_data(k, a);
+	if (unit(k)->protection && moves(work))
+		a->protect = tgt_protect_of(k, unit(k), work);
 }
 
 static struct scsi_sense medium_error(const struct task *k, bool write, lba_t at)
@@ -108,7 +117,8 @@ static struct scsi_sense medium_error(const struct task *k, bool write, lba_t at
 
 static bool reads(enum scsi_op op)
 {
-	return op == OP_READ_6 || op == OP_READ_10 || op == OP_READ_12 || op == OP_READ_16;
+	return op == OP_READ_6 || op == OP_READ_10 || op == OP_READ_12 || op == OP_READ_16 ||
+	       op == OP_READ_32;
 }
 
 void tgt_work_next(struct tgt *t, struct task *k)
@@ -144,8 +154,19 @@ void tgt_work_next(struct tgt *t, struct task *k)
 static uint64_t where(const struct task *k, lba_t at, uint32_t differs)
 {
 	if (k->cdb.op == OP_COMPARE_AND_WRITE)
-		return (at - k->first) * k->lu->cfg.block_size + differs;
+		return (at - k->first) * tgt_protect_stride(k) + differs;
 	return at;
+}
+
+/* What differs may be the protection information: its sense then goes with the key of miscompares
+ * (SBC-3, VRPROTECT field, byte-by-byte comparison). */
+static struct scsi_sense miscompare(const struct task *k, lba_t at, const struct tgt_event *ev)
+{
+	if (!ev->store.field)
+		return scsi_sense_info(SENSE_MISCOMPARE, where(k, at, ev->store.differs));
+	struct scsi_sense s = tgt_protect_sense(ev->store.field, at);
+	s.key = KEY_MISCOMPARE;
+	return s;
 }
 
 /* An operation went wrong: the task ends. */
@@ -169,8 +190,13 @@ static void failed(struct tgt *t, struct task *k, enum tgt_store_result result,
 	switch (result) {
 	case STORE_MISCOMPARE:
 		tgt_log_done(k->lu, work, good);
-		tgt_task_fail(k,
-		              scsi_sense_info(SENSE_MISCOMPARE, where(k, at, ev->store.differs)));
+		tgt_task_fail(k, miscompare(k, at, ev));
+		break;
+	case STORE_PROTECTION:
+		tgt_log_done(k->lu, work, write ? 0 : good);
+		tgt_task_fail(k, k->cdb.op == OP_SEND_DIAGNOSTIC
+		                         ? SENSE_SELF_TEST_FAILED
+		                         : tgt_protect_sense(ev->store.field, at));
 		break;
 	case STORE_NO_SPACE:
 		/* SBC-3, thin provisioned logical units: no resource is left to map the block. */
@@ -226,8 +252,7 @@ void tgt_work_store_done(struct tgt *t, const struct tgt_event *ev)
 	} else {
 		if (k->doing == WORK_READ) {
 			sm_assert(ev->store.block &&
-			          ev->store.block->len ==
-			                  (size_t)k->chunk * unit(k)->cfg.block_size);
+			          ev->store.block->len == (size_t)k->chunk * stride(k));
 			k->in = block_ref(ev->store.block);
 		}
 		if (k->doing == WORK_MAP)

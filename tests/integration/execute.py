@@ -107,11 +107,14 @@ LENGTHS = {
     "88" + "00" * 5: CDB_PHASE, "88" + "00" * 9: CDB_PHASE, "88" + "00" * 11: CDB_PHASE, "88" + "00" * 15: None,
     "a0" + "00" * 9: CDB_PHASE, "a0" + "00" * 8 + "100000": None,
     # groups 3, 6 and 7: reserved or of the vendor; nothing says how long a CDB is
-    "60" + "00" * 5: "20/00", "7f" + "00" * 15: "20/00", "c0" + "00" * 9: "20/00", "ff" + "00" * 11: "20/00",
+    "60" + "00" * 5: "20/00", "7f" + "00" * 15: "20/00", "7f" + "00" * 31: "20/00",
+    # a variable length one says it itself, in byte 7
+    "7f" + "00" * 6 + "18" + "00" * 24: "20/00", "7f" + "00" * 6 + "18" + "00" * 8: CDB_PHASE, "7f" + "00" * 5: CDB_PHASE,
+    "c0" + "00" * 9: "20/00", "ff" + "00" * 11: "20/00",
 }
 
 
-@test("CDBs of 6, 10, 12 and 16 bytes, whatever their operation code asks for")
+@test("CDBs of 6, 10, 12, 16 and 32 bytes, whatever their operation code asks for")
 def lengths():
     with Lab() as lab:
         lab.start(1, group=None)
@@ -126,7 +129,7 @@ def lengths():
 # parameters: what the error names
 BAD = [
     ({"cdb": ""}, "cdb"), ({"cdb": "00"}, "cdb"), ({"cdb": "0" * 11}, "cdb"), ({"cdb": "0" * 13}, "cdb"), ({"cdb": "0" * 14}, "cdb"),
-    ({"cdb": "0" * 18}, "cdb"), ({"cdb": "0" * 31}, "cdb"), ({"cdb": "0" * 34}, "cdb"), ({"cdb": "0" * 64}, "cdb"), ({"cdb": "00000000000g"}, "cdb"),
+    ({"cdb": "0" * 18}, "cdb"), ({"cdb": "0" * 31}, "cdb"), ({"cdb": "0" * 34}, "cdb"), ({"cdb": "0" * 48}, "cdb"), ({"cdb": "0" * 66}, "cdb"), ({"cdb": "00000000000g"}, "cdb"),
     ({"cdb": "0x0000000000"}, "cdb"), ({"cdb": "00 00 00 00 "}, "cdb"), ({"cdb": 0}, "cdb"), ({"cdb": None}, "cdb"), ({"cdb": ["00"] * 6}, "cdb"),
     ({"data_out": "A"}, "data_out"), ({"data_out": "AA=A"}, "data_out"), ({"data_out": "A==="}, "data_out"), ({"data_out": "AAA-"}, "data_out"),
     ({"data_out": "AAAA\n"}, "data_out"), ({"data_out": "AB=="}, "data_out"), ({"data_out": 5}, "data_out"),

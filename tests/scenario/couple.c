@@ -252,7 +252,7 @@ static void disk_perform(struct couple *c, uint8_t id, const struct tgt_action *
 		ev.store.op = a->op;
 		ev.store.result = STORE_OK;
 		const struct medium m = {d->media, NULL, COUPLE_BLOCK_SIZE,
-		                         c->disk_config.lu.blocks};
+		                         c->disk_config.lu.blocks, d->tuples};
 		medium_do(&m, a, a->blocks, &ev);
 	}
 	must(d->n_held < COUPLE_HELD, "too many store operations");
@@ -452,7 +452,9 @@ static void disk_new(struct couple *c, uint8_t id)
 	d->dead = false;
 	if (!d->media)
 		d->media = calloc(cfg.lu.blocks, COUPLE_BLOCK_SIZE);
-	must(d->media, "out of memory");
+	if (!d->tuples)
+		d->tuples = calloc(cfg.lu.blocks, PROTECT_LEN);
+	must(d->media && d->tuples, "out of memory");
 }
 
 void couple_attach(struct couple *c, uint8_t id)
@@ -637,6 +639,7 @@ void couple_free(struct couple *c)
 		pipe_drop(&c->disk[id].link.to_bus);
 		pipe_drop(&c->disk[id].link.from_bus);
 		free(c->disk[id].media);
+		free(c->disk[id].tuples);
 	}
 	hba_detached(c->h, c->now);
 	hba_run(c->h, c->now);

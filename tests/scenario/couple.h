@@ -42,6 +42,7 @@ struct couple_disk {
 	struct couple_link link;
 	struct tgt *t;
 	uint8_t *media;
+	uint8_t *tuples;                    /* protection information */
 	struct tgt_event held[COUPLE_HELD]; /* store operations that are done, but not yet told */
 	unsigned n_held;
 	bool slow; /* they wait for couple_release() */

@@ -67,7 +67,7 @@ static void decode(const struct disks_frame *q, struct wire_frame *f)
 
 static void store(struct disks_target *n, const struct tgt_action *a)
 {
-	const struct medium m = {n->media, NULL, 512, DISKS_BLOCKS};
+	const struct medium m = {n->media, NULL, 512, DISKS_BLOCKS, n->tuples};
 	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
 	if (a->kind == TGT_META_SAVE) {
 		ev = (struct tgt_event){.kind = TGT_EV_META_DONE};

@@ -21,6 +21,7 @@ struct disks_target {
 	struct tgt *t;
 	uint32_t handle; /* 0: not connected */
 	uint8_t media[DISKS_BLOCKS * 512];
+	uint8_t tuples[DISKS_BLOCKS * PROTECT_LEN]; /* protection information */
 	struct tgt_event done[16];
 	unsigned n_done;
 };

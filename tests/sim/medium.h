@@ -10,6 +10,7 @@ struct medium {
 	bool *mapped; /* each block: it was written, and not unmapped since; NULL: nobody asks */
 	uint32_t block_size;
 	uint64_t blocks;
+	uint8_t *tuples; /* protection information; NULL: no action has to do with it */
 };
 
 /* Does a STORE_* action to its first n blocks, all of them within the medium; *ev gets what comes

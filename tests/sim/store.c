@@ -190,7 +190,7 @@ static enum tgt_store_result do_write(struct sim *s, unsigned disk, const struct
 static enum tgt_store_result do_read(struct sim *s, unsigned disk, const struct store_op *o,
                                      struct tgt_event *ev)
 {
-	const struct medium m = {store_of(s, disk)->cache, NULL, SIM_BLOCK, s->blocks};
+	const struct medium m = {store_of(s, disk)->cache, NULL, SIM_BLOCK, s->blocks, NULL};
 	const struct tgt_action a = {
 	        .kind = o->kind, .lba = o->lba, .block = o->block, .offset = o->offset};
 

@@ -221,7 +221,7 @@ static struct tgt_event store(struct disk *d, const struct disk_op *op)
 	uint8_t lun = op->a.lun;
 	const struct medium m = {lun == 0 ? d->media : d->other[lun].media,
 	                         lun == 0 ? d->mapped : d->other[lun].mapped, d->cfg.lu.block_size,
-	                         d->cfg.lu.blocks};
+	                         d->cfg.lu.blocks, lun == 0 ? d->tuples : d->other[lun].tuples};
 	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
 	bool part = op->result != STORE_OK;
 	ev.store.op = op->a.op;
@@ -387,6 +387,8 @@ const char *disk_add(struct disk *d, uint8_t lun, struct span saved)
 	if (!d->other[lun].media) {
 		d->other[lun].media = calloc(c.blocks, c.block_size);
 		d->other[lun].mapped = calloc(c.blocks, sizeof(*d->mapped));
+		d->other[lun].tuples = calloc(c.blocks, PROTECT_LEN);
+		memset(d->other[lun].tuples, 0xff, c.blocks * PROTECT_LEN);
 	}
 	ev.added = tgt_lu_new(lun, &c, why, sizeof(why));
 	ck_assert_msg(ev.added != NULL, "%s", why);
@@ -598,6 +600,8 @@ struct disk *disk_new_raw(const struct tgt_config *cfg)
 	d->now = 1000 * NS_PER_S;
 	d->mapped = calloc(cfg->lu.blocks, sizeof(*d->mapped));
 	d->media = calloc(cfg->lu.blocks, cfg->lu.block_size);
+	d->tuples = calloc(cfg->lu.blocks, PROTECT_LEN);
+	memset(d->tuples, 0xff, cfg->lu.blocks * PROTECT_LEN);
 	d->t = tgt_new(cfg, why, sizeof(why));
 	ck_assert_msg(d->t != NULL, "%s", why);
 	return d;
@@ -622,9 +626,11 @@ void disk_free(struct disk *d)
 	tgt_free(d->t);
 	free(d->media);
 	free(d->mapped);
+	free(d->tuples);
 	for (unsigned i = 0; i < SCSI_LUNS; i++) {
 		free(d->other[i].media);
 		free(d->other[i].mapped);
+		free(d->other[i].tuples);
 	}
 	free(d);
 }

@@ -43,10 +43,12 @@ struct disk {
 	struct tgt_config cfg;
 	struct tgt *t;
 	uint8_t *media;
-	bool *mapped; /* each block: it was written, and not unmapped since */
+	bool *mapped;    /* each block: it was written, and not unmapped since */
+	uint8_t *tuples; /* protection information of each block; at first, none */
 	struct {
 		uint8_t *media;
 		bool *mapped;
+		uint8_t *tuples;
 	} other[SCSI_LUNS]; /* likewise, those that ever were; not LUN 0 */
 	ns_t now;
 	bool hold; /* store operations wait for disk_release() or disk_answer() */

@@ -90,6 +90,30 @@ static const struct {
         {{.op = OP_WRITE_12, .lba = 1, .blocks = UINT32_MAX}, "aa 00 00000001 ffffffff 00 00"},
         {{.op = OP_WRITE_AND_VERIFY_12, .lba = 1, .blocks = 2, .dpo = true, .bytchk = 1},
          "ae 12 00000001 00000002 00 00"},
+        {{.op = OP_READ_32,
+          .lba = LBA8,
+          .blocks = 0x090a0b0c,
+          .wrprotect = 1,
+          .dpo = true,
+          .byte1 = 4,
+          .control = 4,
+          .ref = 0x11121314,
+          .app = 0x1516,
+          .app_mask = 0x1718},
+         "7f 04 00000000 00 18 0009 34 00 0102030405060708 11121314 1516 1718 090a0b0c"},
+        {{.op = OP_VERIFY_32,
+          .lba = 1,
+          .blocks = 2,
+          .bytchk = 3,
+          .wrprotect = 5,
+          .app_mask = 0xffff},
+         "7f 00 00000000 00 18 000a a6 00 0000000000000001 00000000 0000 ffff 00000002"},
+        {{.op = OP_WRITE_32, .lba = 3, .blocks = 1, .fua = true, .ref = UINT32_MAX},
+         "7f 00 00000000 00 18 000b 08 00 0000000000000003 ffffffff 0000 0000 00000001"},
+        {{.op = OP_WRITE_AND_VERIFY_32, .blocks = 1, .bytchk = 1},
+         "7f 00 00000000 00 18 000c 02 00 0000000000000000 00000000 0000 0000 00000001"},
+        {{.op = OP_WRITE_SAME_32, .byte1 = 9, .blocks = 1, .wrprotect = 2},
+         "7f 00 00000000 00 18 000d 49 00 0000000000000000 00000000 0000 0000 00000001"},
         {{.op = OP_VERIFY_12, .lba = 1, .blocks = 2, .bytchk = 3, .wrprotect = 7},
          "af e6 00000001 00000002 00 00"},
         {{.op = OP_READ_DEFECT_DATA_12, .byte1 = 0x1d, .lba = 7, .alloc = 0x01020304},
@@ -112,6 +136,9 @@ static void check_equal(const struct scsi_cdb *a, const struct scsi_cdb *b)
 	ck_assert_int_eq(a->dpo, b->dpo);
 	ck_assert_int_eq(a->fua, b->fua);
 	ck_assert_uint_eq(a->control, b->control);
+	ck_assert_uint_eq(a->ref, b->ref);
+	ck_assert_uint_eq(a->app, b->app);
+	ck_assert_uint_eq(a->app_mask, b->app_mask);
 }
 
 /* Operations are looked up by halving the table. */
@@ -177,7 +204,11 @@ START_TEST(there_and_back_at_random)
 		        scsi_op_info((enum scsi_op)prng_below(&g, OP_COUNT + 1));
 		if (info)
 			raw[0] = info->opcode;
-		if (info && info->service_action >= 0)
+		if (info && info->opcode == SCSI_OP_VARIABLE) {
+			raw[7] = 0x18;
+			raw[8] = 0;
+			raw[9] = (uint8_t)info->service_action;
+		} else if (info && info->service_action >= 0)
 			raw[1] = (uint8_t)((raw[1] & 0xe0) | info->service_action);
 		ck_assert(scsi_cdb_get((struct span){raw, sizeof(raw)}, &c));
 		if (info)
@@ -205,7 +236,7 @@ START_TEST(opcodes_that_the_table_does_not_have)
 	        {"9f 10 00 00 00 00 00 00 00 00 00 00 00 00 00 09", "OPCODE 9Fh", 16, 9},
 	        {"9e 1f 00 00 00 00 00 00 00 00 00 00 00 00 00 09", "OPCODE 9Eh", 16, 9},
 	        {"bf 00 00 00 00 00 00 00 00 00 00 01", "OPCODE BFh", 12, 1},
-	        {"7f 00 00 00 00 00 00 18", "OPCODE 7Fh", 0, 0},
+	        {"7f 02 00 00 00 00 00 00", "OPCODE 7Fh", 8, 2},
 	        {"c0", "OPCODE C0h", 0, 0},
 	        {"ff ff", "OPCODE FFh", 0, 0},
 	};
@@ -242,8 +273,46 @@ END_TEST
 START_TEST(lengths_by_group_code)
 {
 	static const uint8_t want[8] = {6, 10, 10, 0, 16, 12, 0, 0};
-	for (unsigned opcode = 0; opcode <= 0xff; opcode++)
-		ck_assert_uint_eq(scsi_cdb_len((uint8_t)opcode), want[opcode / 32]);
+	uint8_t cdb[SCSI_CDB_MAX] = {0};
+	for (unsigned opcode = 0; opcode <= 0xff; opcode++) {
+		cdb[0] = (uint8_t)opcode;
+		if (opcode != SCSI_OP_VARIABLE)
+			ck_assert_uint_eq(scsi_cdb_len((struct span){cdb, 1}), want[opcode / 32]);
+	}
+}
+END_TEST
+
+START_TEST(lengths_that_a_cdb_says)
+{
+	uint8_t cdb[SCSI_CDB_MAX] = {SCSI_OP_VARIABLE, 0, 0, 0, 0, 0, 0, 0x18};
+	ck_assert_uint_eq(scsi_cdb_len((struct span){cdb, 1}), 0);
+	ck_assert_uint_eq(scsi_cdb_len((struct span){cdb, 7}), 0);
+	ck_assert_uint_eq(scsi_cdb_len((struct span){cdb, 8}), 32);
+	ck_assert_uint_eq(scsi_cdb_control_at((struct span){cdb, 32}), 1);
+	cdb[7] = 0xff;
+	ck_assert_uint_eq(scsi_cdb_len((struct span){cdb, 32}), 263);
+	cdb[0] = 0x8a;
+	ck_assert_uint_eq(scsi_cdb_control_at((struct span){cdb, 16}), 15);
+}
+END_TEST
+
+/* Of the 32-byte commands one is one only with its length and its service action in full. */
+START_TEST(variable_length_ones_are_known_in_full)
+{
+	uint8_t cdb[SCSI_CDB_MAX];
+	struct scsi_cdb c, read = {.op = OP_READ_32, .lba = 5, .blocks = 2};
+	ck_assert_uint_eq(scsi_cdb_put(&read, cdb), 32);
+	ck_assert(scsi_cdb_get((struct span){cdb, 32}, &c) && c.op == OP_READ_32);
+	ck_assert_uint_eq(c.flags_at, 10);
+	ck_assert_uint_eq(c.lba_at, 12);
+	ck_assert_uint_eq(c.blocks_at, 28);
+	ck_assert_uint_eq(c.control_at, 1);
+	ck_assert(!scsi_cdb_get((struct span){cdb, 31}, &c));
+	cdb[8] = 1; /* service action 0109h */
+	ck_assert(scsi_cdb_get((struct span){cdb, 32}, &c) && c.op == OP_UNKNOWN);
+	cdb[8] = 0;
+	cdb[7] = 0x10; /* 24 bytes */
+	ck_assert(scsi_cdb_get((struct span){cdb, 32}, &c) && c.op == OP_UNKNOWN && c.len == 24);
 }
 END_TEST
 
@@ -252,7 +321,8 @@ START_TEST(the_table_agrees_with_itself)
 	for (unsigned i = 0; i < OP_COUNT; i++) {
 		const struct scsi_op_info *a = scsi_op_info((enum scsi_op)i);
 		ck_assert_uint_eq(a->op, i);
-		ck_assert_uint_eq(a->cdb_len, scsi_cdb_len(a->opcode));
+		const uint8_t cdb[] = {a->opcode, 0, 0, 0, 0, 0, 0, 0x18};
+		ck_assert_uint_eq(a->cdb_len, scsi_cdb_len((struct span){cdb, sizeof(cdb)}));
 		ck_assert_int_le(a->service_action, 0x1f);
 		ck_assert_int_eq(scsi_opcode_has_actions(a->opcode), a->service_action >= 0);
 		for (unsigned k = 0; k < i; k++) {
@@ -410,22 +480,30 @@ START_TEST(usage_is_what_is_decoded)
 		const struct scsi_op_info *info = scsi_op_info((enum scsi_op)op);
 		uint8_t usage[SCSI_CDB_MAX], raw[SCSI_CDB_MAX];
 		size_t n = scsi_cdb_usage((enum scsi_op)op, usage);
+		bool variable = info->opcode == SCSI_OP_VARIABLE;
 		ck_assert_uint_eq(n, info->cdb_len);
 		ck_assert_uint_eq(usage[0], info->opcode);
 		for (size_t bit = 8; bit < 8 * n; bit++) {
 			struct scsi_cdb none, one;
 			uint8_t mask = (uint8_t)(1U << bit % 8);
-			if (bit / 8 == 1 && info->service_action >= 0 && mask < 0x20)
+			if (bit / 8 == 1 && info->service_action >= 0 && mask < 0x20 && !variable)
 				continue; /* the service action, as it is */
+			if (variable && bit / 8 >= 7 && bit / 8 <= 9)
+				continue; /* the length, too */
 			memset(raw, 0, sizeof(raw));
 			raw[0] = info->opcode;
-			raw[1] = (uint8_t)(info->service_action >= 0 ? info->service_action : 0);
+			if (variable)
+				memcpy(raw + 7, usage + 7, 3);
+			else
+				raw[1] = (uint8_t)(info->service_action >= 0 ? info->service_action
+				                                             : 0);
 			ck_assert(scsi_cdb_get((struct span){raw, n}, &none));
 			raw[bit / 8] ^= mask;
 			ck_assert(scsi_cdb_get((struct span){raw, n}, &one));
 			bool number = one.lba != none.lba || one.blocks != none.blocks ||
 			              one.alloc != none.alloc || one.subpage != none.subpage ||
-			              one.selector != none.selector;
+			              one.selector != none.selector || one.ref != none.ref ||
+			              one.app != none.app || one.app_mask != none.app_mask;
 			bool raw_bits = one.byte1 != none.byte1 || one.page != none.page ||
 			                one.byte4 != none.byte4 || one.control != none.control;
 			bool flag = one.dpo != none.dpo || one.fua != none.fua ||
@@ -519,6 +597,8 @@ static Suite *make_suite(void)
 	        opcodes_that_the_table_does_not_have,
 	        names,
 	        lengths_by_group_code,
+	        lengths_that_a_cdb_says,
+	        variable_length_ones_are_known_in_full,
 	        the_table_agrees_with_itself,
 	        table_is_in_the_order_of_opcodes,
 	        data_lengths,

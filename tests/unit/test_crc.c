@@ -44,6 +44,26 @@ START_TEST(known_values_of_iscsi)
 }
 END_TEST
 
+/* SBC-3, "CRC test cases" of the logical block guard; and the catalogue's check value. */
+START_TEST(known_values_of_guards)
+{
+	uint8_t buf[32] = {0};
+	ck_assert_uint_eq(crc16_guard("123456789", 9), 0xd0db);
+	ck_assert_uint_eq(crc16_guard(buf, sizeof(buf)), 0x0000);
+	memset(buf, 0xff, sizeof(buf));
+	ck_assert_uint_eq(crc16_guard(buf, sizeof(buf)), 0xa293);
+	for (unsigned i = 0; i < sizeof(buf); i++)
+		buf[i] = (uint8_t)i;
+	ck_assert_uint_eq(crc16_guard(buf, sizeof(buf)), 0x0224);
+	memset(buf, 0, sizeof(buf));
+	buf[0] = buf[1] = 0xff;
+	ck_assert_uint_eq(crc16_guard(buf, sizeof(buf)), 0x21b8);
+	for (unsigned i = 0; i < sizeof(buf); i++)
+		buf[i] = (uint8_t)(0xff - i);
+	ck_assert_uint_eq(crc16_guard(buf, sizeof(buf)), 0xa0b7);
+}
+END_TEST
+
 START_TEST(pieces_give_the_same)
 {
 	crc_fn *const fns[] = {crc_data, crc32c};
@@ -74,4 +94,5 @@ START_TEST(every_flipped_bit_shows)
 }
 END_TEST
 
-TAP_MAIN("crc", known_values, known_values_of_iscsi, pieces_give_the_same, every_flipped_bit_shows);
+TAP_MAIN("crc", known_values, known_values_of_iscsi, known_values_of_guards, pieces_give_the_same,
+         every_flipped_bit_shows);

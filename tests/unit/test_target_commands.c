@@ -68,7 +68,7 @@ static const struct {
          "8a0a0010"},
         {"1a084a00ff00", DATA("16"),
          "0f001000"
-         "8a0ae4f6"
+         "8a0aecf6"
          "38"},
         {"1a083fffff00", DATA("124"),
          "7b001000"

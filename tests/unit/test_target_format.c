@@ -80,7 +80,7 @@ static const struct {
         {"FORMAT UNIT, short header", "0410.0000.00.00", "x00f00000",
          "save; arm front; zero 0+64; flush; save; cont " END "; arm full", "00-", 0},
         {"FORMAT UNIT, PROTECTION FIELD USAGE", "0410.0000.00.00", "x01000000", "cont " CHECK,
-         "5/26/0 data 0.0", 0},
+         "5/26/0 data 0.2", 0},
         {"FORMAT UNIT, FOV", "0410.0000.00.00", "x00400000", "cont " CHECK, "5/26/0 data 1.6", 0},
         {"FORMAT UNIT, FOV", "0410.0000.00.00", "x00080000", "cont " CHECK, "5/26/0 data 1.3", 0},
         {"FORMAT UNIT, DSP", "0410.0000.00.00", "x00840000", "cont " CHECK, "5/26/0 data 1.2", 0},

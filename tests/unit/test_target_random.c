@@ -83,15 +83,22 @@ static size_t cdb(struct world *w, uint8_t *out)
 	struct scsi_cdb c;
 	memset(out, 0, SCSI_CDB_MAX);
 	out[0] = chance(w, 97) ? info->opcode : any(w);
-	size_t n = scsi_cdb_len(out[0]);
+	out[7] = 0x18; /* of variable length ones */
+	size_t n = scsi_cdb_len((struct span){out, SCSI_CDB_MAX});
+	out[7] = 0;
 	n = n ? n : 6;
 	/* small values, so that many are right */
 	for (size_t i = 1; i < n; i++)
 		if (chance(w, 30))
 			out[i] = (uint8_t)prng_below(&w->g, 5);
+	if (info->opcode == SCSI_OP_VARIABLE) {
+		out[7] = 0x18;
+		out[9] = (uint8_t)info->service_action;
+	}
 	while (chance(w, 98) && scsi_cdb_get((struct span){out, n}, &c) && c.reserved_at > 0)
 		out[c.reserved_at] = 0;
-	if (out[0] == info->opcode && info->service_action >= 0 && chance(w, 90))
+	if (out[0] == info->opcode && info->service_action >= 0 && chance(w, 90) &&
+	    info->opcode != SCSI_OP_VARIABLE)
 		out[1] = (uint8_t)info->service_action;
 	if (chance(w, 5))
 		out[prng_below(&w->g, n)] = any(w);
