@@ -303,25 +303,23 @@ void port_set_members(struct bus *b, struct port *p, const struct wire_members *
 
 /* ---- memory ---- */
 
-bool port_init(struct port *p, uint8_t id)
+/* What is not touched before use: the system gives pages when a port needs them. */
+bool port_init(struct bus *b, uint8_t id)
 {
+	struct port *p = &b->port[id];
+
 	*p = (struct port){.id = id};
 	TAILQ_INIT(&p->queue);
 	TAILQ_INIT(&p->nexuses);
 	TAILQ_INIT(&p->free_scripts);
 	TAILQ_INIT(&p->programs);
 	TAILQ_INIT(&p->free_programs);
-	p->scripts = calloc(SCRIPTS_LIVE, sizeof(*p->scripts));
-	/* Not touched before use: the system gives pages when a port needs them. */
+	p->scripts = b->scripts + (size_t)id * SCRIPTS_LIVE;
+	p->program_slots = b->programs + (size_t)id * PROGRAMS_QUEUED;
 	p->script_bufs = malloc((SCRIPTS_QUEUED + 1) * sizeof(*p->script_bufs));
-	p->program_slots = calloc(PROGRAMS_QUEUED, sizeof(*p->program_slots));
 	p->program_bufs = malloc(PROGRAM_LARGE * (size_t)WIRE_HEAD_MAX);
-	if (!p->scripts || !p->script_bufs || !p->program_slots || !p->program_bufs)
+	if (!p->script_bufs || !p->program_bufs)
 		return false;
-	for (unsigned i = 0; i < SCRIPTS_LIVE; i++)
-		TAILQ_INSERT_TAIL(&p->free_scripts, &p->scripts[i], link);
-	for (unsigned i = 0; i < PROGRAMS_QUEUED; i++)
-		TAILQ_INSERT_TAIL(&p->free_programs, &p->program_slots[i], link);
 	for (unsigned i = 0; i <= SCRIPTS_QUEUED; i++)
 		p->free_bufs[p->n_free_bufs++] = &p->script_bufs[i];
 	for (unsigned i = 0; i < PROGRAM_LARGE; i++)
@@ -331,8 +329,6 @@ bool port_init(struct port *p, uint8_t id)
 
 void port_fini(struct port *p)
 {
-	free(p->scripts);
 	free(p->script_bufs);
-	free(p->program_slots);
 	free(p->program_bufs);
 }

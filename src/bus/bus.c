@@ -28,9 +28,11 @@ struct bus *bus_new(const struct bus_config *cfg)
 	b->trace = malloc(TRACES_MAX * sizeof(*b->trace));
 	b->held = malloc(ACTIONS_MAX * sizeof(struct block *));
 	b->arena = malloc(ARENA_MAX);
-	bool good = b->action && b->trace && b->held && b->arena;
-	for (uint8_t i = 0; i < WIRE_IDS; i++)
-		good = port_init(&b->port[i], i) && good;
+	b->scripts = calloc((size_t)WIRE_IDS * SCRIPTS_LIVE, sizeof(*b->scripts));
+	b->programs = calloc((size_t)WIRE_IDS * PROGRAMS_QUEUED, sizeof(*b->programs));
+	bool good = b->action && b->trace && b->held && b->arena && b->scripts && b->programs;
+	for (uint8_t i = 0; good && i < WIRE_IDS; i++)
+		good = port_init(b, i);
 	b->ten.driver = b->ten.awaited = WIRE_NO_ID;
 	b->hear_at = NS_NEVER;
 	if (!good) {
@@ -49,13 +51,16 @@ void bus_free(struct bus *b)
 	if (b->ten.state != TENURE_NONE && b->ten.script)
 		script_free(b, b->ten.script);
 	for (unsigned i = 0; i < WIRE_IDS; i++) {
-		if (b->port[i].scripts)
-			scripts_void(b, &b->port[i], false);
-		if (b->port[i].program_slots)
-			programs_void(&b->port[i]);
-		burst_drop(&b->port[i]);
-		port_fini(&b->port[i]);
+		struct port *p = &b->port[i];
+		if (p->scripts) { /* else it came to port_init() no more */
+			scripts_void(b, p, false);
+			programs_void(p);
+		}
+		burst_drop(p);
+		port_fini(p);
 	}
+	free(b->scripts);
+	free(b->programs);
 	free(b->action);
 	free(b->trace);
 	free(b->held);

@@ -46,7 +46,8 @@ static void check_scripts(const struct bus *b, const struct port *p)
 		idle++;
 	}
 	sm_assert(queued == p->n_queued && queued + live == p->n_live);
-	sm_assert(p->n_live + idle == SCRIPTS_LIVE && data == p->script_data);
+	sm_assert(p->n_live + idle == p->scripts_used && p->scripts_used <= SCRIPTS_LIVE);
+	sm_assert(data == p->script_data);
 	sm_assert(p->up || p->n_live == 0);
 }
 

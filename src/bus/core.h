@@ -183,7 +183,8 @@ struct port {
 	struct script_list queue, nexuses, free_scripts;
 	unsigned n_queued, n_live;
 	uint64_t script_data;
-	struct script *scripts;         /* SCRIPTS_LIVE */
+	struct script *scripts; /* SCRIPTS_LIVE, in bus.scripts */
+	unsigned scripts_used;  /* of them, ever: those behind are free, too, and untouched */
 	struct script_buf *script_bufs; /* SCRIPTS_QUEUED + 1 */
 	struct script_buf *free_bufs[SCRIPTS_QUEUED + 1];
 	unsigned n_free_bufs;
@@ -198,8 +199,9 @@ struct port {
 	struct program_list programs, free_programs;
 	unsigned n_programs;
 	uint64_t program_data;
-	struct program *program_slots; /* PROGRAMS_QUEUED */
-	uint8_t *program_bufs;         /* PROGRAM_LARGE, WIRE_HEAD_MAX each */
+	struct program *program_slots; /* PROGRAMS_QUEUED, likewise */
+	unsigned programs_used;
+	uint8_t *program_bufs; /* PROGRAM_LARGE, WIRE_HEAD_MAX each */
 	uint8_t *free_large[PROGRAM_LARGE];
 	unsigned n_free_large;
 	struct gather gather;
@@ -320,8 +322,10 @@ struct tenure {
 
 struct bus {
 	struct bus_config cfg;
-	ns_t now;    /* machine */
-	ns_t bus_ns; /* bus time: nanoseconds and the rest in picoseconds */
+	struct script *scripts;   /* of all ports */
+	struct program *programs; /* likewise */
+	ns_t now;                 /* machine */
+	ns_t bus_ns;              /* bus time: nanoseconds and the rest in picoseconds */
 	uint32_t bus_ps;
 	ns_t pace_until; /* machine time at which the last tenure is over */
 	uint32_t next_epoch, next_tenure, next_token;
@@ -385,7 +389,7 @@ void port_down(struct bus *b, struct port *p);
 void port_set_arm(struct port *p, const struct wire_arm *a);
 void port_set_members(struct bus *b, struct port *p, const struct wire_members *m);
 struct port *port_get(struct bus *b, uint8_t id); /* NULL when it is not up */
-bool port_init(struct port *p, uint8_t id);       /* false: out of memory */
+bool port_init(struct bus *b, uint8_t id);        /* false: out of memory */
 void port_fini(struct port *p);
 
 /* ---- script.c ---- */

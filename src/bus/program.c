@@ -44,8 +44,11 @@ struct program *program_take(struct port *p)
 {
 	struct program *g = TAILQ_FIRST(&p->free_programs);
 
-	sm_assert(g);
-	TAILQ_REMOVE(&p->free_programs, g, link);
+	sm_assert(p->n_programs < PROGRAMS_QUEUED);
+	if (g)
+		TAILQ_REMOVE(&p->free_programs, g, link);
+	else
+		g = &p->program_slots[p->programs_used++];
 	g->id = 0;
 	g->key = 0;
 	g->own = g->mirror = g->tagged = false;

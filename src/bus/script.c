@@ -281,6 +281,16 @@ static void buf_back(struct bus *b, struct script *s)
 	s->buf = NULL;
 }
 
+static struct script *take_free(struct port *p)
+{
+	struct script *s = TAILQ_FIRST(&p->free_scripts);
+
+	if (!s)
+		return &p->scripts[p->scripts_used++]; /* fewer than SCRIPTS_LIVE are live */
+	TAILQ_REMOVE(&p->free_scripts, s, link);
+	return s;
+}
+
 void script_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 {
 	struct port *p = &b->port[c->id];
@@ -302,9 +312,8 @@ void script_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 		       w->id);
 		return;
 	}
-	struct script *s = TAILQ_FIRST(&p->free_scripts);
+	struct script *s = take_free(p);
 	struct judge j = {.s = s};
-	TAILQ_REMOVE(&p->free_scripts, s, link);
 	*s = (struct script){.owner = p->id, .id = w->id, .buf = p->free_bufs[--p->n_free_bufs]};
 	if (!judge(&j, w->items)) {
 		buf_back(b, s);

@@ -388,17 +388,20 @@ struct ini {
 	struct group *listed[INI_GROUPS_MAX];
 	unsigned n_listed;
 
-	struct job *jobs; /* INI_JOB_SLOTS */
+	/* Jobs and ios are large: one costs memory when it is used for the first time. */
+	struct job *jobs; /* INI_JOB_SLOTS, and how many of them were ever used */
+	unsigned jobs_used;
 	struct job_list job_list, job_live;
 	struct job_list job_free;
 	unsigned n_jobs, n_live;
 	uint64_t jobs_over; /* how many were concluded: whoever waits for one looks again */
 	uint32_t next_job;
 
-	struct io *ios;
+	struct io *ios; /* INI_IOS, likewise */
+	unsigned ios_used;
 	struct mir_lock *locks; /* of each io */
 	struct io_list io_free, io_due, io_timers, io_files, io_durable;
-	unsigned n_io_free;
+	unsigned n_io_free; /* with those that were never used */
 
 	struct cmd *cmds;
 	struct cmd_list cmd_free, cmd_live, replies;

@@ -41,17 +41,9 @@ static void make_lists(struct ini *ini)
 	TAILQ_INIT(&ini->cmd_free);
 	TAILQ_INIT(&ini->cmd_live);
 	TAILQ_INIT(&ini->replies);
-	for (uint32_t i = 0; i < INI_IOS; i++) {
-		ini->ios[i].ini = ini;
-		ini->ios[i].index = i;
-		ini->ios[i].lock = &ini->locks[i];
-		TAILQ_INSERT_TAIL(&ini->io_free, &ini->ios[i], link);
-	}
 	ini->n_io_free = INI_IOS;
 	for (unsigned i = 0; i < INI_CMDS; i++)
 		TAILQ_INSERT_TAIL(&ini->cmd_free, &ini->cmds[i], link);
-	for (unsigned i = 0; i < INI_JOB_SLOTS; i++)
-		TAILQ_INSERT_TAIL(&ini->job_free, &ini->jobs[i], link);
 }
 
 struct ini *ini_new(const struct ini_config *cfg, struct hba *h)
@@ -64,7 +56,7 @@ struct ini *ini_new(const struct ini_config *cfg, struct hba *h)
 	set_defaults(&ini->cfg);
 	ini->hba = h;
 	ini->next_job = 1;
-	/* calloc() of this size gives untouched pages: a slot costs memory once it is used. */
+	/* calloc() of this size gives untouched pages. */
 	ini->jobs = calloc(INI_JOB_SLOTS, sizeof(*ini->jobs));
 	ini->ios = calloc(INI_IOS, sizeof(*ini->ios));
 	ini->cmds = calloc(INI_CMDS, sizeof(*ini->cmds));
@@ -86,7 +78,7 @@ void ini_free(struct ini *ini)
 {
 	if (!ini)
 		return;
-	for (unsigned i = 0; ini->ios && i < INI_IOS; i++) {
+	for (unsigned i = 0; ini->ios && i < ini->ios_used; i++) {
 		struct io *io = &ini->ios[i];
 		if (io->state == IO_FREE)
 			continue;
@@ -230,7 +222,7 @@ void ini_check(const struct ini *ini)
 	unsigned used = 0, jobs = 0;
 	const struct job *j;
 
-	for (unsigned i = 0; i < INI_IOS; i++) {
+	for (unsigned i = 0; i < ini->ios_used; i++) {
 		if (ini->ios[i].state == IO_FREE)
 			continue;
 		used++;
@@ -239,7 +231,7 @@ void ini_check(const struct ini *ini)
 	sm_assert(used + ini->n_io_free == INI_IOS);
 	TAILQ_FOREACH (j, &ini->job_list, link) {
 		unsigned ios = 0;
-		for (unsigned i = 0; job_is_live(j) && i < INI_IOS; i++)
+		for (unsigned i = 0; job_is_live(j) && i < ini->ios_used; i++)
 			ios += ini->ios[i].state != IO_FREE && ini->ios[i].job == j;
 		sm_assert(ios == j->ios);
 		check_job(j);

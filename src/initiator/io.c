@@ -74,7 +74,7 @@ struct io *io_by_op(struct ini *ini, uint64_t op)
 {
 	uint32_t index = (uint32_t)op;
 
-	if (index >= INI_IOS)
+	if (index >= ini->ios_used)
 		return NULL;
 	struct io *io = &ini->ios[index];
 	bool awaited = (io->state == IO_FILE || io->state == IO_SINK) && !io->wants_file;
@@ -83,14 +83,30 @@ struct io *io_by_op(struct ini *ini, uint64_t op)
 
 /* ---- life ---- */
 
-struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd *cmd)
+static struct io *take_free(struct ini *ini)
 {
 	struct io *io = TAILQ_FIRST(&ini->io_free);
 
-	if (!io || (job && ini->n_io_free <= INI_IOS_SPARE))
-		return NULL;
-	TAILQ_REMOVE(&ini->io_free, io, link);
+	if (io) {
+		TAILQ_REMOVE(&ini->io_free, io, link);
+	} else {
+		sm_assert(ini->ios_used < INI_IOS);
+		io = &ini->ios[ini->ios_used];
+		io->ini = ini;
+		io->index = ini->ios_used;
+		io->lock = &ini->locks[ini->ios_used];
+		ini->ios_used++;
+	}
 	ini->n_io_free--;
+	return io;
+}
+
+struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd *cmd)
+{
+	if (ini->n_io_free == 0 || (job && ini->n_io_free <= INI_IOS_SPARE))
+		return NULL;
+	struct io *io = take_free(ini);
+
 	io->serial = io->serial == UINT32_MAX ? 1 : io->serial + 1;
 	io->g = g;
 	io->job = job;
@@ -459,7 +475,7 @@ static void wake_for_buffers(struct ini *ini)
 	if (!ini->buffer_short || TAILQ_EMPTY(&ini->buffer_free))
 		return;
 	ini->buffer_short = false;
-	for (unsigned i = 0; i < INI_IOS; i++)
+	for (unsigned i = 0; i < ini->ios_used; i++)
 		if (ini->ios[i].state == IO_SOURCE && !ini->ios[i].data)
 			io_due(&ini->ios[i]);
 }

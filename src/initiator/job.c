@@ -41,7 +41,7 @@ struct job *job_find(const struct ini *ini, uint32_t id)
 
 static void abandon_ios(struct job *j)
 {
-	for (unsigned i = 0; i < INI_IOS; i++) {
+	for (unsigned i = 0; i < j->ini->ios_used; i++) {
 		struct io *io = &j->ini->ios[i];
 		if (io->state == IO_FREE || io->job != j)
 			continue;
@@ -99,13 +99,24 @@ static bool make_room(struct ini *ini)
 	return oldest != NULL;
 }
 
+static struct job *take_free(struct ini *ini)
+{
+	struct job *j = TAILQ_FIRST(&ini->job_free);
+
+	if (!j)
+		return &ini->jobs[ini->jobs_used++];
+	TAILQ_REMOVE(&ini->job_free, j, link);
+	return j;
+}
+
 static struct job *slot(struct ini *ini)
 {
-	if (ini->n_jobs - ini->n_live >= INI_HISTORY_MAX || TAILQ_EMPTY(&ini->job_free))
+	bool full = TAILQ_EMPTY(&ini->job_free) && ini->jobs_used == INI_JOB_SLOTS;
+
+	if (ini->n_jobs - ini->n_live >= INI_HISTORY_MAX || full)
 		if (!make_room(ini))
 			return NULL;
-	struct job *j = TAILQ_FIRST(&ini->job_free);
-	TAILQ_REMOVE(&ini->job_free, j, link);
+	struct job *j = take_free(ini);
 	/* The tables of runs are large and count only as far as n_runs says. */
 	memset(&j->pub, 0, offsetof(struct ini_job, t));
 	for (unsigned t = 0; t < INI_MEMBERS_MAX; t++)

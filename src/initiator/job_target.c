@@ -129,7 +129,7 @@ static bool is_ahead(const struct job *j, unsigned member, lba_t lba)
 		return false;
 	if (lba >= j->next)
 		return true;
-	for (unsigned i = 0; i < INI_IOS; i++) {
+	for (unsigned i = 0; i < j->ini->ios_used; i++) {
 		const struct io *io = &j->ini->ios[i];
 		if (io->state != IO_FREE && io->job == j && io->kind == IO_WRITE &&
 		    (io->want >> member & 1) && lba >= io->lba && lba - io->lba < io->blocks)

@@ -292,7 +292,7 @@ void members_look(struct ini *ini)
 	}
 	if (was && !up)
 		bus_went(ini);
-	for (unsigned i = 0; i < INI_IOS; i++)
+	for (unsigned i = 0; i < ini->ios_used; i++)
 		if (ini->ios[i].state != IO_FREE && ini->ios[i].awaits_presence)
 			io_due(&ini->ios[i]);
 }
