@@ -4,6 +4,7 @@
 #include "sim/mutant.h"
 #include "sim/sim.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +16,9 @@
 #include <unistd.h>
 
 #define EVENTS_DEFAULT 10000
-#define CHECK_DEFAULT  64 /* for many seeds; 1 for one */
-#define SEED_LIMIT_S   60 /* of processor time: a seed that takes more hangs */
+#define CHECK_DEFAULT  512 /* for many seeds; 1 for one */
+#define CHECK_ALL      128 /* and for one in so many of them */
+#define SEED_LIMIT_S   60  /* of processor time: a seed that takes more hangs */
 #define JOBS_MAX       64
 #define FAILURES_MAX   20 /* then it is enough */
 
@@ -48,7 +50,8 @@ static void usage(FILE *to)
 	      "  --seeds A..B    run these, in N processes (1); print rates, marks, failing seeds\n"
 	      "  --until-found   end at the first failing seed\n"
 	      "  --events N      steps of the cores before the faults stop (10000)\n"
-	      "  --check N       look at all invariants after every Nth step (64; of one seed: 1)\n"
+	      "  --check N       look at all invariants after every Nth step (512, of one seed in\n"
+	      "                  128 each; of a single seed: 1)\n"
 	      "  --faults N      inject the first N faults only\n"
 	      "  --without F     inject none of this class (a name that --marks prints)\n"
 	      "  --mutant NAME   with this mistake in it (--mutants prints them)\n",
@@ -118,7 +121,7 @@ static void option(struct options *o, const char *name, const char *value)
 	if (strcmp(name, "--seed") == 0) {
 		o->first = o->last = number(name, value);
 		o->one = true;
-		o->sim.check_every = 1;
+		o->sim.check_every = o->sim.check_every ? o->sim.check_every : 1;
 	} else if (strcmp(name, "--seeds") == 0) {
 		range(o, value);
 	} else if (strcmp(name, "--events") == 0) {
@@ -144,9 +147,7 @@ static void option(struct options *o, const char *name, const char *value)
 
 static struct options parse(int argc, char **argv)
 {
-	struct options o = {.sim = {.events = EVENTS_DEFAULT,
-	                            .check_every = CHECK_DEFAULT,
-	                            .struck_max = UINT64_MAX},
+	struct options o = {.sim = {.events = EVENTS_DEFAULT, .struck_max = UINT64_MAX},
 	                    .first = 1,
 	                    .last = 0,
 	                    .jobs = 1};
@@ -197,9 +198,12 @@ static _Noreturn void work(struct worker *w, const struct options *o)
 	const struct itimerval limit = {.it_value.tv_sec = SEED_LIMIT_S};
 
 	for (; w->seed <= w->last; w->seed += o->jobs) {
+		struct sim_options sim = o->sim;
 		uint64_t steps;
+		if (sim.check_every == 0)
+			sim.check_every = w->seed % CHECK_ALL == 0 ? 1 : CHECK_DEFAULT;
 		(void)setitimer(ITIMER_PROF, &limit, NULL);
-		(void)sim_run(w->seed, &o->sim, w->marks, &steps);
+		(void)sim_run(w->seed, &sim, w->marks, &steps);
 		w->steps += steps;
 		w->done++;
 	}
@@ -296,10 +300,22 @@ static int run_all(struct options *o)
 	return failed ? 1 : 0;
 }
 
+/*
+ * The cores have tables of some megabytes, of which a run touches little: they come from the system
+ * zeroed and untouched, and go back. Buffers of connections stay.
+ */
+static void tune_memory(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, 300 * 1024);
+	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024 * 1024);
+	(void)mallopt(M_TOP_PAD, 4 * 1024 * 1024);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = parse(argc, argv);
 
+	tune_memory();
 	if (o.one)
 		return run_one(&o);
 	return run_all(&o);
