@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The simulator (tests/sim): short runs of 2,000 seeds. A seed that fails is told on standard
- * error; `tests/sim/sim --events 1500 --seed N --trace` runs it again.
+ * error; `tests/sim/sim --events 2500 --seed N --trace` runs it again.
  */
 #include "sim/sim.h"
 #include "unit/tap_main.h"
 
-#define EVENTS 1500
+#define EVENTS 2500
 #define SEEDS  250 /* of one test */
 #define TESTS  8
 
 static const struct sim_options options = {
-        .events = EVENTS, .check_every = 16, .struck_max = UINT64_MAX};
+        .events = EVENTS, .check_every = 512, .struck_max = UINT64_MAX};
 
 static uint64_t marks[MARKS];
 
@@ -84,6 +84,7 @@ END_TEST
 
 static Suite *make_suite(void)
 {
+	sim_tune_memory();
 	Suite *s = suite_create("sim");
 	TCase *c = tcase_create("seeds"), *d = tcase_create("the simulator itself");
 

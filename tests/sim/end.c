@@ -17,6 +17,27 @@ static bool rested(struct sim *s)
 	return work_idle(s) && s->host.link == HOST_ATTACHED && hba_settled(s->host.h);
 }
 
+static unsigned in_sync(const struct sim *s)
+{
+	const struct ini_group *g = host_group(s);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < g->n; i++)
+		n += g->m[i].state == MEMBER_IN_SYNC;
+	return n;
+}
+
+/* A recovery begins by itself, when all members in sync are there. */
+static bool no_job_runs(const struct sim *s)
+{
+	for (unsigned i = 0; i < ini_jobs(s->host.ini); i++) {
+		enum ini_job_state state = ini_job_at(s->host.ini, i)->state;
+		if (state != JOB_CONCLUDED && state != JOB_DISMISSED)
+			return false;
+	}
+	return !host_group(s)->intent.recovering || in_sync(s) == 0;
+}
+
 static bool all_here(struct sim *s)
 {
 	const struct ini_group *g = host_group(s);
@@ -26,17 +47,7 @@ static bool all_here(struct sim *s)
 	for (unsigned i = 0; i < g->n; i++)
 		if (g->m[i].id == WIRE_NO_ID)
 			return false;
-	return ini_deadline(s->host.ini) > s->now && !s->host.is_saving;
-}
-
-static unsigned in_sync(const struct sim *s)
-{
-	const struct ini_group *g = host_group(s);
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < g->n; i++)
-		n += g->m[i].state == MEMBER_IN_SYNC;
-	return n;
+	return no_job_runs(s) && ini_deadline(s->host.ini) > s->now && !s->host.is_saving;
 }
 
 static void run_job(struct sim *s, enum ini_job_type type)

@@ -35,8 +35,7 @@ helper_programs += tests/sim/sim
 tests_sim_sim_SOURCES = tests/sim/main.c
 tests_sim_sim_LDADD = $(simulator_libs)
 
-# Not one of scenario_tests yet: some seeds fail (tests/README.md).
-EXTRA_PROGRAMS += tests/scenario/test_sim
+scenario_tests += tests/scenario/test_sim
 tests_scenario_test_sim_SOURCES = tests/scenario/test_sim.c
 tests_scenario_test_sim_LDADD = tests/unit/libtap.a $(simulator_libs) $(CHECK_LIBS)
 

@@ -4,7 +4,6 @@
 #include "sim/mutant.h"
 #include "sim/sim.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,22 +299,11 @@ static int run_all(struct options *o)
 	return failed ? 1 : 0;
 }
 
-/*
- * The cores have tables of some megabytes, of which a run touches little: they come from the system
- * zeroed and untouched, and go back. Buffers of connections stay.
- */
-static void tune_memory(void)
-{
-	(void)mallopt(M_MMAP_THRESHOLD, 300 * 1024);
-	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024 * 1024);
-	(void)mallopt(M_TOP_PAD, 4 * 1024 * 1024);
-}
-
 int main(int argc, char **argv)
 {
 	struct options o = parse(argc, argv);
 
-	tune_memory();
+	sim_tune_memory();
 	if (o.one)
 		return run_one(&o);
 	return run_all(&o);

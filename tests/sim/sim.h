@@ -233,6 +233,13 @@ struct sim_options {
 /* Runs a seed; fails by sim_fail(). Returns the digest of all that happened. */
 uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, uint64_t *steps);
 
+/*
+ * For a process that runs many seeds. The cores have tables of some megabytes, of which a run
+ * touches little: they are to come from the system, untouched. What is smaller stays in the
+ * process.
+ */
+void sim_tune_memory(void);
+
 _Noreturn void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sim_say(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #define SAY(s, ...)                                                                                \
