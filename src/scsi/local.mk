@@ -7,6 +7,8 @@ noinst_LIBRARIES += src/scsi/libscsi.a
 src_scsi_libscsi_a_SOURCES = \
 	src/scsi/cdb.c \
 	src/scsi/cdb.h \
+	src/scsi/iu.c \
+	src/scsi/iu.h \
 	src/scsi/msg.c \
 	src/scsi/msg.h \
 	src/scsi/opcodes.def \
@@ -25,6 +27,7 @@ src_scsi_libscsi_a_SOURCES = \
 	src/scsi/xfer.h
 
 unit_tests += tests/unit/test_cdb
+unit_tests += tests/unit/test_iu
 unit_tests += tests/unit/test_msg
 unit_tests += tests/unit/test_page
 unit_tests += tests/unit/test_phase

@@ -48,7 +48,22 @@ static struct xfer legal(struct xfer x)
 		x.period = FACTOR_FAST80;
 	if (x.period == FACTOR_FAST80 && !(x.options & XFER_DT_REQ))
 		x.period = FACTOR_FAST40;
+	if (x.period != FACTOR_FAST160)
+		x.options &= (uint8_t)~XFER_RTI;
 	return x;
+}
+
+struct xfer xfer_plain(struct xfer x)
+{
+	if (!(x.options & XFER_IU_REQ))
+		return x;
+	x.options &= (uint8_t)~XFER_IU_REQ;
+	return legal(x);
+}
+
+bool xfer_paced(struct xfer x)
+{
+	return x.offset > 0 && x.period == FACTOR_FAST160;
 }
 
 struct xfer xfer_common(struct xfer a, struct xfer b)
@@ -69,6 +84,8 @@ bool xfer_equal(struct xfer a, struct xfer b)
 
 bool xfer_alike(struct xfer a, struct xfer b)
 {
+	a = xfer_plain(a);
+	b = xfer_plain(b);
 	a.options &= (uint8_t)~XFER_QAS_REQ;
 	b.options &= (uint8_t)~XFER_QAS_REQ;
 	return xfer_equal(a, b);
@@ -87,7 +104,8 @@ const char *xfer_name(struct xfer x, char *buf, size_t n)
 	const char *mode = "async";
 	if (x.offset > 0)
 		mode = x.period < FACTOR_MIN ? "reserved" : periods[period_row(x.period)].name;
-	(void)snprintf(buf, n, "%s%s%s", mode, x.wide ? " wide" : "",
+	(void)snprintf(buf, n, "%s%s%s%s", mode, x.wide ? " wide" : "",
+	               x.options & XFER_IU_REQ ? " IU" : "",
 	               x.options & XFER_QAS_REQ ? " QAS" : "");
 	return buf;
 }

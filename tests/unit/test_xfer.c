@@ -8,6 +8,7 @@
 #define IU  XFER_IU_REQ
 #define DT  XFER_DT_REQ
 #define QAS XFER_QAS_REQ
+#define RTI XFER_RTI
 
 /* {period, offset, wide, options} */
 static const struct {
@@ -26,6 +27,11 @@ static const struct {
         {{0x08, 62, 1, IU | DT}, {0x08, 62, 1, 0}, {0x0a, 62, 1, 0}},
         {{0x09, 62, 1, DT}, {0x09, 62, 0, DT}, {0x0a, 62, 0, 0}},
         {{0x0b, 62, 1, IU | DT}, {0x0b, 62, 1, IU}, {0x0b, 62, 1, 0}},
+        /* only Fast-160 has training information */
+        {{0x08, 62, 1, IU | DT | RTI}, {0x08, 62, 1, IU | DT | RTI}, {0x08, 62, 1, IU | DT | RTI}},
+        {{0x08, 62, 1, IU | DT | RTI}, {0x08, 62, 1, IU | DT}, {0x08, 62, 1, IU | DT}},
+        {{0x08, 62, 1, IU | DT | RTI}, {0x09, 62, 1, IU | DT | RTI}, {0x09, 62, 1, IU | DT}},
+        {{0x08, 62, 1, IU | DT | RTI}, {0x08, 62, 0, IU | DT | RTI}, {0x0a, 62, 0, 0}},
 };
 
 static void check_equal(struct xfer got, struct xfer want, size_t row)
@@ -82,6 +88,9 @@ START_TEST(names)
 	        {{.period = 0x08, .offset = 62, .wide = 1}, "Fast-160 (Ultra320) wide"},
 	        {{.period = 0x09, .offset = 62, .wide = 1, .options = 6},
 	         "Fast-80 (Ultra160) wide QAS"},
+	        {XFER_ULTRA320, "Fast-160 (Ultra320) wide IU"},
+	        {{.period = 0x08, .offset = 62, .wide = 1, .options = 7},
+	         "Fast-160 (Ultra320) wide IU QAS"},
 	        {{.period = 0x07, .offset = 8}, "reserved"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -120,4 +129,26 @@ START_TEST(alike)
 }
 END_TEST
 
-TAP_MAIN("xfer", equal, alike, what_two_offers_have_in_common, periods, names);
+/* What is left of an agreement in a tenure without information units. */
+START_TEST(plain)
+{
+	static const struct {
+		struct xfer x, want;
+	} rows[] = {
+	        {{0x08, 127, 1, IU | DT | RTI}, {0x09, 127, 1, DT}},
+	        {{0x08, 62, 1, IU | DT | QAS}, {0x09, 62, 1, DT | QAS}},
+	        {{0x0a, 62, 1, IU | DT}, {0x0a, 62, 1, DT}},
+	        {{0x09, 62, 1, DT | QAS}, {0x09, 62, 1, DT | QAS}},
+	        {{0, 0, 0, 0}, {0, 0, 0, 0}},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		check_equal(xfer_plain(rows[i].x), rows[i].want, i);
+		check_equal(xfer_plain(rows[i].want), rows[i].want, i);
+		ck_assert(xfer_alike(rows[i].x, rows[i].want));
+	}
+	ck_assert(xfer_paced(XFER_ULTRA320) && !xfer_paced(XFER_ULTRA160));
+	ck_assert(!xfer_paced((struct xfer){.period = 0x08}));
+}
+END_TEST
+
+TAP_MAIN("xfer", equal, alike, plain, what_two_offers_have_in_common, periods, names);
