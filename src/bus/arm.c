@@ -105,10 +105,7 @@ static bool act_messages(struct bus *b, const struct port *p)
 
 static void act_disconnect(struct bus *b)
 {
-	const struct span s = {disconnect, sizeof(disconnect)};
-
-	phase_bytes(b, PHASE_MESSAGE_IN, false, s);
-	snoop_in(b, s);
+	tenure_say(b, (struct span){disconnect, sizeof(disconnect)});
 	tenure_end(b, OUTCOME_DISCONNECTED, false);
 }
 
@@ -121,7 +118,7 @@ bool arm_act(struct bus *b)
 		return false;
 	switch (t->pos) {
 	case POS_SELECTED:
-		if (script_atn(t) && t->script->atn)
+		if (script_atn(t) && t->script->atn && !t->units)
 			tenure_message_out(b);
 		else
 			tenure_command(b);

@@ -83,7 +83,7 @@ void burst_data(struct bus *b, struct port *p, struct block *data, struct piece 
 
 static bool atn(const struct tenure *t)
 {
-	if (ten_mirroring(t) && !t->leg_asked)
+	if (t->units || (ten_mirroring(t) && !t->leg_asked))
 		return false;
 	return t->reject || script_atn(t);
 }

@@ -87,11 +87,17 @@ struct bus_trace {
 	bool has_op;
 	uint32_t op;
 	uint16_t ids; /* ARBITRATION: who took part; SELECTION: what is asserted, if not the two */
-	uint8_t winner;     /* ARBITRATION */
-	uint8_t target;     /* SELECTION, RESELECTION */
-	uint8_t status;     /* STATUS */
-	struct span octets; /* MESSAGE phases: the bytes; COMMAND: the CDB */
+	uint8_t winner; /* ARBITRATION */
+	uint8_t target; /* SELECTION, RESELECTION */
+	uint8_t status; /* STATUS */
+	bool units;     /* DATA phases: of information units */
+	/* MESSAGE phases: the bytes; COMMAND: the CDB; units: for each its kind, its length in four
+	 * bytes, and unless it is data its bytes. */
+	struct span octets;
 };
+
+enum bus_unit { BUS_UNIT_L_Q, BUS_UNIT_COMMAND, BUS_UNIT_DATA, BUS_UNIT_STATUS };
+#define BUS_UNIT_HEAD 5 /* bytes before those of a unit */
 
 struct bus_actions {
 	unsigned n;

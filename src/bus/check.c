@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Every invariant of the bus, asserted: tests call it after each step. */
 #include "bus/core.h"
+#include "bus/packetized.h"
 
 static void check_conns(const struct bus *b)
 {
@@ -71,6 +72,7 @@ static void check_tenure(const struct bus *b)
 	sm_assert(t->state != TENURE_RUNS); /* never between steps */
 	if (t->state == TENURE_NONE) {
 		sm_assert(t->driver == WIRE_NO_ID && t->awaited == WIRE_NO_ID && !t->held);
+		sm_assert(!b->units.open);
 		for (unsigned i = 0; i < WIRE_IDS; i++)
 			sm_assert(b->port[i].gather.n == 0 && !b->port[i].gather.data);
 		return;
@@ -91,6 +93,10 @@ static void check_tenure(const struct bus *b)
 	sm_assert(t->listeners == 0 || t->driver == t->target);
 	sm_assert(t->pos != POS_RELEASED || t->driver == t->target);
 	sm_assert(!t->reject);
+	/* A packetized tenure is conventional; the phase at hand is of its agreement. */
+	sm_assert(!t->units || (!t->mirror && t->kind == TENURE_CONVENTIONAL));
+	sm_assert(!b->units.open || (t->units && packetized_applies(b->units.xfer)));
+	sm_assert(!b->units.open || (b->units.bytes > 0 && b->units.n_octets <= UNITS_OCTETS));
 }
 
 void bus_check(const struct bus *b)

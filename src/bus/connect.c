@@ -40,7 +40,7 @@ static uint32_t in_time(struct bus *b, const struct wire_limit *l)
 {
 	const struct tenure *t = &b->ten;
 	ns_t spent = b->bus_ns - t->start_ns, may = l->connect * TIME_UNIT;
-	ps_t unit = bus_timing_data(&b->cfg.timing, b->agreed[t->init][t->target], UNIT);
+	ps_t unit = bus_timing_data(&b->cfg.timing, ten_xfer(b, t->target), UNIT);
 	ps_t left = spent < may ? (may - spent) * PS_PER_NS : 0;
 	uint64_t units = unit > 0 ? left / unit : 1;
 
@@ -99,10 +99,8 @@ static void keep(struct bus *b, const struct wire_item *data, struct block *bloc
 static void leave(struct bus *b)
 {
 	static const uint8_t messages[] = {SAVE_POINTER, DISCONNECT};
-	const struct span s = {messages, sizeof(messages)};
 
-	phase_bytes(b, PHASE_MESSAGE_IN, false, s);
-	snoop_in(b, s);
+	tenure_say(b, (struct span){messages, sizeof(messages)});
 	tenure_end(b, OUTCOME_DISCONNECTED, true);
 }
 

@@ -13,7 +13,7 @@
  *   limit.c   timeouts, RST              phase.c   one phase: time, totals, trace
  *   mgmt.c    management frames          check.c   the invariants
  *   owed.c    statuses to come           connect.c  how long a target stays connected
- *   qas.c     quick arbitration
+ *   qas.c     quick arbitration              units.c   information units
  */
 #ifndef BUS_CORE_H
 #define BUS_CORE_H
@@ -21,6 +21,7 @@
 #include "base/assert.h"
 #include "bus/bus.h"
 #include "scsi/cdb.h"
+#include "scsi/iu.h"
 #include "scsi/msg.h"
 
 #include <sys/queue.h>
@@ -116,6 +117,7 @@ struct script {
 	bool tagged;
 	uint8_t tag;
 	bool disc_priv;
+	bool units; /* its command came by information units */
 	bool split; /* DATA OUT: some of the data came, from split_at on */
 	uint32_t split_at;
 	/* mirroring: of its first operation, for trace and totals */
@@ -209,6 +211,25 @@ struct port {
 	uint64_t broadcast_tags[WIRE_IDS][4];
 };
 
+/* ---- information units ---- */
+
+#define UNITS_OCTETS 1024 /* of one phase, as the trace has them */
+
+/* The DT DATA phase at hand of a packetized tenure: units that follow each other in one direction
+ * are one phase, which is run when it ends. */
+struct units {
+	bool open, in;
+	struct xfer xfer; /* the agreement of this connection */
+	bool trained[2];  /* [in], since the bus was won */
+	uint32_t bytes;
+	ps_t ps;
+	enum bus_crc crc;
+	uint32_t n_octets, n_sense, n_status;
+	uint8_t octets[UNITS_OCTETS];
+	uint8_t sense[SCSI_SENSE_MAX]; /* for the status to come */
+	uint8_t status[IU_STATUS_MAX]; /* the status information unit that went out */
+};
+
 /* ---- the tenure ---- */
 
 /*
@@ -261,6 +282,9 @@ struct tenure {
 	uint32_t key;                 /* the number by which the target's process knows it */
 	bool own;                     /* a reselection of the port's own */
 	struct span rest;             /* items of the program that follow the one at hand */
+
+	bool units;    /* packetized: no MESSAGE, COMMAND and STATUS phases */
+	bool function; /* ... for a task management function */
 
 	uint8_t driver, awaited; /* WIRE_NO_ID: none */
 	uint32_t token;
@@ -339,7 +363,10 @@ struct bus {
 	struct conn conn[BUS_CONNS];
 	struct port port[WIRE_IDS];
 	struct xfer agreed[WIRE_IDS][WIRE_IDS]; /* [initiator][target] */
+	/* [initiator][target]: a bit for each direction whose training information is retained */
+	uint8_t trained[WIRE_IDS][WIRE_IDS];
 	struct tenure ten;
+	struct units units;
 	struct wire_stats stats;
 
 	struct bus_action *action;
@@ -403,6 +430,8 @@ void script_to_nexus(struct bus *b, struct script *s);
 void script_report_unrun(struct bus *b, struct script *s, uint8_t outcome);
 void scripts_void(struct bus *b, struct port *p, bool report);
 void scripts_forget_target(struct bus *b, uint8_t target);
+/* The target has aborted all tasks of this initiator: its nexuses are reported as cancelled. */
+void scripts_cancel_nexuses(struct bus *b, struct port *p, uint8_t target);
 /* ATN: the next item that is no data is a MESSAGE OUT. */
 bool script_atn(const struct tenure *t);
 bool script_next(struct tenure *t, uint8_t kind, struct wire_item *out);
@@ -418,6 +447,8 @@ void program_unlink(struct port *p, struct program *g);
 void program_release(struct port *p, struct program *g);
 const uint8_t *program_items(const struct program *g);
 void programs_void(struct port *p);
+/* Those for this initiator. */
+void programs_void_for(struct port *p, uint8_t initiator);
 /* A slot, empty, at the end of those that wait; one has to be free. */
 struct program *program_take(struct port *p);
 /* Whether one waits that can be run. Drops those before it whose initiator is not there any more,
@@ -448,6 +479,8 @@ void tenure_message_out(struct bus *b);
  * OUT phase; an initiator without ATN knows it by the REQ that follows). */
 void tenure_message_again(struct bus *b);
 void tenure_command(struct bus *b);
+/* What a target's port says by itself in MESSAGE IN. */
+void tenure_say(struct bus *b, struct span messages);
 uint8_t tenure_free_outcome(const struct tenure *t);
 
 /* ---- run.c ---- */
@@ -516,6 +549,8 @@ uint8_t burst_role(const struct bus *b, const struct port *p);
 
 /* ---- nexus.c ---- */
 void nexus_find(struct bus *b);
+/* The bytes at this place of the data, as far as they lie together. */
+struct piece nexus_piece(struct bus *b, const struct script *s, uint32_t at, uint32_t most);
 void nexus_data_out(struct bus *b, uint32_t most);
 void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data);
 void nexus_report(struct bus *b, uint8_t outcome);
@@ -543,6 +578,27 @@ bool qas_hand_on(struct bus *b, uint8_t outcome);
  * BUS FREE. */
 void qas_settle(struct bus *b, uint16_t want);
 
+/* ---- units.c ---- */
+/* Whether the tenure that begins is packetized: of a script; of a program. */
+bool units_select(const struct bus *b, const struct script *s);
+bool units_reselect(const struct bus *b, const struct port *p, const struct program *g);
+void units_begin(struct bus *b);
+/* The phase at hand is over. */
+void units_flush(struct bus *b);
+/* DT DATA OUT with the command, driven by the target. */
+void units_command(struct bus *b);
+/* What a program says in MESSAGE IN: no phase. */
+void units_message_in(struct bus *b, struct span messages);
+/* L_Q, and the data: `len` bytes from the data pointer on, of `asked`; a piece of a block. */
+void units_data_out(struct bus *b, uint32_t len, uint32_t asked);
+void units_data_in(struct bus *b, const struct block *data, struct piece piece);
+/* The L_Q alone, of a task that the initiator does not know. */
+void units_stray(struct bus *b, uint32_t len);
+/* Sense data for the next status; L_Q, and the status information unit if there is something to
+ * say. */
+void units_sense(struct bus *b, struct span sense);
+void units_status(struct bus *b, uint8_t status);
+
 /* ---- owed.c: true when more of the same pass is to come ---- */
 
 bool owed_pass(struct port *p, const struct wire_leg *legs, unsigned n);
@@ -567,6 +623,7 @@ struct phase {
 	uint32_t bytes;
 	bool atn;
 	enum bus_crc crc;
+	bool units;
 	struct span octets;
 	uint8_t status;
 	uint16_t ids, bsy, sel;
@@ -578,6 +635,8 @@ void phase_bytes(struct bus *b, enum scsi_phase phase, bool atn, struct span s);
 void phase_status(struct bus *b, uint8_t status);
 void phase_data(struct bus *b, enum scsi_phase phase, const struct block *data, struct piece piece);
 uint32_t phase_crc(struct bus *b, const struct block *data, struct piece piece);
+/* Whether bytes of a data phase are those that their CRC is of, as far as the server sees them. */
+enum bus_crc phase_check(struct bus *b, bool out, const struct block *data, struct piece piece);
 
 /* ---- mgmt.c ---- */
 void mgmt_frame(struct bus *b, struct conn *c, const struct wire_mgmt *m);
@@ -592,6 +651,14 @@ static inline uint16_t id_bit(uint8_t id)
 static inline bool ten_mirroring(const struct tenure *t)
 {
 	return t->mirror && t->leg > 0;
+}
+
+/* How data move in this tenure to or from that device. */
+static inline struct xfer ten_xfer(const struct bus *b, uint8_t device)
+{
+	struct xfer x = b->agreed[b->ten.init][device];
+
+	return (x.options & XFER_IU_REQ) && !b->ten.units ? xfer_plain(x) : x;
 }
 
 /* The port that asserts BSY; the port that drives the phase lines. */

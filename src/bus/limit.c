@@ -27,6 +27,7 @@ static void void_tenure(struct bus *b)
 {
 	struct tenure *t = &b->ten;
 
+	units_flush(b);
 	tenure_unwait(b);
 	t->driver = WIRE_NO_ID;
 	reset_phase(b);

@@ -34,6 +34,7 @@ src_bus_libbus_a_SOURCES = \
 	src/bus/snoop.c \
 	src/bus/tenure.c \
 	src/bus/timing.c \
-	src/bus/timing.h
+	src/bus/timing.h \
+	src/bus/units.c
 
 unit_tests += tests/unit/test_owed tests/unit/test_packetized tests/unit/test_timing

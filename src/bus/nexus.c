@@ -34,10 +34,8 @@ void nexus_find(struct bus *b)
 
 /* ---- DATA OUT ---- */
 
-/* The bytes at this place of the data, as far as they lie together. */
-static struct piece piece_at(struct bus *b, const struct script *s, uint32_t at, uint32_t most)
+struct piece nexus_piece(struct bus *b, const struct script *s, uint32_t at, uint32_t most)
 {
-
 	for (unsigned i = 0; i < s->n_pieces; i++) {
 		const struct piece *p = &s->piece[i];
 		if (at >= p->len) {
@@ -58,7 +56,7 @@ static struct piece piece_at(struct bus *b, const struct script *s, uint32_t at,
 static void deliver(struct bus *b, const struct script *s, uint32_t from, bool cut)
 {
 	do {
-		struct piece piece = piece_at(b, s, from, s->out_at - from);
+		struct piece piece = nexus_piece(b, s, from, s->out_at - from);
 		from += piece.len;
 		burst_data(b, ten_driver(b), s->data, piece,
 		           cut && from == s->out_at ? ITEM_CUT : 0);
@@ -71,7 +69,7 @@ static void move_out(struct bus *b, struct script *s, uint32_t len)
 	struct tenure *t = &b->ten;
 
 	do {
-		struct piece piece = piece_at(b, s, s->out_at, len);
+		struct piece piece = nexus_piece(b, s, s->out_at, len);
 		phase_data(b, PHASE_DATA_OUT, s->data, piece);
 		s->out_at += piece.len;
 		t->data_out += piece.len;
@@ -85,6 +83,8 @@ void nexus_data_out(struct bus *b, uint32_t most)
 	struct script *s = t->script;
 
 	if (!s) {
+		if (t->units)
+			units_stray(b, most);
 		tenure_abort_task(b, OUTCOME_NO_NEXUS);
 		return;
 	}
@@ -94,7 +94,10 @@ void nexus_data_out(struct bus *b, uint32_t most)
 	uint32_t part = t->reselected && !t->own ? len : connect_bytes(b, true, len);
 	if (!s->split)
 		s->split_at = s->out_at;
-	move_out(b, s, part);
+	if (t->units)
+		units_data_out(b, part, part < len ? part : most);
+	else
+		move_out(b, s, part);
 	t->pos = POS_MOVED;
 	s->split = part < len;
 	if (s->split) {
@@ -124,7 +127,7 @@ static struct wire_frame *report(struct bus *b, uint8_t outcome)
 	r->data_in = t->data_in;
 	r->start_ns = t->part_ns;
 	r->end_ns = b->bus_ns;
-	r->msg_in = (struct span){NULL, 0};
+	r->msg_in = r->unit = (struct span){NULL, 0};
 	r->n_legs = 0;
 	if (t->held) {
 		act_data(b, f, t->held, t->held_piece.off, t->held_piece.len);
@@ -142,13 +145,18 @@ void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data
 	struct piece piece = {it->off, len, it->crc};
 
 	if (!s) {
+		if (t->units)
+			units_stray(b, len);
 		tenure_abort_task(b, OUTCOME_NO_NEXUS);
 		return;
 	}
 	/* The CRC is that of the whole. */
 	if ((len < it->len || (it->flags & ITEM_CUT)) && b->tracing && data && !data->shared)
 		piece.crc = crc_data(0, data->data + piece.off, piece.len);
-	phase_data(b, PHASE_DATA_IN, data, piece);
+	if (t->units)
+		units_data_in(b, data, piece);
+	else
+		phase_data(b, PHASE_DATA_IN, data, piece);
 	t->pos = POS_MOVED;
 	/* What there is no room for was on the bus, and is dropped by the adapter. */
 	uint32_t room = s->in_room - s->in_at;
@@ -163,6 +171,8 @@ void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data
 		t->held_piece = piece;
 		s->in_at += piece.len;
 	}
+	if (t->units)
+		s->in_saved = s->in_at; /* no message says so */
 	if (len < it->len)
 		connect_leave_in(b, it, len, data);
 }
@@ -186,6 +196,8 @@ void nexus_report(struct bus *b, uint8_t outcome)
 	if (more_to_come(t, p))
 		act_lazy(b);
 	f->tenure.msg_in = act_copy(b, t->msg_in, t->n_msg_in);
+	if (t->units)
+		f->tenure.unit = act_copy(b, b->units.status, b->units.n_status);
 	f->tenure.n_legs = (uint8_t)t->n_legs;
 	memcpy(f->tenure.legs, t->legs, t->n_legs * sizeof(t->legs[0]));
 	if (outcome == OUTCOME_BAD_SCRIPT)

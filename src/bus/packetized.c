@@ -42,6 +42,8 @@ ps_t packetized_training(const struct bus_timing *t, struct xfer x, bool in)
 {
 	ps_t period = (ps_t)xfer_period_10ps(x.period) * 10;
 
+	if (!xfer_paced(x))
+		return 0;
 	return t->ps[BUS_DESKEW_DELAY] * (in ? ANNOUNCE_IN_DESKEWS : ANNOUNCE_OUT_DESKEWS) +
 	       TRAINING_PERIODS * period;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a mirrored write costs with information units (SPI-4, clause 14): the packetized protocol,
- * without which Fast-160 does not exist. A model only: the bus core runs no packetized tenures, and
- * nothing here says what silent mirroring would cost, because members cannot snoop what has no
- * COMMAND and MESSAGE phases.
+ * What information units cost (SPI-4, clause 14): the packetized protocol, without which Fast-160
+ * does not exist. units.c times each unit and training pattern of a tenure by it; and there is a
+ * model of a whole conventional mirrored write, which takes what such tenures take. Nothing here is
+ * about silent mirroring: members cannot snoop what has no COMMAND and MESSAGE phases.
  *
  * What is modelled, as Seagate 100293069 prints SPI-5 (sections 3.5.3.1 and 6; figures 16 to 18):
  *
@@ -15,10 +15,10 @@
  *   follows.
  * - An L_Q has 20 bytes, a command information unit 20 with a CDB of up to 16 bytes. Each unit is
  *   padded to a multiple of 4 bytes and ends with 4 of iuCRC (iuCRC interval 0: no others).
- * - A training pattern begins the first DT DATA phase of each direction after each selection or
- *   reselection, unless training information is retained (PPR option RTI, agreed on long before).
- *   SEL announces it: two deskew delays in DT DATA OUT, four in DT DATA IN. It has three sections,
- *   of 192, 80 and 128 transfer periods; Fast-160: 2500 ns.
+ * - A training pattern begins the first DT DATA phase of each direction, where transfers are paced
+ *   (Fast-160), after each selection or reselection, unless training information is retained (PPR
+ * option RTI, agreed on long before). SEL announces it: two deskew delays in DT DATA OUT, four in
+ * DT DATA IN. It has three sections, of 192, 80 and 128 transfer periods; Fast-160: 2500 ns.
  * - All units move at the agreed period. P1 is never reversed inside a unit or between units of a
  *   phase: neither side pauses. Flow control (WR_FLOW) only ever adds pauses, and adds none here.
  * - With QAS, a tenure that another follows ends with a MESSAGE IN phase of one byte (QAS REQUEST)
@@ -49,7 +49,7 @@ struct packetized {
 bool packetized_applies(struct xfer x);
 /* One information unit of `bytes` without its iuCRC, in the phase that the bus is in. */
 ps_t packetized_unit(const struct bus_timing *t, struct xfer x, uint32_t bytes);
-/* A training pattern with its announcement. */
+/* A training pattern with its announcement; 0 where transfers are not paced. */
 ps_t packetized_training(const struct bus_timing *t, struct xfer x, bool in);
 /* The same `bytes` (1 to PACKETIZED_DATA_MOST) written to n targets, one after the other, from the
  * first ARBITRATION to the last BUS FREE. x must apply. */

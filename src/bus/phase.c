@@ -56,6 +56,7 @@ static void trace(struct bus *b, const struct phase *p, ns_t at, ns_t dur)
 	        .winner = p->winner,
 	        .target = p->target,
 	        .status = p->status,
+	        .units = p->units,
 	        .octets = p->octets.n ? act_copy(b, p->octets.p, p->octets.n) : p->octets,
 	};
 }
@@ -63,6 +64,9 @@ static void trace(struct bus *b, const struct phase *p, ns_t at, ns_t dur)
 void phase_run(struct bus *b, const struct phase *p)
 {
 	struct tenure *t = &b->ten;
+
+	if (b->units.open)
+		units_flush(b);
 	ps_t ps = p->ps + t->lost_ps;
 	ns_t at = b->bus_ns;
 
@@ -121,7 +125,7 @@ uint32_t phase_crc(struct bus *b, const struct block *data, struct piece piece)
 }
 
 /* The legs of a pass move the same bytes of the same block: checked once. */
-static enum bus_crc check_crc(struct bus *b, bool out, const struct block *data, struct piece piece)
+enum bus_crc phase_check(struct bus *b, bool out, const struct block *data, struct piece piece)
 {
 	/* Bytes in shared memory pass the server by: what it has not seen it does not judge. */
 	if (!b->tracing || !data || data->shared || piece.len == 0)
@@ -141,12 +145,12 @@ static enum bus_crc check_crc(struct bus *b, bool out, const struct block *data,
 void phase_data(struct bus *b, enum scsi_phase phase, const struct block *data, struct piece piece)
 {
 	const struct tenure *t = &b->ten;
-	struct xfer x = b->agreed[t->init][t->driver];
+	struct xfer x = ten_xfer(b, t->driver);
 	struct phase p = {
 	        .phase = phase,
 	        .ps = bus_timing_data(&b->cfg.timing, x, piece.len),
 	        .bytes = piece.len,
-	        .crc = check_crc(b, phase == PHASE_DATA_OUT, data, piece),
+	        .crc = phase_check(b, phase == PHASE_DATA_OUT, data, piece),
 	        .bsy = id_bit(t->target),
 	        .driver = t->driver,
 	};

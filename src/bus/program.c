@@ -125,6 +125,18 @@ void programs_void(struct port *p)
 		program_free(p, g);
 }
 
+void programs_void_for(struct port *p, uint8_t initiator)
+{
+	struct program *g = TAILQ_FIRST(&p->programs);
+
+	while (g) {
+		struct program *next = TAILQ_NEXT(g, link);
+		if (g->initiator == initiator)
+			program_free(p, g);
+		g = next;
+	}
+}
+
 static bool runnable(struct bus *b, const struct program *g)
 {
 	const struct port *i = port_get(b, g->initiator);

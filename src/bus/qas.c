@@ -38,7 +38,7 @@ bool qas_hand_on(struct bus *b, uint8_t outcome)
 	const ps_t delay = b->cfg.timing.ps[BUS_QAS_ARBITRATION_DELAY];
 
 	if (t->mirror || (outcome != OUTCOME_COMPLETE && outcome != OUTCOME_DISCONNECTED) ||
-	    (!t->complete && !t->disconnect) || delay == 0 ||
+	    (!t->complete && !t->disconnect && !t->units) || delay == 0 ||
 	    !(b->agreed[t->init][t->target].options & XFER_QAS_REQ))
 		return false;
 	phase_bytes(b, PHASE_MESSAGE_IN, false, (struct span){request, sizeof(request)});

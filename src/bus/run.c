@@ -21,7 +21,8 @@ static const char *misplaced(const struct tenure *t, struct span items)
 			return "a leader that was told the next target lets go of the phase lines";
 		if (first && t->pos == POS_RELEASED && it.kind != ITEM_FREE)
 			return "a leader that was told BUS RELEASE releases BSY";
-		if (mirror && (it.kind == ITEM_STATUS || it.kind == ITEM_DATA_IN))
+		if (mirror &&
+		    (it.kind == ITEM_STATUS || it.kind == ITEM_DATA_IN || it.kind == ITEM_SENSE))
 			return "no STATUS and no DATA IN in a mirroring tenure";
 		if (it.kind == ITEM_FREE && participant)
 			return "BSY is the leader's to release";
@@ -58,6 +59,10 @@ static void run_message_in(struct bus *b, struct span s, bool parity)
 
 	if (s.n == 0)
 		return;
+	if (t->units) {
+		units_message_in(b, s);
+		return;
+	}
 	if (parity && !t->mirror) {
 		phase_bytes(b, PHASE_MESSAGE_IN, false, s);
 		complain(b, MESSAGE_PARITY_ERROR);
@@ -75,6 +80,10 @@ static void run_status(struct bus *b, const struct wire_item *it)
 {
 	struct tenure *t = &b->ten;
 
+	if (t->units) {
+		units_status(b, it->arg);
+		return;
+	}
 	if (it->flags & ITEM_PARITY) {
 		phase_status(b, it->arg);
 		complain(b, INITIATOR_DETECTED_ERROR);
@@ -91,7 +100,7 @@ static bool run_data_in(struct bus *b, const struct wire_item *it, struct block 
 {
 	const struct script *s = b->ten.script;
 
-	if ((it->flags & ITEM_PARITY) && s) {
+	if ((it->flags & ITEM_PARITY) && s && !b->ten.units) {
 		phase_data(b, PHASE_DATA_IN, data, (struct piece){it->off, it->len, it->crc ^ 1});
 		complain(b, INITIATOR_DETECTED_ERROR);
 		if (s->in_at != s->in_saved) {
@@ -154,9 +163,13 @@ static bool run_item(struct bus *b, const struct wire_item *it, struct block *da
 			return false;
 		silent_pass(b);
 		return true;
+	case ITEM_SENSE:
+		units_sense(b, it->bytes);
+		return true;
 	case ITEM_SELECT:
 	case ITEM_LATCH:
 	case ITEM_TOKEN:
+	case ITEM_UNIT:
 		break;
 	}
 	return false;

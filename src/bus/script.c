@@ -159,6 +159,8 @@ static bool judge_mirror_item(struct judge *j, const struct wire_item *it, const
 	case ITEM_LATCH:
 	case ITEM_TOKEN:
 	case ITEM_PASS:
+	case ITEM_SENSE:
+	case ITEM_UNIT:
 		break;
 	}
 	return BAD(j, "an item of kind %u in a mirroring script", it->kind);
@@ -192,6 +194,9 @@ static bool judge_item(struct judge *j, const struct wire_item *it)
 	if (it->kind == ITEM_MSG_OUT && (it->len == 0 || it->len > MESSAGE_MAX))
 		return BAD(j, "a MESSAGE OUT of %u bytes, 1 to %d are possible", it->len,
 		           MESSAGE_MAX);
+	if (it->kind == ITEM_UNIT && (it->len == 0 || it->len > MESSAGE_MAX))
+		return BAD(j, "information units of %u bytes, 1 to %d are possible", it->len,
+		           MESSAGE_MAX);
 	if (it->kind == ITEM_COMMAND && (it->len == 0 || it->len > SCSI_CDB_MAX))
 		return BAD(j, "a CDB of %u bytes, 1 to %d are possible", it->len, SCSI_CDB_MAX);
 	bool mirror = it->kind == ITEM_MSG_OUT && script_mirror(it->bytes, &m);
@@ -218,7 +223,7 @@ static bool judge(struct judge *j, struct span items)
 {
 	struct rd r = rd_init(items.p, items.n);
 	struct wire_item it;
-	unsigned messages = 0, commands = 0;
+	unsigned messages = 0, commands = 0, units = 0;
 
 	if (!wire_item_get(&r, &it) || it.kind != ITEM_SELECT)
 		return BAD(j, "it does not begin with a selection");
@@ -231,6 +236,7 @@ static bool judge(struct judge *j, struct span items)
 	while (wire_item_get(&r, &it)) {
 		messages += it.kind == ITEM_MSG_OUT;
 		commands += it.kind == ITEM_COMMAND;
+		units += it.kind == ITEM_UNIT;
 		bool was = j->s->mirror;
 		if (!judge_item(j, &it))
 			return false;
@@ -244,6 +250,8 @@ static bool judge(struct judge *j, struct span items)
 		return BAD(j, "a mirroring script ends with BUS RELEASE");
 	if (!j->s->mirror && j->s->chain_ns > 0)
 		return BAD(j, "only a mirroring script may be chained");
+	if (units > 1 || (units > 0 && (messages > 0 || commands > 0)))
+		return BAD(j, "information units beside others, messages or a command");
 	if (!j->s->mirror && commands > 1)
 		return BAD(j, "%u commands", commands);
 	return true;
@@ -440,6 +448,20 @@ void scripts_forget_target(struct bus *b, uint8_t target)
 				script_free(b, s);
 			s = next;
 		}
+	}
+}
+
+void scripts_cancel_nexuses(struct bus *b, struct port *p, uint8_t target)
+{
+	struct script *s = TAILQ_FIRST(&p->nexuses);
+
+	while (s) {
+		struct script *next = TAILQ_NEXT(s, link);
+		if (s->target == target) {
+			script_report_unrun(b, s, OUTCOME_CANCELLED);
+			script_free(b, s);
+		}
+		s = next;
 	}
 }
 

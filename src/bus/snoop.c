@@ -14,6 +14,7 @@ void agree_none(struct bus *b, uint8_t id)
 	for (unsigned i = 0; i < WIRE_IDS; i++) {
 		b->agreed[id][i] = XFER_ASYNC;
 		b->agreed[i][id] = XFER_ASYNC;
+		b->trained[id][i] = b->trained[i][id] = 0;
 	}
 }
 
@@ -22,10 +23,27 @@ static struct xfer *agreement(struct bus *b)
 	return &b->agreed[b->ten.init][b->ten.target];
 }
 
+/*
+ * SPI-4, IU_REQ: where it changes, the target aborts all tasks of the initiator and goes to BUS
+ * FREE, at the end of the message phases. Nobody else's business: what they know of these tasks
+ * goes.
+ */
+static void renegotiated(struct bus *b, struct xfer was)
+{
+	struct tenure *t = &b->ten;
+
+	b->trained[t->init][t->target] = 0;
+	if (!((was.options ^ agreement(b)->options) & XFER_IU_REQ))
+		return;
+	t->over = true;
+	scripts_cancel_nexuses(b, &b->port[t->init], t->target);
+	programs_void_for(ten_target(b), t->init);
+}
+
 /* The offer was answered: the lesser of both holds. */
 static void agree(struct bus *b, const struct scsi_msg *answer)
 {
-	struct xfer *x = agreement(b);
+	struct xfer *x = agreement(b), was = *x;
 	struct xfer common = xfer_common(b->ten.offer.xfer, answer->xfer);
 
 	if (answer->kind == MSG_EXT_PPR) {
@@ -37,6 +55,7 @@ static void agree(struct bus *b, const struct scsi_msg *answer)
 		*x = common;
 		x->wide = wide;
 	}
+	renegotiated(b, was);
 }
 
 /* What an answer may not have (SPI-3, 4.12): more than was offered. */
@@ -50,12 +69,13 @@ static bool beyond(const struct xfer *answer, const struct xfer *offer)
 /* The offer was rejected: what it was about falls back to the least (SPI-3, 4.12.3). */
 static void disagree(struct bus *b)
 {
-	struct xfer *x = agreement(b);
+	struct xfer *x = agreement(b), was = *x;
 
 	if (b->ten.offer.kind == MSG_EXT_SDTR)
 		*x = (struct xfer){.wide = x->wide};
 	else
 		*x = XFER_ASYNC;
+	renegotiated(b, was);
 }
 
 /* ---- from the initiator ---- */

@@ -77,12 +77,15 @@ void tenure_select(struct bus *b, struct script *s, uint16_t ids)
 	                                     : TENURE_CONVENTIONAL;
 	struct tenure *t = begin(b, s->owner, s->target, kind);
 
+	t->units = units_select(b, s);
+	if (t->units)
+		units_begin(b);
 	script_run(b, s);
 	if (s->mirror)
 		silent_begin(b, s);
 	arbitration(b, ids, s->owner);
 	bool answered = target && target->role == ROLE_TARGET && two_ids(s);
-	selection_phase(b, answered, s->atn);
+	selection_phase(b, answered, s->atn && !t->units);
 	if (!answered) {
 		b->stats.selection_timeouts++;
 		tenure_end(b, OUTCOME_SELECTION_TIMEOUT, true);
@@ -91,7 +94,10 @@ void tenure_select(struct bus *b, struct script *s, uint16_t ids)
 	t->target_epoch = target->epoch;
 	t->driver = t->target;
 	t->pos = POS_SELECTED;
-	burst_plain(b, ten_target(b), ITEM_SELECT, t->init, s->atn ? ITEM_ATN : 0);
+	burst_plain(b, ten_target(b), ITEM_SELECT, t->init,
+	            t->units ? ITEM_UNITS
+	            : s->atn ? ITEM_ATN
+	                     : 0);
 	tenure_advance(b);
 }
 
@@ -110,6 +116,9 @@ void tenure_reselect(struct bus *b, struct port *p, struct program *g, uint16_t 
 	t->target_epoch = p->epoch;
 	t->has_op = g->mirror;
 	t->op = g->op;
+	t->units = units_reselect(b, p, g);
+	if (t->units)
+		units_begin(b);
 	arbitration(b, ids, p->id);
 	struct phase reselection = {
 	        .phase = PHASE_RESELECTION,
@@ -173,7 +182,7 @@ void tenure_message_out(struct bus *b)
 		silent_message_out(b);
 		return;
 	}
-	if (!script_next(t, ITEM_MSG_OUT, &it)) {
+	if (t->units || !script_next(t, ITEM_MSG_OUT, &it)) {
 		/* SPI-3, 16.4: what an initiator sends that has nothing to say. */
 		send_out(b, false, (struct span){no_operation, 1});
 		t->pos = POS_MOVED;
@@ -217,6 +226,10 @@ void tenure_command(struct bus *b)
 	bool atn = !t->mirror && script_atn(t);
 	struct wire_item it;
 
+	if (t->units) {
+		units_command(b);
+		return;
+	}
 	if (t->restored && t->cdb_len > 0) {
 		again(b);
 		return;
@@ -253,6 +266,16 @@ void tenure_abort_task(struct bus *b, uint8_t outcome)
 	tenure_end(b, outcome, false);
 }
 
+void tenure_say(struct bus *b, struct span messages)
+{
+	if (b->ten.units) {
+		units_message_in(b, messages);
+		return;
+	}
+	phase_bytes(b, PHASE_MESSAGE_IN, false, messages);
+	snoop_in(b, messages);
+}
+
 /* ---- end ---- */
 
 uint8_t tenure_free_outcome(const struct tenure *t)
@@ -261,7 +284,8 @@ uint8_t tenure_free_outcome(const struct tenure *t)
 		return t->release ? OUTCOME_RELEASED : OUTCOME_UNEXPECTED_FREE;
 	if (t->complete || t->over) /* ABORT TASK and the like: BUS FREE is the answer */
 		return OUTCOME_COMPLETE;
-	if (t->disconnect && (t->reselected || t->cdb_len > 0))
+	/* SPI-4: after a command or data information unit BUS FREE is what DISCONNECT says. */
+	if ((t->disconnect || t->units) && (t->reselected || t->cdb_len > 0))
 		return OUTCOME_DISCONNECTED;
 	return OUTCOME_UNEXPECTED_FREE;
 }
@@ -310,6 +334,8 @@ void tenure_end(struct bus *b, uint8_t outcome, bool own)
 	        .driver = WIRE_NO_ID,
 	};
 
+	if (t->units)
+		units_flush(b);
 	silent_end(b);
 	tenure_unwait(b);
 	connect_note_end(b, outcome);

@@ -167,7 +167,9 @@ struct hba_task {
 	uint8_t status; /* HBA_COMPLETED */
 	bool aborted;   /* HBA_COMMAND_TIMEOUT, HBA_ABORTED: the target has confirmed ABORT TASK */
 	bool has_sense;
-	struct scsi_sense sense; /* has_sense: by REQUEST SENSE after CHECK CONDITION */
+	/* has_sense: with CHECK CONDITION, where information units are agreed on; else by REQUEST
+	 * SENSE after it */
+	struct scsi_sense sense;
 	uint8_t sense_raw[SCSI_SENSE_MAX];
 	uint8_t sense_raw_len;
 	uint32_t moved_out, moved_in;

@@ -253,17 +253,13 @@ static struct xfer offer_of(const struct hba_scan *s, enum hba_negotiate n)
 	return x;
 }
 
-/* Members of a group run no information units, and Fast-160 has nothing else. QAS needs DT. */
+/* Passes run without information units whatever is agreed on (xfer_plain()). */
 static struct xfer best_offer(struct xfer x)
 {
-	x.options &= XFER_DT_REQ | XFER_QAS_REQ;
-	if (x.period < 0x09)
-		x.period = 0x09;
+	x.options &= XFER_DT_REQ | XFER_QAS_REQ | XFER_IU_REQ | XFER_RTI;
 	if (x.period > 0x09)
 		x.options = 0;
-	if (x.offset == 0)
-		x.period = 0;
-	return x;
+	return xfer_common(x, x);
 }
 
 static bool take_answer(struct hba_scan *s, enum hba_negotiate n)
@@ -313,6 +309,17 @@ static const struct scan_row rows[SCAN_END] = {
         [SCAN_LUNS] = {"REPORT LUNS", .op = OP_REPORT_LUNS, .alloc = HBA_SCAN_LUNS,
                        .optional = true, .skip = not_lun_0, .read = read_luns},
 };
+
+/* Where information units come or go by a negotiation, the target aborts all that it has of ours
+ * (SPI-4, IU_REQ): that is waited for, as long as a target that is busy is. */
+static bool must_wait(const struct hba *h, const struct hba_scan *s)
+{
+	const struct hba_target *t = &h->port[s->task.target].t;
+	unsigned options = s->offer.options | t->xfer.options;
+
+	return rows[s->step].negotiate != HBA_NEGOTIATE_NONE && (options & XFER_IU_REQ) &&
+	       t->in_flight > 0 && s->tries < SCAN_TRIES;
+}
 
 static struct hba_port *port_of(struct hba *h, const struct hba_scan *s)
 {
@@ -373,6 +380,11 @@ static void start_step(struct hba *h, struct hba_scan *s)
 		s->step++;
 	if (s->step == SCAN_END) {
 		finish(h, s, true);
+		return;
+	}
+	if (must_wait(h, s)) {
+		s->tries++;
+		hba_timer_set(h, &s->timer, h->now + SCAN_REST_NS);
 		return;
 	}
 	const struct scan_row *row = &rows[s->step];

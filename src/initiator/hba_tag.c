@@ -6,6 +6,7 @@
 #include "initiator/hba_core.h"
 
 #include "base/assert.h"
+#include "scsi/iu.h"
 #include "scsi/msg.h"
 
 #include <stdlib.h>
@@ -218,17 +219,28 @@ static void tell_owner(struct hba *h, struct hba_tag *g, bool confirmed)
 		hba_pass_aborted(h, hba_pass_of(owner), g->member, confirmed);
 }
 
-/* The target got ABORT TASK if it was selected and the bus was not reset: BUS FREE follows. */
-static bool was_delivered(uint8_t outcome)
+/* A packetized failure: it does not know the function, or has not done it. */
+static bool failed(struct span unit)
 {
-	return outcome == OUTCOME_COMPLETE || outcome == OUTCOME_DISCONNECTED ||
-	       outcome == OUTCOME_RELEASED || outcome == OUTCOME_UNEXPECTED_FREE;
+	struct iu_status s;
+
+	return unit.n > 0 && (!iu_status_get(unit, &s) || s.failed);
+}
+
+/* The target got ABORT TASK if it was selected and the bus was not reset: BUS FREE follows. */
+static bool was_delivered(const struct wire_tenure *tn)
+{
+	uint8_t outcome = tn->outcome;
+
+	return (outcome == OUTCOME_COMPLETE && !failed(tn->unit)) ||
+	       outcome == OUTCOME_DISCONNECTED || outcome == OUTCOME_RELEASED ||
+	       outcome == OUTCOME_UNEXPECTED_FREE;
 }
 
 void hba_abort_report(struct hba *h, struct hba_script *s, const struct wire_tenure *tn)
 {
 	struct hba_tag *g = &h->port[s->target].tag[s->tag];
-	bool confirmed = tn && was_delivered(tn->outcome);
+	bool confirmed = tn && was_delivered(tn);
 
 	sm_assert(g->state == HBA_TAG_ABORTING && g->script == s->id);
 	hba_script_drop(h, &g->script);

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/crc.h"
+#include "scsi/iu.h"
 #include "scsi/msg.h"
 
 #include <string.h>
@@ -227,12 +228,11 @@ static void take_answer(struct hba_task *t, struct span msg_in)
 	}
 }
 
-/* A status came: the task is over at the target. */
 /* What a task that is over leaves at the target: after CHECK CONDITION with NACA an ACA condition,
  * of which nobody but us knows; and one that we know nothing of, if it was met. */
 static void leaves_aca(struct hba *h, const struct hba_task *t, uint8_t status)
 {
-	bool ours = t->sensing && naca(t);
+	bool ours = (t->sensing || t->has_sense) && naca(t);
 	bool unknown = status == SCSI_ACA_ACTIVE && h->port[t->target].frozen == 0;
 
 	if (ours || unknown)
@@ -257,7 +257,9 @@ static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 		return;
 	}
 	t->status = status;
-	if (status == SCSI_CHECK_CONDITION && !t->no_auto_sense && !aborting) {
+	if (t->has_sense && !t->own)
+		hba_take_attention(h, t->target, &t->sense);
+	if (status == SCSI_CHECK_CONDITION && !t->no_auto_sense && !aborting && !t->has_sense) {
 		/* The tag stays ours: REQUEST SENSE goes out under it, ahead of all others. */
 		hba_timer_clear(h, &t->item.timer);
 		hba_script_drop(h, &t->item.script);
@@ -267,6 +269,31 @@ static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 	}
 	hba_tag_release(h, t->target, t->item.tag);
 	end(h, t, HBA_COMPLETED);
+}
+
+/* A status information unit: the sense data that came with the status. False: it says that the
+ * target could not make anything of our units, or is none. */
+static bool take_unit(struct hba_task *t, struct span unit)
+{
+	struct iu_status s;
+
+	if (unit.n == 0)
+		return true;
+	if (!iu_status_get(unit, &s) || s.failed)
+		return false;
+	if (!t->sensing && s.sense.n > 0 && s.sense.n <= SCSI_SENSE_MAX) {
+		memcpy(t->sense_raw, s.sense.p, s.sense.n);
+		t->sense_raw_len = (uint8_t)s.sense.n;
+		t->has_sense = scsi_sense_get(s.sense, &t->sense);
+	}
+	return true;
+}
+
+/* BUS FREE in place of the command with which a negotiation went out: information units come or go
+ * by it (SPI-4, IU_REQ). */
+static bool renegotiated(const struct hba_task *t)
+{
+	return t->negotiate != HBA_NEGOTIATE_NONE && !t->sensing && t->answer != HBA_ANSWER_NONE;
 }
 
 static void give_up(struct hba *h, struct hba_task *t, enum hba_outcome outcome)
@@ -327,8 +354,13 @@ void hba_task_report(struct hba *h, struct hba_task *t, const struct wire_tenure
 	case OUTCOME_MORE:
 		return;
 	case OUTCOME_COMPLETE:
-		if (tn->has_status) {
+		if (tn->has_status && take_unit(t, tn->unit)) {
 			take_status(h, t, tn->status);
+			return;
+		}
+		if (!tn->has_status && renegotiated(t)) {
+			hba_tag_release(h, t->target, t->item.tag);
+			end(h, t, HBA_COMPLETED);
 			return;
 		}
 		break;

@@ -2,6 +2,7 @@
 #include "shell/trace_json.h"
 
 #include "scsi/cdb.h"
+#include "scsi/iu.h"
 #include "scsi/msg.h"
 #include "scsi/status.h"
 
@@ -146,6 +147,114 @@ static bool is_message(enum scsi_phase phase)
 	return phase == PHASE_MESSAGE_OUT || phase == PHASE_MESSAGE_IN;
 }
 
+/* ---- information units ---- */
+
+static void put_text(struct wr *w, const char *key, const char *text)
+{
+	put(w, ",\"");
+	put(w, key);
+	put(w, "\":\"");
+	put(w, text);
+	put(w, "\"");
+}
+
+static void put_number(struct wr *w, const char *key, uint64_t v)
+{
+	put(w, ",\"");
+	put(w, key);
+	put(w, "\":");
+	put_u64(w, v);
+}
+
+static void put_l_q(struct wr *w, struct span s)
+{
+	struct rd r = rd_init(s.p, s.n);
+	struct iu_l_q q;
+	uint8_t lun;
+
+	if (!iu_l_q_get(&r, &q))
+		return;
+	put_text(w, "type", iu_type_name(q.type));
+	put_number(w, "tag", q.tag);
+	if (iu_l_q_lun(&q, &lun))
+		put_number(w, "lun", lun);
+	put_number(w, "length", q.length);
+}
+
+static void put_command(struct wr *w, struct span s)
+{
+	struct iu_command c;
+	char name[24];
+
+	if (iu_command_get(s, &c) != IU_FAILURE_NONE)
+		return;
+	const struct scsi_msg attr = {.kind = c.attr}, function = {.kind = c.function};
+	put_text(w, "attribute", scsi_msg_name(&attr));
+	if (c.function != MSG_NO_OPERATION)
+		put_text(w, "function", scsi_msg_name(&function));
+	else
+		put_text(w, "command", scsi_cdb_name(c.cdb, name, sizeof(name)));
+}
+
+static void put_status_unit(struct wr *w, struct span s)
+{
+	struct iu_status u;
+
+	if (!iu_status_get(s, &u))
+		return;
+	put_text(w, "status", scsi_status_name(u.status));
+	if (u.failed)
+		put_text(w, "failure", iu_failure_name(u.failure));
+	if (u.sense.n > 0) {
+		put(w, ",\"sense\":");
+		put_hex(w, u.sense.p, u.sense.n);
+	}
+}
+
+static void put_unit(struct wr *w, uint8_t kind, uint32_t len, struct span s)
+{
+	static const char *const names[] = {[BUS_UNIT_L_Q] = "L_Q",
+	                                    [BUS_UNIT_COMMAND] = "COMMAND",
+	                                    [BUS_UNIT_DATA] = "DATA",
+	                                    [BUS_UNIT_STATUS] = "STATUS"};
+
+	put(w, "{\"name\":\"");
+	put(w, kind < ARRAY_LEN(names) ? names[kind] : "?");
+	put(w, "\"");
+	put_number(w, "bytes", len);
+	if (s.n > 0) {
+		put(w, ",\"hex\":");
+		put_hex(w, s.p, s.n);
+	}
+	if (kind == BUS_UNIT_L_Q)
+		put_l_q(w, s);
+	else if (kind == BUS_UNIT_COMMAND)
+		put_command(w, s);
+	else if (kind == BUS_UNIT_STATUS)
+		put_status_unit(w, s);
+	put(w, "}");
+}
+
+static void put_units(struct wr *w, const struct bus_trace *e)
+{
+	struct rd r = rd_init(e->octets.p, e->octets.n);
+	const char *between = "";
+
+	if (!e->units)
+		return;
+	put(w, ",\"units\":[");
+	while (rd_left(&r) > 0) {
+		uint8_t kind = rd_u8(&r);
+		uint32_t len = rd_u32(&r);
+		struct span s = rd_bytes(&r, kind == BUS_UNIT_DATA ? 0 : len);
+
+		put(w, between);
+		between = ",";
+		put_unit(w, kind, len, s);
+	}
+	put(w, "]");
+}
+
 /* What only phases of this kind have. */
 static void put_extra(struct wr *w, const struct bus_trace *e)
 {
@@ -181,6 +290,8 @@ static void put_extra(struct wr *w, const struct bus_trace *e)
 		return;
 	case PHASE_DATA_OUT:
 	case PHASE_DATA_IN:
+		put_units(w, e);
+		return;
 	case PHASE_MESSAGE_OUT:
 	case PHASE_MESSAGE_IN:
 	case PHASE_BUS_FREE:

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What stands between a CHECK CONDITION and its initiator's knowing of it. There is no autosense on
- * a parallel bus: the sense is kept, for each I_T nexus, until REQUEST SENSE comes for it.
+ * a parallel bus without information units: the sense is kept, for each I_T nexus, until REQUEST
+ * SENSE comes for it. With them it goes with the status, and nothing is kept; of the two conditions
+ * below there is only the second.
  *
  * CA, contingent allegiance (NACA=0; SCSI-2, SAM-2): the initiator's tasks do not start until it
  * has asked for the sense, or sent another command, or a second has passed. Others have no part in
@@ -33,9 +35,9 @@ void tgt_allegiance_begin(const struct tgt *t, const struct task *k)
 		k->lu->aca &= (uint16_t)~bit;
 	if ((k->cdb.control & SCSI_CONTROL_NACA) && k->lu->present)
 		k->lu->aca |= bit;
-	x->ca = !(k->lu->aca & bit);
+	x->ca = !(k->lu->aca & bit) && !k->units;
 	x->ca_lun = k->lun;
-	x->has_sense = true;
+	x->has_sense = !k->units;
 	x->sense = k->sense;
 	x->ca_due = t->now + CA_LIMIT_NS;
 }
@@ -68,7 +70,7 @@ bool tgt_allegiance_sense(const struct task *k, struct scsi_sense *out)
  * holds back none. */
 bool tgt_allegiance_delays(const struct task *k)
 {
-	bool fails = k->status == SCSI_CHECK_CONDITION && !k->silent && k->lu->present;
+	bool fails = k->status == SCSI_CHECK_CONDITION && !k->silent && !k->units && k->lu->present;
 	bool may_stay = k->delayed || k->lu->n_tasks <= k->lu->queue_depth;
 	return fails && may_stay && tgt_nexus(k)->ca;
 }

@@ -13,7 +13,9 @@
 #define PROTECT          0x01 /* byte 5 */
 #define ADDR16           0x01 /* byte 6 */
 #define WBUS16_SYNC_CMDQ 0x32 /* byte 7 */
-#define CLOCKING_ST_DT   0x0c /* byte 56: ST and DT; no QAS, no IUS */
+#define CLOCKING_ST_DT   0x0c /* byte 56: ST and DT */
+#define QAS              0x02
+#define IUS              0x01
 
 /* SPC-4, table 142: each without a version claimed; in the order that 6.6.2 recommends. */
 static const uint16_t standards[] = {
@@ -36,7 +38,15 @@ bool tgt_cmd_accept_inquiry(struct tgt *t, struct task *k)
 	return true;
 }
 
-static void put_standard(struct wr *w, const struct tgt_lu *lu)
+/* SPC-4, INQUIRY: what of the parallel bus's options is there. */
+static uint8_t transfers(struct xfer x)
+{
+	unsigned options =
+	        (x.options & XFER_QAS_REQ ? QAS : 0U) | (x.options & XFER_IU_REQ ? IUS : 0U);
+	return (uint8_t)(CLOCKING_ST_DT | options);
+}
+
+static void put_standard(struct wr *w, const struct tgt_lu *lu, struct xfer x)
 {
 	wr_u8(w, lu->present ? 0 : QUALIFIER_NONE);
 	wr_u8(w, 0); /* not removable */
@@ -50,7 +60,7 @@ static void put_standard(struct wr *w, const struct tgt_lu *lu)
 	wr_bytes(w, TGT_PRODUCT, 16);
 	wr_bytes(w, REVISION, 4);
 	wr_zero(w, 20);
-	wr_u8(w, CLOCKING_ST_DT);
+	wr_u8(w, transfers(x));
 	wr_u8(w, 0);
 	for (size_t i = 0; i < ARRAY_LEN(standards); i++)
 		wr_u16(w, standards[i]);
@@ -63,7 +73,7 @@ bool tgt_cmd_run_inquiry(struct tgt *t, struct task *k)
 	if (k->cdb.byte1 & EVPD)
 		tgt_vpd_put(k->lu, k->cdb.page, &w);
 	else
-		put_standard(&w, k->lu);
+		put_standard(&w, k->lu, t->cfg.xfer);
 	tgt_cmd_reply(t, k, &w);
 	return false;
 }

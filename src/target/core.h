@@ -23,6 +23,7 @@
 /* An initiator by SCSI ID. */
 struct ini {
 	bool up;
+	bool units; /* has agreed with us on information units */
 	uint32_t epoch;
 };
 

@@ -78,6 +78,7 @@ static void nexus(struct tgt *t, struct task *k)
 	k->tag = n->tag;
 	k->attr = n->tagged ? n->attr : MSG_SIMPLE;
 	k->disc_priv = n->disc_priv;
+	k->units = n->units;
 	k->silent = n->mirror;
 	k->connected = !n->mirror;
 	k->group = n->group;

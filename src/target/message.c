@@ -29,6 +29,22 @@ static struct xfer without_dt(struct xfer x)
 	return x;
 }
 
+static void ended(struct tgt *t);
+
+/*
+ * SPI-4, IU_REQ: where a negotiation changes it, all tasks of the initiator are aborted, and BUS
+ * FREE follows the messages. (SDTR and WDTR end an agreement on information units.)
+ */
+static void take_units(struct tgt *t, bool units)
+{
+	struct ini *i = &t->ini[t->tenure.initiator];
+	if (i->units == units)
+		return;
+	i->units = units;
+	tgt_task_abort_all(t, t->tenure.initiator, WIRE_NO_ID);
+	ended(t);
+}
+
 static void negotiate(struct tgt *t, const struct scsi_msg *m)
 {
 	struct scsi_msg answer = {.kind = m->kind};
@@ -47,6 +63,7 @@ static void negotiate(struct tgt *t, const struct scsi_msg *m)
 		offer.period = 8;
 	answer.xfer = xfer_common(offer, best);
 	reply(&t->tenure, &answer);
+	take_units(t, answer.xfer.options & XFER_IU_REQ);
 }
 
 /* ---- task management ---- */
@@ -99,6 +116,8 @@ static void lu_reset(struct tgt *t)
 void tgt_target_reset(struct tgt *t, enum ua_kind ua)
 {
 	tgt_task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		t->ini[i].units = false; /* all agreements end */
 	struct tgt_lu *lu;
 	LU_FOREACH (lu, t)
 		tgt_lu_reset(lu, ua);

@@ -84,6 +84,7 @@ static bool resume(struct tgt *t, const struct wire_burst *b)
 	        .tag = k->tag,
 	        .attr = k->attr,
 	        .cdb_len = k->cdb.len,
+	        .units = k->units,
 	        .task = k,
 	        .resumed = true,
 	};
@@ -113,15 +114,16 @@ void tgt_port_drained(struct tgt *t)
 
 /* ---- parity ---- */
 
-/* What came has wrong parity: on the wire, or by a fault on demand, which strikes where the port
- * waits for what is to be done about it. Mirroring passes have CRC faults only. */
+/* What came has wrong parity (an iuCRC, where it is an information unit): on the wire, or by a
+ * fault on demand, which strikes where the port waits for what is to be done about it. Mirroring
+ * passes and packetized tenures have CRC faults only. */
 static bool bad_parity(struct tgt *t, const struct wire_item *it, enum scsi_phase phase)
 {
 	const struct tenure *n = &t->tenure;
 	if (n->role != BURST_TARGET || n->mirror)
 		return false;
 	return (it->flags & ITEM_PARITY) ||
-	       (n->wanted && n->last_item && fault_strike_parity(&t->faults, phase));
+	       (!n->units && n->wanted && n->last_item && fault_strike_parity(&t->faults, phase));
 }
 
 /* ---- data ---- */
@@ -139,7 +141,7 @@ static bool data_ok(struct tgt *t, struct task *k, const struct wire_item *it,
 	const struct cmd *c = tgt_cmd_find(k->cdb.op);
 	bool struck = c && (c->flags & CMD_MEDIUM) && fault_strike(&t->faults, FAULT_CRC, k->lun);
 	if (struck || crc_data(0, data->data + it->off, it->len) != it->crc) {
-		tgt_task_fail(k, SENSE_DATA_CRC);
+		tgt_task_fail(k, k->units ? SENSE_IU_CRC : SENSE_DATA_CRC);
 		return false;
 	}
 	return true;
@@ -190,6 +192,7 @@ static void selected(struct tgt *t, const struct wire_item *it)
 {
 	if (fault_dies(&t->faults, STEP_SELECTED))
 		tgt_out_die(t);
+	t->tenure.units = it->flags & ITEM_UNITS;
 	t->tenure.next = it->flags & ITEM_ATN ? NEXT_MESSAGES : NEXT_COMMAND;
 }
 
@@ -210,15 +213,16 @@ static void messages(struct tgt *t, const struct wire_item *it)
 		n->next = NEXT_COMMAND;
 }
 
-/* A CDB with wrong parity: the command pointer is restored, and it comes again. */
+/* A CDB with wrong parity: the command pointer is restored, and it comes again. SPI-4: a command
+ * information unit does not. */
 static void command_again(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
-	if (tgt_retry(n)) {
+	if (!n->units && tgt_retry(n)) {
 		n->restore = true;
 		return;
 	}
-	n->task = tgt_dispatch_unread(t, SENSE_PARITY_ERROR);
+	n->task = tgt_dispatch_unread(t, n->units ? SENSE_IU_CRC : SENSE_PARITY_ERROR);
 	n->next = NEXT_STATUS;
 }
 
@@ -299,6 +303,8 @@ static void item(struct tgt *t, const struct wire_item *it, struct block *data)
 	case ITEM_STATUS:
 	case ITEM_MSG_IN:
 	case ITEM_PASS:
+	case ITEM_SENSE:
+	case ITEM_UNIT:
 		break;
 	}
 }

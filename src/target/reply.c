@@ -65,16 +65,17 @@ void tgt_out_die(struct tgt *t)
 
 /* ---- programs ---- */
 
-/* A fault on demand may strike a phase that the initiator receives. */
-static uint8_t parity_flag(struct tgt *t, enum scsi_phase phase)
+/* A fault on demand may strike a phase that the initiator receives; a packetized tenure has no such
+ * phase. */
+static uint8_t parity_flag(struct tgt *t, bool units, enum scsi_phase phase)
 {
-	return fault_strike_parity(&t->faults, phase) ? ITEM_PARITY : 0;
+	return !units && fault_strike_parity(&t->faults, phase) ? ITEM_PARITY : 0;
 }
 
-static void put_messages(struct tgt *t, struct wr *w, const uint8_t *p, size_t n)
+static void put_messages(struct tgt *t, bool units, struct wr *w, const uint8_t *p, size_t n)
 {
 	struct wire_item it = {.kind = ITEM_MSG_IN,
-	                       .flags = parity_flag(t, PHASE_MESSAGE_IN),
+	                       .flags = parity_flag(t, units, PHASE_MESSAGE_IN),
 	                       .len = (uint32_t)n,
 	                       .bytes = {p, n}};
 	wire_item_put(w, &it);
@@ -86,7 +87,7 @@ static struct wr begin(struct tgt *t)
 	struct tenure *n = &t->tenure;
 	struct wr w = tgt_out_cursor(t);
 	if (n->open && n->wanted && n->reply_len > 0) {
-		put_messages(t, &w, n->reply, n->reply_len);
+		put_messages(t, n->units, &w, n->reply, n->reply_len);
 		memcpy(n->said, n->reply, n->reply_len);
 		n->said_len = n->reply_len;
 		n->reply_len = 0;
@@ -95,7 +96,7 @@ static struct wr begin(struct tgt *t)
 	}
 	if (n->open && n->wanted && n->restore) {
 		static const uint8_t restore[] = {0x03};
-		put_messages(t, &w, restore, sizeof(restore));
+		put_messages(t, n->units, &w, restore, sizeof(restore));
 		n->restore = false;
 	}
 	return w;
@@ -153,17 +154,26 @@ void tgt_reply_again(struct tgt *t)
 	(void)send_continue(t, &w);
 }
 
-static void put_message(struct tgt *t, struct wr *w, uint8_t code)
+static void put_message(struct tgt *t, bool units, struct wr *w, uint8_t code)
 {
-	put_messages(t, w, &code, 1);
+	put_messages(t, units, w, &code, 1);
 }
 
 void tgt_reply_disconnect(struct tgt *t)
 {
 	struct wr w = begin(t);
-	put_message(t, &w, 0x04); /* DISCONNECT */
+	put_message(t, t->tenure.units, &w, 0x04); /* DISCONNECT */
 	wire_put_plain(&w, ITEM_FREE, 0, 0);
 	(void)send_continue(t, &w);
+}
+
+/* Of a CHECK CONDITION; returns the length. */
+static uint8_t sense_data(const struct task *k, uint8_t out[SCSI_SENSE_MAX])
+{
+	/* The fixed format has no room for an LBA above 32 bits. */
+	bool descriptor =
+	        k->lu->modes.current.d_sense || (k->sense.info_valid && k->sense.info > UINT32_MAX);
+	return (uint8_t)scsi_sense_put(&k->sense, descriptor, out, SCSI_SENSE_MAX);
 }
 
 /* MIRROR STATUS carries its sense data: nothing that a later pass does can overwrite it. */
@@ -175,13 +185,8 @@ static void put_mirror_status(struct wr *w, const struct task *k)
 	m.mirror.device = k->device;
 	m.mirror.op = k->op;
 	m.mirror.status = k->status;
-	if (k->status == SCSI_CHECK_CONDITION) {
-		/* The fixed format has no room for an LBA above 32 bits. */
-		bool descriptor = k->lu->modes.current.d_sense ||
-		                  (k->sense.info_valid && k->sense.info > UINT32_MAX);
-		m.mirror.sense_len = (uint8_t)scsi_sense_put(&k->sense, descriptor, m.mirror.sense,
-		                                             sizeof(m.mirror.sense));
-	}
+	if (k->status == SCSI_CHECK_CONDITION)
+		m.mirror.sense_len = sense_data(k, m.mirror.sense);
 	scsi_msg_put(w, &m);
 }
 
@@ -196,7 +201,7 @@ static void put_nexus(struct tgt *t, struct wr *w, const struct task *k)
 	if (k->silent)
 		put_mirror_status(&m, k);
 	sm_assert(wr_ok(&m));
-	put_messages(t, w, bytes, m.n);
+	put_messages(t, k->units, w, bytes, m.n);
 }
 
 static struct span data_in(const struct task *k)
@@ -206,13 +211,21 @@ static struct span data_in(const struct task *k)
 	return k->small;
 }
 
-static void put_data_in(struct tgt *t, struct wr *w, struct span data)
+static void put_data_in(struct tgt *t, bool units, struct wr *w, struct span data)
 {
 	struct wire_item it = {.kind = ITEM_DATA_IN,
-	                       .flags = parity_flag(t, PHASE_DATA_IN),
+	                       .flags = parity_flag(t, units, PHASE_DATA_IN),
 	                       .len = (uint32_t)data.n,
 	                       .crc = crc_data(0, data.p, data.n)};
 	wire_item_put(w, &it);
+}
+
+/* SPI-4: with information units a CHECK CONDITION has its sense data with it. */
+static void put_sense(struct wr *w, const struct task *k)
+{
+	uint8_t sense[SCSI_SENSE_MAX];
+	if (k->units && k->status == SCSI_CHECK_CONDITION)
+		wire_put_bytes(w, ITEM_SENSE, sense, sense_data(k, sense));
 }
 
 void tgt_reply_status(struct tgt *t, struct task *k)
@@ -222,9 +235,10 @@ void tgt_reply_status(struct tgt *t, struct task *k)
 	if (!k->connected)
 		put_nexus(t, &w, k);
 	if (data.n > 0)
-		put_data_in(t, &w, data);
-	wire_put_plain(&w, ITEM_STATUS, k->status, parity_flag(t, PHASE_STATUS));
-	put_message(t, &w, 0x00); /* COMMAND COMPLETE */
+		put_data_in(t, k->units, &w, data);
+	put_sense(&w, k);
+	wire_put_plain(&w, ITEM_STATUS, k->status, parity_flag(t, k->units, PHASE_STATUS));
+	put_message(t, k->units, &w, 0x00); /* COMMAND COMPLETE */
 	wire_put_plain(&w, ITEM_FREE, 0, 0);
 	struct tgt_action *a = k->connected ? send_continue(t, &w) : send_reselect(t, k, &w);
 	if (data.n > 0 && k->in)

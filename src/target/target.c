@@ -106,7 +106,7 @@ static void lose_all(struct tgt *t, enum ua_kind ua)
 	tgt_port_close(t);
 	tgt_task_abort_all(t, WIRE_NO_ID, WIRE_NO_ID);
 	for (unsigned i = 0; i < WIRE_IDS; i++) {
-		t->ini[i].up = false;
+		t->ini[i].up = t->ini[i].units = false;
 		nexus_lost(t, (uint8_t)i, ua);
 	}
 }
@@ -138,6 +138,7 @@ static void lose_nexus(struct tgt *t, uint8_t id)
 	if (t->tenure.open && t->tenure.initiator == id)
 		tgt_port_close(t);
 	tgt_task_abort_all(t, id, WIRE_NO_ID);
+	t->ini[id].units = false;
 	nexus_lost(t, id, UA_NEXUS_LOSS);
 }
 

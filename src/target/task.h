@@ -69,6 +69,7 @@ struct task {
 	uint8_t tag;
 	bool disc_priv;
 	bool connected; /* the open tenure is this task's: its status needs no reselection */
+	bool units;     /* came by information units: its sense data go with its status */
 	bool silent;    /* of a mirroring pass; group, device, op name it */
 	uint16_t group;
 	uint8_t device;

@@ -48,6 +48,7 @@ struct tenure {
 	bool tagged;
 	uint8_t tag;
 	enum scsi_msg_kind attr;
+	bool units;     /* packetized */
 	bool mirror;    /* a mirroring tenure, by the messages */
 	bool foreign;   /* ... of a group or device that is not ours: nothing is done for it */
 	bool broadcast; /* ... in which one DATA OUT phase is for all: no token is handed over */

@@ -5,7 +5,7 @@
 
 #define SCRIPT_KINDS                                                                               \
 	(1U << ITEM_SELECT | 1U << ITEM_MSG_OUT | 1U << ITEM_COMMAND | 1U << ITEM_DATA_OUT |       \
-	 1U << ITEM_DATA_IN)
+	 1U << ITEM_DATA_IN | 1U << ITEM_UNIT)
 
 void wire_get_script(struct wire_in *in, struct wire_script *out)
 {
@@ -51,6 +51,9 @@ static void put_leg(struct wr *w, const struct wire_leg *m)
 	wr_u32(w, m->moved);
 }
 
+/* Whether there is a status, and how it came: a status information unit is the last field. */
+enum { STATUS_NONE, STATUS_PLAIN, STATUS_UNIT };
+
 void wire_get_tenure(struct wire_in *in, struct wire_tenure *out)
 {
 	out->script = in_u32(in, "script");
@@ -59,7 +62,8 @@ void wire_get_tenure(struct wire_in *in, struct wire_tenure *out)
 	out->target = in_id(in, "target");
 	out->epoch = in_u32(in, "epoch");
 	out->outcome = in_u8_range(in, "outcome", OUTCOME_COMPLETE, OUTCOME_CHAINED);
-	out->has_status = in_bool(in, "has_status");
+	uint8_t status = in_u8_range(in, "has_status", STATUS_NONE, STATUS_UNIT);
+	out->has_status = status != STATUS_NONE;
 	out->status = in_u8(in, "status");
 	out->data_out = in_u32(in, "data_out");
 	out->data_in = in_u32(in, "data_in");
@@ -69,6 +73,8 @@ void wire_get_tenure(struct wire_in *in, struct wire_tenure *out)
 	out->n_legs = in_u8_range(in, "n_legs", 0, WIRE_LEGS_MAX);
 	for (unsigned i = 0; i < out->n_legs; i++)
 		get_leg(in, &out->legs[i]);
+	out->unit =
+	        status == STATUS_UNIT ? in_span(in, "unit", IU_STATUS_MAX) : (struct span){NULL, 0};
 }
 
 void wire_put_tenure(struct wr *w, const struct wire_tenure *m)
@@ -80,7 +86,7 @@ void wire_put_tenure(struct wr *w, const struct wire_tenure *m)
 	wr_u8(w, m->target);
 	wr_u32(w, m->epoch);
 	wr_u8(w, m->outcome);
-	out_bool(w, m->has_status);
+	wr_u8(w, m->unit.n > 0 ? STATUS_UNIT : m->has_status ? STATUS_PLAIN : STATUS_NONE);
 	wr_u8(w, m->status);
 	wr_u32(w, m->data_out);
 	wr_u32(w, m->data_in);
@@ -90,4 +96,6 @@ void wire_put_tenure(struct wr *w, const struct wire_tenure *m)
 	wr_u8(w, m->n_legs);
 	for (unsigned i = 0; i < m->n_legs; i++)
 		put_leg(w, &m->legs[i]);
+	if (m->unit.n > 0)
+		out_span(w, m->unit, IU_STATUS_MAX);
 }

@@ -3,18 +3,19 @@
 #include "base/assert.h"
 #include "wire/codec.h"
 
-#define ITEM_FLAGS (ITEM_ATN | ITEM_CUT | ITEM_CHAIN | ITEM_AGAIN | ITEM_PARITY | ITEM_PARK)
+#define ITEM_FLAGS                                                                                 \
+	(ITEM_ATN | ITEM_CUT | ITEM_CHAIN | ITEM_AGAIN | ITEM_PARITY | ITEM_PARK | ITEM_UNITS)
 
 static bool may_have_parity(uint8_t kind)
 {
 	return kind == ITEM_MSG_OUT || kind == ITEM_COMMAND || kind == ITEM_MSG_IN ||
-	       kind == ITEM_STATUS || kind == ITEM_DATA_IN;
+	       kind == ITEM_STATUS || kind == ITEM_DATA_IN || kind == ITEM_UNIT;
 }
 
 static bool has_bytes(uint8_t kind)
 {
-	const unsigned kinds =
-	        1U << ITEM_MSG_OUT | 1U << ITEM_COMMAND | 1U << ITEM_MSG_IN | 1U << ITEM_LATCH;
+	const unsigned kinds = 1U << ITEM_MSG_OUT | 1U << ITEM_COMMAND | 1U << ITEM_MSG_IN |
+	                       1U << ITEM_LATCH | 1U << ITEM_SENSE | 1U << ITEM_UNIT;
 	return kinds >> kind & 1;
 }
 
@@ -25,7 +26,7 @@ bool wire_item_get(struct rd *r, struct wire_item *out)
 	const uint8_t *p = rd_take(r, WIRE_ITEM_LEN);
 	if (!p)
 		return false;
-	if (p[0] < ITEM_SELECT || p[0] > ITEM_PASS || (p[2] & ~ITEM_FLAGS) != 0 || p[3] != 0) {
+	if (p[0] < ITEM_SELECT || p[0] > ITEM_UNIT || (p[2] & ~ITEM_FLAGS) != 0 || p[3] != 0) {
 		rd_fail(r);
 		return false;
 	}
@@ -103,6 +104,11 @@ static void check_item(struct wire_in *in, unsigned i, const struct wire_item *i
 		in_fail(in, "item %u is no MESSAGE OUT, but is to be sent again", i);
 	else if ((it->flags & ITEM_PARITY) && !may_have_parity(it->kind))
 		in_fail(in, "item %u is of kind %u, which has no parity to be wrong", i, it->kind);
+	else if ((it->flags & ITEM_UNITS) && it->kind != ITEM_SELECT)
+		in_fail(in, "item %u is no selection, but has information units", i);
+	else if (it->kind == ITEM_SENSE && it->len > SCSI_SENSE_MAX)
+		in_fail(in, "item %u has %u bytes of sense data, the most is %d", i, it->len,
+		        SCSI_SENSE_MAX);
 	else if ((it->flags & ITEM_CHAIN) && it->kind != ITEM_SELECT)
 		in_fail(in, "item %u is no selection, but is to be chained", i);
 	else if ((it->flags & ITEM_CHAIN) && (it->len == 0 || it->len > WIRE_CHAIN_NS_MAX))

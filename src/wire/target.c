@@ -106,7 +106,8 @@ void wire_put_limits(struct wr *w, const struct wire_limits *m)
 	 1U << ITEM_FREE | 1U << ITEM_LATCH | 1U << ITEM_TOKEN)
 #define PROGRAM_KINDS                                                                              \
 	(1U << ITEM_MSG_OUT | 1U << ITEM_COMMAND | 1U << ITEM_DATA_OUT | 1U << ITEM_DATA_IN |      \
-	 1U << ITEM_STATUS | 1U << ITEM_MSG_IN | 1U << ITEM_FREE | 1U << ITEM_PASS)
+	 1U << ITEM_STATUS | 1U << ITEM_MSG_IN | 1U << ITEM_FREE | 1U << ITEM_PASS |               \
+	 1U << ITEM_SENSE)
 
 void wire_get_burst(struct wire_in *in, struct wire_burst *out)
 {

@@ -23,6 +23,7 @@
 
 #include "base/block.h"
 #include "base/cursor.h"
+#include "scsi/iu.h"
 #include "scsi/msg.h"
 #include "scsi/page.h"
 #include "scsi/phase.h"
@@ -211,6 +212,10 @@ enum wire_item_kind {
 	ITEM_LATCH,   /* B, participant: bytes of the leader's first MESSAGE OUT, leader `arg` */
 	ITEM_TOKEN,   /* B: the phase lines are yours (token in the burst's head) */
 	ITEM_PASS,    /* P, leader: let go of the phase lines, keep BSY */
+	ITEM_SENSE,   /* P: sense data that go with the STATUS which follows, where information
+	                 units are agreed on; dropped elsewhere */
+	ITEM_UNIT,    /* S: an L_Q and what follows it (scsi/iu.h), as they are to go out; in place
+	                 of MSG_OUT and COMMAND */
 };
 
 #define ITEM_ATN   0x01
@@ -226,6 +231,7 @@ enum wire_item_kind {
  */
 #define ITEM_PARITY       0x10
 #define ITEM_PARK         0x20        /* FREE of a burst: the port goes on later by itself */
+#define ITEM_UNITS        0x40        /* SELECT of a burst: by information units, see below */
 #define WIRE_CHAIN_NS_MAX 1000000000U /* the most that its chaining limit may be */
 
 /* On the wire: kind, arg, flags, 0, off (4), len (4), crc (4); then, for kinds with bytes, len
@@ -233,9 +239,18 @@ enum wire_item_kind {
 struct wire_item {
 	uint8_t kind, arg, flags;
 	uint32_t off, len, crc;
-	struct span bytes; /* MSG_OUT, COMMAND, MSG_IN, LATCH; bytes.n == len */
+	struct span bytes; /* MSG_OUT, COMMAND, MSG_IN, LATCH, SENSE, UNIT; bytes.n == len */
 };
 #define WIRE_ITEM_LEN 16
+
+/*
+ * Information units (SPI-4, clause 14; bus/units.c): scripts and programs are the same with and
+ * without an agreement on them. Where one is in force and a conventional script has no message but
+ * IDENTIFY, a task attribute and a task management function, the initiator's adapter makes an L_Q
+ * and a command information unit of its MSG_OUT and COMMAND, and the target's port makes those of
+ * them again (SELECT has ITEM_UNITS). What a program says in MSG_IN to name its task, to disconnect
+ * or to complete is then in the L_Qs, or in the BUS FREE, and no phase of its own.
+ */
 
 /* Reads the next item of a list; false at its end or with the cursor's error set when malformed. */
 bool wire_item_get(struct rd *r, struct wire_item *out);
@@ -332,6 +347,7 @@ struct wire_tenure {
 	uint32_t data_out, data_in;
 	ns_t start_ns, end_ns; /* bus time */
 	struct span msg_in;    /* all MESSAGE IN bytes of the tenure */
+	struct span unit;      /* its status information unit, if one came; has_status is set */
 	uint8_t n_legs;        /* mirroring only, in the order of the script; of a broadcast: the
 	                          leader's, then by device id */
 	struct wire_leg legs[WIRE_LEGS_MAX];

@@ -60,6 +60,50 @@ static void say_ids(struct rig *r, const char *what, uint16_t mask)
 	}
 }
 
+/* L_Q(type t<tag> l<lun> length), COMMAND(name), DATA(bytes), STATUS(GOOD failure=2 sense=18) */
+static void say_unit(struct rig *r, uint8_t kind, uint32_t len, struct span s)
+{
+	struct rd rd = rd_init(s.p, s.n);
+	struct iu_l_q q;
+	struct iu_command c;
+	struct iu_status u;
+	char buf[32];
+	uint8_t lun = 0xff;
+
+	if (kind == BUS_UNIT_L_Q && iu_l_q_get(&rd, &q)) {
+		(void)iu_l_q_lun(&q, &lun);
+		say(r, " L_Q(%s t%u l%u %u)", iu_type_name(q.type), q.tag, lun, q.length);
+	} else if (kind == BUS_UNIT_COMMAND && iu_command_get(s, &c) == IU_FAILURE_NONE) {
+		const struct scsi_msg attr = {.kind = c.attr}, function = {.kind = c.function};
+		say(r, " COMMAND(%s %s%s%s)", scsi_msg_name(&attr),
+		    c.function == MSG_NO_OPERATION ? scsi_cdb_name(c.cdb, buf, sizeof(buf))
+		                                   : scsi_msg_name(&function),
+		    c.rd ? " rd" : "", c.wr ? " wr" : "");
+	} else if (kind == BUS_UNIT_STATUS && iu_status_get(s, &u)) {
+		say(r, " STATUS(%s", scsi_status_name(u.status));
+		if (u.failed)
+			say(r, " failure=%u", u.failure);
+		if (u.sense.n)
+			say(r, " sense=%zu", u.sense.n);
+		say(r, ")");
+	} else {
+		say(r, kind == BUS_UNIT_DATA ? " DATA(%u)" : " ?(%u)", len);
+	}
+}
+
+static void say_units(struct rig *r, struct span s)
+{
+	struct rd rd = rd_init(s.p, s.n);
+
+	say(r, ":");
+	while (rd_left(&rd) > 0) {
+		uint8_t kind = rd_u8(&rd);
+		uint32_t len = rd_u32(&rd);
+		say_unit(r, kind, len, rd_bytes(&rd, kind == BUS_UNIT_DATA ? 0 : len));
+	}
+	ck_assert(rd_done(&rd));
+}
+
 static void say_trace(struct rig *r, const struct bus_trace *t)
 {
 	char buf[32];
@@ -88,6 +132,8 @@ static void say_trace(struct rig *r, const struct bus_trace *t)
 		    t->crc == BUS_CRC_OK    ? " crc"
 		    : t->crc == BUS_CRC_BAD ? " badcrc"
 		                            : "");
+		if (t->units)
+			say_units(r, t->octets);
 		break;
 	case PHASE_STATUS:
 		say(r, " drv=%u %s", t->driver, scsi_status_name(t->status));
@@ -107,9 +153,9 @@ static void say_trace(struct rig *r, const struct bus_trace *t)
 
 static void say_items(struct rig *r, struct span s)
 {
-	static const char *const names[] = {"?",        "SELECT",  "MSG_OUT", "COMMAND",
-	                                    "DATA_OUT", "DATA_IN", "STATUS",  "MSG_IN",
-	                                    "FREE",     "LATCH",   "TOKEN",   "PASS"};
+	static const char *const names[] = {"?",       "SELECT", "MSG_OUT", "COMMAND", "DATA_OUT",
+	                                    "DATA_IN", "STATUS", "MSG_IN",  "FREE",    "LATCH",
+	                                    "TOKEN",   "PASS",   "SENSE",   "UNIT"};
 	struct rd rd = rd_init(s.p, s.n);
 	struct wire_item it;
 	say(r, " [");
@@ -123,6 +169,8 @@ static void say_items(struct rig *r, struct span s)
 			say(r, "~");
 		if (it.flags & ITEM_PARK)
 			say(r, "+");
+		if (it.flags & ITEM_UNITS)
+			say(r, "#");
 	}
 	say(r, "]");
 }
@@ -141,6 +189,8 @@ static void say_tenure(struct rig *r, const struct wire_tenure *t)
 	if (t->msg_in.n)
 		say(r, " msg_in:");
 	say_messages(r, t->msg_in);
+	if (t->unit.n)
+		say_unit(r, BUS_UNIT_STATUS, (uint32_t)t->unit.n, t->unit);
 	for (unsigned i = 0; i < t->n_legs; i++) {
 		say(r, " op%u/d%u", t->legs[i].op, t->legs[i].device);
 		if (t->legs[i].port != WIRE_NO_ID)
@@ -513,6 +563,75 @@ void rig_reselect(struct rig *r, uint8_t id, uint8_t initiator, uint32_t program
 	                                  .epoch = r->epoch[initiator],
 	                                  .items = {items->buf, items->w.n}};
 	rig_frame(r, r->handle[id], &f);
+}
+
+/* ---- agreements ---- */
+
+static void put_ppr(struct wr *w, struct xfer x)
+{
+	const struct scsi_msg m = {.kind = MSG_EXT_PPR, .xfer = x};
+	scsi_msg_put(w, &m);
+}
+
+void rig_negotiate(struct rig *r, uint8_t target, struct xfer offer, struct xfer answer, bool free)
+{
+	uint8_t out[16], in[16];
+	struct wr o = wr_init(out, sizeof(out)), a = wr_init(in, sizeof(in));
+	const uint8_t complete = 0x00;
+	struct items i;
+
+	msg_put_identify(&o, 0, true);
+	put_ppr(&o, offer);
+	put_ppr(&a, answer);
+	it_begin(&i);
+	it_select(&i, target);
+	it_message(&i, ITEM_MSG_OUT, out, o.n);
+	it_cdb6(&i, 0, 0);
+	rig_script(r, 7, 100U + target, &i, NULL);
+	rig_go(r);
+	it_begin(&i);
+	it_message(&i, ITEM_MSG_IN, in, a.n);
+	if (!free) {
+		it_plain(&i, ITEM_COMMAND, 0);
+		it_plain(&i, ITEM_STATUS, 0);
+		it_message(&i, ITEM_MSG_IN, &complete, 1);
+	}
+	it_plain(&i, ITEM_FREE, 0);
+	rig_continue(r, target, &i, NULL);
+}
+
+struct xfer rig_xfer(uint8_t options)
+{
+	return (struct xfer){0x08, 127, 1, options};
+}
+
+struct rig *rig_units(uint8_t mode, uint8_t options)
+{
+	struct bus_config cfg = bus_config_default();
+
+	cfg.tenures_per_go = 1;
+	ck_assert(bus_timing_profile(&cfg.timing, "spi4"));
+	struct rig *r = rig_new(&cfg);
+	rig_group(r, 2, ARM_FRONT);
+	rig_negotiate(r, 2, rig_xfer(options), rig_xfer(options), true);
+	rig_negotiate(r, 4, rig_xfer(options), rig_xfer(options), true);
+	rig_arm(r, 2, mode);
+	rig_arm(r, 4, mode);
+	rig_forget(r);
+	return r;
+}
+
+void rig_command(struct rig *r, uint8_t target, uint8_t tag, uint8_t opcode, uint32_t room)
+{
+	struct items i;
+
+	it_begin(&i);
+	it_select(&i, target);
+	it_identify(&i, tag);
+	it_cdb6(&i, opcode, (uint8_t)room);
+	if (room)
+		it_data(&i, ITEM_DATA_IN, 0, room, 0);
+	rig_script(r, 7, tag, &i, NULL);
 }
 
 /* ---- comparing ---- */

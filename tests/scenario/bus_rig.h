@@ -81,6 +81,18 @@ void rig_continue(struct rig *r, uint8_t id, const struct items *items, struct b
 void rig_reselect(struct rig *r, uint8_t id, uint8_t initiator, uint32_t program,
                   const struct items *items, struct block *data);
 
+/* ---- agreements: initiator 7 ---- */
+
+/* PPR with this target, whose process answers so, and then goes free, or does the command. */
+void rig_negotiate(struct rig *r, uint8_t target, struct xfer offer, struct xfer answer, bool free);
+/* Fast-160, offset 127, wide, with these options. */
+struct xfer rig_xfer(uint8_t options);
+/* Targets 2 and 4 as a group, armed so, timing profile spi4, one tenure a step; rig_xfer(options)
+ * is agreed on with both. */
+struct rig *rig_units(uint8_t mode, uint8_t options);
+/* A command of 6 bytes, byte 4 and the room for data in are `room`; its script's id is the tag. */
+void rig_command(struct rig *r, uint8_t target, uint8_t tag, uint8_t opcode, uint32_t room);
+
 /* Compares what was written down with `want`, and forgets it. */
 void rig_expect_at(struct rig *r, const char *want, const char *file, int line);
 #define rig_expect(r, want) rig_expect_at(r, want, __FILE__, __LINE__)

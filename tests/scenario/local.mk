@@ -126,6 +126,12 @@ tests_scenario_test_bus_connect_SOURCES = $(bus_rig) tests/scenario/test_bus_con
 scenario_tests += tests/scenario/test_bus_qas
 tests_scenario_test_bus_qas_SOURCES = $(bus_rig) tests/scenario/test_bus_qas.c
 
+scenario_tests += tests/scenario/test_bus_units
+tests_scenario_test_bus_units_SOURCES = $(bus_rig) tests/scenario/test_bus_units.c
+
+scenario_tests += tests/scenario/test_bus_units_wrong
+tests_scenario_test_bus_units_wrong_SOURCES = $(bus_rig) tests/scenario/test_bus_units_wrong.c
+
 scenario_tests += tests/scenario/test_bus_limits
 tests_scenario_test_bus_limits_SOURCES = $(bus_rig) tests/scenario/test_bus_limits.c
 

@@ -126,6 +126,10 @@ static void say_program(struct disk *d, const struct wire_frame *f)
 		case ITEM_PASS:
 			say(d, " PASS");
 			break;
+		case ITEM_SENSE:
+			say(d, " SENSE(%u)", it.len);
+			break;
+		case ITEM_UNIT:
 		case ITEM_SELECT:
 		case ITEM_LATCH:
 		case ITEM_TOKEN:

@@ -22,6 +22,7 @@ static struct span all_script_items(void)
 	wire_put_select(&w, 3, 10000000);
 	wire_put_bytes(&w, ITEM_MSG_OUT, bytes, sizeof(bytes));
 	wire_put_bytes(&w, ITEM_COMMAND, bytes, 5);
+	wire_put_bytes(&w, ITEM_UNIT, bytes, sizeof(bytes));
 	wire_put_data(&w, ITEM_DATA_OUT, 88, 512, 0xdeadbeef);
 	wire_put_data(&w, ITEM_DATA_IN, 0, 65536, 0);
 	return list(&w);
@@ -48,6 +49,7 @@ static struct span all_program_items(void)
 	wire_put_data(&w, ITEM_DATA_OUT, 0, 1048576, 0);
 	wire_put_data(&w, ITEM_DATA_IN, 100, 500, 0x9abcdef0);
 	wire_put_plain(&w, ITEM_PASS, 0, 0);
+	wire_put_bytes(&w, ITEM_SENSE, bytes, 2);
 	wire_put_plain(&w, ITEM_STATUS, 0x28, 0);
 	wire_put_bytes(&w, ITEM_MSG_IN, bytes, 1);
 	wire_put_plain(&w, ITEM_FREE, 0, 0);
@@ -123,7 +125,7 @@ static void fill_program(struct wire_program *p, uint8_t kind)
 	p->initiator = kind == PROGRAM_RESELECT ? 7 : WIRE_NO_ID;
 	p->epoch = 0x41424344;
 	p->items = all_program_items();
-	for (unsigned kind = ITEM_MSG_OUT; kind <= ITEM_PASS; kind++)
+	for (unsigned kind = ITEM_MSG_OUT; kind <= ITEM_SENSE; kind++)
 		if (kind != ITEM_LATCH && kind != ITEM_TOKEN)
 			p->kinds |= 1U << kind;
 }
@@ -245,6 +247,7 @@ void frame_sample(unsigned i, struct wire_frame *f)
 		break;
 	case 15:
 		fill_tenure(&f->tenure, 0);
+		f->tenure.unit = (struct span){data, IU_STATUS_MAX};
 		f->data = &block;
 		break;
 	case 16:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A line of the trace, letter by letter: programs outside read it. */
 #include "shell/trace_json.h"
+#include "unit/hex.h"
 #include "unit/tap_main.h"
 
 #include <jansson.h>
@@ -39,6 +40,63 @@ static void expect(const struct bus_trace *e, const char *text)
 }
 
 #define COMMON "{\"seq\":17,\"t_ns\":12345,\"dur_ns\":980,\"tenure\":3,"
+
+/* A DATA phase of these units. */
+static struct bus_trace units(enum scsi_phase phase, const char *hex)
+{
+	static uint8_t octets[256];
+	struct bus_trace e = event(phase);
+	e.leader = WIRE_NO_ID;
+	e.units = true;
+	e.octets = (struct span){octets, hex_get(hex, octets, sizeof(octets))};
+	return e;
+}
+
+#define DATA_PHASE(p)                                                                              \
+	COMMON "\"phase\":\"" p "\",\"init\":7,\"leader\":null,\"bsy\":[2],\"sel\":[],"            \
+	       "\"driver\":4,\"atn\":false,\"bytes\":0,\"crc_ok\":null,\"op\":null,\"msg\":null,"  \
+	       "\"units\":["
+
+START_TEST(test_units)
+{
+	struct bus_trace e =
+	        units(PHASE_DATA_OUT, "00 00000014 0100000900050000000000000000001400000000 "
+	                              "01 00000014 0001000212000000600000000000000000000000");
+	expect(&e, DATA_PHASE("DATA OUT") "{\"name\":\"L_Q\",\"bytes\":20,"
+	                                  "\"hex\":\"0100000900050000000000000000001400000000\","
+	                                  "\"type\":\"LAST COMMAND\",\"tag\":9,\"lun\":5,"
+	                                  "\"length\":20},"
+	                                  "{\"name\":\"COMMAND\",\"bytes\":20,"
+	                                  "\"hex\":\"0001000212000000600000000000000000000000\","
+	                                  "\"attribute\":\"HEAD OF QUEUE\","
+	                                  "\"command\":\"INQUIRY\"}]}");
+	e = units(PHASE_DATA_OUT, "01 00000014 0000010000000000000000000000000000000000");
+	expect(&e, DATA_PHASE("DATA OUT") "{\"name\":\"COMMAND\",\"bytes\":20,"
+	                                  "\"hex\":\"0000010000000000000000000000000000000000\","
+	                                  "\"attribute\":\"SIMPLE\","
+	                                  "\"function\":\"ABORT TASK\"}]}");
+	e = units(PHASE_DATA_IN, "02 00000200 03 0000000e 0000020200000002000000007000");
+	expect(&e, DATA_PHASE("DATA IN") "{\"name\":\"DATA\",\"bytes\":512},"
+	                                 "{\"name\":\"STATUS\",\"bytes\":14,"
+	                                 "\"hex\":\"0000020200000002000000007000\","
+	                                 "\"status\":\"CHECK CONDITION\","
+	                                 "\"sense\":\"7000\"}]}");
+	e = units(PHASE_DATA_IN, "03 00000010 00000100000000000000000400000007");
+	expect(&e, DATA_PHASE("DATA IN") "{\"name\":\"STATUS\",\"bytes\":16,"
+	                                 "\"hex\":\"00000100000000000000000400000007\","
+	                                 "\"status\":\"GOOD\",\"failure\":\"ILLEGAL REQUEST "
+	                                 "RECEIVED IN SPI L_Q INFORMATION UNIT\"}]}");
+	/* What cannot be read is there by its bytes; a LUN that has no number has none. */
+	e = units(PHASE_DATA_OUT, "00 00000002 0100 01 00000001 ff 03 00000000 "
+	                          "00 00000014 7f00000980000000000000000000000000000000");
+	expect(&e, DATA_PHASE("DATA OUT") "{\"name\":\"L_Q\",\"bytes\":2,\"hex\":\"0100\"},"
+	                                  "{\"name\":\"COMMAND\",\"bytes\":1,\"hex\":\"ff\"},"
+	                                  "{\"name\":\"STATUS\",\"bytes\":0},"
+	                                  "{\"name\":\"L_Q\",\"bytes\":20,"
+	                                  "\"hex\":\"7f00000980000000000000000000000000000000\","
+	                                  "\"type\":\"RESERVED\",\"tag\":9,\"length\":0}]}");
+}
+END_TEST
 
 START_TEST(test_data)
 {
@@ -145,5 +203,5 @@ START_TEST(test_bounds)
 }
 END_TEST
 
-TAP_MAIN("trace_json", test_data, test_messages, test_malformed_messages, test_arbitration,
-         test_rest, test_bounds);
+TAP_MAIN("trace_json", test_data, test_units, test_messages, test_malformed_messages,
+         test_arbitration, test_rest, test_bounds);

@@ -55,6 +55,7 @@ static void same_spans(struct wire_frame *got, const struct wire_frame *want)
 		break;
 	case WIRE_TENURE:
 		same_span(&got->tenure.msg_in, want->tenure.msg_in);
+		same_span(&got->tenure.unit, want->tenure.unit);
 		break;
 	case WIRE_BURST:
 		same_span(&got->burst.items, want->burst.items);
@@ -354,7 +355,10 @@ START_TEST(bad_items_are_named)
 		const char *why;
 	} rows[] = {
 	        {{.kind = ITEM_STATUS}, "SCRIPT: item 1 is of kind 6, which has no place here"},
-	        {{.kind = 12}, "SCRIPT: item 1 is malformed"},
+	        {{.kind = ITEM_SENSE}, "SCRIPT: item 1 is of kind 12, which has no place here"},
+	        {{.kind = 14}, "SCRIPT: item 1 is malformed"},
+	        {{.kind = ITEM_DATA_IN, .flags = ITEM_UNITS},
+	         "SCRIPT: item 1 is no selection, but has information units"},
 	        {{.kind = 0}, "SCRIPT: item 1 is malformed"},
 	        {{.kind = ITEM_SELECT, .flags = 0x80}, "SCRIPT: item 1 is malformed"},
 	        {{.kind = ITEM_SELECT, .flags = ITEM_AGAIN},
@@ -455,8 +459,8 @@ START_TEST(items_are_walked)
 
 	frame_sample(11, &f);
 	struct rd r = rd_init(f.script.items.p, f.script.items.n);
-	static const uint8_t kinds[] = {ITEM_SELECT, ITEM_MSG_OUT, ITEM_COMMAND, ITEM_DATA_OUT,
-	                                ITEM_DATA_IN};
+	static const uint8_t kinds[] = {ITEM_SELECT, ITEM_MSG_OUT,  ITEM_COMMAND,
+	                                ITEM_UNIT,   ITEM_DATA_OUT, ITEM_DATA_IN};
 	for (; wire_item_get(&r, &it); n++) {
 		ck_assert_uint_lt(n, ARRAY_LEN(kinds));
 		ck_assert_uint_eq(it.kind, kinds[n]);
