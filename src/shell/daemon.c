@@ -207,7 +207,7 @@ void daemon_stop(struct daemon *d, int status)
 static bool make_cores(struct daemon *d)
 {
 	struct hba_config h = {.id = d->cfg.id,
-	                       .xfer = XFER_ULTRA160,
+	                       .xfer = d->cfg.packetized ? XFER_ULTRA320 : XFER_ULTRA160,
 	                       .task_timeout_ns = d->cfg.task_timeout_ns,
 	                       .status_timeout_ns = d->cfg.status_timeout_ns,
 	                       .tenure_chain_limit_ns = d->cfg.chain_limit_ns,

@@ -14,6 +14,7 @@ struct daemon_config {
 	const char *control; /* path */
 	ns_t task_timeout_ns, status_timeout_ns;
 	bool qas;            /* targets are asked for QAS */
+	bool packetized;     /* and for information units */
 	ns_t chain_limit_ns; /* bus time, up to WIRE_CHAIN_NS_MAX; 0: no chaining */
 	size_t ring_bytes;   /* shared memory for data, on a UNIX socket; 0: none */
 	ns_t busy_poll_ns;   /* see loop_busy_poll() */

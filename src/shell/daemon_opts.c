@@ -36,6 +36,7 @@ enum option {
 	O_RING,
 	O_CHAIN_LIMIT,
 	O_QAS,
+	O_PACKETIZED,
 	O_BUSY_POLL,
 	O_REGION,
 	O_RESYNC_RATE,
@@ -63,6 +64,7 @@ static const struct args_option options[] = {
         {"chain-limit-us", "N", "bus time below which passes are chained, 0: not; default 10000",
          O_CHAIN_LIMIT},
         {"qas", NULL, "ask targets for quick arbitration and selection", O_QAS},
+        {"packetized", NULL, "ask targets for Ultra320, by information units", O_PACKETIZED},
         {"busy-poll-us", "N", "how long it looks for more before it sleeps; default 100, 0: not",
          O_BUSY_POLL},
         {"region", "SIZE", "region of a write-intent log, of new groups; default 4M or more",
@@ -88,6 +90,7 @@ static cfg_opt_t file_options[] = {
         CFG_STR("ring", NULL, CFGF_NODEFAULT),
         CFG_INT("chain-limit-us", 0, CFGF_NODEFAULT),
         CFG_BOOL("qas", cfg_false, CFGF_NODEFAULT),
+        CFG_BOOL("packetized", cfg_false, CFGF_NODEFAULT),
         CFG_INT("busy-poll-us", 0, CFGF_NODEFAULT),
         CFG_STR("region", NULL, CFGF_NODEFAULT),
         CFG_STR("resync-rate", NULL, CFGF_NODEFAULT),
@@ -217,6 +220,9 @@ static void take(struct reading *r, enum option id)
 	case O_QAS:
 		d->qas = true;
 		break;
+	case O_PACKETIZED:
+		d->packetized = true;
+		break;
 	case O_BUSY_POLL:
 		d->busy_poll_ns = args_number(a, 0, LOOP_POLL_US_MOST) * NS_PER_US;
 		break;
@@ -292,6 +298,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		d->chain_limit_ns = (ns_t)cfg_getint(cfg, "chain-limit-us") * NS_PER_US;
 	if (in_file(r, cfg, O_QAS, "qas"))
 		d->qas = cfg_getbool(cfg, "qas");
+	if (in_file(r, cfg, O_PACKETIZED, "packetized"))
+		d->packetized = cfg_getbool(cfg, "packetized");
 	if (in_file(r, cfg, O_BUSY_POLL, "busy-poll-us"))
 		d->busy_poll_ns = (ns_t)cfg_getint(cfg, "busy-poll-us") * NS_PER_US;
 	if (in_file(r, cfg, O_REGION, "region"))

@@ -164,7 +164,7 @@ static struct tgt *make_core(struct target_io *io, char *why, size_t n)
 	        .luns = SCSI_LUNS,
 	        .queue_depth = o->queue_depth,
 	        .unarmed = o->unarmed,
-	        .xfer = XFER_ULTRA160,
+	        .xfer = o->packetized ? XFER_ULTRA320 : XFER_ULTRA160,
 	};
 	if (o->qas)
 		c.xfer.options |= XFER_QAS_REQ;

@@ -28,6 +28,7 @@ enum option {
 	O_QUEUE_DEPTH,
 	O_UNARMED,
 	O_QAS,
+	O_PACKETIZED,
 	O_WRITE_PROTECT,
 	O_THIN,
 	O_WORKERS,
@@ -55,6 +56,8 @@ static const struct args_option options[] = {
         {"unarmed", NULL, "answer each bus phase from this process", O_UNARMED},
         {"qas", NULL, "agree on quick arbitration and selection, if an initiator asks for it",
          O_QAS},
+        {"packetized", NULL, "agree on Ultra320, by information units, if an initiator asks for it",
+         O_PACKETIZED},
         {"write-protect", NULL, "refuse to write", O_WRITE_PROTECT},
         {"thin", NULL, "blocks can be unmapped: holes in the store", O_THIN},
         {"workers", "N", "threads for a slow store, 0 to 16; default 4", O_WORKERS},
@@ -78,6 +81,7 @@ static cfg_opt_t file_options[] = {
         CFG_INT("queue-depth", 0, CFGF_NODEFAULT),
         CFG_BOOL("unarmed", cfg_false, CFGF_NODEFAULT),
         CFG_BOOL("qas", cfg_false, CFGF_NODEFAULT),
+        CFG_BOOL("packetized", cfg_false, CFGF_NODEFAULT),
         CFG_BOOL("write-protect", cfg_false, CFGF_NODEFAULT),
         CFG_BOOL("thin", cfg_false, CFGF_NODEFAULT),
         CFG_INT("workers", 0, CFGF_NODEFAULT),
@@ -210,6 +214,9 @@ static void take(struct reading *r, enum option id)
 	case O_QAS:
 		o->qas = true;
 		break;
+	case O_PACKETIZED:
+		o->packetized = true;
+		break;
 	case O_WRITE_PROTECT:
 		o->disk.write_protect = true;
 		break;
@@ -270,6 +277,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		o->unarmed = cfg_getbool(cfg, "unarmed");
 	if (in_file(r, cfg, O_QAS, "qas"))
 		o->qas = cfg_getbool(cfg, "qas");
+	if (in_file(r, cfg, O_PACKETIZED, "packetized"))
+		o->packetized = cfg_getbool(cfg, "packetized");
 	if (in_file(r, cfg, O_WRITE_PROTECT, "write-protect"))
 		o->disk.write_protect = cfg_getbool(cfg, "write-protect");
 	if (in_file(r, cfg, O_THIN, "thin"))

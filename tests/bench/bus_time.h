@@ -2,8 +2,9 @@
 /*
  * Bus time of one block mirrored to N members, by way of mirroring: real tenures of the host
  * adapter, the bus and the disks, coupled in one process (scenario/couple.h), as the bus core
- * accounts them. Only packetized writes, which the bus core does not run, are computed by a model
- * (bus/packetized.h). No clock is read: the figures are the same wherever they are made.
+ * accounts them. Packetized writes are computed by a model (bus/packetized.h), by which the bus
+ * core times them, too: that both agree is tested. No clock is read: the figures are the same
+ * wherever they are made.
  */
 #ifndef TESTS_BENCH_BUS_TIME_H
 #define TESTS_BENCH_BUS_TIME_H
@@ -27,7 +28,7 @@ enum bus_time_mode { MODE_FAST20, MODE_FAST40, MODE_ULTRA160, MODE_ULTRA320, MOD
 
 enum bus_time_size { SIZE_512, SIZE_4K, SIZE_64K, SIZE_256K, SIZE_1M, SIZES };
 
-/* Conventional writes at Ultra320, all of them by the model. */
+/* Conventional writes at Ultra320, all of them by the model; those that are not held run, too. */
 enum bus_time_iu {
 	IU_CONVENTIONAL, /* as WAY_CONVENTIONAL */
 	IU_HELD,         /* as WAY_HELD */
@@ -42,7 +43,7 @@ struct bus_time {
 	bool has_broadcast; /* the host adapter runs broadcast passes */
 	char profile[TARGET_NAME_MAX + 1];
 	struct {
-		bool runs; /* what was offered was agreed to; if not, it has no figures */
+		bool runs; /* passes run by what was offered; if not, it has no figures */
 		struct xfer offered, agreed;
 		ns_t ns[SIZES][BUS_TIME_MEMBERS][WAYS]; /* [N - 1] */
 	} mode[MODES];
@@ -64,6 +65,9 @@ ns_t bus_time_block(struct couple *c, enum bus_time_way way, unsigned n, uint32_
 
 /* n members written to one after the other, by the model. */
 ns_t bus_time_iu_block(enum bus_time_iu way, unsigned n, uint32_t len);
+
+/* A bus with n disks that agree on Ultra320. */
+struct couple *bus_time_iu_couple(bool retained, bool qas, unsigned n);
 
 /* All of it. */
 void bus_time_run(struct bus_time *t);

@@ -137,7 +137,7 @@ static bool pass(struct couple *c, unsigned n, struct block *data, bool broadcas
 	return true;
 }
 
-/* ---- packetized: computed ---- */
+/* ---- packetized: computed, and as it runs ---- */
 
 #define IU_PROFILE "spi4"
 
@@ -157,6 +157,19 @@ ns_t bus_time_iu_block(enum bus_time_iu way, unsigned n, uint32_t len)
 	sm_assert(bus_timing_profile(&t, IU_PROFILE));
 	ps_t ps = packetized_write(&t, modes[MODE_ULTRA320].offer, iu_ways[way], n, len);
 	return (ps + PS_PER_NS / 2) / PS_PER_NS;
+}
+
+struct couple *bus_time_iu_couple(bool retained, bool qas, unsigned n)
+{
+	struct xfer x = modes[MODE_ULTRA320].offer;
+
+	x.options |= (uint8_t)((retained ? XFER_RTI : 0) | (qas ? XFER_QAS_REQ : 0));
+	return couple_with(&(struct couple_setup){
+	        .n = n,
+	        .queue_depth = DEPTH,
+	        .blocks = MIB / COUPLE_BLOCK_SIZE,
+	        .xfer = x,
+	});
 }
 
 static void run_iu(struct bus_time *t)
@@ -213,7 +226,9 @@ static void run_mode(struct bus_time *t, enum bus_time_mode mode)
 
 	t->mode[mode].offered = modes[mode].offer;
 	t->mode[mode].agreed = hba_target(c->h, 0)->xfer;
-	t->mode[mode].runs = xfer_equal(t->mode[mode].offered, t->mode[mode].agreed);
+	/* Passes have no information units: at Ultra320 they run as at Ultra160. */
+	t->mode[mode].runs = xfer_equal(t->mode[mode].offered, t->mode[mode].agreed) &&
+	                     !(t->mode[mode].agreed.options & XFER_IU_REQ);
 	memcpy(t->profile, couple_stats(c)->profile, sizeof(t->profile));
 	for (unsigned s = 0; t->mode[mode].runs && s < SIZES; s++)
 		for (unsigned n = 1; n <= BUS_TIME_MEMBERS; n++)

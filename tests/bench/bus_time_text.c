@@ -55,27 +55,27 @@ static void put_table(const struct bus_time *t, enum bus_time_mode mode, enum bu
 
 static void put_iu_head(const struct bus_time *t, FILE *f)
 {
-	char offered[40], agreed[40];
+	char agreed[40];
 
 	fprintf(f,
 	        "\n%s\n\n"
-	        "Silent and broadcast: n/a. %s was offered, %s is what was\n"
-	        "agreed to: Fast-160 exists with information units only, and with them there are "
-	        "no "
-	        "COMMAND\n"
-	        "and MESSAGE phases that members could snoop. Conventional: NOT from tenures that "
-	        "the "
-	        "bus core\n"
-	        "ran, which has no packetized ones, but computed by a model (src/bus/packetized.h) "
-	        "with "
-	        "timing\n"
-	        "profile %s. `retained`: with training information retained; `QAS`: with that, and "
+	        "Silent and broadcast: n/a. %s is what was agreed to:\n"
+	        "Fast-160 exists with information units only, and with them there are no COMMAND "
+	        "and "
+	        "MESSAGE\n"
+	        "phases that members could snoop; passes run at Ultra160 beside them. "
+	        "Conventional: "
+	        "computed by\n"
+	        "the model (src/bus/packetized.h) by which the bus core times the packetized "
+	        "tenures "
+	        "that it runs,\n"
+	        "profile %s; what runs takes what stands here. `retained`: with training "
+	        "information retained; `QAS`: with that, and "
 	        "quick\n"
 	        "arbitration. The last three columns are the Ultra160 figures above beside the "
 	        "first "
 	        "one here.\n",
 	        bus_time_mode_name(MODE_ULTRA320),
-	        xfer_name(t->mode[MODE_ULTRA320].offered, offered, sizeof(offered)),
 	        xfer_name(t->mode[MODE_ULTRA320].agreed, agreed, sizeof(agreed)), t->iu_profile);
 }
 
