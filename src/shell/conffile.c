@@ -24,7 +24,8 @@ static struct {
 	size_t n;
 } reading;
 
-/* Keeps the first error: the others follow from it. */
+/* Keeps the first error: the others follow from it. It may quote what the file has: ends of lines,
+ * too. */
 static void note_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	char text[256];
@@ -32,6 +33,9 @@ static void note_error(cfg_t *cfg, const char *fmt, va_list ap)
 	if (!reading.why || reading.why[0] != '\0')
 		return;
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	for (char *p = text; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
 	(void)snprintf(reading.why, reading.n, "%s:%d: %s", cfg->filename, cfg->line, text);
 }
 
@@ -171,16 +175,32 @@ static FILE *open_file(const char *path, char *why, size_t n)
 	return f;
 }
 
+/* Behind the end of the comment that begins at p[i]; n + 1: it has none. */
+static size_t comment_end(const char *p, size_t i, size_t n)
+{
+	if (p[i] == '/' && p[i + 1] == '*') {
+		const char *end = memmem(p + i + 2, n - i - 2, "*/", 2);
+		return end ? (size_t)(end + 2 - p) : n + 1;
+	}
+	const char *line = memchr(p + i, '\n', n - i);
+	return line ? (size_t)(line - p) : n;
+}
+
+static bool comment_begins(const char *p, size_t i, size_t n)
+{
+	return p[i] == '#' || (p[i] == '/' && i + 1 < n && (p[i + 1] == '/' || p[i + 1] == '*'));
+}
+
 /*
  * Blanks the comments out. libconfuse (3.3) counts the end of a line twice or more where a comment
- * stands before it, and its errors then name the wrong line. False when a comment has no end.
+ * stands before it, and its errors then name the wrong line. Says what has no end, or NULL: of a
+ * text in quotes libconfuse would print what it does not understand.
  */
-static bool blank_comments(char *p, size_t n)
+static const char *blank_comments(char *p, size_t n)
 {
 	char quote = '\0';
 
 	for (size_t i = 0; i < n; i++) {
-		bool pair = i + 1 < n;
 		if (quote != '\0') {
 			if (p[i] == '\\')
 				i++;
@@ -188,19 +208,16 @@ static bool blank_comments(char *p, size_t n)
 				quote = '\0';
 		} else if (p[i] == '"' || p[i] == '\'') {
 			quote = p[i];
-		} else if (p[i] == '#' || (pair && p[i] == '/' && p[i + 1] == '/')) {
-			while (i < n && p[i] != '\n')
-				p[i++] = ' ';
-		} else if (pair && p[i] == '/' && p[i + 1] == '*') {
-			const char *end = memmem(p + i + 2, n - i - 2, "*/", 2);
-			if (!end)
-				return false;
-			for (; p + i < end + 2; i++)
+		} else if (comment_begins(p, i, n)) {
+			size_t end = comment_end(p, i, n);
+			if (end > n)
+				return "a comment has no end";
+			for (; i < end; i++)
 				p[i] = p[i] == '\n' ? '\n' : ' ';
 			i--;
 		}
 	}
-	return true;
+	return quote ? "a text in quotes has no end" : NULL;
 }
 
 /* The whole file, without comments; NULL with why. */
@@ -212,6 +229,7 @@ static char *read_text(const char *path, size_t *len, char *why, size_t n)
 	char *text = malloc(FILE_MAX + 1);
 	*len = text ? fread(text, 1, FILE_MAX + 1, f) : 0;
 	bool failed = ferror(f) != 0;
+	const char *unended = NULL;
 	(void)fclose(f);
 	if (!text)
 		(void)snprintf(why, n, "%s: out of memory", path);
@@ -219,9 +237,11 @@ static char *read_text(const char *path, size_t *len, char *why, size_t n)
 		(void)snprintf(why, n, "%s: %s", path, strerror(EIO));
 	else if (*len > FILE_MAX)
 		(void)snprintf(why, n, "%s: longer than 1 MiB", path);
-	else if (!blank_comments(text, *len))
-		(void)snprintf(why, n, "%s: a comment has no end", path);
 	else
+		unended = blank_comments(text, *len);
+	if (unended)
+		(void)snprintf(why, n, "%s: %s", path, unended);
+	else if (why[0] == '\0')
 		return text;
 	free(text);
 	return NULL;

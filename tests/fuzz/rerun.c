@@ -12,7 +12,9 @@
 #include <string.h>
 
 #define FILE_MAX 65536U
-#define CHANGES  400
+#ifndef FUZZ_CHANGES
+#define FUZZ_CHANGES 400
+#endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -61,7 +63,7 @@ static void run_file(const char *path, uint64_t seed)
 	size_t n = read_file(path, bytes);
 
 	run(bytes, n);
-	for (unsigned i = 0; i < CHANGES; i++) {
+	for (unsigned i = 0; i < FUZZ_CHANGES; i++) {
 		memcpy(changed, bytes, n);
 		run(changed, change(&g, changed, n));
 	}

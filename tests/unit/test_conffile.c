@@ -131,6 +131,11 @@ START_TEST(errors_name_file_and_line)
 	        {"level = \"a#//\\\"/*\"\n",
 	         ":1: level: \"a#//\"/*\" is not error, warning, notice, info or debug"},
 	        {"id = 3\n/* a\n", ": a comment has no end"},
+	        {"level = \"a\\", ": a text in quotes has no end"},
+	        {"id = 3\nlevel = 'debug\n", ": a text in quotes has no end"},
+	        /* one line, whatever is quoted */
+	        {"level = \"a\nb\"\n",
+	         ":2: level: \"a?b\" is not error, warning, notice, info or debug"},
 	        {"group \"a\" {\n id = 99\n}\n", ":2: id: 99 is out of range: 100 to 65535"},
 	};
 
