@@ -286,7 +286,9 @@ void tgt_message_out(struct tgt *t, struct span bytes)
 			return;
 		}
 		one(t, &m);
-		if (n->next == NEXT_FREE && m.kind == MSG_IDENTIFY)
+		/* SPI-3, BUS FREE is what follows: what the initiator goes on to say is not heard.
+		 */
+		if (n->next == NEXT_FREE || n->next == NEXT_DRAIN)
 			return;
 	}
 }

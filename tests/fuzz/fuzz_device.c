@@ -64,7 +64,7 @@ static void encode(const struct wire_frame *f)
 
 static void do_store(const struct tgt_action *a)
 {
-	const struct medium m = {d.media, NULL, BLOCK, BLOCKS};
+	const struct medium m = {.bytes = d.media, .block_size = BLOCK, .blocks = BLOCKS};
 	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
 
 	sm_assert(d.n_held < HELD);

@@ -84,7 +84,7 @@ static void read_program(const struct wire_program *p)
 
 static void act(const struct tgt_action *a)
 {
-	const struct medium m = {d.media, NULL, BLOCK, BLOCKS};
+	const struct medium m = {.bytes = d.media, .block_size = BLOCK, .blocks = BLOCKS};
 	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
 
 	if (a->kind == TGT_DIE)

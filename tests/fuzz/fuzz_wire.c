@@ -70,7 +70,10 @@ static void encode_again(const struct wire_frame *f, struct span head)
 	static uint8_t again[FRAME_MAX];
 	struct wr w = wr_init(again, sizeof(again));
 
-	wire_put(&w, f);
+	if (f->in_ring)
+		wire_put_ref(&w, f, &f->ref);
+	else
+		wire_put(&w, f);
 	sm_assert(wr_ok(&w) && w.n == WIRE_HEADER_LEN + head.n);
 	sm_assert(head.n == 0 || memcmp(again + WIRE_HEADER_LEN, head.p, head.n) == 0);
 }
@@ -93,7 +96,8 @@ static unsigned decode(const uint8_t *p, size_t n, bool *bad)
 			return frames;
 		}
 		struct span head = rd_bytes(&r, h.head_len);
-		(void)rd_bytes(&r, h.data_len);
+		if (!h.in_ring) /* else nothing follows */
+			(void)rd_bytes(&r, h.data_len);
 		if (r.error)
 			return frames;
 		if (!wire_get(&h, head, NULL, &f, why, sizeof(why))) {

@@ -33,6 +33,7 @@ fuzz_corpus_wire = \
 	tests/fuzz/corpus/wire/reset-2 \
 	tests/fuzz/corpus/wire/script-1 \
 	tests/fuzz/corpus/wire/script-2 \
+	tests/fuzz/corpus/wire/script-ring \
 	tests/fuzz/corpus/wire/show \
 	tests/fuzz/corpus/wire/stats \
 	tests/fuzz/corpus/wire/stream \
@@ -181,6 +182,7 @@ fuzz_corpus_message = \
 	tests/fuzz/corpus/message/mirror-tenure-1 \
 	tests/fuzz/corpus/message/mirror-tenure-2 \
 	tests/fuzz/corpus/message/negotiate \
+	tests/fuzz/corpus/message/resets \
 	tests/fuzz/corpus/message/tasks
 EXTRA_DIST += $(fuzz_corpus_message)
 

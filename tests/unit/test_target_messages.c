@@ -228,12 +228,37 @@ START_TEST(message_reject)
 }
 END_TEST
 
+/* "BUS FREE phase" follows these: what stands behind them in the same MESSAGE OUT is not heard. */
+static const struct {
+	const char *code, *out;
+} last_ones[] = {
+        {"0c", "members none; cont FREE; arm front"},
+        {"06", "cont FREE"},
+        {"0d", "cont FREE"},
+        {"0e", "cont FREE"},
+        {"16", "cont FREE"},
+        {"17", "members none; cont FREE; arm front"},
+};
+
+START_TEST(nothing_is_heard_behind_the_last_message)
+{
+	struct disk *d = disk_new();
+	char burst[400];
+	int n = snprintf(burst, sizeof(burst), "want sel msg=80");
+	for (unsigned i = 0; i < 90; i++)
+		n += snprintf(burst + n, sizeof(burst) - (size_t)n, "%s", last_ones[_i].code);
+	ck_assert_str_eq(disk_burst(d, burst), last_ones[_i].out);
+	disk_free(d);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("target_messages");
 	TCase *c = tcase_create("target_messages");
 	tcase_add_loop_test(c, messages_and_parity, 0, ARRAY_LEN(stories));
 	tcase_add_loop_test(c, message_reject, 0, ARRAY_LEN(rejected));
+	tcase_add_loop_test(c, nothing_is_heard_behind_the_last_message, 0, ARRAY_LEN(last_ones));
 	suite_add_tcase(s, c);
 	return s;
 }
