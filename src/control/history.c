@@ -20,6 +20,7 @@ static void put_target(struct jw *w, const struct ini_job_target *t)
 	jw_u64(w, "good", t->good);
 	jw_u64(w, "resent", t->resent);
 	jw_u64(w, "bad", t->bad);
+	jw_u64(w, "repaired", t->repaired);
 	jw_end_obj(w);
 }
 
@@ -131,6 +132,8 @@ static void get_targets(struct saved *g, const json_t *list, struct ini_job *j)
 		j->t[i].good = saved_u64(g, o, "good", INT64_MAX);
 		j->t[i].resent = saved_u64(g, o, "resent", INT64_MAX);
 		j->t[i].bad = saved_u64(g, o, "bad", INT64_MAX);
+		if (json_object_get(o, "repaired")) /* older daemons did not have it */
+			j->t[i].repaired = saved_u64(g, o, "repaired", INT64_MAX);
 	}
 }
 

@@ -80,6 +80,7 @@ static void put_job_target(struct jw *w, const struct ini_job_target *t, bool wi
 	jw_u64(w, "good_blocks", t->good);
 	jw_u64(w, "resent_blocks", t->resent);
 	jw_u64(w, "bad_blocks", t->bad);
+	jw_u64(w, "repaired_blocks", t->repaired);
 	jw_u64(w, "runs_count", t->n_runs);
 	jw_u64(w, "runs_dropped", t->runs_dropped);
 	if (with_runs) {

@@ -7,6 +7,7 @@
  *   intents.c                        write-intent logs: marks before writes, flushes, recovery
  *   change.c                         a group's change of generation and in-sync set, made durable
  *   io.c, attempt.c, resend.c        one run of blocks to (or from) members: the engine
+ *   heal.c                           a scrub's run: which member is right, and the others rewritten
  *   member.c                         which SCSI ID is which member, and whether it is here
  *   output.c                         actions
  *
@@ -155,14 +156,38 @@ struct group {
 
 /* ---- one run of blocks ---- */
 
+#define HEAL_SPAN 64 /* blocks that a scrub judges at once */
+
+/*
+ * Of a scrub's io: blocks that its members do not have alike, and what becomes of them (heal.c).
+ * While it is on, lba, blocks, want, kind and data of the io are those of the part in work.
+ */
+struct heal {
+	bool on;
+	uint64_t suspect[INI_BLOCK_MAX / 512 / 64]; /* blocks of the run, a bit each */
+	lba_t lba;                                  /* the whole run */
+	uint32_t blocks;
+	uint16_t want;
+	uint32_t at;      /* blocks of the run that are settled */
+	uint32_t span;    /* blocks behind them that are in work */
+	uint32_t judged;  /* of the span */
+	uint32_t writing; /* blocks behind these that losers are given now */
+	uint16_t members; /* that the span is read from */
+	uint16_t silent;  /* of them, those that gave nothing, for other reasons than their media */
+	uint16_t unread[HEAL_SPAN];    /* of them, those whose media did not give a block */
+	uint16_t losers;               /* who is given the winner's blocks now */
+	uint16_t differed;             /* of them, those that had other data, not none */
+	uint32_t bad[INI_MEMBERS_MAX]; /* blocks of a member that stay bad */
+};
+
 enum io_kind { IO_WRITE, IO_VERIFY, IO_READ, IO_FLUSH };
 
 /*
  *   FREE -> FILE (reading the image) -> READY (its job's window is full) -> LOCK (range lock) ->
  *     INTENT (a write: its regions are marked in the log first) -> SOURCE (reading from a member)
- * -> RUN (passes and tasks) -> DURABLE (members have left the in-sync set: page 30h and state file
- * first) -> owner's done -> FREE READ ends after SOURCE; a read job's goes on to SINK (writing the
- * file).
+ * -> RUN (passes and tasks; of a scrub in turn with SOURCE and HEAL) -> DURABLE (members have left
+ * the in-sync set: page 30h and state file first) -> owner's done -> FREE READ ends after SOURCE; a
+ * read job's goes on to SINK (writing the file).
  */
 enum io_state {
 	IO_FREE,
@@ -172,6 +197,7 @@ enum io_state {
 	IO_INTENT,
 	IO_SOURCE,
 	IO_RUN,
+	IO_HEAL,
 	IO_DURABLE,
 	IO_SINK
 };
@@ -212,6 +238,8 @@ struct io {
 	uint32_t data_off; /* of its first block in data */
 	uint16_t by_read;  /* verify: members that differ so much that they are read instead */
 	struct block *cmp; /* what was read of one */
+	bool scrub;        /* members that differ are repaired */
+	struct heal heal;
 	struct mir_lock
 	        *lock; /* in a table of its own: conflicts are looked for in all of a group */
 
@@ -292,7 +320,8 @@ struct cmd {
  *   QUEUED -> PREPARE (stale marks durable) -> SWEEP (all runs) -> GRACE (a member that went may
  *     come back) -> CATCH_UP -> FLUSH (SYNCHRONIZE CACHE, or the file's fsync) -> SETTLE (in-sync
  *     set durable) -> ENDED
- *   verify, load: QUEUED, PREPARE, SWEEP, SETTLE.  read: QUEUED, PREPARE, SWEEP, FLUSH, SETTLE.
+ *   verify, load: QUEUED, PREPARE, SWEEP, SETTLE.  read, scrub: QUEUED, PREPARE, SWEEP, FLUSH,
+ * SETTLE.
  */
 enum job_phase {
 	PHASE_QUEUED,
@@ -338,6 +367,9 @@ struct job {
 	uint64_t save_seq;   /* the job's id is durable */
 	uint64_t log_ticket; /* from before its flush */
 	uint16_t flushed;    /* members that have confirmed it */
+	uint16_t repaired;   /* a scrub: members that it wrote to */
+	uint16_t doubted; /* a scrub: members that hold what it could not mend, or lost what it did
+	                   */
 	/* catch-up */
 	unsigned catch_target, catch_rounds;
 	lba_t catch_lba;
@@ -571,6 +603,18 @@ void attempt_command(struct io *io, unsigned member, enum scsi_op op,
                      void (*data_in)(struct hba_task *t, uint32_t offset, struct block *data,
                                      uint32_t len),
                      void (*done)(struct hba_task *t));
+/* heal.c: why is a failure that may be in the blocks, not in the member. They are looked at once
+ * the run has been compared; false: it has to be taken as what it is. */
+bool heal_suspects(struct io *io, lba_t lba, uint32_t blocks, const struct why *why);
+void heal_suspect(struct io *io, lba_t lba, uint32_t blocks);
+bool heal_is_due(const struct io *io);
+void heal_start(struct io *io);
+void heal_step(struct io *io);
+/* What the engine did for it is over: a member was read, or blocks of it were not; losers were
+ * written to. */
+void heal_read(struct io *io);
+void heal_unread(struct io *io, lba_t lba, uint32_t blocks);
+void heal_written(struct io *io);
 /* compare.c. False: no buffer at this moment. */
 bool compare_start(struct io *io, int run, unsigned member);
 

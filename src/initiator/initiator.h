@@ -115,7 +115,7 @@ struct ini_group {
 
 /* ---- jobs ---- */
 
-enum ini_job_type { JOB_MIRROR, JOB_VERIFY, JOB_RESYNC, JOB_READ, JOB_LOAD, JOB_TYPES };
+enum ini_job_type { JOB_MIRROR, JOB_VERIFY, JOB_RESYNC, JOB_READ, JOB_LOAD, JOB_SCRUB, JOB_TYPES };
 enum ini_job_state {
 	JOB_CREATED,
 	JOB_WAITING,
@@ -180,6 +180,7 @@ struct ini_job_target {
 	                               <= blocks of the job. Of a load each time a block was
 	                               written; bad are also those that it was not sent since it is
 	                               not in sync any more */
+	uint64_t repaired;          /* of a scrub: blocks that it wrote anew; they count as good */
 	unsigned n_runs;            /* failures, merged where they touch; still bad ones */
 	uint64_t runs_dropped;      /* that did not fit */
 	struct ini_run runs[INI_RUNS_MAX];
@@ -208,8 +209,9 @@ struct ini_job {
 	uint64_t passes[3]; /* silent/conventional/broadcast (by ini_mode): passes (conventional:
 	                       commands) that were run */
 	uint64_t resend_passes;
-	ns_t bus_ns;          /* bus time that it took */
-	uint64_t differing;   /* verify: logical blocks that differ, summed over members */
+	ns_t bus_ns;        /* bus time that it took */
+	uint64_t differing; /* verify, scrub: logical blocks that differ, summed over members; of a
+	                       scrub before it repaired them */
 	struct ini_load load; /* of a load job */
 	unsigned n_targets;
 	struct ini_job_target t[INI_MEMBERS_MAX];

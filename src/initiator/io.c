@@ -126,6 +126,9 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	io->round = 0;
 	io->delay_ns = io->busy_since_ns = 0;
 	memset(io->differing, 0, sizeof(io->differing));
+	if (io->scrub)
+		memset(&io->heal, 0, sizeof(io->heal));
+	io->scrub = false;
 	memset(&io->try, 0, sizeof(io->try));
 	memset(&io->rd, 0, sizeof(io->rd));
 	io->last = (struct why){.status = STATUS_NONE};
@@ -206,7 +209,7 @@ void io_start(struct io *io)
 	}
 	io->state = IO_LOCK;
 	mir_lock_add(&g->locks, io->lock, io->lba, io->blocks,
-	             io->kind == IO_READ || io->kind == IO_VERIFY);
+	             io->kind == IO_READ || (io->kind == IO_VERIFY && !io->scrub));
 	TAILQ_INSERT_TAIL(&g->waiting, io, wait);
 	io_grant(g);
 }
@@ -257,6 +260,10 @@ void io_abandon(struct io *io)
 
 void io_bad(struct io *io, unsigned member, lba_t lba, uint32_t blocks, const struct why *why)
 {
+	if (io->scrub && heal_suspects(io, lba, blocks, why))
+		return;
+	if (io->scrub)
+		io->heal.bad[member] += blocks;
 	io->bad |= (uint16_t)(1U << member);
 	if (why->away)
 		io->away |= (uint16_t)(1U << member);
@@ -376,6 +383,14 @@ static void run_done(struct io *io)
 {
 	struct group *g = io->g;
 
+	if (io->heal.on) {
+		heal_written(io);
+		return;
+	}
+	if (heal_is_due(io)) {
+		heal_start(io);
+		return;
+	}
 	if (io->cmd && io->kind == IO_WRITE && io->bad)
 		tell_resync(io);
 
@@ -464,6 +479,9 @@ void io_step(struct io *io)
 	case IO_RUN:
 		run_step(io);
 		break;
+	case IO_HEAL:
+		heal_step(io);
+		break;
 	case IO_DURABLE:
 		durable_step(io);
 		break;
@@ -476,7 +494,8 @@ static void wake_for_buffers(struct ini *ini)
 		return;
 	ini->buffer_short = false;
 	for (unsigned i = 0; i < ini->ios_used; i++)
-		if (ini->ios[i].state == IO_SOURCE && !ini->ios[i].data)
+		if ((ini->ios[i].state == IO_SOURCE || ini->ios[i].state == IO_HEAL) &&
+		    !ini->ios[i].data)
 			io_due(&ini->ios[i]);
 }
 

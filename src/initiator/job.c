@@ -15,7 +15,7 @@ bool job_is_live(const struct job *j)
 
 bool job_writes(const struct job *j)
 {
-	return job_copies(j) || j->pub.type == JOB_LOAD;
+	return job_copies(j) || j->pub.type == JOB_LOAD || j->pub.type == JOB_SCRUB;
 }
 
 bool job_copies(const struct job *j)
@@ -147,6 +147,7 @@ static uint16_t concerned(const struct group *g, const struct ini_job_spec *s)
 		return all & (uint16_t)~sync;
 	case JOB_READ:
 	case JOB_LOAD:
+	case JOB_SCRUB:
 		return sync;
 	case JOB_TYPES:
 		break;
@@ -201,7 +202,7 @@ static bool check_image(const struct group *g, const struct ini_job_spec *s, str
 	if ((s->type == JOB_MIRROR || s->type == JOB_READ) && !s->has_image)
 		return ini_refuse(e, INI_E_BAD_VALUE, "a %s job needs a file",
 		                  ini_job_type_name(s->type));
-	if ((s->type == JOB_RESYNC || s->type == JOB_LOAD) && s->has_image)
+	if ((s->type == JOB_RESYNC || s->type == JOB_LOAD || s->type == JOB_SCRUB) && s->has_image)
 		return ini_refuse(e, INI_E_BAD_VALUE, "a %s job takes no file",
 		                  ini_job_type_name(s->type));
 	if (!s->has_image || s->type == JOB_READ)

@@ -56,7 +56,7 @@ static void settle_writer(struct job *j)
 }
 
 /* Members that differ from the one in sync that they were compared with cannot be in sync, too. */
-static void settle_scrub(struct job *j)
+static void settle_verify(struct job *j)
 {
 	struct group *g = j->g;
 	bool some = false;
@@ -75,6 +75,25 @@ static void settle_scrub(struct job *j)
 		j->ticket = group_change(g, true);
 }
 
+/* Members that hold blocks that are wrong, or may be, and stay so. One is left to be read from. */
+static void settle_scrub(struct job *j)
+{
+	struct group *g = j->g;
+	uint16_t sync = members_in_sync(g);
+	uint16_t doubted = sync & j->doubted;
+	bool some = false;
+
+	if (!(sync & ~doubted)) {
+		uint16_t here = members_here(g, doubted), among = here ? here : doubted;
+		doubted &= (uint16_t) ~(among & (~among + 1U));
+	}
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (doubted >> i & 1)
+			some |= member_doubt(g, i, "a scrub found blocks that it could not repair");
+	if (some)
+		j->ticket = group_change(g, true);
+}
+
 void job_settle(struct job *j)
 {
 	j->ticket = 0;
@@ -83,6 +102,8 @@ void job_settle(struct job *j)
 	else if (j->pub.type == JOB_LOAD)
 		load_settle(j);
 	else if (j->pub.type == JOB_VERIFY && !j->has_file)
+		settle_verify(j);
+	else if (j->pub.type == JOB_SCRUB)
 		settle_scrub(j);
 }
 
@@ -151,9 +172,17 @@ enum ini_conclusion job_verdict(struct job *j)
 		lost_at_the_end(j);
 	for (unsigned t = 0; t < j->pub.n_targets; t++)
 		good += j->pub.t[t].bad == 0;
+	if (good == j->pub.n_targets && (j->repaired & (uint16_t)~j->flushed)) {
+		struct ini_error *e = &j->pub.error;
+		const char *name = j->g->pub.m[j->flush_member].name;
+		(void)ini_refuse(e, INI_E_DEVICE, "%s was repaired, but not flushed", name);
+		ini_error_why(e, name, &j->flush_why);
+		return JOB_PARTIAL;
+	}
 	if (good == j->pub.n_targets)
 		return JOB_SUCCESS;
-	name_first_bad(j, job_writes(j) ? "hold all of it" : "are equal", good);
+	bool compares = j->pub.type == JOB_VERIFY || j->pub.type == JOB_SCRUB;
+	name_first_bad(j, compares ? "are equal" : "hold all of it", good);
 	return good > 0 ? JOB_PARTIAL : JOB_FAILED;
 }
 

@@ -90,6 +90,10 @@ static void prepare(struct job *j)
 			g->x[i].syncing = j->want >> i & 1;
 		log_prepare(j);
 		break;
+	case JOB_SCRUB: /* what it waited for may have changed who is in sync */
+		j->want = members_in_sync(g);
+		job_list_targets(j);
+		break;
 	case JOB_VERIFY:
 	case JOB_READ:
 	case JOB_LOAD:
@@ -200,9 +204,9 @@ static void begin_flush(struct job *j)
 		j->ini->syncs_due = true;
 		return;
 	}
-	if (!job_copies(j))
-		return;
-	uint16_t complete = job_complete_members(j) & j->want;
+	uint16_t complete = j->repaired;
+	if (job_copies(j))
+		complete = job_complete_members(j) & j->want;
 	j->holders = j->flushed = 0;
 	j->log_ticket = intent_ticket(j->g->log);
 	if (!complete)

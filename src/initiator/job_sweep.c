@@ -59,6 +59,13 @@ static void direct(struct job *j, struct io *io)
 			io->want &= (uint16_t)~io->from;
 		}
 		break;
+	case JOB_SCRUB:
+		io->kind = IO_VERIFY;
+		io->scrub = true;
+		io->from_member = true;
+		io->from = one_source(g);
+		io->want = j->want & members_in_sync(g) & (uint16_t)~io->from;
+		break;
 	case JOB_RESYNC:
 		io->kind = IO_WRITE;
 		io->from_member = true;
@@ -291,6 +298,7 @@ void job_io_done(struct job *j, struct io *io)
 	j->running--;
 	if (io->kind == IO_FLUSH) {
 		j->holders = j->flushed = io->want & (uint16_t)~io->bad;
+		j->doubted |= io->bad & (uint16_t)~io->away;
 		j->flush_why = io->last;
 		j->flush_member = io->last_member;
 		return;

@@ -159,9 +159,30 @@ void job_spoiled(struct job *j, unsigned member, lba_t lba, uint32_t blocks)
 	}
 }
 
+static const struct why has_left = {.status = STATUS_NONE, .what = "it is not in sync any more"};
+
+/* Blocks that stay bad were told before; a member that has left was not compared to the end. */
+static void count_scrub(struct job *j, const struct io *io)
+{
+	for (unsigned m = 0; m < j->g->pub.n; m++) {
+		unsigned t = j->target_of[m];
+		if (t >= INI_MEMBERS_MAX)
+			continue;
+		uint32_t rest = io->blocks - io->heal.bad[m];
+		if (members_in_sync(j->g) >> m & 1)
+			j->pub.t[t].good += rest;
+		else
+			target_bad(j, t, io->lba, rest, &has_left);
+	}
+}
+
 /* An io of the job is over: its outcome per target. Bad blocks were told before (job_io_bad). */
 void job_count(struct job *j, const struct io *io)
 {
+	if (io->scrub) {
+		count_scrub(j, io);
+		return;
+	}
 	for (unsigned m = 0; m < j->g->pub.n; m++) {
 		unsigned t = j->target_of[m];
 		if (t >= INI_MEMBERS_MAX)

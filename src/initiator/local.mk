@@ -26,6 +26,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/hba_sched.c \
 	src/initiator/hba_tag.c \
 	src/initiator/hba_task.c \
+	src/initiator/heal.c \
 	src/initiator/import.c \
 	src/initiator/ini.c \
 	src/initiator/initiator.h \

@@ -104,6 +104,8 @@ const char *ini_job_type_name(enum ini_job_type t)
 		return "read";
 	case JOB_LOAD:
 		return "load";
+	case JOB_SCRUB:
+		return "scrub";
 	case JOB_TYPES:
 		break;
 	}

@@ -43,6 +43,10 @@ static void unreadable(struct io *io, lba_t lba, uint32_t blocks)
 	struct why why = io->rd.why;
 	uint32_t bs = io->g->pub.block_size;
 
+	if (io->heal.on) {
+		heal_unread(io, lba, blocks);
+		return;
+	}
 	why.away = false; /* what cannot be read is not waited for */
 	io->rd.bad_blocks += blocks;
 	if (io->data)
@@ -52,10 +56,14 @@ static void unreadable(struct io *io, lba_t lba, uint32_t blocks)
 		io_bad(io, io->rd.member, lba, blocks, &why);
 		return;
 	}
+	if (io->scrub) /* whoever has them is to give them to the others */
+		heal_suspect(io, lba, blocks);
 	for (unsigned i = 0; i < io->g->pub.n; i++) {
 		if (!(io->want >> i & 1))
 			continue;
 		mir_set_fail(&io->set, i, lba, blocks);
+		if (io->scrub)
+			continue;
 		/* Members in sync that cannot give a block are no worse than they were. */
 		if (io->job && io->job->pub.recovery && (members_in_sync(io->g) >> i & 1))
 			job_io_bad(io->job, io, i, lba, blocks, &why);
@@ -80,6 +88,10 @@ static void give_up(struct io *io)
 
 static void source_done(struct io *io)
 {
+	if (io->heal.on) {
+		heal_read(io);
+		return;
+	}
 	if (io->kind != IO_READ) {
 		io->state = IO_RUN;
 		io->round = 0;

@@ -208,7 +208,7 @@ static const struct cli_arg load_args[] = {
         IN_FLIGHT, SECONDS,   WRITES,  SEED,
         MODE,      SPEED,     DETACH,
 };
-static const struct cli_arg scrub_args[] = {GROUP, BLOCK, WINDOW, SPEED, DETACH};
+static const struct cli_arg scrub_args[] = {GROUP, MODE, BLOCK, WINDOW, SPEED, DETACH};
 static const struct cli_arg call_args[] = {
         {.word = "METHOD", .kind = CLI_TEXT, .help = "Name of the method, such as group.show."},
         {.word = "PARAMS",
@@ -255,9 +255,11 @@ const struct cli_command cli_commands[] = {
          .method = "job.create",
          ARGS(scrub_args),
          .run = cli_run_job,
-         .job_type = "verify",
-         .summary = "Compare the members of a group with each other",
-         .about = "Ends with status 1 when blocks differ."},
+         .job_type = "scrub",
+         .summary = "Compare the members in sync with each other, and repair those that differ",
+         .about = "A block that a member does not have as most others do, or that its medium "
+                  "does not give any more, is written anew. Without a majority nothing is "
+                  "written: the blocks are reported, and those members become stale."},
         {.words = "load",
          .method = "job.create",
          ARGS(load_args),

@@ -111,6 +111,8 @@ static void as_verdict(const json_t *target, char *buf, size_t n)
 		word = "bad";
 	else if (cli_u64(target, "resent_blocks") > 0)
 		word = "good, after resends";
+	else if (cli_u64(target, "repaired_blocks") > 0)
+		word = "good, after repairs";
 	else if (cli_u64(target, "good_blocks") > 0)
 		word = "good";
 	(void)snprintf(buf, n, "%s", word);
@@ -159,6 +161,14 @@ void cli_show_job_targets(FILE *to, const json_t *job)
 	        {"RESENT", "resent_blocks", NULL, true}, {"BAD", "bad_blocks", NULL, true},
 	        {"RESULT", "", as_verdict, false},
 	};
+	static const struct cli_column scrubbed[] = {
+	        {"TARGET", "name", NULL, false},
+	        {"GOOD BLOCKS", "good_blocks", NULL, true},
+	        {"REPAIRED", "repaired_blocks", NULL, true},
+	        {"BAD", "bad_blocks", NULL, true},
+	        {"RESULT", "", as_verdict, false},
+	};
+	bool scrub = strcmp(cli_str(job, "type"), "scrub") == 0;
 	static const struct cli_column runs[] = {
 	        {"TARGET", "target", NULL, false}, {"LBA", "lba", NULL, true},
 	        {"BLOCKS", "blocks", NULL, true},  {"STATUS", "status_name", NULL, false},
@@ -167,7 +177,8 @@ void cli_show_job_targets(FILE *to, const json_t *job)
 	uint64_t dropped;
 	json_t *rows = bad_runs(job, &dropped);
 
-	cli_table(to, columns, ARRAY_LEN(columns), json_object_get(job, "targets"));
+	cli_table(to, scrub ? scrubbed : columns, ARRAY_LEN(columns),
+	          json_object_get(job, "targets"));
 	if (json_array_size(rows) > 0)
 		(void)fputs("\nBad blocks:\n", to);
 	cli_table(to, runs, ARRAY_LEN(runs), rows);
@@ -249,7 +260,7 @@ void cli_show_job(FILE *to, const json_t *job)
 /* Sums over the targets of a job. */
 struct tally {
 	size_t targets, good; /* good: without bad blocks */
-	uint64_t resent, bad;
+	uint64_t resent, bad, repaired;
 };
 
 static struct tally tally(const json_t *job)
@@ -263,6 +274,7 @@ static struct tally tally(const json_t *job)
 		t.good += cli_u64(target, "bad_blocks") == 0;
 		t.resent += cli_u64(target, "resent_blocks");
 		t.bad += cli_u64(target, "bad_blocks");
+		t.repaired += cli_u64(target, "repaired_blocks");
 	}
 	return t;
 }
@@ -328,6 +340,25 @@ static void verify_summary(const json_t *job, char *buf, size_t n)
 	               differ > 0 || !*rest ? rest : rest + 2);
 }
 
+/* "scrubbed 48 MiB of 3 targets in ...: 5 blocks repaired; 1 block bad" */
+static void scrub_summary(const json_t *job, char *buf, size_t n)
+{
+	struct tally t = tally(job);
+	char size[32], speed[128], count[32], repaired[64] = "all equal", bad[48] = "";
+
+	pace(job, t.targets, speed, sizeof(speed));
+	if (t.repaired > 0)
+		(void)snprintf(repaired, sizeof(repaired), "%s repaired",
+		               blocks(t.repaired, count, sizeof(count)));
+	if (t.bad > 0)
+		(void)snprintf(bad, sizeof(bad), "%s%s bad", t.repaired > 0 ? "; " : "",
+		               blocks(t.bad, count, sizeof(count)));
+	(void)snprintf(buf, n, "scrubbed %s of %zu target%s%s: %s%s",
+	               size_text(cli_u64(job, "done_bytes"), size, sizeof(size)), t.targets,
+	               t.targets == 1 ? "" : "s", speed,
+	               t.repaired > 0 || t.bad == 0 ? repaired : "", bad);
+}
+
 static void load_summary(const json_t *job, char *buf, size_t n)
 {
 	char wrote[230], result[160];
@@ -345,6 +376,8 @@ static void done_summary(const json_t *job, char *buf, size_t n)
 
 	if (strcmp(type, "verify") == 0) {
 		verify_summary(job, buf, n);
+	} else if (strcmp(type, "scrub") == 0) {
+		scrub_summary(job, buf, n);
 	} else if (strcmp(type, "read") == 0) {
 		pace(job, 1, speed, sizeof(speed));
 		(void)snprintf(buf, n, "read %s into %s%s",

@@ -98,6 +98,36 @@ def resent():
         assert [r[:3] for r in rows(out.decode().split("Bad blocks:\n")[1], "TARGET")] == [["disk1", "77", "1"]], out
 
 
+@test("scrub repairs what one of three has not as the others, tells it, and ends with 0; of two that differ it repairs none")
+def scrub():
+    with Lab() as lab:
+        names = lab.start(3)
+        image = lab.image(4 * MIB)
+        assert run(lab, "mirror", "g0", image)[0] == 0
+        for disk, lba in (("disk0", 8), ("disk2", 77), ("disk2", 78)):
+            with open(lab.store(disk), "r+b") as store:
+                store.seek(lba * 512)
+                store.write(b"\xa5" * 512)
+        status, out, errors = run(lab, "scrub", "g0")
+        text = out.decode()
+        assert status == 0 and text.rstrip().endswith(": 3 blocks repaired"), (status, text, errors)
+        table = {r[0]: r[1:] for r in rows(text, "TARGET")}
+        assert [table[n][:3] for n in names] == [["8192", "1", "0"], ["8192", "0", "0"], ["8192", "2", "0"]], text
+        assert table["disk0"][3:] == ["good,", "after", "repairs"], text
+        lab.assert_copies(image, names)
+        assert run(lab, "scrub", "g0")[1].decode().rstrip().endswith(": all equal")
+        assert run(lab, "group", "remove-member", "g0", "disk2")[0] == 0
+        with open(lab.store("disk1"), "r+b") as store:
+            store.seek(9 * 512)
+            store.write(b"\xa5" * 512)
+        status, out, errors = run(lab, "scrub", "g0")
+        assert status == 3 and "1 block bad" in errors + out.decode() and "no majority" in out.decode(), (status, out, errors)
+        states = {m["name"]: m["state"] for m in as_json(lab, "group", "show", "g0")["members"]}
+        assert states == {"disk0": "in_sync", "disk1": "stale"}, states
+        assert run(lab, "resync", "g0")[0] == 0
+        lab.assert_copies(image, names[:2])
+
+
 @test("a target that stays bad makes the job partial: status 3, and LBA, count, status and sense of each run")
 def partial():
     with Lab() as lab:

@@ -118,6 +118,25 @@ START_TEST(a_load_tells_writes_and_latencies)
 }
 END_TEST
 
+START_TEST(a_scrub_tells_what_it_repaired)
+{
+	ends("{\"type\":\"scrub\"}",
+	     "scrubbed 256 MiB of 2 targets in 1.20 s, 224 MB/s each, 447 MB/s summed: all equal",
+	     CLI_OK);
+	ends("{\"type\":\"scrub\",\"differing_blocks\":3,\"targets\":[{\"name\":\"d0\","
+	     "\"good_blocks\":9,\"repaired_blocks\":2},{\"name\":\"d1\",\"repaired_blocks\":1}]}",
+	     "scrubbed 256 MiB of 2 targets in 1.20 s, 224 MB/s each, 447 MB/s summed: "
+	     "3 blocks repaired",
+	     CLI_OK);
+	ends("{\"type\":\"scrub\",\"differing_blocks\":1,\"conclusion\":\"partial\","
+	     "\"targets\":[{\"name\":\"d0\",\"repaired_blocks\":1},{\"name\":\"d1\","
+	     "\"bad_blocks\":2}]}",
+	     "job 3 partial; scrubbed 256 MiB of 2 targets in 1.20 s, 224 MB/s each, 447 MB/s "
+	     "summed: 1 block repaired; 2 blocks bad",
+	     CLI_PARTIAL);
+}
+END_TEST
+
 START_TEST(a_verification_that_finds_differences_failed)
 {
 	ends("{\"type\":\"verify\",\"differing_blocks\":0}",
@@ -196,5 +215,5 @@ START_TEST(an_answer_without_its_members_is_survived)
 END_TEST
 
 TAP_MAIN("cli_show_job", the_last_line_tells_how_it_went, a_load_tells_writes_and_latencies,
-         a_verification_that_finds_differences_failed, bad_blocks_come_with_status_and_sense,
-         an_answer_without_its_members_is_survived);
+         a_scrub_tells_what_it_repaired, a_verification_that_finds_differences_failed,
+         bad_blocks_come_with_status_and_sense, an_answer_without_its_members_is_survived);
