@@ -399,7 +399,8 @@ static void run_done(struct io *io)
 			g->pub.m[i].resent += mir_set_tally(&io->set, i).again;
 	bool changes = io->kind == IO_WRITE || io->kind == IO_FLUSH;
 	uint16_t bad = io->bad;
-	if (io->cmd && io->cmd->clean) /* nobody asked for it: who is away has not failed */
+	/* Nobody asked for it, or it brought nothing new: who is away has not failed. */
+	if ((io->cmd && io->cmd->clean) || (io->job && io->job->pub.type == JOB_SCRUB))
 		bad &= (uint16_t)~io->away;
 	if (changes && (bad & members_in_sync(g)))
 		leave_in_sync(io);
