@@ -83,7 +83,7 @@ START_TEST(shortcuts_are_jobs)
 	ck_assert(cli.json);
 	ck_assert_ptr_null(cli_local_text(&cli, "IMAGE"));
 	ck_assert(cli_local_flag(&cli, "--detach"));
-	runs("scrub g0", "job.create", "{\"type\":\"verify\",\"group\":\"g0\"}");
+	runs("scrub g0", "job.create", "{\"type\":\"scrub\",\"group\":\"g0\"}");
 	runs("load g0 --overwrite --block 8K --in-flight 64 --seconds 3 --writes 1000 --pattern "
 	     "sequential --seed 5 --mode broadcast --speed 1M",
 	     "job.create",
