@@ -76,6 +76,7 @@ unit_tests += \
 	tests/unit/test_target_sbc \
 	tests/unit/test_target_messages \
 	tests/unit/test_target_tasks \
+	tests/unit/test_target_units \
 	tests/unit/test_target_taskset \
 	tests/unit/test_target_thin
 tests_unit_test_target_commands_SOURCES = tests/unit/test_target_commands.c tests/unit/disk.c tests/unit/disk.h
@@ -94,6 +95,7 @@ tests_unit_test_target_sbc_SOURCES = tests/unit/test_target_sbc.c tests/unit/dis
 tests_unit_test_target_messages_SOURCES = tests/unit/test_target_messages.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_taskset_SOURCES = tests/unit/test_target_taskset.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_tasks_SOURCES = tests/unit/test_target_tasks.c tests/unit/disk.c tests/unit/disk.h
+tests_unit_test_target_units_SOURCES = tests/unit/test_target_units.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_thin_SOURCES = tests/unit/test_target_thin.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_reserve_SOURCES = tests/unit/test_target_reserve.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_format_SOURCES = tests/unit/test_target_format.c tests/unit/disk.c tests/unit/disk.h

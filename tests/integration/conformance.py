@@ -129,11 +129,12 @@ def run_test(lab, name):
     return got
 
 
-def run_family(family):
-    """Adds up (run, passed, failed); each family has a disk of its own."""
+def run_family(family, options=()):
+    """Adds up (run, passed, failed); each family has a disk of its own. `options`: the target's and the daemon's."""
     tests = names(family)
     with Lab() as lab:
-        lab.start(1, size="32M", group=None)
+        lab.start(1, size="32M", group=None, target_options=options, daemon_options=options)
+        assert (" IU" in lab.call("target.list")["targets"][0]["transfer"]["name"]) == bool(options)
         if not {f"{family}.{t}" for t in tests} & NOT_OURS:
             _, printed = through(lab, SUITE, "--dataloss", "--allow-sanitize", "-t", "SCSI." + family, DISK)
             got = counts(printed)
@@ -145,15 +146,14 @@ def run_family(family):
         return tuple(map(sum, zip(*each)))
 
 
-@test("libiscsi's conformance suite: no test of any family fails")
-def suite():
+def run_suite(options=()):
     needed(SUITE)
     families = names()
     assert len(families) > 30, families
 
     def one(family):
         try:
-            return family, run_family(family), None
+            return family, run_family(family, options), None
         except AssertionError as why:
             return family, None, str(why)
 
@@ -166,6 +166,16 @@ def suite():
             assert got[0] == got[1] + got[2], (family, got)
     assert not failed, "\n".join(failed)
     assert sum(got[0] for _, got, _ in results if got) > 150, results
+
+
+@test("libiscsi's conformance suite: no test of any family fails")
+def suite():
+    run_suite()
+
+
+@test("the same by information units")
+def packetized():
+    run_suite(("--packetized",))
 
 
 main()

@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	tests/integration/load.py \
 	tests/integration/luns.py \
 	tests/integration/rogue.py \
+	tests/integration/packetized.py \
 	tests/integration/rules.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
@@ -60,6 +61,7 @@ integration_tests += \
 	tests/integration/load.py \
 	tests/integration/luns.py \
 	tests/integration/rogue.py \
+	tests/integration/packetized.py \
 	tests/integration/rules.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
@@ -82,6 +84,7 @@ sanitized_integration_tests += \
 	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/rogue.py \
+	tests/integration/packetized.py \
 	tests/integration/rules.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \

@@ -59,6 +59,12 @@ tests_scenario_test_couple_parity_SOURCES = \
 	tests/scenario/couple.h \
 	tests/scenario/test_couple_parity.c
 
+scenario_tests += tests/scenario/test_couple_units
+tests_scenario_test_couple_units_SOURCES = \
+	tests/scenario/couple.c \
+	tests/scenario/couple.h \
+	tests/scenario/test_couple_units.c
+
 scenario_tests += tests/scenario/test_couple_random
 tests_scenario_test_couple_random_SOURCES = \
 	tests/scenario/couple.c \

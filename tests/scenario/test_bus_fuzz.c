@@ -9,6 +9,7 @@
 
 #include "base/crc.h"
 #include "base/prng.h"
+#include "scsi/iu.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,12 +82,42 @@ static void flagged(struct prng *g, struct items *i, uint8_t kind, const void *p
 
 static void random_offer(struct prng *g, struct items *i, uint8_t kind)
 {
-	uint8_t ppr[] = {0xc0, 0x01, 0x06,
-	                 0x04, 0x09, 0,
-	                 0x3e, 0x01, (uint8_t)(chance(g, 70) ? 6 : below(g, 8))};
+	/* Most agree on information units, or on QAS, and some on what there is not. */
+	static const uint8_t options[] = {0x06, 0x06, 0x03, 0x07, 0x43, 0x47, 0x47};
+	uint8_t likely = options[below(g, sizeof(options))];
+	uint8_t ppr[] = {0xc0,
+	                 0x01,
+	                 0x06,
+	                 0x04,
+	                 (uint8_t)(8 + below(g, 2)),
+	                 0,
+	                 0x3e,
+	                 0x01,
+	                 chance(g, 80) ? likely : (uint8_t)prng_u64(g)};
 	unsigned skip = kind == ITEM_MSG_IN;
 
 	flagged(g, i, kind, ppr + skip, (uint32_t)sizeof(ppr) - skip);
+}
+
+/* An L_Q and a command information unit, of which a few bits may be others, cut short or not. */
+static void random_units(struct prng *g, struct items *i)
+{
+	uint8_t bytes[IU_L_Q_LEN + IU_COMMAND_MAX] = {0};
+	struct wr w = wr_init(bytes, sizeof(bytes));
+	const uint8_t cdb[6] = {(uint8_t)prng_u64(g)};
+	const struct iu_l_q q = iu_l_q(IU_LAST_COMMAND, (uint16_t)below(g, 4), 0, IU_COMMAND_LEN);
+	const struct iu_command c = {
+	        .attr = MSG_SIMPLE,
+	        .function = chance(g, 30) ? MSG_ABORT_TASK : MSG_NO_OPERATION,
+	        .cdb = {cdb, sizeof(cdb)},
+	};
+
+	iu_l_q_put(&w, &q);
+	iu_command_put(&w, &c);
+	while (chance(g, 50))
+		bytes[below(g, (unsigned)w.n)] ^= (uint8_t)(1U << below(g, 8));
+	size_t n = chance(g, 90) ? w.n : 1 + below(g, sizeof(bytes));
+	flagged(g, i, ITEM_UNIT, bytes, (uint32_t)n);
 }
 
 static void random_command(struct prng *g, struct items *i, const struct block *data)
@@ -97,6 +128,10 @@ static void random_command(struct prng *g, struct items *i, const struct block *
 	                           .off = chance(g, 3) ? below(g, 65536) : 0};
 
 	wire_item_put(&i->w, &select);
+	if (chance(g, 15)) {
+		random_units(g, i);
+		return;
+	}
 	if (chance(g, 20))
 		random_offer(g, i, ITEM_MSG_OUT);
 	if (chance(g, 90))
@@ -115,7 +150,10 @@ static void random_program(struct prng *g, struct items *i)
 {
 	it_begin(i);
 	do {
-		switch (below(g, 8)) {
+		switch (below(g, 9)) {
+		case 8:
+			it_message(i, ITEM_SENSE, "\x70\0\5", below(g, 4));
+			break;
 		case 0:
 			flagged(g, i, ITEM_MSG_OUT, NULL, 0);
 			break;
@@ -217,7 +255,7 @@ static void initiator_acts(struct rig *r, struct prng *g, uint8_t id, struct blo
 		rig_cancel(r, id, 1 + below(g, 100));
 	} else {
 		it_begin(&i);
-		if (chance(g, 60))
+		if (chance(g, 45))
 			random_pass(g, &i, data);
 		else if (chance(g, 40))
 			random_broadcast(g, &i, data);
@@ -250,6 +288,54 @@ static void act(struct rig *r, struct prng *g, struct block *data)
 		rig_wait(r, below(g, 3000) * NS_PER_MS);
 }
 
+/* A command to this target, or units, and what its process makes of it. */
+static void packetized(struct rig *r, struct prng *g, uint8_t id, struct block *data)
+{
+	struct items i;
+
+	it_begin(&i);
+	it_select(&i, id);
+	if (chance(g, 40)) {
+		random_units(g, &i);
+	} else {
+		it_identify(&i, (uint8_t)below(g, 4));
+		it_write16(&i, 0, 2);
+	}
+	if (chance(g, 50))
+		it_data(&i, ITEM_DATA_OUT, 0, 1024, crc_data(0, data->data, 1024));
+	if (chance(g, 50))
+		it_data(&i, ITEM_DATA_IN, 0, below(g, 1024), 0);
+	rig_script(r, 7, 200 + below(g, 100), &i, data);
+	rig_go(r);
+	for (unsigned n = below(g, 4); n > 0 && r->handle[id]; n--) {
+		if (chance(g, 60)) {
+			random_program(g, &i);
+			rig_continue(r, id, &i, data);
+		} else {
+			reselect(r, g, id, data);
+			rig_go(r);
+		}
+	}
+}
+
+/* Chance alone hardly ever makes an agreement on information units: this target has one, with
+ * initiator 7, once what hangs has been ended. */
+static void agree(struct rig *r, struct prng *g, uint8_t id, struct block *data)
+{
+	rig_wait(r, 10 * NS_PER_S);
+	if (!r->handle[id])
+		rig_attach(r, id, ROLE_TARGET, "agrees");
+	if (!r->handle[7])
+		rig_attach(r, 7, ROLE_INITIATOR, "device7");
+	if (!r->handle[id] || !r->handle[7])
+		return;
+	rig_arm(r, id, ARM_FRONT);
+	rig_negotiate(r, id, rig_xfer(0x47), rig_xfer(chance(g, 50) ? 0x03 : 0x47), true);
+	rig_arm(r, id, (uint8_t)below(g, 3));
+	for (unsigned n = below(g, 8); n > 0 && r->handle[id] && r->handle[7]; n--)
+		packetized(r, g, id, data);
+}
+
 START_TEST(rogues)
 {
 	struct bus_config cfg = bus_config_default();
@@ -258,8 +344,13 @@ START_TEST(rogues)
 	struct prng g = prng_init((uint64_t)_i);
 	struct block *data = rig_block(1024);
 
+	unsigned units = 0;
 	for (unsigned n = 0; n < 3000; n++) {
+		if (n % 100 == 0)
+			agree(r, &g, (uint8_t)below(&g, 7), data);
 		act(r, &g, data);
+		for (unsigned k = 0; k < r->n_phases; k++)
+			units += r->phase[k].units;
 		rig_forget(r);
 	}
 	/* All are quiet now: limits free the bus, then heartbeats end the ports. */
@@ -271,6 +362,7 @@ START_TEST(rogues)
 	rig_go(r);
 	ck_assert_uint_eq(data->refs, 1);
 	ck_assert_uint_gt(r->frames, 3000);
+	ck_assert_uint_gt(units, 20);
 	block_unref(data);
 	rig_free(r);
 }

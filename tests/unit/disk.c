@@ -501,6 +501,8 @@ static void word(struct burst *b, const char *w)
 		b->b.atn = true;
 	else if (strcmp(w, "sel") == 0)
 		b->items[b->n++] = (struct wire_item){.kind = ITEM_SELECT, .flags = ITEM_ATN};
+	else if (strcmp(w, "selu") == 0)
+		b->items[b->n++] = (struct wire_item){.kind = ITEM_SELECT, .flags = ITEM_UNITS};
 	else if (strcmp(w, "selno") == 0)
 		b->items[b->n++] = (struct wire_item){.kind = ITEM_SELECT};
 	else if (strcmp(w, "tok") == 0)

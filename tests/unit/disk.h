@@ -9,7 +9,7 @@
  *
  * Words of a burst, in the order of its items:
  *   t=N tenure   role=T|L|P   ini=N   epoch=N   want   atn   program=N
- *   sel (with ATN)   selno   msg=HEX   cmd=HEX   latch=HEX   tok   free
+ *   sel (with ATN)   selno   selu (information units)   msg=HEX   cmd=HEX   latch=HEX   tok   free
  *   out=BYTES:FILL   data of BYTES bytes, each FILL (hex); out=xHEX: these bytes
  *   cut   badcrc   parity   park     flags of the item before
  * Hex may hold '.' and ':N', N zero bytes.

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Information units by the three cores together: agreed on at the scan, then commands, sense data
+ * that come with the status, aborts, and passes beside them.
+ */
+#include "base/crc.h"
+#include "base/prng.h"
+#include "scenario/couple.h"
+#include "unit/tap_main.h"
+
+#include <string.h>
+
+#define BLOCKS   16
+#define DATA_LEN (BLOCKS * COUPLE_BLOCK_SIZE)
+
+static struct couple *c;
+static unsigned told;
+static uint8_t got[DATA_LEN];
+
+static void begin(unsigned n, bool unarmed)
+{
+	c = couple_with(&(struct couple_setup){.n = n,
+	                                       .unarmed = unarmed,
+	                                       .queue_depth = 16,
+	                                       .blocks = COUPLE_BLOCKS,
+	                                       .xfer = XFER_ULTRA320});
+	couple_forget(c);
+}
+
+static void task_done(struct hba_task *t)
+{
+	(void)t;
+	told++;
+}
+
+static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
+{
+	(void)t;
+	ck_assert_uint_le(at + n, sizeof(got));
+	memcpy(got + at, data->data, n);
+}
+
+static void start(struct hba_task *t, const struct scsi_cdb *cdb)
+{
+	t->cdb_len = (uint8_t)scsi_cdb_put(cdb, t->cdb);
+	t->done = task_done;
+	hba_task_start(c->h, t);
+}
+
+static void run(struct hba_task *t, const struct scsi_cdb *cdb)
+{
+	told = 0;
+	couple_forget(c);
+	start(t, cdb);
+	couple_run(c);
+	ck_assert_uint_eq(told, 1);
+}
+
+static struct block *pattern(uint64_t seed)
+{
+	struct block *b = block_new(DATA_LEN);
+	struct prng g = prng_init(seed);
+
+	ck_assert_ptr_nonnull(b);
+	for (size_t i = 0; i < DATA_LEN; i++)
+		b->data[i] = (uint8_t)prng_u64(&g);
+	return b;
+}
+
+/* No phase in the trace but those of packetized tenures. */
+static void only_units(void)
+{
+	for (unsigned i = 0; i < c->n_trace; i++) {
+		const struct bus_trace *t = &c->trace[i].t;
+		bool data = t->phase == PHASE_DATA_OUT || t->phase == PHASE_DATA_IN;
+		ck_assert_msg(data ? t->units : t->phase > PHASE_MESSAGE_IN, "%s in tenure %u",
+		              scsi_phase_name(t->phase), t->tenure);
+		ck_assert(!t->atn);
+	}
+}
+
+static void all_quiet(void)
+{
+	for (uint8_t id = 0; id < WIRE_IDS; id++)
+		ck_assert_uint_eq(hba_target(c->h, id)->in_flight, 0);
+	ck_assert_uint_eq(hba_stats(c->h)->protocol_errors, 0);
+	ck_assert_uint_eq(hba_stats(c->h)->internal_errors, 0);
+	ck_assert_msg(c->n_errors == 0, "%s", c->why);
+}
+
+START_TEST(agreed_on_at_the_scan)
+{
+	begin(2, _i);
+	for (uint8_t id = 0; id < 2; id++) {
+		ck_assert_int_eq(hba_target(c->h, id)->state, HBA_READY);
+		ck_assert(xfer_equal(hba_target(c->h, id)->xfer, XFER_ULTRA320));
+	}
+	/* Again, while it holds; after a reset, anew. */
+	hba_scan(c->h);
+	couple_run(c);
+	ck_assert(xfer_equal(hba_target(c->h, 0)->xfer, XFER_ULTRA320));
+	hba_reset_bus(c->h);
+	couple_run(c);
+	couple_wait(c, NS_PER_S);
+	ck_assert(hba_settled(c->h));
+	ck_assert(xfer_equal(hba_target(c->h, 1)->xfer, XFER_ULTRA320));
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+START_TEST(a_write_and_a_read)
+{
+	struct block *data = pattern(3);
+	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
+	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
+
+	begin(1, _i);
+	run(&w, &(struct scsi_cdb){.op = OP_WRITE_16, .lba = 7, .blocks = BLOCKS});
+	ck_assert(w.outcome == HBA_COMPLETED && w.status == SCSI_GOOD && w.moved_out == DATA_LEN);
+	ck_assert_mem_eq(c->disk[0].media + 7 * COUPLE_BLOCK_SIZE, data->data, DATA_LEN);
+	only_units();
+	run(&r, &(struct scsi_cdb){.op = OP_READ_10, .lba = 7, .blocks = BLOCKS});
+	ck_assert(r.outcome == HBA_COMPLETED && r.status == SCSI_GOOD && r.moved_in == DATA_LEN);
+	ck_assert_mem_eq(got, data->data, DATA_LEN);
+	only_units();
+	/* Less room than there is, more, and untagged. */
+	r = (struct hba_task){.data_in_len = 100, .data_in = take_data, .untagged = true};
+	run(&r, &(struct scsi_cdb){.op = OP_READ_10, .lba = 7, .blocks = 1});
+	ck_assert(r.status == SCSI_GOOD && r.moved_in == 100 && r.over_in == 412);
+	w = (struct hba_task){.data_out = data, .data_out_len = 512};
+	run(&w, &(struct scsi_cdb){.op = OP_WRITE_16, .lba = 7, .blocks = 2});
+	ck_assert(w.status == SCSI_CHECK_CONDITION && w.sense.asc == 0x4b);
+	ck_assert_uint_eq(hba_target(c->h, 0)->in_flight, 0);
+	block_unref(data);
+	couple_free(c);
+}
+END_TEST
+
+/* One tenure, or with its reselection two: the sense is there, and nobody asks for it. */
+START_TEST(sense_comes_with_the_status)
+{
+	struct hba_task bad = {.data_in_len = 512, .data_in = take_data};
+	struct hba_task sense = {.data_in_len = 18, .data_in = take_data};
+
+	begin(1, _i);
+	run(&bad, &(struct scsi_cdb){.op = OP_READ_10, .lba = COUPLE_BLOCKS, .blocks = 1});
+	ck_assert(bad.outcome == HBA_COMPLETED && bad.status == SCSI_CHECK_CONDITION);
+	ck_assert(bad.has_sense && bad.sense.key == KEY_ILLEGAL_REQUEST && bad.sense.asc == 0x21);
+	ck_assert_uint_eq(bad.sense_raw_len, 18);
+	only_units();
+	ck_assert_uint_le(couple_count(c, PHASE_ARBITRATION), 2);
+	/* It is not kept. */
+	run(&sense, &(struct scsi_cdb){.op = OP_REQUEST_SENSE, .alloc = 18});
+	ck_assert(sense.status == SCSI_GOOD && (got[2] & 0x0f) == KEY_NO_SENSE);
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+/* NACA: the condition stands until CLEAR ACA, which the host adapter sends; then the next goes. */
+START_TEST(aca_is_cleared)
+{
+	struct hba_task bad = {.data_in_len = 512}, next = {.data_in_len = 512};
+
+	begin(1, false);
+	told = 0;
+	start(&bad, &(struct scsi_cdb){
+	                    .op = OP_READ_10, .lba = COUPLE_BLOCKS, .blocks = 1, .control = 0x04});
+	couple_run(c);
+	ck_assert(told == 1 && bad.status == SCSI_CHECK_CONDITION && bad.has_sense);
+	run(&next, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
+	ck_assert_uint_eq(next.status, SCSI_GOOD);
+	only_units();
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+START_TEST(a_wrong_crc_is_that_of_a_unit)
+{
+	struct block *data = pattern(4);
+	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
+
+	begin(1, _i);
+	couple_fault(c, 0, "crc-error:times=1");
+	run(&w, &(struct scsi_cdb){.op = OP_WRITE_16, .blocks = BLOCKS});
+	ck_assert(w.status == SCSI_CHECK_CONDITION && w.has_sense);
+	ck_assert(w.sense.key == KEY_ABORTED_COMMAND && w.sense.asc == 0x47 && w.sense.ascq == 3);
+	run(&w, &(struct scsi_cdb){.op = OP_WRITE_16, .blocks = BLOCKS});
+	ck_assert_uint_eq(w.status, SCSI_GOOD);
+	block_unref(data);
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+/* ABORT TASK by a task management function; the tag is free again. */
+START_TEST(an_abort)
+{
+	struct hba_task r = {.data_in_len = 512, .timeout_ns = NS_PER_S};
+	struct hba_task again = {.data_in_len = 512};
+
+	begin(1, false);
+	c->disk[0].slow = true;
+	told = 0;
+	start(&r, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
+	couple_run(c);
+	ck_assert_uint_eq(told, 0);
+	couple_wait(c, NS_PER_S);
+	/* What is in the store drains first. */
+	couple_release(c, 0);
+	couple_run(c);
+	couple_wait(c, NS_PER_S);
+	ck_assert_uint_eq(told, 1);
+	ck_assert(r.outcome == HBA_COMMAND_TIMEOUT && r.aborted);
+	only_units();
+	ck_assert(hba_stats(c->h)->aborts == 1 && hba_stats(c->h)->aborts_failed == 0);
+	c->disk[0].slow = false;
+	run(&again, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
+	ck_assert_uint_eq(again.status, SCSI_GOOD);
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+/* Another initiator's TARGET RESET would end our agreement, too: here the disk restarts. */
+START_TEST(a_disk_that_comes_back)
+{
+	struct hba_task r = {.data_in_len = 512};
+
+	begin(2, false);
+	couple_kill(c, 0);
+	couple_run(c);
+	couple_attach(c, 0);
+	couple_run(c);
+	couple_wait(c, NS_PER_S);
+	ck_assert_int_eq(hba_target(c->h, 0)->state, HBA_READY);
+	ck_assert(xfer_equal(hba_target(c->h, 0)->xfer, XFER_ULTRA320));
+	run(&r, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
+	ck_assert_uint_eq(r.status, SCSI_GOOD);
+	only_units();
+	couple_restart_bus(c);
+	couple_wait(c, NS_PER_S);
+	ck_assert(xfer_equal(hba_target(c->h, 1)->xfer, XFER_ULTRA320));
+	couple_free(c);
+}
+END_TEST
+
+/* ---- passes ---- */
+
+static void pass_done(struct hba_pass *p)
+{
+	(void)p;
+	told++;
+}
+
+/* Silent and broadcast, with commands to the same disks in flight: all of them are done, and no
+ * phase of a pass has information units. */
+START_TEST(passes_beside_commands)
+{
+	struct block *data = pattern(5);
+	struct hba_task r[3] = {{.data_in_len = 512},
+	                        {.target = 1, .data_in_len = 512},
+	                        {.target = 2, .data_in_len = 512}};
+	struct hba_pass p = {
+	        .broadcast = _i,
+	        .group = 1,
+	        .cdb = {.op = OP_WRITE_16, .lba = 3, .blocks = BLOCKS},
+	        .data = data,
+	        .data_len = DATA_LEN,
+	        .crc = crc_data(0, data->data, DATA_LEN),
+	        .n = 3,
+	        .done = pass_done,
+	};
+
+	begin(3, false);
+	told = 0;
+	for (uint8_t i = 0; i < 3; i++) {
+		p.m[i].target = p.m[i].device = i;
+		start(&r[i], &(struct scsi_cdb){.op = OP_READ_10, .lba = 200, .blocks = 1});
+	}
+	hba_pass_start(c->h, &p);
+	couple_run(c);
+	ck_assert_uint_eq(told, 4);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert(r[i].outcome == HBA_COMPLETED && r[i].status == SCSI_GOOD);
+		ck_assert(p.m[i].outcome == PASS_STATUS && p.m[i].status == SCSI_GOOD);
+		ck_assert_mem_eq(c->disk[i].media + 3 * COUPLE_BLOCK_SIZE, data->data, DATA_LEN);
+	}
+	unsigned passes = 0, units = 0;
+	for (unsigned i = 0; i < c->n_trace; i++) {
+		const struct bus_trace *t = &c->trace[i].t;
+		ck_assert(!t->units || (t->leader == WIRE_NO_ID && !t->has_op));
+		passes += t->phase == PHASE_DATA_OUT && t->leader != WIRE_NO_ID;
+		units += t->units;
+	}
+	ck_assert_uint_eq(passes, _i ? 1 : 3);
+	ck_assert_uint_ge(units, 6);
+	block_unref(data);
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+/* A member's refusal has its sense with MIRROR STATUS, as always. */
+START_TEST(a_pass_that_is_refused)
+{
+	struct block *data = pattern(6);
+	struct hba_pass p = {
+	        .group = 1,
+	        .cdb = {.op = OP_WRITE_16, .lba = COUPLE_BLOCKS, .blocks = BLOCKS},
+	        .data = data,
+	        .data_len = DATA_LEN,
+	        .crc = crc_data(0, data->data, DATA_LEN),
+	        .n = 2,
+	        .done = pass_done,
+	};
+
+	begin(2, _i);
+	p.m[1].target = p.m[1].device = 1;
+	told = 0;
+	hba_pass_start(c->h, &p);
+	couple_run(c);
+	ck_assert_uint_eq(told, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert(p.m[i].outcome == PASS_STATUS && p.m[i].status == SCSI_CHECK_CONDITION);
+		ck_assert(p.m[i].has_sense && p.m[i].sense.asc == 0x21);
+	}
+	block_unref(data);
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	const TTest *const once[] = {aca_is_cleared, an_abort, a_disk_that_comes_back};
+	const TTest *const both[] = {agreed_on_at_the_scan,       a_write_and_a_read,
+	                             sense_comes_with_the_status, a_wrong_crc_is_that_of_a_unit,
+	                             passes_beside_commands,      a_pass_that_is_refused};
+	Suite *s = tap_suite("couple_units", once, ARRAY_LEN(once));
+	TCase *t = tcase_create("armed and not, silent and broadcast");
+
+	for (size_t i = 0; i < ARRAY_LEN(both); i++)
+		tcase_add_loop_test(t, both[i], 0, 2);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+TAP_MAIN_SUITE(make_suite);
