@@ -35,6 +35,17 @@ void tgt_task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun)
 	}
 }
 
+void tgt_task_abort_gone(struct tgt *t, uint8_t lun)
+{
+	struct task *k = TAILQ_FIRST(&t->tasks);
+	while (k) {
+		struct task *next = TAILQ_NEXT(k, link);
+		if (k->lun == lun && !k->lu->present)
+			tgt_task_abort(t, k);
+		k = next;
+	}
+}
+
 /* ---- by another initiator ---- */
 
 /* TASK ABORTED, when it has left the store; in the tenure that is open for it, as its status. */

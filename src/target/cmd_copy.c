@@ -44,9 +44,9 @@ bool tgt_cmd_accept_extended_copy(struct tgt *t, struct task *k)
 static void act_on(struct task *k, struct tgt_lu *lu)
 {
 	if (lu)
-		lu->n_tasks++; /* it stays as long as we point to it */
+		lu->n_copies++; /* it stays as long as we point to it */
 	if (k->on)
-		k->on->n_tasks--;
+		k->on->n_copies--;
 	k->on = lu;
 }
 

@@ -224,6 +224,13 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 	return true;
 }
 
+/* Which command it is nobody knows; that its nexus is in use is known all the same. */
+static void unread(struct tgt *t, struct task *k, struct scsi_sense sense)
+{
+	k->cdb.op = OP_UNKNOWN;
+	tgt_task_fail(k, overlaps(t, k) ? SENSE_OVERLAPPED_COMMANDS : sense);
+}
+
 struct task *tgt_dispatch(struct tgt *t)
 {
 	const struct tenure *n = &t->tenure;
@@ -240,8 +247,7 @@ struct task *tgt_dispatch(struct tgt *t)
 			tgt_out_die(t);
 		ok = accept(t, k, c);
 	} else {
-		k->cdb.op = OP_UNKNOWN;
-		tgt_task_fail(k, SENSE_COMMAND_PHASE_ERROR);
+		unread(t, k, SENSE_COMMAND_PHASE_ERROR);
 	}
 	if (!ok)
 		tgt_task_set(t, k, TASK_DONE);
@@ -254,8 +260,7 @@ struct task *tgt_dispatch_unread(struct tgt *t, struct scsi_sense sense)
 {
 	struct task *k = tgt_task_take(t);
 	nexus(t, k);
-	k->cdb.op = OP_UNKNOWN;
-	tgt_task_fail(k, sense);
+	unread(t, k, sense);
 	tgt_task_set(t, k, TASK_DONE);
 	return k;
 }

@@ -234,7 +234,7 @@ void tgt_lu_reap(struct tgt *t)
 	struct tgt_lu *lu = SLIST_FIRST(&t->gone);
 	while (lu) {
 		struct tgt_lu *next = SLIST_NEXT(lu, link);
-		if (lu->n_tasks == 0 && !lu->bg.busy) {
+		if (lu->n_tasks == 0 && lu->n_copies == 0 && !lu->bg.busy) {
 			SLIST_REMOVE(&t->gone, lu, tgt_lu, link);
 			tgt_lu_free(lu);
 		}

@@ -69,7 +69,8 @@ struct tgt_lu {
 	bool present; /* not so: stands for all that are not there, or has gone */
 	uint8_t lun;
 	SLIST_ENTRY(tgt_lu) link; /* in `gone` */
-	unsigned n_tasks;         /* that point to it */
+	unsigned n_tasks;         /* of its task set */
+	unsigned n_copies;        /* EXTENDED COPYs that work on it */
 	struct tgt_lu_config cfg;
 	struct block *zeros;  /* one block */
 	unsigned queue_depth; /* of its task set */

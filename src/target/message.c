@@ -91,6 +91,7 @@ static void clear_task_set(struct tgt *t)
 	bool own = tgt_lu_apart(lu);
 	tgt_task_abort_set(t, lu, (uint16_t)(own ? 1U << n->initiator : UINT16_MAX), n->initiator,
 	                   NULL);
+	tgt_task_abort_gone(t, n->lun);
 	ended(t);
 }
 
@@ -107,6 +108,7 @@ static void lu_reset(struct tgt *t)
 {
 	struct tgt_lu *lu = tgt_lu_at(t, t->tenure.lun);
 	tgt_task_abort_set(t, lu, UINT16_MAX, t->tenure.initiator, NULL);
+	tgt_task_abort_gone(t, t->tenure.lun);
 	if (lu->present)
 		tgt_lu_reset(lu, UA_TARGET_RESET);
 	tgt_port_members(t);

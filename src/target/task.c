@@ -41,7 +41,7 @@ void tgt_task_drop(struct tgt *t, struct task *k)
 	t->n_tasks--;
 	k->lu->n_tasks--;
 	if (k->on)
-		k->on->n_tasks--;
+		k->on->n_copies--;
 	k->on = NULL;
 	tgt_task_set(t, k, TASK_FREE);
 }
@@ -113,13 +113,23 @@ void tgt_task_submit(struct tgt *t, struct task *k)
 		start(t, k);
 }
 
+/* One that may not disconnect has the bus, and whose the ACA is needs the bus to end it: it cannot
+ * wait for that. */
+static bool cannot_wait(const struct tgt *t, struct task *k)
+{
+	return k->connected && k->attr != MSG_ACA && !tgt_allegiance_admits(t, k);
+}
+
 void tgt_task_run_waiting(struct tgt *t)
 {
 	struct task *k = TAILQ_FIRST(&t->tasks);
 	while (t->n_in[TASK_WAITING] > 0 && k) {
 		struct task *next = TAILQ_NEXT(k, link);
-		if (k->state == TASK_WAITING && tgt_order_may_start(t, k))
+		bool waits = k->state == TASK_WAITING;
+		if (waits && tgt_order_may_start(t, k))
 			start(t, k);
+		else if (waits && !k->parked && cannot_wait(t, k))
+			tgt_task_finish(t, k);
 		k = next;
 	}
 }

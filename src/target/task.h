@@ -170,6 +170,8 @@ ns_t tgt_allegiance_deadline(const struct tgt *t);
 void tgt_task_abort(struct tgt *t, struct task *k);
 /* initiator or lun WIRE_NO_ID: any. */
 void tgt_task_abort_all(struct tgt *t, uint8_t initiator, uint8_t lun);
+/* Those that a unit which has gone had at this LUN: it tells nobody. */
+void tgt_task_abort_gone(struct tgt *t, uint8_t lun);
 /* Ends a task by the doing of `by`: another initiator is told, as TAS says. */
 void tgt_task_abort_by(struct tgt *t, struct task *k, uint8_t by);
 /* All of these nexuses, a bit for each, with this unit; `but` (or NULL) lives on. */

@@ -249,3 +249,83 @@ fuzz-state: $(nodist_src_control_libcontrol_a_SOURCES)
 	$(fuzz_compile) -fsanitize=fuzzer,address,undefined -o fuzz/fuzz_state \
 		$(addprefix $(top_srcdir)/,tests/fuzz/fuzz_state.c tests/crash/calls.c tests/crash/files.c $(filter %.c,$(fuzz_all_sources))) $(crash_ldflags) $(fuzz_all_libs)
 	fuzz/fuzz_state $(fuzz_run) fuzz/state $(top_srcdir)/tests/fuzz/corpus/state
+
+unit_tests += tests/fuzz/rerun_cdb
+fuzz_cdb_harness = \
+	tests/fuzz/cdb_bus.c \
+	tests/fuzz/cdb_choose.c \
+	tests/fuzz/cdb_model.c \
+	tests/fuzz/cdb_oracle.c \
+	tests/fuzz/cdb_store.c \
+	tests/fuzz/cdb_world.h \
+	tests/fuzz/fuzz_cdb.c
+tests_fuzz_rerun_cdb_SOURCES = $(fuzz_cdb_harness) tests/fuzz/rerun.c
+tests_fuzz_rerun_cdb_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_NAME='"cdb"'
+
+fuzz_corpus_cdb = \
+	tests/fuzz/corpus/cdb/seq-01 \
+	tests/fuzz/corpus/cdb/seq-02 \
+	tests/fuzz/corpus/cdb/seq-03 \
+	tests/fuzz/corpus/cdb/seq-04 \
+	tests/fuzz/corpus/cdb/seq-05 \
+	tests/fuzz/corpus/cdb/seq-06 \
+	tests/fuzz/corpus/cdb/seq-07 \
+	tests/fuzz/corpus/cdb/seq-08 \
+	tests/fuzz/corpus/cdb/seq-09 \
+	tests/fuzz/corpus/cdb/seq-10 \
+	tests/fuzz/corpus/cdb/seq-11 \
+	tests/fuzz/corpus/cdb/seq-12 \
+	tests/fuzz/corpus/cdb/seq-13 \
+	tests/fuzz/corpus/cdb/seq-14 \
+	tests/fuzz/corpus/cdb/seq-15 \
+	tests/fuzz/corpus/cdb/seq-16 \
+	tests/fuzz/corpus/cdb/seq-17 \
+	tests/fuzz/corpus/cdb/seq-18 \
+	tests/fuzz/corpus/cdb/seq-19 \
+	tests/fuzz/corpus/cdb/seq-20 \
+	tests/fuzz/corpus/cdb/seq-21 \
+	tests/fuzz/corpus/cdb/seq-22 \
+	tests/fuzz/corpus/cdb/seq-23 \
+	tests/fuzz/corpus/cdb/seq-24 \
+	tests/fuzz/corpus/cdb/seq-25 \
+	tests/fuzz/corpus/cdb/seq-26 \
+	tests/fuzz/corpus/cdb/seq-27 \
+	tests/fuzz/corpus/cdb/seq-28 \
+	tests/fuzz/corpus/cdb/seq-29 \
+	tests/fuzz/corpus/cdb/seq-30 \
+	tests/fuzz/corpus/cdb/seq-31 \
+	tests/fuzz/corpus/cdb/seq-32 \
+	tests/fuzz/corpus/cdb/seq-33 \
+	tests/fuzz/corpus/cdb/seq-34 \
+	tests/fuzz/corpus/cdb/seq-35 \
+	tests/fuzz/corpus/cdb/seq-36 \
+	tests/fuzz/corpus/cdb/seq-37 \
+	tests/fuzz/corpus/cdb/seq-38 \
+	tests/fuzz/corpus/cdb/seq-39 \
+	tests/fuzz/corpus/cdb/seq-40 \
+	tests/fuzz/corpus/cdb/seq-41 \
+	tests/fuzz/corpus/cdb/seq-42 \
+	tests/fuzz/corpus/cdb/seq-43 \
+	tests/fuzz/corpus/cdb/seq-44 \
+	tests/fuzz/corpus/cdb/seq-45 \
+	tests/fuzz/corpus/cdb/seq-46 \
+	tests/fuzz/corpus/cdb/seq-47 \
+	tests/fuzz/corpus/cdb/seq-48 \
+	tests/fuzz/corpus/cdb/seq-gone
+EXTRA_DIST += $(fuzz_corpus_cdb)
+
+fuzz_cdb_sources = \
+	$(fuzz_cdb_harness) \
+	$(tests_sim_libsim_a_SOURCES) \
+	$(src_target_libtarget_a_SOURCES) \
+	$(src_wire_libwire_a_SOURCES) \
+	$(src_scsi_libscsi_a_SOURCES) \
+	$(src_base_libbase_a_SOURCES)
+
+.PHONY: fuzz-cdb
+fuzz-cdb:
+	$(MKDIR_P) fuzz/cdb
+	$(FUZZ_CC) $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) -g -O1 -std=c17 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o fuzz/fuzz_cdb \
+		$(addprefix $(top_srcdir)/,$(filter %.c,$(fuzz_cdb_sources))) $(core_deps)
+	fuzz/fuzz_cdb -max_total_time=$(FUZZ_SECONDS) -max_len=4096 fuzz/cdb $(top_srcdir)/tests/fuzz/corpus/cdb

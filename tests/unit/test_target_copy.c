@@ -75,6 +75,24 @@ START_TEST(copies)
 }
 END_TEST
 
+/* It is one task of the task set, whichever stores it is in. */
+START_TEST(one_of_the_queue)
+{
+	struct disk *d = three();
+	char words[80];
+	d->hold = true;
+	ck_assert_str_eq(disk_burst(d, "want sel msg=c02009 cmd=83:9.0000006c0000 out=x" HEAD2
+	                               "." LUN0 "." LUN2 "." SEGMENT("00", "01", "04", "05", "0a")),
+	                 "cont DISCONNECT FREE; read 5+4");
+	for (unsigned tag = 1; tag < d->cfg.queue_depth; tag++) {
+		(void)snprintf(words, sizeof(words), "t=%u want sel msg=c020%02x cmd=28:6.0001.00",
+		               tag + 10, tag);
+		ck_assert_str_eq(disk_burst(d, words), "cont DISCONNECT FREE");
+	}
+	disk_free(d);
+}
+END_TEST
+
 START_TEST(within_one)
 {
 	struct disk *d = three();
@@ -274,6 +292,7 @@ static Suite *make_suite(void)
 	Suite *s = suite_create("target_copy");
 	TCase *c = tcase_create("copy");
 	tcase_add_test(c, copies);
+	tcase_add_test(c, one_of_the_queue);
 	tcase_add_test(c, within_one);
 	tcase_add_test(c, overlaps);
 	tcase_add_test(c, nothing_to_do);

@@ -289,6 +289,26 @@ START_TEST(one_goes)
 }
 END_TEST
 
+/* CLEAR TASK SET and LOGICAL UNIT RESET end what a unit that has gone has left in the store. */
+START_TEST(gone_and_cleared)
+{
+	static const char *const messages[] = {"t=2 want sel msg=830e", "t=2 want sel msg=8317",
+	                                       "t=2 want sel msg=8306"};
+	for (unsigned again = 0; again < 2; again++) {
+		struct disk *d = three();
+		d->hold = true;
+		(void)disk_burst(d, "t=1 sel msg=c32001 cmd=2a:6.0001.00 out=512:11 free");
+		(void)disk_remove(d, 3);
+		if (again)
+			(void)disk_add(d, 3, (struct span){0});
+		ck_assert_ptr_null(strstr(disk_burst(d, messages[_i]), "FREE"));
+		ck_assert_ptr_nonnull(strstr(disk_answer(d, 0), "cont FREE"));
+		ck_assert_uint_eq(tgt_tasks(d->t), 0);
+		disk_free(d);
+	}
+}
+END_TEST
+
 START_TEST(gone_while_data_come)
 {
 	struct disk *d = three();
@@ -396,6 +416,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, one_comes);
 	tcase_add_test(c, report_luns_tells);
 	tcase_add_test(c, one_goes);
+	tcase_add_loop_test(c, gone_and_cleared, 0, 3);
 	tcase_add_test(c, gone_while_data_come);
 	tcase_add_test(c, leads_with_a_lun);
 	tcase_add_test(c, takes_part_with_a_lun);

@@ -82,6 +82,27 @@ START_TEST(overlapped_tag)
 }
 END_TEST
 
+/* So does one of which nobody can read what it is: a CDB that is too short, or has wrong parity. */
+START_TEST(overlapped_by_what_is_no_command)
+{
+	static const char *const bursts[] = {
+	        "t=3 want sel msg=c02001 cmd=28",
+	        "t=3 want sel msg=c02001 cmd=28:6.0001.00 parity",
+	};
+	struct disk *d = disk_new();
+	d->hold = true;
+	(void)disk_burst(d, "t=1 sel msg=c02001 " WRITE("01"));
+	const char *out = disk_burst(d, bursts[_i]);
+	for (unsigned i = 0; i < 4 && !strstr(out, "STATUS"); i++)
+		out = disk_burst(d, "t=3 want cmd=28:6.0001.00 parity");
+	ck_assert_str_eq(out, CHECK);
+	ck_assert_str_eq(disk_release(d), "");
+	ck_assert_uint_eq(tgt_tasks(d->t), 0);
+	ck_assert_str_eq(disk_sense(d), "b/4e/0");
+	disk_free(d);
+}
+END_TEST
+
 /* ---- abort ---- */
 
 static const struct {
@@ -430,6 +451,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, simple_tasks_run_side_by_side);
 	tcase_add_test(c, depth);
 	tcase_add_test(c, overlapped_tag);
+	tcase_add_loop_test(c, overlapped_by_what_is_no_command, 0, 2);
 	tcase_add_loop_test(c, abort_messages, 0, ARRAY_LEN(aborts));
 	tcase_add_loop_test(c, others_are_told_of_aborts, 0, ARRAY_LEN(aborts));
 	tcase_add_test(c, attention_in_the_middle);

@@ -469,6 +469,27 @@ START_TEST(held_up_by_aca)
 }
 END_TEST
 
+/* A task that may not disconnect has the bus, which whoever has the ACA needs to end it. */
+START_TEST(cannot_wait_for_aca)
+{
+	static const char *const cdb[] = {"28:4.20.0000.0100", "28:4.20.0000.01.04"};
+	static const char *const status[] = {"BUSY", "ACA ACTIVE"};
+	char words[80], want[80];
+	struct disk *d = three(PLAIN);
+	d->hold = true;
+	d->result = STORE_ERROR;
+	ck_assert_str_eq(
+	        disk_burst(d, "t=1 ini=6 sel msg=c02001 cmd=2a:4.01.0000.01.04 out=512:11 free"),
+	        "write 1+1");
+	(void)snprintf(words, sizeof(words), "t=2 want sel msg=802202 cmd=%s", cdb[_i]);
+	ck_assert_str_eq(disk_burst(d, words), "");
+	(void)snprintf(want, sizeof(want), "; cont STATUS(%s) COMMAND COMPLETE FREE", status[_i]);
+	ck_assert_ptr_nonnull(strstr(disk_answer(d, 0), want));
+	ck_assert_uint_eq(tgt_tasks(d->t), 0);
+	disk_free(d);
+}
+END_TEST
+
 /* The CHECK CONDITION of an ACA task ends it, and with NACA begins another. */
 START_TEST(ended_by_its_own_error)
 {
@@ -575,6 +596,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(c, new_commands_during_aca, 0, ARRAY_LEN(during));
 	tcase_add_test(c, aca_attribute_without_aca);
 	tcase_add_test(c, held_up_by_aca);
+	tcase_add_loop_test(c, cannot_wait_for_aca, 0, 2);
 	tcase_add_test(c, ended_by_its_own_error);
 	tcase_add_test(c, what_else_ends_it);
 	tcase_add_test(c, aborts_do_not_end_it);
