@@ -252,7 +252,7 @@ static bool goes_wrong(struct world *w)
 static uint8_t byte_of(const struct expected *e, uint32_t i)
 {
 	const struct scsi_cdb *c = &e->cdb;
-	bool same = c->op == OP_WRITE_SAME_10 || c->op == OP_WRITE_SAME_16 || c->bytchk == 3;
+	bool same = choose_is_same(c->op) || c->bytchk == 3;
 	bool match = c->op == OP_COMPARE_AND_WRITE;
 
 	if (same)

@@ -8,6 +8,11 @@
 
 #include <string.h>
 
+bool choose_is_same(enum scsi_op op)
+{
+	return op == OP_WRITE_SAME_10 || op == OP_WRITE_SAME_16 || op == OP_WRITE_SAME_32;
+}
+
 /* ---- CDBs ---- */
 
 static uint32_t room_of(uint8_t n)
@@ -33,7 +38,11 @@ static struct scsi_cdb fields_of(const struct scsi_op_info *info)
 
 	memset(ones, 0xff, sizeof(ones));
 	ones[0] = info->opcode;
-	if (info->service_action >= 0)
+	if (info->opcode == SCSI_OP_VARIABLE) {
+		ones[7] = (uint8_t)(info->cdb_len - 8);
+		ones[8] = 0;
+		ones[9] = (uint8_t)info->service_action;
+	} else if (info->service_action >= 0)
 		ones[1] = (uint8_t)(0xe0 | info->service_action);
 	bool ok = scsi_cdb_get((struct span){ones, info->cdb_len}, &c);
 	sm_assert(ok && c.op == info->op);
@@ -65,7 +74,7 @@ static void fill(struct source *in, const struct scsi_op_info *info, struct scsi
 	if (has.byte4)
 		c->byte4 = next(in) & usage[4];
 	if (has.byte1)
-		c->byte1 = next(in) & usage[1] & has.byte1;
+		c->byte1 = next(in) & usage[has.flags_at ? has.flags_at : 1] & has.byte1;
 	if (has.bytchk) {
 		uint8_t flags = next(in);
 		c->bytchk = flags & has.bytchk & 3;
@@ -78,12 +87,13 @@ static void fill(struct source *in, const struct scsi_op_info *info, struct scsi
 /* Bytes that are wrong in some way; its length; NACA. */
 static size_t spoil(struct source *in, uint8_t *cdb, size_t n)
 {
+
 	uint8_t change = next(in);
 
 	if (change < 0xa0)
 		return n;
 	if (change < 0xc0) {
-		cdb[n - 1] |= SCSI_CONTROL_NACA;
+		cdb[cdb[0] == SCSI_OP_VARIABLE ? 1 : n - 1] |= SCSI_CONTROL_NACA;
 		return n;
 	}
 	for (unsigned i = 0; i < change % 4; i++)
@@ -320,7 +330,7 @@ static void effect_of_blocks(struct expected *e)
 	const struct scsi_cdb *c = &e->cdb;
 	enum scsi_dir dir;
 	bool data = scsi_cdb_data_len(c, BLOCK, &dir) > 0;
-	bool same = c->op == OP_WRITE_SAME_10 || c->op == OP_WRITE_SAME_16;
+	bool same = choose_is_same(c->op);
 	bool all = c->blocks == 0 && same && c->lba < BLOCKS;
 
 	e->touch = range(c->lba, all ? BLOCKS - c->lba : c->blocks);
@@ -379,7 +389,7 @@ static void match(const struct world *w, struct expected *e)
 	uint8_t base = (uint8_t)((there - (c->bytchk == 3 ? 0 : (unsigned)c->lba)) % VALUES);
 	if (c->op == OP_COMPARE_AND_WRITE)
 		e->with = base;
-	else if (c->op == OP_VERIFY_10 || c->op == OP_VERIFY_12 || c->op == OP_VERIFY_16)
+	else if (e->effect == EFFECT_COMPARES || !scsi_op_writes_medium(c->op))
 		e->base = base;
 }
 
@@ -418,7 +428,7 @@ void choose_command(struct world *w, struct expected *e)
 			list = format_list(w, e, cdb[1] & 0x20);
 	} else {
 		cdb[0] = next(&w->in);
-		n = scsi_cdb_len(cdb[0]);
+		n = cdb[0] == SCSI_OP_VARIABLE ? 32 : scsi_cdb_len((struct span){cdb, 1});
 		n = n ? n : 6;
 	}
 	uint8_t byte1 = cdb[1];

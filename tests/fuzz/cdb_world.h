@@ -195,6 +195,8 @@ void world_answer(struct world *w, unsigned which);
 
 /* A command for w->at, with its data. */
 void choose_command(struct world *w, struct expected *e);
+/* WRITE SAME: one block for all. */
+bool choose_is_same(enum scsi_op op);
 /* A command as it is given. */
 void choose_given(struct expected *e, const uint8_t *cdb, size_t n);
 

@@ -208,7 +208,10 @@ static void unit_goes(struct world *w)
 
 static void unit_new(struct unit *u, bool thin)
 {
-	u->m = (struct medium){u->bytes, thin ? u->mapped : NULL, BLOCK, BLOCKS};
+	u->m = (struct medium){.bytes = u->bytes,
+	                       .mapped = thin ? u->mapped : NULL,
+	                       .block_size = BLOCK,
+	                       .blocks = BLOCKS};
 	u->present = true;
 	u->n_saved = 0;
 	for (unsigned b = 0; b < BLOCKS; b++)
