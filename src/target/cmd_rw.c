@@ -164,21 +164,9 @@ bool tgt_cmd_run_rw(struct tgt *t, struct task *k)
 
 /* ---- WRITE SAME, PRE-FETCH ---- */
 
-/* Blocks 0 means up to the end. */
-static bool to_the_end(struct task *k)
-{
-	struct scsi_cdb *c = &k->cdb;
-	lba_t left = k->lu->cfg.blocks - c->lba;
-	if (c->blocks == 0)
-		c->blocks = left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
-	if (c->blocks > 0)
-		return true;
-	tgt_task_fail(k, scsi_sense_field(SENSE_LBA_OUT_OF_RANGE, true, c->lba_at, 0xff));
-	return false;
-}
-
-/* SBC-3, 5.44 and 5.45. UNMAP is for thin provisioned disks; ANCHOR is refused: they have no
- * anchored blocks. */
+/* SBC-3, WRITE SAME commands. UNMAP is for thin provisioned disks; ANCHOR is refused: they have no
+ * anchored blocks. 0 blocks are refused, which were "up to the end" (VPD page B0h, WSNZ): that asks
+ * for more than the limit on all but the smallest disks. */
 bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k)
 {
 	(void)t;
@@ -191,9 +179,7 @@ bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k)
 		return false;
 	if (!range_ok(k))
 		return false;
-	if (!to_the_end(k))
-		return false;
-	if (c->blocks > TGT_SAME_BLOCKS_MAX)
+	if (c->blocks == 0 || c->blocks > TGT_SAME_BLOCKS_MAX)
 		return tgt_cdb_field_bad(k, c->blocks_at, 0xff);
 	if (!tgt_cmd_may_write(k))
 		return false;
@@ -231,7 +217,20 @@ bool tgt_cmd_run_write_same(struct tgt *t, struct task *k)
 	return true;
 }
 
-/* SBC-3, 5.7 and 5.8. */
+/* Blocks 0 means up to the end. */
+static bool to_the_end(struct task *k)
+{
+	struct scsi_cdb *c = &k->cdb;
+	lba_t left = k->lu->cfg.blocks - c->lba;
+	if (c->blocks == 0)
+		c->blocks = left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
+	if (c->blocks > 0)
+		return true;
+	tgt_task_fail(k, scsi_sense_field(SENSE_LBA_OUT_OF_RANGE, true, c->lba_at, 0xff));
+	return false;
+}
+
+/* SBC-3, PRE-FETCH commands. */
 bool tgt_cmd_accept_pre_fetch(struct tgt *t, struct task *k)
 {
 	(void)t;

@@ -18,6 +18,7 @@
 #define NON_ROTATING 0x0001
 
 #define WABEREQ            0x40       /* B1h, byte 7: 01b */
+#define WSNZ               0x01       /* B0h, byte 4 */
 #define UGAVALID           0x80000000 /* B0h, bytes 32 to 35 */
 #define LBPU_LBPWS_LBPWS10 0xe0       /* B2h, byte 5 */
 #define LBPRZ              0x04
@@ -81,7 +82,7 @@ static void put_extended(struct wr *w, const struct tgt_lu *lu)
 static void put_block_limits(struct wr *w, const struct tgt_lu *lu)
 {
 	uint32_t size = lu->cfg.block_size;
-	wr_u8(w, 0);         /* WSNZ */
+	wr_u8(w, WSNZ);
 	wr_u8(w, UINT8_MAX); /* COMPARE AND WRITE */
 	wr_u16(w, (uint16_t)(size < STORE_PAGE ? STORE_PAGE / size : 1));
 	/* With its protection information, too, a transfer fits in. */

@@ -209,6 +209,8 @@ static void run_program(struct world *w, const struct wire_frame *f)
 		case ITEM_LATCH:
 		case ITEM_TOKEN:
 		case ITEM_PASS:
+		case ITEM_SENSE: /* of information units */
+		case ITEM_UNIT:
 			sm_assert(false); /* no phase of a conventional tenure */
 			break;
 		}

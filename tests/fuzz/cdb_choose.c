@@ -331,9 +331,8 @@ static void effect_of_blocks(struct expected *e)
 	enum scsi_dir dir;
 	bool data = scsi_cdb_data_len(c, BLOCK, &dir) > 0;
 	bool same = choose_is_same(c->op);
-	bool all = c->blocks == 0 && same && c->lba < BLOCKS;
 
-	e->touch = range(c->lba, all ? BLOCKS - c->lba : c->blocks);
+	e->touch = range(c->lba, c->blocks);
 	if (dir == D_IN)
 		e->effect = EFFECT_READS;
 	else if (same)

@@ -27,7 +27,8 @@ static void check_apart(const struct world *w, const struct tgt_action *a)
 	for (unsigned i = 0; i < w->n_held; i++) {
 		const struct tgt_action *b = &w->held[i].a;
 		bool same = a->lun == b->lun && w->held[i].generation == w->unit[a->lun].generation;
-		bool apart = a->lba + a->blocks <= b->lba || b->lba + b->blocks <= a->lba;
+		bool none = a->blocks == 0 || b->blocks == 0;
+		bool apart = none || a->lba + a->blocks <= b->lba || b->lba + b->blocks <= a->lba;
 		sm_assert(a->op != b->op);
 		sm_assert(!same || apart || (!changes(a) && !changes(b)));
 	}

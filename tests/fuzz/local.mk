@@ -260,7 +260,7 @@ fuzz_cdb_harness = \
 	tests/fuzz/cdb_world.h \
 	tests/fuzz/fuzz_cdb.c
 tests_fuzz_rerun_cdb_SOURCES = $(fuzz_cdb_harness) tests/fuzz/rerun.c
-tests_fuzz_rerun_cdb_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_NAME='"cdb"'
+tests_fuzz_rerun_cdb_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_NAME='"cdb"' -DFUZZ_CHANGES=50
 
 fuzz_corpus_cdb = \
 	tests/fuzz/corpus/cdb/seq-01 \

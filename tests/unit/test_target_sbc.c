@@ -42,108 +42,145 @@ static const struct {
 	const char *sense; /* after a CHECK CONDITION */
 } rows[] = {
         /* READ, WRITE: 6, 10, 12, 16 */
-        {"5.10", "0800000900.00", NULL, "cont " CHECK, "5/21/0 cdb 1"}, /* 0: 256 blocks */
-        {"5.10",
+        {"READ(6) command", "0800000900.00", NULL, "cont " CHECK,
+         "5/21/0 cdb 1"}, /* 0: 256 blocks */
+        {"READ(6) command",
          "08000009"
          "0100",
          NULL, "read 9+1; cont " DATA("512"), NULL},
-        {"5.10",
+        {"READ(6) command",
          "08e00009"
          "0100",
          NULL, "cont " CHECK, "5/24/0 cdb 1.7"},
-        {"5.11", "28:4.09.00.0000.00", NULL, "cont " END, NULL}, /* 0: none */
-        {"5.11", "28:4.40.00.0000.00", NULL, "cont " END, NULL}, /* ... and the end is there */
-        {"5.11", "28:4.41.00.0000.00", NULL, "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.11", "28:4.40.00.0001.00", NULL, "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.11", "2810:3.09.00.0001.00", NULL, "read 9+1; cont " DATA("512"), NULL}, /* DPO */
-        {"5.11", "2808:3.09.00.0001.00", NULL, "read 9+1; flush; cont " DATA("512"), NULL},
-        {"5.11", "2802:3.09.00.0001.00", NULL, "read 9+1; cont " DATA("512"), NULL}, /* FUA_NV */
-        {"5.11", "2804:3.09.00.0001.00", NULL, "read 9+1; cont " DATA("512"), NULL}, /* RARC */
-        {"5.11", "2801:3.09.00.0001.00", NULL, "cont " CHECK, "5/24/0 cdb 1.0"},
-        {"5.11", "28:4.09.20.0001.00", NULL, "cont " CHECK, "5/24/0 cdb 6.5"},
-        {"4.23", "28:4.09.1f.0001.00", NULL, "read 9+1; cont " DATA("512"),
+        {"READ(10) command", "28:4.09.00.0000.00", NULL, "cont " END, NULL}, /* 0: none */
+        {"READ(10) command", "28:4.40.00.0000.00", NULL, "cont " END,
+         NULL}, /* ... and the end is there */
+        {"READ(10) command", "28:4.41.00.0000.00", NULL, "cont " CHECK, "5/21/0 cdb 2"},
+        {"READ(10) command", "28:4.40.00.0001.00", NULL, "cont " CHECK, "5/21/0 cdb 2"},
+        {"READ(10) command", "2810:3.09.00.0001.00", NULL, "read 9+1; cont " DATA("512"),
+         NULL}, /* DPO */
+        {"READ(10) command", "2808:3.09.00.0001.00", NULL, "read 9+1; flush; cont " DATA("512"),
+         NULL},
+        {"READ(10) command", "2802:3.09.00.0001.00", NULL, "read 9+1; cont " DATA("512"),
+         NULL}, /* FUA_NV */
+        {"READ(10) command", "2804:3.09.00.0001.00", NULL, "read 9+1; cont " DATA("512"),
+         NULL}, /* RARC */
+        {"READ(10) command", "2801:3.09.00.0001.00", NULL, "cont " CHECK, "5/24/0 cdb 1.0"},
+        {"READ(10) command", "28:4.09.20.0001.00", NULL, "cont " CHECK, "5/24/0 cdb 6.5"},
+        {"Grouping function", "28:4.09.1f.0001.00", NULL, "read 9+1; cont " DATA("512"),
          NULL}, /* a GROUP NUMBER is ignored */
-        {"5.12", "a8:4.09.00000001.8000", NULL, "cont " CHECK, "5/24/0 cdb 10.7"},
-        {"5.12", "a8:4.09.00000001.0000", NULL, "read 9+1; cont " DATA("512"), NULL},
-        {"5.13", "8818:7.09.00000001.0000", NULL, "read 9+1; flush; cont " DATA("512"), NULL},
-        {"5.13", "88:8.09.00000038.0000", NULL, "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.13", "88:8.09.00000001.4100", NULL, "cont " CHECK, "5/24/0 cdb 14.6"},
-        {"5.33",
+        {"READ(12) command", "a8:4.09.00000001.8000", NULL, "cont " CHECK, "5/24/0 cdb 10.7"},
+        {"READ(12) command", "a8:4.09.00000001.0000", NULL, "read 9+1; cont " DATA("512"), NULL},
+        {"READ(16) command", "8818:7.09.00000001.0000", NULL, "read 9+1; flush; cont " DATA("512"),
+         NULL},
+        {"READ(16) command", "88:8.09.00000038.0000", NULL, "cont " CHECK, "5/21/0 cdb 2"},
+        {"READ(16) command", "88:8.09.00000001.4100", NULL, "cont " CHECK, "5/24/0 cdb 14.6"},
+        {"WRITE(6) command",
          "0a200009"
          "0100",
          "512:22", "cont " CHECK, "5/24/0 cdb 1.5"},
-        {"5.34", "2a04:3.09.00.0001.00", "512:22", "cont " CHECK, "5/24/0 cdb 1.2"},
-        {"5.34", "2a18:3.09.00.0001.00", "512:22", "write 9+1; flush; cont " END, NULL},
-        {"5.35", "aa:4.09.00000000.0000", NULL, "cont " END, NULL},
+        {"WRITE(10) command", "2a04:3.09.00.0001.00", "512:22", "cont " CHECK, "5/24/0 cdb 1.2"},
+        {"WRITE(10) command", "2a18:3.09.00.0001.00", "512:22", "write 9+1; flush; cont " END,
+         NULL},
+        {"WRITE(12) command", "aa:4.09.00000000.0000", NULL, "cont " END, NULL},
         /* VERIFY: BYTCHK 00b the medium, 01b block by block, 11b all with one, 10b reserved */
-        {"5.32", "af00:3.09.00000002.0000", NULL, "verify 9+2; cont " END, NULL},
-        {"5.32", "af02:3.09.00000001.0000", "512:11", "compare 9+1; cont " END, NULL},
-        {"5.32", "af02:3.09.00000002.0000", "1024:11", "compare 9+2; cont " CHECK,
+        {"VERIFY(12) command", "af00:3.09.00000002.0000", NULL, "verify 9+2; cont " END, NULL},
+        {"VERIFY(12) command", "af02:3.09.00000001.0000", "512:11", "compare 9+1; cont " END, NULL},
+        {"VERIFY(12) command", "af02:3.09.00000002.0000", "1024:11", "compare 9+2; cont " CHECK,
          "e/1d/0 info 10"},
-        {"5.32", "af06:3.09.00000001.0000", "512:11", "compare 9+1; cont " END, NULL},
-        {"5.32", "af06:3.08.00000002.0000", "512:00", "compare 8+2; cont " CHECK, "e/1d/0 info 9"},
-        {"5.32", "af06:3.09.00000000.0000", NULL, "cont " END, NULL},
-        {"5.32", "af04:3.09.00000001.0000", NULL, "cont " CHECK, "5/24/0 cdb 1.2"},
-        {"5.32", "af10:3.09.00000001.0000", NULL, "verify 9+1; cont " END, NULL}, /* DPO */
-        {"5.32", "af08:3.09.00000001.0000", NULL, "cont " CHECK, "5/24/0 cdb 1.3"},
-        {"5.32", "af20:3.09.00000001.0000", NULL, "cont " CHECK, "5/24/0 cdb 1.7"},
-        {"5.32", "af:4.3f.00000002.0000", NULL, "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.31", "2f06:3.08.00.0001.00", "512:00", "compare 8+1; cont " END, NULL},
-        {"5.33", "8f02:7.09.00000001.0000", "512:11", "compare 9+1; cont " END, NULL},
+        {"VERIFY(12) command", "af06:3.09.00000001.0000", "512:11", "compare 9+1; cont " END, NULL},
+        {"VERIFY(12) command", "af06:3.08.00000002.0000", "512:00", "compare 8+2; cont " CHECK,
+         "e/1d/0 info 9"},
+        {"VERIFY(12) command", "af06:3.09.00000000.0000", NULL, "cont " END, NULL},
+        {"VERIFY(12) command", "af04:3.09.00000001.0000", NULL, "cont " CHECK, "5/24/0 cdb 1.2"},
+        {"VERIFY(12) command", "af10:3.09.00000001.0000", NULL, "verify 9+1; cont " END,
+         NULL}, /* DPO */
+        {"VERIFY(12) command", "af08:3.09.00000001.0000", NULL, "cont " CHECK, "5/24/0 cdb 1.3"},
+        {"VERIFY(12) command", "af20:3.09.00000001.0000", NULL, "cont " CHECK, "5/24/0 cdb 1.7"},
+        {"VERIFY(12) command", "af:4.3f.00000002.0000", NULL, "cont " CHECK, "5/21/0 cdb 2"},
+        {"VERIFY(10) command", "2f06:3.08.00.0001.00", "512:00", "compare 8+1; cont " END, NULL},
+        {"VERIFY(16) command", "8f02:7.09.00000001.0000", "512:11", "compare 9+1; cont " END, NULL},
         /* WRITE AND VERIFY: 00b, 01b; the others are reserved */
-        {"5.37", "ae00:3.04.00000001.0000", "512:22", "write 4+1; flush; verify 4+1; cont " END,
-         NULL},
-        {"5.37", "ae02:3.04.00000001.0000", "512:22", "write 4+1; flush; compare 4+1; cont " END,
-         NULL},
-        {"5.37", "ae06:3.04.00000001.0000", "512:22", "cont " CHECK, "5/24/0 cdb 1.2"},
-        {"5.37", "ae01:3.04.00000001.0000", "512:22", "cont " CHECK, "5/24/0 cdb 1.0"},
-        {"5.37", "ae:4.40.00000001.0000", "512:22", "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.37", "ae:4.04.00000001.4000", "512:22", "cont " CHECK, "5/24/0 cdb 10.6"},
+        {"WRITE AND VERIFY(12) command", "ae00:3.04.00000001.0000", "512:22",
+         "write 4+1; flush; verify 4+1; cont " END, NULL},
+        {"WRITE AND VERIFY(12) command", "ae02:3.04.00000001.0000", "512:22",
+         "write 4+1; flush; compare 4+1; cont " END, NULL},
+        {"WRITE AND VERIFY(12) command", "ae06:3.04.00000001.0000", "512:22", "cont " CHECK,
+         "5/24/0 cdb 1.2"},
+        {"WRITE AND VERIFY(12) command", "ae01:3.04.00000001.0000", "512:22", "cont " CHECK,
+         "5/24/0 cdb 1.0"},
+        {"WRITE AND VERIFY(12) command", "ae:4.40.00000001.0000", "512:22", "cont " CHECK,
+         "5/21/0 cdb 2"},
+        {"WRITE AND VERIFY(12) command", "ae:4.04.00000001.4000", "512:22", "cont " CHECK,
+         "5/24/0 cdb 10.6"},
         /* PRE-FETCH: CONDITION MET where all fits; 0 is up to the end */
-        {"5.7", "34:4.09.00.0002.00", NULL, "verify 9+2; cont " MET, NULL},
-        {"5.7", "34:4.3e.00.0000.00", NULL, "verify 62+2; cont " MET, NULL},
-        {"5.7", "3402:3.09.00.0001.00", NULL, "verify 9+1; cont " MET, NULL}, /* IMMED */
-        {"5.7", "3401:3.09.00.0001.00", NULL, "cont " CHECK, "5/24/0 cdb 1.0"},
-        {"5.7", "34:4.40.00.0000.00", NULL, "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.7", "34:4.3f.00.0002.00", NULL, "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.8", "90:8.09.00000002.0000", NULL, "verify 9+2; cont " MET, NULL},
-        {"5.8", "90:8.40.00000000.0000", NULL, "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.8", "90:8.09.00000001.2300", NULL, "cont " CHECK, "5/24/0 cdb 14.5"},
+        {"PRE-FETCH(10) command", "34:4.09.00.0002.00", NULL, "verify 9+2; cont " MET, NULL},
+        {"PRE-FETCH(10) command", "34:4.3e.00.0000.00", NULL, "verify 62+2; cont " MET, NULL},
+        {"PRE-FETCH(10) command", "3402:3.09.00.0001.00", NULL, "verify 9+1; cont " MET,
+         NULL}, /* IMMED */
+        {"PRE-FETCH(10) command", "3401:3.09.00.0001.00", NULL, "cont " CHECK, "5/24/0 cdb 1.0"},
+        {"PRE-FETCH(10) command", "34:4.40.00.0000.00", NULL, "cont " CHECK, "5/21/0 cdb 2"},
+        {"PRE-FETCH(10) command", "34:4.3f.00.0002.00", NULL, "cont " CHECK, "5/21/0 cdb 2"},
+        {"PRE-FETCH(16) command", "90:8.09.00000002.0000", NULL, "verify 9+2; cont " MET, NULL},
+        {"PRE-FETCH(16) command", "90:8.40.00000000.0000", NULL, "cont " CHECK, "5/21/0 cdb 2"},
+        {"PRE-FETCH(16) command", "90:8.09.00000001.2300", NULL, "cont " CHECK, "5/24/0 cdb 14.5"},
         /* SYNCHRONIZE CACHE */
-        {"5.26", "3506:3.09.00.0001.00", NULL, "flush; cont " END, NULL}, /* SYNC_NV, IMMED */
-        {"5.26", "3508:3.09.00.0001.00", NULL, "cont " CHECK, "5/24/0 cdb 1.3"},
-        /* WRITE SAME: one block to each; 0 is up to the end; NDOB: zeros, without data */
-        {"5.44", "41:4.0a.00.0003.00", "512:22", "write each 10+3; cont " END, NULL},
-        {"5.44", "41:4.3d.00.0000.00", "512:22", "write each 61+3; cont " END, NULL},
-        {"5.44", "41:4.40.00.0000.00", "512:22", "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.44", "41:4.3f.00.0002.00", "512:22", "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.44", "4101:3.0a.00.0003.00", "512:22", "cont " CHECK, "5/24/0 cdb 1.0"},
-        {"5.44", "4102:3.0a.00.0003.00", "512:22", "cont " CHECK, "5/24/0 cdb 1.1"}, /* LBDATA */
-        {"5.44", "4108:3.0a.00.0003.00", "512:22", "cont " CHECK, "5/24/0 cdb 1.3"}, /* UNMAP */
-        {"5.44", "4120:3.0a.00.0003.00", "512:22", "cont " CHECK, "5/24/0 cdb 1.7"},
-        {"5.45", "93:8.0a.00000003.0000", "512:22", "write each 10+3; cont " END, NULL},
-        {"5.45", "9301:7.09.00000002.0000", NULL, "zero 9+2; cont " END, NULL},
-        {"5.45", "9301:7.3f.00000000.0000", NULL, "zero 63+1; cont " END, NULL},
-        {"5.45", "9318:7.09.00000002.0000", "512:22", "cont " CHECK, "5/24/0 cdb 1.4"}, /* ANCHOR */
-        {"5.45", "93:8.09.00000038.0000", "512:22", "cont " CHECK, "5/21/0 cdb 2"},
-        /* COMPARE AND WRITE: INFORMATION is the offset of the first byte that differs */
-        {"5.2", "89:8.09.000000.01.0000", "1024:11", "compare 9+1; write 9+1; cont " END, NULL},
-        {"5.2", "8908:7.09.000000.01.0000", "1024:11", "compare 9+1; write 9+1; flush; cont " END,
+        {"SYNCHRONIZE CACHE(10) command", "3506:3.09.00.0001.00", NULL, "flush; cont " END,
+         NULL}, /* SYNC_NV, IMMED */
+        {"SYNCHRONIZE CACHE(10) command", "3508:3.09.00.0001.00", NULL, "cont " CHECK,
+         "5/24/0 cdb 1.3"},
+        /* WRITE SAME: one block to each, at least to one (WSNZ); NDOB: zeros, without data */
+        {"WRITE SAME(10) command", "41:4.0a.00.0003.00", "512:22", "write each 10+3; cont " END,
          NULL},
-        {"5.2", "89:8.09.000000.02.0000", "2048:11", "compare 9+2; cont " CHECK, "e/1d/0 info 512"},
-        {"5.2", "89:8.08.000000.01.0000", "1024:11", "compare 8+1; cont " CHECK, "e/1d/0 info 0"},
-        {"5.2", "89:8.09.000000.00.0000", NULL, "cont " END, NULL},
-        {"5.2", "8904:7.09.000000.01.0000", "1024:11", "cont " CHECK, "5/24/0 cdb 1.2"},
-        {"5.2", "8920:7.09.000000.01.0000", "1024:11", "cont " CHECK, "5/24/0 cdb 1.7"},
-        {"5.2", "89:8.09.000100.01.0000", "1024:11", "cont " CHECK, "5/24/0 cdb 11.0"},
-        {"5.2", "89:8.40.000000.01.0000", "1024:11", "cont " CHECK, "5/21/0 cdb 2"},
+        {"WRITE SAME(10) command", "41:4.3d.00.0003.00", "512:22", "write each 61+3; cont " END,
+         NULL},
+        {"WRITE SAME(10) command", "41:4.3d.00.0000.00", "512:22", "cont " CHECK, "5/24/0 cdb 7"},
+        {"WRITE SAME(10) command", "41:4.41.00.0000.00", "512:22", "cont " CHECK, "5/21/0 cdb 2"},
+        {"WRITE SAME(10) command", "41:4.3f.00.0002.00", "512:22", "cont " CHECK, "5/21/0 cdb 2"},
+        {"WRITE SAME(10) command", "4101:3.0a.00.0003.00", "512:22", "cont " CHECK,
+         "5/24/0 cdb 1.0"},
+        {"WRITE SAME(10) command", "4102:3.0a.00.0003.00", "512:22", "cont " CHECK,
+         "5/24/0 cdb 1.1"}, /* LBDATA */
+        {"WRITE SAME(10) command", "4108:3.0a.00.0003.00", "512:22", "cont " CHECK,
+         "5/24/0 cdb 1.3"}, /* UNMAP */
+        {"WRITE SAME(10) command", "4120:3.0a.00.0003.00", "512:22", "cont " CHECK,
+         "5/24/0 cdb 1.7"},
+        {"WRITE SAME(16) command", "93:8.0a.00000003.0000", "512:22", "write each 10+3; cont " END,
+         NULL},
+        {"WRITE SAME(16) command", "9301:7.09.00000002.0000", NULL, "zero 9+2; cont " END, NULL},
+        {"WRITE SAME(16) command", "9301:7.3f.00000000.0000", NULL, "cont " CHECK, "5/24/0 cdb 10"},
+        {"WRITE SAME(16) command", "9318:7.09.00000002.0000", "512:22", "cont " CHECK,
+         "5/24/0 cdb 1.4"}, /* ANCHOR */
+        {"WRITE SAME(16) command", "93:8.09.00000038.0000", "512:22", "cont " CHECK,
+         "5/21/0 cdb 2"},
+        /* COMPARE AND WRITE: INFORMATION is the offset of the first byte that differs */
+        {"COMPARE AND WRITE command", "89:8.09.000000.01.0000", "1024:11",
+         "compare 9+1; write 9+1; cont " END, NULL},
+        {"COMPARE AND WRITE command", "8908:7.09.000000.01.0000", "1024:11",
+         "compare 9+1; write 9+1; flush; cont " END, NULL},
+        {"COMPARE AND WRITE command", "89:8.09.000000.02.0000", "2048:11",
+         "compare 9+2; cont " CHECK, "e/1d/0 info 512"},
+        {"COMPARE AND WRITE command", "89:8.08.000000.01.0000", "1024:11",
+         "compare 8+1; cont " CHECK, "e/1d/0 info 0"},
+        {"COMPARE AND WRITE command", "89:8.09.000000.00.0000", NULL, "cont " END, NULL},
+        {"COMPARE AND WRITE command", "8904:7.09.000000.01.0000", "1024:11", "cont " CHECK,
+         "5/24/0 cdb 1.2"},
+        {"COMPARE AND WRITE command", "8920:7.09.000000.01.0000", "1024:11", "cont " CHECK,
+         "5/24/0 cdb 1.7"},
+        {"COMPARE AND WRITE command", "89:8.09.000100.01.0000", "1024:11", "cont " CHECK,
+         "5/24/0 cdb 11.0"},
+        {"COMPARE AND WRITE command", "89:8.40.000000.01.0000", "1024:11", "cont " CHECK,
+         "5/21/0 cdb 2"},
         /* ORWRITE */
-        {"5.6", "8b:8.09.00000002.0000", "1024:22", "or 9+2; cont " END, NULL},
-        {"5.6", "8b18:7.09.00000001.0000", "512:22", "or 9+1; flush; cont " END, NULL},
-        {"5.6", "8b20:7.09.00000001.0000", "512:22", "cont " CHECK, "5/24/0 cdb 1.7"},
-        {"5.6", "8b02:7.09.00000001.0000", "512:22", "cont " CHECK, "5/24/0 cdb 1.1"},
-        {"5.6", "8b:8.3f.00000002.0000", "1024:22", "cont " CHECK, "5/21/0 cdb 2"},
-        {"5.6", "8b:8.09.00000000.0000", NULL, "cont " END, NULL},
+        {"ORWRITE(16) command", "8b:8.09.00000002.0000", "1024:22", "or 9+2; cont " END, NULL},
+        {"ORWRITE(16) command", "8b18:7.09.00000001.0000", "512:22", "or 9+1; flush; cont " END,
+         NULL},
+        {"ORWRITE(16) command", "8b20:7.09.00000001.0000", "512:22", "cont " CHECK,
+         "5/24/0 cdb 1.7"},
+        {"ORWRITE(16) command", "8b02:7.09.00000001.0000", "512:22", "cont " CHECK,
+         "5/24/0 cdb 1.1"},
+        {"ORWRITE(16) command", "8b:8.3f.00000002.0000", "1024:22", "cont " CHECK, "5/21/0 cdb 2"},
+        {"ORWRITE(16) command", "8b:8.09.00000000.0000", NULL, "cont " END, NULL},
         /* WRITE ATOMIC(16), of SBC-4: all or nothing; no boundaries */
         {"WRITE ATOMIC(16)", "9c:8.09.0000.0002.0000", "1024:22", "atomic 9+2; cont " END, NULL},
         {"WRITE ATOMIC(16)", "9c18:7.09.0000.0002.0000", "1024:22", "atomic 9+2; flush; cont " END,
@@ -160,77 +197,101 @@ static const struct {
         {"WRITE ATOMIC(16), GROUP NUMBER", "9c:8.09.0000.0002.2000", NULL, "cont " CHECK,
          "5/24/0 cdb 14.5"},
         /* PREVENT ALLOW MEDIUM REMOVAL */
-        {"5.9", "1e:3.0000", NULL, "cont " END, NULL},
-        {"5.9", "1e:3.0100", NULL, "cont " END, NULL},
-        {"5.9", "1e:3.0300", NULL, "cont " CHECK, "5/24/0 cdb 4.1"},
-        {"5.9", "1e01:2.0100", NULL, "cont " CHECK, "5/24/0 cdb 1.0"},
-        {"5.9", "1e00.01.00.0100", NULL, "cont " CHECK, "5/24/0 cdb 2.0"},
-        {"5.9", "1e00.00.01.0100", NULL, "cont " CHECK, "5/24/0 cdb 3.0"},
+        {"PREVENT ALLOW MEDIUM REMOVAL command", "1e:3.0000", NULL, "cont " END, NULL},
+        {"PREVENT ALLOW MEDIUM REMOVAL command", "1e:3.0100", NULL, "cont " END, NULL},
+        {"PREVENT ALLOW MEDIUM REMOVAL command", "1e:3.0300", NULL, "cont " CHECK,
+         "5/24/0 cdb 4.1"},
+        {"PREVENT ALLOW MEDIUM REMOVAL command", "1e01:2.0100", NULL, "cont " CHECK,
+         "5/24/0 cdb 1.0"},
+        {"PREVENT ALLOW MEDIUM REMOVAL command", "1e00.01.00.0100", NULL, "cont " CHECK,
+         "5/24/0 cdb 2.0"},
+        {"PREVENT ALLOW MEDIUM REMOVAL command", "1e00.00.01.0100", NULL, "cont " CHECK,
+         "5/24/0 cdb 3.0"},
         /* START STOP UNIT */
-        {"5.25", "1b01:2.0100", NULL, "cont " END, NULL}, /* IMMED */
-        {"5.25", "1b02:2.0100", NULL, "cont " CHECK, "5/24/0 cdb 1.1"},
-        {"5.25", "1b:3.0200", NULL, "cont " CHECK, "5/24/0 cdb 4.1"},
-        {"5.25", "1b:3.0800", NULL, "cont " CHECK, "5/24/0 cdb 4.3"},
-        {"5.25", "1b:3.1000", NULL, "cont " END, NULL},        /* ACTIVE */
-        {"5.25", "1b:3.1300", NULL, "cont " END, NULL},        /* ... LOEJ and START ignored */
-        {"5.25", "1b:3.2000", NULL, "cont " END, NULL},        /* IDLE */
-        {"5.25", "1b:3.3000", NULL, "flush; cont " END, NULL}, /* STANDBY */
-        {"5.25", "1b:3.3400", NULL, "cont " END, NULL},        /* ... with NO_FLUSH */
-        {"5.25", "1b:2.01.2000", NULL, "cont " CHECK, "5/24/0 cdb 3.0"}, /* IDLE_B */
-        {"5.25", "1b:3.7000", NULL, "cont " CHECK, "5/24/0 cdb 4.7"},    /* LU_CONTROL */
-        {"5.25", "1b:3.b000", NULL, "cont " CHECK, "5/24/0 cdb 4.7"},    /* FORCE_STANDBY_0 */
-        {"5.25", "1b:3.0000", NULL, "flush; arm front; cont " END, NULL},
-        {"5.25", "1b:3.0400", NULL, "cont " END "; arm front", NULL},
+        {"START STOP UNIT command", "1b01:2.0100", NULL, "cont " END, NULL}, /* IMMED */
+        {"START STOP UNIT command", "1b02:2.0100", NULL, "cont " CHECK, "5/24/0 cdb 1.1"},
+        {"START STOP UNIT command", "1b:3.0200", NULL, "cont " CHECK, "5/24/0 cdb 4.1"},
+        {"START STOP UNIT command", "1b:3.0800", NULL, "cont " CHECK, "5/24/0 cdb 4.3"},
+        {"START STOP UNIT command", "1b:3.1000", NULL, "cont " END, NULL}, /* ACTIVE */
+        {"START STOP UNIT command", "1b:3.1300", NULL, "cont " END,
+         NULL}, /* ... LOEJ and START ignored */
+        {"START STOP UNIT command", "1b:3.2000", NULL, "cont " END, NULL},        /* IDLE */
+        {"START STOP UNIT command", "1b:3.3000", NULL, "flush; cont " END, NULL}, /* STANDBY */
+        {"START STOP UNIT command", "1b:3.3400", NULL, "cont " END, NULL}, /* ... with NO_FLUSH */
+        {"START STOP UNIT command", "1b:2.01.2000", NULL, "cont " CHECK,
+         "5/24/0 cdb 3.0"}, /* IDLE_B */
+        {"START STOP UNIT command", "1b:3.7000", NULL, "cont " CHECK,
+         "5/24/0 cdb 4.7"}, /* LU_CONTROL */
+        {"START STOP UNIT command", "1b:3.b000", NULL, "cont " CHECK,
+         "5/24/0 cdb 4.7"}, /* FORCE_STANDBY_0 */
+        {"START STOP UNIT command", "1b:3.0000", NULL, "flush; arm front; cont " END, NULL},
+        {"START STOP UNIT command", "1b:3.0400", NULL, "cont " END "; arm front", NULL},
         /* SEND DIAGNOSTIC, RECEIVE DIAGNOSTIC RESULTS: SPC-4 */
-        {"6.31", "1d04:4", NULL, "verify 0+64; cont " END, NULL},
-        {"6.31", "1d07:4", NULL, "verify 0+64; cont " END, NULL},  /* DEVOFFL, UNITOFFL */
-        {"6.31", "1da0:4", NULL, "verify 0+64; cont " END, NULL},  /* 101b: short */
-        {"6.31", "1dc0:4", NULL, "verify 0+64; cont " END, NULL},  /* 110b: extended */
-        {"6.31", "1d20:4", NULL, "cont " CHECK, "5/24/0 cdb 1.7"}, /* in the background */
-        {"6.31", "1da4:4", NULL, "cont " CHECK, "5/24/0 cdb 1.7"}, /* both */
-        {"6.31", "1d08:4", NULL, "cont " CHECK, "5/24/0 cdb 1.3"},
-        {"6.31", "1d10:4", NULL, "cont " END, NULL},
-        {"6.31", "1d10000004.00", "4:00", "cont " END, NULL},
-        {"6.31", "1d10000004.00", "4:01", "cont " CHECK, "5/26/0 data 0"},
-        {"6.31", "1d10000005.00", "5:00", "cont " CHECK, "5/26/0 data 2"},
-        {"6.31", "1d10000003.00", "3:00", "cont " CHECK, "5/24/0 cdb 3"},
-        {"6.31", "1d14000004.00", "4:00", "cont " CHECK, "5/24/0 cdb 3"},
-        {"6.31", "1d00000004.00", "4:00", "cont " CHECK, "5/24/0 cdb 1.4"},
-        {"6.31", "1d04010000.00", NULL, "cont " CHECK, "5/24/0 cdb 2.0"},
-        {"6.27", "1c0100.00ff.00", NULL, "cont " DATA("5"), NULL},
-        {"6.27", "1c0000.0004.00", NULL, "cont " DATA("4"), NULL},
-        {"6.27", "1c0101.00ff.00", NULL, "cont " CHECK, "5/24/0 cdb 2"},
-        {"6.27", "1c0300.00ff.00", NULL, "cont " CHECK, "5/24/0 cdb 1.1"},
+        {"SEND DIAGNOSTIC command", "1d04:4", NULL, "verify 0+64; cont " END, NULL},
+        {"SEND DIAGNOSTIC command", "1d07:4", NULL, "verify 0+64; cont " END,
+         NULL}, /* DEVOFFL, UNITOFFL */
+        {"SEND DIAGNOSTIC command", "1da0:4", NULL, "verify 0+64; cont " END,
+         NULL}, /* 101b: short */
+        {"SEND DIAGNOSTIC command", "1dc0:4", NULL, "verify 0+64; cont " END,
+         NULL}, /* 110b: extended */
+        {"SEND DIAGNOSTIC command", "1d20:4", NULL, "cont " CHECK,
+         "5/24/0 cdb 1.7"}, /* in the background */
+        {"SEND DIAGNOSTIC command", "1da4:4", NULL, "cont " CHECK, "5/24/0 cdb 1.7"}, /* both */
+        {"SEND DIAGNOSTIC command", "1d08:4", NULL, "cont " CHECK, "5/24/0 cdb 1.3"},
+        {"SEND DIAGNOSTIC command", "1d10:4", NULL, "cont " END, NULL},
+        {"SEND DIAGNOSTIC command", "1d10000004.00", "4:00", "cont " END, NULL},
+        {"SEND DIAGNOSTIC command", "1d10000004.00", "4:01", "cont " CHECK, "5/26/0 data 0"},
+        {"SEND DIAGNOSTIC command", "1d10000005.00", "5:00", "cont " CHECK, "5/26/0 data 2"},
+        {"SEND DIAGNOSTIC command", "1d10000003.00", "3:00", "cont " CHECK, "5/24/0 cdb 3"},
+        {"SEND DIAGNOSTIC command", "1d14000004.00", "4:00", "cont " CHECK, "5/24/0 cdb 3"},
+        {"SEND DIAGNOSTIC command", "1d00000004.00", "4:00", "cont " CHECK, "5/24/0 cdb 1.4"},
+        {"SEND DIAGNOSTIC command", "1d04010000.00", NULL, "cont " CHECK, "5/24/0 cdb 2.0"},
+        {"RECEIVE DIAGNOSTIC RESULTS command", "1c0100.00ff.00", NULL, "cont " DATA("5"), NULL},
+        {"RECEIVE DIAGNOSTIC RESULTS command", "1c0000.0004.00", NULL, "cont " DATA("4"), NULL},
+        {"RECEIVE DIAGNOSTIC RESULTS command", "1c0101.00ff.00", NULL, "cont " CHECK,
+         "5/24/0 cdb 2"},
+        {"RECEIVE DIAGNOSTIC RESULTS command", "1c0300.00ff.00", NULL, "cont " CHECK,
+         "5/24/0 cdb 1.1"},
         /* WRITE BUFFER, READ BUFFER: SPC-4 */
-        {"6.39", "3b02.00.000000.000200.00", "512:22", "cont " END, NULL},
-        {"6.39", "3b02.00.000ffc.000004.00", "4:22", "cont " END, NULL},
-        {"6.39", "3b02.00.000ffc.000005.00", "5:22", "cont " CHECK, "5/24/0 cdb 6"},
-        {"6.39", "3b02.00.001001.000000.00", NULL, "cont " CHECK, "5/24/0 cdb 3"},
-        {"6.39", "3b02.01.000000.000004.00", "4:22", "cont " CHECK, "5/24/0 cdb 2"},
-        {"6.39", "3b0a.00.000000.001000.00", "4096:22", "cont " END, NULL},
-        {"6.39", "3b0a.00.000000.001001.00", "4097:22", "cont " CHECK, "5/24/0 cdb 6"},
-        {"6.39", "3b05.00.000000.000004.00", "4:22", "cont " CHECK, "5/24/0 cdb 1.4"},
-        {"6.39", "3b2a.00.000000.000004.00", "4:22", "cont " CHECK, "5/24/0 cdb 1.5"},
-        {"6.16", "3c02.00.000000.000200.00", NULL, "cont " DATA("512"), NULL},
-        {"6.16", "3c02.00.000ff0.000200.00", NULL, "cont " DATA("16"), NULL},
-        {"6.16", "3c02.00.001000.000200.00", NULL, "cont " END, NULL},
-        {"6.16", "3c02.00.001001.000200.00", NULL, "cont " CHECK, "5/24/0 cdb 3"},
-        {"6.16", "3c02.01.000000.000200.00", NULL, "cont " CHECK, "5/24/0 cdb 2"},
-        {"6.16", "3c03.00.000000.000004.00", NULL, "cont " DATA("4"), NULL},
-        {"6.16", "3c0b.00.000000.000004.00", NULL, "cont " DATA("4"), NULL},
-        {"6.16", "3c0a.00.000000.000004.00", NULL, "cont " CHECK, "5/2c/0"},
-        {"6.16", "3c1c.00.000000.000004.00", NULL, "cont " CHECK, "5/24/0 cdb 1.4"},
+        {"WRITE BUFFER command", "3b02.00.000000.000200.00", "512:22", "cont " END, NULL},
+        {"WRITE BUFFER command", "3b02.00.000ffc.000004.00", "4:22", "cont " END, NULL},
+        {"WRITE BUFFER command", "3b02.00.000ffc.000005.00", "5:22", "cont " CHECK, "5/24/0 cdb 6"},
+        {"WRITE BUFFER command", "3b02.00.001001.000000.00", NULL, "cont " CHECK, "5/24/0 cdb 3"},
+        {"WRITE BUFFER command", "3b02.01.000000.000004.00", "4:22", "cont " CHECK, "5/24/0 cdb 2"},
+        {"WRITE BUFFER command", "3b0a.00.000000.001000.00", "4096:22", "cont " END, NULL},
+        {"WRITE BUFFER command", "3b0a.00.000000.001001.00", "4097:22", "cont " CHECK,
+         "5/24/0 cdb 6"},
+        {"WRITE BUFFER command", "3b05.00.000000.000004.00", "4:22", "cont " CHECK,
+         "5/24/0 cdb 1.4"},
+        {"WRITE BUFFER command", "3b2a.00.000000.000004.00", "4:22", "cont " CHECK,
+         "5/24/0 cdb 1.5"},
+        {"READ BUFFER command", "3c02.00.000000.000200.00", NULL, "cont " DATA("512"), NULL},
+        {"READ BUFFER command", "3c02.00.000ff0.000200.00", NULL, "cont " DATA("16"), NULL},
+        {"READ BUFFER command", "3c02.00.001000.000200.00", NULL, "cont " END, NULL},
+        {"READ BUFFER command", "3c02.00.001001.000200.00", NULL, "cont " CHECK, "5/24/0 cdb 3"},
+        {"READ BUFFER command", "3c02.01.000000.000200.00", NULL, "cont " CHECK, "5/24/0 cdb 2"},
+        {"READ BUFFER command", "3c03.00.000000.000004.00", NULL, "cont " DATA("4"), NULL},
+        {"READ BUFFER command", "3c0b.00.000000.000004.00", NULL, "cont " DATA("4"), NULL},
+        {"READ BUFFER command", "3c0a.00.000000.000004.00", NULL, "cont " CHECK, "5/2c/0"},
+        {"READ BUFFER command", "3c1c.00.000000.000004.00", NULL, "cont " CHECK, "5/24/0 cdb 1.4"},
         /* READ DEFECT DATA */
-        {"5.17", "370018.000000.00.00ff.00", NULL, "cont " DATA("4"), NULL},
-        {"5.17", "37001d.000000.00.0002.00", NULL, "cont " DATA("2"), NULL},
-        {"5.17", "37001e.000000.00.00ff.00", NULL, "cont " CHECK, "5/24/0 cdb 2.2"},
-        {"5.17", "370038.000000.00.00ff.00", NULL, "cont " CHECK, "5/24/0 cdb 2.5"},
-        {"5.17", "370118.000000.00.00ff.00", NULL, "cont " CHECK, "5/24/0 cdb 1.0"},
-        {"5.17", "370018.000001.00.00ff.00", NULL, "cont " CHECK, "5/24/0 cdb 5.0"},
-        {"5.18", "b718:4.000000ff.0000", NULL, "cont " DATA("8"), NULL},
-        {"5.18", "b71f:4.000000ff.0000", NULL, "cont " CHECK, "5/24/0 cdb 1.2"},
-        {"5.18", "b738:4.000000ff.0000", NULL, "cont " CHECK, "5/24/0 cdb 1.5"},
-        {"5.18", "b718:4.000000ff.0100", NULL, "cont " CHECK, "5/24/0 cdb 10.0"},
+        {"READ DEFECT DATA(10) command", "370018.000000.00.00ff.00", NULL, "cont " DATA("4"), NULL},
+        {"READ DEFECT DATA(10) command", "37001d.000000.00.0002.00", NULL, "cont " DATA("2"), NULL},
+        {"READ DEFECT DATA(10) command", "37001e.000000.00.00ff.00", NULL, "cont " CHECK,
+         "5/24/0 cdb 2.2"},
+        {"READ DEFECT DATA(10) command", "370038.000000.00.00ff.00", NULL, "cont " CHECK,
+         "5/24/0 cdb 2.5"},
+        {"READ DEFECT DATA(10) command", "370118.000000.00.00ff.00", NULL, "cont " CHECK,
+         "5/24/0 cdb 1.0"},
+        {"READ DEFECT DATA(10) command", "370018.000001.00.00ff.00", NULL, "cont " CHECK,
+         "5/24/0 cdb 5.0"},
+        {"READ DEFECT DATA(12) command", "b718:4.000000ff.0000", NULL, "cont " DATA("8"), NULL},
+        {"READ DEFECT DATA(12) command", "b71f:4.000000ff.0000", NULL, "cont " CHECK,
+         "5/24/0 cdb 1.2"},
+        {"READ DEFECT DATA(12) command", "b738:4.000000ff.0000", NULL, "cont " CHECK,
+         "5/24/0 cdb 1.5"},
+        {"READ DEFECT DATA(12) command", "b718:4.000000ff.0100", NULL, "cont " CHECK,
+         "5/24/0 cdb 10.0"},
 };
 
 START_TEST(as_the_clause_says)
@@ -264,7 +325,8 @@ START_TEST(data_of_the_quick_ones)
 }
 END_TEST
 
-/* SPC-4, 6.16.6: an initiator reads what it wrote, or is told that another one has. */
+/* SPC-4, READ BUFFER command, echo buffer: an initiator reads what it wrote, or is told that
+ * another one has. */
 START_TEST(echo_buffer)
 {
 	static const uint8_t ten[] = {1, 0, 0x10, 0}, data[] = {0, 0, 0x10, 0};
@@ -312,7 +374,8 @@ START_TEST(echo_buffer)
 }
 END_TEST
 
-/* SBC-3, 4.20: a condition holds until the medium is needed; SPC-4, 5.12.2: it can be polled. */
+/* SBC-3, power conditions: one holds until the medium is needed; SPC-4, pollable sense data: it
+ * can be polled. */
 START_TEST(power_conditions)
 {
 	struct disk *d = sbc_disk();
@@ -428,7 +491,7 @@ START_TEST(atomic_writes_have_a_limit)
 }
 END_TEST
 
-/* VPD page B0h: at most 32768 blocks, also by 0, up to the end. */
+/* VPD page B0h: at most 32768 blocks. */
 START_TEST(write_same_has_a_limit)
 {
 	char why[200];
@@ -441,9 +504,9 @@ START_TEST(write_same_has_a_limit)
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d);
 	static const char *const too_many[] = {
-	        "9301:12.0000",
+	        "9301:12.0000", /* WSNZ */
 	        "9301:8.00008001.0000",
-	        "9301:3.01.ffff7fff.00000000.0000",
+	        "9301:3.01.ffff7fff.00008001.0000",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(too_many); i++) {
 		ck_assert_str_eq(command(d, too_many[i], NULL), "cont " CHECK);
@@ -452,7 +515,7 @@ START_TEST(write_same_has_a_limit)
 	ck_assert_str_eq(command(d, "41:4.00.00.8001.00", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 7");
 	d->hold = true;
-	ck_assert_str_eq(command(d, "9301:3.01.ffff8000.00000000.0000", NULL),
+	ck_assert_str_eq(command(d, "9301:3.01.ffff8000.00008000.0000", NULL),
 	                 "zero 8589901824+32768");
 	disk_free(d);
 }
@@ -464,8 +527,8 @@ START_TEST(writes_that_read_keep_others_out)
 	static const char *const first[] = {
 	        "t=1 want sel msg=c02005 cmd=89:8.09.000000.01.0000 out=1024:11",
 	        "t=1 want sel msg=c02005 cmd=8b:8.09.00000001.0000 out=512:11",
-	        "t=1 want sel msg=c02005 cmd=93:8.00.00000000.0000 out=512:11",
-	        "t=1 want sel msg=c02005 cmd=9301:7.00.00000000.0000",
+	        "t=1 want sel msg=c02005 cmd=93:8.00.00000040.0000 out=512:11",
+	        "t=1 want sel msg=c02005 cmd=9301:7.00.00000040.0000",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(first); i++) {
 		struct disk *d = sbc_disk();

@@ -100,7 +100,7 @@ static const struct {
          "5/24/0 cdb 1.4"},
         {"WRITE SAME(16), UNMAP", "9308:7.0a.00000003.0000", "512:00", "zero 10+3; cont " END,
          NULL},
-        {"WRITE SAME(16), UNMAP", "9308:7.3e.00000000.0000", "512:00", "zero 62+2; cont " END,
+        {"WRITE SAME(16), UNMAP", "9308:7.3e.00000002.0000", "512:00", "zero 62+2; cont " END,
          NULL},
         {"WRITE SAME(16), NDOB", "9309:7.0a.00000003.0000", NULL, "zero 10+3; cont " END, NULL},
         {"WRITE SAME(16), NDOB", "9301:7.0a.00000003.0000", NULL, "write each 10+3; cont " END,
