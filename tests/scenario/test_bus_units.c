@@ -381,6 +381,34 @@ START_TEST(attributes_and_functions)
 }
 END_TEST
 
+/* A CDB of more than 16 bytes has additional ones. */
+START_TEST(a_long_cdb)
+{
+	struct rig *r = rig_units(ARM_FRONT, IU);
+	struct scsi_cdb read = {.op = OP_READ_32, .blocks = 1};
+	uint8_t cdb[SCSI_CDB_MAX];
+	struct items i;
+
+	it_begin(&i);
+	it_select(&i, 2);
+	it_identify(&i, 9);
+	it_message(&i, ITEM_COMMAND, cdb, scsi_cdb_put(&read, cdb));
+	rig_script(r, 7, 9, &i, NULL);
+	rig_go(r);
+	it_begin(&i);
+	it_plain(&i, ITEM_FREE, 0);
+	rig_continue(r, 2, &i, NULL);
+	rig_expect(r, "T3 ARBITRATION ids=7 win=7\n"
+	              "T3 SELECTION 7>2 bsy=2 sel=7\n"
+	              "2< BURST target T3 wanted [SELECT# MSG_OUT COMMAND]\n"
+	              "T3 DATA OUT bsy=2 drv=2 56: L_Q(LAST COMMAND t9 l0 36) COMMAND(SIMPLE "
+	              "READ(32))\n"
+	              "T3 BUS FREE\n"
+	              "7< TENURE s9 T3 disconnected\n");
+	rig_free(r);
+}
+END_TEST
+
 /* ---- what has no information units ---- */
 
 START_TEST(a_pass_has_none)
@@ -514,6 +542,18 @@ START_TEST(qas)
 	ck_assert_ptr_nonnull(strstr(r->text, "L_Q(STATUS t8 l0 0)\n"
 	                                      "T5 MESSAGE IN bsy=4 drv=4 QAS REQUEST\n"
 	                                      "T6 ARBITRATION ids=2 win=2\n"));
+	/* BUS FREE alone says DISCONNECT, and so does QAS REQUEST. */
+	rig_command(r, 2, 9, 0x12, 36);
+	rig_go(r);
+	rig_forget(r);
+	it_begin(&i);
+	it_plain(&i, ITEM_FREE, 0);
+	rig_continue(r, 2, &i, NULL);
+	rig_expect(r,
+	           "T7 DATA OUT bsy=2 drv=2 40: L_Q(LAST COMMAND t9 l0 20) COMMAND(SIMPLE INQUIRY "
+	           "rd)\n"
+	           "T7 MESSAGE IN bsy=2 drv=2 QAS REQUEST\n"
+	           "T7 BUS FREE\n");
 	block_unref(data);
 	rig_free(r);
 }
@@ -629,6 +669,7 @@ static Suite *make_suite(void)
 	        a_read_that_disconnects,
 	        sixteen_mebibytes_are_two_units,
 	        data_that_run_out,
+	        a_long_cdb,
 	        a_pass_has_none,
 	        other_messages_have_none,
 	        rst_ends_it,

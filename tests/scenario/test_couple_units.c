@@ -333,12 +333,77 @@ START_TEST(a_pass_that_is_refused)
 }
 END_TEST
 
+/* ---- disconnection by the limits of mode page 02h ---- */
+
+/* Maximum burst size of 2048 bytes: each data information unit is as long, and BUS FREE parts them.
+ */
+START_TEST(limits_of_page_02h)
+{
+	struct block *page = block_new(24), *data = pattern(7);
+	struct hba_task m = {.data_out = page, .data_out_len = 24};
+	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
+	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
+	unsigned units = 0;
+
+	begin(1, _i);
+	memset(page->data, 0, 24);
+	page->data[8] = 0x02;
+	page->data[9] = 14;
+	page->data[19] = 4;
+	run(&m, &(struct scsi_cdb){.op = OP_MODE_SELECT_10, .alloc = 24, .byte1 = 0x10});
+	ck_assert_uint_eq(m.status, SCSI_GOOD);
+	run(&w, &(struct scsi_cdb){.op = OP_WRITE_16, .lba = 7, .blocks = BLOCKS});
+	ck_assert(w.status == SCSI_GOOD && w.moved_out == DATA_LEN);
+	ck_assert_mem_eq(c->disk[0].media + 7 * COUPLE_BLOCK_SIZE, data->data, DATA_LEN);
+	for (unsigned i = 0; i < c->n_trace; i++)
+		units += c->trace[i].t.phase == PHASE_DATA_OUT && c->trace[i].t.bytes == 2048;
+	ck_assert_uint_eq(units, 4);
+	ck_assert_uint_ge(couple_count(c, PHASE_RESELECTION), 3);
+	only_units();
+	run(&r, &(struct scsi_cdb){.op = OP_READ_10, .lba = 7, .blocks = BLOCKS});
+	ck_assert(r.status == SCSI_GOOD && r.moved_in == DATA_LEN);
+	ck_assert_mem_eq(got, data->data, DATA_LEN);
+	ck_assert_uint_ge(couple_count(c, PHASE_RESELECTION), 3);
+	only_units();
+	block_unref(page);
+	block_unref(data);
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
+/* A scan, which negotiates, waits for what is in flight, and ends none of it. */
+START_TEST(a_scan_waits)
+{
+	struct hba_task r = {.data_in_len = 512};
+
+	begin(1, false);
+	c->disk[0].slow = true;
+	told = 0;
+	start(&r, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
+	couple_run(c);
+	hba_scan(c->h);
+	couple_wait(c, NS_PER_S);
+	ck_assert_int_eq(hba_target(c->h, 0)->state, HBA_SCANNING);
+	couple_release(c, 0);
+	c->disk[0].slow = false;
+	couple_wait(c, NS_PER_S);
+	ck_assert(told == 1 && r.outcome == HBA_COMPLETED && r.status == SCSI_GOOD);
+	ck_assert_int_eq(hba_target(c->h, 0)->state, HBA_READY);
+	ck_assert(xfer_equal(hba_target(c->h, 0)->xfer, XFER_ULTRA320));
+	all_quiet();
+	couple_free(c);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
-	const TTest *const once[] = {aca_is_cleared, an_abort, a_disk_that_comes_back};
+	const TTest *const once[] = {aca_is_cleared, an_abort, a_disk_that_comes_back,
+	                             a_scan_waits};
 	const TTest *const both[] = {agreed_on_at_the_scan,       a_write_and_a_read,
 	                             sense_comes_with_the_status, a_wrong_crc_is_that_of_a_unit,
-	                             passes_beside_commands,      a_pass_that_is_refused};
+	                             passes_beside_commands,      a_pass_that_is_refused,
+	                             limits_of_page_02h};
 	Suite *s = tap_suite("couple_units", once, ARRAY_LEN(once));
 	TCase *t = tcase_create("armed and not, silent and broadcast");
 

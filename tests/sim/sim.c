@@ -293,10 +293,8 @@ static void draw_world(struct sim *s)
 	s->bus_cfg.phase_timeout_ns = 100 * NS_PER_MS;
 	s->bus_cfg.tenure_limit_ns = 300 * NS_PER_MS;
 	s->bus_cfg.fairness = !sim_chance(&g, 8);
-	s->hba_cfg = (struct hba_config){.id = SIM_HOST,
-	                                 .xfer = XFER_ULTRA160,
-	                                 .task_timeout_ns = NS_PER_S,
-	                                 .status_timeout_ns = 500 * NS_PER_MS};
+	s->hba_cfg = (struct hba_config){
+	        .id = SIM_HOST, .task_timeout_ns = NS_PER_S, .status_timeout_ns = 500 * NS_PER_MS};
 	memset(s->hba_cfg.uuid, 0x77, UUID_LEN);
 	if (sim_chance(&g, 2))
 		s->hba_cfg.tenure_chain_limit_ns = 10 * NS_PER_MS;
@@ -310,6 +308,9 @@ static void draw_world(struct sim *s)
 	                                 .bus_wait_ns = 2 * NS_PER_S,
 	                                 .member_grace_ns = 500 * NS_PER_MS,
 	                                 .busy_limit_ns = NS_PER_S};
+	/* The last draw, so that it moves no other. */
+	s->xfer = sim_chance(&g, 3) ? XFER_ULTRA320 : XFER_ULTRA160;
+	s->hba_cfg.xfer = s->xfer;
 }
 
 static bool attached(struct sim *s)

@@ -203,6 +203,7 @@ struct sim {
 	struct model model;
 
 	/* this seed's world */
+	struct xfer xfer; /* what disks and initiator agree on: with information units or not */
 	unsigned n_disks;
 	lba_t blocks;
 	ns_t net_delay, store_delay, work_every, fault_every;
