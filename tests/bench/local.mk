@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# `make bench`, `make bench-commands` and `make bench-scaling` measure; they are no tests. See README.md there for their options.
+# `make bench`, `make bench-commands`, `make bench-holder` and `make bench-scaling` measure; they are no tests. See README.md there for their options.
 helper_programs += tests/bench/bench_execute tests/bench/bench_writes
 tests_bench_bench_execute_SOURCES = tests/bench/bench_execute.c tests/bench/client.c tests/bench/client.h
 tests_bench_bench_execute_LDADD = src/base/libbase.a $(NETTLE_LIBS) $(core_deps)
@@ -12,17 +12,20 @@ EXTRA_DIST += \
 	tests/bench/bench.py \
 	tests/bench/benchlab.py \
 	tests/bench/commands.py \
+	tests/bench/holder.py \
 	tests/bench/peers.py \
 	tests/bench/report.py \
 	tests/bench/scaling.py \
 	tests/bench/writes.py
 
 bench_python = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 $(PYTHON3)
-.PHONY: bench bench-commands bench-scaling
+.PHONY: bench bench-commands bench-holder bench-scaling
 bench: $(sbin_PROGRAMS) $(bin_PROGRAMS) tests/bench/bench_writes$(EXEEXT)
 	$(bench_python) $(srcdir)/tests/bench/bench.py
 bench-commands: $(sbin_PROGRAMS) $(bin_PROGRAMS) tests/bench/bench_execute$(EXEEXT)
 	$(bench_python) $(srcdir)/tests/bench/commands.py
+bench-holder: $(sbin_PROGRAMS)
+	$(bench_python) $(srcdir)/tests/bench/holder.py
 bench-scaling: $(sbin_PROGRAMS) $(bin_PROGRAMS)
 	$(bench_python) $(srcdir)/tests/bench/scaling.py
 
