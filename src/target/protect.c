@@ -129,7 +129,9 @@ struct scsi_sense tgt_protect_sense(uint8_t field, lba_t at)
 
 uint8_t tgt_protect_capacity(const struct tgt_lu *lu)
 {
-	return lu->protection ? (uint8_t)((lu->protection - 1) << 1 | 1) : 0;
+	if (lu->protection == 0)
+		return 0;
+	return (uint8_t)((lu->protection - 1) << 1 | 1);
 }
 
 int tgt_protect_format(unsigned fmtpinfo, unsigned usage)
