@@ -27,6 +27,7 @@ EXTRA_DIST += $(static_checks) tests/README.md tests/RESULTS.md
 include tests/unit/local.mk
 include tests/fuzz/local.mk
 include tests/crash/local.mk
+include tests/steps/local.mk
 include tests/sim/local.mk
 include tests/scenario/local.mk
 include tests/integration/local.mk

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# A fault at each step of a fixed scenario. `make check` tries some steps, `make fault-steps` all, and prints how many.
+
+scenario_tests += tests/steps/test_fault_steps
+tests_steps_test_fault_steps_SOURCES = \
+	tests/steps/faults.def \
+	tests/steps/memory.c \
+	tests/steps/test_fault_steps.c \
+	tests/steps/world.c \
+	tests/steps/world.h
+tests_steps_test_fault_steps_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc \
+	-Wl,--wrap=free -Wl,--wrap=block_new
+
+.PHONY: fault-steps
+fault-steps: tests/steps/test_fault_steps$(EXEEXT)
+	FAULT_STEPS=all tests/steps/test_fault_steps$(EXEEXT)
