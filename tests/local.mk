@@ -22,7 +22,7 @@ static_checks = \
 	tests/check_purity.sh \
 	tests/check_style.sh
 
-EXTRA_DIST += $(static_checks) tests/README.md tests/RESULTS.md
+EXTRA_DIST += $(static_checks) tests/README.md tests/RESULTS.md tests/coverage.py
 
 include tests/unit/local.mk
 include tests/fuzz/local.mk
@@ -87,3 +87,13 @@ check-scenario:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(scenario_tests)'
 check-integration:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(integration_tests)'
+
+# What of the cores the unit and scenario tests run, in a build of its own.
+.PHONY: coverage
+coverage:
+	$(MKDIR_P) coverage
+	cd coverage && $(abs_top_srcdir)/configure --disable-lto CC='$(CC)' CFLAGS='-g -O0 --coverage' \
+		LDFLAGS=--coverage >/dev/null
+	find coverage -name '*.gcda' -exec rm -f {} +
+	$(MAKE) $(AM_MAKEFLAGS) -C coverage check INTEGRATION= STATIC= model_checks=
+	$(PYTHON3) $(top_srcdir)/tests/coverage.py coverage

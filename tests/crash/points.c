@@ -41,6 +41,15 @@ bool points_all(void)
 	return v && strcmp(v, "all") == 0;
 }
 
+size_t points_stride(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	return points_all() ? 1 : 17;
+#else
+	return 1;
+#endif
+}
+
 static const char *describe(const struct record *r)
 {
 	static const char *const names[] = {

@@ -12,6 +12,9 @@
 /* From the environment: CRASH_POINTS=all, each byte of a torn write; else a few of them, so that it
  * takes seconds. */
 bool points_all(void);
+/* Every so many cuts of a history are looked at: all, but where AddressSanitizer makes a start of a
+ * daemon, with its large tables, slow. */
+size_t points_stride(void);
 
 struct points {
 	uint64_t states;   /* that were made */

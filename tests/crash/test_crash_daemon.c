@@ -764,14 +764,14 @@ START_TEST(each_crash_state_is_recovered_right)
 	files_reset();
 	run_history(&s);
 	struct history h = files_take();
-	for (size_t cut = 1; cut <= h.n; cut++)
+	for (size_t cut = 1; cut <= h.n; cut += points_stride())
 		points_at(&r.points, &h, cut, !points_all(), cut << 20, recover, &r);
 	printf("# daemon: %zu records, %llu crash states, %llu of them distinct, %llu starts: all "
 	       "recovered right\n",
 	       h.n, (unsigned long long)r.points.states, (unsigned long long)r.points.distinct,
 	       (unsigned long long)r.starts);
 	(void)fflush(stdout);
-	ck_assert_uint_gt(r.points.distinct, 1000);
+	ck_assert_uint_gt(r.points.distinct, points_stride() > 1 ? 30 : 1000);
 	history_free(&h);
 	points_free(&r.points);
 	files_reset();

@@ -9,7 +9,17 @@ tests_steps_test_fault_steps_SOURCES = \
 	tests/steps/test_fault_steps.c \
 	tests/steps/world.c \
 	tests/steps/world.h
-tests_steps_test_fault_steps_LDFLAGS = $(AM_LDFLAGS) \
+tests_steps_test_fault_steps_LDFLAGS = $(memory_ldflags)
+
+scenario_tests += tests/steps/test_no_memory
+tests_steps_test_no_memory_SOURCES = \
+	tests/steps/faults.def \
+	tests/steps/memory.c \
+	tests/steps/test_no_memory.c \
+	tests/steps/world.h
+tests_steps_test_no_memory_LDFLAGS = $(memory_ldflags)
+
+memory_ldflags = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc \
 	-Wl,--wrap=free -Wl,--wrap=block_new
 

@@ -14,6 +14,7 @@
 static void *piece[PIECES];
 static long live;
 static unsigned fail_at;
+static bool of_any; /* not of blocks only */
 static bool struck;
 
 void *__real_malloc(size_t n);
@@ -37,7 +38,13 @@ long memory_live(void)
 void memory_fail(unsigned at)
 {
 	fail_at = at;
-	struck = false;
+	of_any = struck = false;
+}
+
+void memory_fail_any(unsigned at)
+{
+	memory_fail(at);
+	of_any = true;
 }
 
 bool memory_struck(void)
@@ -95,12 +102,12 @@ static void uncounted(const void *p)
 
 void *__wrap_malloc(size_t n)
 {
-	return counted(__real_malloc(n));
+	return of_any && fails() ? NULL : counted(__real_malloc(n));
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-	return counted(__real_calloc(n, size));
+	return of_any && fails() ? NULL : counted(__real_calloc(n, size));
 }
 
 void *__wrap_realloc(void *p, size_t n)
@@ -111,7 +118,7 @@ void *__wrap_realloc(void *p, size_t n)
 
 void *__wrap_aligned_alloc(size_t align, size_t n)
 {
-	return counted(__real_aligned_alloc(align, n));
+	return of_any && fails() ? NULL : counted(__real_aligned_alloc(align, n));
 }
 
 void __wrap_free(void *p)
@@ -122,7 +129,7 @@ void __wrap_free(void *p)
 
 struct block *__wrap_block_new(size_t n)
 {
-	return fails() ? NULL : __real_block_new(n);
+	return !of_any && fails() ? NULL : __real_block_new(n);
 }
 
 struct block *memory_block(size_t n)

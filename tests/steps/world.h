@@ -125,6 +125,8 @@ void world_repair(struct world *w);
 long memory_live(void);
 /* The allocation of so many from here on fails (1: the next); 0: none does, UINT_MAX: all do. */
 void memory_fail(unsigned at);
+/* The same of any allocation, not only of blocks. */
+void memory_fail_any(unsigned at);
 bool memory_struck(void);
 /* For the test's own data: never fails. */
 struct block *memory_block(size_t n);
