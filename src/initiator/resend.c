@@ -48,6 +48,10 @@ static enum verdict_kind of_sense(struct verdict *v, enum io_kind kind, lba_t lb
 	bool located = s->info_valid && within(s->info, lba, blocks) && kind != IO_FLUSH;
 
 	v->lba = located ? s->info : lba;
+	/* Protection information that is wrong is no more for the whole of it than a medium error.
+	 */
+	if (located && scsi_sense_names_block(s))
+		return V_PART;
 	switch (s->key) {
 	case KEY_RECOVERED_ERROR:
 		return V_GOOD;
@@ -55,7 +59,7 @@ static enum verdict_kind of_sense(struct verdict *v, enum io_kind kind, lba_t lb
 		v->sent = false;
 		return V_SOFT;
 	case KEY_MEDIUM_ERROR:
-		return located ? V_PART : V_HARD;
+		return V_HARD; /* of no block that was meant */
 	case KEY_MISCOMPARE:
 		return kind == IO_VERIFY ? V_DIFFERS : V_FATAL;
 	case KEY_ILLEGAL_REQUEST:

@@ -46,6 +46,12 @@ bool scsi_sense_is(const struct scsi_sense *s, const struct scsi_sense *what)
 	return s->key == what->key && s->asc == what->asc && s->ascq == what->ascq;
 }
 
+bool scsi_sense_names_block(const struct scsi_sense *s)
+{
+	bool protection = s->key == KEY_ABORTED_COMMAND && s->asc == SENSE_GUARD_CHECK.asc;
+	return s->info_valid && (s->key == KEY_MEDIUM_ERROR || protection);
+}
+
 struct scsi_sense scsi_sense_info(struct scsi_sense s, uint64_t info)
 {
 	s.info_valid = true;

@@ -46,6 +46,9 @@ struct scsi_sense {
 
 /* Key, ASC and ASCQ are equal. */
 bool scsi_sense_is(const struct scsi_sense *s, const struct scsi_sense *what);
+/* A block is not what it should be, and INFORMATION names the first such: MEDIUM ERROR, or
+ * protection information that is wrong (SPC-4, ASC 10h). */
+bool scsi_sense_names_block(const struct scsi_sense *s);
 /* The same with INFORMATION. */
 struct scsi_sense scsi_sense_info(struct scsi_sense s, uint64_t info);
 /* The same with COMMAND-SPECIFIC INFORMATION. */

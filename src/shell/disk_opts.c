@@ -31,6 +31,12 @@ bool disk_uuid_ok(const char *v, char *why, size_t n)
 	return uuid_parse(v, uuid) == 0 && !uuid_is_null(uuid);
 }
 
+bool disk_protection_ok(const char *v, char *why, size_t n)
+{
+	(void)snprintf(why, n, "\"%s\" is no type of protection: 0, 1, 2 or 3", v);
+	return v[0] >= '0' && v[0] <= '3' && v[1] == '\0';
+}
+
 void disk_default_name(struct disk_opts *d, const char *other)
 {
 	const char *slash = strrchr(d->store, '/');
@@ -88,6 +94,15 @@ static bool take_thin(struct disk_opts *d, const char *v, char *why, size_t n)
 	return true;
 }
 
+static bool take_protection(struct disk_opts *d, const char *v, char *why, size_t n)
+{
+	if (!disk_protection_ok(v, why, n))
+		return false;
+	d->protects = true;
+	d->protection = (uint8_t)(v[0] - '0');
+	return true;
+}
+
 static const struct {
 	const char *name;
 	bool valued;
@@ -99,6 +114,7 @@ static const struct {
         {"uuid", true, take_uuid},
         {"write-protect", false, take_write_protect},
         {"thin", false, take_thin},
+        {"protection", true, take_protection},
 };
 
 /* "key=value" or "key"; cuts it in two. */

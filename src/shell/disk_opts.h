@@ -4,6 +4,7 @@
  * others are specifications:
  *
  *   LUN=FILE[,size=SIZE][,block-size=BYTES][,name=NAME][,uuid=UUID][,write-protect][,thin]
+ *           [,protection=TYPE]
  */
 #ifndef SHELL_DISK_OPTS_H
 #define SHELL_DISK_OPTS_H
@@ -25,7 +26,9 @@ struct disk_opts {
 	bool has_uuid;
 	uint8_t uuid[UUID_LEN];
 	bool write_protect, thin;
-	char *spec, *file; /* owned: as it was given, what `store` points to; NULL: LUN 0 */
+	bool protects;      /* it can have protection information */
+	uint8_t protection; /* the type that a disk which had none is formatted with */
+	char *spec, *file;  /* owned: as it was given, what `store` points to; NULL: LUN 0 */
 };
 
 /* Those beside LUN 0, ascending by LUN. */
@@ -38,6 +41,7 @@ struct disk_list {
 bool disk_block_size_ok(const char *v, char *why, size_t n);
 bool disk_name_ok(const char *v, char *why, size_t n);
 bool disk_uuid_ok(const char *v, char *why, size_t n);
+bool disk_protection_ok(const char *v, char *why, size_t n);
 /* A specification, by itself. */
 bool disk_spec_ok(const char *spec, char *why, size_t n);
 

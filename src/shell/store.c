@@ -16,8 +16,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define SCRATCH_BYTES (256 * KIB) /* what compare and verify read at once */
-
 /* A buffer of one call; between calls it lies here and holds the link. */
 struct scratch {
 	SLIST_ENTRY(scratch) link;
@@ -25,7 +23,7 @@ struct scratch {
 
 /* ---- buffers ---- */
 
-static uint8_t *scratch_get(struct store *s)
+uint8_t *store_scratch_get(struct store *s)
 {
 	sm_assert(pthread_mutex_lock(&s->lock) == 0);
 	struct scratch *one = SLIST_FIRST(&s->scratch);
@@ -35,7 +33,7 @@ static uint8_t *scratch_get(struct store *s)
 	return one ? (uint8_t *)one : aligned_alloc(PAGE, SCRATCH_BYTES);
 }
 
-static void scratch_put(struct store *s, uint8_t *p)
+void store_scratch_put(struct store *s, uint8_t *p)
 {
 	struct scratch *one = (struct scratch *)(void *)p;
 	sm_assert(pthread_mutex_lock(&s->lock) == 0);
@@ -126,14 +124,14 @@ static bool size_ok(struct store *s, const struct store_config *c, bool made, ch
 static bool direct_ok(struct store *s, const struct store_config *c, char *why, size_t n)
 {
 	char text[160];
-	uint8_t *p = c->direct ? scratch_get(s) : NULL;
+	uint8_t *p = c->direct ? store_scratch_get(s) : NULL;
 	ssize_t got = p ? pread(s->fd, p, c->block_size, 0) : -1;
 	int error = errno;
 	if (!c->direct)
 		return true;
 	if (!p)
 		return fail(why, n, c->path, "out of memory", 0);
-	scratch_put(s, p);
+	store_scratch_put(s, p);
 	if (got == (ssize_t)c->block_size)
 		return true;
 	if (got >= 0 || error != EINVAL)
@@ -179,7 +177,9 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	sm_assert(pthread_mutex_init(&s->flushing, NULL) == 0);
 	sm_assert(pthread_mutex_init(&s->journaling, NULL) == 0);
 	if (open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n) &&
-	    direct_ok(s, c, why, n) && holes_ok(s, c, why, n) && store_atomic_open(s, c, why, n)) {
+	    direct_ok(s, c, why, n) && holes_ok(s, c, why, n) && store_tuples_open(s, c, why, n) &&
+	    store_atomic_open(s, c, why, n) &&
+	    (!s->tuples || store_tuples_repair(s, c->write_protect, why, n))) {
 		look_at_file_system(s);
 		return s;
 	}
@@ -194,6 +194,7 @@ void store_close(struct store *s)
 	struct scratch *one;
 	if (!s)
 		return;
+	store_tuples_close(s);
 	if (s->fd >= 0)
 		(void)close(s->fd);
 	while ((one = SLIST_FIRST(&s->scratch)) != NULL) {
@@ -247,7 +248,7 @@ static enum tgt_store_result move(struct store *s, bool out, uint8_t *p, uint64_
 static enum tgt_store_result move_over(struct store *s, bool out, uint8_t *p, uint64_t at, size_t n,
                                        size_t *done)
 {
-	uint8_t *over = scratch_get(s);
+	uint8_t *over = store_scratch_get(s);
 	enum tgt_store_result r = over ? STORE_OK : STORE_ERROR;
 	*done = 0;
 	while (r == STORE_OK && *done < n) {
@@ -261,7 +262,7 @@ static enum tgt_store_result move_over(struct store *s, bool out, uint8_t *p, ui
 		*done += moved;
 	}
 	if (over)
-		scratch_put(s, over);
+		store_scratch_put(s, over);
 	return r;
 }
 
@@ -300,7 +301,7 @@ enum tgt_store_result store_write_same(struct store *s, lba_t lba, uint32_t bloc
                                        const uint8_t *data, uint32_t *good)
 {
 	uint32_t piece = blocks < blocks_of_scratch(s) ? blocks : blocks_of_scratch(s);
-	uint8_t *buffer = scratch_get(s);
+	uint8_t *buffer = store_scratch_get(s);
 	enum tgt_store_result r = buffer ? STORE_OK : STORE_ERROR;
 	*good = 0;
 	for (uint32_t i = 0; buffer && i < piece; i++)
@@ -312,14 +313,14 @@ enum tgt_store_result store_write_same(struct store *s, lba_t lba, uint32_t bloc
 		*good += done;
 	}
 	if (buffer)
-		scratch_put(s, buffer);
+		store_scratch_put(s, buffer);
 	return r;
 }
 
 enum tgt_store_result store_or(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
                                uint32_t *good)
 {
-	uint8_t *buffer = scratch_get(s);
+	uint8_t *buffer = store_scratch_get(s);
 	enum tgt_store_result r = buffer ? STORE_OK : STORE_ERROR;
 	*good = 0;
 	while (r == STORE_OK && *good < blocks) {
@@ -336,7 +337,7 @@ enum tgt_store_result store_or(struct store *s, lba_t lba, uint32_t blocks, cons
 		*good += done;
 	}
 	if (buffer)
-		scratch_put(s, buffer);
+		store_scratch_put(s, buffer);
 	return r;
 }
 
@@ -389,7 +390,7 @@ static enum tgt_store_result scan(struct store *s, lba_t lba, uint32_t blocks, c
                                   bool repeat, uint32_t *good, uint32_t *differs)
 {
 	uint32_t piece = blocks_of_scratch(s);
-	uint8_t *buffer = scratch_get(s);
+	uint8_t *buffer = store_scratch_get(s);
 	enum tgt_store_result r = buffer ? STORE_OK : STORE_ERROR;
 	*good = 0;
 	while (r == STORE_OK && *good < blocks) {
@@ -409,7 +410,7 @@ static enum tgt_store_result scan(struct store *s, lba_t lba, uint32_t blocks, c
 		r = STORE_MISCOMPARE;
 	}
 	if (buffer)
-		scratch_put(s, buffer);
+		store_scratch_put(s, buffer);
 	return r;
 }
 
@@ -429,7 +430,7 @@ enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, 
 enum tgt_store_result store_flush(struct store *s)
 {
 	sm_assert(pthread_mutex_lock(&s->flushing) == 0);
-	if (!s->dead && fdatasync(s->fd) != 0)
+	if (!s->dead && (fdatasync(s->fd) != 0 || (s->tuples && !store_tuples_flush(s))))
 		s->dead = true;
 	sm_assert(pthread_mutex_unlock(&s->flushing) == 0);
 	return s->dead ? STORE_DEAD : STORE_OK;

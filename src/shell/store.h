@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A backing store: a file (or block device) that holds the raw image of a disk's blocks and nothing
- * else. One process at a time: it is locked. Calls are synchronous; threads may make them side by
- * side.
+ * else; the protection information of a disk that has it is in FILE.protection (store_protect.c).
+ * One process at a time: it is locked. Calls are synchronous; threads may make them side by side.
  */
 #ifndef SHELL_STORE_H
 #define SHELL_STORE_H
@@ -18,6 +18,7 @@ struct store_config {
 	bool write_protect;  /* the file is opened for reading only */
 	bool direct;         /* past the page cache (O_DIRECT) */
 	bool thin;           /* its file system has to make holes */
+	bool protects; /* FILE.protection is created if it is not there; where it is, it is used */
 };
 
 /* NULL with why, which names the file. */
@@ -25,6 +26,8 @@ struct store *store_open(const struct store_config *cfg, char *why, size_t n);
 /* No call is under way. */
 void store_close(struct store *s);
 uint64_t store_blocks(const struct store *s);
+/* It keeps protection information. */
+bool store_protects(const struct store *s);
 /* It is in memory (tmpfs): no call waits for a device. */
 bool store_in_memory(const struct store *s);
 
@@ -62,6 +65,22 @@ enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, 
 /* All that was written before is durable. Once it fails it fails for good, as does each write from
  * then on: the kernel may have dropped what it could not write. */
 enum tgt_store_result store_flush(struct store *s);
+
+/* An operation on blocks and their protection information. */
+struct store_op {
+	lba_t lba;
+	uint32_t blocks;
+	uint8_t *
+	        bytes; /* of data, each block with its own where that is moved; READ: room for it */
+	bool repeat;   /* WRITE, COMPARE: bytes are one block */
+	uint32_t good, differs; /* results, as in target.h */
+	uint8_t field;
+};
+
+/* As the action of that kind with this p->type, which is not 0, would have it (target.h). The store
+ * keeps protection information. */
+enum tgt_store_result store_protected(struct store *s, enum tgt_action_kind kind,
+                                      const struct protect *p, struct store_op *o);
 
 enum store_now {
 	STORE_NOW_DONE, /* all of it */

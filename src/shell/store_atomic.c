@@ -11,7 +11,8 @@
  * writes to its blocks would undo them.
  *
  * The record: 8 bytes magic, version (32 bits), block size (32), first block (64), blocks (32),
- * CRC-32C of all that and the data (32); then the data.
+ * CRC-32C of all that and the data (32); then the data. Version 2: behind them the protection
+ * information of each block.
  */
 #include "base/assert.h"
 #include "base/crc.h"
@@ -27,33 +28,46 @@
 
 #define MAGIC          "SMIRATW"
 #define MAGIC_LEN      8
-#define RECORD_VERSION 1
+#define RECORD_VERSION 1 /* 2: with protection information */
 #define CRC_AT         28
 #define HEAD_LEN       32
-#define RECORD_MAX     (HEAD_LEN + TGT_ATOMIC_MAX)
+#define RECORD_MAX     (HEAD_LEN + TGT_ATOMIC_MAX + TGT_ATOMIC_MAX / 512 * PROTECT_LEN)
 
 struct record {
 	lba_t lba;
 	uint32_t blocks;
+	bool tuples; /* protection information follows the data */
 };
+
+static size_t data_len(const struct store *s, const struct record *r)
+{
+	return (size_t)r->blocks * s->block_size;
+}
+
+static size_t tuples_len(const struct record *r)
+{
+	return r->tuples ? (size_t)r->blocks * PROTECT_LEN : 0;
+}
 
 /* ---- the record ---- */
 
-static uint32_t crc_of(const uint8_t *head, const uint8_t *data, size_t n)
+static uint32_t crc_of(const struct store *s, const struct record *r, const uint8_t *head,
+                       const uint8_t *data, const uint8_t *tuples)
 {
-	return crc32c(crc32c(0, head, CRC_AT), data, n);
+	uint32_t crc = crc32c(crc32c(0, head, CRC_AT), data, data_len(s, r));
+	return r->tuples ? crc32c(crc, tuples, tuples_len(r)) : crc;
 }
 
 static void head_put(uint8_t head[HEAD_LEN], const struct store *s, const struct record *r,
-                     const uint8_t *data)
+                     const uint8_t *data, const uint8_t *tuples)
 {
 	struct wr w = wr_init(head, HEAD_LEN);
 	wr_bytes(&w, MAGIC, MAGIC_LEN);
-	wr_u32(&w, RECORD_VERSION);
+	wr_u32(&w, RECORD_VERSION + (r->tuples ? 1U : 0U));
 	wr_u32(&w, s->block_size);
 	wr_u64(&w, r->lba);
 	wr_u32(&w, r->blocks);
-	wr_u32(&w, crc_of(head, data, (size_t)r->blocks * s->block_size));
+	wr_u32(&w, crc_of(s, r, head, data, tuples));
 	sm_assert(wr_ok(&w) && w.n == HEAD_LEN);
 }
 
@@ -62,14 +76,18 @@ static bool record_get(const struct store *s, const uint8_t *p, size_t n, struct
 {
 	struct rd in = rd_init(p, n);
 	struct span magic = rd_bytes(&in, MAGIC_LEN);
-	bool ours = !in.error && memcmp(magic.p, MAGIC, MAGIC_LEN) == 0 &&
-	            rd_u32(&in) == RECORD_VERSION && rd_u32(&in) == s->block_size;
+	bool ours = !in.error && memcmp(magic.p, MAGIC, MAGIC_LEN) == 0;
+	uint32_t version = rd_u32(&in);
+	r->tuples = version == RECORD_VERSION + 1;
+	ours = ours && (version == RECORD_VERSION || (r->tuples && s->tuples)) &&
+	       rd_u32(&in) == s->block_size;
 	r->lba = rd_u64(&in);
 	r->blocks = rd_u32(&in);
 	uint32_t crc = rd_u32(&in);
-	size_t bytes = (size_t)r->blocks * s->block_size;
-	return ours && !in.error && rd_left(&in) == bytes && r->lba <= s->blocks &&
-	       r->blocks <= s->blocks - r->lba && crc == crc_of(p, p + HEAD_LEN, bytes);
+	const uint8_t *data = p + HEAD_LEN;
+	return ours && !in.error && rd_left(&in) == data_len(s, r) + tuples_len(r) &&
+	       r->lba <= s->blocks && r->blocks <= s->blocks - r->lba &&
+	       crc == crc_of(s, r, p, data, data + data_len(s, r));
 }
 
 /* ---- the file ---- */
@@ -141,7 +159,10 @@ static bool finish(struct store *s, const struct store_config *c, uint8_t *p, ch
 		                      "a write was cut off: it has to be finished without "
 		                      "--write-protect",
 		                      0);
-	if (whole && (store_write(s, r.lba, r.blocks, p + HEAD_LEN, &good) != STORE_OK ||
+	uint8_t *data = p + HEAD_LEN;
+	if (whole && (store_write(s, r.lba, r.blocks, data, &good) != STORE_OK ||
+	              (r.tuples && store_tuples_write(s, r.lba, r.blocks, data + data_len(s, &r)) !=
+	                                   STORE_OK) ||
 	              store_flush(s) != STORE_OK))
 		return fail(why, n, s, "a write that was cut off cannot be finished", 0);
 	if (got > 0 && !forget(s))
@@ -191,14 +212,16 @@ static enum tgt_store_result reserve(struct store *s, const struct record *r)
 	return k != 0 && (errno == ENOSPC || errno == EDQUOT) ? STORE_NO_SPACE : STORE_OK;
 }
 
-static enum tgt_store_result keep(struct store *s, const struct record *r, const uint8_t *data)
+static enum tgt_store_result keep(struct store *s, const struct record *r, const uint8_t *data,
+                                  const uint8_t *tuples)
 {
 	uint8_t head[HEAD_LEN];
-	head_put(head, s, r, data);
+	off_t end = (off_t)(HEAD_LEN + data_len(s, r));
+	head_put(head, s, r, data, tuples);
 	errno = 0;
 	if (create(s) && put(s->journal, head, HEAD_LEN, 0) &&
-	    put(s->journal, data, (size_t)r->blocks * s->block_size, HEAD_LEN) &&
-	    fdatasync(s->journal) == 0)
+	    put(s->journal, data, data_len(s, r), HEAD_LEN) &&
+	    put(s->journal, tuples, tuples_len(r), end) && fdatasync(s->journal) == 0)
 		return STORE_OK;
 	bool full = errno == ENOSPC || errno == EDQUOT;
 	if (s->journal >= 0)
@@ -206,10 +229,24 @@ static enum tgt_store_result keep(struct store *s, const struct record *r, const
 	return full ? STORE_NO_SPACE : STORE_ERROR;
 }
 
-enum tgt_store_result store_write_atomic(struct store *s, lba_t lba, uint32_t blocks,
-                                         const uint8_t *data, uint32_t *good)
+/* Behind the blocks. They are changed by that. */
+static enum tgt_store_result write_tuples(struct store *s, const struct record *r,
+                                          const uint8_t *tuples)
 {
-	const struct record r = {lba, blocks};
+	uint8_t *copy = malloc(tuples_len(r));
+	enum tgt_store_result result = STORE_ERROR;
+	if (!copy)
+		return result;
+	memcpy(copy, tuples, tuples_len(r));
+	result = store_tuples_write(s, r->lba, r->blocks, copy);
+	free(copy);
+	return result;
+}
+
+enum tgt_store_result store_write_record(struct store *s, lba_t lba, uint32_t blocks,
+                                         const uint8_t *data, const uint8_t *tuples, uint32_t *good)
+{
+	const struct record r = {lba, blocks, tuples != NULL};
 	*good = 0;
 	sm_assert((uint64_t)blocks * s->block_size <= TGT_ATOMIC_MAX);
 	if (s->dead)
@@ -217,9 +254,11 @@ enum tgt_store_result store_write_atomic(struct store *s, lba_t lba, uint32_t bl
 	sm_assert(pthread_mutex_lock(&s->journaling) == 0);
 	enum tgt_store_result result = reserve(s, &r);
 	if (result == STORE_OK)
-		result = keep(s, &r, data);
+		result = keep(s, &r, data, tuples);
 	if (result == STORE_OK) {
 		result = store_write(s, lba, blocks, data, good);
+		if (result == STORE_OK && tuples)
+			result = write_tuples(s, &r, tuples);
 		if (result == STORE_OK)
 			result = store_flush(s);
 		/* One that cannot be forgotten would be done again at the next start. */
@@ -228,4 +267,10 @@ enum tgt_store_result store_write_atomic(struct store *s, lba_t lba, uint32_t bl
 	}
 	sm_assert(pthread_mutex_unlock(&s->journaling) == 0);
 	return s->dead ? STORE_DEAD : result;
+}
+
+enum tgt_store_result store_write_atomic(struct store *s, lba_t lba, uint32_t blocks,
+                                         const uint8_t *data, uint32_t *good)
+{
+	return store_write_record(s, lba, blocks, data, NULL, good);
 }

@@ -9,9 +9,11 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
-#define PAGE 4096
+#define PAGE          4096
+#define SCRATCH_BYTES (256 * KIB) /* what compare and verify read at once */
 
 struct scratch;
+struct store_tuples;
 
 struct store {
 	int fd;
@@ -23,15 +25,44 @@ struct store {
 	pthread_mutex_t flushing; /* by one at a time: the kernel tells only one of an error */
 	int journal;              /* of atomic writes; -1: not opened yet */
 	char *journal_path;
-	pthread_mutex_t journaling; /* one at a time */
-	pthread_mutex_t lock;       /* of the buffers: as many as calls were made side by side */
+	pthread_mutex_t journaling;  /* one at a time */
+	struct store_tuples *tuples; /* protection information; NULL: it keeps none */
+	pthread_mutex_t lock;        /* of the buffers: as many as calls were made side by side */
 	SLIST_HEAD(, scratch) scratch;
 };
+
+/* ---- store.c ---- */
+
+/* A buffer of SCRATCH_BYTES, on a page, until it is put back; NULL: out of memory. */
+uint8_t *store_scratch_get(struct store *s);
+void store_scratch_put(struct store *s, uint8_t *p);
+
+/* ---- store_protect.c ---- */
+
+/* Opens FILE.protection, or creates it, if the store is to have one. False with why. */
+bool store_tuples_open(struct store *s, const struct store_config *c, char *why, size_t n);
+/* What a process before this one may have cut off is looked through. False with why. */
+bool store_tuples_repair(struct store *s, bool write_protect, char *why, size_t n);
+/* Before s->fd. */
+void store_tuples_close(struct store *s);
+/* False: not durable. */
+bool store_tuples_flush(struct store *s);
+/* Blocks that are about to be written: durably known to be in doubt. */
+enum tgt_store_result store_tuples_mark(struct store *s, lba_t lba, uint32_t n);
+/* PROTECT_LEN bytes for each block. What is written from is not as it was after that. */
+enum tgt_store_result store_tuples_read(struct store *s, lba_t lba, uint32_t n, uint8_t *p);
+enum tgt_store_result store_tuples_write(struct store *s, lba_t lba, uint32_t n, uint8_t *p);
+/* PROTECT_NONE, as holes. */
+enum tgt_store_result store_tuples_none(struct store *s, lba_t lba, uint32_t n);
 
 /* ---- store_atomic.c ---- */
 
 /* What a process before this one had begun is brought to its end. False with why. */
 bool store_atomic_open(struct store *s, const struct store_config *c, char *why, size_t n);
 void store_atomic_close(struct store *s);
+/* As store_write_atomic(), with their protection information; tuples NULL: without. */
+enum tgt_store_result store_write_record(struct store *s, lba_t lba, uint32_t blocks,
+                                         const uint8_t *data, const uint8_t *tuples,
+                                         uint32_t *good);
 
 #endif

@@ -32,6 +32,17 @@ static bool metadata(const struct disk_opts *o, struct meta *m, bool *fresh, cha
 	return true;
 }
 
+/* A disk that had no protection information says from now on that it has this type; one that had,
+ * and may have been formatted since, keeps what it says. */
+static bool protection(const struct disk_opts *o, struct meta *m, bool *fresh)
+{
+	size_t before = m->n_saved;
+	if (o->protects)
+		m->n_saved = tgt_saved_protection(o->protection, m->saved, m->n_saved);
+	*fresh = *fresh || m->n_saved != before;
+	return true;
+}
+
 /* The store first: its lock keeps others from the metadata, too. */
 bool target_disk_open(const struct disk_opts *o, bool direct, struct target_disk *d, char *why,
                       size_t n)
@@ -49,11 +60,12 @@ bool target_disk_open(const struct disk_opts *o, bool direct, struct target_disk
 	        .write_protect = o->write_protect,
 	        .direct = direct,
 	        .thin = o->thin,
+	        .protects = o->protects,
 	};
 	*d = (struct target_disk){.store = store_open(&c, why, n)};
 	if (!d->store)
 		return false;
-	if (metadata(o, &d->meta, &fresh, why, n) &&
+	if (metadata(o, &d->meta, &fresh, why, n) && protection(o, &d->meta, &fresh) &&
 	    (!fresh || meta_save(o->store, &d->meta, why, n)))
 		return true;
 	target_disk_close(d);
@@ -67,6 +79,7 @@ struct tgt_lu_config target_disk_config(const struct disk_opts *o, const struct 
 	        .blocks = store_blocks(d->store),
 	        .write_protect = o->write_protect,
 	        .thin = o->thin,
+	        .protects = store_protects(d->store),
 	        .saved = {d->meta.saved, d->meta.n_saved},
 	};
 	memcpy(c.uuid, d->meta.uuid, UUID_LEN);

@@ -30,6 +30,7 @@ struct op {
 	lba_t lba;
 	uint32_t blocks, room;
 	bool repeat;
+	struct protect protect;
 	struct block *block; /* held: of the data, or of room for what is read */
 	uint8_t *bytes;      /* in it */
 	bool on_loop;
@@ -37,6 +38,7 @@ struct op {
 	/* what came of it */
 	enum tgt_store_result result;
 	uint32_t good, differs;
+	uint8_t field;
 	bool stalled;
 };
 STAILQ_HEAD(op_list, op);
@@ -258,10 +260,23 @@ static void map(struct op *op, struct store *s)
 	op->good = (uint32_t)(w.n < room ? w.n : room);
 }
 
+static enum tgt_store_result protected_work(struct op *op, struct store *s)
+{
+	struct store_op o = {
+	        .lba = op->lba, .blocks = op->blocks, .bytes = op->bytes, .repeat = op->repeat};
+	enum tgt_store_result r = store_protected(s, op->kind, &op->protect, &o);
+	op->good = o.good;
+	op->differs = o.differs;
+	op->field = o.field;
+	return r;
+}
+
 static enum tgt_store_result work_of(struct op *op)
 {
 	struct disk *d = op->disk;
 	struct store *s = d->disk.store;
+	if (op->protect.type)
+		return protected_work(op, s);
 	switch (op->kind) {
 	case TGT_STORE_READ:
 		return store_read(s, op->lba, op->blocks, op->bytes, &op->good);
@@ -330,6 +345,12 @@ static void tell(struct disk *d, const struct op *op)
 		log_error("%s: a flush failed: what was written may be lost; it takes no more",
 		          d->path);
 	d->told_dead = d->told_dead || op->result == STORE_DEAD;
+	if (op->result == STORE_PROTECTION)
+		log_warning("%s: block %llu: its %s is wrong", d->path,
+		            (unsigned long long)op->lba + op->good,
+		            op->field == PROTECT_APP   ? "application tag"
+		            : op->field == PROTECT_REF ? "reference tag"
+		                                       : "guard");
 	if (op->result == STORE_ERROR || op->result == STORE_NO_SPACE ||
 	    op->result == STORE_DATA_GONE)
 		log_warning("%s: blocks %llu+%u: %s", d->path, (unsigned long long)op->lba,
@@ -407,6 +428,8 @@ static enum store_now try_now(struct op *op)
 {
 	struct store *s = op->disk->disk.store;
 	enum store_now got = STORE_NOW_ASK;
+	if (op->protect.type)
+		return got; /* of two files */
 	if (op->kind == TGT_STORE_READ)
 		got = store_read_now(s, op->lba, op->blocks, op->bytes);
 	else if (op->kind == TGT_STORE_WRITE && !op->repeat)
@@ -464,10 +487,13 @@ static struct op *take(struct target_io *io, const struct tgt_action *a)
 	        .lba = a->lba,
 	        .blocks = a->blocks,
 	        .repeat = a->repeat,
+	        .protect = a->protect,
 	        .room = a->room,
 	};
 	if (brings(a->kind)) {
-		size_t n = (size_t)a->blocks * d->disk.meta.block_size;
+		bool moved = a->protect.type && a->protect.moved;
+		size_t n =
+		        (size_t)a->blocks * (d->disk.meta.block_size + (moved ? PROTECT_LEN : 0U));
 		op->block = pool_get(io->pool, a->kind == TGT_STORE_MAP ? MAP_BYTES : n);
 		op->bytes = op->block ? op->block->data : NULL;
 	} else if (a->block) {
@@ -527,6 +553,7 @@ bool target_io_next(struct target_io *io, struct tgt_event *out)
 	out->store.result = op->result;
 	out->store.good_blocks = op->good;
 	out->store.differs = op->differs;
+	out->store.field = op->field;
 	if (brings(op->kind) && op->result == STORE_OK)
 		out->store.block = op->block;
 	if (op->kind == TGT_STORE_MAP && op->result == STORE_OK)

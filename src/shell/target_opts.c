@@ -31,6 +31,7 @@ enum option {
 	O_PACKETIZED,
 	O_WRITE_PROTECT,
 	O_THIN,
+	O_PROTECTION,
 	O_WORKERS,
 	O_DIRECT_IO,
 	O_BUSY_POLL,
@@ -45,7 +46,7 @@ static const struct args_option options[] = {
         {"store", "FILE", "the disk's blocks; FILE.meta is kept beside it", O_STORE},
         {"lun", "N=FILE[,OPTION...]",
          "a further logical unit, 1 to 63, with size=, block-size=, name=, uuid=, write-protect, "
-         "thin",
+         "thin, protection=",
          O_LUN},
         {"size", "SIZE", "creates the store sparse, or must be its size", O_SIZE},
         {"block-size", "BYTES", "512 (default) or 4096", O_BLOCK_SIZE},
@@ -60,6 +61,8 @@ static const struct args_option options[] = {
          O_PACKETIZED},
         {"write-protect", NULL, "refuse to write", O_WRITE_PROTECT},
         {"thin", NULL, "blocks can be unmapped: holes in the store", O_THIN},
+        {"protection", "TYPE", "keeps protection information; a new disk has type 0, 1, 2 or 3",
+         O_PROTECTION},
         {"workers", "N", "threads for a slow store, 0 to 16; default 4", O_WORKERS},
         {"direct", NULL, "read and write the store past the page cache", O_DIRECT_IO},
         {"busy-poll-us", "N", "how long it looks for more before it sleeps; default 0: not at all",
@@ -84,6 +87,7 @@ static cfg_opt_t file_options[] = {
         CFG_BOOL("packetized", cfg_false, CFGF_NODEFAULT),
         CFG_BOOL("write-protect", cfg_false, CFGF_NODEFAULT),
         CFG_BOOL("thin", cfg_false, CFGF_NODEFAULT),
+        CFG_INT("protection", 0, CFGF_NODEFAULT),
         CFG_INT("workers", 0, CFGF_NODEFAULT),
         CFG_BOOL("direct", cfg_false, CFGF_NODEFAULT),
         CFG_INT("busy-poll-us", 0, CFGF_NODEFAULT),
@@ -111,6 +115,7 @@ static const struct conf_check file_checks[] = {
         {.name = "uuid", .kind = CONF_TEXT, .accepts = disk_uuid_ok},
         {.name = "fault", .kind = CONF_TEXT, .accepts = fault_ok},
         {.name = "queue-depth", .kind = CONF_NUMBER, .least = 1, .most = TGT_DEPTH_MAX},
+        {.name = "protection", .kind = CONF_NUMBER, .accepts = disk_protection_ok},
         {.name = "workers", .kind = CONF_NUMBER, .most = WORKERS_MAX},
         {.name = "busy-poll-us", .kind = CONF_NUMBER, .most = LOOP_POLL_US_MOST},
         {.name = "log-level", .kind = CONF_LEVEL},
@@ -152,6 +157,13 @@ static void set_uuid(const struct reading *r, const char *v)
 {
 	must(r, "uuid", v, disk_uuid_ok);
 	r->o->disk.has_uuid = uuid_parse(v, r->o->disk.uuid) == 0;
+}
+
+static void set_protection(const struct reading *r, const char *v)
+{
+	must(r, "protection", v, disk_protection_ok);
+	r->o->disk.protects = true;
+	r->o->disk.protection = (uint8_t)(v[0] - '0');
 }
 
 static unsigned add_lun(const struct reading *r, const char *v)
@@ -223,6 +235,9 @@ static void take(struct reading *r, enum option id)
 	case O_THIN:
 		o->disk.thin = true;
 		break;
+	case O_PROTECTION:
+		set_protection(r, a->value);
+		break;
 	case O_WORKERS:
 		o->workers = (unsigned)args_number(a, 0, WORKERS_MAX);
 		break;
@@ -283,6 +298,10 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		o->disk.write_protect = cfg_getbool(cfg, "write-protect");
 	if (in_file(r, cfg, O_THIN, "thin"))
 		o->disk.thin = cfg_getbool(cfg, "thin");
+	if (in_file(r, cfg, O_PROTECTION, "protection")) {
+		char text[2] = {(char)('0' + cfg_getint(cfg, "protection")), '\0'};
+		set_protection(r, text);
+	}
 	if (in_file(r, cfg, O_WORKERS, "workers"))
 		o->workers = (unsigned)cfg_getint(cfg, "workers");
 	if (in_file(r, cfg, O_DIRECT_IO, "direct"))

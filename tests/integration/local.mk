@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/integration/lab.py \
 	tests/integration/memory.py \
 	tests/integration/nemesis.py \
+	tests/integration/protection.py \
 	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/load.py \
@@ -56,6 +57,7 @@ integration_tests += \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
 	tests/integration/nemesis.py \
+	tests/integration/protection.py \
 	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/load.py \
@@ -81,6 +83,7 @@ sanitized_integration_tests += \
 	tests/integration/groups.py \
 	tests/integration/kills.py \
 	tests/integration/luns.py \
+	tests/integration/protection.py \
 	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/rogue.py \

@@ -287,7 +287,22 @@ START_TEST(the_table_is_one_of_standard_values)
 }
 END_TEST
 
-TAP_MAIN("sense", there_and_back, there_and_back_at_random,
+START_TEST(what_names_a_block)
+{
+	ck_assert(!scsi_sense_names_block(&SENSE_READ_ERROR));
+	const struct scsi_sense named[] = {scsi_sense_info(SENSE_READ_ERROR, 7),
+	                                   scsi_sense_info(SENSE_GUARD_CHECK, 7),
+	                                   scsi_sense_info(SENSE_REFERENCE_TAG_CHECK, 0)};
+	for (size_t i = 0; i < ARRAY_LEN(named); i++)
+		ck_assert(scsi_sense_names_block(&named[i]));
+	const struct scsi_sense not [] = {scsi_sense_info(SENSE_MISCOMPARE, 7),
+	                                  scsi_sense_info(SENSE_DATA_CRC, 7), SENSE_GUARD_CHECK};
+	for (size_t i = 0; i < ARRAY_LEN(not ); i++)
+		ck_assert(!scsi_sense_names_block(&not [i]));
+}
+END_TEST
+
+TAP_MAIN("sense", what_names_a_block, there_and_back, there_and_back_at_random,
          a_wide_information_has_no_place_in_the_fixed_format,
          only_illegal_request_has_a_field_pointer, progress_is_of_two_keys, cut_short,
          the_length_says_how_much_counts, odd_descriptors, other_response_codes,

@@ -28,11 +28,12 @@ static struct store {
 	pthread_cond_t moved;
 	bool shut[LBA_ALL + 1];
 	unsigned waiting, begun, flushes;
-	bool in_memory, naps;
+	bool in_memory, naps, protects;
 	enum store_now now;
 	enum tgt_store_result flush_result;
 	uint8_t media[BLOCKS * 512];
-	char log[400]; /* what ended, in its order */
+	struct protect protect; /* of the last operation that had to do with it */
+	char log[400];          /* what ended, in its order */
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
 
 static void pass(unsigned gate)
@@ -78,6 +79,7 @@ struct store *store_open(const struct store_config *cfg, char *why, size_t n)
 {
 	(void)why, (void)n;
 	ck_assert_uint_eq(cfg->block_size, 512);
+	fake.protects = cfg->protects;
 	return &fake;
 }
 
@@ -115,6 +117,12 @@ enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, c
 	note('w', lba);
 	*good = blocks;
 	return STORE_OK;
+}
+
+enum tgt_store_result store_write_atomic(struct store *s, lba_t lba, uint32_t blocks,
+                                         const uint8_t *data, uint32_t *good)
+{
+	return store_write(s, lba, blocks, data, good);
 }
 
 enum tgt_store_result store_write_same(struct store *s, lba_t lba, uint32_t blocks,
@@ -168,6 +176,25 @@ enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, 
 	note('v', lba);
 	*good = blocks;
 	return STORE_OK;
+}
+
+bool store_protects(const struct store *s)
+{
+	return s->protects;
+}
+
+/* Of each block its number. What is compared has a wrong reference tag. */
+enum tgt_store_result store_protected(struct store *s, enum tgt_action_kind kind,
+                                      const struct protect *p, struct store_op *o)
+{
+	pass((unsigned)(o->lba % LBA_ALL));
+	note(kind == TGT_STORE_READ ? 'R' : kind == TGT_STORE_WRITE ? 'W' : 'P', o->lba);
+	s->protect = *p;
+	for (uint32_t i = 0; kind == TGT_STORE_READ && i < o->blocks; i++)
+		memset(o->bytes + i * (512U + PROTECT_LEN), (int)(o->lba + i), 512 + PROTECT_LEN);
+	o->good = kind == TGT_STORE_COMPARE ? 1 : o->blocks;
+	o->field = kind == TGT_STORE_COMPARE ? PROTECT_REF : 0;
+	return kind == TGT_STORE_COMPARE ? STORE_PROTECTION : STORE_OK;
 }
 
 enum tgt_store_result store_flush(struct store *s)
@@ -371,6 +398,71 @@ START_TEST(what_is_asked_is_what_is_done)
 	ck_assert_uint_eq(ev.store.block->len, 512);
 	ck_assert_uint_eq(ev.store.block->data[511], 0xbb);
 	target_io_taken(io);
+}
+END_TEST
+
+/* The store is told what is to be done about protection information, and says what came of it. */
+START_TEST(protection_information)
+{
+	struct tgt_event ev;
+	struct tgt_action a = {
+	        .kind = TGT_STORE_READ,
+	        .op = 70,
+	        .lba = 7,
+	        .blocks = 2,
+	        .protect =
+	                {.type = 2, .moved = true, .medium = PROTECT_ALL, .ref = 5, .mask = 0xff},
+	};
+	opts.disk.protects = true;
+	opts.disk.protection = 2;
+	fake.now = STORE_NOW_DONE; /* which is about one file only */
+	open_it();
+	target_io_do(io, &a);
+	while (!target_io_next(io, &ev))
+		(void)event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_int_eq(ev.store.result, STORE_OK);
+	ck_assert_uint_eq(ev.store.block->len, 2 * (512 + PROTECT_LEN));
+	ck_assert_uint_eq(ev.store.block->data[520 + 519], 8);
+	ck_assert(fake.protect.type == 2 && fake.protect.ref == 5 && fake.protect.mask == 0xff);
+	target_io_taken(io);
+	a.kind = TGT_STORE_COMPARE;
+	a.op = 71;
+	a.block = block_new(2 * (512 + PROTECT_LEN));
+	target_io_do(io, &a);
+	while (!target_io_next(io, &ev))
+		(void)event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_int_eq(ev.store.result, STORE_PROTECTION);
+	ck_assert_uint_eq(ev.store.good_blocks, 1);
+	ck_assert_uint_eq(ev.store.field, PROTECT_REF);
+	target_io_taken(io);
+	block_unref(a.block);
+	ck_assert_str_eq(fake.log, "R7 P7 ");
+}
+END_TEST
+
+/* What a disk is formatted with is in its metadata from the first start on; later it is for FORMAT
+ * UNIT to change. */
+START_TEST(protection_is_kept)
+{
+	struct meta m;
+	char why[400];
+	static const uint8_t says[] = {0x7d, 1, 2};
+	open_it();
+	close_it();
+	ck_assert_int_eq(meta_load(path, &m, why, sizeof(why)), META_LOADED);
+	ck_assert_uint_eq(m.n_saved, 0);
+	opts.disk.protects = true;
+	opts.disk.protection = 2;
+	open_it();
+	close_it();
+	ck_assert_int_eq(meta_load(path, &m, why, sizeof(why)), META_LOADED);
+	ck_assert_uint_eq(m.n_saved, sizeof(says));
+	ck_assert_mem_eq(m.saved, says, sizeof(says));
+	opts.disk.protection = 1;
+	open_it();
+	close_it();
+	ck_assert_int_eq(meta_load(path, &m, why, sizeof(why)), META_LOADED);
+	ck_assert_mem_eq(m.saved, says, sizeof(says));
 }
 END_TEST
 
@@ -628,6 +720,8 @@ static Suite *make_suite(void)
 	tcase_add_test(c, a_slow_one_holds_up_only_itself);
 	tcase_add_test(c, more_than_threads_wait_their_turn);
 	tcase_add_test(c, what_is_asked_is_what_is_done);
+	tcase_add_test(c, protection_information);
+	tcase_add_test(c, protection_is_kept);
 	tcase_add_test(c, data_are_held_until_it_is_done);
 	tcase_add_test(c, shared_data_that_changed_meanwhile);
 	tcase_add_test(c, flushes_that_come_meanwhile_go_together);

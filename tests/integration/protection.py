@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Protection information (SBC-3) with real processes: a disk's option and FORMAT UNIT, restarts and ends in mid writes, a medium that rots, members of a
+group with and without it."""
+
+import base64
+import signal
+
+from lab import Lab, until
+from tap import main, test
+
+GOOD, CHECK = 0, 2
+READY = "00" * 6
+BLOCKS = 8192  # of 4M
+TUPLES_AT = 8192
+
+
+def run(rpc, cdb, out=None, room=0, target="disk0"):
+    """The answer, with the data as bytes and the sense's code."""
+    params = {"target": target, "cdb": cdb, "data_in_length": room}
+    if out is not None:
+        params["data_out"] = base64.b64encode(out).decode()
+    done = rpc.call("scsi.execute", **params)
+    done["data"] = base64.b64decode(done["data_in"])
+    sense = bytes.fromhex(done["sense"])
+    done["code"] = f"{sense[12]:02x}/{sense[13]:02x}" if sense else None
+    done["block"] = int.from_bytes(sense[3:7], "big") if sense else None
+    return done
+
+
+def clear(rpc, target="disk0"):
+    until("no UNIT ATTENTION", lambda: run(rpc, READY, target=target)["status"] == GOOD)
+
+
+def back(lab, rpc):
+    lab.wait_targets(["disk0"])
+    clear(rpc)
+
+
+def crc16(data):
+    """T10 DIF, polynomial 8BB7h."""
+    crc = 0
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1) ^ (0x18bb7 if crc & 0x8000 else 0)
+    return crc
+
+
+def tuple_of(data, app, ref):
+    return crc16(data).to_bytes(2, "big") + app.to_bytes(2, "big") + ref.to_bytes(4, "big")
+
+
+def cdb10(opcode, lba, blocks, protect=0):
+    return f"{opcode:02x}{protect << 5:02x}{lba:08x}00{blocks:04x}00"
+
+
+def cdb32(action, lba, blocks, protect, ref, app=0, mask=0):
+    return f"7f0000000000{0:02x}18{action:04x}{protect << 5:02x}00{lba:016x}{ref:08x}{app:04x}{mask:04x}{blocks:08x}"
+
+
+def block(n):
+    return bytes((n * 31 + i * 7) & 0xff for i in range(512))
+
+
+def capacity(rpc, target="disk0"):
+    done = run(rpc, "9e10" + "00" * 11 + "200000", room=32, target=target)
+    return done["data"][12]
+
+
+def kept(lab, lba, name="disk0"):
+    with open(lab.path(name + ".img.protection"), "rb") as f:
+        f.seek(TUPLES_AT + 8 * lba)
+        return bytes(b ^ 0xff for b in f.read(8))
+
+
+def rot(lab, lba, name="disk0"):
+    with open(lab.path(name + ".img"), "r+b") as f:
+        f.seek(512 * lba + 100)
+        byte = f.read(1)[0]
+        f.seek(512 * lba + 100)
+        f.write(bytes([byte ^ 0x40]))
+
+
+@test("a disk of type 1: what is written with and without protection information, and read back")
+def type_1():
+    with Lab() as lab:
+        lab.start(1, group=None, target_options=("--protection", "1"))
+        with lab.rpc() as rpc:
+            clear(rpc)
+            assert run(rpc, "120000006000", room=96)["data"][5] & 1 and capacity(rpc) == 1
+            assert run(rpc, "1201860040" + "00", room=64)["data"][4] == 0x3f
+            one, two = block(1), block(2)
+            both = one + tuple_of(one, 0x1234, 7) + two + tuple_of(two, 0x5678, 8)
+            assert run(rpc, cdb10(0x2a, 7, 2, 1), both)["status"] == GOOD
+            assert kept(lab, 8) == tuple_of(two, 0x5678, 8)
+            done = run(rpc, cdb10(0x28, 7, 2, 1), room=1040)
+            assert done["status"] == GOOD and done["data"] == both and done["residual"] == 0
+            assert run(rpc, cdb10(0x28, 7, 2), room=1024)["data"] == one + two
+            # without: it is made
+            assert run(rpc, cdb10(0x2a, 9, 1), one)["status"] == GOOD
+            assert kept(lab, 9) == tuple_of(one, 0, 9)
+            # wrong: nothing is written, and the first wrong block is named
+            for spoiled, code in ((512, "10/01"), (512 + 5, "10/03")):
+                bad = bytearray(both)
+                bad[520 + spoiled] ^= 1
+                done = run(rpc, cdb10(0x2a, 7, 2, 1), bytes(bad))
+                assert done["status"] == CHECK and done["code"] == code and done["block"] == 8, done
+            # as much data as the command has blocks, and not with what goes with them, is too little
+            assert run(rpc, cdb10(0x2a, 7, 2, 1), one + two)["status"] == CHECK
+            assert run(rpc, cdb10(0x28, 7, 2, 1), room=1040)["data"] == both
+            # what was never written has none, and is not checked
+            done = run(rpc, cdb10(0x28, 100, 1, 1), room=520)
+            assert done["data"] == bytes(512) + b"\xff" * 8
+            assert run(rpc, cdb32(9, 7, 1, 1, 7), room=520)["code"] == "20/00"
+        with open(lab.path("disk0.img"), "rb") as f:
+            image = f.read()
+        assert len(image) == BLOCKS * 512 and image[7 * 512:10 * 512] == one + two + one
+
+
+@test("a disk of type 2: commands of 32 bytes, with what tags are expected to be")
+def type_2():
+    with Lab() as lab:
+        lab.start(1, group=None, target_options=("--protection", "2"))
+        with lab.rpc() as rpc:
+            clear(rpc)
+            assert capacity(rpc) == 3
+            one = block(5)
+            data = one + tuple_of(one, 0x1234, 0xcafe)
+            assert run(rpc, cdb10(0x2a, 7, 1, 1), data)["code"] == "20/00"
+            assert run(rpc, cdb32(0x0b, 7, 1, 1, 0xcafe), data)["status"] == GOOD
+            assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe), room=520)["data"] == data
+            assert run(rpc, cdb32(9, 7, 1, 1, 0xcaff), room=520)["code"] == "10/03"
+            assert run(rpc, cdb10(0x28, 7, 1), room=512)["data"] == one
+            # application tags are looked at with ATO of the control mode page
+            assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe, 0x1235, 0xffff), room=520)["status"] == GOOD
+            page = run(rpc, "1a080a00ff00", room=255)["data"]
+            select = bytes(4) + bytes([0x0a]) + page[5:9] + bytes([page[9] | 0x80]) + page[10:16]
+            assert run(rpc, f"15100000{len(select):02x}00", select)["status"] == GOOD
+            assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe, 0x1235, 0xffff), room=520)["code"] == "10/02"
+            assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe, 0x1235, 0xfff0), room=520)["data"] == data
+
+
+@test("FORMAT UNIT gives a disk another type, which a restart keeps whatever the option says")
+def formatted():
+    with Lab() as lab:
+        lab.start(1, group=None, target_options=("--protection", "0"))
+        with lab.rpc() as rpc:
+            clear(rpc)
+            assert capacity(rpc) == 0 and run(rpc, cdb10(0x28, 0, 1, 1), room=520)["code"] == "24/00"
+            assert run(rpc, cdb10(0x2a, 3, 1), block(3))["status"] == GOOD
+            for cdb, out, says in (("048000000000", None, 1), ("04d000000000", b"\1\0\0\0", 5), ("04c000000000", None, 3), ("040000000000", None, 0),
+                                   ("049000000000", bytes(4), 1)):
+                assert run(rpc, cdb, out)["status"] == GOOD, cdb
+                assert capacity(rpc) == says, cdb
+                assert run(rpc, cdb10(0x28, 3, 1), room=512)["data"] == bytes(512)
+                assert run(rpc, cdb10(0x2a, 3, 1), block(3))["status"] == GOOD
+            lab.targets["disk0"].stop()
+            lab.target("disk0", 0, "--protection", "2")
+            back(lab, rpc)
+            assert capacity(rpc) == 1
+            rot(lab, 3)
+            assert run(rpc, cdb10(0x28, 3, 1), room=512)["code"] == "10/01"
+
+
+@test("a medium that rots is found out; a write that SIGKILL cuts off is none of that")
+def rots():
+    with Lab() as lab:
+        lab.start(1, group=None, target_options=("--protection", "1"))
+        with lab.rpc() as rpc:
+            clear(rpc)
+            for lba in range(4):
+                assert run(rpc, cdb10(0x2a, lba, 1), block(lba))["status"] == GOOD
+            rot(lab, 2)
+            done = run(rpc, cdb10(0x28, 0, 4), room=2048)
+            assert done["code"] == "10/01" and done["data"] == b"" and done["block"] == 2
+            assert run(rpc, cdb10(0x2f, 0, 4))["code"] == "10/01"
+            assert run(rpc, cdb10(0x28, 2, 1, 3), room=520)["status"] == GOOD
+            # one that is killed may have been at any block
+            lab.targets["disk0"].signal(signal.SIGKILL)
+            lab.targets["disk0"].wait()
+            lab.target("disk0", 0)
+            back(lab, rpc)
+            assert run(rpc, cdb10(0x28, 0, 4), room=2048)["status"] == GOOD and kept(lab, 2) == b"\xff" * 8
+            assert run(rpc, cdb10(0x2a, 2, 1), block(2))["status"] == GOOD
+            # ended as it should, nothing is in doubt
+            lab.targets["disk0"].stop()
+            rot(lab, 2)
+            lab.target("disk0", 0)
+            back(lab, rpc)
+            assert run(rpc, cdb10(0x28, 0, 4), room=2048)["code"] == "10/01"
+
+
+@test("members with and without it in one group: copies, and a member that rots, the others unharmed")
+def members():
+    with Lab() as lab:
+        lab.bus()
+        for i in range(3):
+            lab.target(f"disk{i}", i, *(("--protection", str(i)) if i else ()))
+        lab.daemon()
+        names = ["disk0", "disk1", "disk2"]
+        lab.wait_targets(names)
+        lab.call("group.create", name="g0", members=names)
+        image = lab.image(2 << 20)
+        lab.run_job("mirror", image=image)
+        lab.assert_copies(image, names)
+        with open(image, "rb") as f:
+            first = f.read(512)
+        assert kept(lab, 0, "disk1") == tuple_of(first, 0, 0)
+        assert kept(lab, 0, "disk2") == tuple_of(first, 0xffff, 0xffffffff)
+        assert lab.run_job("verify", image=image)["differing_blocks"] == 0
+        # what rots at one member is told of that one, and of that block
+        rot(lab, 77, "disk1")
+        job = lab.run_job("verify", image=image, expect=None)
+        bad = {t["name"]: t["bad_blocks"] for t in job["targets"]}
+        assert bad == {"disk0": 0, "disk1": 1, "disk2": 0}, job
+        # a job that reads takes it from another one
+        out = lab.path("out")
+        lab.run_job("read", image=out)
+        with open(out, "rb") as f, open(image, "rb") as g:
+            assert f.read(2 << 20) == g.read()
+        # and what is written is whole again
+        lab.run_job("mirror", image=image)
+        assert lab.run_job("verify", image=image)["differing_blocks"] == 0
+        with lab.rpc() as rpc:
+            clear(rpc, "disk1")
+            assert run(rpc, cdb10(0x28, 77, 1), room=512, target="disk1")["status"] == GOOD
+
+
+main()
