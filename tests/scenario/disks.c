@@ -299,11 +299,30 @@ static void put_mirror(struct wr *m, enum mirror_function function, const struct
 	scsi_msg_put(m, &msg);
 }
 
+static uint32_t length_of(const struct disks_op *o)
+{
+	return o->blocks * (512U + (o->protect ? PROTECT_LEN : 0U));
+}
+
+static void put_data(const struct disks_op *o, uint8_t *p)
+{
+	for (uint32_t i = 0; i < o->blocks; i++) {
+		memset(p, o->fill, 512);
+		uint16_t guard = (uint16_t)(crc16_guard(p, 512) + o->guard);
+		p += 512;
+		if (!o->protect)
+			continue;
+		protect_put(p, (struct protect_tuple){guard, 0x1234, (uint32_t)o->lba + i});
+		p += PROTECT_LEN;
+	}
+}
+
 static void put_operation(struct wr *w, const struct disks_op *o, bool first, uint32_t off,
                           uint32_t crc)
 {
 	uint8_t bytes[128], cdb[SCSI_CDB_MAX];
-	struct scsi_cdb c = {.op = OP_WRITE_16, .lba = o->lba, .blocks = o->blocks};
+	struct scsi_cdb c = {
+	        .op = OP_WRITE_16, .lba = o->lba, .blocks = o->blocks, .wrprotect = o->protect};
 	struct wr m = wr_init(bytes, sizeof(bytes));
 	if (first)
 		msg_put_identify(&m, 0, true);
@@ -311,12 +330,12 @@ static void put_operation(struct wr *w, const struct disks_op *o, bool first, ui
 	put_mirror(&m, MIRROR_LEADER, o, 0);
 	wire_put_bytes(w, ITEM_MSG_OUT, bytes, m.n);
 	wire_put_bytes(w, ITEM_COMMAND, cdb, scsi_cdb_put(&c, cdb));
-	wire_put_data(w, ITEM_DATA_OUT, off, o->blocks * 512, crc);
+	wire_put_data(w, ITEM_DATA_OUT, off, length_of(o), crc);
 	for (unsigned i = 1; i < o->n; i++) {
 		m = wr_init(bytes, sizeof(bytes));
 		put_mirror(&m, MIRROR_SELECT, o, i);
 		wire_put_bytes(w, ITEM_MSG_OUT, bytes, m.n);
-		wire_put_data(w, ITEM_DATA_OUT, off, o->blocks * 512, crc);
+		wire_put_data(w, ITEM_DATA_OUT, off, length_of(o), crc);
 	}
 }
 
@@ -335,13 +354,13 @@ void disks_pass(struct disks *r, uint32_t script, const struct disks_op *ops, un
 	struct wr w = wr_init(items, sizeof(items));
 	uint32_t total = 0;
 	for (unsigned i = 0; i < n; i++)
-		total += ops[i].blocks * 512;
+		total += length_of(&ops[i]);
 	struct block *data = block_new(total);
 	wire_put_plain(&w, ITEM_SELECT, (uint8_t)(ops[0].device[0] - 1), ITEM_ATN);
 	uint32_t off = 0;
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t len = ops[i].blocks * 512;
-		memset(data->data + off, ops[i].fill, len);
+		uint32_t len = length_of(&ops[i]);
+		put_data(&ops[i], data->data + off);
 		put_operation(&w, &ops[i], i == 0, off, crc_data(0, data->data + off, len));
 		off += len;
 	}
@@ -383,7 +402,7 @@ void disks_abort(struct disks *r, uint32_t script, uint8_t target, uint8_t tag)
 
 /* ---- creation ---- */
 
-static void make_target(struct disks *r, unsigned i, bool unarmed)
+static void make_target(struct disks *r, unsigned i, bool unarmed, uint8_t type)
 {
 	uint8_t saved[TGT_SAVED_MAX];
 	struct wr w = wr_init(saved, sizeof(saved));
@@ -397,8 +416,11 @@ static void make_target(struct disks *r, unsigned i, bool unarmed)
 	        .queue_depth = 8,
 	        .unarmed = unarmed,
 	        .xfer = XFER_ULTRA160,
-	        .lu.saved = {saved, w.n},
+	        .lu.protects = type != 0,
 	};
+	size_t len = type ? tgt_saved_protection(type, saved, w.n) : w.n;
+	c.lu.saved = (struct span){saved, len};
+	memset(r->target[i].tuples, 0xff, sizeof(r->target[i].tuples));
 	c.lu.uuid[0] = (uint8_t)(i + 1);
 	r->target[i].rig = r;
 	r->target[i].t = tgt_new(&c, why, sizeof(why));
@@ -406,6 +428,12 @@ static void make_target(struct disks *r, unsigned i, bool unarmed)
 }
 
 struct disks *disks_new(bool unarmed)
+{
+	static const uint8_t none[DISKS_TARGETS];
+	return disks_new_protected(unarmed, none);
+}
+
+struct disks *disks_new_protected(bool unarmed, const uint8_t types[DISKS_TARGETS])
 {
 	static const uint8_t request_sense[] = {0x03, 0, 0, 0, 18, 0};
 	struct disks *r = calloc(1, sizeof(*r));
@@ -419,7 +447,7 @@ struct disks *disks_new(bool unarmed)
 	r->ini = connect(r, DISKS_TARGETS, ROLE_INITIATOR, DISKS_INI);
 	run(r);
 	for (unsigned i = 0; i < DISKS_TARGETS; i++) {
-		make_target(r, i, unarmed);
+		make_target(r, i, unarmed, types[i]);
 		disks_attach(r, i);
 		disks_command(r, 100 + i, (uint8_t)i, 1,
 		              (struct span){request_sense, sizeof(request_sense)}, NULL, 18);

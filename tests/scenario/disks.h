@@ -50,6 +50,8 @@ struct disks {
 /* Targets 0.. of a group 1, devices 1.. (device = ID + 1); all attached, no UNIT ATTENTION pending.
  */
 struct disks *disks_new(bool unarmed);
+/* The same; the targets are formatted with these types of protection, 0: can have none. */
+struct disks *disks_new_protected(bool unarmed, const uint8_t types[DISKS_TARGETS]);
 void disks_free(struct disks *r);
 void disks_clear(struct disks *r);
 
@@ -61,7 +63,8 @@ void disks_fault(struct disks *r, unsigned target, const char *spec);
 void disks_wait(struct disks *r);
 
 /* One operation of a pass: WRITE(16) of `blocks` blocks at lba, all bytes `fill`, to the devices.
- */
+ * With protect (WRPROTECT) each brings the protection information of type 1; guard: what its guards
+ * are off by. */
 struct disks_op {
 	uint32_t op;
 	uint8_t tag;
@@ -70,6 +73,8 @@ struct disks_op {
 	uint8_t fill;
 	unsigned n;
 	uint8_t device[DISKS_TARGETS];
+	uint8_t protect;
+	uint16_t guard;
 };
 /* Hands over a script of these operations, under one tenure, and runs all that follows. */
 void disks_pass(struct disks *r, uint32_t script, const struct disks_op *ops, unsigned n);

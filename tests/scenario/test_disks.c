@@ -105,6 +105,51 @@ END_TEST
 
 /* ---- death in the pass ---- */
 
+/* Members of which some have protection information. A pass that brings none is taken by all; one
+ * that does, by those that can take it, if it is right. Each says so by itself. */
+START_TEST(members_with_protection_information)
+{
+	static const uint8_t types[DISKS_TARGETS] = {1, 0, 2, 1};
+	struct disks *r = disks_new_protected(_i == 1, types);
+	struct disks_op op = {.op = 9,
+	                      .tag = 5,
+	                      .lba = 4,
+	                      .blocks = 2,
+	                      .fill = 0x5a,
+	                      .n = 4,
+	                      .device = {1, 2, 3, 4}};
+	static const char *const good[] = {GOOD(0, 1, 5, 9), GOOD(1, 2, 5, 9), GOOD(2, 3, 5, 9),
+	                                   GOOD(3, 4, 5, 9)};
+	disks_pass(r, 1, &op, 1);
+	for (unsigned i = 0; i < DISKS_TARGETS; i++) {
+		struct protect_tuple t = protect_get(r->target[i].tuples + 5 * PROTECT_LEN);
+		ck_assert_msg(strstr(r->reports, good[i]) != NULL, "%s", r->reports);
+		ck_assert(disks_filled(r, i, 4, 2, 0x5a));
+		ck_assert_uint_eq(t.ref, types[i] == 1 ? 5 : 0xffffffff);
+	}
+	disks_clear(r);
+	op.protect = 1;
+	op.fill = 0x66;
+	disks_pass(r, 2, &op, 1);
+	for (unsigned i = 0; i < DISKS_TARGETS; i++) {
+		bool takes = types[i] == 1;
+		ck_assert_msg((strstr(r->reports, good[i]) != NULL) == takes, "%s", r->reports);
+		ck_assert(disks_filled(r, i, 4, 2, takes ? 0x66 : 0x5a));
+	}
+	ck_assert_ptr_nonnull(strstr(r->reports, "device 2 op 9 5/24/0 CHECK CONDITION"));
+	ck_assert_ptr_nonnull(strstr(r->reports, "device 3 op 9 5/20/0 CHECK CONDITION"));
+	disks_clear(r);
+	op.guard = 1;
+	op.fill = 0x77;
+	disks_pass(r, 3, &op, 1);
+	for (unsigned i = 0; i < DISKS_TARGETS; i++) {
+		ck_assert_msg(strstr(r->reports, good[i]) == NULL, "%s", r->reports);
+		ck_assert(disks_filled(r, i, 4, 2, types[i] == 1 ? 0x66 : 0x5a));
+	}
+	disks_free(r);
+}
+END_TEST
+
 START_TEST(participant_dies_with_the_token)
 {
 	struct disks *r = disks_new(_i == 1);
@@ -196,6 +241,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(c, chained_passes, 0, 2);
 	tcase_add_loop_test(c, one_of_them_fails, 0, 2 * (int)ARRAY_LEN(faults));
 	tcase_add_loop_test(c, participant_dies_with_the_token, 0, 2);
+	tcase_add_loop_test(c, members_with_protection_information, 0, 2);
 	tcase_add_loop_test(c, leader_dies, 0, 2);
 	tcase_add_loop_test(c, conventional_commands, 0, 2);
 	tcase_add_loop_test(c, abort_of_a_slow_task, 0, 2);
