@@ -37,6 +37,12 @@ bool disk_protection_ok(const char *v, char *why, size_t n)
 	return v[0] >= '0' && v[0] <= '3' && v[1] == '\0';
 }
 
+bool disk_integrity_ok(const char *v, char *why, size_t n)
+{
+	(void)snprintf(why, n, "\"%s\" is neither crc32c nor none", v);
+	return strcmp(v, "crc32c") == 0 || strcmp(v, "none") == 0;
+}
+
 void disk_default_name(struct disk_opts *d, const char *other)
 {
 	const char *slash = strrchr(d->store, '/');
@@ -103,6 +109,12 @@ static bool take_protection(struct disk_opts *d, const char *v, char *why, size_
 	return true;
 }
 
+static bool take_integrity(struct disk_opts *d, const char *v, char *why, size_t n)
+{
+	d->integrity = strcmp(v, "crc32c") == 0;
+	return disk_integrity_ok(v, why, n);
+}
+
 static const struct {
 	const char *name;
 	bool valued;
@@ -115,6 +127,7 @@ static const struct {
         {"write-protect", false, take_write_protect},
         {"thin", false, take_thin},
         {"protection", true, take_protection},
+        {"integrity", true, take_integrity},
 };
 
 /* "key=value" or "key"; cuts it in two. */

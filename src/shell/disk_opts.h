@@ -4,7 +4,7 @@
  * others are specifications:
  *
  *   LUN=FILE[,size=SIZE][,block-size=BYTES][,name=NAME][,uuid=UUID][,write-protect][,thin]
- *           [,protection=TYPE]
+ *           [,protection=TYPE][,integrity=crc32c]
  */
 #ifndef SHELL_DISK_OPTS_H
 #define SHELL_DISK_OPTS_H
@@ -28,6 +28,7 @@ struct disk_opts {
 	bool write_protect, thin;
 	bool protects;      /* it can have protection information */
 	uint8_t protection; /* the type that a disk which had none is formatted with */
+	bool integrity;     /* it keeps checksums */
 	char *spec, *file;  /* owned: as it was given, what `store` points to; NULL: LUN 0 */
 };
 
@@ -42,6 +43,7 @@ bool disk_block_size_ok(const char *v, char *why, size_t n);
 bool disk_name_ok(const char *v, char *why, size_t n);
 bool disk_uuid_ok(const char *v, char *why, size_t n);
 bool disk_protection_ok(const char *v, char *why, size_t n);
+bool disk_integrity_ok(const char *v, char *why, size_t n);
 /* A specification, by itself. */
 bool disk_spec_ok(const char *spec, char *why, size_t n);
 

@@ -100,10 +100,13 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/store.c \
 	src/shell/store.h \
 	src/shell/store_atomic.c \
+	src/shell/store_beside.c \
+	src/shell/store_beside.h \
 	src/shell/store_inside.h \
 	src/shell/store_map.c \
 	src/shell/store_protect.c \
 	src/shell/store_protected.c \
+	src/shell/store_sums.c \
 	src/shell/target_disk.c \
 	src/shell/target_disk.h \
 	src/shell/target_io.c \
@@ -147,5 +150,6 @@ unit_tests += \
 	tests/unit/test_stall \
 	tests/unit/test_store \
 	tests/unit/test_store_atomic \
+	tests/unit/test_store_integrity \
 	tests/unit/test_store_protect \
 	tests/unit/test_target_io

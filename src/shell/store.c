@@ -178,7 +178,8 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	sm_assert(pthread_mutex_init(&s->journaling, NULL) == 0);
 	if (open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n) &&
 	    direct_ok(s, c, why, n) && holes_ok(s, c, why, n) && store_tuples_open(s, c, why, n) &&
-	    store_atomic_open(s, c, why, n) &&
+	    store_sums_open(s, c, why, n) && store_atomic_open(s, c, why, n) &&
+	    (!s->sums || store_sums_repair(s, c->write_protect, why, n)) &&
 	    (!s->tuples || store_tuples_repair(s, c->write_protect, why, n))) {
 		look_at_file_system(s);
 		return s;
@@ -194,7 +195,12 @@ void store_close(struct store *s)
 	struct scratch *one;
 	if (!s)
 		return;
-	store_tuples_close(s);
+	/* All is there: nothing is in doubt. */
+	bool clean = s->fd >= 0 && (s->tuples || s->sums) && store_flush(s) == STORE_OK;
+	if (s->tuples)
+		beside_close(s->tuples, clean);
+	if (s->sums)
+		beside_close(s->sums, clean);
 	if (s->fd >= 0)
 		(void)close(s->fd);
 	while ((one = SLIST_FIRST(&s->scratch)) != NULL) {
@@ -280,16 +286,31 @@ static enum tgt_store_result move_blocks(struct store *s, bool out, uint8_t *p, 
 enum tgt_store_result store_read(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out,
                                  uint32_t *good)
 {
-	return move_blocks(s, false, out, lba, blocks, good);
+	enum tgt_store_result r = move_blocks(s, false, out, lba, blocks, good);
+	uint32_t right = 0;
+	if (!s->sums || *good == 0)
+		return r;
+	enum tgt_store_result known = store_sums_check(s, lba, *good, out, &right);
+	*good = right;
+	return known != STORE_OK ? known : r;
 }
 
 enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
                                   uint32_t *good)
 {
+	uint8_t *p = (uint8_t *)(uintptr_t)data;
 	*good = 0;
 	if (s->dead)
 		return STORE_DEAD;
-	return move_blocks(s, true, (uint8_t *)(uintptr_t)data, lba, blocks, good);
+	if (!s->sums)
+		return move_blocks(s, true, p, lba, blocks, good);
+	enum tgt_store_result r = beside_begin(s->sums, lba, blocks);
+	if (r != STORE_OK)
+		return r;
+	r = move_blocks(s, true, p, lba, blocks, good);
+	enum tgt_store_result known = store_sums_put(s, lba, *good, data);
+	beside_end(s->sums);
+	return r != STORE_OK ? r : known;
 }
 
 static uint32_t blocks_of_scratch(const struct store *s)
@@ -357,13 +378,20 @@ enum tgt_store_result store_zero(struct store *s, lba_t lba, uint32_t blocks, ui
 	*good = 0;
 	if (s->dead)
 		return STORE_DEAD;
+	enum tgt_store_result r = s->sums ? beside_begin(s->sums, lba, blocks) : STORE_OK;
+	if (r != STORE_OK)
+		return r;
 	int error = punch(s, lba, blocks);
+	if (!error && s->sums)
+		r = beside_none(s->sums, lba, blocks);
+	if (s->sums)
+		beside_end(s->sums);
 	if (error == EOPNOTSUPP || error == ENOSYS || error == EINVAL)
 		return store_write_same(s, lba, blocks, zeros, good);
 	if (error)
 		return result_of(error);
-	*good = blocks;
-	return STORE_OK;
+	*good = r == STORE_OK ? blocks : 0;
+	return r;
 }
 
 static uint32_t first_difference(const uint8_t *a, const uint8_t *b, uint32_t n)
@@ -430,10 +458,58 @@ enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, 
 enum tgt_store_result store_flush(struct store *s)
 {
 	sm_assert(pthread_mutex_lock(&s->flushing) == 0);
-	if (!s->dead && (fdatasync(s->fd) != 0 || (s->tuples && !store_tuples_flush(s))))
+	uint64_t tuples = s->tuples ? beside_flush_begin(s->tuples) : 0;
+	uint64_t sums = s->sums ? beside_flush_begin(s->sums) : 0;
+	if (!s->dead &&
+	    (fdatasync(s->fd) != 0 || (s->tuples && !beside_flush_end(s->tuples, tuples)) ||
+	     (s->sums && !beside_flush_end(s->sums, sums))))
 		s->dead = true;
 	sm_assert(pthread_mutex_unlock(&s->flushing) == 0);
 	return s->dead ? STORE_DEAD : STORE_OK;
+}
+
+/* ---- after a crash ---- */
+
+static enum tgt_store_result look_at(struct store *s, store_look_fn *look, lba_t lba,
+                                     uint64_t blocks, uint8_t *data, uint8_t *tuples)
+{
+	uint32_t piece = blocks_of_scratch(s);
+	enum tgt_store_result r = STORE_OK;
+	for (uint64_t at = 0; r == STORE_OK && at < blocks; at += piece) {
+		uint32_t n = blocks - at < piece ? (uint32_t)(blocks - at) : piece, got = 0;
+		/* Without checksums: they are what may be wrong. */
+		(void)move_blocks(s, false, data, lba + at, n, &got);
+		r = look(s, lba + at, n, data, got, tuples);
+	}
+	return r;
+}
+
+bool store_look_through(struct store *s, struct beside *b, store_look_fn *look, bool write_protect,
+                        char *why, size_t n)
+{
+	lba_t lba = 0;
+	uint64_t blocks = 0;
+	enum tgt_store_result r = STORE_OK;
+	if (!beside_doubt(b, 0, &lba, &blocks))
+		return true;
+	if (write_protect)
+		return fail(why, n, beside_path(b),
+		            "writes were cut off: it has to be looked through without "
+		            "--write-protect",
+		            0);
+	uint8_t *data = store_scratch_get(s), *tuples = store_scratch_get(s);
+	bool ok = data && tuples;
+	while (ok && r == STORE_OK && beside_doubt(b, lba, &lba, &blocks)) {
+		r = look_at(s, look, lba, blocks, data, tuples);
+		lba += blocks;
+	}
+	if (data)
+		store_scratch_put(s, data);
+	if (tuples)
+		store_scratch_put(s, tuples);
+	if (ok && r == STORE_OK && beside_settled(b))
+		return true;
+	return fail(why, n, beside_path(b), "cannot be looked through", errno);
 }
 
 /* ---- without waiting ---- */
@@ -452,7 +528,7 @@ static enum store_now now(atomic_bool *silent, ssize_t moved, size_t n)
 enum store_now store_read_now(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out)
 {
 	struct iovec v = {out, (size_t)blocks * s->block_size};
-	if (s->silent_r || s->direct)
+	if (s->silent_r || s->direct || s->sums)
 		return STORE_NOW_ASK;
 	return now(&s->silent_r, preadv2(s->fd, &v, 1, (off_t)(lba * s->block_size), RWF_NOWAIT),
 	           v.iov_len);
@@ -461,7 +537,7 @@ enum store_now store_read_now(struct store *s, lba_t lba, uint32_t blocks, uint8
 enum store_now store_write_now(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data)
 {
 	struct iovec v = {(uint8_t *)(uintptr_t)data, (size_t)blocks * s->block_size};
-	if (s->silent_w || s->direct || s->dead)
+	if (s->silent_w || s->direct || s->dead || s->sums)
 		return STORE_NOW_ASK;
 	return now(&s->silent_w, pwritev2(s->fd, &v, 1, (off_t)(lba * s->block_size), RWF_NOWAIT),
 	           v.iov_len);

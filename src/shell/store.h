@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A backing store: a file (or block device) that holds the raw image of a disk's blocks and nothing
- * else; the protection information of a disk that has it is in FILE.protection (store_protect.c).
+ * else; the protection information of a disk that has it is in FILE.protection (store_protect.c),
+ * checksums in FILE.integrity (store_sums.c).
  * One process at a time: it is locked. Calls are synchronous; threads may make them side by side.
  */
 #ifndef SHELL_STORE_H
@@ -18,7 +19,8 @@ struct store_config {
 	bool write_protect;  /* the file is opened for reading only */
 	bool direct;         /* past the page cache (O_DIRECT) */
 	bool thin;           /* its file system has to make holes */
-	bool protects; /* FILE.protection is created if it is not there; where it is, it is used */
+	bool integrity; /* FILE.integrity is created if it is not there; where it is, it is used */
+	bool protects;  /* FILE.protection is created if it is not there; where it is, it is used */
 };
 
 /* NULL with why, which names the file. */
@@ -28,6 +30,8 @@ void store_close(struct store *s);
 uint64_t store_blocks(const struct store *s);
 /* It keeps protection information. */
 bool store_protects(const struct store *s);
+/* It knows what it has written: what a medium gives instead is STORE_ROTTEN. */
+bool store_has_integrity(const struct store *s);
 /* It is in memory (tmpfs): no call waits for a device. */
 bool store_in_memory(const struct store *s);
 

@@ -4,6 +4,7 @@
 #define SHELL_STORE_INSIDE_H
 
 #include "shell/store.h"
+#include "shell/store_beside.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,7 +14,6 @@
 #define SCRATCH_BYTES (256 * KIB) /* what compare and verify read at once */
 
 struct scratch;
-struct store_tuples;
 
 struct store {
 	int fd;
@@ -25,9 +25,10 @@ struct store {
 	pthread_mutex_t flushing; /* by one at a time: the kernel tells only one of an error */
 	int journal;              /* of atomic writes; -1: not opened yet */
 	char *journal_path;
-	pthread_mutex_t journaling;  /* one at a time */
-	struct store_tuples *tuples; /* protection information; NULL: it keeps none */
-	pthread_mutex_t lock;        /* of the buffers: as many as calls were made side by side */
+	pthread_mutex_t journaling; /* one at a time */
+	struct beside *tuples;      /* protection information; NULL: it keeps none */
+	struct beside *sums;        /* checksums; NULL: it keeps none */
+	pthread_mutex_t lock;       /* of the buffers: as many as calls were made side by side */
 	SLIST_HEAD(, scratch) scratch;
 };
 
@@ -37,23 +38,31 @@ struct store {
 uint8_t *store_scratch_get(struct store *s);
 void store_scratch_put(struct store *s, uint8_t *p);
 
+/* What may have been cut off is looked through, in pieces: `got` of n blocks could be read, those
+ * behind say so when they are read. tuples: room for PROTECT_LEN bytes each. False with why. */
+typedef enum tgt_store_result store_look_fn(struct store *s, lba_t lba, uint32_t n,
+                                            const uint8_t *data, uint32_t got, uint8_t *tuples);
+bool store_look_through(struct store *s, struct beside *b, store_look_fn *look, bool write_protect,
+                        char *why, size_t n);
+
 /* ---- store_protect.c ---- */
 
 /* Opens FILE.protection, or creates it, if the store is to have one. False with why. */
 bool store_tuples_open(struct store *s, const struct store_config *c, char *why, size_t n);
-/* What a process before this one may have cut off is looked through. False with why. */
 bool store_tuples_repair(struct store *s, bool write_protect, char *why, size_t n);
-/* Before s->fd. */
-void store_tuples_close(struct store *s);
-/* False: not durable. */
-bool store_tuples_flush(struct store *s);
-/* Blocks that are about to be written: durably known to be in doubt. */
-enum tgt_store_result store_tuples_mark(struct store *s, lba_t lba, uint32_t n);
 /* PROTECT_LEN bytes for each block. What is written from is not as it was after that. */
 enum tgt_store_result store_tuples_read(struct store *s, lba_t lba, uint32_t n, uint8_t *p);
 enum tgt_store_result store_tuples_write(struct store *s, lba_t lba, uint32_t n, uint8_t *p);
-/* PROTECT_NONE, as holes. */
-enum tgt_store_result store_tuples_none(struct store *s, lba_t lba, uint32_t n);
+
+/* ---- store_sums.c ---- */
+
+/* Opens FILE.integrity, or creates it, if the store is to have one. False with why. */
+bool store_sums_open(struct store *s, const struct store_config *c, char *why, size_t n);
+bool store_sums_repair(struct store *s, bool write_protect, char *why, size_t n);
+/* STORE_ROTTEN: the block after the good ones is not what was written there. */
+enum tgt_store_result store_sums_check(struct store *s, lba_t lba, uint32_t n, const uint8_t *data,
+                                       uint32_t *good);
+enum tgt_store_result store_sums_put(struct store *s, lba_t lba, uint32_t n, const uint8_t *data);
 
 /* ---- store_atomic.c ---- */
 

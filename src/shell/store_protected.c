@@ -211,7 +211,7 @@ static enum tgt_store_result zero(struct job *j)
 	j->o->good = 0;
 	if (j->s->dead)
 		return STORE_DEAD;
-	enum tgt_store_result r = store_tuples_none(j->s, j->o->lba, j->o->blocks);
+	enum tgt_store_result r = beside_none(j->s->tuples, j->o->lba, j->o->blocks);
 	if (r == STORE_OK)
 		r = store_zero(j->s, j->o->lba, j->o->blocks, &j->o->good);
 	return r;
@@ -233,15 +233,8 @@ static enum tgt_store_result in_pieces(struct job *j, piece_fn *fn)
 	return r;
 }
 
-static enum tgt_store_result run(struct job *j)
+static enum tgt_store_result work(struct job *j)
 {
-	enum tgt_store_result r = check_given(j);
-	bool writes = j->kind == TGT_STORE_WRITE || j->kind == TGT_STORE_OR ||
-	              j->kind == TGT_STORE_ATOMIC;
-	if (r == STORE_OK && writes)
-		r = store_tuples_mark(j->s, j->o->lba, j->o->blocks);
-	if (r != STORE_OK)
-		return r;
 	switch (j->kind) {
 	case TGT_STORE_READ:
 		return in_pieces(j, read_piece);
@@ -266,6 +259,21 @@ static enum tgt_store_result run(struct job *j)
 	}
 	sm_assert(false);
 	return STORE_ERROR;
+}
+
+static enum tgt_store_result run(struct job *j)
+{
+	enum tgt_store_result r = check_given(j);
+	bool writes = j->kind == TGT_STORE_WRITE || j->kind == TGT_STORE_OR ||
+	              j->kind == TGT_STORE_ATOMIC;
+	if (r == STORE_OK && writes)
+		r = beside_begin(j->s->tuples, j->o->lba, j->o->blocks);
+	if (r != STORE_OK)
+		return r;
+	r = work(j);
+	if (writes)
+		beside_end(j->s->tuples);
+	return r;
 }
 
 enum tgt_store_result store_protected(struct store *s, enum tgt_action_kind kind,

@@ -61,6 +61,7 @@ bool target_disk_open(const struct disk_opts *o, bool direct, struct target_disk
 	        .direct = direct,
 	        .thin = o->thin,
 	        .protects = o->protects,
+	        .integrity = o->integrity,
 	};
 	*d = (struct target_disk){.store = store_open(&c, why, n)};
 	if (!d->store)

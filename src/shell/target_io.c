@@ -351,6 +351,9 @@ static void tell(struct disk *d, const struct op *op)
 		            op->field == PROTECT_APP   ? "application tag"
 		            : op->field == PROTECT_REF ? "reference tag"
 		                                       : "guard");
+	if (op->result == STORE_ROTTEN)
+		log_warning("%s: block %llu is not what was written there", d->path,
+		            (unsigned long long)op->lba + op->good);
 	if (op->result == STORE_ERROR || op->result == STORE_NO_SPACE ||
 	    op->result == STORE_DATA_GONE)
 		log_warning("%s: blocks %llu+%u: %s", d->path, (unsigned long long)op->lba,

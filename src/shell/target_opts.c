@@ -32,6 +32,7 @@ enum option {
 	O_WRITE_PROTECT,
 	O_THIN,
 	O_PROTECTION,
+	O_INTEGRITY,
 	O_WORKERS,
 	O_DIRECT_IO,
 	O_BUSY_POLL,
@@ -46,7 +47,7 @@ static const struct args_option options[] = {
         {"store", "FILE", "the disk's blocks; FILE.meta is kept beside it", O_STORE},
         {"lun", "N=FILE[,OPTION...]",
          "a further logical unit, 1 to 63, with size=, block-size=, name=, uuid=, write-protect, "
-         "thin, protection=",
+         "thin, protection=, integrity=",
          O_LUN},
         {"size", "SIZE", "creates the store sparse, or must be its size", O_SIZE},
         {"block-size", "BYTES", "512 (default) or 4096", O_BLOCK_SIZE},
@@ -63,6 +64,7 @@ static const struct args_option options[] = {
         {"thin", NULL, "blocks can be unmapped: holes in the store", O_THIN},
         {"protection", "TYPE", "keeps protection information; a new disk has type 0, 1, 2 or 3",
          O_PROTECTION},
+        {"integrity", "KIND", "crc32c: keeps a checksum of each block; none", O_INTEGRITY},
         {"workers", "N", "threads for a slow store, 0 to 16; default 4", O_WORKERS},
         {"direct", NULL, "read and write the store past the page cache", O_DIRECT_IO},
         {"busy-poll-us", "N", "how long it looks for more before it sleeps; default 0: not at all",
@@ -88,6 +90,7 @@ static cfg_opt_t file_options[] = {
         CFG_BOOL("write-protect", cfg_false, CFGF_NODEFAULT),
         CFG_BOOL("thin", cfg_false, CFGF_NODEFAULT),
         CFG_INT("protection", 0, CFGF_NODEFAULT),
+        CFG_STR("integrity", NULL, CFGF_NODEFAULT),
         CFG_INT("workers", 0, CFGF_NODEFAULT),
         CFG_BOOL("direct", cfg_false, CFGF_NODEFAULT),
         CFG_INT("busy-poll-us", 0, CFGF_NODEFAULT),
@@ -116,6 +119,7 @@ static const struct conf_check file_checks[] = {
         {.name = "fault", .kind = CONF_TEXT, .accepts = fault_ok},
         {.name = "queue-depth", .kind = CONF_NUMBER, .least = 1, .most = TGT_DEPTH_MAX},
         {.name = "protection", .kind = CONF_NUMBER, .accepts = disk_protection_ok},
+        {.name = "integrity", .kind = CONF_TEXT, .accepts = disk_integrity_ok},
         {.name = "workers", .kind = CONF_NUMBER, .most = WORKERS_MAX},
         {.name = "busy-poll-us", .kind = CONF_NUMBER, .most = LOOP_POLL_US_MOST},
         {.name = "log-level", .kind = CONF_LEVEL},
@@ -238,6 +242,10 @@ static void take(struct reading *r, enum option id)
 	case O_PROTECTION:
 		set_protection(r, a->value);
 		break;
+	case O_INTEGRITY:
+		must(r, "integrity", a->value, disk_integrity_ok);
+		o->disk.integrity = strcmp(a->value, "crc32c") == 0;
+		break;
 	case O_WORKERS:
 		o->workers = (unsigned)args_number(a, 0, WORKERS_MAX);
 		break;
@@ -302,6 +310,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		char text[2] = {(char)('0' + cfg_getint(cfg, "protection")), '\0'};
 		set_protection(r, text);
 	}
+	if (in_file(r, cfg, O_INTEGRITY, "integrity"))
+		o->disk.integrity = strcmp(cfg_getstr(cfg, "integrity"), "crc32c") == 0;
 	if (in_file(r, cfg, O_WORKERS, "workers"))
 		o->workers = (unsigned)cfg_getint(cfg, "workers");
 	if (in_file(r, cfg, O_DIRECT_IO, "direct"))

@@ -70,6 +70,7 @@ enum tgt_event_kind {
 enum tgt_store_result {
 	STORE_OK,
 	STORE_ERROR,      /* the medium refused; good_blocks from the start are done */
+	STORE_ROTTEN,     /* likewise: the block after them is not what was written there */
 	STORE_NO_SPACE,   /* the file system is full: likewise */
 	STORE_DATA_GONE,  /* the initiator gave the memory of the data to others meanwhile */
 	STORE_MISCOMPARE, /* compare: good_blocks from the start are equal */

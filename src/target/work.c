@@ -108,10 +108,12 @@ static void issue(struct tgt *t, struct task *k, enum task_work work)
 		a->protect = tgt_protect_of(k, unit(k), work);
 }
 
-static struct scsi_sense medium_error(const struct task *k, bool write, lba_t at)
+static struct scsi_sense medium_error(const struct task *k, bool write, bool rotten, lba_t at)
 {
 	if (k->cdb.op == OP_SEND_DIAGNOSTIC)
 		return SENSE_SELF_TEST_FAILED;
+	if (rotten)
+		return scsi_sense_info(SENSE_READ_ERROR_REWRITE, at);
 	return scsi_sense_info(write ? SENSE_WRITE_ERROR : SENSE_READ_ERROR, at);
 }
 
@@ -144,7 +146,7 @@ void tgt_work_next(struct tgt *t, struct task *k)
 		tgt_log_error(k->lu, write              ? WORK_WRITE
 		                     : reads(k->cdb.op) ? WORK_READ
 		                                        : WORK_VERIFY);
-		tgt_task_fail(k, medium_error(k, write, k->bad_lba));
+		tgt_task_fail(k, medium_error(k, write, false, k->bad_lba));
 	}
 	tgt_task_finish(t, k);
 }
@@ -206,10 +208,11 @@ static void failed(struct tgt *t, struct task *k, enum tgt_store_result result,
 			break;
 		}
 		/* fall through */
+	case STORE_ROTTEN:
 	case STORE_ERROR:
 		tgt_log_done(k->lu, work, good);
 		tgt_log_error(k->lu, work);
-		tgt_task_fail(k, medium_error(k, write, at));
+		tgt_task_fail(k, medium_error(k, write, ev->store.result == STORE_ROTTEN, at));
 		break;
 	case STORE_DATA_GONE: /* whoever did so has given up on this task */
 		tgt_task_fail(k, SENSE_DATA_PHASE_ERROR);

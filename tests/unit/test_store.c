@@ -157,7 +157,8 @@ START_TEST(changes_across_pieces)
 	ck_assert_int_eq(store_read(s, 0, N, in, &good), STORE_OK);
 	for (size_t i = 0; i < (size_t)N * BS; i++) {
 		bool touched = i >= 3 * BS && i < (N - 3) * BS && i != 103 * BS;
-		ck_assert_uint_eq(in[i], touched ? 0xff : 0x0f);
+		if (in[i] != (touched ? 0xff : 0x0f)) /* an assertion a byte takes long */
+			ck_abort_msg("byte %zu is %02xh", i, in[i]);
 	}
 	ck_assert_int_eq(store_flush(s), STORE_OK);
 	ck_assert(stat(path, &before) == 0);
@@ -168,8 +169,7 @@ START_TEST(changes_across_pieces)
 	ck_assert_int_eq(after.st_size, N * BS);
 	ck_assert(after.st_blocks < before.st_blocks); /* a hole */
 	ck_assert_int_eq(store_read(s, 0, N, in, &good), STORE_OK);
-	for (size_t i = 2 * BS; i < (N - 2) * BS; i++)
-		ck_assert_uint_eq(in[i], 0);
+	ck_assert(in[2 * BS] == 0 && memcmp(in + 2 * BS, in + 2 * BS + 1, (N - 4) * BS - 1) == 0);
 	ck_assert_uint_eq(in[2 * BS - 1], 0x0f);
 	ck_assert_uint_eq(in[(N - 2) * BS], 0x0f);
 	store_close(s);

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "shell/store_beside.h"
+
+#include "base/assert.h"
+#include "base/crc.h"
+#include "base/cursor.h"
+#include "base/size.h"
+#include "shell/dirsync.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC_LEN    8
+#define FILE_VERSION 1
+#define HEAD_LEN     32
+#define CRC_AT       28
+#define MARKS_AT     4096
+#define MARKS_LEN    4096
+#define ENTRIES_AT   8192
+#define REGIONS_MAX  (MARKS_LEN * 8)
+#define REGION_BYTES (64 * MIB) /* at least: a mark costs a flush */
+#define PAGE         4096
+
+struct beside {
+	const struct beside_kind *kind;
+	int fd;
+	uint32_t block_size;
+	uint64_t blocks;
+	unsigned shift; /* a region is 1 << shift blocks */
+	char *path;
+	/* What the file has; looked at without the lock. */
+	_Atomic uint8_t marks[MARKS_LEN];
+	pthread_mutex_t marking;
+	_Atomic uint64_t begun;   /* writes */
+	_Atomic uint64_t writers; /* of them, those that are not over */
+};
+
+static bool fail(char *why, size_t n, const struct beside *b, const char *what, int error)
+{
+	(void)snprintf(why, n, "%s: %s%s%s", b->path, what, error ? ": " : "",
+	               error ? strerrordesc_np(error) : "");
+	return false;
+}
+
+/* ---- bytes of the file ---- */
+
+static bool get(int fd, uint8_t *p, size_t n, off_t at)
+{
+	while (n > 0) {
+		ssize_t k = pread(fd, p, n, at);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k == 0)
+			errno = EIO; /* someone made it shorter */
+		if (k <= 0)
+			return false;
+		p += k;
+		n -= (size_t)k;
+		at += k;
+	}
+	return true;
+}
+
+static bool put(int fd, const uint8_t *p, size_t n, off_t at)
+{
+	while (n > 0) {
+		ssize_t k = pwrite(fd, p, n, at);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return false;
+		p += k;
+		n -= (size_t)k;
+		at += k;
+	}
+	return true;
+}
+
+static off_t place(const struct beside *b, lba_t lba)
+{
+	return (off_t)(ENTRIES_AT + lba * b->kind->entry);
+}
+
+static enum tgt_store_result result_of(bool ok)
+{
+	bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+	return ok ? STORE_OK : full ? STORE_NO_SPACE : STORE_ERROR;
+}
+
+enum tgt_store_result beside_read(struct beside *b, lba_t lba, uint32_t n, uint8_t *p)
+{
+	return result_of(get(b->fd, p, (size_t)n * b->kind->entry, place(b, lba)));
+}
+
+enum tgt_store_result beside_write(struct beside *b, lba_t lba, uint32_t n, const uint8_t *p)
+{
+	return result_of(put(b->fd, p, (size_t)n * b->kind->entry, place(b, lba)));
+}
+
+enum tgt_store_result beside_none(struct beside *b, lba_t lba, uint32_t n)
+{
+	static const uint8_t zeros[PAGE];
+	off_t at = place(b, lba);
+	size_t bytes = (size_t)n * b->kind->entry;
+	int k;
+	do {
+		k = fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, (off_t)bytes);
+	} while (k != 0 && errno == EINTR);
+	bool ok = true;
+	while (k != 0 && ok && bytes > 0) {
+		size_t piece = bytes < PAGE ? bytes : PAGE;
+		ok = put(b->fd, zeros, piece, at);
+		at += (off_t)piece;
+		bytes -= piece;
+	}
+	return result_of(ok);
+}
+
+/* ---- marks ---- */
+
+static bool marked(const struct beside *b, uint64_t region)
+{
+	return b->marks[region / 8] >> region % 8 & 1;
+}
+
+/* More of them, durably. */
+static bool mark(struct beside *b, uint64_t first, uint64_t last)
+{
+	uint8_t marks[MARKS_LEN];
+	sm_assert(pthread_mutex_lock(&b->marking) == 0);
+	for (size_t i = 0; i < MARKS_LEN; i++)
+		marks[i] = b->marks[i];
+	for (uint64_t r = first; r <= last; r++)
+		marks[r / 8] = (uint8_t)(marks[r / 8] | 1U << r % 8);
+	bool ok = put(b->fd, marks, sizeof(marks), MARKS_AT) && fdatasync(b->fd) == 0;
+	for (size_t i = 0; ok && i < MARKS_LEN; i++)
+		b->marks[i] = marks[i];
+	sm_assert(pthread_mutex_unlock(&b->marking) == 0);
+	return ok;
+}
+
+enum tgt_store_result beside_begin(struct beside *b, lba_t lba, uint32_t n)
+{
+	bool all = true;
+	if (n == 0)
+		n = 1;
+	uint64_t first = lba >> b->shift, last = (lba + n - 1) >> b->shift;
+	/* In this order: clear_if_quiet() takes the marks away, then looks whether someone began.
+	 */
+	b->writers++;
+	b->begun++;
+	for (uint64_t r = first; r <= last; r++)
+		all = all && marked(b, r);
+	enum tgt_store_result r = all ? STORE_OK : result_of(mark(b, first, last));
+	if (r != STORE_OK)
+		b->writers--;
+	return r;
+}
+
+void beside_end(struct beside *b)
+{
+	b->writers--;
+}
+
+static bool any_mark(const struct beside *b)
+{
+	size_t i = 0;
+	while (i < MARKS_LEN && b->marks[i] == 0)
+		i++;
+	return i < MARKS_LEN;
+}
+
+bool beside_settled(struct beside *b)
+{
+	static const uint8_t none[MARKS_LEN];
+	bool ok = fdatasync(b->fd) == 0 && put(b->fd, none, sizeof(none), MARKS_AT) &&
+	          fdatasync(b->fd) == 0;
+	for (size_t i = 0; ok && i < MARKS_LEN; i++)
+		b->marks[i] = 0;
+	return ok;
+}
+
+/* Not durably: marks that are found again cost time only. */
+static void clear_if_quiet(struct beside *b, uint64_t begun)
+{
+	static const uint8_t none[MARKS_LEN];
+	uint8_t marks[MARKS_LEN];
+	sm_assert(pthread_mutex_lock(&b->marking) == 0);
+	for (size_t i = 0; i < MARKS_LEN; i++) {
+		marks[i] = b->marks[i];
+		b->marks[i] = 0;
+	}
+	bool quiet = b->writers == 0 && b->begun == begun;
+	if (!quiet || !put(b->fd, none, sizeof(none), MARKS_AT))
+		for (size_t i = 0; i < MARKS_LEN; i++)
+			b->marks[i] = marks[i];
+	sm_assert(pthread_mutex_unlock(&b->marking) == 0);
+}
+
+uint64_t beside_flush_begin(struct beside *b)
+{
+	uint64_t begun = b->begun;
+	return b->writers == 0 ? begun : UINT64_MAX;
+}
+
+bool beside_flush_end(struct beside *b, uint64_t begun)
+{
+	if (fdatasync(b->fd) != 0)
+		return false;
+	if (begun != UINT64_MAX && any_mark(b))
+		clear_if_quiet(b, begun);
+	return true;
+}
+
+bool beside_doubt(const struct beside *b, lba_t lba, lba_t *first, uint64_t *blocks)
+{
+	uint64_t regions = (b->blocks + (1ULL << b->shift) - 1) >> b->shift;
+	uint64_t r = (lba + (1ULL << b->shift) - 1) >> b->shift;
+	while (r < regions && !marked(b, r))
+		r++;
+	if (r >= regions)
+		return false;
+	*first = r << b->shift;
+	*blocks = b->blocks - *first < 1ULL << b->shift ? b->blocks - *first : 1ULL << b->shift;
+	return true;
+}
+
+/* ---- opening ---- */
+
+static void head_put(uint8_t head[HEAD_LEN], const struct beside *b)
+{
+	struct wr w = wr_init(head, HEAD_LEN);
+	wr_bytes(&w, b->kind->magic, MAGIC_LEN);
+	wr_u32(&w, FILE_VERSION);
+	wr_u32(&w, b->block_size);
+	wr_u64(&w, b->blocks);
+	wr_u32(&w, b->shift);
+	wr_u32(&w, crc32c(0, head, CRC_AT));
+	sm_assert(wr_ok(&w) && w.n == HEAD_LEN);
+}
+
+static bool create(struct beside *b, char *why, size_t n)
+{
+	uint8_t head[HEAD_LEN], marks[MARKS_LEN];
+	head_put(head, b);
+	memset(marks, b->kind->doubted ? 0xff : 0, sizeof(marks));
+	/* The head is written when all else is there: what is shorter is made again. */
+	bool ok = ftruncate(b->fd, place(b, b->blocks)) == 0 &&
+	          put(b->fd, marks, sizeof(marks), MARKS_AT) && fsync(b->fd) == 0 &&
+	          put(b->fd, head, HEAD_LEN, 0) && fsync(b->fd) == 0 && dirsync(b->path);
+	for (size_t i = 0; ok && i < MARKS_LEN; i++)
+		b->marks[i] = marks[i];
+	return ok || fail(why, n, b, "cannot be created", errno);
+}
+
+static bool head_ok(struct beside *b, char *why, size_t n)
+{
+	uint8_t head[HEAD_LEN], wanted[HEAD_LEN], none[HEAD_LEN] = {0}, marks[MARKS_LEN];
+	char text[120];
+	struct stat st;
+	head_put(wanted, b);
+	if (fstat(b->fd, &st) != 0)
+		return fail(why, n, b, "cannot be examined", errno);
+	bool whole = st.st_size == place(b, b->blocks);
+	if (st.st_size == 0)
+		return create(b, why, n);
+	if (whole && !get(b->fd, head, HEAD_LEN, 0))
+		return fail(why, n, b, "cannot be read", errno);
+	if (whole && memcmp(head, none, HEAD_LEN) == 0)
+		return create(b, why, n);
+	(void)snprintf(text, sizeof(text), "not %s of such a disk", b->kind->what);
+	if (!whole || memcmp(head, wanted, HEAD_LEN) != 0)
+		return fail(why, n, b, text, 0);
+	if (!get(b->fd, marks, sizeof(marks), MARKS_AT))
+		return fail(why, n, b, "cannot be read", errno);
+	for (size_t i = 0; i < MARKS_LEN; i++)
+		b->marks[i] = marks[i];
+	return true;
+}
+
+static unsigned shift_of(const struct beside *b)
+{
+	unsigned shift = 0;
+	while ((uint64_t)b->block_size << shift < REGION_BYTES ||
+	       (b->blocks - 1) >> shift >= REGIONS_MAX)
+		shift++;
+	return shift;
+}
+
+static struct beside *new_beside(const struct beside_config *c)
+{
+	size_t len = strlen(c->path) + strlen(c->kind->suffix) + 1;
+	struct beside *b = calloc(1, sizeof(*b));
+	if (!b || !(b->path = malloc(len))) {
+		free(b);
+		return NULL;
+	}
+	(void)snprintf(b->path, len, "%s%s", c->path, c->kind->suffix);
+	sm_assert(pthread_mutex_init(&b->marking, NULL) == 0);
+	b->kind = c->kind;
+	b->block_size = c->block_size;
+	b->blocks = c->blocks;
+	b->shift = shift_of(b);
+	b->fd = -1;
+	return b;
+}
+
+struct beside *beside_open(const struct beside_config *c, char *why, size_t n)
+{
+	struct beside *b = new_beside(c);
+	why[0] = '\0';
+	if (!b) {
+		(void)snprintf(why, n, "%s: out of memory", c->path);
+		return NULL;
+	}
+	int make = c->make && !c->read_only ? O_CREAT : 0;
+	b->fd = open(b->path, (c->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | make, 0660);
+	if (b->fd < 0 && (errno != ENOENT || c->make))
+		(void)fail(why, n, b, "cannot be opened", errno);
+	if (b->fd >= 0 && head_ok(b, why, n))
+		return b;
+	beside_close(b, false);
+	return NULL;
+}
+
+void beside_close(struct beside *b, bool clean)
+{
+	if (b->fd >= 0 && clean && any_mark(b))
+		(void)beside_settled(b);
+	if (b->fd >= 0)
+		(void)close(b->fd);
+	(void)pthread_mutex_destroy(&b->marking);
+	free(b->path);
+	free(b);
+}
+
+const char *beside_path(const struct beside *b)
+{
+	return b->path;
+}
