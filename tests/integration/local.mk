@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	tests/integration/faults.py \
 	tests/integration/frames.py \
 	tests/integration/groups.py \
+	tests/integration/integrity.py \
 	tests/integration/kills.py \
 	tests/integration/lab.py \
 	tests/integration/memory.py \
@@ -39,7 +40,8 @@ EXTRA_DIST += \
 	tests/integration/services.py \
 	tests/integration/slow.py \
 	tests/integration/tap.py \
-	tests/integration/target.py
+	tests/integration/target.py \
+	tests/integration/writer.py
 
 integration_tests += \
 	tests/integration/bad_input.py \
@@ -55,6 +57,7 @@ integration_tests += \
 	tests/integration/execute.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
+	tests/integration/integrity.py \
 	tests/integration/kills.py \
 	tests/integration/nemesis.py \
 	tests/integration/protection.py \
@@ -81,6 +84,7 @@ sanitized_integration_tests += \
 	tests/integration/execute.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
+	tests/integration/integrity.py \
 	tests/integration/kills.py \
 	tests/integration/luns.py \
 	tests/integration/protection.py \
