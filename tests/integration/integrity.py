@@ -40,7 +40,7 @@ def repaired():
         before = block_of(lab, "disk0", 200)
         lab.run_job("mirror", image=image)
         right = {b: block_of(lab, "disk1", b) for b in (100, 200, 300, 5000)}
-        damage(lab, "disk0", 100, b"\xa5")
+        damage(lab, "disk0", 100, bytes([right[100][0] ^ 0x10]))
         damage(lab, "disk0", 200, before)  # the write of the second image was lost
         damage(lab, "disk0", 300, block_of(lab, "disk0", 301))  # that of the next block came here
         damage(lab, "disk0", 5000, b"\x01")  # nothing was ever written here
