@@ -270,6 +270,106 @@ START_TEST(import_of_unequal_generations_is_stale)
 }
 END_TEST
 
+static void another_id(struct rig *r)
+{
+	r->h->target[1].member.group++;
+}
+
+static void same_device(struct rig *r)
+{
+	r->h->target[1].member.device = r->h->target[0].member.device;
+}
+
+static void other_blocks(struct rig *r)
+{
+	r->h->target[1].block_size = 4096;
+}
+
+static void two_groups(struct rig *r)
+{
+	r->h->target[1].member.group_uuid[0] ^= 1;
+}
+
+static void same_target(struct rig *r)
+{
+	memcpy(r->h->target[1].uuid, r->h->target[0].uuid, UUID_LEN);
+}
+
+static void no_bus(struct rig *r)
+{
+	fake_bus_down(r->h);
+}
+
+static void ending(struct rig *r)
+{
+	ini_drain(r->ini);
+}
+
+static void as_it_is(struct rig *r)
+{
+	(void)r;
+}
+
+/* What keeps an import from being one; the group's UUID is given where uuid is not 0. */
+static const struct {
+	void (*change)(struct rig *r);
+	uint8_t uuid;
+	const char *name, *says;
+	enum ini_kind kind;
+} no_imports[] = {
+        {another_id, 0, "again", "target disk1 gives another group id than others",
+         INI_E_BAD_VALUE},
+        {same_device, 0, "again", "have the same device id, 1", INI_E_DUPLICATE},
+        {other_blocks, 0, "again", "target disk1 has blocks of 4096 bytes, others of 512",
+         INI_E_MIXED_BLOCK_SIZE},
+        {two_groups, 0, "again", "2 unknown groups are here, name one", INI_E_BAD_VALUE},
+        {same_target, 0, "again", "is a member of another group already", INI_E_MEMBER_OF_OTHER},
+        {no_bus, 0, "again", "there is no bus server", INI_E_BUS_DOWN},
+        {ending, 0, "again", "the daemon is shutting down", INI_E_SHUTDOWN},
+        {as_it_is, 0xbb, "again", "no target here is a member of bb01", INI_E_NO_MEMBERS},
+        {as_it_is, 0xaa, "no name", "", INI_E_BAD_NAME},
+};
+
+START_TEST(what_cannot_be_imported)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	const uint8_t uuid[UUID_LEN] = {no_imports[_i].uuid, 1};
+	struct ini_error e;
+
+	rig_group(r, 3, true);
+	r->n_saved = 0;
+	rig_restart(r);
+	no_imports[_i].change(r);
+	rig_step(r);
+	ck_assert(!ini_group_import(r->ini, no_imports[_i].name, uuid[0] ? uuid : NULL, 2, &e));
+	ck_assert_msg(e.kind == no_imports[_i].kind && strstr(e.text, no_imports[_i].says),
+	              "%s: %s", ini_kind_name(e.kind), e.text);
+	ck_assert_uint_eq(ini_groups(r->ini), 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(import_by_name_of_one_of_two)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	const uint8_t uuid[UUID_LEN] = {0xaa, 1};
+	struct ini_error e;
+
+	rig_group(r, 3, true);
+	r->n_saved = 0;
+	rig_restart(r);
+	r->h->target[2].member.group_uuid[0] = 0xcc;
+	ck_assert(ini_group_import(r->ini, "again", uuid, 2, &e));
+	ck_assert_int_eq(rig_reply(r, 2, NS_PER_S)->error.kind, INI_OK);
+	ck_assert_uint_eq(ini_group_at(r->ini, 0)->n, 2);
+	ck_assert(!ini_group_import(r->ini, "more", uuid, 3, &e) && e.kind == INI_E_EXISTS);
+	/* the other one has its group id */
+	ck_assert(!ini_group_import(r->ini, "more", NULL, 3, &e) && e.kind == INI_E_EXISTS);
+	ck_assert_ptr_nonnull(strstr(e.text, "is that of group again"));
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_bad_saved_group_is_refused)
 {
 	struct rig *r = rig_new(2, BLOCKS);
@@ -719,18 +819,41 @@ START_TEST(a_changed_medium_makes_a_member_stale)
 }
 END_TEST
 
-TAP_MAIN("groups", refusals, create_writes_page_30h_and_the_state, assume_clean,
-         a_create_that_fails_leaves_nothing, delete_clears_the_pages, members_are_added_and_removed,
-         settings, import, import_of_unequal_generations_is_stale, a_bad_saved_group_is_refused,
-         write_read_flush, io_refusals,
-         a_member_that_fails_is_stale_before_the_write_is_acknowledged,
-         what_the_member_that_stays_lacks_is_not_acknowledged,
-         nothing_that_a_stale_member_lacks_is_acknowledged_early,
-         a_write_that_cannot_be_made_durable_is_no_success,
-         a_write_that_fails_everywhere_is_an_error_and_keeps_one_member,
-         a_page_that_cannot_be_written_does_not_cost_the_last_member,
-         a_page_that_is_busy_is_written_later, what_a_catch_up_waits_for_may_be_missed_by_another,
-         a_read_falls_over_to_another_member, writes_that_overlap_leave_equal_members,
-         writes_during_a_resync_reach_the_new_member,
-         a_write_that_fails_on_the_new_member_is_copied_again,
-         a_changed_medium_makes_a_member_stale);
+static Suite *make_suite(void)
+{
+	const TTest *const plain[] = {
+	        refusals,
+	        create_writes_page_30h_and_the_state,
+	        assume_clean,
+	        a_create_that_fails_leaves_nothing,
+	        delete_clears_the_pages,
+	        members_are_added_and_removed,
+	        settings,
+	        import,
+	        import_of_unequal_generations_is_stale,
+	        import_by_name_of_one_of_two,
+	        a_bad_saved_group_is_refused,
+	        write_read_flush,
+	        io_refusals,
+	        a_member_that_fails_is_stale_before_the_write_is_acknowledged,
+	        what_the_member_that_stays_lacks_is_not_acknowledged,
+	        nothing_that_a_stale_member_lacks_is_acknowledged_early,
+	        a_write_that_cannot_be_made_durable_is_no_success,
+	        a_write_that_fails_everywhere_is_an_error_and_keeps_one_member,
+	        a_page_that_cannot_be_written_does_not_cost_the_last_member,
+	        a_page_that_is_busy_is_written_later,
+	        what_a_catch_up_waits_for_may_be_missed_by_another,
+	        a_read_falls_over_to_another_member,
+	        writes_that_overlap_leave_equal_members,
+	        writes_during_a_resync_reach_the_new_member,
+	        a_write_that_fails_on_the_new_member_is_copied_again,
+	        a_changed_medium_makes_a_member_stale};
+	Suite *suite = tap_suite("groups", plain, ARRAY_LEN(plain));
+	TCase *each = tcase_create("imports");
+
+	tcase_add_loop_test(each, what_cannot_be_imported, 0, ARRAY_LEN(no_imports));
+	suite_add_tcase(suite, each);
+	return suite;
+}
+
+TAP_MAIN_SUITE(make_suite);

@@ -3,6 +3,8 @@
 #include "scenario/fake_bus.h"
 #include "unit/tap_main.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static unsigned told;
@@ -186,9 +188,121 @@ START_TEST(a_target_that_never_answers_the_scan)
 }
 END_TEST
 
+/* What a target may answer wrongly: the command and its page, the data (hexadecimal; ":N": N zero
+ * bytes), and what is said of the target; NULL: it is taken all the same. */
+static const struct {
+	uint8_t op, page;
+	const char *data, *why;
+} wrong[] = {
+        {0x12, 0x00, "0000050200", "INQUIRY: fewer than 36 bytes"},
+        {0x12, 0x00, "05:40", "INQUIRY: peripheral 05h is not a disk"},
+        {0x12, 0x83, "00", "VPD page 83h: malformed"},
+        {0x12, 0x83, "00800000", "VPD page 83h: malformed"},
+        {0x12, 0x83, "0083000101", "VPD page 83h: a designator is cut short"},
+        {0x12, 0x83, "0083001001", "VPD page 83h: malformed"},
+        {0x12, 0x83, "00830000", "VPD page 83h: no UUID designator"},
+        {0x12, 0x83, "00830006010300020102", "VPD page 83h: no UUID designator"},
+        {0x12, 0x83, "00830005010a001210", "VPD page 83h: a designator is cut short"},
+        {0x12, 0x83, "00830016010a00121000:16", "VPD page 83h: another UUID than it attached with"},
+        {0x12, 0x80, "00800010", "VPD page 80h: malformed"},
+        {0x12, 0xc0, "00c00001ff", "VPD page C0h: malformed"},
+        {0x9e, 0x00, ":8", "READ CAPACITY(16): fewer than 12 bytes"},
+        {0x9e, 0x00, ":8.00000064:20", "READ CAPACITY(16): logical blocks of 100 bytes"},
+        {0x9e, 0x00, ":8.00000100:20", "READ CAPACITY(16): logical blocks of 256 bytes"},
+        {0x9e, 0x00, ":8.00020000:20", "READ CAPACITY(16): logical blocks of 131072 bytes"},
+        {0x9e, 0x00, "ffffffffffffffff.00000200:20", "READ CAPACITY(16): more than 2^64 bytes"},
+        {0x5a, 0x30, "0000", "MODE SENSE(10): header cut short"},
+        {0x5a, 0x30, ":6.0010", "MODE SENSE(10): header cut short"},
+        {0x5a, 0x30, ":8.b02e", "mode page 30h: malformed"},
+        {0x5a, 0x30, ":8.882e:46", "mode page 30h: malformed"},
+        {0xa0, 0x00, "00", NULL},
+        {0xa0, 0x00, "000000ff:4", NULL},
+};
+
+static size_t bytes_of(const char *text, uint8_t *out)
+{
+	size_t n = 0;
+
+	while (*text) {
+		unsigned long zeros = *text == ':' ? strtoul(text + 1, (char **)&text, 10) : 0;
+		memset(out + n, 0, zeros);
+		n += zeros;
+		if (*text == '.')
+			text++;
+		else if (*text && *text != ':')
+			n += sscanf(text, "%2hhx", &out[n]) == 1, text += 2;
+	}
+	return n;
+}
+
+/* Serves the scan; one command is answered with these bytes. */
+static void serve_but(uint8_t op, uint8_t page, const uint8_t *data, size_t n)
+{
+	for (unsigned i = 0; f.n > 0; i++) {
+		const struct fake_script *s = &f.script[0];
+		bool it = s->cdb[0] == op && s->lun == 0 &&
+		          (op == 0x12   ? s->cdb[2] == page && (s->cdb[1] & 1) == (page != 0)
+		           : op == 0x5a ? (s->cdb[2] & 0x3f) == page
+		                        : true);
+		ck_assert_uint_lt(i, 1000);
+		if (!it) {
+			fake_serve_one(&f);
+			continue;
+		}
+		struct fake_script taken = fake_take(&f);
+		fake_end_task(&f, &taken, SCSI_GOOD, data, n);
+	}
+}
+
+START_TEST(wrong_answers_are_told)
+{
+	uint8_t data[256];
+
+	fake_init(&f, NULL);
+	fake_port(&f, 1, true);
+	serve_but(wrong[_i].op, wrong[_i].page, data, bytes_of(wrong[_i].data, data));
+	const struct hba_target *t = hba_target(f.h, 1);
+	ck_assert_int_eq(t->state, wrong[_i].why ? HBA_FAILED : HBA_READY);
+	ck_assert_str_eq(t->why, wrong[_i].why ? wrong[_i].why : "");
+	ck_assert(hba_settled(f.h));
+	fake_end(&f);
+}
+END_TEST
+
+/* REPORT LUNS names what IDENTIFY can and what it cannot. The further units answer as LUN 0 does,
+ * with its UUID: nobody can be both. */
+START_TEST(further_units_are_found_and_judged)
+{
+	/* LUN 0, 2 by peripheral addressing, 3 by flat space, 64 and beyond by neither, a second
+	 * level */
+	static const char list[] = "00000038:4.:8.0002:6.4003:6.4041:6.4103:6.c101:6.0002:6";
+	uint8_t data[256];
+
+	fake_init(&f, NULL);
+	fake_port(&f, 1, true);
+	serve_but(0xa0, 0, data, bytes_of(list, data));
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_READY);
+	ck_assert_uint_ne(hba_unit_at(f.h, 1, 2), WIRE_NO_ID);
+	ck_assert_uint_ne(hba_unit_at(f.h, 1, 3), WIRE_NO_ID);
+	ck_assert_uint_eq(hba_unit_at(f.h, 1, 4), WIRE_NO_ID);
+	for (uint8_t lun = 2; lun <= 3; lun++) {
+		const struct hba_target *t = hba_target(f.h, hba_unit_at(f.h, 1, lun));
+		ck_assert_int_eq(t->state, HBA_FAILED);
+		ck_assert_ptr_nonnull(strstr(t->why, "the UUID of LUN 0 at ID 1"));
+	}
+	/* asked again, they are gone */
+	hba_scan(f.h);
+	fake_run(&f);
+	serve_but(0xa0, 0, data, bytes_of("00000000:4", data));
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_READY);
+	fake_end(&f);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	const TTest *const plain[] = {
+	        further_units_are_found_and_judged,
 	        scan_finds_two_targets,
 	        scan_judges_targets,
 	        a_port_that_goes_and_comes,
@@ -199,6 +313,7 @@ static Suite *make_suite(void)
 	TCase *both = tcase_create("both ways");
 
 	tcase_add_loop_test(both, what_is_started_during_a_scan_waits, 0, 2);
+	tcase_add_loop_test(both, wrong_answers_are_told, 0, ARRAY_LEN(wrong));
 	suite_add_tcase(suite, both);
 	return suite;
 }
