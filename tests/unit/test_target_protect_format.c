@@ -177,6 +177,27 @@ START_TEST(a_format_that_failed)
 }
 END_TEST
 
+/* All was formatted, but that could not be saved: what is saved later says the type that was. */
+START_TEST(a_format_that_is_not_remembered)
+{
+	struct disk *d = protected_disk(1, (struct mode_bits){0});
+	d->hold = true;
+	ck_assert_str_eq(format(d, 3, -1), "save; arm front");
+	ck_assert_str_eq(disk_answer(d, 0), "zero 0+64");
+	ck_assert_str_eq(disk_answer(d, 0), "flush");
+	d->meta_fails = true;
+	ck_assert_str_eq(disk_answer(d, 0), "save");
+	d->meta_fails = false;
+	d->hold = false;
+	ck_assert_str_eq(disk_answer(d, 0), "cont " CHECK);
+	ck_assert_str_eq(disk_sense(d), "3/31/1");
+	ck_assert_int_eq(type_said(d), 1);
+	disk_join(d);
+	hex_assert(d->saved, 6, "7e 01 01 7d 01 01");
+	disk_free(d);
+}
+END_TEST
+
 /* A command that was accepted before a format and waits for it finds other blocks: it is refused.
  * One that has nothing to do with protection information goes on. */
 START_TEST(overtaken_by_a_format)
@@ -346,6 +367,7 @@ static Suite *make_suite(void)
 	const TTest *const plain[] = {
 	        not_formatted_without_the_means,
 	        a_format_that_failed,
+	        a_format_that_is_not_remembered,
 	        overtaken_by_a_format,
 	        sanitized,
 	        saved_once,
