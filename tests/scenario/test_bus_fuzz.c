@@ -375,6 +375,7 @@ static Suite *suite(void)
 	const char *first = getenv("FIRST"), *seeds = getenv("SEEDS");
 	int from = first ? atoi(first) : 1;
 
+	tcase_set_timeout(c, 120);
 	tcase_add_loop_test(c, rogues, from, from + (seeds ? atoi(seeds) : 20));
 	suite_add_tcase(s, c);
 	return s;
