@@ -153,6 +153,15 @@ TAKE(take_timeout)
 	return true;
 }
 
+TAKE(take_attribute)
+{
+	UNUSED;
+	for (unsigned a = 0; a < HBA_ATTRIBUTES; a++)
+		if (strcmp(json_string_value(v), hba_attribute_name((enum hba_attribute)a)) == 0)
+			r->attribute = (enum hba_attribute)a;
+	return true;
+}
+
 TAKE(take_lun)
 {
 	UNUSED;

@@ -7,6 +7,7 @@
 #define CONTROL_REQUEST_H
 
 #include "control/schema.h"
+#include "initiator/hba.h"
 
 #include <smirror/control.h>
 
@@ -41,6 +42,7 @@ struct ctl_request {
 	uint64_t speed, offset;
 	uint32_t length; /* length_bytes, data_in_length */
 	uint32_t timeout_ms;
+	enum hba_attribute attribute; /* HBA_SIMPLE */
 	uint32_t job;
 	enum ini_job_type type;
 	char image[INI_TEXT_MAX];

@@ -141,10 +141,17 @@ enum hba_outcome {
 	                target (unexpected bus free) */
 };
 
+/* Task attributes (SAM-5), as the queue tag messages have them. */
+enum hba_attribute { HBA_SIMPLE, HBA_ORDERED, HBA_HEAD_OF_QUEUE, HBA_ACA, HBA_ATTRIBUTES };
+/* "head_of_queue" */
+const char *hba_attribute_name(enum hba_attribute a);
+
 struct hba_task {
 	/* in */
 	uint8_t target, lun;
-	bool untagged;      /* no SIMPLE message: only where the caller insists */
+	enum hba_attribute attribute;
+	bool keeps_aca;     /* an ACA that it begins (NACA), or meets, is for the caller to end */
+	bool untagged;      /* no queue tag message: only where the caller insists */
 	bool no_disconnect; /* DiscPriv=0: the target keeps the bus until its status */
 	bool no_auto_sense; /* CHECK CONDITION is left to the caller (scsi.execute keeps auto-sense
 	                       on) */

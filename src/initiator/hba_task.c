@@ -146,6 +146,26 @@ static void put_negotiation(struct wr *w, const struct hba_task *t)
 	scsi_msg_put(w, &m);
 }
 
+const char *hba_attribute_name(enum hba_attribute a)
+{
+	static const char *const names[HBA_ATTRIBUTES] = {"simple", "ordered", "head_of_queue",
+	                                                  "aca"};
+	return names[a];
+}
+
+/* In an ACA, which a failed command with NACA has begun, only an ACA task is let through. */
+static void put_tag(struct wr *w, const struct hba_task *t)
+{
+	static const enum scsi_msg_kind kinds[HBA_ATTRIBUTES] = {MSG_SIMPLE, MSG_ORDERED,
+	                                                         MSG_HEAD_OF_QUEUE, MSG_ACA};
+	struct scsi_msg m = {.kind = kinds[t->attribute], .tag = t->item.tag};
+
+	if (t->sensing)
+		m.kind = naca(t) ? MSG_ACA : MSG_SIMPLE;
+	if (!t->untagged || m.kind == MSG_ACA)
+		scsi_msg_put(w, &m);
+}
+
 void hba_task_build(struct hba *h, const struct hba_task *t, struct wr *w, struct wire_frame *f)
 {
 	static const uint8_t request_sense[] = REQUEST_SENSE_CDB;
@@ -154,12 +174,7 @@ void hba_task_build(struct hba *h, const struct hba_task *t, struct wr *w, struc
 
 	(void)h;
 	msg_put_identify(&m, t->lun, !t->no_disconnect);
-	if (t->sensing && naca(t)) {
-		const struct scsi_msg aca = {.kind = MSG_ACA, .tag = t->item.tag};
-		scsi_msg_put(&m, &aca);
-	} else if (!t->untagged) {
-		msg_put_simple(&m, t->item.tag);
-	}
+	put_tag(&m, t);
 	if (!t->sensing)
 		put_negotiation(&m, t);
 	sm_assert(wr_ok(&m));
@@ -235,7 +250,7 @@ static void leaves_aca(struct hba *h, const struct hba_task *t, uint8_t status)
 	bool ours = (t->sensing || t->has_sense) && naca(t);
 	bool unknown = status == SCSI_ACA_ACTIVE && h->port[t->target].frozen == 0;
 
-	if (ours || unknown)
+	if (!t->keeps_aca && (ours || unknown))
 		hba_tag_left_aca(h, t->target, t->item.tag);
 }
 

@@ -104,6 +104,7 @@ static const struct cli_arg scsi_args[] = {
          .help = "Data for the target: the contents of FILE (- for standard input), at most 16 "
                  "MiB."},
         OPTION("--lun", "N", "lun", CLI_NUMBER),
+        OPTION("--attribute", "NAME", "attribute", CLI_TEXT),
         OPTION("--timeout-ms", "N", "timeout_ms", CLI_NUMBER),
         {.word = "--raw",
          .value = "FILE",

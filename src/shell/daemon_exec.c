@@ -148,6 +148,8 @@ static bool fill_task(struct call *c, uint8_t unit)
 
 	t->target = hba_target(c->d->hba, unit)->id;
 	t->lun = CTL_HAS(r, LUN) ? r->lun : hba_target(c->d->hba, unit)->lun;
+	t->attribute = r->attribute;
+	t->keeps_aca = CTL_HAS(r, ATTRIBUTE);
 	memcpy(t->cdb, r->cdb, sizeof(t->cdb));
 	t->cdb_len = r->cdb_len;
 	t->data_out = r->data;

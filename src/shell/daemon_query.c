@@ -46,8 +46,22 @@ void query_scan(struct call *c)
 	c->deadline = loop_now() + SCAN_LIMIT_NS;
 }
 
+/* A fault of one logical unit, which the target's name or UUID says: that of LUN 0 stands for all,
+ * and what the specification says itself counts. */
+static void spec_of_unit(const char *spec, uint8_t lun, char *out, size_t cap)
+{
+	bool said = strstr(spec, ":lun=") || strstr(spec, ",lun=");
+
+	if (lun == 0 || said)
+		(void)snprintf(out, cap, "%s", spec);
+	else
+		(void)snprintf(out, cap, "%s%clun=%u", spec, strchr(spec, ':') ? ',' : ':', lun);
+}
+
 void query_fault(struct call *c)
 {
+	char spec[CTL_SPEC_MAX + 16];
+
 	const struct ctl_request *r = c->req;
 	struct ctl_error e;
 	struct ini_error ini;
@@ -65,11 +79,13 @@ void query_fault(struct call *c)
 		call_fail_ini(c, &ini);
 		return;
 	}
+	const struct hba_target *t = hba_target(c->d->hba, id);
+	spec_of_unit(r->spec, t->lun, spec, sizeof(spec));
 	daemon_bus_query(c->d, c,
 	                 r->clear  ? MGMT_FAULT_CLEAR
 	                 : r->list ? MGMT_FAULT_LIST
 	                           : MGMT_FAULT,
-	                 hba_target(c->d->hba, id)->id, r->spec);
+	                 t->id, spec);
 }
 
 /* ---- answers ---- */

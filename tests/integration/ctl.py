@@ -382,6 +382,9 @@ def scsi():
         assert status == 1 and b"CHECK CONDITION" in out and b"Illegal Request" in out, (status, out, errors)
         answer = as_json(lab, "scsi", "disk0", "28007fffffff00000100", "--in", 512, expect=1)
         assert answer["outcome"] == "completed" and answer["status"] == 2 and answer["sense"], answer
+        assert run(lab, "scsi", 0, "000000000000", "--attribute", "ordered")[0] == 0
+        status, out, errors = run(lab, "scsi", 0, "000000000000", "--attribute", "aca")
+        assert status == 1 and b"CHECK CONDITION" in out and b"nvalid message error" in out, (out, errors)
         assert run(lab, "scsi", "nobody", "000000000000")[0] == 1
 
 

@@ -114,6 +114,37 @@ LENGTHS = {
 }
 
 
+ACA_ACTIVE = 0x30
+READY_NACA = "000000000004"
+UNKNOWN, UNKNOWN_NACA = "020000000000", "020000000004"
+
+
+@test("task attributes: ACA stands against all but tasks that have it, until one of them fails without NACA")
+def attributes():
+    with Lab() as lab:
+        lab.start(1, group=None)
+        with lab.rpc() as rpc:
+            clear(rpc)
+            for attribute in ("simple", "ordered", "head_of_queue"):
+                assert run(rpc, READ_2, room=1024, attribute=attribute)["status"] == GOOD
+            refused = run(rpc, READY, attribute="aca")
+            assert (refused["status"], refused["code"]) == (CHECK, "49/00"), short(refused)
+            # whoever knows of no attributes is not left with an ACA
+            failed = run(rpc, UNKNOWN_NACA)
+            assert (failed["status"], failed["code"]) == (CHECK, "20/00"), short(failed)
+            assert run(rpc, READY)["status"] == GOOD
+            failed = run(rpc, UNKNOWN_NACA, attribute="simple")
+            assert (failed["status"], failed["code"]) == (CHECK, "20/00"), short(failed)
+            for cdb in (READY, READY_NACA, INQUIRY):
+                refused = run(rpc, cdb, attribute="simple")
+                assert refused["status"] == ACA_ACTIVE, (cdb, short(refused))
+            assert run(rpc, READY, attribute="aca")["status"] == GOOD
+            assert run(rpc, READY, attribute="ordered")["status"] == ACA_ACTIVE
+            failed = run(rpc, UNKNOWN, attribute="aca")
+            assert (failed["status"], failed["code"]) == (CHECK, "20/00"), short(failed)
+            assert run(rpc, READY)["status"] == GOOD
+
+
 @test("CDBs of 6, 10, 12, 16 and 32 bytes, whatever their operation code asks for")
 def lengths():
     with Lab() as lab:

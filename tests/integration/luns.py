@@ -159,7 +159,7 @@ def medium_error():
     with Lab() as lab:
         three_targets(lab)
         lab.call("group.create", name="g0", members=["a", "c:5"])
-        lab.call("target.fault", target="c", spec="medium-error:lba=100,lun=5,times=1")
+        assert "medium-error:lba=100,blocks=1,times=1,lun=5" in str(lab.call("target.fault", target="c:5", spec="medium-error:lba=100,times=1"))
         image = lab.image(MIB)
         job = lab.run_job("mirror", image=image)
         assert [t["resent_blocks"] > 0 for t in job["targets"]] == [False, True], job["targets"]

@@ -60,6 +60,7 @@ static const struct {
         {"data_out", "\"AAECAw==\""},
         {"data_in_length", "36"},
         {"timeout_ms", "100"},
+        {"attribute", "\"head_of_queue\""},
         {"lun", "0"},
         {"cdb", "\"120000002400\""},
         {"id", "17"},
@@ -173,10 +174,10 @@ END_TEST
 
 START_TEST(values_arrive)
 {
-	struct ctl_decoded d =
-	        decode("{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"scsi.execute\",\"params\":{"
-	               "\"target\":11,\"lun\":1,\"cdb\":\"2A00000000010000010A\",\"data_out\":"
-	               "\"AAECAw==\",\"data_in_length\":9,\"timeout_ms\":77}}");
+	struct ctl_decoded d = decode(
+	        "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"scsi.execute\",\"params\":{"
+	        "\"target\":11,\"lun\":1,\"cdb\":\"2A00000000010000010A\",\"data_out\":"
+	        "\"AAECAw==\",\"data_in_length\":9,\"timeout_ms\":77,\"attribute\":\"aca\"}}");
 	struct ctl_request *r = d.request;
 
 	ck_assert_msg(r != NULL, "%s", d.error.text);
@@ -190,6 +191,7 @@ START_TEST(values_arrive)
 	ck_assert_int_eq(memcmp(r->data->data, "\0\1\2\3", 4), 0);
 	ck_assert_uint_eq(r->length, 9);
 	ck_assert_uint_eq(r->timeout_ms, 77);
+	ck_assert_int_eq(r->attribute, HBA_ACA);
 	ck_assert(CTL_HAS(r, DATA_OUT) && CTL_HAS(r, TIMEOUT) && !CTL_HAS(r, GROUP));
 	ctl_request_free(r);
 
@@ -268,6 +270,8 @@ static const struct {
          "bad_value", "seconds"},
         {REQ("job.create", "{\"type\":\"load\",\"group\":\"g\",\"block_bytes\":100}"),
          CTL_INVALID_PARAMS, "bad_value", "block_bytes"},
+        {REQ("scsi.execute", "{\"target\":1,\"cdb\":\"000000000000\",\"attribute\":\"ACA\"}"),
+         CTL_INVALID_PARAMS, "bad_value", "attribute"},
         {REQ("scsi.execute", "{\"target\":1,\"cdb\":\"zz0000000000\"}"), CTL_INVALID_PARAMS,
          "bad_value", "cdb"},
         {REQ("scsi.execute", "{\"target\":1,\"cdb\":\"0000000000000\"}"), CTL_INVALID_PARAMS,
