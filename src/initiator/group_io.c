@@ -109,7 +109,7 @@ static bool next_io(struct ini *ini, struct cmd *c)
 		return false;
 	uint32_t bs = g->pub.block_size;
 	uint16_t sync = members_in_sync(g);
-	uint32_t most = group_transfer(g, 0, sync | members_syncing(g)) / bs;
+	uint32_t most = group_transfer(g, 0, UINT16_MAX) / bs; /* whoever it will go to */
 	lba_t left = c->end - c->next;
 
 	io->lba = c->next;
@@ -124,7 +124,8 @@ static bool next_io(struct ini *ini, struct cmd *c)
 		io->from = sync;
 	} else {
 		io->kind = IO_FLUSH;
-		io->want = sync;
+		/* Who comes in sync with what it holds promises it, too. */
+		io->want = sync | members_syncing(g);
 		c->log_ticket = intent_ticket(g->log);
 	}
 	c->next += io->blocks;
@@ -154,7 +155,7 @@ void group_io_done(struct cmd *c, struct io *io)
 	sm_assert(c->ios > 0);
 	c->ios--;
 	if (io->kind == IO_FLUSH && !io->bad)
-		log_flushed(g, c->log_ticket, io->want);
+		log_flushed(g, c->log_ticket, io->want & members_in_sync(g));
 	if (c->clean)
 		log_clean_done(g, !io->bad);
 	if (c->error.kind != INI_OK)

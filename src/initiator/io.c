@@ -146,9 +146,17 @@ bool io_lasts(const struct io *io)
 	return io_holders(io) && !(io->bad & members_in_sync(io->g));
 }
 
+/*
+ * A write goes to whom it concerns when it has its range and its mark, not when it was asked for: a
+ * resync that has begun in between does not plan to copy what was not marked then.
+ */
 static void go(struct io *io)
 {
-	io->sync = io->want & members_in_sync(io->g);
+	uint16_t sync = members_in_sync(io->g);
+
+	if (io->cmd && io->kind == IO_WRITE && sync)
+		io->want = sync | members_syncing(io->g);
+	io->sync = io->want & sync;
 	if (io->kind == IO_READ || io->from_member) {
 		source_start(io);
 	} else {
@@ -362,8 +370,8 @@ static void leave_in_sync(struct io *io)
 }
 
 /*
- * Members that a resync copies to take part in writes. One that failed, or has what no member in
- * sync has, is to be copied to once more.
+ * Members that a resync copies to take part in writes and flushes. One that failed a write, or has
+ * what no member in sync has, is to be copied to once more.
  */
 static void tell_resync(struct io *io)
 {
@@ -374,7 +382,9 @@ static void tell_resync(struct io *io)
 	TAILQ_FOREACH (j, &io->ini->job_live, live)
 		if (j->g == g && j->pub.type == JOB_RESYNC && j->phase != PHASE_QUEUED)
 			break;
-	for (unsigned i = 0; j && i < g->pub.n; i++)
+	if (j && io->kind == IO_FLUSH)
+		j->unflushed |= io->bad;
+	for (unsigned i = 0; j && io->kind == IO_WRITE && i < g->pub.n; i++)
 		if ((io->want >> i & 1) && g->x[i].syncing && (failed || (io->bad >> i & 1)))
 			job_spoiled(j, i, io->lba, io->blocks);
 }
@@ -391,7 +401,7 @@ static void run_done(struct io *io)
 		heal_start(io);
 		return;
 	}
-	if (io->cmd && io->kind == IO_WRITE && io->bad)
+	if (io->cmd && io->bad)
 		tell_resync(io);
 
 	for (unsigned i = 0; i < g->pub.n; i++)

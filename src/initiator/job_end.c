@@ -38,7 +38,7 @@ static void settle_writer(struct job *j)
 
 	unflushed(j, job_complete_members(j));
 	target_settle_missed(j); /* what other writes have spoiled since the flush began */
-	j->holders &= job_complete_members(j);
+	j->holders &= job_complete_members(j) & (uint16_t)~j->unflushed;
 	for (unsigned t = 0; t < j->pub.n_targets; t++) {
 		unsigned m = j->member_of[t];
 		/* Members in sync that a recovery could not write have left by that. */

@@ -207,7 +207,7 @@ static void begin_flush(struct job *j)
 	uint16_t complete = j->repaired;
 	if (job_copies(j))
 		complete = job_complete_members(j) & j->want;
-	j->holders = j->flushed = 0;
+	j->holders = j->flushed = j->unflushed = 0;
 	j->log_ticket = intent_ticket(j->g->log);
 	if (!complete)
 		return;

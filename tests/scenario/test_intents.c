@@ -390,6 +390,66 @@ START_TEST(a_command_comes_before_a_recovery)
 }
 END_TEST
 
+/* It was asked for before the resync began, and goes after that: nobody else would copy it. */
+START_TEST(a_write_that_waited_goes_to_the_new_member)
+{
+	struct rig *r = clean_group(3);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+
+	fake_gone(r->h, 2);
+	rig_step(r);
+	write_all(r, 0, 8, 1);
+	ck_assert(!rig_in_sync(r, 2));
+	rig_run(r, IDLE);
+	fake_back(r->h, 2);
+	rig_run(r, NS_PER_S);
+	r->h->held = true;
+	uint64_t first = begin_write(r, 3 * REGION, 8, 2);
+	uint64_t second =
+	        begin_write(r, 3 * REGION + 4, REGION, 3); /* waits, and ends in another */
+	rig_run(r, NS_PER_S);
+	uint32_t id = rig_start(r, &s);
+	rig_run(r, NS_PER_S);
+	ck_assert_int_eq(ini_job_find(r->ini, id)->state, JOB_RUNNING);
+	r->h->held = false;
+	ck_assert_int_eq(rig_reply(r, first, LIMIT)->error.kind, INI_OK);
+	ck_assert_int_eq(rig_reply(r, second, LIMIT)->error.kind, INI_OK);
+	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	ck_assert(rig_in_sync(r, 2));
+	ck_assert(equal(r, 0, 1) && equal(r, 0, 2));
+	rig_free(r);
+}
+END_TEST
+
+/* What it comes in sync with is as durable as on the others. */
+START_TEST(a_flush_reaches_the_new_member)
+{
+	struct rig *r = clean_group(2);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	struct ini_error e;
+
+	fake_gone(r->h, 1);
+	rig_step(r);
+	write_all(r, 0, BLOCKS / 2, 1);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_MS);
+	s.speed_limit = BLOCKS / 8 * FAKE_BLOCK;
+	uint32_t id = rig_start(r, &s);
+	rig_run(r, NS_PER_S);
+	ck_assert_int_eq(ini_job_find(r->ini, id)->state, JOB_RUNNING);
+	unsigned before[] = {r->h->disk[0].flushes, r->h->disk[1].flushes};
+	ck_assert(ini_group_flush(r->ini, "g0", 7, &e));
+	ck_assert_int_eq(rig_reply(r, 7, NS_PER_S)->error.kind, INI_OK);
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert_uint_eq(r->h->disk[i].flushes, before[i] + 1);
+	/* what is stale keeps its marks */
+	ck_assert_uint_gt(shown(r).dirty + shown(r).behind, 0);
+	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	ck_assert(equal(r, 0, 1) && rig_in_sync(r, 1));
+	rig_free(r);
+}
+END_TEST
+
 /* The recovery stands in line behind a job, and each of the two would wait for the other. */
 START_TEST(settings_do_not_wait_for_a_recovery_in_line)
 {
@@ -546,5 +606,6 @@ TAP_MAIN("intents", a_write_to_a_clean_region_waits_for_its_mark, writes_that_wa
          a_group_is_written_and_read_during_a_recovery, a_clean_end_leaves_nothing_to_recover,
          an_image_over_all_ends_a_recovery, a_group_that_goes_takes_its_log_along,
          a_command_comes_before_a_recovery, settings_do_not_wait_for_a_recovery_in_line,
+         a_write_that_waited_goes_to_the_new_member, a_flush_reaches_the_new_member,
          a_kill_at_any_moment_of_a_reduction, a_flush_that_fails_takes_the_member_out,
          a_member_that_goes_is_not_flushed_out, resyncs_are_throttled);
