@@ -3,8 +3,14 @@
  * The simulator (tests/sim): short runs of 2,000 seeds. A seed that fails is told on standard
  * error; `tests/sim/sim --events 2500 --seed N --trace` runs it again.
  */
+#include "sim/mutant.h"
 #include "sim/sim.h"
 #include "unit/tap_main.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define EVENTS 2500
 #ifdef __SANITIZE_ADDRESS__ /* each takes several times as long */
@@ -86,6 +92,52 @@ START_TEST(faults_can_be_left_out)
 }
 END_TEST
 
+/* Mistakes that a few seeds find (all of them: `make sim-mutants`), and none at all. */
+static const unsigned quick[] = {
+        MUTANT_NONE,
+        MUTANT_FLUSH_EARLY,
+        MUTANT_STORE_ERROR_IGNORED,
+        MUTANT_STORE_STILL_BUSY,
+        MUTANT_CRC_IGNORED,
+        MUTANT_STATE_NOT_SAVED,
+        MUTANT_STATUS_FOR_ALL,
+        MUTANT_LOG_CLEARED,
+        MUTANT_PLAN_DIRTY,
+        MUTANT_FAILED_STAYS,
+        MUTANT_WANT_SYNC,
+        MUTANT_COMPLETE,
+        MUTANT_LOCKS,
+};
+#define QUICK_SEEDS 40
+
+/* In a process of its own: what is found ends it. */
+static bool is_found(unsigned mutant)
+{
+	struct sim_options longer = options;
+	int status = 0;
+
+	longer.events = 10000;
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		uint64_t steps;
+		sim_mutant = mutant;
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(2);
+		for (uint64_t seed = 1; seed <= QUICK_SEEDS; seed++)
+			(void)sim_run(seed, &longer, marks, &steps);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+START_TEST(mutants_are_found)
+{
+	ck_assert_int_eq(is_found(quick[_i]), quick[_i] != MUTANT_NONE);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	sim_tune_memory();
@@ -100,6 +152,7 @@ static Suite *make_suite(void)
 	tcase_add_test(d, seeds_differ);
 	tcase_add_test(d, each_fault_strikes);
 	tcase_add_test(d, faults_can_be_left_out);
+	tcase_add_loop_test(d, mutants_are_found, 0, ARRAY_LEN(quick));
 	suite_add_tcase(s, c);
 	suite_add_tcase(s, d);
 	return s;

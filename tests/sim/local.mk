@@ -29,15 +29,31 @@ tests_sim_libsimulator_a_SOURCES = \
 	tests/sim/store.h \
 	tests/sim/tables.c \
 	tests/sim/work.c
+# Mutants stand in place of functions of the cores.
+simulator_mutants = tests/sim/mutant_ini.c tests/sim/mutant_tgt.c
+simulator_ldflags = $(AM_LDFLAGS) \
+	-Wl,--wrap=crc32c -Wl,--wrap=group_change_done -Wl,--wrap=hba_pass_status \
+	-Wl,--wrap=hba_tag_drop -Wl,--wrap=intent_flushed -Wl,--wrap=intent_plan \
+	-Wl,--wrap=intent_ticket -Wl,--wrap=io_lasts -Wl,--wrap=job_complete_members \
+	-Wl,--wrap=job_spoiled -Wl,--wrap=log_begin -Wl,--wrap=member_presence \
+	-Wl,--wrap=member_stale -Wl,--wrap=members_syncing -Wl,--wrap=mir_lock_granted \
+	-Wl,--wrap=tgt_order_may_start -Wl,--wrap=tgt_task_abort -Wl,--wrap=tgt_task_abort_all
 simulator_libs = tests/sim/libsimulator.a tests/sim/libsim.a $(program_libs)
 
 helper_programs += tests/sim/sim
-tests_sim_sim_SOURCES = tests/sim/main.c
+tests_sim_sim_SOURCES = tests/sim/main.c $(simulator_mutants)
+tests_sim_sim_LDFLAGS = $(simulator_ldflags)
 tests_sim_sim_LDADD = $(simulator_libs)
 
 scenario_tests += tests/scenario/test_sim
-tests_scenario_test_sim_SOURCES = tests/scenario/test_sim.c
+tests_scenario_test_sim_SOURCES = tests/scenario/test_sim.c $(simulator_mutants)
+tests_scenario_test_sim_LDFLAGS = $(simulator_ldflags)
 tests_scenario_test_sim_LDADD = tests/unit/libtap.a $(simulator_libs) $(CHECK_LIBS)
+
+# Each mutant, and the seed that finds it; an error when one is not found.
+.PHONY: sim-mutants
+sim-mutants: tests/sim/sim$(EXEEXT)
+	tests/sim/sim$(EXEEXT) --all-mutants --seeds 1..$(SEEDS) --jobs $(JOBS)
 
 SEEDS = 10000
 JOBS = 1

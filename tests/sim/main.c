@@ -24,7 +24,7 @@
 struct options {
 	struct sim_options sim;
 	uint64_t first, last;
-	bool one, until_found, digests;
+	bool one, until_found, mutants;
 	unsigned jobs;
 };
 
@@ -42,6 +42,7 @@ static void usage(FILE *to)
 	fputs("usage: sim --seed N [--trace] | --seeds A..B [--jobs N] [--until-found]\n"
 	      "           [--events N] [--faults N] [--without \"FAULT\"]... [--mutant NAME]\n"
 	      "           [--check N]\n"
+	      "       sim --all-mutants --seeds A..B [--jobs N]\n"
 	      "       sim --marks | --mutants\n"
 	      "\n"
 	      "  --seed N        run this seed and print its digest; --trace: and all that "
@@ -53,7 +54,8 @@ static void usage(FILE *to)
 	      "                  128 each; of a single seed: 1)\n"
 	      "  --faults N      inject the first N faults only\n"
 	      "  --without F     inject none of this class (a name that --marks prints)\n"
-	      "  --mutant NAME   with this mistake in it (--mutants prints them)\n",
+	      "  --mutant NAME   with this mistake in it (--mutants prints them)\n"
+	      "  --all-mutants   with each of them: the seed that finds it\n",
 	      to);
 }
 
@@ -162,6 +164,8 @@ static struct options parse(int argc, char **argv)
 			o.sim.trace = true;
 		else if (strcmp(argv[i], "--until-found") == 0)
 			o.until_found = true;
+		else if (strcmp(argv[i], "--all-mutants") == 0)
+			o.mutants = o.until_found = true;
 		else if (i + 1 < argc)
 			option(&o, argv[i], argv[i + 1]), i++;
 		else
@@ -261,23 +265,34 @@ static void report(const struct worker *w, unsigned n, double took, unsigned fai
 	       done ? (double)steps / (double)done : 0.0, (double)steps / took / 1e6);
 }
 
-static int run_all(struct options *o)
+static void start_all(struct worker *w, const struct options *o)
+{
+	for (unsigned i = 0; i < o->jobs; i++) {
+		w[i] = (struct worker){.seed = o->first + i, .last = o->last};
+		start(&w[i], o);
+	}
+}
+
+static struct worker *workers(void)
 {
 	struct worker *w = mmap(NULL, JOBS_MAX * sizeof(*w), PROT_READ | PROT_WRITE,
 	                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	sm_assert(w != MAP_FAILED);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	return w;
+}
+
+static int run_all(struct options *o)
+{
+	struct worker *w = workers();
 	double began = seconds();
 	unsigned failed = 0;
 	bool enough = false;
 	int status;
 	pid_t pid;
 
-	sm_assert(w != MAP_FAILED);
-	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	for (unsigned i = 0; i < o->jobs; i++) {
-		w[i].seed = o->first + i;
-		w[i].last = o->last;
-		start(&w[i], o);
-	}
+	start_all(w, o);
 	while ((pid = wait(&status)) > 0) {
 		struct worker *k = w;
 		while (k->pid != pid)
@@ -299,11 +314,71 @@ static int run_all(struct options *o)
 	return failed ? 1 : 0;
 }
 
+/* The first failure, of whichever process; 0: none of the seeds fails. */
+static uint64_t first_failure(struct worker *w, const struct options *o)
+{
+	uint64_t found = 0;
+	int status;
+	pid_t pid;
+
+	start_all(w, o);
+	while ((pid = wait(&status)) > 0) {
+		struct worker *k = w;
+		while (k->pid != pid)
+			k++;
+		k->busy = false;
+		if (status == 0 || found)
+			continue;
+		found = k->seed;
+		for (unsigned i = 0; i < o->jobs; i++)
+			if (w[i].busy)
+				kill(w[i].pid, SIGTERM);
+	}
+	return found;
+}
+
+/* It is the mutant that the seed finds: without it nothing fails. */
+static bool is_clean(struct worker *w, const struct options *o, uint64_t seed)
+{
+	struct options one = *o;
+
+	one.first = one.last = seed;
+	one.jobs = 1;
+	sim_mutant = MUTANT_NONE;
+	return first_failure(w, &one) == 0;
+}
+
+/* Each mutant with the seed that finds it: what fails says so into the void. */
+static int hunt(struct options *o)
+{
+	struct worker *w = workers();
+	unsigned missed = 0;
+
+	if (!freopen("/dev/null", "w", stderr))
+		return 2;
+	for (unsigned m = 1; m < MUTANTS; m++) {
+		double began = seconds();
+		sim_mutant = m;
+		uint64_t seed = first_failure(w, o);
+		bool found = seed && is_clean(w, o, seed);
+		printf("%-20s %s %-6llu %6.1f s  %s\n", sim_mutants[m].name,
+		       found  ? "seed"
+		       : seed ? "FAILS WITHOUT IT"
+		              : "NOT FOUND",
+		       (unsigned long long)seed, seconds() - began, sim_mutants[m].what);
+		missed += !found;
+	}
+	printf("%d mutants, %u not found\n", MUTANTS - 1, missed);
+	return missed ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = parse(argc, argv);
 
 	sim_tune_memory();
+	if (o.mutants)
+		return hunt(&o);
 	if (o.one)
 		return run_one(&o);
 	return run_all(&o);

@@ -178,7 +178,7 @@ bool model_may_differ(const struct model *m, lba_t lba)
 	const struct model_block *b = &m->b[lba];
 
 	for (unsigned i = 0; i < b->n; i++)
-		if (!b->e[i].removed && !b->e[i].acked)
+		if (!b->e[i].removed && b->e[i].excuse)
 			return true;
 	return b->wild;
 }

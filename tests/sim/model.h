@@ -53,7 +53,8 @@ bool model_allows(const struct model *m, lba_t lba, uint64_t hash, uint64_t bega
 /* A medium has forgotten or spoilt a block in a way that nobody can know of: this may be seen, too.
  */
 void model_excuse(struct model *m, lba_t lba, uint64_t hash);
-/* Members may differ in this block: something of it was never acknowledged. */
+/* Members in sync may differ in this block: one has forgotten or spoilt it. What was not
+ * acknowledged is no excuse: it is on all of them, or on none. */
 bool model_may_differ(const struct model *m, lba_t lba);
 /* The group is made anew of what is there. */
 void model_settle(struct model *m, lba_t lba, uint64_t hash);

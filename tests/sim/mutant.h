@@ -6,8 +6,10 @@
 enum mutant {
 	MUTANT_NONE,
 #define OUTSIDE(sym, name, what) MUTANT_##sym,
+#define INSIDE(sym, name, what)  MUTANT_##sym,
 #include "sim/mutants.def"
 #undef OUTSIDE
+#undef INSIDE
 	MUTANTS
 };
 
@@ -18,5 +20,14 @@ struct mutant_row {
 	const char *name, *what;
 };
 extern const struct mutant_row sim_mutants[MUTANTS];
+
+/*
+ * WRAP(type, function, (parameters)): what is called in place of a core's function, and `real_` in
+ * front of it the function itself. Each has its --wrap in local.mk.
+ */
+#define WRAP(type, fn, params)                                                                     \
+	type __real_##fn params;                                                                   \
+	type __wrap_##fn params;                                                                   \
+	type __wrap_##fn params
 
 #endif

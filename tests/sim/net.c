@@ -131,9 +131,10 @@ static size_t carry(struct net_pipe *p, size_t n)
 	n = from.iov_len < n ? from.iov_len : n;
 	if (n == 0)
 		return 0;
-	(void)inbuf_room(&p->in, room);
-	n = room[0].iov_len < n ? room[0].iov_len : n;
-	memcpy(room[0].iov_base, from.iov_base, n);
+	/* Behind a block that is there whole. */
+	int k = inbuf_room(&p->in, room) > 1 && room[0].iov_len == 0;
+	n = room[k].iov_len < n ? room[k].iov_len : n;
+	memcpy(room[k].iov_base, from.iov_base, n);
 	inbuf_added(&p->in, n);
 	taken(p, n);
 	return n;
@@ -220,6 +221,9 @@ static void arrive(struct sim *s, struct net_link *l, bool to_bus, struct wire_f
 	SAY(s, "%s %u: %s", to_bus ? "bus <-" : "bus ->", l->device,
 	    wire_type_name((uint8_t)f->type));
 	if (to_bus) {
+		if (MUTANT(EPOCH_IGNORED) && f->type == WIRE_PROGRAM &&
+		    f->program.kind == PROGRAM_RESELECT && f->program.initiator == SIM_HOST)
+			f->program.epoch = s->host.epoch;
 		bus_node_frame(s, l, f);
 	} else if (l->device == SIM_HOST) {
 		host_node_frame(s, f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the bus server's shell does. */
 #include "base/assert.h"
+#include "sim/mutant.h"
 #include "sim/sim.h"
 
 void bus_node_start(struct sim *s)
@@ -105,6 +106,10 @@ void bus_node_go(struct sim *s)
 
 void bus_node_deadline(struct sim *s)
 {
+	if (MUTANT(WATCHDOG)) {
+		s->bus.deadline = NS_NEVER;
+		return;
+	}
 	step(s, (struct bus_event){.kind = BUS_EV_DEADLINE});
 	bus_node_go_soon(s);
 }

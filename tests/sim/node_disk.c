@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a disk's shell does. */
 #include "base/assert.h"
-#include "sim/mutant.h"
 #include "sim/sim.h"
 
 #include <stdio.h>
@@ -219,7 +218,7 @@ static void dial(struct sim *s, unsigned i)
 /* What the attach before asked for has to be done before it attaches again. */
 static bool may_dial(const struct sim_disk *d)
 {
-	return d->link == DISK_WAITING && (tgt_store_ops(d->t) == 0 || MUTANT(STORE_STILL_BUSY));
+	return d->link == DISK_WAITING && tgt_store_ops(d->t) == 0;
 }
 
 ns_t disk_node_due(const struct sim *s, unsigned i)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the initiator daemon's shell does: the bus, the state file, images. */
 #include "base/assert.h"
+#include "mirror/intent.h"
 #include "sim/mutant.h"
 #include "sim/sim.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RETRY_FIRST_NS  (100 * NS_PER_MS)
@@ -14,6 +16,20 @@
 #define SILENCE_MIN_NS  (5 * NS_PER_S)
 #define ROUNDS_MOST     64
 
+/* A log in which nothing is marked. */
+static void clean_log(struct sim_host *h)
+{
+	struct intent *l = calloc(1, sizeof(*l));
+	const struct ini_group *g = &h->disk.g;
+	char why[128];
+
+	if (l && h->log.len && intent_load(l, h->log.bytes, h->log.len, why, sizeof(why))) {
+		intent_init(l, g->uuid, g->blocks, l->shift);
+		h->log.len = intent_save(l, h->log.bytes);
+	}
+	free(l);
+}
+
 static void restore(struct sim *s)
 {
 	struct sim_host *h = &s->host;
@@ -21,6 +37,8 @@ static void restore(struct sim *s)
 
 	if (!h->disk.there)
 		return;
+	if (MUTANT(NO_RECOVERY))
+		clean_log(h);
 	if (h->disk.n > 0 && !ini_restore_group(h->ini, &h->disk.g, &e))
 		sim_fail(s, "the saved state is refused: %s", e.text);
 	if (h->disk.n > 0 && !ini_restore_intent(h->ini, SIM_GROUP,
@@ -72,7 +90,7 @@ void host_node_kill(struct sim *s)
 		if (done)
 			h->disk = h->saving;
 	}
-	if (h->log_is_saving && sim_chance(&s->disk, 2))
+	if (h->log_is_saving && sim_chance(&s->disk, 2) && !MUTANT(LOG_NOT_SAVED))
 		h->log = h->log_saving;
 	hba_free(h->h);
 	ini_free(h->ini);
@@ -136,7 +154,8 @@ static void log_saved(struct sim *s)
 	struct sim_host *h = &s->host;
 
 	h->log_is_saving = false;
-	h->log = h->log_saving;
+	if (!MUTANT(LOG_NOT_SAVED))
+		h->log = h->log_saving;
 	ini_intent_saved(h->ini, h->log_op, 0);
 	host_node_wake(s);
 }
@@ -304,6 +323,7 @@ static void attached(struct sim *s, const struct wire_attached *a)
 	if (h->link != HOST_ATTACHING)
 		return;
 	h->link = HOST_ATTACHED;
+	h->epoch = a->epoch;
 	h->retry_delay = 0;
 	h->heartbeat_ns = a->heartbeat_ms * NS_PER_MS;
 	h->ping_at = s->now + h->heartbeat_ns / 3;

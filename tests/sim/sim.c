@@ -154,10 +154,13 @@ static void happen_disk(struct sim *s, const struct sim_event *e)
 {
 	struct sim_disk *d = &s->d[e->what & 0xff];
 
-	if (e->life != d->life)
+	bool late = e->kind == SIM_STORE && d->store.op[e->what >> 8].told;
+	if (e->life != d->life && !late)
 		return;
 	if (e->kind == SIM_DISK_UP && !d->t)
 		disk_node_start(s, e->what & 0xff);
+	else if (late)
+		disk_node_stored(s, e->what & 0xff, e->what >> 8);
 	else if (e->kind == SIM_STORE && d->t && !postponed(s, e, d->frozen_until))
 		disk_node_stored(s, e->what & 0xff, e->what >> 8);
 }
@@ -283,6 +286,7 @@ static void draw_world(struct sim *s)
 	s->blocks = 32 + 16 * prng_below(&g, 7);
 	s->net_delay = NS_PER_US * (5 + prng_below(&g, 300));
 	s->store_delay = NS_PER_US * (10 + prng_below(&g, 3000));
+	s->slow_most = sim_chance(&g, 3) ? 3 * NS_PER_S : NS_PER_MS;
 	s->work_every = NS_PER_US * (100 + prng_below(&g, 5000));
 	s->queue_depth = (unsigned)(1 + prng_below(&g, 64));
 	s->bus_trace = sim_chance(&g, 8);
@@ -307,7 +311,10 @@ static void draw_world(struct sim *s)
 	                                 .transfer = (uint32_t)(1024U << prng_below(&g, 4)),
 	                                 .bus_wait_ns = 2 * NS_PER_S,
 	                                 .member_grace_ns = 500 * NS_PER_MS,
-	                                 .busy_limit_ns = NS_PER_S};
+	                                 .busy_limit_ns = NS_PER_S,
+	                                 .region_bytes = 2048ULL << prng_below(&g, 6),
+	                                 .clean_idle_ns = NS_PER_MS * (5 + prng_below(&g, 400)),
+	                                 .clean_most_ns = NS_PER_MS * (50 + prng_below(&g, 2000))};
 	/* The last draw, so that it moves no other. */
 	s->xfer = sim_chance(&g, 3) ? XFER_ULTRA320 : XFER_ULTRA160;
 	s->hba_cfg.xfer = s->xfer;

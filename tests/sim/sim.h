@@ -139,7 +139,7 @@ struct sim_host {
 	bool log_is_saving;
 	uint64_t log_op;
 	struct host_file_op op[SIM_FILE_OPS];
-	uint64_t wraps_seen;
+	uint32_t epoch; /* of its attach */
 };
 
 enum client_kind {
@@ -206,7 +206,7 @@ struct sim {
 	struct xfer xfer; /* what disks and initiator agree on: with information units or not */
 	unsigned n_disks;
 	lba_t blocks;
-	ns_t net_delay, store_delay, work_every, fault_every;
+	ns_t net_delay, store_delay, slow_most, work_every, fault_every;
 	bool bus_trace;
 	unsigned queue_depth;
 	struct bus_config bus_cfg;

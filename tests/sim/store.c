@@ -25,6 +25,7 @@ void store_init(struct sim *s, unsigned disk)
 
 	t->cache = calloc(s->blocks, SIM_BLOCK);
 	t->durable = calloc(s->blocks, SIM_BLOCK);
+	t->lost = UINT64_MAX;
 	if (!t->cache || !t->durable)
 		sim_fail(s, "out of memory");
 }
@@ -112,6 +113,9 @@ static void flush_fails(struct sim *s, unsigned disk)
 {
 	struct store_sim *t = store_of(s, disk);
 
+	for (unsigned i = 0; i < t->n_pending; i++)
+		if (t->pending[i].done < t->lost)
+			t->lost = t->pending[i].done;
 	t->dead = true;
 	memcpy(t->cache, t->durable, s->blocks * SIM_BLOCK);
 	store_power_cut(s, disk);
@@ -128,7 +132,7 @@ static ns_t latency(struct sim *s)
 {
 	ns_t t = sim_about(&s->disk, s->store_delay);
 
-	return sim_strikes(s, MARK_STORE_SLOW) ? t * 50 : t;
+	return sim_strikes(s, MARK_STORE_SLOW) ? t * 50 + prng_below(&s->disk, s->slow_most) : t;
 }
 
 void store_do(struct sim *s, unsigned disk, const struct tgt_action *a)
@@ -207,10 +211,12 @@ static enum tgt_store_result do_flush(struct sim *s, unsigned disk)
 {
 	struct store_sim *t = store_of(s, disk);
 
-	if (!t->dead && sim_strikes(s, MARK_STORE_FSYNC))
+	if (!t->dead && sim_strikes(s, MARK_STORE_FSYNC)) {
 		flush_fails(s, disk);
-	else if (!t->dead && !MUTANT(FLUSH_EARLY))
+		t->dead = !MUTANT(FSYNC_RETRIED);
+	} else if (!t->dead && !MUTANT(FLUSH_EARLY)) {
 		flush(t);
+	}
 	SAY(s, "disk %u: flushed%s", disk, t->dead ? ", but its store is dead" : "");
 	return t->dead && !MUTANT(FSYNC_IGNORED) ? STORE_DEAD : STORE_OK;
 }
@@ -272,15 +278,39 @@ bool store_done(struct sim *s, unsigned disk, uint32_t op, struct tgt_event *ev)
 	return !told;
 }
 
+void store_flushed(struct sim *s, unsigned disk, uint64_t began)
+{
+	struct store_sim *t = store_of(s, disk);
+
+	if (t->lost < began)
+		sim_fail(s, "a flush is acknowledged, and the fsync of disk %u has failed", disk);
+	for (unsigned i = 0; i < t->n_pending; i++)
+		if (t->pending[i].done < began)
+			sim_fail(
+			        s,
+			        "a flush is acknowledged, and block %llu of disk %u is not durable",
+			        (unsigned long long)t->pending[i].lba, disk);
+	if (t->flushed < began)
+		t->flushed = began;
+}
+
 void store_killed(struct sim *s, unsigned disk)
 {
 	struct store_sim *t = store_of(s, disk);
 	struct tgt_event ev;
 
+	t->lost = UINT64_MAX;
+
 	for (unsigned i = 0; i < STORE_OPS; i++) {
 		struct store_op *o = &t->op[i];
-		if (!o->used)
+		if (!o->used || o->told)
 			continue;
+		if (MUTANT(STORE_STILL_BUSY) && o->kind == TGT_STORE_WRITE) {
+			o->told = true; /* by a thread that outlives its process */
+			sim_at(s, s->now + sim_about(&s->disk, 20 * s->store_delay), SIM_STORE,
+			       disk | i << 8, s->d[disk].life + 1);
+			continue;
+		}
 		bool done = sim_chance(&s->disk, 2);
 		if (o->kind == TGT_META_SAVE)
 			sim_mark(s, done ? MARK_META_NEW : MARK_META_OLD);

@@ -41,6 +41,9 @@ struct store_sim {
 	uint64_t flushed; /* the model's clock: a group's flush said that all until then is durable
 	                   */
 	bool dead;        /* a flush has failed */
+	/* The model's clock: what was written since then and is lost by that, until the process
+	 * ends. */
+	uint64_t lost;
 	uint8_t saved[TGT_SAVED_MAX];
 	size_t n_saved;
 	struct store_op op[STORE_OPS];
@@ -58,6 +61,8 @@ bool store_done(struct sim *s, unsigned disk, uint32_t op, struct tgt_event *ev)
 void store_killed(struct sim *s, unsigned disk);
 /* Then the machine: what is pending is kept, dropped or torn. */
 void store_power_cut(struct sim *s, unsigned disk);
+/* A flush that began then was acknowledged, and the disk is in sync. */
+void store_flushed(struct sim *s, unsigned disk, uint64_t began);
 /* A bit changes on the medium. */
 void store_rot(struct sim *s, unsigned disk);
 

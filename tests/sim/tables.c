@@ -14,6 +14,8 @@ unsigned sim_mutant;
 const struct mutant_row sim_mutants[MUTANTS] = {
         {"none", ""},
 #define OUTSIDE(sym, name, what) {name, what},
+#define INSIDE(sym, name, what)  {name, what},
 #include "sim/mutants.def"
 #undef OUTSIDE
+#undef INSIDE
 };

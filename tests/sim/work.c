@@ -188,9 +188,8 @@ static void flushed(struct sim *s, const struct client_op *o, bool good)
 
 	sim_mark(s, good ? MARK_FLUSH_GOOD : MARK_FLUSH_FAILED);
 	for (unsigned i = 0; good && i < g->n; i++) {
-		struct store_sim *t = &s->d[disk_of(&g->m[i])].store;
-		if (g->m[i].state == MEMBER_IN_SYNC && t->flushed < o->began)
-			t->flushed = o->began;
+		if (g->m[i].state == MEMBER_IN_SYNC)
+			store_flushed(s, disk_of(&g->m[i]), o->began);
 	}
 }
 

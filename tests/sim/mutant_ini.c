@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Mistakes of the initiator (mutants.def). */
+#include "initiator/core.h"
+#include "initiator/hba_core.h"
+#include "sim/mutant.h"
+
+/* ---- the host adapter ---- */
+
+WRAP(void, hba_tag_drop, (struct hba * h, uint8_t target, uint8_t tag))
+{
+	if (MUTANT(TAG_EARLY))
+		hba_tag_release(h, target, tag);
+	else
+		__real_hba_tag_drop(h, target, tag);
+}
+
+/* The pass that a status was for, before it is taken. */
+static struct hba_pass *pass_of(struct hba *h, const struct wire_tenure *tn)
+{
+	struct rd r = rd_init(tn->msg_in.p, tn->msg_in.n);
+	struct scsi_msg m;
+
+	while (rd_left(&r) && scsi_msg_get(&r, &m)) {
+		struct hba_item *owner =
+		        m.kind == MSG_SIMPLE ? h->port[tn->target].tag[m.tag].owner : NULL;
+		if (owner && owner->kind == HBA_ITEM_PASS)
+			return hba_pass_of(owner);
+	}
+	return NULL;
+}
+
+void __real_hba_pass_status(struct hba *h, const struct wire_tenure *tn);
+
+/* The same status, as if this member had sent it. */
+static void status_of_another(struct hba *h, const struct hba_pass *p, unsigned i,
+                              const struct wire_tenure *tn)
+{
+	const struct hba_pass_member *m = &p->m[i];
+	struct scsi_msg s = {.kind = MSG_EXT_MIRROR,
+	                     .mirror = {.function = MIRROR_STATUS,
+	                                .group = p->group,
+	                                .device = m->device,
+	                                .op = p->op,
+	                                .status = SCSI_GOOD}};
+	struct wire_tenure as = *tn;
+	uint8_t bytes[64];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+
+	msg_put_simple(&w, p->item.tag);
+	scsi_msg_put(&w, &s);
+	as.target = m->target;
+	as.epoch = h->port[m->target].tag[p->item.tag].epoch;
+	as.msg_in = (struct span){bytes, w.n};
+	__real_hba_pass_status(h, &as);
+}
+
+WRAP(void, hba_pass_status, (struct hba * h, const struct wire_tenure *tn))
+{
+	struct hba_pass *p = MUTANT(STATUS_FOR_ALL) ? pass_of(h, tn) : NULL;
+
+	__real_hba_pass_status(h, tn);
+	for (unsigned i = 0; p && tn->status == SCSI_GOOD && p->item.state == HBA_NEXUS && i < p->n;
+	     i++)
+		if (p->waiting >> i & 1)
+			status_of_another(h, p, i, tn);
+}
+
+/* ---- the write-intent log ---- */
+
+WRAP(bool, log_begin, (struct io * io))
+{
+	return __real_log_begin(io) || MUTANT(LOG_LATE);
+}
+
+WRAP(bool, intent_flushed, (struct intent * l, uint64_t ticket, bool all))
+{
+	return __real_intent_flushed(l, ticket, all || MUTANT(LOG_CLEARED));
+}
+
+WRAP(uint64_t, intent_ticket, (struct intent * l))
+{
+	uint64_t ticket = __real_intent_ticket(l);
+
+	return MUTANT(LOG_TICKET) ? UINT64_MAX : ticket;
+}
+
+WRAP(uint64_t, intent_plan, (struct intent * l, bool lacking, bool whole))
+{
+	return __real_intent_plan(l, lacking && !MUTANT(PLAN_DIRTY), whole);
+}
+
+/* ---- groups ---- */
+
+WRAP(bool, group_change_done, (const struct group *g, uint64_t ticket))
+{
+	return __real_group_change_done(g, ticket) || MUTANT(ACK_EARLY);
+}
+
+WRAP(bool, io_lasts, (const struct io *io))
+{
+	return __real_io_lasts(io) || MUTANT(ACK_ANYWAY);
+}
+
+WRAP(bool, member_stale, (struct group * g, unsigned member, const char *why))
+{
+	return !MUTANT(FAILED_STAYS) && __real_member_stale(g, member, why);
+}
+
+WRAP(uint16_t, members_syncing, (const struct group *g))
+{
+	return MUTANT(WANT_SYNC) ? 0 : __real_members_syncing(g);
+}
+
+WRAP(void, job_spoiled, (struct job * j, unsigned member, lba_t lba, uint32_t blocks))
+{
+	if (!MUTANT(SPOILED))
+		__real_job_spoiled(j, member, lba, blocks);
+}
+
+WRAP(uint16_t, job_complete_members, (const struct job *j))
+{
+	return MUTANT(COMPLETE) ? j->want : __real_job_complete_members(j);
+}
+
+WRAP(enum presence, member_presence, (const struct group *g, unsigned member))
+{
+	if (MUTANT(LOOSE) && g->pub.m[member].unit != WIRE_NO_ID && g->x[member].loose)
+		return HERE;
+	return __real_member_presence(g, member);
+}
+
+WRAP(bool, mir_lock_granted, (const struct mir_locks *locks, const struct mir_lock *l))
+{
+	return __real_mir_lock_granted(locks, l) || MUTANT(LOCKS);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Mistakes of the target (mutants.def), and of all who compute CRCs. */
+#include "base/crc.h"
+#include "sim/mutant.h"
+#include "target/core.h"
+
+WRAP(bool, tgt_order_may_start, (const struct tgt *t, const struct task *k))
+{
+	return __real_tgt_order_may_start(t, k) || MUTANT(ORDER);
+}
+
+WRAP(void, tgt_task_abort, (struct tgt * t, struct task *k))
+{
+	if (!MUTANT(ABORT_IN_STORE) || k->state != TASK_RUNNING || k->connected)
+		__real_tgt_task_abort(t, k);
+}
+
+WRAP(void, tgt_task_abort_all, (struct tgt * t, uint8_t initiator, uint8_t lun))
+{
+	if (!MUTANT(RST_KEEPS))
+		__real_tgt_task_abort_all(t, initiator, lun);
+}
+
+WRAP(uint32_t, crc32c, (uint32_t crc, const void *p, size_t n))
+{
+	return MUTANT(CRC_IGNORED) ? 0 : __real_crc32c(crc, p, n);
+}
