@@ -268,8 +268,6 @@ void faults_stop(struct sim *s)
 		struct net_link *l = &s->n.link[i];
 		net_stall(s, l, true, 0);
 		net_stall(s, l, false, 0);
-		if (l->used && l->to_bus.lost)
-			net_cut(s, l, false, false);
 	}
 	for (unsigned i = 0; i < s->n_disks; i++)
 		forgive(s, i);

@@ -36,7 +36,7 @@ simulator_ldflags = $(AM_LDFLAGS) \
 	-Wl,--wrap=hba_tag_drop -Wl,--wrap=intent_flushed -Wl,--wrap=intent_plan \
 	-Wl,--wrap=intent_ticket -Wl,--wrap=io_lasts -Wl,--wrap=job_complete_members \
 	-Wl,--wrap=job_spoiled -Wl,--wrap=log_begin -Wl,--wrap=member_presence \
-	-Wl,--wrap=member_stale -Wl,--wrap=members_syncing -Wl,--wrap=mir_lock_granted \
+	-Wl,--wrap=member_stale -Wl,--wrap=members_syncing -Wl,--wrap=mir_lock_granted -Wl,--wrap=scsi_sense_put \
 	-Wl,--wrap=tgt_order_may_start -Wl,--wrap=tgt_task_abort -Wl,--wrap=tgt_task_abort_all
 simulator_libs = tests/sim/libsimulator.a tests/sim/libsim.a $(program_libs)
 

@@ -3,6 +3,8 @@
 #ifndef TESTS_SIM_MUTANT_H
 #define TESTS_SIM_MUTANT_H
 
+#include <stdbool.h>
+
 enum mutant {
 	MUTANT_NONE,
 #define OUTSIDE(sym, name, what) MUTANT_##sym,
@@ -15,6 +17,9 @@ enum mutant {
 
 extern unsigned sim_mutant; /* enum mutant */
 #define MUTANT(sym) (sim_mutant == MUTANT_##sym)
+
+/* A target has told of overlapped commands. */
+extern bool sim_overlapped;
 
 struct mutant_row {
 	const char *name, *what;

@@ -21,6 +21,14 @@ WRAP(void, tgt_task_abort_all, (struct tgt * t, uint8_t initiator, uint8_t lun))
 		__real_tgt_task_abort_all(t, initiator, lun);
 }
 
+/* The initiator never uses a tag while the target may still have a task of it. */
+WRAP(size_t, scsi_sense_put,
+     (const struct scsi_sense *s, bool descriptor, uint8_t *out, size_t cap))
+{
+	sim_overlapped |= scsi_sense_is(s, &SENSE_OVERLAPPED_COMMANDS);
+	return __real_scsi_sense_put(s, descriptor, out, cap);
+}
+
 WRAP(uint32_t, crc32c, (uint32_t crc, const void *p, size_t n))
 {
 	return MUTANT(CRC_IGNORED) ? 0 : __real_crc32c(crc, p, n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a disk's shell does. */
 #include "base/assert.h"
+#include "sim/mutant.h"
 #include "sim/sim.h"
 
 #include <stdio.h>
@@ -104,7 +105,10 @@ static void step(struct sim *s, unsigned i, struct tgt_event ev)
 	struct tgt_actions out;
 
 	ev.now = s->now;
+	sim_overlapped = false;
 	tgt_step(d->t, &ev, &out);
+	if (sim_overlapped)
+		sim_fail(s, "disk %u: a command came under the tag of one that it still has", i);
 	bool check = sim_stepped(s);
 	for (unsigned k = 0; k < out.n; k++) {
 		const struct tgt_action *a = &out.v[k];

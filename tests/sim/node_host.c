@@ -154,7 +154,7 @@ static void log_saved(struct sim *s)
 	struct sim_host *h = &s->host;
 
 	h->log_is_saving = false;
-	if (!MUTANT(LOG_NOT_SAVED))
+	if (!MUTANT(LOG_NOT_SAVED) || h->log.len == 0)
 		h->log = h->log_saving;
 	ini_intent_saved(h->ini, h->log_op, 0);
 	host_node_wake(s);

@@ -10,6 +10,7 @@ const struct mark_row sim_marks[MARKS] = {
 };
 
 unsigned sim_mutant;
+bool sim_overlapped;
 
 const struct mutant_row sim_mutants[MUTANTS] = {
         {"none", ""},
