@@ -370,7 +370,7 @@ struct job {
 	uint16_t repaired;   /* a scrub: members that it wrote to */
 	uint16_t doubted; /* a scrub: members that hold what it could not mend, or lost what it did
 	                   */
-	uint16_t unflushed;  /* members that have failed another's flush since it began */
+	uint16_t unflushed; /* members that have failed another's flush since it began */
 	/* catch-up */
 	unsigned catch_target, catch_rounds;
 	lba_t catch_lba;
