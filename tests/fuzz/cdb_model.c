@@ -138,8 +138,7 @@ void model_end(struct world *w, struct expected *e, uint8_t status)
 		return;
 	/* Whoever is told that it ends at once is not told when it has ended. */
 	bool good = status == SCSI_GOOD && !e->immediate;
-	bool none = status == SCSI_CHECK_CONDITION && e->cdb.op == OP_WRITE_ATOMIC_16;
-	if (status == SCSI_GOOD || (e->wrote && !none))
+	if (status == SCSI_GOOD || e->wrote)
 		settle(w, e, good);
 }
 
