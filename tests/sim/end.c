@@ -4,12 +4,14 @@
  * brought in sync, and every block of every member is what the model lets it be.
  */
 #include "base/assert.h"
+#include "sim/rest.h"
 #include "sim/sim.h"
 
 #include <string.h>
 
 #define ANSWER_LIMIT (120 * NS_PER_S)
 #define JOB_LIMIT    (120 * NS_PER_S)
+#define QUIET_LIMIT  (60 * NS_PER_S)
 #define TRIES        4
 
 static bool rested(struct sim *s)
@@ -48,6 +50,17 @@ static bool all_here(struct sim *s)
 		if (g->m[i].id == WIRE_NO_ID)
 			return false;
 	return no_job_runs(s) && ini_deadline(s->host.ini) > s->now && !s->host.is_saving;
+}
+
+/* The log is clean, so nothing more is due: members were flushed for it. */
+static bool quiet(struct sim *s)
+{
+	if (!all_here(s) || host_group(s)->intent.dirty > 0)
+		return false;
+	for (unsigned i = 0; i < s->n_disks; i++)
+		if (s->d[i].store.n_ops > 0)
+			return false;
+	return !rest_kept(s->host.ini, s->host.h);
 }
 
 static void run_job(struct sim *s, enum ini_job_type type)
@@ -117,6 +130,20 @@ static void verify(struct sim *s, uint64_t differ)
 		sim_mark(s, MARK_DIFFER_TOLD);
 }
 
+/* Everybody has given back what was lent: a store operation or a block that is kept would be, for
+ * ever. */
+static void look_for_leaks(struct sim *s)
+{
+	const char *kept = rest_kept(s->host.ini, s->host.h);
+
+	if (kept)
+		sim_fail(s, "at rest, the initiator keeps something: %s", kept);
+	for (unsigned i = 0; i < s->n_disks; i++)
+		if (tgt_tasks(s->d[i].t) > 0 || s->d[i].store.n_ops > 0)
+			sim_fail(s, "at rest, disk %u has %u tasks and %u operations of its store",
+			         i, tgt_tasks(s->d[i].t), s->d[i].store.n_ops);
+}
+
 void sim_end(struct sim *s)
 {
 	faults_stop(s);
@@ -126,4 +153,7 @@ void sim_end(struct sim *s)
 	bring_in_sync(s);
 	verify(s, compare_members(s));
 	run_job(s, JOB_READ);
+	if (!sim_until(s, QUIET_LIMIT, quiet))
+		sim_fail(s, "something goes on without end");
+	look_for_leaks(s);
 }

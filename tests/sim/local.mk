@@ -23,6 +23,8 @@ tests_sim_libsimulator_a_SOURCES = \
 	tests/sim/node_bus.c \
 	tests/sim/node_disk.c \
 	tests/sim/node_host.c \
+	tests/sim/rest.c \
+	tests/sim/rest.h \
 	tests/sim/sim.c \
 	tests/sim/sim.h \
 	tests/sim/store.c \
@@ -33,7 +35,7 @@ tests_sim_libsimulator_a_SOURCES = \
 simulator_mutants = tests/sim/mutant_ini.c tests/sim/mutant_tgt.c
 simulator_ldflags = $(AM_LDFLAGS) \
 	-Wl,--wrap=crc32c -Wl,--wrap=group_change_done -Wl,--wrap=hba_pass_status \
-	-Wl,--wrap=hba_tag_drop -Wl,--wrap=intent_flushed -Wl,--wrap=intent_plan \
+	-Wl,--wrap=hba_tag_drop -Wl,--wrap=hba_tag_pick -Wl,--wrap=intent_flushed -Wl,--wrap=intent_plan \
 	-Wl,--wrap=intent_ticket -Wl,--wrap=io_lasts -Wl,--wrap=job_complete_members \
 	-Wl,--wrap=job_spoiled -Wl,--wrap=log_begin -Wl,--wrap=member_presence \
 	-Wl,--wrap=member_stale -Wl,--wrap=members_syncing -Wl,--wrap=mir_lock_granted -Wl,--wrap=scsi_sense_put \

@@ -4,6 +4,7 @@
 #define TESTS_SIM_MUTANT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum mutant {
 	MUTANT_NONE,
@@ -17,6 +18,14 @@ enum mutant {
 
 extern unsigned sim_mutant; /* enum mutant */
 #define MUTANT(sym) (sim_mutant == MUTANT_##sym)
+
+/* What has begun again since it was looked at last. */
+struct sim_wraps {
+	unsigned tags, ops;
+	uint32_t last_op;
+	uint8_t last_tag[16];
+};
+extern struct sim_wraps sim_wraps;
 
 /* A target has told of overlapped commands. */
 extern bool sim_overlapped;

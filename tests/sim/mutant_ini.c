@@ -14,6 +14,19 @@ WRAP(void, hba_tag_drop, (struct hba * h, uint8_t target, uint8_t tag))
 		__real_hba_tag_drop(h, target, tag);
 }
 
+/* No mistake: tags and operation ids that begin again are seen here. */
+WRAP(uint8_t, hba_tag_pick, (struct hba * h, uint16_t targets))
+{
+	uint8_t tag = __real_hba_tag_pick(h, targets);
+	uint8_t *last = &sim_wraps.last_tag[__builtin_ctz(targets)];
+
+	sim_wraps.tags += tag > 0 && tag < *last;
+	sim_wraps.ops += h->next_op < sim_wraps.last_op;
+	*last = tag;
+	sim_wraps.last_op = h->next_op;
+	return tag;
+}
+
 /* The pass that a status was for, before it is taken. */
 static struct hba_pass *pass_of(struct hba *h, const struct wire_tenure *tn)
 {

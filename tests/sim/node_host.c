@@ -51,6 +51,7 @@ void host_node_start(struct sim *s)
 {
 	struct sim_host *h = &s->host;
 
+	sim_wraps = (struct sim_wraps){0};
 	s->hba_cfg.seed = prng_u64(&s->sched);
 	s->ini_cfg.seed = prng_u64(&s->sched);
 	h->h = hba_new(&s->hba_cfg);
@@ -418,6 +419,15 @@ static void link_run(struct sim *s)
 		ping(s);
 }
 
+static void note_wraps(struct sim *s)
+{
+	if (sim_wraps.tags > 0)
+		sim_mark(s, MARK_HOST_TAG_WRAP);
+	if (sim_wraps.ops > 0)
+		sim_mark(s, MARK_HOST_OP_WRAP);
+	sim_wraps.tags = sim_wraps.ops = 0;
+}
+
 void host_node_run(struct sim *s)
 {
 	unsigned rounds = 0;
@@ -426,6 +436,7 @@ void host_node_run(struct sim *s)
 	link_run(s);
 	while (run_cores(s) && ++rounds < ROUNDS_MOST)
 		continue;
+	note_wraps(s);
 	if (rounds == ROUNDS_MOST)
 		host_node_wake(s);
 }
