@@ -169,10 +169,14 @@ static void count_scrub(struct job *j, const struct io *io)
 		if (t >= INI_MEMBERS_MAX)
 			continue;
 		uint32_t rest = io->blocks - io->heal.bad[m];
-		if (members_in_sync(j->g) >> m & 1)
+		if (members_in_sync(j->g) >> m & 1) {
 			j->pub.t[t].good += rest;
-		else
+		} else if (rest == io->blocks) {
 			target_bad(j, t, io->lba, rest, &has_left);
+		} else { /* between runs that were told: not worth finding out where */
+			j->pub.t[t].bad += rest;
+			j->pub.t[t].runs_dropped += rest > 0;
+		}
 	}
 }
 

@@ -428,8 +428,8 @@ uint32_t work_job(struct sim *s, enum ini_job_type type)
 
 static void start_job(struct sim *s)
 {
-	static const enum ini_job_type types[] = {JOB_RESYNC, JOB_RESYNC, JOB_VERIFY, JOB_READ,
-	                                          JOB_MIRROR};
+	static const enum ini_job_type types[] = {JOB_RESYNC, JOB_RESYNC, JOB_VERIFY,
+	                                          JOB_READ,   JOB_MIRROR, JOB_SCRUB};
 	const struct ini_group *g = host_group(s);
 	unsigned in_sync = 0;
 
