@@ -107,7 +107,7 @@ REFUSED_SCRIPTS = {
     "a selection of itself": (fr.BAD_VALUE, [(I_SELECT, 6)]),
     "two selections": (fr.BAD_VALUE, [(I_SELECT, 0), (I_SELECT, 1)]),
     "two commands": (fr.BAD_VALUE, TUR + [(I_COMMAND, bytes(6))]),
-    "a CDB of 17 bytes": (fr.BAD_VALUE, fr.conventional(0, bytes(17))),
+    "a CDB of 33 bytes": (fr.BAD_VALUE, fr.conventional(0, bytes(33))),
     "a CDB of no byte": (fr.BAD_VALUE, fr.conventional(0, b"")),
     "a pass without BUS RELEASE": (fr.BAD_VALUE, a_pass(1, [0, 1], 5, release=False)),
     "a pass without COMMAND": (fr.BAD_VALUE, [i for i in a_pass(1, [0, 1], 5) if i[0] != I_COMMAND]),

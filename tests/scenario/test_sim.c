@@ -108,7 +108,7 @@ static const unsigned quick[] = {
         MUTANT_COMPLETE,
         MUTANT_LOCKS,
 };
-#define QUICK_SEEDS 40
+#define QUICK_SEEDS 100
 
 /* In a process of its own: what is found ends it. */
 static bool is_found(unsigned mutant)
