@@ -174,7 +174,7 @@ bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k)
 	enum scsi_dir dir;
 	if (!tgt_protect_accept(k))
 		return false;
-	unsigned flags = (c->op != OP_WRITE_SAME_10 ? NDOB : 0) | (k->lu->cfg.thin ? UNMAP : 0);
+	unsigned flags = c->op != OP_WRITE_SAME_10 ? NDOB | UNMAP : UNMAP;
 	if (!tgt_cdb_only(k, c->flags_at, c->byte1, (uint8_t)flags))
 		return false;
 	if (!range_ok(k))
@@ -183,6 +183,9 @@ bool tgt_cmd_accept_write_same(struct tgt *t, struct task *k)
 		return tgt_cdb_field_bad(k, c->blocks_at, 0xff);
 	if (!tgt_cmd_may_write(k))
 		return false;
+	/* Last: that it may not be written says more to who wanted to unmap. */
+	if ((c->byte1 & UNMAP) && !k->lu->cfg.thin)
+		return tgt_cdb_field_bad(k, c->flags_at, 3);
 	k->want_out = (uint32_t)scsi_cdb_data_len(c, tgt_protect_stride(k), &dir);
 	return true;
 }

@@ -8,7 +8,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 from lab import BUILD, LIMIT_S, Lab
-from tap import Skip, main, test
+from tap import Skip, cases, main, test
 
 SHIM = os.path.join(BUILD, "tests/integration/sgio.so")
 DISK = "/dev/smirror/disk0"
@@ -78,6 +78,30 @@ PROTECTED = {
 NOT_OURS = {"CompareAndWrite.Simple", "CompareAndWrite.Miscompare"}
 # Those that reach for an iSCSI session where there is none, and end by a signal.
 CRASHES = {"Sanitize.OverwriteReserved"}
+
+# What reads, writes and compares by blocks, and says what a disk is like.
+TRANSFERS = r"Read\d+|Write|Verify|OrWrite|CompareAndWrite|Inquiry|ReadCapacity|Prefetch|ReportSupp|Unmap|GetLBA|ModeSense"
+# What has to work on a disk that may not be written. (The others write, and go by what they have written.)
+READING = r"Inquiry|GetLBA|Mandatory|ModeSense|NoMedia|Prefetch|PreventAllow|Prin|Prout|Read|ReportSupp|Reserve|StartStop|TestUnit|Unmap|Verify"
+# Where it may matter which logical unit it is, and who else is there.
+UNITS = r"CompareAndWrite|ExtendedCopy|Inquiry|Prout|ReadCapacity|Reserve6|Sanitize|Write10|WriteSame16"
+
+# What the suite runs against. `target`: of the lab's target; `also`: its further options; `least`: tests that have to run. `families`: those that such a
+# disk can have, None: all; `selection`: those of them that `make check` runs, None: all of them. `make conformance` runs all.
+KINDS = {
+    "a disk as it is": {"least": 150},
+    "information units": {"also": ("--packetized",), "daemon": ("--packetized",), "selection": r"CompareAndWrite|ExtendedCopy|Inquiry|ModeSense|OrWrite|Pr|Read|Write1",
+                          "least": 60},
+    "type 1 protection": {"also": ("--protection", "1"), "families": TRANSFERS, "least": 90},
+    # libiscsi reads CDB usage data of 16 bytes at most: it does not see those of the 32-byte commands.
+    "type 2 protection": {"also": ("--protection", "2"), "families": TRANSFERS.replace("|ReportSupp", ""),
+                          "selection": r"Read10|Write16|WriteSame|Verify12|OrWrite|CompareAndWrite|ReadCapacity", "least": 40},
+    "thin provisioning": {"also": ("--thin",), "selection": r"CompareAndWrite|GetLBA|Inquiry|ReadCapacity|Sanitize|Unmap|WriteSame", "least": 40},
+    "blocks of 4096 bytes": {"target": {"block_size": 4096}, "selection": r"CompareAndWrite|ExtendedCopy|Inquiry|Prefetch|ReadCapacity|Sanitize|WriteSame10", "least": 30},
+    "write-protected": {"also": ("--write-protect",), "families": READING, "selection": r"Inquiry|Mandatory|ModeSense|Prefetch|Read10|ReadOnly|Verify10", "least": 20},
+    "one of several logical units": {"units": {1: "32M", 5: "16M"}, "disk": DISK + "/1", "selection": UNITS, "least": 50},
+}
+SIZE = "32M"
 
 
 def needed(program):
@@ -152,75 +176,75 @@ def names(of=None):
     return list(dict.fromkeys(p[1] for p in parts)) if of is None else [p[2] for p in parts if p[1] == of and len(p) > 2]
 
 
-def run_test(lab, name):
-    status, printed = through(lab, SUITE, "--dataloss", "--allow-sanitize", "-t", "SCSI." + name, DISK)
+def suite_run(lab, disk, name):
+    """One call of the suite, for a family or a test of one."""
+    # Two paths to one disk: what the kernel would make two devices of.
+    disks = [disk, disk] if name.startswith("MultipathIO") else [disk]
+    return through(lab, SUITE, "--dataloss", "--allow-sanitize", "-t", "SCSI." + name, *disks)
+
+
+def run_test(lab, disk, name):
+    status, printed = suite_run(lab, disk, name)
     got = counts(printed)
-    if got is None:
-        assert status < 0 and name in CRASHES, f"{name} ended with {status}:\n{printed}"
-        return (0, 0, 0)
+    assert got is not None, f"{name} ended with {status}:\n{printed}"
     assert got[2] == 0, f"{name}:\n{printed}"
     return got
 
 
-def run_family(family, options=(), daemon=()):
-    """Adds up (run, passed, failed); each family has a disk of its own. `options`: the target's, `daemon`: the daemon's."""
+def start(lab, kind):
+    also = tuple(kind.get("also", ()))
+    for lun, size in kind.get("units", {}).items():
+        also += ("--lun", f"{lun}={lab.path(f'unit{lun}.img')},size={size}")
+    with open(lab.path("disk0.img"), "wb") as image:  # one that may not be written is not made, either
+        image.truncate(int(SIZE[:-1]) << 20)
+    lab.start(1, size=SIZE, group=None, target_options=also, daemon_options=kind.get("daemon", ()), **kind.get("target", {}))
+    assert (" IU" in lab.call("target.list")["targets"][0]["transfer"]["name"]) == ("daemon" in kind)
+
+
+def run_family(family, kind):
+    """Adds up (run, passed, failed); each family has a disk of its own."""
     tests = names(family)
+    disk = kind.get("disk", DISK)
     with Lab() as lab:
-        lab.start(1, size="32M", group=None, target_options=options, daemon_options=daemon)
-        assert (" IU" in lab.call("target.list")["targets"][0]["transfer"]["name"]) == bool(daemon)
-        if not {f"{family}.{t}" for t in tests} & NOT_OURS:
-            _, printed = through(lab, SUITE, "--dataloss", "--allow-sanitize", "-t", "SCSI." + family, DISK)
+        start(lab, kind)
+        if not {f"{family}.{t}" for t in tests} & (NOT_OURS | CRASHES):
+            _, printed = suite_run(lab, disk, family)
             got = counts(printed)
-            if got is not None:
-                assert got[2] == 0, f"{family}: {got[2]} of {got[0]} failed:\n" + "\n".join(
-                    line for line in printed.splitlines() if "Test:" in line or "FAILED" in line)
-                return got
-        each = [run_test(lab, f"{family}.{t}") for t in tests if f"{family}.{t}" not in NOT_OURS]
+            assert got is not None, f"{family}:\n{printed}"
+            assert got[2] == 0, f"{family}: {got[2]} of {got[0]} failed:\n" + "\n".join(
+                line for line in printed.splitlines() if "Test:" in line or "FAILED" in line)
+            return got
+        each = [run_test(lab, disk, f"{family}.{t}") for t in tests if f"{family}.{t}" not in NOT_OURS | CRASHES]
         return tuple(map(sum, zip(*each)))
 
 
-def run_suite(options=(), daemon=(), families=None, least=150):
+def families_of(kind):
+    found = names()
+    assert len(found) > 30, found
+    wanted = [kind.get("families")] + ([] if os.environ.get("CONFORMANCE") == "all" else [kind.get("selection")])
+    return [f for f in found if all(w is None or re.match(w, f) for w in wanted)]
+
+
+@cases("libiscsi's conformance suite, no test of any family fails: {}", KINDS)
+def suite(name):
     needed(SUITE)
-    if families is None:
-        families = names()
-        assert len(families) > 30, families
+    kind = KINDS[name]
 
     def one(family):
         try:
-            return family, run_family(family, options, daemon), None
+            return family, run_family(family, kind), None
         except AssertionError as why:
             return family, None, str(why)
 
     with ThreadPoolExecutor(3) as pool:
-        results = list(pool.map(one, families))
-    failed = [why for _, _, why in results if why]
+        results = list(pool.map(one, families_of(kind)))
     for family, got, _ in results:
         if got:
             print(f"# {family}: {got[1]} of {got[0]} passed")
             assert got[0] == got[1] + got[2], (family, got)
+    failed = [why for _, _, why in results if why]
     assert not failed, "\n".join(failed)
-    assert sum(got[0] for _, got, _ in results if got) > least, results
-
-
-@test("libiscsi's conformance suite on disks with protection information: what reads and writes")
-def suite_protected():
-    needed(SUITE)
-    families = [f for f in names() if re.match("Read|Write|Verify|OrWrite|CompareAndWrite|Inquiry|Prefetch|ReportSupp|Unmap|GetLBA|ModeSense", f)]
-    assert len(families) > 20, families
-    run_suite(("--protection", "1"), (), families, 90)
-    # libiscsi reads CDB usage data of 16 bytes at most: it does not see those of the 32-byte commands.
-    families.remove("ReportSupportedOpcodes")
-    run_suite(("--protection", "2"), (), families, 90)
-
-
-@test("libiscsi's conformance suite: no test of any family fails")
-def suite():
-    run_suite()
-
-
-@test("the same by information units")
-def packetized():
-    run_suite(("--packetized",), ("--packetized",))
+    assert sum(got[0] for _, got, _ in results) >= kind["least"], results
 
 
 main()

@@ -113,3 +113,9 @@ tests_integration_sgio_so_SOURCES = tests/integration/sgio.c
 tests_integration_sgio_so_CFLAGS = -std=c17 -Wall -Wextra -fPIC
 tests_integration_sgio_so_LDFLAGS = -shared
 tests_integration_sgio_so_LDADD = $(JANSSON_LIBS) $(NETTLE_LIBS)
+
+# All of the suite on each kind of disk: `make check` runs a selection (conformance.py).
+.PHONY: conformance
+conformance: $(sbin_PROGRAMS) $(bin_PROGRAMS) tests/integration/sgio.so
+	CONFORMANCE=all top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 \
+		$(PYTHON3) $(srcdir)/tests/integration/conformance.py

@@ -59,6 +59,7 @@ struct device {
 	unsigned lun;
 	char *in; /* what came */
 	size_t n, room;
+	size_t taken; /* ... of it the line that was given out */
 	pthread_mutex_t turn;
 };
 
@@ -134,19 +135,21 @@ static bool more_room(struct device *d)
 	return true;
 }
 
-/* The next line as JSON; NULL: the socket has closed, or it is none. */
-static json_t *receive(struct device *d)
+/* The next line, with its end; NULL: the socket has closed. It stays until the next one is asked
+ * for. */
+static char *receive_line(struct device *d, size_t *len)
 {
 	size_t looked = 0;
 
+	d->n -= d->taken;
+	memmove(d->in, d->in + d->taken, d->n);
+	d->taken = 0;
 	for (;;) {
 		char *end = d->n > looked ? memchr(d->in + looked, '\n', d->n - looked) : NULL;
 		if (end) {
-			size_t len = (size_t)(end - d->in);
-			json_t *j = json_loadb(d->in, len, 0, NULL);
-			d->n -= len + 1;
-			memmove(d->in, end + 1, d->n);
-			return j;
+			*len = (size_t)(end - d->in) + 1;
+			d->taken = *len;
+			return d->in;
 		}
 		looked = d->n;
 		if (d->n == d->room && !more_room(d))
@@ -158,6 +161,38 @@ static json_t *receive(struct device *d)
 			return NULL;
 		d->n += (size_t)k;
 	}
+}
+
+/* What came, up to 16 MiB, and how much: in base64, of the line. */
+struct data {
+	const char *text;
+	size_t n;
+};
+
+/* The next line as JSON, but for what is in data_in, which a JSON parser takes long for; NULL:
+ * there is none. */
+static json_t *receive(struct device *d, struct data *data)
+{
+	static const char key[] = "\"data_in\":\"";
+	size_t len = 0;
+	char *line = receive_line(d, &len);
+	char *at = line ? memmem(line, len, key, strlen(key)) : NULL;
+	char *from = at ? at + strlen(key) : NULL;
+	char *to = from ? memchr(from, '"', len - (size_t)(from - line)) : NULL;
+
+	*data = (struct data){0};
+	if (!to)
+		return line ? json_loadb(line, len, 0, NULL) : NULL;
+	*data = (struct data){from, (size_t)(to - from)};
+	size_t head = (size_t)(from - line), tail = len - (size_t)(to - line);
+	char *rest = malloc(head + tail);
+	if (!rest)
+		return NULL;
+	memcpy(rest, line, head);
+	memcpy(rest + head, to, tail);
+	json_t *j = json_loadb(rest, head + tail, 0, NULL);
+	free(rest);
+	return j;
 }
 
 /* ---- devices ---- */
@@ -194,9 +229,10 @@ static int device_open(const char *path)
 		d->fd = fd;
 	(void)pthread_mutex_unlock(&table);
 	if (fd >= 0) {
-		d->n = 0;
+		struct data none;
+		d->n = d->taken = 0;
 		/* Not under the lock: jansson's first use opens and closes a file. */
-		json_decref(receive(d)); /* the greeting */
+		json_decref(receive(d, &none)); /* the greeting */
 	}
 	return fd;
 }
@@ -286,18 +322,19 @@ static void take_sense(sg_io_hdr_t *h, const char *hex)
 		h->driver_status = DRIVER_SENSE;
 }
 
-static void take_data(const sg_io_hdr_t *h, const json_t *text, uint8_t *flat)
+static void take_data(const sg_io_hdr_t *h, const struct data *data, uint8_t *flat)
 {
 	struct base64_decode_ctx ctx;
 	size_t n = h->dxfer_len + 3U; /* what it decodes to at most */
 
 	base64_decode_init(&ctx);
-	if (receives(h) && json_string_length(text) > 0 &&
-	    base64_decode_update(&ctx, &n, flat, json_string_length(text), json_string_value(text)))
+	if (receives(h) && data->n > 0 &&
+	    data->n <= BASE64_ENCODE_RAW_LENGTH((size_t)h->dxfer_len) &&
+	    base64_decode_update(&ctx, &n, flat, data->n, data->text))
 		copy_data(h, flat, n, false);
 }
 
-static void take_result(sg_io_hdr_t *h, const json_t *r, uint8_t *flat)
+static void take_result(sg_io_hdr_t *h, const json_t *r, const struct data *data, uint8_t *flat)
 {
 	h->host_status =
 	        (unsigned short)host_status(json_string_value(json_object_get(r, "outcome")));
@@ -306,7 +343,7 @@ static void take_result(sg_io_hdr_t *h, const json_t *r, uint8_t *flat)
 	h->masked_status = h->status == 4 ? 0 : h->status >> 1 & 0x1f;
 	h->resid = (int)json_integer_value(json_object_get(r, "residual"));
 	take_sense(h, json_string_value(json_object_get(r, "sense")));
-	take_data(h, json_object_get(r, "data_in"), flat);
+	take_data(h, data, flat);
 	if (h->status || h->host_status || h->driver_status)
 		h->info |= SG_INFO_CHECK;
 }
@@ -316,23 +353,23 @@ static int sg_io(struct device *d, sg_io_hdr_t *h)
 	uint8_t *flat = malloc((size_t)h->dxfer_len + 4);
 	char *line = flat ? make_request(d, h, flat) : NULL;
 	json_t *answer = NULL;
+	struct data data = {0};
 
 	h->sb_len_wr = 0;
 	h->info = 0;
 	h->duration = 0;
 	h->msg_status = 0;
 	h->driver_status = 0;
-	if (line) {
-		(void)pthread_mutex_lock(&d->turn);
-		if (send_all(d->fd, line, strlen(line)))
-			answer = receive(d);
-		(void)pthread_mutex_unlock(&d->turn);
-	}
+	/* The turn is over when the data, which are in what came, are taken. */
+	(void)pthread_mutex_lock(&d->turn);
+	if (line && send_all(d->fd, line, strlen(line)))
+		answer = receive(d, &data);
 	const json_t *result = json_object_get(answer, "result");
 	bool ok = result != NULL;
 	if (ok)
-		take_result(h, result, flat);
-	else if (getenv("SGIO_DEBUG"))
+		take_result(h, result, &data, flat);
+	(void)pthread_mutex_unlock(&d->turn);
+	if (!ok && getenv("SGIO_DEBUG"))
 		(void)fprintf(stderr, "sgio: %.200s\n", line ? line : "out of memory");
 	json_decref(answer);
 	free(line);

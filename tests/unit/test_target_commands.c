@@ -329,18 +329,23 @@ START_TEST(stopped)
 }
 END_TEST
 
-START_TEST(write_protected)
+static struct disk *write_protected_disk(void)
 {
 	struct tgt_config c = disk_config();
 	c.lu.write_protect = true;
 	struct disk *d = disk_new_raw(&c);
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d);
-	ck_assert_str_eq(disk_burst(d, "want sel msg=c02005 cmd=2a:6.0001.00"), CHECK);
-	ck_assert_str_eq(disk_sense(d), "7/27/0");
+	return d;
+}
+
+START_TEST(write_protected)
+{
+	struct disk *d = write_protected_disk();
 	ck_assert_str_eq(disk_command(d, "1a083f000400"), DATA("4"));
 	ck_assert_uint_eq(d->in[2], 0x90); /* WP, DPOFUA */
 	ck_assert_str_eq(disk_command(d, "28:6.0001.00"), "read 0+1; " DATA("512"));
+	ck_assert_str_eq(disk_command(d, "35:9"), "flush; cont " END);
 	disk_free(d);
 }
 END_TEST
@@ -436,11 +441,25 @@ START_TEST(mode_select_changes)
 }
 END_TEST
 
-START_TEST(software_write_protect)
+/* SBC-3, write protection: each command that would write; of a disk that is not thin also where it
+ * is asked to unmap. */
+static const char *const writing[] = {
+        "0a:3.0100",      "2a:6.0001.00",  "aa:8.01.0000",    "8a:12.01.0000",
+        "2e:6.0001.00",   "ae:8.01.0000",  "8e:12.01.0000",   "41:6.0001.00",
+        "4108:5.0001.00", "93:12.01.0000", "9301:11.01.0000", "9308:11.01.0000",
+        "89:12.01.0000",  "8b:12.01.0000", "9c:11.0001.0000", "04:5",
+        "4801:5.0008.00",
+};
+
+START_TEST(what_would_write_is_refused)
 {
-	struct disk *d = disk_new();
-	(void)mode_select(d, false, false, HEAD6 CONTROL);
-	ck_assert_str_eq(disk_burst(d, "want sel msg=80 cmd=2a:6.0001.00"), CHECK);
+	struct disk *d = write_protected_disk();
+	ck_assert_str_eq(disk_command(d, writing[_i]), CHECK);
+	ck_assert_str_eq(disk_sense(d), "7/27/0");
+	disk_free(d);
+	d = disk_new();
+	(void)mode_select(d, false, false, HEAD6 CONTROL); /* SWP */
+	ck_assert_str_eq(disk_command(d, writing[_i]), CHECK);
 	ck_assert_str_eq(disk_sense(d), "7/27/2");
 	disk_free(d);
 }
@@ -531,7 +550,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, write_protected);
 	tcase_add_test(c, other_luns);
 	tcase_add_test(c, mode_select_changes);
-	tcase_add_test(c, software_write_protect);
+	tcase_add_loop_test(c, what_would_write_is_refused, 0, ARRAY_LEN(writing));
 	tcase_add_loop_test(c, mode_select_refuses, 0, ARRAY_LEN(bad_lists));
 	tcase_add_test(c, membership_survives);
 	suite_add_tcase(s, c);
