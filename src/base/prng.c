@@ -19,11 +19,11 @@ uint64_t prng_u64(struct prng *g)
 uint64_t prng_below(struct prng *g, uint64_t below)
 {
 	sm_assert(below > 0);
-	/* Reject the short last stretch, so that every value is equally likely. */
-	uint64_t reject = (0 - below) % below;
-	uint64_t v;
-	do
-		v = prng_u64(g);
-	while (v < reject);
+	uint64_t v = prng_u64(g);
+	/* Reject the short last stretch, so that every value is equally likely; it is shorter than
+	 * `below`, and its length seldom needed. */
+	if (v < below)
+		for (uint64_t reject = (0 - below) % below; v < reject;)
+			v = prng_u64(g);
 	return v % below;
 }

@@ -222,7 +222,7 @@ ns_t changes_deadline(const struct ini *ini)
 {
 	ns_t at = NS_NEVER;
 
-	for (unsigned k = 0; ini->changes_open > 0 && k < INI_GROUPS_MAX; k++) {
+	for (unsigned k = 0; ini->changes_open > 0 && k < ini->groups_used; k++) {
 		const struct group *g = &ini->group[k];
 		if (!g->used || g->phase != CHANGE_PAGES || g->pages_open > 0)
 			continue;

@@ -418,6 +418,7 @@ struct ini {
 	uint8_t presence_seen; /* members came or went: ios that wait look again */
 
 	struct group group[INI_GROUPS_MAX];
+	unsigned groups_used; /* of group[]: those that ever were in use */
 	struct group *listed[INI_GROUPS_MAX];
 	unsigned n_listed;
 

@@ -55,7 +55,7 @@ struct group *group_need(struct ini *ini, const char *name, struct ini_error *e)
 
 struct group *group_of(const struct ini *ini, const uint8_t uuid[UUID_LEN], unsigned *member)
 {
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+	for (unsigned k = 0; k < ini->groups_used; k++) {
 		const struct group *g = &ini->group[k];
 		for (unsigned i = 0; g->used && i < g->pub.n; i++) {
 			if (memcmp(g->pub.m[i].uuid, uuid, UUID_LEN) != 0)
@@ -73,7 +73,7 @@ static uint16_t free_group_id(const struct ini *ini)
 {
 	for (uint16_t id = 1; id < UINT16_MAX; id++) {
 		bool taken = false;
-		for (unsigned k = 0; k < INI_GROUPS_MAX; k++)
+		for (unsigned k = 0; k < ini->groups_used; k++)
 			taken |= ini->group[k].used && ini->group[k].pub.id == id;
 		for (uint8_t t = 0; t < HBA_UNITS; t++) {
 			const struct hba_target *target = hba_target(ini->hba, t);
@@ -103,15 +103,19 @@ static void group_init(struct ini *ini, struct group *g)
 
 static struct group *slot(struct ini *ini, struct ini_error *e)
 {
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
-		if (!ini->group[k].used) {
-			group_init(ini, &ini->group[k]);
-			return &ini->group[k];
-		}
+	unsigned k = 0;
+
+	while (k < ini->groups_used && ini->group[k].used)
+		k++;
+	if (k == INI_GROUPS_MAX) {
+		(void)ini_refuse(e, INI_E_TOO_MANY, "there are %d groups, no more are possible",
+		                 INI_GROUPS_MAX);
+		return NULL;
 	}
-	(void)ini_refuse(e, INI_E_TOO_MANY, "there are %d groups, no more are possible",
-	                 INI_GROUPS_MAX);
-	return NULL;
+	if (k == ini->groups_used)
+		ini->groups_used++;
+	group_init(ini, &ini->group[k]);
+	return &ini->group[k];
 }
 
 struct group *group_new(struct ini *ini, const char *name, struct ini_error *e)
@@ -123,7 +127,7 @@ struct group *group_new(struct ini *ini, const char *name, struct ini_error *e)
 		                 name, INI_NAME_MAX);
 		return NULL;
 	}
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+	for (unsigned k = 0; k < ini->groups_used; k++) {
 		if (ini->group[k].used && strcmp(ini->group[k].pub.name, name) == 0) {
 			(void)ini_refuse(e, INI_E_EXISTS, "there is a group %s already", name);
 			return NULL;
@@ -237,7 +241,7 @@ bool group_admit(struct ini *ini, struct group *g, uint8_t id, struct ini_error 
 		kind = e->kind;
 	} else if (t->member.member) {
 		bool ours = false; /* left over from a removal while it was away */
-		for (unsigned k = 0; k < INI_GROUPS_MAX; k++)
+		for (unsigned k = 0; k < ini->groups_used; k++)
 			ours |= ini->group[k].used &&
 			        memcmp(ini->group[k].pub.uuid, t->member.group_uuid, UUID_LEN) == 0;
 		char text[37];
@@ -408,7 +412,7 @@ static bool restorable(struct ini *ini, const struct ini_group *p, struct ini_er
 	    p->window > INI_WINDOW_MAX || p->transfer == 0 || p->mode > INI_BROADCAST)
 		return ini_refuse(e, INI_E_BAD_VALUE, "saved group %s has a value out of range",
 		                  p->name);
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+	for (unsigned k = 0; k < ini->groups_used; k++) {
 		const struct ini_group *o = &ini->group[k].pub;
 		if (ini->group[k].used && (strcmp(o->name, p->name) == 0 || o->id == p->id ||
 		                           memcmp(o->uuid, p->uuid, UUID_LEN) == 0))

@@ -214,6 +214,8 @@ void hba_tags_init(struct hba *h);
 uint8_t hba_tag_pick(struct hba *h, uint16_t targets);
 void hba_tag_take(struct hba *h, uint8_t target, uint8_t tag, struct hba_item *owner,
                   uint8_t member, uint8_t lun, struct block *data);
+/* The first tag from this one on that is not free; HBA_TAGS: none. */
+unsigned hba_tag_in_use(const struct hba_port *p, unsigned from);
 /* The owner leaves; its task is over at the target. */
 void hba_tag_release(struct hba *h, uint8_t target, uint8_t tag);
 /* The owner leaves; its task may live on at the target: it is aborted. */

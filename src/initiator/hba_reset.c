@@ -13,14 +13,15 @@
  */
 static void nexus_lost(struct hba *h, uint8_t id, enum hba_outcome outcome, bool port_gone)
 {
-	for (unsigned tag = 0; tag < HBA_TAGS; tag++) {
-		struct hba_item *i = h->port[id].tag[tag].owner;
+	const struct hba_port *p = &h->port[id];
+
+	for (unsigned tag = 0; (tag = hba_tag_in_use(p, tag)) < HBA_TAGS; tag++) {
+		struct hba_item *i = p->tag[tag].owner;
 
 		if (!i)
 			continue;
 		if (i->kind == HBA_ITEM_PASS)
-			hba_pass_member_lost(h, hba_pass_of(i), h->port[id].tag[tag].member,
-			                     port_gone);
+			hba_pass_member_lost(h, hba_pass_of(i), p->tag[tag].member, port_gone);
 		else if (i->state != HBA_HANDED)
 			hba_task_lost(h, hba_task_of(i), outcome);
 	}
@@ -117,7 +118,7 @@ void hba_all_lost(struct hba *h)
 			hba_pass_lost(h, hba_pass_of(h->script[k].item));
 	for (uint8_t id = 0; id < WIRE_IDS; id++) {
 		struct hba_port *p = &h->port[id];
-		for (unsigned tag = 0; tag < HBA_TAGS; tag++) {
+		for (unsigned tag = 0; (tag = hba_tag_in_use(p, tag)) < HBA_TAGS; tag++) {
 			struct hba_item *i = p->tag[tag].owner;
 			if (i && i->kind == HBA_ITEM_PASS)
 				hba_pass_lost(h, hba_pass_of(i));

@@ -91,6 +91,18 @@ uint8_t hba_tag_pick(struct hba *h, uint16_t targets)
 	return 0;
 }
 
+unsigned hba_tag_in_use(const struct hba_port *p, unsigned from)
+{
+	for (unsigned word = from / 64; word < ARRAY_LEN(p->free_tags); word++) {
+		uint64_t bits = ~p->free_tags[word];
+		if (word == from / 64)
+			bits &= UINT64_MAX << from % 64;
+		if (bits)
+			return word * 64 + (unsigned)__builtin_ctzll(bits);
+	}
+	return HBA_TAGS;
+}
+
 void hba_tag_take(struct hba *h, uint8_t target, uint8_t tag, struct hba_item *owner,
                   uint8_t member, uint8_t lun, struct block *data)
 {
@@ -275,7 +287,9 @@ void hba_abort_expired(struct hba *h, struct hba_tag *g)
 
 void hba_tags_void(struct hba *h, uint8_t target)
 {
-	for (unsigned tag = 0; tag < HBA_TAGS; tag++) {
+	const struct hba_port *p = &h->port[target];
+
+	for (unsigned tag = 0; (tag = hba_tag_in_use(p, tag)) < HBA_TAGS; tag++) {
 		struct hba_tag *g = &h->port[target].tag[tag];
 
 		switch ((enum hba_tag_state)g->state) {
@@ -293,12 +307,12 @@ void hba_tags_void(struct hba *h, uint8_t target)
 
 void hba_tags_clear(struct hba *h, uint8_t target)
 {
-	for (unsigned tag = 0; tag < HBA_TAGS; tag++) {
+	const struct hba_port *p = &h->port[target];
+
+	for (unsigned tag = 0; (tag = hba_tag_in_use(p, tag)) < HBA_TAGS; tag++) {
 		struct hba_tag *g = &h->port[target].tag[tag];
 
 		sm_assert(!g->owner);
-		if (g->state == HBA_TAG_FREE)
-			continue;
 		if (g->state == HBA_TAG_ABORTING && g->script)
 			hba_script_drop(h, &g->script);
 		else if (g->state == HBA_TAG_ABORTING)

@@ -13,7 +13,7 @@ static bool is_member_of(const struct hba_target *t, const uint8_t *uuid)
 
 static bool known(const struct ini *ini, const uint8_t *uuid)
 {
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++)
+	for (unsigned k = 0; k < ini->groups_used; k++)
 		if (ini->group[k].used && memcmp(ini->group[k].pub.uuid, uuid, UUID_LEN) == 0)
 			return true;
 	return false;
@@ -95,7 +95,7 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, u
 		if (is_member_of(t, uuid))
 			ok = add(ini, g, t, e);
 	}
-	for (unsigned k = 0; ok && k < INI_GROUPS_MAX; k++)
+	for (unsigned k = 0; ok && k < ini->groups_used; k++)
 		if (&ini->group[k] != g && ini->group[k].used && ini->group[k].pub.id == g->pub.id)
 			ok = ini_refuse(e, INI_E_EXISTS, "group id %u is that of group %s",
 			                g->pub.id, ini->group[k].pub.name);

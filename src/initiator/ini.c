@@ -56,9 +56,10 @@ struct ini *ini_new(const struct ini_config *cfg, struct hba *h)
 	set_defaults(&ini->cfg);
 	ini->hba = h;
 	ini->next_job = 1;
-	/* calloc() of this size gives untouched pages. */
-	ini->jobs = calloc(INI_JOB_SLOTS, sizeof(*ini->jobs));
-	ini->ios = calloc(INI_IOS, sizeof(*ini->ios));
+	/* Of what is large only what is used is touched: jobs and ios are cleared when they are
+	 * taken, and calloc() of this size gives untouched pages. */
+	ini->jobs = malloc(INI_JOB_SLOTS * sizeof(*ini->jobs));
+	ini->ios = malloc(INI_IOS * sizeof(*ini->ios));
 	ini->cmds = calloc(INI_CMDS, sizeof(*ini->cmds));
 	ini->locks = calloc(INI_IOS, sizeof(*ini->locks));
 	ini->noise = calloc(1, INI_BLOCK_MAX);
@@ -104,7 +105,7 @@ static void changes_run(struct ini *ini)
 {
 	if (ini->changes_open == 0)
 		return;
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++)
+	for (unsigned k = 0; k < ini->groups_used; k++)
 		if (ini->group[k].used)
 			change_step(&ini->group[k]);
 }
@@ -238,7 +239,7 @@ void ini_check(const struct ini *ini)
 		jobs++;
 	}
 	sm_assert(jobs == ini->n_jobs);
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+	for (unsigned k = 0; k < ini->groups_used; k++) {
 		const struct group *g = &ini->group[k];
 		if (!g->used)
 			continue;

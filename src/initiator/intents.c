@@ -350,7 +350,7 @@ void logs_run(struct ini *ini)
 	if (ini->now < ini->logs_at)
 		return;
 	ini->logs_at = NS_NEVER;
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+	for (unsigned k = 0; k < ini->groups_used; k++) {
 		struct group *g = &ini->group[k];
 		if (!g->used)
 			continue;
@@ -366,7 +366,7 @@ ns_t logs_deadline(const struct ini *ini)
 
 bool logs_idle(const struct ini *ini)
 {
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+	for (unsigned k = 0; k < ini->groups_used; k++) {
 		const struct group *g = &ini->group[k];
 		if (ini->log_file[k].busy || ini->log_file[k].gone)
 			return false;
@@ -384,7 +384,7 @@ bool out_intent(struct ini *ini, struct ini_action *a)
 {
 	if (!ini->logs_due)
 		return false;
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+	for (unsigned k = 0; k < ini->groups_used; k++) {
 		struct group *g = &ini->group[k];
 		bool remove = ini->log_file[k].gone;
 		if (ini->log_file[k].busy || (!remove && !(g->used && intent_unsaved(g->log))))

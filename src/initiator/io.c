@@ -92,6 +92,7 @@ static struct io *take_free(struct ini *ini)
 	} else {
 		sm_assert(ini->ios_used < INI_IOS);
 		io = &ini->ios[ini->ios_used];
+		memset(io, 0, sizeof(*io));
 		io->ini = ini;
 		io->index = ini->ios_used;
 		io->lock = &ini->locks[ini->ios_used];

@@ -28,7 +28,7 @@ static void on_reset(void *ctx, uint8_t by)
 
 	ini->bus_changed = true;
 	/* All tasks of all targets are void: no write of before can land any more. */
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++)
+	for (unsigned k = 0; k < ini->groups_used; k++)
 		for (unsigned i = 0; ini->group[k].used && i < ini->group[k].pub.n; i++)
 			ini->group[k].x[i].loose = false;
 	if (by == WIRE_NO_ID)
@@ -265,7 +265,7 @@ static void look_at_member(struct group *g, unsigned member)
 
 static void bus_went(struct ini *ini)
 {
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+	for (unsigned k = 0; k < ini->groups_used; k++) {
 		struct group *g = &ini->group[k];
 		for (unsigned i = 0; g->used && i < g->pub.n; i++)
 			if (g->pub.m[i].unit == WIRE_NO_ID && g->x[i].gone_ns > 0 &&
@@ -285,7 +285,7 @@ void members_look(struct ini *ini)
 	ini->targets_seen = 0;
 	ini->bus_up = up;
 	ini->bus_changed |= up != was;
-	for (unsigned k = 0; k < INI_GROUPS_MAX; k++) {
+	for (unsigned k = 0; k < ini->groups_used; k++) {
 		struct group *g = &ini->group[k];
 		for (unsigned i = 0; g->used && i < g->pub.n; i++)
 			look_at_member(g, i);

@@ -35,8 +35,8 @@ static bool allocate(struct tgt *t)
 	t->n_slots = depth + 1;
 	t->slot = calloc(t->n_slots, sizeof(*t->slot));
 	t->cap_act = ACTIONS(depth);
-	t->act = calloc(t->cap_act, sizeof(*t->act));
-	t->held = calloc(t->cap_act, sizeof(*t->held));
+	t->act = malloc(t->cap_act * sizeof(*t->act));
+	t->held = malloc(t->cap_act * sizeof(struct block *));
 	t->arena_cap = ARENA(depth);
 	t->arena = malloc(t->arena_cap);
 	return t->slot && t->act && t->held && t->arena;
