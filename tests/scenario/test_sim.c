@@ -142,7 +142,7 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-	sim_tune_memory();
+	sim_keep_memory();
 	Suite *s = suite_create("sim");
 	TCase *c = tcase_create("seeds"), *d = tcase_create("the simulator itself");
 

@@ -14,6 +14,7 @@ tests_sim_libsimulator_a_SOURCES = \
 	tests/sim/end.c \
 	tests/sim/faults.c \
 	tests/sim/marks.def \
+	tests/sim/memory.c \
 	tests/sim/model.c \
 	tests/sim/model.h \
 	tests/sim/mutant.h \
@@ -34,6 +35,7 @@ tests_sim_libsimulator_a_SOURCES = \
 # Mutants stand in place of functions of the cores.
 simulator_mutants = tests/sim/mutant_ini.c tests/sim/mutant_tgt.c
 simulator_ldflags = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=aligned_alloc -Wl,--wrap=free \
 	-Wl,--wrap=crc32c -Wl,--wrap=group_change_done -Wl,--wrap=hba_pass_status \
 	-Wl,--wrap=hba_tag_drop -Wl,--wrap=hba_tag_pick -Wl,--wrap=intent_flushed -Wl,--wrap=intent_plan \
 	-Wl,--wrap=intent_ticket -Wl,--wrap=io_lasts -Wl,--wrap=job_complete_members \

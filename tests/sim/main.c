@@ -376,7 +376,7 @@ int main(int argc, char **argv)
 {
 	struct options o = parse(argc, argv);
 
-	sim_tune_memory();
+	sim_keep_memory();
 	if (o.mutants)
 		return hunt(&o);
 	if (o.one)

@@ -12,27 +12,41 @@ static uint64_t mix(uint64_t z)
 	return z ^ (z >> 31);
 }
 
+#define LANES 4 /* side by side: each word of one follows from the one before */
+
 void model_fill(uint64_t value, lba_t lba, uint8_t *out, size_t len)
 {
-	uint64_t w = mix(value * 0x9E3779B97F4A7C15ULL + lba);
+	uint64_t w[LANES];
 
-	memset(out, 0, len);
-	for (size_t i = 0; value && i + sizeof(w) <= len; i += sizeof(w)) {
-		w = w * 6364136223846793005ULL + 1442695040888963407ULL;
-		memcpy(out + i, &w, sizeof(w));
+	sm_assert(len % sizeof(w) == 0);
+	if (value == 0) {
+		memset(out, 0, len);
+		return;
+	}
+	for (unsigned k = 0; k < LANES; k++)
+		w[k] = mix(value * 0x9E3779B97F4A7C15ULL + lba * LANES + k);
+	for (size_t i = 0; i < len; i += sizeof(w)) {
+		for (unsigned k = 0; k < LANES; k++)
+			w[k] = w[k] * 6364136223846793005ULL + 1442695040888963407ULL;
+		memcpy(out + i, w, sizeof(w));
 	}
 }
 
 uint64_t model_hash(const uint8_t *p, size_t len)
 {
-	uint64_t sum = 0xcbf29ce484222325ULL, w;
+	uint64_t sum[LANES] = {1, 2, 3, 4}, w[LANES];
 
-	for (size_t i = 0; i + sizeof(w) <= len; i += sizeof(w)) {
-		memcpy(&w, p + i, sizeof(w));
-		sum = (sum ^ w) * 0x100000001b3ULL;
-		sum ^= sum >> 29;
+	sm_assert(len % sizeof(w) == 0);
+	for (size_t i = 0; i < len; i += sizeof(w)) {
+		memcpy(w, p + i, sizeof(w));
+		for (unsigned k = 0; k < LANES; k++) {
+			sum[k] = (sum[k] ^ w[k]) * 0x9E3779B97F4A7C15ULL;
+			sum[k] ^= sum[k] >> 29;
+		}
 	}
-	return sum;
+	for (unsigned k = 1; k < LANES; k++)
+		sum[0] = mix(sum[0] ^ sum[k]);
+	return sum[0];
 }
 
 static void add(struct model_block *b, const struct model_entry *e)

@@ -16,6 +16,12 @@
 #define SILENCE_MIN_NS  (5 * NS_PER_S)
 #define ROUNDS_MOST     64
 
+static void copy_log(struct host_intent *to, const struct host_intent *from)
+{
+	to->len = from->len;
+	memcpy(to->bytes, from->bytes, from->len);
+}
+
 /* A log in which nothing is marked. */
 static void clean_log(struct sim_host *h)
 {
@@ -92,7 +98,7 @@ void host_node_kill(struct sim *s)
 			h->disk = h->saving;
 	}
 	if (h->log_is_saving && sim_chance(&s->disk, 2) && !MUTANT(LOG_NOT_SAVED))
-		h->log = h->log_saving;
+		copy_log(&h->log, &h->log_saving);
 	/* What is in flight is given back, so that no memory stays; nothing comes of it any more.
 	 */
 	hba_detached(h->h, s->now);
@@ -160,7 +166,7 @@ static void log_saved(struct sim *s)
 
 	h->log_is_saving = false;
 	if (!MUTANT(LOG_NOT_SAVED) || h->log.len == 0)
-		h->log = h->log_saving;
+		copy_log(&h->log, &h->log_saving);
 	ini_intent_saved(h->ini, h->log_op, 0);
 	host_node_wake(s);
 }
@@ -311,7 +317,8 @@ static void down(struct sim *s)
 	h->retry_at = s->now + h->retry_delay;
 	if (was) {
 		hba_detached(h->h, s->now);
-		hba_check(h->h);
+		if (sim_looks(s))
+			hba_check(h->h);
 	}
 	host_node_wake(s);
 }
@@ -334,7 +341,8 @@ static void attached(struct sim *s, const struct wire_attached *a)
 	h->ping_at = s->now + h->heartbeat_ns / 3;
 	SAY(s, "the initiator is attached, epoch %u", a->epoch);
 	hba_attached(h->h, a, s->now);
-	hba_check(h->h);
+	if (sim_looks(s))
+		hba_check(h->h);
 }
 
 void host_node_frame(struct sim *s, const struct wire_frame *f)

@@ -3,7 +3,6 @@
 
 #include "base/assert.h"
 
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -364,13 +363,6 @@ static void tear_down(struct sim *s)
 	ini_free(s->host.ini);
 	bus_free(s->bus.b);
 	net_free(s);
-}
-
-void sim_tune_memory(void)
-{
-	(void)mallopt(M_MMAP_THRESHOLD, 300 * 1024);
-	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024 * 1024);
-	(void)mallopt(M_TOP_PAD, 4 * 1024 * 1024);
 }
 
 uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, uint64_t *steps)

@@ -234,12 +234,8 @@ struct sim_options {
 /* Runs a seed; fails by sim_fail(). Returns the digest of all that happened. */
 uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, uint64_t *steps);
 
-/*
- * For a process that runs many seeds. The cores have tables of some megabytes, of which a run
- * touches little: they are to come from the system, untouched. What is smaller stays in the
- * process.
- */
-void sim_tune_memory(void);
+/* For a process that runs many seeds: cores that are freed leave their memory to the next ones. */
+void sim_keep_memory(void);
 
 _Noreturn void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sim_say(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -257,6 +253,11 @@ void sim_note(struct sim *s, uint64_t what);
 void sim_at(struct sim *s, ns_t at, enum sim_event_kind kind, uint32_t what, uint32_t life);
 /* One step of a core was made: true when its invariants are to be looked at. */
 bool sim_stepped(struct sim *s);
+/* Invariants are looked at everywhere: no step is counted. */
+static inline bool sim_looks(const struct sim *s)
+{
+	return s->check_every == 1;
+}
 /* Until cond says so; false: it did not within so much time. */
 bool sim_until(struct sim *s, ns_t limit, bool (*cond)(struct sim *s));
 /* Around `mean`, from a stream. */
