@@ -104,6 +104,7 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/store_beside.h \
 	src/shell/store_inside.h \
 	src/shell/store_map.c \
+	src/shell/store_mapped.c \
 	src/shell/store_protect.c \
 	src/shell/store_protected.c \
 	src/shell/store_sums.c \
@@ -151,5 +152,6 @@ unit_tests += \
 	tests/unit/test_store \
 	tests/unit/test_store_atomic \
 	tests/unit/test_store_integrity \
+	tests/unit/test_store_mapped \
 	tests/unit/test_store_protect \
 	tests/unit/test_target_io

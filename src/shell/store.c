@@ -92,6 +92,13 @@ static bool measure(struct store *s, const struct store_config *c, uint64_t *byt
 	return true;
 }
 
+static void look_at_file_system(struct store *s)
+{
+	struct statfs f;
+	s->in_memory = fstatfs(s->fd, &f) == 0 && ((unsigned long)f.f_type == TMPFS_MAGIC ||
+	                                           (unsigned long)f.f_type == RAMFS_MAGIC);
+}
+
 static bool size_ok(struct store *s, const struct store_config *c, bool made, char *why, size_t n)
 {
 	char text[160];
@@ -117,6 +124,7 @@ static bool size_ok(struct store *s, const struct store_config *c, bool made, ch
 		return fail(why, n, c->path, text, 0);
 	}
 	s->blocks = bytes / c->block_size;
+	look_at_file_system(s);
 	return true;
 }
 
@@ -153,13 +161,6 @@ static bool holes_ok(struct store *s, const struct store_config *c, char *why, s
 	return fail(why, n, c->path, "its file system makes no holes, for --thin", errno);
 }
 
-static void look_at_file_system(struct store *s)
-{
-	struct statfs f;
-	s->in_memory = fstatfs(s->fd, &f) == 0 && ((unsigned long)f.f_type == TMPFS_MAGIC ||
-	                                           (unsigned long)f.f_type == RAMFS_MAGIC);
-}
-
 struct store *store_open(const struct store_config *c, char *why, size_t n)
 {
 	struct store *s = calloc(1, sizeof(*s));
@@ -177,13 +178,12 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	sm_assert(pthread_mutex_init(&s->flushing, NULL) == 0);
 	sm_assert(pthread_mutex_init(&s->journaling, NULL) == 0);
 	if (open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n) &&
-	    direct_ok(s, c, why, n) && holes_ok(s, c, why, n) && store_tuples_open(s, c, why, n) &&
-	    store_sums_open(s, c, why, n) && store_atomic_open(s, c, why, n) &&
+	    direct_ok(s, c, why, n) && holes_ok(s, c, why, n) && store_mapped_open(s, c, why, n) &&
+	    store_tuples_open(s, c, why, n) && store_sums_open(s, c, why, n) &&
+	    store_atomic_open(s, c, why, n) &&
 	    (!s->sums || store_sums_repair(s, c->write_protect, why, n)) &&
-	    (!s->tuples || store_tuples_repair(s, c->write_protect, why, n))) {
-		look_at_file_system(s);
+	    (!s->tuples || store_tuples_repair(s, c->write_protect, why, n)))
 		return s;
-	}
 	if (made)
 		(void)unlink(c->path);
 	store_close(s);
@@ -201,6 +201,7 @@ void store_close(struct store *s)
 		beside_close(s->tuples, clean);
 	if (s->sums)
 		beside_close(s->sums, clean);
+	store_mapped_close(s);
 	if (s->fd >= 0)
 		(void)close(s->fd);
 	while ((one = SLIST_FIRST(&s->scratch)) != NULL) {
@@ -272,13 +273,16 @@ static enum tgt_store_result move_over(struct store *s, bool out, uint8_t *p, ui
 	return r;
 }
 
-static enum tgt_store_result move_blocks(struct store *s, bool out, uint8_t *p, lba_t lba,
-                                         uint32_t blocks, uint32_t *good)
+enum tgt_store_result store_move(struct store *s, bool out, uint8_t *p, lba_t lba, uint32_t blocks,
+                                 uint32_t *good)
 {
 	size_t done = 0, n = (size_t)blocks * s->block_size;
+	uint64_t at = lba * s->block_size;
+	*good = blocks;
+	if (out ? store_mapped_write(s, at, p, n) : store_mapped_read(s, at, p, n))
+		return STORE_OK;
 	bool over = s->direct && (uintptr_t)p % PAGE != 0;
-	enum tgt_store_result r =
-	        (over ? move_over : move)(s, out, p, lba * s->block_size, n, &done);
+	enum tgt_store_result r = (over ? move_over : move)(s, out, p, at, n, &done);
 	*good = (uint32_t)(done / s->block_size);
 	return r;
 }
@@ -286,7 +290,7 @@ static enum tgt_store_result move_blocks(struct store *s, bool out, uint8_t *p, 
 enum tgt_store_result store_read(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out,
                                  uint32_t *good)
 {
-	enum tgt_store_result r = move_blocks(s, false, out, lba, blocks, good);
+	enum tgt_store_result r = store_move(s, false, out, lba, blocks, good);
 	uint32_t right = 0;
 	if (!s->sums || *good == 0)
 		return r;
@@ -303,11 +307,11 @@ enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, c
 	if (s->dead)
 		return STORE_DEAD;
 	if (!s->sums)
-		return move_blocks(s, true, p, lba, blocks, good);
+		return store_move(s, true, p, lba, blocks, good);
 	enum tgt_store_result r = beside_begin(s->sums, lba, blocks);
 	if (r != STORE_OK)
 		return r;
-	r = move_blocks(s, true, p, lba, blocks, good);
+	r = store_move(s, true, p, lba, blocks, good);
 	enum tgt_store_result known = store_sums_put(s, lba, *good, data);
 	beside_end(s->sums);
 	return r != STORE_OK ? r : known;
@@ -362,16 +366,6 @@ enum tgt_store_result store_or(struct store *s, lba_t lba, uint32_t blocks, cons
 	return r;
 }
 
-static int punch(const struct store *s, lba_t lba, uint32_t blocks)
-{
-	int r;
-	do {
-		r = fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		              (off_t)(lba * s->block_size), (off_t)blocks * s->block_size);
-	} while (r != 0 && errno == EINTR);
-	return r == 0 ? 0 : errno;
-}
-
 enum tgt_store_result store_zero(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good)
 {
 	static const uint8_t zeros[PAGE];
@@ -381,7 +375,7 @@ enum tgt_store_result store_zero(struct store *s, lba_t lba, uint32_t blocks, ui
 	enum tgt_store_result r = s->sums ? beside_begin(s->sums, lba, blocks) : STORE_OK;
 	if (r != STORE_OK)
 		return r;
-	int error = punch(s, lba, blocks);
+	int error = store_mapped_punch(s, lba * s->block_size, (uint64_t)blocks * s->block_size);
 	if (!error && s->sums)
 		r = beside_none(s->sums, lba, blocks);
 	if (s->sums)
@@ -458,6 +452,7 @@ enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, 
 enum tgt_store_result store_flush(struct store *s)
 {
 	sm_assert(pthread_mutex_lock(&s->flushing) == 0);
+	store_mapped_touch(s);
 	uint64_t tuples = s->tuples ? beside_flush_begin(s->tuples) : 0;
 	uint64_t sums = s->sums ? beside_flush_begin(s->sums) : 0;
 	if (!s->dead &&
@@ -478,7 +473,7 @@ static enum tgt_store_result look_at(struct store *s, store_look_fn *look, lba_t
 	for (uint64_t at = 0; r == STORE_OK && at < blocks; at += piece) {
 		uint32_t n = blocks - at < piece ? (uint32_t)(blocks - at) : piece, got = 0;
 		/* Without checksums: they are what may be wrong. */
-		(void)move_blocks(s, false, data, lba + at, n, &got);
+		(void)store_move(s, false, data, lba + at, n, &got);
 		r = look(s, lba + at, n, data, got, tuples);
 	}
 	return r;

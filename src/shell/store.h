@@ -18,6 +18,7 @@ struct store_config {
 	uint32_t block_size; /* the size is a multiple of it */
 	bool write_protect;  /* the file is opened for reading only */
 	bool direct;         /* past the page cache (O_DIRECT) */
+	bool map;            /* what is often written is mapped, where the store is in memory */
 	bool thin;           /* its file system has to make holes */
 	bool integrity; /* FILE.integrity is created if it is not there; where it is, it is used */
 	bool protects;  /* FILE.protection is created if it is not there; where it is, it is used */

@@ -28,6 +28,8 @@ struct store {
 	pthread_mutex_t journaling; /* one at a time */
 	struct beside *tuples;      /* protection information; NULL: it keeps none */
 	struct beside *sums;        /* checksums; NULL: it keeps none */
+	struct mapped *mapped;      /* NULL: it is read and written by system calls only */
+	char *redo_path;
 	pthread_mutex_t lock;       /* of the buffers: as many as calls were made side by side */
 	SLIST_HEAD(, scratch) scratch;
 };
@@ -37,6 +39,9 @@ struct store {
 /* A buffer of SCRATCH_BYTES, on a page, until it is put back; NULL: out of memory. */
 uint8_t *store_scratch_get(struct store *s);
 void store_scratch_put(struct store *s, uint8_t *p);
+/* Blocks of the file as they are, without checksums; out: they are written. *good as in store.h. */
+enum tgt_store_result store_move(struct store *s, bool out, uint8_t *p, lba_t lba, uint32_t blocks,
+                                 uint32_t *good);
 
 /* What may have been cut off is looked through, in pieces: `got` of n blocks could be read, those
  * behind say so when they are read. tuples: room for PROTECT_LEN bytes each. False with why. */
@@ -44,6 +49,20 @@ typedef enum tgt_store_result store_look_fn(struct store *s, lba_t lba, uint32_t
                                             const uint8_t *data, uint32_t got, uint8_t *tuples);
 bool store_look_through(struct store *s, struct beside *b, store_look_fn *look, bool write_protect,
                         char *why, size_t n);
+
+/* ---- store_mapped.c ---- */
+
+/* What a process before this one had begun to write is brought to its end; then the file is mapped,
+ * if it is in memory and the configuration says so. False with why. */
+bool store_mapped_open(struct store *s, const struct store_config *c, char *why, size_t n);
+void store_mapped_close(struct store *s);
+/* All of n bytes at `at`, which are whole blocks. False: it is left to pread() and pwrite(). */
+bool store_mapped_write(struct store *s, uint64_t at, const uint8_t *p, size_t n);
+bool store_mapped_read(struct store *s, uint64_t at, uint8_t *p, size_t n);
+/* A hole in the file, mapped or not: 0, or errno. */
+int store_mapped_punch(struct store *s, uint64_t at, uint64_t n);
+/* The file says when it was written last, which it does not do by itself where it is mapped. */
+void store_mapped_touch(struct store *s);
 
 /* ---- store_protect.c ---- */
 

@@ -44,8 +44,8 @@ static bool protection(const struct disk_opts *o, struct meta *m, bool *fresh)
 }
 
 /* The store first: its lock keeps others from the metadata, too. */
-bool target_disk_open(const struct disk_opts *o, bool direct, struct target_disk *d, char *why,
-                      size_t n)
+bool target_disk_open(const struct disk_opts *o, bool direct, bool map, struct target_disk *d,
+                      char *why, size_t n)
 {
 	bool fresh = false;
 	struct meta peek;
@@ -59,6 +59,7 @@ bool target_disk_open(const struct disk_opts *o, bool direct, struct target_disk
 	        .block_size = block_size,
 	        .write_protect = o->write_protect,
 	        .direct = direct,
+	        .map = map,
 	        .thin = o->thin,
 	        .protects = o->protects,
 	        .integrity = o->integrity,

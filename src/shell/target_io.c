@@ -106,7 +106,7 @@ static struct disk *disk_open(struct target_io *io, const struct disk_opts *o, c
 	STAILQ_INIT(&d->flush_next);
 	for (unsigned i = 0; i < ops; i++)
 		STAILQ_INSERT_TAIL(&d->unused, &d->op[i], link);
-	if (target_disk_open(o, io->o->direct, &d->disk, why, n))
+	if (target_disk_open(o, io->o->direct, !io->o->no_map, &d->disk, why, n))
 		return d;
 	disk_free(d);
 	return NULL;

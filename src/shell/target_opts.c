@@ -35,6 +35,7 @@ enum option {
 	O_INTEGRITY,
 	O_WORKERS,
 	O_DIRECT_IO,
+	O_NO_MAP,
 	O_BUSY_POLL,
 	O_CONFIG,
 	O_LOG_LEVEL,
@@ -67,6 +68,7 @@ static const struct args_option options[] = {
         {"integrity", "KIND", "crc32c: keeps a checksum of each block; none", O_INTEGRITY},
         {"workers", "N", "threads for a slow store, 0 to 16; default 4", O_WORKERS},
         {"direct", NULL, "read and write the store past the page cache", O_DIRECT_IO},
+        {"no-map", NULL, "do not map a store on tmpfs to memory", O_NO_MAP},
         {"busy-poll-us", "N", "how long it looks for more before it sleeps; default 0: not at all",
          O_BUSY_POLL},
         {"config", "FILE", "read options from FILE, too; see smirror.conf(5)", O_CONFIG},
@@ -93,6 +95,7 @@ static cfg_opt_t file_options[] = {
         CFG_STR("integrity", NULL, CFGF_NODEFAULT),
         CFG_INT("workers", 0, CFGF_NODEFAULT),
         CFG_BOOL("direct", cfg_false, CFGF_NODEFAULT),
+        CFG_BOOL("no-map", cfg_false, CFGF_NODEFAULT),
         CFG_INT("busy-poll-us", 0, CFGF_NODEFAULT),
         CFG_STR("log-level", NULL, CFGF_NODEFAULT),
         CFG_END(),
@@ -252,6 +255,9 @@ static void take(struct reading *r, enum option id)
 	case O_DIRECT_IO:
 		o->direct = true;
 		break;
+	case O_NO_MAP:
+		o->no_map = true;
+		break;
 	case O_BUSY_POLL:
 		o->busy_poll_ns = args_number(a, 0, LOOP_POLL_US_MOST) * NS_PER_US;
 		break;
@@ -316,6 +322,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		o->workers = (unsigned)cfg_getint(cfg, "workers");
 	if (in_file(r, cfg, O_DIRECT_IO, "direct"))
 		o->direct = cfg_getbool(cfg, "direct");
+	if (in_file(r, cfg, O_NO_MAP, "no-map"))
+		o->no_map = cfg_getbool(cfg, "no-map");
 	if (in_file(r, cfg, O_BUSY_POLL, "busy-poll-us"))
 		o->busy_poll_ns = (ns_t)cfg_getint(cfg, "busy-poll-us") * NS_PER_US;
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))

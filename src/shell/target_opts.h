@@ -18,7 +18,7 @@ struct target_opts {
 	struct disk_list luns; /* the others */
 	uint64_t luns_given;   /* of them, a bit for each LUN: on the command line */
 	unsigned queue_depth;
-	bool unarmed, direct, qas, packetized;
+	bool unarmed, direct, no_map, qas, packetized;
 	unsigned workers;              /* threads for the store; 0: none */
 	const char *fault[FAULTS_MAX]; /* checked */
 	unsigned n_faults;

@@ -245,7 +245,7 @@ static void open_and_check(const struct promise *p)
 	struct target_disk t;
 	char why[400] = "";
 
-	ck_assert_msg(target_disk_open(&opts, false, &t, why, sizeof(why)), "%s: %s",
+	ck_assert_msg(target_disk_open(&opts, false, false, &t, why, sizeof(why)), "%s: %s",
 	              points_where(), why);
 	check_meta(&t, p);
 	check_blocks(&t, p);
@@ -377,7 +377,7 @@ static void open_disk(struct shell *s)
 {
 	char why[400] = "";
 
-	ck_assert_msg(target_disk_open(&opts, false, &s->t, why, sizeof(why)), "%s", why);
+	ck_assert_msg(target_disk_open(&opts, false, false, &s->t, why, sizeof(why)), "%s", why);
 	s->d = core_of(&s->t);
 	files_note(NOTE_OPENED, NULL, 0);
 }

@@ -58,7 +58,7 @@ static void open_disk(const char *file)
 	struct target_disk t;
 	char why[WHY] = "", core_why[WHY] = "";
 
-	if (!target_disk_open(&opts, false, &t, why, sizeof(why))) {
+	if (!target_disk_open(&opts, false, false, &t, why, sizeof(why))) {
 		sm_assert(*why && strstr(why, FILES_DIR));
 		sm_assert(strstr(why, file) || strstr(why, "block"));
 		return;
