@@ -14,8 +14,8 @@ struct target_disk {
 };
 
 /* Opens (or creates) store and metadata. False with why, and nothing is open. */
-bool target_disk_open(const struct disk_opts *o, bool direct, bool map, struct target_disk *d, char *why,
-                      size_t n);
+bool target_disk_open(const struct disk_opts *o, bool direct, bool map, struct target_disk *d,
+                      char *why, size_t n);
 /* For the core; points into *d. */
 struct tgt_lu_config target_disk_config(const struct disk_opts *o, const struct target_disk *d);
 void target_disk_close(struct target_disk *d);
