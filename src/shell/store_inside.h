@@ -30,7 +30,7 @@ struct store {
 	struct beside *sums;        /* checksums; NULL: it keeps none */
 	struct mapped *mapped;      /* NULL: it is read and written by system calls only */
 	char *redo_path;
-	pthread_mutex_t lock;       /* of the buffers: as many as calls were made side by side */
+	pthread_mutex_t lock; /* of the buffers: as many as calls were made side by side */
 	SLIST_HEAD(, scratch) scratch;
 };
 
