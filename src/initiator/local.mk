@@ -13,6 +13,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/core.h \
 	src/initiator/error.c \
 	src/initiator/group.c \
+	src/initiator/group.h \
 	src/initiator/group_cmd.c \
 	src/initiator/group_io.c \
 	src/initiator/hba.c \
@@ -31,8 +32,11 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/ini.c \
 	src/initiator/initiator.h \
 	src/initiator/intents.c \
+	src/initiator/intents.h \
 	src/initiator/io.c \
+	src/initiator/io.h \
 	src/initiator/job.c \
+	src/initiator/job.h \
 	src/initiator/job_end.c \
 	src/initiator/job_load.c \
 	src/initiator/job_run.c \
@@ -42,6 +46,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/member.c \
 	src/initiator/names.c \
 	src/initiator/output.c \
+	src/initiator/parts.h \
 	src/initiator/pool.c \
 	src/initiator/resend.c \
 	src/initiator/source.c

@@ -98,10 +98,16 @@ static void copy_out(uint8_t *to, const uint8_t *from, size_t n)
 {
 #ifdef __SSE2__
 	if (((uintptr_t)to | n) % 64 == 0) {
-		for (size_t i = 0; i < n; i += 16)
-			_mm_stream_si128(
-			        (__m128i *)(void *)(to + i),
-			        _mm_loadu_si128((const __m128i *)(const void *)(from + i)));
+		for (size_t i = 0; i < n; i += 64) {
+			const __m128i *in = (const __m128i *)(const void *)(from + i);
+			__m128i *out = (__m128i *)(void *)(to + i);
+			__m128i a = _mm_loadu_si128(in), b = _mm_loadu_si128(in + 1);
+			__m128i c = _mm_loadu_si128(in + 2), d = _mm_loadu_si128(in + 3);
+			_mm_stream_si128(out, a);
+			_mm_stream_si128(out + 1, b);
+			_mm_stream_si128(out + 2, c);
+			_mm_stream_si128(out + 3, d);
+		}
 		_mm_sfence();
 		return;
 	}

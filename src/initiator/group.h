@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Groups and their members, and a change of who is in sync, made durable (core.h says whose
+ * functions these are). */
+#ifndef INITIATOR_GROUP_H
+#define INITIATOR_GROUP_H
+
+#include "initiator/parts.h"
+#include "mirror/intent.h"
+#include "mirror/lock.h"
+
+/*
+ * Writing mode page 30h of a member. `page` is what is to be there: generation of the group when it
+ * is in sync, 0 when it is stale, nothing when it leaves.
+ */
+struct page_write {
+	struct hba_set_member set;
+	struct group *g;
+	unsigned member;
+	bool busy, failed;
+	unsigned tries;
+	ns_t retry_at;   /* after BUSY; 0: at once */
+	ns_t busy_until; /* then BUSY counts as a try; 0: it was not BUSY yet */
+	bool was_here;   /* when the change began */
+	uint64_t before; /* was_here: the generation that its page had then */
+	char why[64];
+};
+
+struct member {
+	uint8_t last_unit; /* unit that it was last */
+	uint32_t epoch;    /* of the attach that it was looked at in */
+	ns_t gone_ns;      /* when it went */
+	ns_t wait_until;   /* away with the whole bus: it may come back until then */
+	unsigned mute;     /* attempts in a row that brought no status */
+	bool syncing;      /* a resync job copies to it: writes go to it, too */
+	bool loose;        /* a write was not aborted for sure and may still land: until it
+	                      attaches anew, nothing more is written to it */
+	bool leader_fail;  /* it failed as a leader: another one is preferred while there is one */
+	struct page_write page;
+};
+
+enum presence { HERE, COMING, GONE, MUTE };
+
+/*
+ * A change: IDLE -> PAGES (MODE SELECT on those whose page 30h differs) -> SAVE (state file) ->
+ * IDLE. Whoever needs one takes a ticket and waits until change_done has reached it.
+ */
+enum change_phase { CHANGE_IDLE, CHANGE_PAGES, CHANGE_SAVE };
+
+struct group {
+	struct ini_group pub;
+	struct ini *ini;
+	bool used;
+	bool listed;     /* not while it is being created */
+	bool dissolving; /* its members' pages are being cleared */
+	bool changed;    /* INI_ACT_CHANGED is due */
+	struct member x[INI_MEMBERS_MAX];
+	uint16_t leaving; /* members whose page is being cleared */
+	enum change_phase phase;
+	uint64_t change_wanted, change_running, change_done;
+	bool bump;               /* the generation grows with the next change */
+	uint64_t old_generation; /* before the change in work */
+	bool untold;             /* it is to be known to members, and none has its page */
+	unsigned pages_open;
+	uint64_t save_seq;
+	struct ini_error change_error; /* of the change that was done last */
+	struct mir_locks locks;
+	struct io_list waiting; /* ios that stand in line for their lock */
+	struct intent *log;
+	struct io_list unmarked;  /* ios whose regions are not durably marked yet */
+	ns_t written_ns;          /* when a write ended last */
+	ns_t dirty_ns;            /* since when the log has something to let go of; 0: it has not */
+	ns_t clean_not_before_ns; /* after a flush that failed */
+	bool cleaning;            /* such a flush is in work */
+	bool clean_failed;
+	bool log_failed; /* the log could not be saved, the last time */
+	bool recover; /* writes were in flight at the last end: nothing is let go of before members
+	                 are made equal */
+	ns_t recover_not_before_ns;
+	uint64_t restored_generation; /* as the state file had it */
+	unsigned ios;
+	struct cmd *command; /* the group command in work */
+};
+
+/* member.c */
+void members_watch(struct ini *ini);
+void member_arrives(struct group *g, unsigned member, const struct hba_target *t);
+void members_look(struct ini *ini); /* takes notice of what came and went */
+enum presence member_presence(const struct group *g, unsigned member);
+/* The members of `of` that can be sent something now. */
+uint16_t members_here(const struct group *g, uint16_t of);
+uint16_t members_in_sync(const struct group *g);
+uint16_t members_syncing(const struct group *g);
+/* Stale ones that are here and lack no more than the log knows of. */
+uint16_t members_logged(const struct group *g);
+/* The page that the member is to have. */
+struct mode_mirror member_page(const struct group *g, unsigned member);
+/* Takes a member out of the in-sync set (durable with the next change). True if it was in it. */
+bool member_stale(struct group *g, unsigned member, const char *why);
+/* The same; and the log does not know what it lacks. */
+bool member_doubt(struct group *g, unsigned member, const char *why);
+
+/* group.c */
+struct group *group_find(const struct ini *ini, const char *name);
+struct group *group_need(struct ini *ini, const char *name, struct ini_error *e);
+struct group *group_of(const struct ini *ini, const uint8_t uuid[UUID_LEN], unsigned *member);
+struct group *group_new(struct ini *ini, const char *name, struct ini_error *e);
+void group_list(struct group *g);
+void group_gone(struct group *g);
+bool group_name_ok(const char *name);
+void group_changed(struct group *g);
+/* Checks a READY target as a member of g (or of a new group). */
+bool group_admit(struct ini *ini, struct group *g, uint8_t id, struct ini_error *e);
+/* Adds it, stale; the index. */
+unsigned group_append(struct group *g, uint8_t id);
+uint32_t group_transfer(const struct group *g, uint32_t wanted, uint16_t members);
+const char *uuid_text(const uint8_t uuid[UUID_LEN], char buf[37]);
+bool uuid_parse_text(const char *text, uint8_t out[UUID_LEN]);
+
+/* change.c */
+uint64_t group_change(struct group *g, bool bump); /* a ticket */
+bool group_change_done(const struct group *g, uint64_t ticket);
+void change_step(struct group *g);
+ns_t changes_deadline(const struct ini *ini);
+uint64_t save_request(struct ini *ini);
+bool save_is_done(const struct ini *ini, uint64_t seq);
+
+/* broadcast.c: who can take part in a broadcast pass. False, with the error: this target cannot,
+ * beside these members; these members cannot (those that are not there do not count). */
+bool broadcast_admits(const struct group *g, uint16_t members, const struct hba_target *t,
+                      struct ini_error *e);
+bool broadcast_check(const struct group *g, uint16_t members, struct ini_error *e);
+/* At this moment, all of them can. */
+bool broadcast_fits(const struct group *g, uint16_t members);
+
+#endif

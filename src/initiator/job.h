@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Jobs: an image, a copy, a comparison or a load, run by run (core.h says whose functions these
+ * are). */
+#ifndef INITIATOR_JOB_H
+#define INITIATOR_JOB_H
+
+#include "base/hist.h"
+#include "base/prng.h"
+#include "initiator/parts.h"
+#include "mirror/runs.h"
+
+/*
+ *   QUEUED -> PREPARE (stale marks durable) -> SWEEP (all runs) -> GRACE (a member that went may
+ *     come back) -> CATCH_UP -> FLUSH (SYNCHRONIZE CACHE, or the file's fsync) -> SETTLE (in-sync
+ *     set durable) -> ENDED
+ *   verify, load: QUEUED, PREPARE, SWEEP, SETTLE.  read, scrub: QUEUED, PREPARE, SWEEP, FLUSH,
+ * SETTLE.
+ */
+enum job_phase {
+	PHASE_QUEUED,
+	PHASE_PREPARE,
+	PHASE_SWEEP,
+	PHASE_GRACE,
+	PHASE_CATCH_UP,
+	PHASE_FLUSH,
+	PHASE_SETTLE,
+	PHASE_ENDED,
+};
+
+struct job {
+	struct ini_job pub;
+	struct ini *ini;
+	struct group *g; /* NULL once it is concluded */
+	bool used, changed;
+	TAILQ_ENTRY(job) link; /* all, oldest first */
+	TAILQ_ENTRY(job) live; /* those not concluded, oldest first */
+	int file;
+	bool has_file, close_due;
+	enum job_phase phase;
+	lba_t next;      /* first block that no io was made for */
+	uint64_t blocks; /* of the whole job */
+	uint32_t run_blocks;
+	unsigned ios;         /* all of its ios */
+	unsigned running;     /* of them beyond READY: at most the window */
+	struct io_list ready; /* with data, waiting for the window */
+	bool pause_wanted, cancel_wanted, aborting;
+	uint16_t want;                           /* members that it concerns */
+	uint8_t target_of[INI_MEMBERS_MAX];      /* index in pub.t */
+	uint8_t member_of[INI_MEMBERS_MAX];      /* index in the group of pub.t[i] */
+	struct mir_list missed[INI_MEMBERS_MAX]; /* by pub.t: blocks not sent while it was away */
+	uint16_t lost; /* by pub.t: missed more runs than can be remembered; not caught up */
+	uint64_t lost_blocks[INI_MEMBERS_MAX];
+	uint16_t holders; /* members that hold all of it */
+	struct why flush_why;
+	unsigned flush_member;
+	uint64_t ticket;
+	ns_t grace_until_ns;
+	uint64_t sync_op;
+	bool sync_wanted, sync_flying, sync_done;
+	uint64_t save_seq;   /* the job's id is durable */
+	uint64_t log_ticket; /* from before its flush */
+	uint16_t flushed;    /* members that have confirmed it */
+	uint16_t repaired;   /* a scrub: members that it wrote to */
+	uint16_t doubted; /* a scrub: members that hold what it could not mend, or lost what it did
+	                   */
+	uint16_t unflushed; /* members that have failed another's flush since it began */
+	/* catch-up */
+	unsigned catch_target, catch_rounds;
+	lba_t catch_lba;
+	/* time */
+	ns_t speed_ns;    /* the speed limit lets nothing start before */
+	ns_t clock_ns;    /* running time is counted up to here */
+	ns_t progress_ns; /* last progress */
+	ns_t shown_ns;    /* last time that progress was announced */
+	struct {
+		ns_t at_ns;
+		uint64_t done;
+	} sample[INI_RATE_SLOTS];
+	unsigned samples;
+	struct {
+		struct prng places;
+		lba_t slots;      /* places that a write may go to */
+		uint64_t started; /* writes: the number of the last one */
+		struct hist latency;
+	} load;
+};
+
+TAILQ_HEAD(job_list, job);
+
+/* job.c */
+void job_fail(struct job *j, enum ini_kind kind, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+void job_changed(struct job *j);
+bool job_is_live(const struct job *j);
+/* It writes to members: one such job of a group at a time. */
+bool job_writes(const struct job *j);
+/* It brings members in sync: what they missed is caught up with, and flushed at the end. */
+bool job_copies(const struct job *j);
+/* Lists the targets that it wants. */
+void job_list_targets(struct job *j);
+struct job *job_find(const struct ini *ini, uint32_t id);
+/* job_run.c: phases */
+void job_step(struct job *j);
+void jobs_run(struct ini *ini);
+ns_t jobs_deadline(const struct ini *ini);
+/* job_sweep.c: a job's ios */
+void job_sweep(struct job *j);
+/* Starts what is missed by members that are back; false: nothing is left to do. */
+bool job_catch_up(struct job *j);
+void job_drop_ready(struct job *j);
+void job_io_done(struct job *j, struct io *io);
+void job_io_bad(struct job *j, struct io *io, unsigned member, lba_t lba, uint32_t blocks,
+                const struct why *why);
+/* job_target.c: what each target holds */
+void target_bad(struct job *j, unsigned t, lba_t lba, uint64_t blocks, const struct why *why);
+void target_missed(struct job *j, unsigned t, lba_t lba, uint64_t blocks);
+void target_settle_missed(struct job *j);
+uint16_t job_complete_members(const struct job *j); /* those that hold all of it */
+void job_count(struct job *j, const struct io *io);
+/* A write of somebody else left these blocks of a member that is being copied to as they may not
+ * be: they are copied again. */
+void job_spoiled(struct job *j, unsigned member, lba_t lba, uint32_t blocks);
+/* job_load.c: writes that are made up */
+bool load_check(const struct group *g, const struct ini_job_spec *s, struct ini_error *e);
+void load_fill_in(struct job *j, const struct ini_job_spec *s);
+void load_begin(struct job *j);
+/* Its time is over: nothing further is started. */
+void load_look(struct job *j);
+void load_place(struct job *j, struct io *io);
+void load_data(struct io *io, struct block *b);
+/* True when it counts: it is on all members that are still in sync. */
+bool load_written(struct job *j, const struct io *io);
+void load_bad(struct job *j, unsigned t, lba_t lba, uint32_t blocks, const struct why *why);
+void load_settle(struct job *j);
+void load_sum_up(struct job *j);
+/* job_end.c */
+void job_settle(struct job *j);
+void job_conclude(struct job *j, enum ini_conclusion c);
+enum ini_conclusion job_verdict(struct job *j);
+/* job_time.c */
+void job_time_start(struct job *j);
+void job_time(struct job *j);
+void job_progress(struct job *j, uint64_t bytes);
+ns_t job_time_deadline(const struct job *j);
+bool job_speed_allows(const struct job *j);
+void job_speed_spend(struct job *j, uint64_t bytes);
+
+#endif
