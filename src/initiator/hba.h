@@ -77,7 +77,9 @@ enum hba_target_state {
 	HBA_ABSENT,   /* no port with this ID is up */
 	HBA_SCANNING, /* being inquired and negotiated with */
 	HBA_READY,    /* usable; the fields below are known */
-	HBA_FAILED,   /* answered the scan wrongly: `why` says how */
+	/* Answered the scan wrongly: `why` says how. Where that may pass (not ready, busy, somebody
+	 * else's reservation) it is inquired again from time to time, for an hour. */
+	HBA_FAILED,
 };
 
 /*

@@ -70,6 +70,8 @@ static void check_port(const struct hba *h, unsigned id)
 	sm_assert((p->t.state == HBA_ABSENT) == !p->up);
 	sm_assert(p->up || !p->scanning);
 	sm_assert(p->scanning || p->t.state != HBA_SCANNING);
+	sm_assert(!p->scan.probing || (p->up && !p->scanning));
+	sm_assert(p->up || p->scan.timer.at == NS_NEVER);
 	sm_assert(h->attached || !p->up);
 }
 

@@ -86,13 +86,17 @@ TAILQ_HEAD(hba_tag_list, hba_tag);
 
 struct hba_scan {
 	struct hba_task task;
-	bool again; /* start over when the task is back */
+	bool again;   /* start over when the task is back */
+	bool probing; /* units that were not ready, while others are at work */
 	uint8_t step, tries;
+	uint8_t probes; /* since the last scan of the whole target */
 	struct hba_timer timer;
 	struct hba_target found;
 	uint8_t answer;
 	struct xfer offer;
-	uint64_t luns; /* that are still to be inquired, a bit for each */
+	uint64_t luns;  /* that are still to be inquired, a bit for each */
+	uint64_t later; /* that were not ready, or somebody else's: to be probed */
+	bool not_now;   /* the unit at hand is one of them */
 	uint8_t buf[HBA_SCAN_LUNS];
 	uint32_t got;
 };

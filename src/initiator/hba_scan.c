@@ -9,6 +9,11 @@
  *
  * First LUN 0, with the negotiation, then the others that REPORT LUNS names. One task at a time; a
  * UNIT ATTENTION repeats the step at once, BUSY and the like after a rest.
+ *
+ * A unit that fails because it is not ready (it formats, it is stopped), is busy without end or has
+ * another initiator's reservation may be usable later, and nobody tells us. It is probed: inquired
+ * again, while the target's other units are at work, after pauses that double, until it is READY or
+ * that was too often.
  */
 #include "initiator/hba_core.h"
 
@@ -19,6 +24,11 @@
 
 #define SCAN_TRIES   24
 #define SCAN_REST_NS (100 * NS_PER_MS)
+
+/* The pause before the first probe, the longest, and how many there are: for an hour. */
+#define PROBE_FIRST_NS (500 * NS_PER_MS)
+#define PROBE_MOST_NS  (64 * NS_PER_S)
+#define PROBES         64
 
 enum scan_step {
 	SCAN_READY,
@@ -223,9 +233,15 @@ static bool not_mirror(const struct hba_scan *s)
 
 /* ---- negotiation ---- */
 
+static bool no_list(const struct hba_scan *s)
+{
+	return not_lun_0(s) || s->probing;
+}
+
+/* The agreement is the target's: a probe has one already. */
 static bool nothing_to_offer(const struct hba_scan *s)
 {
-	return not_lun_0(s) || (s->offer.offset == 0 && s->offer.wide == 0);
+	return no_list(s) || (s->offer.offset == 0 && s->offer.wide == 0);
 }
 
 static bool not_rejected(const struct hba_scan *s)
@@ -307,7 +323,7 @@ static const struct scan_row rows[SCAN_END] = {
         [SCAN_SDTR] = {"negotiation by SDTR", .op = OP_TEST_UNIT_READY, .optional = true,
                        .skip = not_rejected, .negotiate = HBA_NEGOTIATE_SDTR},
         [SCAN_LUNS] = {"REPORT LUNS", .op = OP_REPORT_LUNS, .alloc = HBA_SCAN_LUNS,
-                       .optional = true, .skip = not_lun_0, .read = read_luns},
+                       .optional = true, .skip = no_list, .read = read_luns},
 };
 
 /* Where information units come or go by a negotiation, the target aborts all that it has of ours
@@ -341,6 +357,8 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 	struct hba_port *p = port_of(h, s);
 	struct hba_target *t = hba_unit(h, s->found.unit);
 	struct hba_target *f = &s->found;
+	/* A probe that found what there was: nobody need know. */
+	bool same = !good && t->state == HBA_FAILED && strcmp(t->why, f->why) == 0;
 
 	f->epoch = t->epoch;
 	f->in_flight = t->in_flight;
@@ -349,13 +367,16 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 	f->state = good ? HBA_READY : HBA_FAILED;
 	if (good)
 		f->why[0] = '\0';
+	else if (s->not_now)
+		s->later |= UINT64_C(1) << f->lun;
 	if (f->lun != 0)
 		f->xfer = p->t.xfer;
 	*t = *f;
-	hba_target_changed(h, t->unit);
+	if (!same)
+		hba_target_changed(h, t->unit);
 	if (t->lun == 0)
 		set_depth(p, good);
-	if (t->lun == 0 && !good)
+	if (t->lun == 0 && !good && !s->not_now)
 		s->luns = 0;
 	next_unit(h, s);
 }
@@ -379,7 +400,7 @@ static void start_step(struct hba *h, struct hba_scan *s)
 	while (s->step < SCAN_END && rows[s->step].skip && rows[s->step].skip(s))
 		s->step++;
 	if (s->step == SCAN_END) {
-		finish(h, s, true);
+		finish(h, s, !s->not_now);
 		return;
 	}
 	if (must_wait(h, s)) {
@@ -413,10 +434,32 @@ static void start_step(struct hba *h, struct hba_scan *s)
 	hba_task_start(h, &s->task);
 }
 
-static void fail(struct hba *h, struct hba_scan *s, const char *what)
+static void say_why(struct hba_scan *s, const char *what)
 {
 	snprintf(s->found.why, sizeof(s->found.why), "%s: %s", rows[s->step].name, what);
+}
+
+static void fail(struct hba *h, struct hba_scan *s, const char *what)
+{
+	say_why(s, what);
 	finish(h, s, false);
+}
+
+/* It may be usable later. LUN 0 is who the target is spoken to by: the rest of that can be found
+ * out now. */
+static void not_now(struct hba *h, struct hba_scan *s, const char *what)
+{
+	bool again = s->not_now;
+	s->not_now = true;
+	if (s->found.lun != 0 || s->probing) {
+		fail(h, s, what);
+		return;
+	}
+	if (!again)
+		say_why(s, what);
+	s->tries = 0;
+	s->step = s->step < SCAN_PPR ? SCAN_PPR : (uint8_t)(s->step + 1);
+	start_step(h, s);
 }
 
 static void retry(struct hba *h, struct hba_scan *s, ns_t rest_ns, const char *what)
@@ -444,6 +487,10 @@ static void refused(struct hba *h, struct hba_scan *s)
 		next_step(h, s);
 		return;
 	}
+	if (t->status == SCSI_RESERVATION_CONFLICT) {
+		not_now(h, s, scsi_status_name(t->status));
+		return;
+	}
 	if (!t->has_sense) {
 		fail(h, s, scsi_status_name(t->status));
 		return;
@@ -451,7 +498,10 @@ static void refused(struct hba *h, struct hba_scan *s)
 	const char *text = scsi_sense_text(t->sense.asc, t->sense.ascq);
 	snprintf(what, sizeof(what), "%s, %02xh/%02xh %s", scsi_sense_key_name(t->sense.key),
 	         t->sense.asc, t->sense.ascq, text ? text : "");
-	fail(h, s, what);
+	if (t->sense.key == KEY_NOT_READY)
+		not_now(h, s, what);
+	else
+		fail(h, s, what);
 }
 
 static void take_status(struct hba *h, struct hba_scan *s)
@@ -482,7 +532,10 @@ static void take_status(struct hba *h, struct hba_scan *s)
 	case SCSI_TASK_SET_FULL:
 	case SCSI_ACA_ACTIVE:
 	case SCSI_TASK_ABORTED:
-		retry(h, s, SCAN_REST_NS, "busy without end");
+		if (s->tries >= SCAN_TRIES)
+			not_now(h, s, "busy without end");
+		else
+			retry(h, s, SCAN_REST_NS, "busy without end");
 		return;
 	default:
 		refused(h, s);
@@ -495,7 +548,7 @@ static void step_done(struct hba_task *t)
 	struct hba *h = t->ctx;
 	struct hba_port *p = port_of(h, s);
 
-	if (!p->scanning)
+	if (!p->scanning && !s->probing)
 		return;
 	if (s->again) {
 		hba_scan_start(h, t->target);
@@ -562,27 +615,63 @@ static void end_scan(struct hba *h, uint8_t id)
 	h->dirty = true;
 }
 
+/* Some are to be asked again. */
+static void arm_probe(struct hba *h, struct hba_scan *s)
+{
+	ns_t pause = PROBE_FIRST_NS;
+
+	for (unsigned i = 0; i < s->probes && pause < PROBE_MOST_NS; i++)
+		pause *= 2;
+	if (s->later && s->probes < PROBES)
+		hba_timer_set(h, &s->timer, h->now + pause);
+}
+
+static void begin_unit(struct hba *h, struct hba_scan *s, uint8_t unit)
+{
+	const struct hba_target *t = hba_target(h, unit), *first = &port_of(h, s)->t;
+
+	s->found = (struct hba_target){.unit = unit, .id = t->id, .lun = t->lun};
+	if (t->lun != 0) {
+		name_unit(&s->found, first);
+		hba_unit(h, unit)->epoch = first->epoch;
+	} else {
+		memcpy(s->found.uuid, first->uuid, UUID_LEN);
+		memcpy(s->found.name, first->name, sizeof(s->found.name));
+		if (s->probing)
+			s->found.xfer = first->xfer;
+	}
+	s->not_now = false;
+	s->tries = 0;
+	s->step = SCAN_READY;
+	start_step(h, s);
+}
+
 static void next_unit(struct hba *h, struct hba_scan *s)
 {
 	uint8_t id = s->task.target, unit = WIRE_NO_ID;
-	const struct hba_port *p = &h->port[id];
 
 	while (unit == WIRE_NO_ID && s->luns) {
 		uint8_t lun = (uint8_t)__builtin_ctzll(s->luns);
 		s->luns &= s->luns - 1;
 		unit = number(h, id, lun);
 	}
-	if (unit == WIRE_NO_ID) {
-		end_scan(h, id);
+	if (unit != WIRE_NO_ID) {
+		begin_unit(h, s, unit);
 		return;
 	}
-	const struct hba_target *t = hba_target(h, unit);
-	s->found = (struct hba_target){.unit = unit, .id = id, .lun = t->lun};
-	name_unit(&s->found, &p->t);
-	hba_unit(h, unit)->epoch = p->t.epoch;
-	s->tries = 0;
-	s->step = SCAN_READY;
-	start_step(h, s);
+	if (!s->probing)
+		end_scan(h, id);
+	s->probing = false;
+	arm_probe(h, s);
+}
+
+static void probe(struct hba *h, struct hba_scan *s)
+{
+	s->probing = true;
+	s->probes++;
+	s->luns = s->later;
+	s->later = 0;
+	next_unit(h, s);
 }
 
 void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s)
@@ -603,21 +692,19 @@ void hba_scan_start(struct hba *h, uint8_t id)
 	}
 	hba_extras_state(h, id, HBA_SCANNING);
 	hba_timer_clear(h, &s->timer);
+	s->probing = false;
+	s->probes = 0;
+	s->later = 0;
 	if (s->task.item.state != HBA_IDLE) { /* of the scan before */
 		s->again = true;
 		return;
 	}
 	s->again = false;
-	s->tries = 0;
-	s->step = SCAN_READY;
 	s->answer = HBA_ANSWER_NONE;
 	s->offer = best_offer(h->cfg.xfer);
 	s->luns = 0;
-	s->found = (struct hba_target){.unit = id, .id = id};
-	memcpy(s->found.uuid, p->t.uuid, UUID_LEN);
-	memcpy(s->found.name, p->t.name, sizeof(s->found.name));
 	s->task.target = id;
-	start_step(h, s);
+	begin_unit(h, s, id);
 }
 
 void hba_scan_stop(struct hba *h, uint8_t id)
@@ -626,6 +713,7 @@ void hba_scan_stop(struct hba *h, uint8_t id)
 
 	hba_timer_clear(h, &s->timer);
 	s->again = false;
+	s->probing = false;
 	h->port[id].scanning = false;
 	if (s->task.item.state == HBA_URGENT && !s->task.sensing)
 		hba_task_lost(h, &s->task, HBA_ABORTED);
@@ -633,5 +721,8 @@ void hba_scan_stop(struct hba *h, uint8_t id)
 
 void hba_scan_expired(struct hba *h, struct hba_scan *s)
 {
-	start_step(h, s);
+	if (port_of(h, s)->scanning || s->probing)
+		start_step(h, s);
+	else
+		probe(h, s);
 }

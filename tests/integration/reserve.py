@@ -98,6 +98,23 @@ def one_member(how):
         lab.assert_copies(image, names)
 
 
+@test("a unit that is somebody else's while it is scanned: it is probed until it can be used")
+def found_later():
+    with Lab() as lab:
+        lab.start(2, group=None)
+        ours = Initiator(lab)
+        ours.settle("disk0")
+        ours.settle("disk1")
+        assert ours.status("disk0", "160000000000") == GOOD
+        other = Initiator(lab, 6)
+        seen = {t["name"]: t for t in other.call("target.list")["targets"]}
+        assert seen["disk1"]["state"] == "ready", seen
+        assert seen["disk0"]["state"] == "failed" and "RESERVATION CONFLICT" in seen["disk0"]["why"], seen
+        assert ours.status("disk0", "170000000000") == GOOD
+        other.wait_targets(["disk0"])
+        assert other.status("disk0", "000000000000") == GOOD
+
+
 @test("APTPL: registrations and reservation are there after a restart of the target; without, they are not")
 def restart():
     with Lab() as lab:

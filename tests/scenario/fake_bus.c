@@ -10,6 +10,12 @@ void fake_uuid(uint8_t id, uint8_t uuid[UUID_LEN])
 	memset(uuid, 0xa0 + id, UUID_LEN);
 }
 
+void fake_unit_uuid(uint8_t id, uint8_t lun, uint8_t uuid[UUID_LEN])
+{
+	fake_uuid(id, uuid);
+	uuid[UUID_LEN - 1] = lun;
+}
+
 struct hba_config fake_config(void)
 {
 	struct hba_config cfg = {
@@ -324,7 +330,10 @@ static size_t inquiry_data(const struct fake *f, const struct fake_script *s, st
 	uint8_t uuid[UUID_LEN];
 	struct vpd_mirror vpd = {.version = 1, .silent = true, .max_transfer = 1U << 20};
 
-	fake_uuid(s->target, uuid);
+	if (d->luns >> s->lun & 1)
+		fake_unit_uuid(s->target, s->lun, uuid);
+	else
+		fake_uuid(s->target, uuid);
 	if (!(s->cdb[1] & 1)) {
 		wr_zero(w, 8);
 		wr_padded(w, "SMIRROR", 7, 8, ' ');
@@ -350,6 +359,18 @@ static size_t inquiry_data(const struct fake *f, const struct fake_script *s, st
 	return w->n;
 }
 
+/* Without further units it does not know the command. */
+static size_t luns_data(const struct fake_disk *d, struct wr *w)
+{
+	if (!d->luns)
+		return 0;
+	wr_u32(w, 8U * (1U + (unsigned)__builtin_popcountll(d->luns)));
+	wr_zero(w, 4 + 8);
+	for (uint64_t rest = d->luns; rest; rest &= rest - 1)
+		wr_u64(w, (uint64_t)__builtin_ctzll(rest) << 48);
+	return w->n;
+}
+
 static size_t command_data(struct fake *f, const struct fake_script *s, struct wr *w)
 {
 	switch (s->cdb[0]) {
@@ -364,6 +385,8 @@ static size_t command_data(struct fake *f, const struct fake_script *s, struct w
 		wr_zero(w, 8);
 		mode_mirror_put(w, &f->disk[s->target].member);
 		return w->n;
+	case 0xa0:
+		return luns_data(&f->disk[s->target], w);
 	default:
 		return 0;
 	}
@@ -388,6 +411,27 @@ static size_t negotiate(const struct fake *f, const struct fake_script *s, uint8
 	return w.n;
 }
 
+/* What stands against the command, of a unit that is not as the others: a status, GOOD: nothing.
+ * INQUIRY and REPORT LUNS are answered all the same. */
+static uint8_t hindrance(const struct fake_disk *d, const struct fake_script *s)
+{
+	if (s->cdb[0] == 0x12 || s->cdb[0] == 0xa0)
+		return SCSI_GOOD;
+	if (d->busy >> s->lun & 1)
+		return SCSI_BUSY;
+	if ((d->reserved >> s->lun & 1) && s->cdb[0] != 0x9e)
+		return SCSI_RESERVATION_CONFLICT;
+	return d->formatting >> s->lun & 1 ? SCSI_CHECK_CONDITION : SCSI_GOOD;
+}
+
+static const struct scsi_sense *sense_of(const struct fake_disk *d, const struct fake_script *s)
+{
+	if (d->ua)
+		return &SENSE_POWER_ON;
+	return d->formatting >> s->lun & 1 ? &SENSE_FORMAT_IN_PROGRESS
+	                                   : &SENSE_INVALID_FIELD_IN_CDB;
+}
+
 static void serve_one(struct fake *f, const struct fake_script *s)
 {
 	struct fake_disk *d = &f->disk[s->target];
@@ -403,11 +447,12 @@ static void serve_one(struct fake *f, const struct fake_script *s)
 	size_t n = 0;
 	tn.has_status = true;
 	if (s->cdb[0] == 0x03) {
-		n = scsi_sense_put(d->ua ? &SENSE_POWER_ON : &SENSE_INVALID_FIELD_IN_CDB, false,
-		                   data, sizeof(data));
+		n = scsi_sense_put(sense_of(d, s), false, data, sizeof(data));
 		d->ua = false;
 	} else if (d->ua && s->cdb[0] != 0x12) {
 		tn.status = SCSI_CHECK_CONDITION;
+	} else if (hindrance(d, s) != SCSI_GOOD) {
+		tn.status = hindrance(d, s);
 	} else {
 		n = command_data(f, s, &w);
 		if (n == 0 && s->data_in)

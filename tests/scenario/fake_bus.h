@@ -43,6 +43,9 @@ struct fake_disk {
 	uint32_t epoch;
 	uint16_t queue_depth;
 	struct mode_mirror member;
+	/* Of its logical units, a bit each: the further ones, each with a UUID of its own; somebody
+	 * else's by a reservation; in the middle of a format; always BUSY. */
+	uint64_t luns, reserved, formatting, busy;
 };
 
 struct fake {
@@ -97,5 +100,7 @@ struct fake_status fake_status_of(struct fake *f, const struct fake_script *s, u
 void fake_send_status(struct fake *f, const struct fake_status *s);
 
 void fake_uuid(uint8_t id, uint8_t uuid[UUID_LEN]);
+/* Of a further logical unit. */
+void fake_unit_uuid(uint8_t id, uint8_t lun, uint8_t uuid[UUID_LEN]);
 
 #endif

@@ -299,6 +299,178 @@ START_TEST(further_units_are_found_and_judged)
 }
 END_TEST
 
+/* ---- units that are not ready yet ---- */
+
+static const struct hba_target *unit(uint8_t lun)
+{
+	uint8_t n = hba_unit_at(f.h, 1, lun);
+
+	ck_assert_uint_ne(n, WIRE_NO_ID);
+	return hba_target(f.h, n);
+}
+
+static uint8_t changed[8];
+static unsigned n_changed;
+static void note_change(void *ctx, uint8_t id)
+{
+	(void)ctx;
+	ck_assert_uint_lt(n_changed, ARRAY_LEN(changed));
+	changed[n_changed++] = id;
+}
+
+/* What stands against a unit: the disk's field, whether its LUN 0 fails by it, and why. */
+static const struct {
+	size_t field;
+	const char *why;
+} hindrances[] = {
+        {offsetof(struct fake_disk, reserved), "MODE SENSE of page 30h: RESERVATION CONFLICT"},
+        {offsetof(struct fake_disk, formatting),
+         "READ CAPACITY(16): NOT READY, 04h/04h LOGICAL UNIT NOT READY, FORMAT IN PROGRESS"},
+        {offsetof(struct fake_disk, busy), "TEST UNIT READY: busy without end"},
+};
+
+static uint64_t *hindrance(unsigned i)
+{
+	return (uint64_t *)((char *)&f.disk[1] + hindrances[i].field);
+}
+
+/* Until nothing is left to be sent but after the pause that is to come. */
+static void serve_all(void)
+{
+	for (unsigned n = 0; n < 200; n++) {
+		fake_serve(&f);
+		fake_wait(&f, 101 * NS_PER_MS);
+		if (f.n == 0 && hba_settled(f.h))
+			return;
+	}
+	ck_abort_msg("the scan does not end");
+}
+
+/* The others are found, LUN 0 or not; the one is asked again while they are at work, after pauses
+ * that double, and is there when what stood against it has gone. */
+START_TEST(what_is_not_ready_is_probed)
+{
+	unsigned which = (unsigned)_i / 2;
+	uint8_t lun = _i % 2 ? 2 : 0, other = lun ? 0 : 2;
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	f.disk[1].luns = 1U << 2 | 1U << 5;
+	f.disk[1].queue_depth = 8;
+	*hindrance(which) = 1U << lun;
+	fake_port(&f, 1, true);
+	serve_all();
+	ck_assert_int_eq(unit(lun)->state, HBA_FAILED);
+	ck_assert_str_eq(unit(lun)->why, hindrances[which].why);
+	ck_assert_int_eq(unit(other)->state, HBA_READY);
+	ck_assert_int_eq(unit(5)->state, HBA_READY);
+	ck_assert_uint_eq(unit(5)->xfer.period, 9);
+
+	/* a probe does not hold up the others, and what it finds again it tells nobody */
+	n_changed = 0;
+	hba_on_target(f.h, note_change, NULL);
+	fake_wait(&f, 500 * NS_PER_MS);
+	ck_assert_uint_ge(f.n, 1);
+	ck_assert_uint_eq(f.script[0].lun, lun);
+	ck_assert(hba_settled(f.h));
+	told = 0;
+	t = (struct hba_task){.target = 1, .lun = 5, .cdb_len = 6, .done = task_done};
+	hba_task_start(f.h, &t);
+	serve_all();
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(unit(lun)->state, HBA_FAILED);
+	ck_assert_uint_eq(n_changed, 0);
+
+	*hindrance(which) = 0;
+	fake_wait(&f, 3 * NS_PER_S);
+	serve_all();
+	ck_assert_int_eq(unit(lun)->state, HBA_READY);
+	ck_assert_str_eq(unit(lun)->why, "");
+	ck_assert_uint_eq(unit(lun)->xfer.period, 9);
+	ck_assert_uint_eq(unit(lun)->blocks, 10000);
+	ck_assert_uint_eq(n_changed, 1);
+	ck_assert_uint_eq(changed[0], hba_unit_at(f.h, 1, lun));
+	/* that was all */
+	fake_wait(&f, 600 * NS_PER_S);
+	ck_assert_uint_eq(f.n, 0);
+	fake_end(&f);
+}
+END_TEST
+
+/* They end: after pauses that double up to 64 s, one in so many times. A scan begins anew. */
+START_TEST(probes_are_bounded)
+{
+	fake_init(&f, NULL);
+	f.disk[1].formatting = 1;
+	f.disk[1].queue_depth = 8;
+	fake_port(&f, 1, true);
+	serve_all();
+	unsigned probes = 0;
+	ns_t pause = 500 * NS_PER_MS, spent = 0;
+	for (;;) {
+		fake_wait(&f, pause - 300 * NS_PER_MS);
+		ck_assert_uint_eq(f.n, 0);
+		fake_wait(&f, 600 * NS_PER_MS);
+		if (f.n == 0)
+			break;
+		probes++;
+		fake_serve(&f);
+		spent += pause;
+		pause = pause < 64 * NS_PER_S ? 2 * pause : pause;
+		ck_assert_uint_lt(probes, 100);
+	}
+	ck_assert_uint_eq(probes, 64);
+	ck_assert(spent > 3600 * NS_PER_S - 10 * NS_PER_S && spent < 2 * 3600 * NS_PER_S);
+	fake_wait(&f, 3600 * NS_PER_S);
+	ck_assert_uint_eq(f.n, 0);
+	hba_scan(f.h);
+	fake_run(&f);
+	serve_all();
+	fake_wait(&f, 600 * NS_PER_MS);
+	ck_assert_uint_ge(f.n, 1);
+	fake_end(&f);
+}
+END_TEST
+
+/* A bus reset, a scan, a port that goes: in the middle of a probe, and between two. */
+START_TEST(a_probe_that_is_overtaken)
+{
+	bool under_way = _i % 2;
+
+	fake_init(&f, NULL);
+	f.disk[1].luns = 1U << 2;
+	f.disk[1].reserved = 1U << 2;
+	f.disk[1].queue_depth = 8;
+	fake_port(&f, 1, true);
+	serve_all();
+	ck_assert_int_eq(unit(2)->state, HBA_FAILED);
+	if (under_way)
+		fake_wait(&f, 600 * NS_PER_MS);
+	ck_assert_uint_eq(f.n, under_way);
+	f.disk[1].reserved = 0;
+	if (_i / 2 == 0) {
+		hba_scan(f.h);
+		fake_run(&f);
+	} else if (_i / 2 == 1) {
+		f.n = 0;
+		fake_rst(&f);
+	} else {
+		fake_port(&f, 1, false);
+		ck_assert_int_eq(unit(2)->state, HBA_ABSENT);
+		fake_serve(&f); /* nobody is there */
+		fake_wait(&f, 3600 * NS_PER_S);
+		fake_port(&f, 1, true);
+	}
+	ck_assert(!hba_settled(f.h));
+	serve_all();
+	ck_assert_int_eq(unit(0)->state, HBA_READY);
+	ck_assert_int_eq(unit(2)->state, HBA_READY);
+	fake_wait(&f, 3600 * NS_PER_S);
+	ck_assert_uint_eq(f.n, 0);
+	fake_end(&f);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	const TTest *const plain[] = {
@@ -308,12 +480,15 @@ static Suite *make_suite(void)
 	        a_port_that_goes_and_comes,
 	        a_scan_that_is_asked_for_again_starts_over,
 	        a_target_that_never_answers_the_scan,
+	        probes_are_bounded,
 	};
 	Suite *suite = tap_suite("hba_scan", plain, sizeof(plain) / sizeof(plain[0]));
 	TCase *both = tcase_create("both ways");
 
 	tcase_add_loop_test(both, what_is_started_during_a_scan_waits, 0, 2);
 	tcase_add_loop_test(both, wrong_answers_are_told, 0, ARRAY_LEN(wrong));
+	tcase_add_loop_test(both, what_is_not_ready_is_probed, 0, 2 * (int)ARRAY_LEN(hindrances));
+	tcase_add_loop_test(both, a_probe_that_is_overtaken, 0, 6);
 	suite_add_tcase(suite, both);
 	return suite;
 }
