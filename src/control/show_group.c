@@ -20,6 +20,7 @@ static void put_member(struct jw *w, const struct ini_member *m)
 	jw_bool(w, "logged", m->state == MEMBER_IN_SYNC || m->logged);
 	jw_u64(w, "resent_blocks", m->resent);
 	jw_u64(w, "failed_blocks", m->failed);
+	jw_u64(w, "repaired_blocks", m->repaired);
 	jw_end_obj(w);
 }
 

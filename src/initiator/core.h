@@ -9,6 +9,7 @@
  *   change.c                         a group's change of generation and in-sync set, made durable
  *   io.c, attempt.c, resend.c        one run of blocks to (or from) members: the engine
  *   heal.c                           a scrub's run: which member is right, and the others rewritten
+ *   mend.c                           what a read repairs
  *   member.c                         which SCSI ID is which member, and whether it is here
  *   output.c                         actions
  *

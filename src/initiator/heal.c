@@ -27,7 +27,7 @@ static const struct why quiet = {.status = STATUS_NONE,
 /* ---- suspects ---- */
 
 /* A check of protection information that failed has the additional sense code 10h. */
-static bool is_of_blocks(const struct why *why)
+bool why_is_of_blocks(const struct why *why)
 {
 	const struct scsi_sense *s = &why->sense;
 
@@ -45,7 +45,7 @@ void heal_suspect(struct io *io, lba_t lba, uint32_t blocks)
 
 bool heal_suspects(struct io *io, lba_t lba, uint32_t blocks, const struct why *why)
 {
-	if (io->heal.on || !is_of_blocks(why))
+	if (io->heal.on || !why_is_of_blocks(why))
 		return false;
 	heal_suspect(io, lba, blocks);
 	return true;
@@ -319,7 +319,7 @@ void heal_unread(struct io *io, lba_t lba, uint32_t blocks)
 	struct heal *h = &io->heal;
 	uint16_t b = io->from;
 
-	if (!is_of_blocks(&io->rd.why)) {
+	if (!why_is_of_blocks(&io->rd.why)) {
 		h->silent |= b;
 		return;
 	}

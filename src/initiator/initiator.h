@@ -88,6 +88,7 @@ struct ini_member {
 	uint8_t id, lun;         /* where that is; id WIRE_NO_ID likewise */
 	bool logged;             /* of a stale one: all that it lacks is in the write-intent log */
 	uint64_t resent, failed; /* blocks, since the daemon started */
+	uint64_t repaired;       /* blocks that it could not give, written anew by reads */
 };
 
 /* The write-intent log of a group (mirror/intent.h). */

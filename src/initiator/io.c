@@ -130,6 +130,9 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	if (io->scrub)
 		memset(&io->heal, 0, sizeof(io->heal));
 	io->scrub = false;
+	io->mend.on = false;
+	io->mend.n = 0;
+	io->mend.hurt = 0;
 	memset(&io->try, 0, sizeof(io->try));
 	memset(&io->rd, 0, sizeof(io->rd));
 	io->last = (struct why){.status = STATUS_NONE};
@@ -269,6 +272,8 @@ void io_abandon(struct io *io)
 
 void io_bad(struct io *io, unsigned member, lba_t lba, uint32_t blocks, const struct why *why)
 {
+	if (io->mend.on) /* who reads has what it wants */
+		return;
 	if (io->scrub && heal_suspects(io, lba, blocks, why))
 		return;
 	if (io->scrub)
@@ -310,6 +315,10 @@ static uint16_t sort_out(struct io *io)
 			continue;
 		if (io->abandon) {
 			io_fail_open(io, i, &cancelled);
+			continue;
+		}
+		if (io->mend.on && member_presence(io->g, i) != HERE) {
+			io_fail_open(io, i, &gone);
 			continue;
 		}
 		switch (member_presence(io->g, i)) {
@@ -396,6 +405,11 @@ static void run_done(struct io *io)
 
 	if (io->heal.on) {
 		heal_written(io);
+		return;
+	}
+	if (io->mend.on) {
+		if (!mend_written(io))
+			source_over(io);
 		return;
 	}
 	if (heal_is_due(io)) {

@@ -31,6 +31,22 @@ struct heal {
 	uint32_t bad[INI_MEMBERS_MAX]; /* blocks of a member that stay bad */
 };
 
+#define MEND_MAX 16 /* blocks that one read repairs */
+
+/* Of a read: blocks that members' media did not give, and another member did (mend.c). While it is
+ * on, lba, blocks, want, kind and data_off of the io are those of the block that is written. */
+struct mend {
+	bool on;
+	uint16_t hurt; /* members whose media did not give the block at rd.lba */
+	unsigned n, at;
+	struct {
+		lba_t lba;
+		uint16_t members;
+	} block[MEND_MAX];
+	lba_t lba; /* the whole run */
+	uint32_t blocks, data_off;
+};
+
 enum io_kind { IO_WRITE, IO_VERIFY, IO_READ, IO_FLUSH };
 
 /*
@@ -91,6 +107,7 @@ struct io {
 	struct block *cmp; /* what was read of one */
 	bool scrub;        /* members that differ are repaired */
 	struct heal heal;
+	struct mend mend;
 	struct mir_lock
 	        *lock; /* in a table of its own: conflicts are looked for in all of a group */
 
@@ -176,6 +193,15 @@ void heal_step(struct io *io);
 void heal_read(struct io *io);
 void heal_unread(struct io *io, lba_t lba, uint32_t blocks);
 void heal_written(struct io *io);
+/* A check of protection information that failed counts, too. */
+bool why_is_of_blocks(const struct why *why);
+/* mend.c: a member failed to give io->rd; if that is a block that its medium does not give, only
+ * this one is asked of others. Then one gave it. */
+void mend_hurt(struct io *io, const struct why *why);
+void mend_read(struct io *io);
+/* All is read, or one was written: goes on with the next. False: there is none. */
+bool mend_start(struct io *io);
+bool mend_written(struct io *io);
 /* compare.c. False: no buffer at this moment. */
 bool compare_start(struct io *io, int run, unsigned member);
 
@@ -207,6 +233,8 @@ ns_t resend_delay(const struct io *io, unsigned round);
 /* source.c: reading from a member */
 void source_start(struct io *io);
 void source_step(struct io *io);
+/* What was read goes to who wants it. */
+void source_over(struct io *io);
 void source_outcome(struct io *io, const struct verdict *v);
 
 #endif

@@ -44,6 +44,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/job_target.c \
 	src/initiator/job_time.c \
 	src/initiator/member.c \
+	src/initiator/mend.c \
 	src/initiator/names.c \
 	src/initiator/output.c \
 	src/initiator/parts.h \

@@ -256,6 +256,10 @@ void resend_outcome(struct io *io, unsigned member, lba_t lba, uint32_t blocks,
 {
 	ns_t now = io->ini->now;
 
+	if (io->mend.on && v->kind != V_GOOD) { /* tried once */
+		mir_set_fail(&io->set, member, lba, blocks);
+		return;
+	}
 	switch (v->kind) {
 	case V_GOOD:
 		mir_set_ok(&io->set, member, lba, blocks);

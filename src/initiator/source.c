@@ -24,6 +24,7 @@ static void read_on(struct io *io, lba_t from)
 	io->rd.blocks = (uint32_t)(end_of(io) - from);
 	io->rd.tried = 0;
 	io->rd.round = 0;
+	io->mend.hurt = 0;
 }
 
 void source_start(struct io *io)
@@ -91,6 +92,13 @@ static void source_done(struct io *io)
 		heal_read(io);
 		return;
 	}
+	if (io->kind == IO_READ && mend_start(io))
+		return;
+	source_over(io);
+}
+
+void source_over(struct io *io)
+{
 	if (io->kind != IO_READ) {
 		io->state = IO_RUN;
 		io->round = 0;
@@ -185,6 +193,7 @@ void source_outcome(struct io *io, const struct verdict *v)
 
 	switch (v->kind) {
 	case V_GOOD:
+		mend_read(io);
 		read_on(io, lba + io->rd.blocks);
 		return;
 	case V_PART:
@@ -209,4 +218,5 @@ void source_outcome(struct io *io, const struct verdict *v)
 	}
 	io->rd.tried |= (uint16_t)(1U << io->rd.member);
 	io->rd.why = v->why;
+	mend_hurt(io, &v->why);
 }

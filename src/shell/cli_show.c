@@ -212,6 +212,7 @@ void cli_show_group(FILE *to, const json_t *group)
 	        {"STATE", "state", cli_as_words, false},
 	        {"RESENT", "resent_blocks", NULL, true},
 	        {"FAILED", "failed_blocks", NULL, true},
+	        {"REPAIRED", "repaired_blocks", NULL, true},
 	        {"UUID", "uuid", NULL, false},
 	        {"BECAUSE", "why", NULL, false},
 	};

@@ -83,9 +83,9 @@ START_TEST(a_group_shows_its_members)
 	        "State    degraded\n"
 	        "In sync  1 of 2\n"
 	        "\n"
-	        "DEVICE  NAME  ID  STATE    RESENT  FAILED  UUID  BECAUSE\n"
-	        "     0  a      3  in sync       -       -  -     -\n"
-	        "     1  b      -  stale         -       -  -     gone\n");
+	        "DEVICE  NAME  ID  STATE    RESENT  FAILED  REPAIRED  UUID  BECAUSE\n"
+	        "     0  a      3  in sync       -       -         -  -     -\n"
+	        "     1  b      -  stale         -       -         -  -     gone\n");
 }
 END_TEST
 
