@@ -308,7 +308,7 @@ bool port_init(struct bus *b, uint8_t id)
 {
 	struct port *p = &b->port[id];
 
-	*p = (struct port){.id = id};
+	p->id = id; /* the rest is zero */
 	TAILQ_INIT(&p->queue);
 	TAILQ_INIT(&p->nexuses);
 	TAILQ_INIT(&p->free_scripts);

@@ -10,7 +10,9 @@
 
 #include "initiator/hba.h"
 
-#define HBA_TAGS       256 /* of a target; 0 stands for an untagged task */
+#ifndef HBA_TAGS     /* fewer, for fuzzing: a multiple of 64 */
+#define HBA_TAGS 256 /* of a target; 0 stands for an untagged task */
+#endif
 #define HBA_SCRIPTS    512 /* live scripts, queued or nexuses: as many as the server keeps */
 #define HBA_LIVE_MAX   448 /* the same, for what waits its turn */
 #define HBA_DATA_MAX   (192ULL * MIB) /* data of live scripts: below the server's 256 MiB */

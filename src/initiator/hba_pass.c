@@ -377,9 +377,9 @@ static bool read_status(struct span msg_in, uint8_t *tag, struct scsi_msg_mirror
 static struct hba_pass *find_pass(struct hba *h, const struct wire_tenure *tn, uint8_t tag,
                                   const struct scsi_msg_mirror *s, unsigned *member)
 {
-	struct hba_tag *g = &h->port[tn->target].tag[tag];
+	struct hba_tag *g = &h->port[tn->target].tag[tag % HBA_TAGS];
 
-	if (!g->owner || g->owner->kind != HBA_ITEM_PASS || g->epoch != tn->epoch)
+	if (!g->owner || g->tag != tag || g->owner->kind != HBA_ITEM_PASS || g->epoch != tn->epoch)
 		return NULL;
 	struct hba_pass *p = hba_pass_of(g->owner);
 	*member = g->member;

@@ -10,6 +10,7 @@
 #include "scsi/msg.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The target reads them no more. */
 static void drop_data(struct hba_tag *g)
@@ -63,9 +64,11 @@ void hba_tags_init(struct hba *h)
 
 uint8_t hba_tag_pick(struct hba *h, uint16_t targets)
 {
-	uint64_t common[HBA_TAGS / 64] = {UINT64_MAX - 1, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+	uint64_t common[HBA_TAGS / 64];
 	struct hba_port *first = NULL;
 
+	memset(common, 0xff, sizeof(common));
+	common[0] &= ~(uint64_t)1; /* not the untagged one */
 	for (unsigned id = 0; id < WIRE_IDS; id++) {
 		if (!(targets >> id & 1))
 			continue;

@@ -4,13 +4,14 @@
 # `make check` looks at some of them, `make crash-points` at all, and prints how many.
 
 # These of the programs' system calls are tests/crash/calls.c's.
-crash_ldflags = $(AM_LDFLAGS) \
+crash_wraps = \
 	-Wl,--wrap=open -Wl,--wrap=openat -Wl,--wrap=close -Wl,--wrap=read \
 	-Wl,--wrap=pread -Wl,--wrap=write -Wl,--wrap=pwrite -Wl,--wrap=fsync \
 	-Wl,--wrap=fdatasync -Wl,--wrap=ftruncate -Wl,--wrap=fallocate -Wl,--wrap=rename \
 	-Wl,--wrap=renameat -Wl,--wrap=unlink -Wl,--wrap=unlinkat -Wl,--wrap=mkdir \
 	-Wl,--wrap=faccessat -Wl,--wrap=flock -Wl,--wrap=lseek -Wl,--wrap=fstat \
 	-Wl,--wrap=fstatfs
+crash_ldflags = $(AM_LDFLAGS) $(crash_wraps)
 crash_sources = \
 	tests/crash/calls.c \
 	tests/crash/files.c \

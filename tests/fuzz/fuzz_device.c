@@ -7,19 +7,14 @@
  * The input behind the first byte is a list of deeds, each a byte (3 bits) and what it needs.
  */
 #include "base/assert.h"
+#include "fuzz/disk.h"
 #include "initiator/hba.h"
 #include "shell/inbuf.h"
-#include "sim/medium.h"
-#include "target/target.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-#define BLOCKS    64
-#define BLOCK     512
-#define HELD      64
 #define TASKS     4
 #define DEEDS_MAX 200
 
@@ -38,11 +33,7 @@ struct device {
 	ns_t now;
 	bool host, up;
 	struct inbuf in;
-	/* a target */
-	struct tgt *t;
-	uint8_t media[BLOCKS * BLOCK];
-	struct tgt_event held[HELD];
-	unsigned n_held;
+	struct fuzz_disk disk;
 	/* the adapter */
 	struct hba *h;
 	struct hba_task task[TASKS];
@@ -58,52 +49,6 @@ static void encode(const struct wire_frame *f)
 
 	wire_put(&w, f);
 	sm_assert(wr_ok(&w));
-}
-
-/* ---- a target ---- */
-
-static void do_store(const struct tgt_action *a)
-{
-	const struct medium m = {.bytes = d.media, .block_size = BLOCK, .blocks = BLOCKS};
-	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
-
-	sm_assert(d.n_held < HELD);
-	if (a->kind == TGT_META_SAVE) {
-		ev.kind = TGT_EV_META_DONE;
-		ev.meta.op = a->op;
-		ev.meta.ok = true;
-	} else {
-		sm_assert(a->lba <= BLOCKS && a->blocks <= BLOCKS - a->lba);
-		ev.store.op = a->op;
-		medium_do(&m, a, a->blocks, &ev);
-	}
-	d.held[d.n_held++] = ev;
-}
-
-static void target_step(struct tgt_event ev)
-{
-	struct tgt_actions out;
-
-	ev.now = d.now;
-	tgt_step(d.t, &ev, &out);
-	for (unsigned i = 0; i < out.n; i++) {
-		if (out.v[i].kind == TGT_SEND)
-			encode(&out.v[i].frame);
-		else if (out.v[i].kind != TGT_DIE)
-			do_store(&out.v[i]);
-	}
-	tgt_check(d.t);
-}
-
-static void answer_all(void)
-{
-	while (d.n_held > 0) {
-		struct tgt_event ev = d.held[0];
-		memmove(d.held, d.held + 1, --d.n_held * sizeof(ev));
-		target_step(ev);
-		if (ev.kind == TGT_EV_STORE_DONE)
-			block_unref(ev.store.block);
-	}
 }
 
 /* ---- the host adapter ---- */
@@ -148,18 +93,20 @@ static void adapter_run(void)
 
 static void attached(uint8_t how)
 {
-	struct wire_attached a = {.epoch = 1 + how % 4, .boot = how / 4, .id = d.host ? 7 : 2};
+	struct wire_attached a = {
+	        .epoch = 1 + how % 4, .boot = how / 4, .id = d.host ? 7 : DISK_ID};
 
 	if (d.up)
 		return;
 	/* As the shells do: not before what was asked for is answered. */
 	if (!d.host)
-		answer_all();
+		fuzz_disk_answer(&d.disk);
 	d.up = true;
 	if (d.host)
 		hba_attached(d.h, &a, d.now);
 	else
-		target_step((struct tgt_event){.kind = TGT_EV_ATTACHED, .attached = &a});
+		fuzz_disk_step(&d.disk,
+		               (struct tgt_event){.kind = TGT_EV_ATTACHED, .attached = &a});
 }
 
 static void detached(void)
@@ -172,7 +119,7 @@ static void detached(void)
 	if (d.host)
 		hba_detached(d.h, d.now);
 	else
-		target_step((struct tgt_event){.kind = TGT_EV_DETACHED});
+		fuzz_disk_step(&d.disk, (struct tgt_event){.kind = TGT_EV_DETACHED});
 }
 
 static void frame(const struct wire_frame *f)
@@ -183,7 +130,7 @@ static void frame(const struct wire_frame *f)
 	if (d.host)
 		hba_frame(d.h, f, d.now);
 	else if (f->type != WIRE_ERROR)
-		target_step((struct tgt_event){.kind = TGT_EV_FRAME, .frame = f});
+		fuzz_disk_frame(&d.disk, f);
 }
 
 static void stream(struct span bytes)
@@ -262,9 +209,9 @@ static void deed(struct rd *r)
 		port(rd_u8(r));
 		break;
 	case DEED_TIME:
-		d.now += (ns_t)rd_u16(r) * NS_PER_MS;
-		if (!d.host && tgt_deadline(d.t) <= d.now)
-			target_step((struct tgt_event){.kind = TGT_EV_DEADLINE});
+		d.now = d.disk.now += (ns_t)rd_u16(r) * NS_PER_MS;
+		if (!d.host && tgt_deadline(d.disk.t) <= d.now)
+			fuzz_disk_step(&d.disk, (struct tgt_event){.kind = TGT_EV_DEADLINE});
 		break;
 	case DEED_DETACHED:
 		detached();
@@ -273,7 +220,7 @@ static void deed(struct rd *r)
 		if (d.host)
 			begin_task(rd_u8(r));
 		else
-			answer_all();
+			fuzz_disk_answer(&d.disk);
 		break;
 	case DEED_BURST:
 		if (!d.host)
@@ -286,25 +233,23 @@ static void deed(struct rd *r)
 		detached();
 }
 
-static bool make(void)
+static void make(bool host)
 {
-	const struct hba_config host = {.id = 7,
-	                                .xfer = XFER_ULTRA160,
-	                                .task_timeout_ns = 10 * NS_PER_S,
-	                                .status_timeout_ns = 5 * NS_PER_S};
-	const struct tgt_config target = {
-	        .lu = {.uuid = {1}, .name = "disk", .block_size = BLOCK, .blocks = BLOCKS},
-	        .queue_depth = 4,
-	        .xfer = XFER_ULTRA160};
-	char why[200];
+	const struct hba_config cfg = {.id = 7,
+	                               .xfer = XFER_ULTRA160,
+	                               .task_timeout_ns = 10 * NS_PER_S,
+	                               .status_timeout_ns = 5 * NS_PER_S};
 
-	if (!inbuf_init(&d.in))
-		return false;
-	if (d.host)
-		d.h = hba_new(&host);
+	d.now = d.disk.now = NS_PER_S;
+	d.host = host;
+	d.up = false;
+	memset(d.busy, 0, sizeof(d.busy));
+	sm_assert(inbuf_init(&d.in));
+	if (host)
+		d.h = hba_new(&cfg);
 	else
-		d.t = tgt_new(&target, why, sizeof(why));
-	return d.h || d.t;
+		fuzz_disk_new(&d.disk, d.now, encode);
+	sm_assert(!host || d.h);
 }
 
 static void end(void)
@@ -313,12 +258,9 @@ static void end(void)
 		detached();
 		hba_run(d.h, d.now);
 		hba_free(d.h);
+	} else {
+		fuzz_disk_free(&d.disk);
 	}
-	for (unsigned i = 0; i < d.n_held; i++)
-		if (d.held[i].kind == TGT_EV_STORE_DONE)
-			block_unref(d.held[i].store.block);
-	if (!d.host)
-		tgt_free(d.t);
 	inbuf_free(&d.in);
 }
 
@@ -326,11 +268,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct rd r = rd_init(p, n);
 
-	memset(&d, 0, sizeof(d));
-	d.now = NS_PER_S;
-	d.host = rd_u8(&r) & 1;
-	if (!make())
-		return 0;
+	make(rd_u8(&r) & 1);
 	for (unsigned i = 0; i < DEEDS_MAX && rd_left(&r) > 0; i++)
 		deed(&r);
 	end();

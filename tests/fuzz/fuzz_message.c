@@ -7,16 +7,12 @@
  */
 #include "base/assert.h"
 #include "base/crc.h"
-#include "sim/medium.h"
-#include "target/target.h"
+#include "fuzz/disk.h"
 
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-#define BLOCKS 64
-#define BLOCK  512
-#define HELD   64
 #define BURSTS 24
 
 /* ---- the codec ---- */
@@ -58,13 +54,7 @@ static void read_all(const uint8_t *p, size_t n)
 
 /* ---- a target ---- */
 
-static struct {
-	struct tgt *t;
-	uint8_t media[BLOCKS * BLOCK];
-	struct tgt_event held[HELD];
-	unsigned n_held;
-	ns_t now;
-} d;
+static struct fuzz_disk d;
 
 static void read_program(const struct wire_program *p)
 {
@@ -82,50 +72,10 @@ static void read_program(const struct wire_program *p)
 	sm_assert(rd_done(&r));
 }
 
-static void act(const struct tgt_action *a)
+static void look(const struct wire_frame *f)
 {
-	const struct medium m = {.bytes = d.media, .block_size = BLOCK, .blocks = BLOCKS};
-	struct tgt_event ev = {.kind = TGT_EV_STORE_DONE};
-
-	if (a->kind == TGT_DIE)
-		return;
-	if (a->kind == TGT_SEND) {
-		if (a->frame.type == WIRE_PROGRAM)
-			read_program(&a->frame.program);
-		return;
-	}
-	sm_assert(d.n_held < HELD);
-	if (a->kind == TGT_META_SAVE) {
-		ev.kind = TGT_EV_META_DONE;
-		ev.meta.op = a->op;
-		ev.meta.ok = true;
-	} else {
-		ev.store.op = a->op;
-		medium_do(&m, a, a->blocks, &ev);
-	}
-	d.held[d.n_held++] = ev;
-}
-
-static void step(struct tgt_event ev)
-{
-	struct tgt_actions out;
-
-	ev.now = d.now;
-	tgt_step(d.t, &ev, &out);
-	for (unsigned i = 0; i < out.n; i++)
-		act(&out.v[i]);
-	tgt_check(d.t);
-}
-
-static void answer_all(void)
-{
-	while (d.n_held > 0) {
-		struct tgt_event ev = d.held[0];
-		memmove(d.held, d.held + 1, --d.n_held * sizeof(ev));
-		step(ev);
-		if (ev.kind == TGT_EV_STORE_DONE)
-			block_unref(ev.store.block);
-	}
+	if (f->type == WIRE_PROGRAM)
+		read_program(&f->program);
 }
 
 /* A burst whose messages are the input's. The first byte: bits 0-1 role, 2 with a CDB, 3 with data,
@@ -152,10 +102,11 @@ static void burst(struct rd *r, uint32_t tenure)
 	if (how & 4)
 		wire_put_bytes(&w, ITEM_COMMAND, write_16, sizeof(write_16));
 	if (how & 8) {
-		f.data = block_new(BLOCK);
+		f.data = block_new(DISK_BLOCK);
 		sm_assert(f.data);
-		memset(f.data->data, how, BLOCK);
-		wire_put_data(&w, ITEM_DATA_OUT, 0, BLOCK, crc_data(0, f.data->data, BLOCK));
+		memset(f.data->data, how, DISK_BLOCK);
+		wire_put_data(&w, ITEM_DATA_OUT, 0, DISK_BLOCK,
+		              crc_data(0, f.data->data, DISK_BLOCK));
 	}
 	f.burst = (struct wire_burst){.tenure = tenure,
 	                              .token = tenure + 100,
@@ -165,29 +116,21 @@ static void burst(struct rd *r, uint32_t tenure)
 	                              .wanted = true,
 	                              .atn = how & 16,
 	                              .items = {items, w.n}};
-	step((struct tgt_event){.kind = TGT_EV_FRAME, .frame = &f});
+	fuzz_disk_frame(&d, &f);
 	block_unref(f.data);
 	if (how & 64)
-		answer_all();
+		fuzz_disk_answer(&d);
 }
 
 static void start(void)
 {
-	const struct tgt_config cfg = {
-	        .lu = {.uuid = {1}, .name = "disk", .block_size = BLOCK, .blocks = BLOCKS},
-	        .queue_depth = 4,
-	        .xfer = XFER_ULTRA160};
-	struct wire_attached a = {.epoch = 1, .boot = 1, .id = 2};
+	struct wire_attached a = {.epoch = 1, .boot = 1, .id = DISK_ID};
 	struct wire_frame f = {.type = WIRE_PORT,
 	                       .port = {.up = true, .id = 7, .role = ROLE_INITIATOR, .epoch = 3}};
-	char why[200];
 
-	memset(&d, 0, sizeof(d));
-	d.now = NS_PER_S;
-	d.t = tgt_new(&cfg, why, sizeof(why));
-	sm_assert(d.t);
-	step((struct tgt_event){.kind = TGT_EV_ATTACHED, .attached = &a});
-	step((struct tgt_event){.kind = TGT_EV_FRAME, .frame = &f});
+	fuzz_disk_new(&d, NS_PER_S, look);
+	fuzz_disk_step(&d, (struct tgt_event){.kind = TGT_EV_ATTACHED, .attached = &a});
+	fuzz_disk_frame(&d, &f);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -198,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	start();
 	for (uint32_t i = 1; i < BURSTS && rd_left(&r) > 0; i++)
 		burst(&r, i);
-	answer_all();
-	tgt_free(d.t);
+	fuzz_disk_answer(&d);
+	fuzz_disk_free(&d);
 	return 0;
 }

@@ -2,14 +2,11 @@
 /*
  * What a client may send on the control socket, as libFuzzer feeds it: a stream of lines. Each is
  * decoded; what is refused must say why, and the answer to it must be one line of JSON. The lines
- * are the same however the stream is cut. The same bytes then stand for the content of the state
- * files, in an envelope whose checksum is right.
+ * are the same however the stream is cut. (State files are fuzz_state.c's.)
  */
 #include "base/assert.h"
 #include "control/lines.h"
 #include "control/request.h"
-#include "control/saved.h"
-#include "control/state.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -93,25 +90,6 @@ static unsigned cut(const uint8_t *p, size_t n, size_t piece, bool decoding, uns
 	return lines;
 }
 
-static void check_state(const uint8_t *p, size_t n)
-{
-	static struct ctl_state state;
-	static struct ctl_jobs jobs;
-	const struct jw content = {.p = (char *)(uintptr_t)p, .n = n};
-	struct jw w = jw_init();
-	char why[200] = "";
-
-	saved_put(&w, "smirror-state", &content);
-	sm_assert(ctl_state_get(w.p, w.n, &state, why, sizeof(why)) || *why);
-	w.n = 0;
-	saved_put(&w, "smirror-jobs", &content);
-	if (ctl_jobs_get(w.p, w.n, &jobs, why, sizeof(why)))
-		ctl_jobs_free(&jobs);
-	else
-		sm_assert(*why);
-	jw_free(&w);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	unsigned long_ones, again;
@@ -120,6 +98,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	sm_assert(cut(p, n, 1 + n % 61, false, &again) == lines && again == long_ones);
 	if (n)
 		decode((const char *)p, n);
-	check_state(p, n);
 	return 0;
 }
