@@ -32,11 +32,20 @@ struct hba *hba_new(const struct hba_config *cfg)
 	return h;
 }
 
+/* What is in flight is over, and the data are nobody's any more; nobody is told. */
 void hba_free(struct hba *h)
 {
-	for (unsigned id = 0; h && id < WIRE_IDS; id++)
-		for (unsigned tag = 0; tag < HBA_TAGS; tag++)
-			block_unref(h->port[id].tag[tag].data);
+	struct hba_item *i;
+
+	if (!h)
+		return;
+	hba_detached(h, h->now);
+	TAILQ_FOREACH (i, &h->done, link) {
+		if (i->kind == HBA_ITEM_TASK)
+			hba_task_forget(hba_task_of(i));
+		else
+			block_unref(hba_pass_of(i)->data);
+	}
 	free(h);
 }
 

@@ -110,6 +110,8 @@ struct hba_target {
 };
 
 struct hba *hba_new(const struct hba_config *cfg);
+/* What is in flight ends without done(): the adapter gives back the references to data that it has
+ * (block.release is called), so tasks, passes and what they refer to must still be there. */
 void hba_free(struct hba *h);
 
 /* Always HBA_UNITS entries. */

@@ -260,6 +260,13 @@ void hba_task_aborted(struct hba *h, struct hba_task *t, bool confirmed);
 /* Its nexus is gone (bus reset, port down, server down). */
 void hba_task_lost(struct hba *h, struct hba_task *t, enum hba_outcome outcome);
 void hba_task_tell(struct hba_task *t);
+/* In place of telling: the adapter is freed. */
+void hba_task_forget(struct hba_task *t);
+
+/* ---- hba_member.c ---- */
+
+/* The same, where the task is that of an hba_set_member(). */
+void hba_member_forget(struct hba_task *t);
 
 /* ---- hba_pass.c ---- */
 

@@ -155,3 +155,9 @@ void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s)
 	s->unit = unit;
 	start(s, true);
 }
+
+void hba_member_forget(struct hba_task *t)
+{
+	if (t->done == task_done)
+		block_unref(HBA_OWNER(t, struct hba_set_member, task)->param);
+}

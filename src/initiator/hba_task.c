@@ -481,3 +481,9 @@ void hba_task_tell(struct hba_task *t)
 	block_unref(t->data_out);
 	t->done(t);
 }
+
+void hba_task_forget(struct hba_task *t)
+{
+	block_unref(t->data_out);
+	hba_member_forget(t);
+}

@@ -15,6 +15,18 @@ static void pass_done(struct hba_pass *p)
 	told++;
 }
 
+static void task_done(struct hba_task *t)
+{
+	(void)t;
+	told++;
+}
+
+static void page_done(struct hba_set_member *m, bool ok, const char *why)
+{
+	(void)m, (void)ok, (void)why;
+	told++;
+}
+
 /* Three disks, 1, 2 and 3, with device ids 11, 12 and 13 in group 77. */
 static void setup_with(const struct hba_config *cfg, uint16_t queue_depth)
 {
@@ -602,6 +614,42 @@ START_TEST(the_server_goes_after_all_statuses)
 }
 END_TEST
 
+/* In each state: data go back, and nobody is told. */
+START_TEST(the_adapter_is_freed)
+{
+	static struct hba_pass flying, known, handed, waiting;
+	static struct hba_set_member page;
+	struct hba_task task = {.target = 2,
+	                        .cdb_len = 6,
+	                        .cdb = {0x0a, 0, 0, 8, 8},
+	                        .data_out = data,
+	                        .data_out_len = 4096,
+	                        .done = task_done};
+	struct block *param = block_new(64);
+
+	run(&known);
+	for (unsigned i = 0; i < 3; i++)
+		status_good(i); /* before the report: it holds no tag any more */
+	struct wire_tenure tn = run(&flying);
+	fake_send(&f, &tn, NULL, 0);
+	status_good(0);
+	start(&handed, 3);
+	hba_task_start(f.h, &task);
+	page = (struct hba_set_member){.param = block_ref(param), .done = page_done};
+	hba_set_member(f.h, 3, &page);
+	fake_run(&f);
+	start(&waiting, 3);
+	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_gt(data->refs, 1);
+	hba_free(f.h);
+	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_eq(data->refs, 1);
+	ck_assert_uint_eq(param->refs, 1);
+	block_unref(param);
+	fake_init(&f, NULL);
+}
+END_TEST
+
 START_TEST(a_new_incarnation_is_not_the_old_one)
 {
 	struct hba_pass p;
@@ -755,6 +803,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_status_cut_short_is_none);
 	tcase_add_test(tcase, the_server_goes);
 	tcase_add_test(tcase, the_server_goes_after_all_statuses);
+	tcase_add_test(tcase, the_adapter_is_freed);
 	tcase_add_test(tcase, a_new_incarnation_is_not_the_old_one);
 	tcase_add_test(tcase, a_refused_script);
 	tcase_add_loop_test(tcase, a_silent_server, 0, 2);

@@ -99,10 +99,6 @@ void host_node_kill(struct sim *s)
 	}
 	if (h->log_is_saving && sim_chance(&s->disk, 2) && !MUTANT(LOG_NOT_SAVED))
 		copy_log(&h->log, &h->log_saving);
-	/* What is in flight is given back, so that no memory stays; nothing comes of it any more.
-	 */
-	hba_detached(h->h, s->now);
-	hba_run(h->h, s->now);
 	hba_free(h->h);
 	ini_free(h->ini);
 	h->ini = NULL;

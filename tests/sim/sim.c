@@ -358,7 +358,6 @@ static void tear_down(struct sim *s)
 {
 	for (unsigned i = 0; i < s->n_disks; i++)
 		disk_node_free(s, i);
-	hba_detached(s->host.h, s->now);
 	hba_free(s->host.h); /* it has data of the upper half */
 	ini_free(s->host.ini);
 	bus_free(s->bus.b);

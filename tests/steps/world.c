@@ -449,10 +449,6 @@ static void host_kill(struct world *w)
 	for (unsigned i = 0; i < h->n_work; i++)
 		free(h->work[i].bytes);
 	h->n_work = 0;
-	/* What is in flight is given back, so that no memory stays; nothing comes of it any more.
-	 */
-	hba_detached(h->h, w->now);
-	hba_run(h->h, w->now);
 	hba_free(h->h);
 	ini_free(h->ini);
 	h->h = NULL;
