@@ -176,7 +176,7 @@ void group_io_done(struct cmd *c, struct io *io)
 
 void group_io_step(struct ini *ini, struct cmd *c)
 {
-	if (c->error.kind == INI_OK && members_in_sync(c->g) == 0 && c->next < c->end)
+	if (c->next < c->end && c->error.kind == INI_OK && members_in_sync(c->g) == 0)
 		(void)ini_refuse(&c->error, INI_E_UNSYNCED, "no member of group %s is in sync",
 		                 c->g->pub.name);
 	while (c->error.kind == INI_OK && c->next < c->end && c->ios < c->g->pub.window)

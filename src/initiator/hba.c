@@ -317,7 +317,7 @@ static void tell_changes(struct hba *h)
 		if (h->reset_fn)
 			h->reset_fn(h->reset_ctx, h->reset_by);
 	}
-	for (uint8_t unit = 0; unit < HBA_UNITS; unit++)
+	for (uint8_t unit = 0; unit < HBA_UNITS && changed >> unit; unit++)
 		if (changed >> unit & 1 && h->target_fn)
 			h->target_fn(h->target_ctx, unit);
 }

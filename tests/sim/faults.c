@@ -71,6 +71,7 @@ static bool mute(struct sim *s, unsigned i, ns_t about)
 		return false;
 	SAY(s, "disk %u is stopped", i);
 	s->d[i].frozen_until = s->now + sim_about(&s->fault, about);
+	s->d[i].changed = true;
 	return true;
 }
 
@@ -249,6 +250,7 @@ void faults_next(struct sim *s)
 static void forgive(struct sim *s, unsigned i)
 {
 	s->d[i].frozen_until = 0;
+	s->d[i].changed = true;
 	if (s->d[i].t && s->d[i].store.dead)
 		disk_node_kill(s, i, false);
 	if (!s->d[i].t)

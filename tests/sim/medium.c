@@ -114,7 +114,8 @@ static bool equal(const struct medium *m, const struct tgt_action *a, uint32_t i
                   struct tgt_event *ev)
 {
 	const uint8_t *at = m->bytes + (a->lba + i) * m->block_size, *with = data_of(m, a, i);
-	uint32_t k = 0;
+	bool same = memcmp(at, with, m->block_size) == 0;
+	uint32_t k = same ? m->block_size : 0;
 	while (k < m->block_size && at[k] == with[k])
 		k++;
 	if (k == m->block_size)

@@ -27,7 +27,7 @@ void model_fill(uint64_t value, lba_t lba, uint8_t *out, size_t len)
 		w[k] = mix(value * 0x9E3779B97F4A7C15ULL + lba * LANES + k);
 	for (size_t i = 0; i < len; i += sizeof(w)) {
 		for (unsigned k = 0; k < LANES; k++)
-			w[k] = w[k] * 6364136223846793005ULL + 1442695040888963407ULL;
+			w[k] += 0x9E3779B97F4A7C15ULL;
 		memcpy(out + i, w, sizeof(w));
 	}
 }

@@ -38,6 +38,7 @@ void disk_node_start(struct sim *s, unsigned i)
 	d->pause = RETRY_FIRST_NS;
 	d->deadline = NS_NEVER;
 	d->frozen_until = 0;
+	d->changed = true;
 	d->dying = false;
 	SAY(s, "disk %u is there", i);
 }
@@ -46,6 +47,7 @@ static void hang_up(struct sim *s, unsigned i)
 {
 	struct sim_disk *d = &s->d[i];
 
+	d->changed = true;
 	if (d->conn)
 		net_close(s, d->conn, false);
 	d->conn = NULL;
@@ -55,6 +57,7 @@ void disk_node_kill(struct sim *s, unsigned i, bool power)
 {
 	struct sim_disk *d = &s->d[i];
 
+	d->changed = true;
 	SAY(s, "disk %u: %s", i, power ? "power cut" : "killed");
 	if (d->t) {
 		if (d->conn && (power || sim_chance(&s->net, 2)))
@@ -87,6 +90,7 @@ static void send(struct sim *s, unsigned i, const struct wire_frame *f)
 
 	if (!d->conn)
 		return;
+	d->changed = true;
 	net_send(s, d->conn, true, f);
 	if (d->heartbeat_ns)
 		d->ping_at = s->now + d->heartbeat_ns / 3;
@@ -105,6 +109,7 @@ static void step(struct sim *s, unsigned i, struct tgt_event ev)
 	struct tgt_actions out;
 
 	ev.now = s->now;
+	d->changed = true;
 	sim_overlapped = false;
 	tgt_step(d->t, &ev, &out);
 	if (sim_overlapped)
@@ -130,6 +135,7 @@ static void wait_again(struct sim *s, unsigned i)
 {
 	struct sim_disk *d = &s->d[i];
 
+	d->changed = true;
 	d->link = DISK_WAITING;
 	d->retry_at = s->now + d->pause;
 	d->pause = d->pause * 3 / 2 < RETRY_MOST_NS ? d->pause * 3 / 2 : RETRY_MOST_NS;
@@ -140,6 +146,7 @@ static void unlink_conn(struct sim *s, unsigned i)
 	struct sim_disk *d = &s->d[i];
 	bool was_up = d->link == DISK_UP;
 
+	d->changed = true;
 	hang_up(s, i);
 	d->heartbeat_ns = 0;
 	if (was_up)
@@ -215,6 +222,7 @@ static void dial(struct sim *s, unsigned i)
 	}
 	identity(i, f.attach.uuid, f.attach.name, sizeof(f.attach.name));
 	d->link = DISK_ASKED;
+	d->changed = true;
 	d->asked_until = s->now + ATTACH_LIMIT_NS;
 	net_send(s, d->conn, true, &f);
 }
@@ -225,20 +233,31 @@ static bool may_dial(const struct sim_disk *d)
 	return d->link == DISK_WAITING && tgt_store_ops(d->t) == 0;
 }
 
-ns_t disk_node_due(const struct sim *s, unsigned i)
+static ns_t due(const struct sim_disk *d)
 {
-	const struct sim_disk *d = &s->d[i];
-	ns_t due = d->deadline;
+	ns_t at = d->deadline;
 
 	if (!d->t)
 		return NS_NEVER;
-	if (may_dial(d) && d->retry_at < due)
-		due = d->retry_at;
-	if (d->link == DISK_ASKED && d->asked_until < due)
-		due = d->asked_until;
-	if (d->link == DISK_UP && d->heartbeat_ns && d->ping_at < due)
-		due = d->ping_at;
-	return due > d->frozen_until ? due : d->frozen_until;
+	if (may_dial(d) && d->retry_at < at)
+		at = d->retry_at;
+	if (d->link == DISK_ASKED && d->asked_until < at)
+		at = d->asked_until;
+	if (d->link == DISK_UP && d->heartbeat_ns && d->ping_at < at)
+		at = d->ping_at;
+	return at > d->frozen_until ? at : d->frozen_until;
+}
+
+ns_t disk_node_due(struct sim *s, unsigned i)
+{
+	struct sim_disk *d = &s->d[i];
+
+	if (d->changed)
+		d->due = due(d);
+	d->changed = false;
+	if (sim_looks(s))
+		sm_assert(d->due == due(d));
+	return d->due;
 }
 
 void disk_node_deadline(struct sim *s, unsigned i)

@@ -67,6 +67,7 @@ void host_node_start(struct sim *s)
 	h->link = HOST_DOWN;
 	h->retry_at = s->now;
 	h->retry_delay = 0;
+	h->changed = true;
 	h->frozen_until = 0;
 	h->run_due = h->is_saving = h->save_again = h->log_is_saving = false;
 	memset(h->op, 0, sizeof(h->op));
@@ -441,6 +442,7 @@ void host_node_run(struct sim *s)
 	unsigned rounds = 0;
 
 	s->host.run_due = false;
+	s->host.changed = true;
 	link_run(s);
 	while (run_cores(s) && ++rounds < ROUNDS_MOST)
 		continue;
@@ -449,19 +451,31 @@ void host_node_run(struct sim *s)
 		host_node_wake(s);
 }
 
-ns_t host_node_due(const struct sim *s)
+static ns_t due(const struct sim *s)
 {
 	const struct sim_host *h = &s->host;
-	ns_t due;
+	ns_t at = cores_due(s);
+
+	if (h->link == HOST_DOWN && h->retry_at < at)
+		at = h->retry_at;
+	if (h->link == HOST_ATTACHING && h->attach_until < at)
+		at = h->attach_until;
+	if (h->link == HOST_ATTACHED && h->heartbeat_ns && h->ping_at < at)
+		at = h->ping_at;
+	return at;
+}
+
+/* Whatever changes the cores has them run after it, so that it is the same until then. */
+ns_t host_node_due(struct sim *s)
+{
+	struct sim_host *h = &s->host;
 
 	if (!h->ini || h->run_due)
 		return NS_NEVER;
-	due = cores_due(s);
-	if (h->link == HOST_DOWN && h->retry_at < due)
-		due = h->retry_at;
-	if (h->link == HOST_ATTACHING && h->attach_until < due)
-		due = h->attach_until;
-	if (h->link == HOST_ATTACHED && h->heartbeat_ns && h->ping_at < due)
-		due = h->ping_at;
-	return due > h->frozen_until ? due : h->frozen_until;
+	if (h->changed)
+		h->due = due(s);
+	h->changed = false;
+	if (sim_looks(s))
+		sm_assert(h->due == due(s));
+	return h->due > h->frozen_until ? h->due : h->frozen_until;
 }

@@ -200,7 +200,7 @@ static void happen(struct sim *s, const struct sim_event *e)
 	}
 }
 
-static ns_t next_deadline(const struct sim *s)
+static ns_t next_deadline(struct sim *s)
 {
 	ns_t at = s->bus.b ? s->bus.deadline : NS_NEVER, due = host_node_due(s);
 

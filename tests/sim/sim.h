@@ -89,6 +89,8 @@ struct sim_disk {
 	ns_t frozen_until; /* stopped */
 	ns_t deadline;     /* the core's, after its last step */
 	bool unarmed, dying;
+	ns_t due;
+	bool changed; /* `due` is to be found out anew */
 };
 
 struct sim_bus {
@@ -140,6 +142,8 @@ struct sim_host {
 	uint64_t log_op;
 	struct host_file_op op[SIM_FILE_OPS];
 	uint32_t epoch; /* of its attach */
+	ns_t due;
+	bool changed; /* as a disk's */
 };
 
 enum client_kind {
@@ -288,7 +292,7 @@ void disk_node_free(struct sim *s, unsigned i);
 void disk_node_frame(struct sim *s, unsigned i, const struct wire_frame *f);
 void disk_node_closed(struct sim *s, unsigned i);
 void disk_node_stored(struct sim *s, unsigned i, uint32_t op);
-ns_t disk_node_due(const struct sim *s, unsigned i);
+ns_t disk_node_due(struct sim *s, unsigned i);
 void disk_node_deadline(struct sim *s, unsigned i);
 /* A fault of its core's own (target/fault.h). */
 void disk_node_fault(struct sim *s, unsigned i, const char *spec);
@@ -304,7 +308,7 @@ void host_node_batch(struct sim *s);
 void host_node_closed(struct sim *s);
 void host_node_wake(struct sim *s);
 void host_node_run(struct sim *s);
-ns_t host_node_due(const struct sim *s);
+ns_t host_node_due(struct sim *s);
 void host_node_filed(struct sim *s, uint32_t op);
 void host_node_saved(struct sim *s, bool log);
 const struct ini_group *host_group(const struct sim *s);
