@@ -439,8 +439,9 @@ void hba_task_aborted(struct hba *h, struct hba_task *t, bool confirmed)
 {
 	sm_assert(t->item.state == HBA_ABORTING && t->ending);
 	t->aborted = confirmed;
-	if (!confirmed)
-		hba_out(h, HBA_OUT_CANCEL, t->item.script);
+	/* The server keeps the nexus until it is told: it would take the tag's next task for this
+	 * one. */
+	hba_out(h, HBA_OUT_CANCEL, t->item.script);
 	end(h, t, t->end_as);
 }
 

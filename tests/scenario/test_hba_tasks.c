@@ -320,6 +320,9 @@ START_TEST(command_timeout_aborts_the_task)
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(t.outcome, HBA_COMMAND_TIMEOUT);
 	ck_assert(t.aborted);
+	/* the server forgets the nexus before the tag is another task's */
+	ck_assert_uint_eq(f.n_cancel, 1);
+	ck_assert_uint_eq(f.cancel[0], s.id);
 	/* all 255 tags can be had */
 	for (unsigned i = 0; i < 255; i++) {
 		start(&t, 1);
