@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define REST_LIMIT (5 * NS_PER_S)
+
 /* ---- the network ---- */
 
 static struct net_link *some_link(struct sim *s)
@@ -123,6 +125,39 @@ static bool restart_host(struct sim *s)
 	return true;
 }
 
+/* It is back, and gone again: after a time in which it attaches, and may have begun to work. */
+static void host_back(struct sim *s)
+{
+	ns_t up = s->now + sim_about(&s->fault, 20 * NS_PER_MS);
+
+	sim_at(s, up, SIM_HOST_UP, 0, s->host.life);
+	if (!sim_chance(&s->fault, 3))
+		sim_at(s, up + sim_about(&s->fault, 20 * s->net_delay + 10 * NS_PER_MS), SIM_AGAIN,
+		       0, s->host.life);
+}
+
+void faults_again(struct sim *s)
+{
+	if (s->quiet || !s->host.ini)
+		return;
+	host_node_kill(s);
+	host_back(s);
+}
+
+/* What one disk says comes late, so that it meets a later life of the initiator. */
+static bool flap(struct sim *s)
+{
+	struct net_link *l = some_link(s);
+
+	if (!s->host.ini)
+		return false;
+	if (l && l->device != SIM_HOST)
+		net_stall(s, l, true, s->now + sim_about(&s->fault, 100 * NS_PER_MS));
+	host_node_kill(s);
+	host_back(s);
+	return true;
+}
+
 static bool mute_host(struct sim *s)
 {
 	if (!s->host.ini)
@@ -201,6 +236,8 @@ static bool strike(struct sim *s, enum mark m)
 		return reset_by_host(s);
 	case MARK_HOST_KILL:
 		return restart_host(s);
+	case MARK_HOST_FLAP:
+		return flap(s);
 	case MARK_HOST_MUTE:
 		return mute_host(s);
 	default:
@@ -257,6 +294,45 @@ static void forgive(struct sim *s, unsigned i)
 		disk_node_start(s, i);
 	else
 		disk_node_forgive(s, i);
+}
+
+/* ---- the last one ---- */
+
+static bool log_is_clean(struct sim *s)
+{
+	const struct ini_group *g = host_group(s);
+
+	return work_idle(s) && g && g->intent.dirty == 0;
+}
+
+static bool never(struct sim *s)
+{
+	(void)s;
+	return false;
+}
+
+void faults_last(struct sim *s)
+{
+	bool all = sim_chance(&s->fault, 3);
+
+	if (!sim_strikes(s, MARK_HOST_LAST))
+		return;
+	if (sim_chance(&s->fault, 2)) {
+		faults_stop(s);
+		(void)sim_until(s, REST_LIMIT, log_is_clean);
+	}
+	if (s->host.ini)
+		work_burst(s, 1 + (unsigned)prng_below(&s->fault, 6));
+	/* About as long as what they do takes. */
+	(void)sim_until(s, sim_about(&s->fault, 2 * s->store_delay + 20 * s->net_delay), never);
+	if (s->host.ini)
+		host_node_kill(s);
+	if (all)
+		sim_mark(s, MARK_ALL_LAST);
+	for (unsigned i = 0; all && i < s->n_disks; i++)
+		disk_node_kill(s, i, true);
+	if (all && s->bus.b)
+		bus_node_kill(s);
 }
 
 void faults_stop(struct sim *s)

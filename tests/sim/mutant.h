@@ -21,6 +21,7 @@ extern unsigned sim_mutant; /* enum mutant */
 
 /* What has begun again since it was looked at last. */
 struct sim_wraps {
+	bool lowest; /* no mistake either: the lowest free tag is the next one, none has a rest */
 	unsigned tags, ops;
 	uint32_t last_op;
 	uint8_t last_tag[16];

@@ -17,6 +17,8 @@ WRAP(void, hba_tag_drop, (struct hba * h, uint8_t target, uint8_t tag))
 /* No mistake: tags and operation ids that begin again are seen here. */
 WRAP(uint8_t, hba_tag_pick, (struct hba * h, uint16_t targets))
 {
+	for (unsigned id = 0; sim_wraps.lowest && id < WIRE_IDS; id++)
+		h->port[id].next_tag = 1;
 	uint8_t tag = __real_hba_tag_pick(h, targets);
 	uint8_t *last = &sim_wraps.last_tag[__builtin_ctz(targets)];
 

@@ -22,6 +22,44 @@ static void copy_log(struct host_intent *to, const struct host_intent *from)
 	memcpy(to->bytes, from->bytes, from->len);
 }
 
+/* What is marked in the durable log now; what it lets go of is durable on all that are in sync. */
+static void look_at_log(struct sim *s)
+{
+	static struct intent l;
+	struct sim_host *h = &s->host;
+	const struct ini_group *g = host_group(s);
+	char why[128];
+	bool was = h->knows_marks;
+
+	intent_init(&l, h->disk.g.uuid, s->blocks, 0);
+	h->knows_marks = h->log.len && intent_load(&l, h->log.bytes, h->log.len, why, sizeof(why));
+	for (lba_t lba = 0; h->knows_marks && lba < s->blocks; lba++) {
+		uint64_t r = lba >> l.shift, bit = 1ULL << r % 64;
+		bool let_go = was && h->dirty[lba] && !(l.dirty[r / 64] & bit);
+		h->dirty[lba] = l.dirty[r / 64] & bit;
+		for (unsigned i = 0; let_go && g && i < g->n; i++)
+			if (g->m[i].state == MEMBER_IN_SYNC)
+				store_let_go(s, g->m[i].uuid[0] - 0xd0U, lba);
+	}
+}
+
+void host_node_written(struct sim *s, unsigned disk, lba_t lba)
+{
+	const struct sim_host *h = &s->host;
+
+	/* A scrub needs no mark: it writes where members differ already. */
+	if (!s->created || !h->knows_marks || h->dirty[lba] || model_may_differ(&s->model, lba))
+		return;
+	for (unsigned i = 0; i < h->disk.g.n; i++) {
+		const struct ini_member *m = &h->disk.g.m[i];
+		if (m->uuid[0] == 0xd0 + disk && m->state == MEMBER_IN_SYNC)
+			sim_fail(s,
+			         "block %llu of disk %u is written, and the durable log has no "
+			         "mark of it",
+			         (unsigned long long)lba, disk);
+	}
+}
+
 /* A log in which nothing is marked. */
 static void clean_log(struct sim_host *h)
 {
@@ -57,7 +95,7 @@ void host_node_start(struct sim *s)
 {
 	struct sim_host *h = &s->host;
 
-	sim_wraps = (struct sim_wraps){0};
+	sim_wraps = (struct sim_wraps){.lowest = s->lowest_tags};
 	s->hba_cfg.seed = prng_u64(&s->sched);
 	s->ini_cfg.seed = prng_u64(&s->sched);
 	h->h = hba_new(&s->hba_cfg);
@@ -98,8 +136,10 @@ void host_node_kill(struct sim *s)
 		if (done)
 			h->disk = h->saving;
 	}
-	if (h->log_is_saving && sim_chance(&s->disk, 2) && !MUTANT(LOG_NOT_SAVED))
+	if (h->log_is_saving && sim_chance(&s->disk, 2) && !MUTANT(LOG_NOT_SAVED)) {
 		copy_log(&h->log, &h->log_saving);
+		look_at_log(s);
+	}
 	hba_free(h->h);
 	ini_free(h->ini);
 	h->ini = NULL;
@@ -164,6 +204,7 @@ static void log_saved(struct sim *s)
 	h->log_is_saving = false;
 	if (!MUTANT(LOG_NOT_SAVED) || h->log.len == 0)
 		copy_log(&h->log, &h->log_saving);
+	look_at_log(s);
 	ini_intent_saved(h->ini, h->log_op, 0);
 	host_node_wake(s);
 }

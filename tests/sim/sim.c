@@ -197,6 +197,10 @@ static void happen(struct sim *s, const struct sim_event *e)
 	case SIM_FAULT:
 		faults_next(s);
 		break;
+	case SIM_AGAIN:
+		if (e->life == s->host.life)
+			faults_again(s);
+		break;
 	}
 }
 
@@ -314,9 +318,10 @@ static void draw_world(struct sim *s)
 	                                 .region_bytes = 2048ULL << prng_below(&g, 6),
 	                                 .clean_idle_ns = NS_PER_MS * (5 + prng_below(&g, 400)),
 	                                 .clean_most_ns = NS_PER_MS * (50 + prng_below(&g, 2000))};
-	/* The last draw, so that it moves no other. */
+	/* The last draws, so that they move no other. */
 	s->xfer = sim_chance(&g, 3) ? XFER_ULTRA320 : XFER_ULTRA160;
 	s->hba_cfg.xfer = s->xfer;
+	s->lowest_tags = sim_chance(&g, 3);
 }
 
 static bool attached(struct sim *s)
@@ -388,6 +393,7 @@ uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, ui
 	sim_at(s, s->now, SIM_FAULT, 0, 0);
 	while (s->steps < s->events)
 		(void)advance(s, NS_NEVER - 1);
+	faults_last(s);
 	sim_end(s);
 	uint64_t digest = s->digest;
 	*steps = s->steps;

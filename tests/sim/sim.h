@@ -66,6 +66,7 @@ enum sim_event_kind {
 	SIM_SAVE,
 	SIM_WORK,
 	SIM_FAULT,
+	SIM_AGAIN, /* the initiator is killed once more */
 };
 
 struct sim_event {
@@ -140,6 +141,8 @@ struct sim_host {
 	struct host_intent log, log_saving;
 	bool log_is_saving;
 	uint64_t log_op;
+	bool knows_marks; /* there is a log: what of each block is marked in it, as it is durable */
+	bool dirty[SIM_BLOCKS];
 	struct host_file_op op[SIM_FILE_OPS];
 	uint32_t epoch; /* of its attach */
 	ns_t due;
@@ -211,7 +214,7 @@ struct sim {
 	unsigned n_disks;
 	lba_t blocks;
 	ns_t net_delay, store_delay, slow_most, work_every, fault_every;
-	bool bus_trace;
+	bool bus_trace, lowest_tags;
 	unsigned queue_depth;
 	struct bus_config bus_cfg;
 	struct hba_config hba_cfg;
@@ -311,11 +314,15 @@ void host_node_run(struct sim *s);
 ns_t host_node_due(struct sim *s);
 void host_node_filed(struct sim *s, uint32_t op);
 void host_node_saved(struct sim *s, bool log);
+/* A block of a disk gets what an initiator wrote. */
+void host_node_written(struct sim *s, unsigned disk, lba_t lba);
 const struct ini_group *host_group(const struct sim *s);
 
 /* ---- work.c ---- */
 
 void work_next(struct sim *s);
+/* Some writes at once. */
+void work_burst(struct sim *s, unsigned n);
 void work_reply(struct sim *s, const struct ini_action *a);
 void work_image_read(struct sim *s, int file, uint64_t offset, struct block *b);
 void work_copy_written(struct sim *s, int file, uint64_t offset, const uint8_t *p, uint32_t len);
@@ -330,6 +337,11 @@ uint32_t work_job(struct sim *s, enum ini_job_type type);
 /* ---- faults.c ---- */
 
 void faults_next(struct sim *s);
+/* The initiator is killed once more, so soon after it came back. */
+void faults_again(struct sim *s);
+/* The last of them, where the seed has it: everything at rest, a few writes, and in their midst
+ * initiator, disks or all are gone. */
+void faults_last(struct sim *s);
 /* They stop: all that was taken away is there again. */
 void faults_stop(struct sim *s);
 

@@ -72,7 +72,7 @@ static void write_back(struct store_sim *t, unsigned n)
 	memmove(t->pending, t->pending + n, t->n_pending * sizeof(t->pending[0]));
 }
 
-static void write_block(struct sim *s, unsigned disk, lba_t lba, const uint8_t *p)
+static void write_block(struct sim *s, unsigned disk, lba_t lba, const uint8_t *p, bool astray)
 {
 	struct store_sim *t = store_of(s, disk);
 	struct store_write *w;
@@ -80,7 +80,8 @@ static void write_block(struct sim *s, unsigned disk, lba_t lba, const uint8_t *
 	if (t->n_pending == STORE_PENDING)
 		write_back(t, STORE_PENDING / 2);
 	w = &t->pending[t->n_pending++];
-	*w = (struct store_write){.lba = lba, .done = s->model.clock, .bytes = malloc(SIM_BLOCK)};
+	*w = (struct store_write){
+	        .lba = lba, .done = s->model.clock, .astray = astray, .bytes = malloc(SIM_BLOCK)};
 	if (!w->bytes)
 		sim_fail(s, "out of memory");
 	memcpy(w->bytes, p, SIM_BLOCK);
@@ -98,7 +99,10 @@ static void write_blocks(struct sim *s, unsigned disk, const struct store_op *o,
 	if (elsewhere)
 		to = prng_below(&s->disk, s->blocks - n + 1);
 	for (uint32_t i = 0; i < n && !lost; i++)
-		write_block(s, disk, to + i, o->block->data + o->offset + (size_t)i * SIM_BLOCK);
+		write_block(s, disk, to + i, o->block->data + o->offset + (size_t)i * SIM_BLOCK,
+		            elsewhere);
+	for (uint32_t i = 0; i < n && !elsewhere; i++)
+		host_node_written(s, disk, o->lba + i);
 	for (uint32_t i = 0; i < n && (lost || elsewhere); i++) {
 		excuse(s, disk, o->lba + i);
 		if (elsewhere)
@@ -292,6 +296,17 @@ void store_flushed(struct sim *s, unsigned disk, uint64_t began)
 			        (unsigned long long)t->pending[i].lba, disk);
 	if (t->flushed < began)
 		t->flushed = began;
+}
+
+void store_let_go(struct sim *s, unsigned disk, lba_t lba)
+{
+	const struct store_sim *t = store_of(s, disk);
+
+	for (unsigned i = 0; i < t->n_pending; i++)
+		if (t->pending[i].lba == lba && !t->pending[i].astray)
+			sim_fail(s,
+			         "the log lets go of block %llu, which is not durable on disk %u",
+			         (unsigned long long)lba, disk);
 }
 
 void store_killed(struct sim *s, unsigned disk)

@@ -31,6 +31,7 @@ struct store_op {
 struct store_write {
 	lba_t lba;
 	uint64_t done; /* the model's clock */
+	bool astray;   /* meant for another block */
 	uint8_t *bytes;
 };
 
@@ -63,6 +64,8 @@ void store_killed(struct sim *s, unsigned disk);
 void store_power_cut(struct sim *s, unsigned disk);
 /* A flush that began then was acknowledged, and the disk is in sync. */
 void store_flushed(struct sim *s, unsigned disk, uint64_t began);
+/* The log has no mark of this block any more: it is durable. */
+void store_let_go(struct sim *s, unsigned disk, lba_t lba);
 /* A bit changes on the medium. */
 void store_rot(struct sim *s, unsigned disk);
 

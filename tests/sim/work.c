@@ -146,12 +146,6 @@ static void start_set(struct sim *s)
 
 /* ---- replies ---- */
 
-static void written(struct sim *s, struct client_op *o, bool good)
-{
-	sim_mark(s, good ? MARK_WRITE_GOOD : MARK_WRITE_FAILED);
-	model_end(&s->model, o->lba, o->blocks, o->write, good);
-}
-
 static void check_read(struct sim *s, lba_t lba, uint64_t hash, uint64_t began, const char *who)
 {
 	if (model_allows(&s->model, lba, hash, began))
@@ -180,6 +174,30 @@ static void was_read(struct sim *s, struct client_op *o, const struct ini_action
 static unsigned disk_of(const struct ini_member *m)
 {
 	return (unsigned)m->uuid[0] - 0xd0;
+}
+
+/* Whoever is in sync has it, or what took its place. */
+static void check_written(struct sim *s, const struct client_op *o, const struct ini_member *m)
+{
+	const uint8_t *p = s->d[disk_of(m)].store.cache + o->lba * SIM_BLOCK;
+
+	for (size_t i = 0; i < o->blocks; i++, p += SIM_BLOCK)
+		if (memcmp(p, o->block->data + i * SIM_BLOCK, SIM_BLOCK) != 0 &&
+		    !model_allows(&s->model, o->lba + i, model_hash(p, SIM_BLOCK),
+		                  s->model.clock + 1))
+			sim_fail(s, "a write is acknowledged, and block %llu of %s has not got it",
+			         (unsigned long long)(o->lba + i), m->name);
+}
+
+static void written(struct sim *s, struct client_op *o, bool good)
+{
+	const struct ini_group *g = host_group(s);
+
+	sim_mark(s, good ? MARK_WRITE_GOOD : MARK_WRITE_FAILED);
+	model_end(&s->model, o->lba, o->blocks, o->write, good);
+	for (unsigned i = 0; good && i < g->n; i++)
+		if (g->m[i].state == MEMBER_IN_SYNC)
+			check_written(s, o, &g->m[i]);
 }
 
 static void flushed(struct sim *s, const struct client_op *o, bool good)
@@ -536,6 +554,13 @@ static void start_something(struct sim *s)
 		start_set(s);
 	else if (s->host.h)
 		hba_scan(s->host.h);
+}
+
+void work_burst(struct sim *s, unsigned n)
+{
+	while (n-- > 0)
+		start_write(s);
+	host_node_wake(s);
 }
 
 void work_next(struct sim *s)
