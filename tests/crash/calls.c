@@ -21,6 +21,7 @@
 
 static struct {
 	bool used;
+	bool scratch;  /* files_scratch() */
 	uint32_t file; /* THE_DIR: the directory itself */
 	uint64_t at;
 } fds[FDS];
@@ -42,6 +43,7 @@ static uint32_t file_of(int fd)
 
 static struct image_file *bytes_of(int fd)
 {
+	sm_assert(!fds[fd - FIRST_FD].scratch); /* files_hash() takes it for granted */
 	sm_assert(file_of(fd) < files_now.n_files);
 	return &files_now.file[file_of(fd)];
 }
@@ -62,7 +64,7 @@ static const char *inside(const char *path)
 	return path[n] == '/' ? path + n + 1 : path[n] == '\0' ? path + n : NULL;
 }
 
-static int new_fd(uint32_t file)
+static int new_fd(uint32_t file, bool scratch)
 {
 	int i = 0;
 
@@ -70,6 +72,7 @@ static int new_fd(uint32_t file)
 		i++;
 	sm_assert(i < FDS);
 	fds[i].used = true;
+	fds[i].scratch = scratch;
 	fds[i].file = file;
 	fds[i].at = 0;
 	return FIRST_FD + i;
@@ -89,7 +92,7 @@ static int open_inside(const char *name, int flags)
 	uint32_t file;
 
 	if (!*name)
-		return new_fd(THE_DIR);
+		return new_fd(THE_DIR, false);
 	if (!image_find(&files_now, name, &file)) {
 		if (!(flags & O_CREAT))
 			return fail(ENOENT);
@@ -101,7 +104,7 @@ static int open_inside(const char *name, int flags)
 	} else if ((flags & O_TRUNC) && files_now.file[file].n > 0) {
 		files_do(&(struct record){.kind = RECORD_TRUNCATE, .file = file});
 	}
-	return new_fd(file);
+	return new_fd(file, files_scratch(name));
 }
 
 /* ---- names ---- */

@@ -287,6 +287,13 @@ static uint64_t mix(uint64_t h, const void *p, size_t n)
 	return h ^ n << 17;
 }
 
+bool files_scratch(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 4 && (strcmp(name + n - 4, ".new") == 0 || strcmp(name + n - 4, ".tmp") == 0);
+}
+
 uint64_t files_hash(void)
 {
 	uint64_t sum = 0;
@@ -295,7 +302,7 @@ uint64_t files_hash(void)
 		const struct image_file *f = &files_now.file[files_now.entry[i].file];
 		uint64_t one = mix(0xcbf29ce484222325ULL, files_now.entry[i].name,
 		                   strlen(files_now.entry[i].name));
-		sum += mix(one, f->bytes, f->n);
+		sum += files_scratch(files_now.entry[i].name) ? one : mix(one, f->bytes, f->n);
 	}
 	return sum;
 }

@@ -84,8 +84,10 @@ unsigned history_loose(const struct history *h, size_t cut, size_t loose[LOOSE_M
 /* The directory is what the end of the machine left behind the first `cut` records; of one history
  * they are asked for in ascending order. */
 void files_crash(struct history *h, size_t cut, const struct fates *f);
-/* Of what is there now. */
+/* Of what is there now. Of a file that is written anew before it gets its name only that it is
+ * there: nobody reads it (calls.c sees to it). */
 uint64_t files_hash(void);
+bool files_scratch(const char *name);
 /* To look at one state several times. */
 struct image files_copy(void);
 void files_restore(const struct image *m);

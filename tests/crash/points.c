@@ -41,11 +41,13 @@ bool points_all(void)
 	return v && strcmp(v, "all") == 0;
 }
 
-size_t points_stride(void)
+/* AddressSanitizer makes a start of a daemon, with its large tables, slow. */
+static size_t stride_of(const struct points_of *o)
 {
 #if defined(__SANITIZE_ADDRESS__)
-	return points_all() ? 1 : 17;
+	return o->slow && !points_all() ? 17 : 1;
 #else
+	(void)o;
 	return 1;
 #endif
 }
@@ -193,4 +195,32 @@ void points_at(struct points *p, struct history *h, size_t cut, bool few, uint64
 		look(&w, &(struct fates){.kept = kept, .torn = SIZE_MAX});
 	for (unsigned i = 0; i < w.n; i++)
 		tear(&w, w.loose[i]);
+}
+
+/* ---- a history ---- */
+
+void points_history(struct points *p, struct history *h, const struct points_of *o, void *ctx)
+{
+	size_t stride = stride_of(o);
+
+	for (size_t cut = 1; cut <= h->n; cut += stride)
+		points_at(p, h, cut, o->few, o->salt(h, cut), o->fn, ctx);
+	printf("# %s: %zu records, %llu crash states, %llu of them distinct: all recovered right\n",
+	       o->name, h->n, (unsigned long long)p->states, (unsigned long long)p->distinct);
+	(void)fflush(stdout);
+	ck_assert_uint_ge(p->distinct, stride > 1 ? o->distinct / 32 : o->distinct);
+	history_free(h);
+	points_free(p);
+	files_reset();
+}
+
+Suite *points_suite(const char *name, const TTest *test)
+{
+	Suite *s = suite_create(name);
+	TCase *c = tcase_create("states");
+
+	tcase_set_timeout(c, points_all() ? 24 * 3600 : 600);
+	tcase_add_test(c, test);
+	suite_add_tcase(s, c);
+	return s;
 }

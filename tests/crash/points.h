@@ -9,13 +9,11 @@
 
 #include "crash/files.h"
 
+#include <check.h>
+
 /* From the environment: CRASH_POINTS=all, each byte of a torn write; else a few of them, so that it
  * takes seconds. */
 bool points_all(void);
-/* Every so many cuts of a history are looked at: all, but where AddressSanitizer makes a start of a
- * daemon, with its large tables, slow. */
-size_t points_stride(void);
-
 struct points {
 	uint64_t states;   /* that were made */
 	uint64_t distinct; /* of them, that were not one that was there already: these are looked at
@@ -32,6 +30,19 @@ typedef void points_fn(void *ctx, struct history *h, size_t cut);
 void points_at(struct points *p, struct history *h, size_t cut, bool few, uint64_t salt,
                points_fn *fn, void *ctx);
 void points_free(struct points *p);
+
+/* All points of a history, which is given back with the directory. */
+struct points_of {
+	const char *name;
+	points_fn *fn;
+	uint64_t (*salt)(const struct history *h, size_t cut);
+	bool few;          /* no write is torn but in its middle */
+	bool slow;         /* with AddressSanitizer not all cuts are looked at */
+	uint64_t distinct; /* at least so many are found, if all cuts are */
+};
+void points_history(struct points *p, struct history *h, const struct points_of *o, void *ctx);
+/* A suite of one test, which has all the time that it needs. */
+Suite *points_suite(const char *name, const TTest *test);
 /* In the state that is being looked at a write is torn. */
 bool points_torn(void);
 /* What is being looked at, for messages of failures. */

@@ -17,6 +17,7 @@
 #include "scenario/fake_hba.h"
 #include "shell/daemon_core.h"
 #include "shell/log.h"
+#include "unit/must.h"
 #include "unit/tap_main.h"
 
 #include <stdio.h>
@@ -97,7 +98,7 @@ static void note_write(struct model *m, const struct area *a, bool acked)
 			m->block[i].write[*n - 1].acked = true;
 			continue;
 		}
-		ck_assert_uint_lt(*n, HISTORY);
+		must(*n < HISTORY, "too many writes");
 		m->block[i].write[*n].value = (uint16_t)a->fill;
 		m->block[i].write[(*n)++].acked = false;
 	}
@@ -120,7 +121,7 @@ static void note_flushed(struct model *m)
 
 static void note_job(struct model *m, enum note what, const struct job_note *j)
 {
-	ck_assert_uint_lt(j->id, JOBS);
+	must(j->id < JOBS, "too many jobs");
 	m->job[j->id].there = true;
 	if (what == NOTE_JOB_OVER) {
 		m->job[j->id].over = true;
@@ -175,6 +176,15 @@ static void take_note(struct model *m, const struct record *r)
 		note_job(m, (enum note)r->file, p);
 		break;
 	}
+}
+
+static uint64_t notes(const struct history *h, size_t cut)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < cut; i++)
+		n += h->v[i].kind == RECORD_NOTE;
+	return n;
 }
 
 static void take_notes(struct model *m, const struct history *h, size_t cut)
@@ -292,7 +302,7 @@ static void start(struct shell *s, const struct model *m)
 	s->d = calloc(1, sizeof(*s->d));
 	s->d->dir_fd = -1;
 	s->d->cfg.state_dir = FILES_DIR;
-	ck_assert_msg(state_start(s->d, why, sizeof(why)), "%s: %s", points_where(), why);
+	must(state_start(s->d, why, sizeof(why)), "%s: %s", points_where(), why);
 	files_note(NOTE_IDENTITY, s->d->uuid, UUID_LEN);
 	s->h = fake_new();
 	plug_disks(s, m);
@@ -300,8 +310,8 @@ static void start(struct shell *s, const struct model *m)
 	s->h->seen_ctx = s;
 	s->d->hba = s->h;
 	s->d->ini = ini_new(&cores, s->h);
-	ck_assert_ptr_nonnull(s->d->ini);
-	ck_assert_msg(state_restore(s->d, why, sizeof(why)), "%s: %s", points_where(), why);
+	must(s->d->ini, "no memory");
+	must(state_restore(s->d, why, sizeof(why)), "%s: %s", points_where(), why);
 }
 
 /* As if it were killed. */
@@ -416,7 +426,7 @@ static void run_for(struct shell *s, ns_t ns)
 
 	step(s);
 	for (unsigned i = 0; next(s, end); i++)
-		ck_assert_msg(i < 1000000, "%s: it never comes to rest", points_where());
+		must(i < 1000000, "%s: it never comes to rest", points_where());
 	s->now = end;
 	step(s);
 }
@@ -426,16 +436,16 @@ static void reply(struct shell *s, bool ok, const struct ini_error *e)
 {
 	ns_t end = s->now + LIMIT_NS;
 
-	ck_assert_msg(ok, "%s: %s", points_where(), e->text);
+	must(ok, "%s: %s", points_where(), e->text);
 	for (step(s); s->replied != s->token;)
-		ck_assert_msg(next(s, end), "%s: no reply", points_where());
+		must(next(s, end), "%s: no reply", points_where());
 	s->token++;
 }
 
 static void done(struct shell *s, bool ok, const struct ini_error *e)
 {
 	reply(s, ok, e);
-	ck_assert_msg(s->kind == INI_OK, "%s: %s", points_where(), ini_kind_name(s->kind));
+	must(s->kind == INI_OK, "%s: %s", points_where(), ini_kind_name(s->kind));
 }
 
 /* ---- recovery ---- */
@@ -458,23 +468,22 @@ static void check_files(const struct shell *s, const struct model *m)
 	const struct ini_group *other = ini_group_find(s->d->ini, "g1");
 
 	if (m->identified)
-		ck_assert_msg(memcmp(s->d->uuid, m->uuid, UUID_LEN) == 0, "%s: another identity",
-		              points_where());
-	ck_assert_msg(!m->grouped || group_g0(s), "%s: the group is gone", points_where());
-	ck_assert_msg(m->other != 2 || other, "%s: group g1 is gone", points_where());
-	ck_assert_msg((m->other > 0 && m->other < 4) || !other, "%s: group g1 is there",
-	              points_where());
+		must(memcmp(s->d->uuid, m->uuid, UUID_LEN) == 0, "%s: another identity",
+		     points_where());
+	must(!m->grouped || group_g0(s), "%s: the group is gone", points_where());
+	must(m->other != 2 || other, "%s: group g1 is gone", points_where());
+	must((m->other > 0 && m->other < 4) || !other, "%s: group g1 is there", points_where());
 	for (uint32_t id = 1; id < JOBS; id++) {
 		const struct ini_job *j = ini_job_find(s->d->ini, id);
 		if (!m->job[id].there)
 			continue;
-		ck_assert_msg(ini_next_job(s->d->ini) > id, "%s: number %u is used again",
-		              points_where(), id);
-		ck_assert_msg(j || m->job[id].to_go, "%s: job %u is forgotten", points_where(), id);
-		ck_assert_msg(!j || j->state == JOB_CONCLUDED || j->state == JOB_DISMISSED,
-		              "%s: job %u goes on", points_where(), id);
-		ck_assert_msg(!j || !m->job[id].over || j->conclusion == m->job[id].conclusion,
-		              "%s: job %u ended otherwise", points_where(), id);
+		must(ini_next_job(s->d->ini) > id, "%s: number %u is used again", points_where(),
+		     id);
+		must(j || m->job[id].to_go, "%s: job %u is forgotten", points_where(), id);
+		must(!j || j->state == JOB_CONCLUDED || j->state == JOB_DISMISSED,
+		     "%s: job %u goes on", points_where(), id);
+		must(!j || !m->job[id].over || j->conclusion == m->job[id].conclusion,
+		     "%s: job %u ended otherwise", points_where(), id);
 	}
 }
 
@@ -492,21 +501,19 @@ static void check_block(const struct group *g, const struct model *m, unsigned b
 		unsigned value = m->disk[i].cached[b];
 		if (!in_sync(g, i))
 			continue;
-		ck_assert_msg(may_be(m, b, value), "%s: disk%u counts as in sync, block %u is %u",
-		              points_where(), i, b, value);
-		ck_assert_msg(dirty || value == m->disk[i].flushed[b],
-		              "%s: disk%u may lose block %u, and the log does not say so",
-		              points_where(), i, b);
-		ck_assert_msg(dirty || first < 0 || (unsigned)first == value,
-		              "%s: block %u differs, and the log does not say so", points_where(),
-		              b);
+		must(may_be(m, b, value), "%s: disk%u counts as in sync, block %u is %u",
+		     points_where(), i, b, value);
+		must(dirty || value == m->disk[i].flushed[b],
+		     "%s: disk%u may lose block %u, and the log does not say so", points_where(), i,
+		     b);
+		must(dirty || first < 0 || (unsigned)first == value,
+		     "%s: block %u differs, and the log does not say so", points_where(), b);
 		first = (int)value;
 	}
 	for (unsigned i = 0; i < g->pub.n && first >= 0; i++)
-		ck_assert_msg(in_sync(g, i) || !g->pub.m[i].logged || known ||
-		                      m->disk[i].cached[b] == first,
-		              "%s: stale disk%u differs in block %u, and the log does not say so",
-		              points_where(), i, b);
+		must(in_sync(g, i) || !g->pub.m[i].logged || known || m->disk[i].cached[b] == first,
+		     "%s: stale disk%u differs in block %u, and the log does not say so",
+		     points_where(), i, b);
 }
 
 static unsigned synced(const struct shell *s)
@@ -536,19 +543,17 @@ static void check_end(struct shell *s, const struct model *m)
 		s->image = IMAGE_FILL;
 	}
 	if (synced(s) < group_g0(s)->pub.n) {
-		ck_assert_msg(ini_job_create(s->d->ini, &spec, &e), "%s: %s", points_where(),
-		              e.text);
+		must(ini_job_create(s->d->ini, &spec, &e), "%s: %s", points_where(), e.text);
 		run_for(s, 8 * NS_PER_S);
 	}
-	ck_assert_msg(synced(s) == MEMBERS, "%s: %u in sync at the end", points_where(), synced(s));
+	must(synced(s) == MEMBERS, "%s: %u in sync at the end", points_where(), synced(s));
 	for (unsigned b = 0; b < BLOCKS; b++) {
 		uint8_t *first = s->h->disk[0].store + b * FAKE_BLOCK;
-		ck_assert_msg(may_be(m, b, first[0]), "%s: block %u is %u at the end",
-		              points_where(), b, first[0]);
+		must(may_be(m, b, first[0]), "%s: block %u is %u at the end", points_where(), b,
+		     first[0]);
 		for (unsigned i = 1; i < MEMBERS; i++)
-			ck_assert_msg(memcmp(first, s->h->disk[i].store + b * FAKE_BLOCK,
-			                     FAKE_BLOCK) == 0,
-			              "%s: block %u differs at the end", points_where(), b);
+			must(memcmp(first, s->h->disk[i].store + b * FAKE_BLOCK, FAKE_BLOCK) == 0,
+			     "%s: block %u differs at the end", points_where(), b);
 	}
 }
 
@@ -602,7 +607,8 @@ static void recover(void *ctx, struct history *h, size_t cut)
 	new_model(&m);
 	take_notes(&m, h, cut);
 	struct image there = files_copy();
-	const unsigned losses[] = {1U << cut % MEMBERS, (1U << DISKS) - 1};
+	uint64_t noted = notes(h, cut);
+	const unsigned losses[] = {1U << noted % MEMBERS, (1U << DISKS) - 1};
 	bool thorough = r->points.distinct % 16 == 0 || (points_all() && !points_torn());
 	for (unsigned i = 0; thorough && i < ARRAY_LEN(losses); i++) {
 		lost = after_loss(&m, losses[i]);
@@ -613,7 +619,8 @@ static void recover(void *ctx, struct history *h, size_t cut)
 	struct history second = files_take();
 	r->model = &m;
 	for (size_t i = 1; thorough && i < second.n; i += points_all() ? 1 : 1 + second.n / 3)
-		points_at(&r->points, &second, i, true, (cut << 20 | i) << 1 | 1, again, r);
+		points_at(&r->points, &second, i, true, (noted << 20 | notes(&second, i)) << 1 | 1,
+		          again, r);
 	history_free(&second);
 	files_drop(&there);
 }
@@ -668,7 +675,7 @@ static uint32_t job(struct shell *s, enum ini_job_type type, uint32_t blocks, ui
 	if (blocks)
 		files_note(NOTE_BEGUN, &a, sizeof(a));
 	uint32_t id = ini_job_create(s->d->ini, &spec, &e);
-	ck_assert_msg(id, "%s", e.text);
+	must(id, "%s", e.text);
 	done(s, ini_job_wait(s->d->ini, id, s->token, &e), &e);
 	ck_assert_int_eq(ini_job_find(s->d->ini, id)->conclusion, JOB_SUCCESS);
 	if (blocks)
@@ -756,6 +763,11 @@ static void run_history(struct shell *s)
 	stop(s);
 }
 
+static uint64_t salt(const struct history *h, size_t cut)
+{
+	return notes(h, cut) << 20;
+}
+
 START_TEST(each_crash_state_is_recovered_right)
 {
 	struct run r = {0};
@@ -764,29 +776,22 @@ START_TEST(each_crash_state_is_recovered_right)
 	files_reset();
 	run_history(&s);
 	struct history h = files_take();
-	for (size_t cut = 1; cut <= h.n; cut += points_stride())
-		points_at(&r.points, &h, cut, !points_all(), cut << 20, recover, &r);
-	printf("# daemon: %zu records, %llu crash states, %llu of them distinct, %llu starts: all "
-	       "recovered right\n",
-	       h.n, (unsigned long long)r.points.states, (unsigned long long)r.points.distinct,
-	       (unsigned long long)r.starts);
+	points_history(&r.points, &h,
+	               &(struct points_of){.name = "daemon",
+	                                   .fn = recover,
+	                                   .salt = salt,
+	                                   .few = !points_all(),
+	                                   .slow = true,
+	                                   .distinct = 300},
+	               &r);
+	printf("# %llu starts of the daemon\n", (unsigned long long)r.starts);
 	(void)fflush(stdout);
-	ck_assert_uint_gt(r.points.distinct, points_stride() > 1 ? 30 : 1000);
-	history_free(&h);
-	points_free(&r.points);
-	files_reset();
 }
 END_TEST
 
 static Suite *make_suite(void)
 {
-	Suite *s = suite_create("crash points of the daemon");
-	TCase *c = tcase_create("states");
-
-	tcase_set_timeout(c, points_all() ? 24 * 3600 : 600);
-	tcase_add_test(c, each_crash_state_is_recovered_right);
-	suite_add_tcase(s, c);
-	return s;
+	return points_suite("crash points of the daemon", each_crash_state_is_recovered_right);
 }
 
 TAP_MAIN_SUITE(make_suite);

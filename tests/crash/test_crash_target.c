@@ -426,6 +426,12 @@ static void run_history(void)
 	close_disk(&s);
 }
 
+static uint64_t salt(const struct history *h, size_t cut)
+{
+	(void)h;
+	return cut << 1;
+}
+
 START_TEST(each_crash_state_is_recovered_right)
 {
 	struct run r = {0};
@@ -433,28 +439,16 @@ START_TEST(each_crash_state_is_recovered_right)
 	files_reset();
 	run_history();
 	struct history h = files_take();
-	for (size_t cut = 1; cut <= h.n; cut++)
-		points_at(&r.points, &h, cut, false, cut << 1, recover, &r);
-	printf("# target: %zu records, %llu crash states, %llu of them distinct: all recovered "
-	       "right\n",
-	       h.n, (unsigned long long)r.points.states, (unsigned long long)r.points.distinct);
-	(void)fflush(stdout);
-	ck_assert_uint_gt(r.points.distinct, 1000);
-	history_free(&h);
-	points_free(&r.points);
-	files_reset();
+	points_history(&r.points, &h,
+	               &(struct points_of){
+	                       .name = "target", .fn = recover, .salt = salt, .distinct = 1000},
+	               &r);
 }
 END_TEST
 
 static Suite *make_suite(void)
 {
-	Suite *s = suite_create("crash points of a target");
-	TCase *c = tcase_create("states");
-
-	tcase_set_timeout(c, points_all() ? 24 * 3600 : 600);
-	tcase_add_test(c, each_crash_state_is_recovered_right);
-	suite_add_tcase(s, c);
-	return s;
+	return points_suite("crash points of a target", each_crash_state_is_recovered_right);
 }
 
 TAP_MAIN_SUITE(make_suite);

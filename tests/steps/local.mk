@@ -25,4 +25,4 @@ memory_ldflags = $(AM_LDFLAGS) \
 
 .PHONY: fault-steps
 fault-steps: tests/steps/test_fault_steps$(EXEEXT)
-	FAULT_STEPS=all tests/steps/test_fault_steps$(EXEEXT)
+	FAULT_STEPS=all JOBS=$(JOBS) tests/steps/test_fault_steps$(EXEEXT)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A fault at each step. A fixed scenario is run: a group of three disks, a mirror job, writes, a
- * flush, a member that goes and comes back, a resync, a verify. Then again with each class of
- * faults before each step of it, once and for good. However it goes on:
+ * flush, a member that goes and comes back, a resync, a verify. Before each step of it the process
+ * divides, and in the new one each class of faults strikes, once and for good. However it goes on
+ * there:
  *
  *   - nothing hangs: each command is answered and each job concluded within its time, or the daemon
  *     that had them is dead;
@@ -16,10 +17,12 @@
 #include "steps/world.h"
 #include "unit/tap_main.h"
 
-#include <limits.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define LIMIT_NS   (300 * NS_PER_S)
 #define IMAGE      24 /* blocks */
@@ -337,23 +340,22 @@ static void end(void)
 	must(world_until(&w, LIMIT_NS, drained), "%s: it does not drain", where);
 }
 
-static uint64_t run(uint64_t step, enum fault f, bool good)
+/* The scenario, with `before` before each of its steps; how many these are. */
+static uint64_t run(void (*before)(struct world *x))
 {
-	long before = memory_live();
+	long live = memory_live();
 
 	memset(blocks, 0, sizeof(blocks));
 	for (unsigned i = 0; i < BLOCKS; i++)
 		blocks[i].write[blocks[i].n++].acked = true;
 	world_new(&w);
-	w.fault_step = step;
-	w.fault = f;
-	w.good = good;
+	w.before = before;
 	(void)scenario();
 	uint64_t steps = w.steps;
 	end();
 	world_free(&w);
-	must(memory_live() == before, "%s: %ld pieces of memory are left", where,
-	     memory_live() - before);
+	must(memory_live() == live, "%s: %ld pieces of memory are left", where,
+	     memory_live() - live);
 	return steps;
 }
 
@@ -370,40 +372,111 @@ static bool all(void)
 	return v && strcmp(v, "all") == 0;
 }
 
+/* ---- processes ---- */
+
+static unsigned running;
+static uint64_t runs;
+
+/* One of them ends; what failed in it was told to Check there. */
+static void reap(void)
+{
+	int status;
+	pid_t child;
+
+	do
+		child = wait(&status);
+	while (child < 0 && errno == EINTR);
+	must(child > 0, "no process");
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		_exit(WEXITSTATUS(status));
+	must(WIFEXITED(status), "a run ended by signal %d; the last one begun: %s",
+	     WTERMSIG(status), where);
+	running--;
+}
+
+static unsigned at_once(void)
+{
+	const char *v = getenv("JOBS");
+
+	return v && atoi(v) > 0 ? (unsigned)atoi(v) : 1;
+}
+
+/* Whether this is the new process. */
+static bool divide(void)
+{
+	runs++;
+	for (; running >= at_once();)
+		reap();
+	pid_t child = fork();
+	must(child >= 0, "no process");
+	running += child > 0;
+	return child == 0;
+}
+
+static uint64_t steps_of_all;
+
+/* Which steps: `make check` has time for some. */
+static bool chosen(unsigned f, uint64_t step)
+{
+	uint64_t stride = all() ? 1 : steps_of_all * FEWER / (f == FAULT_KILL_HOST ? 40 : 5) + 1;
+
+	return step % stride == (1 + f * 17) % stride;
+}
+
+static void each_fault(struct world *x)
+{
+	for (unsigned f = 0; f < FAULTS; f++)
+		for (unsigned good = 0; good < 2 && chosen(f, x->steps + 1); good++) {
+			(void)snprintf(where, sizeof(where), "step %llu of %llu: %s%s",
+			               (unsigned long long)x->steps + 1,
+			               (unsigned long long)steps_of_all, fault_names[f],
+			               good ? ", for good" : "");
+			if (!divide())
+				continue;
+			x->before = NULL;
+			world_strike(x, (enum fault)f, good);
+			running = 0;
+			steps_of_all = 0; /* the new process */
+			return;
+		}
+}
+
 START_TEST(the_system_ends_right_whatever_fails)
 {
 	(void)snprintf(where, sizeof(where), "without a fault");
-	uint64_t steps = run(0, FAULTS, false), runs = 0;
-
-	for (unsigned f = 0; f < FAULTS; f++) {
-		uint64_t stride = all() ? 1 : steps * FEWER / (f == FAULT_KILL_HOST ? 40 : 5) + 1;
-		for (uint64_t k = 1 + f * 17 % stride; k <= steps; k += stride)
-			for (unsigned good = 0; good < 2; good++, runs++) {
-				(void)snprintf(where, sizeof(where), "step %llu of %llu: %s%s",
-				               (unsigned long long)k, (unsigned long long)steps,
-				               fault_names[f], good ? ", for good" : "");
-				(void)run(k, (enum fault)f, good);
-			}
-	}
+	steps_of_all = run(NULL);
+	uint64_t steps = run(each_fault);
+	if (steps_of_all == 0)
+		_exit(0);
+	must(steps == steps_of_all, "the scenario is not the same each time");
+	while (running > 0)
+		reap();
 	printf("# %llu steps, %d kinds of fault, once and for good: %llu runs, all ended right\n",
 	       (unsigned long long)steps, FAULTS, (unsigned long long)runs);
 	(void)fflush(stdout);
 }
 END_TEST
 
+static unsigned long long one;
+static unsigned one_kind, one_good;
+
+static void one_fault(struct world *x)
+{
+	if (x->steps + 1 == one)
+		world_strike(x, (enum fault)one_kind, one_good);
+}
+
 /* One step of one kind, to look at: FAULT_STEP=step:kind:good (STEPS_LOG=1 shows the log). */
 START_TEST(one_step)
 {
 	const char *v = getenv("FAULT_STEP");
-	unsigned long long step = 0;
-	unsigned kind = 0, good = 0;
 
 	if (!v)
 		return;
-	ck_assert_int_eq(sscanf(v, "%llu:%u:%u", &step, &kind, &good), 3);
-	must(kind < FAULTS, "too many");
-	(void)snprintf(where, sizeof(where), "step %llu: %s", step, fault_names[kind]);
-	(void)run(step, (enum fault)kind, good);
+	ck_assert_int_eq(sscanf(v, "%llu:%u:%u", &one, &one_kind, &one_good), 3);
+	must(one_kind < FAULTS, "too many");
+	(void)snprintf(where, sizeof(where), "step %llu: %s", one, fault_names[one_kind]);
+	(void)run(one_fault);
 }
 END_TEST
 

@@ -660,8 +660,10 @@ static bool start_again(struct world *w)
 
 /* ---- a step ---- */
 
-static void strike(struct world *w)
+void world_strike(struct world *w, enum fault f, bool good)
 {
+	w->fault = f;
+	w->good = good;
 	w->struck = true;
 	switch (w->fault) {
 	case FAULT_CUT_DISK0:
@@ -710,10 +712,8 @@ static void strike(struct world *w)
 
 bool world_step(struct world *w)
 {
-	if (w->fault_step && w->steps + 1 == w->fault_step) {
-		w->fault_step = 0;
-		strike(w);
-	}
+	if (w->before)
+		w->before(w);
 	w->steps++;
 	if (start_again(w))
 		return true;
@@ -802,7 +802,7 @@ void world_new(struct world *w)
 
 void world_repair(struct world *w)
 {
-	w->fault_step = 0;
+	w->before = NULL;
 	w->armed = w->good = w->struck = false;
 	w->disk[1].dead = false;
 	memory_fail(0);

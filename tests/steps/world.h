@@ -11,15 +11,7 @@
 #include "initiator/initiator.h"
 #include "mirror/intent.h"
 #include "target/target.h"
-
-#include <check.h>
-
-/* Check's own assertions write to a file, each time. */
-#define must(cond, ...)                                                                            \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			ck_abort_msg(__VA_ARGS__);                                                 \
-	} while (0)
+#include "unit/must.h"
 
 #define DISKS   3
 #define HOST    DISKS /* its link */
@@ -104,9 +96,9 @@ struct world {
 	struct host host;
 	unsigned turn;
 	uint64_t steps;
-	uint8_t image; /* what files are filled with */
+	uint8_t image;                   /* what files are filled with */
+	void (*before)(struct world *w); /* each step; NULL: nothing */
 	/* the fault */
-	uint64_t fault_step; /* before this one; 0: none */
 	enum fault fault;
 	bool good; /* for good */
 	bool armed, struck;
@@ -119,6 +111,8 @@ bool world_step(struct world *w);
 /* Until cond holds; false: it did not within `limit`. */
 bool world_until(struct world *w, ns_t limit, bool (*cond)(const struct world *w));
 void world_kill_disk(struct world *w, unsigned i);
+/* A fault of this class; good: for good. */
+void world_strike(struct world *w, enum fault f, bool good);
 /* There are no faults any more; what is dead is started, disk1 anew. */
 void world_repair(struct world *w);
 /* Memory of cores and shells that is in use (tests/steps/memory.c). */

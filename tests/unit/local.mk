@@ -9,5 +9,6 @@ check_LIBRARIES += tests/unit/libtap.a
 tests_unit_libtap_a_SOURCES = \
 	tests/unit/hex.c \
 	tests/unit/hex.h \
+	tests/unit/must.h \
 	tests/unit/tap_main.c \
 	tests/unit/tap_main.h
