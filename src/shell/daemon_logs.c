@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "mirror/intent.h"
+#include "shell/fileio.h"
 #include "shell/log.h"
 
 #include <errno.h>
@@ -89,21 +90,14 @@ void logs_save(struct daemon *d, const struct ini_action *a)
 static ssize_t read_log(int dir, const char *name, uint8_t *to)
 {
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	size_t at = 0;
-	ssize_t got = 1;
 
 	if (fd < 0)
 		return -1;
-	while (at <= INTENT_SAVED_MAX && got != 0) {
-		got = read(fd, to + at, INTENT_SAVED_MAX + 1 - at);
-		if (got < 0 && errno != EINTR)
-			break;
-		at += got > 0 ? (size_t)got : 0;
-	}
+	ssize_t n = fileio_load(fd, to, INTENT_SAVED_MAX + 1);
 	int err = errno;
 	close(fd);
 	errno = err;
-	return got < 0 ? -1 : (ssize_t)at;
+	return n;
 }
 
 void logs_restore(struct daemon *d)

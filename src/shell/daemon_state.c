@@ -7,6 +7,7 @@
 #include "shell/daemon_core.h"
 
 #include "base/assert.h"
+#include "shell/fileio.h"
 #include "shell/log.h"
 
 #include <errno.h>
@@ -37,20 +38,14 @@ struct save {
 int state_write_file(int dir, const char *name, const void *bytes, size_t len)
 {
 	char tmp[64];
-	size_t at = 0;
 	int err = 0;
 
 	snprintf(tmp, sizeof(tmp), "%s.new", name);
 	int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return errno;
-	while (!err && at < len) {
-		ssize_t n = write(fd, (const char *)bytes + at, len - at);
-
-		if (n < 0 && errno != EINTR)
-			err = errno;
-		at += n > 0 ? (size_t)n : 0;
-	}
+	if (!fileio_put(fd, bytes, len, 0))
+		err = errno;
 	if (!err && fsync(fd) != 0)
 		err = errno;
 	if (close(fd) != 0 && !err)
@@ -225,8 +220,6 @@ static char *read_file(int dir, const char *name, size_t *n, bool *missing, char
 {
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	char *text = NULL;
-	size_t at = 0;
-	ssize_t got = 1;
 
 	*missing = fd < 0 && errno == ENOENT;
 	if (fd < 0 || !(text = malloc(CTL_STATE_MAX + 2))) {
@@ -235,20 +228,17 @@ static char *read_file(int dir, const char *name, size_t *n, bool *missing, char
 			close(fd);
 		return NULL;
 	}
-	while (at <= CTL_STATE_MAX && (got = read(fd, text + at, CTL_STATE_MAX + 1 - at)) != 0) {
-		if (got < 0 && errno != EINTR)
-			break;
-		at += got > 0 ? (size_t)got : 0;
-	}
-	close(fd);
-	if (got < 0 || at > CTL_STATE_MAX) {
+	ssize_t got = fileio_load(fd, text, CTL_STATE_MAX + 1);
+	if (got < 0 || (size_t)got > CTL_STATE_MAX) {
 		snprintf(why, why_n, "%s",
 		         got < 0 ? strerror(errno) : "it is longer than any state file");
+		close(fd);
 		free(text);
 		return NULL;
 	}
-	text[at] = '\0';
-	*n = at;
+	close(fd);
+	text[got] = '\0';
+	*n = (size_t)got;
 	return text;
 }
 

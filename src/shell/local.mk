@@ -77,6 +77,8 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/disk_opts.h \
 	src/shell/dirsync.c \
 	src/shell/dirsync.h \
+	src/shell/fileio.c \
+	src/shell/fileio.h \
 	src/shell/inbuf.c \
 	src/shell/inbuf.h \
 	src/shell/listener.c \
@@ -147,6 +149,7 @@ unit_tests += \
 	tests/unit/test_trace_json
 unit_tests += \
 	tests/unit/test_disk_opts \
+	tests/unit/test_fileio \
 	tests/unit/test_meta \
 	tests/unit/test_stall \
 	tests/unit/test_store \

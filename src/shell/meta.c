@@ -3,6 +3,7 @@
 
 #include "base/crc.h"
 #include "shell/dirsync.h"
+#include "shell/fileio.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,23 +62,6 @@ static const char *decode(const uint8_t *p, size_t n, struct meta *out)
 	return NULL;
 }
 
-/* Reads all of a file of at most cap bytes; -1 with errno. */
-static ssize_t read_all(int fd, uint8_t *p, size_t cap)
-{
-	size_t n = 0;
-	while (n < cap) {
-		ssize_t k = read(fd, p + n, cap - n);
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			return -1;
-		if (k == 0)
-			break;
-		n += (size_t)k;
-	}
-	return (ssize_t)n;
-}
-
 enum meta_load meta_load(const char *store, struct meta *out, char *why, size_t n)
 {
 	char path[PATH_MAX];
@@ -89,7 +73,7 @@ enum meta_load meta_load(const char *store, struct meta *out, char *why, size_t 
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return META_NONE;
-	ssize_t len = fd >= 0 ? read_all(fd, bytes, sizeof(bytes)) : -1;
+	ssize_t len = fd >= 0 ? fileio_load(fd, bytes, sizeof(bytes)) : -1;
 	int error = errno;
 	if (fd >= 0)
 		(void)close(fd);
@@ -120,20 +104,6 @@ static size_t encode(const struct meta *m, uint8_t *p, size_t cap)
 	return wr_ok(&w) ? w.n : 0;
 }
 
-static bool write_all(int fd, const uint8_t *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t k = write(fd, p, n);
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return false;
-		p += k;
-		n -= (size_t)k;
-	}
-	return true;
-}
-
 bool meta_save(const char *store, const struct meta *m, char *why, size_t n)
 {
 	char path[PATH_MAX], tmp[PATH_MAX];
@@ -142,7 +112,7 @@ bool meta_save(const char *store, const struct meta *m, char *why, size_t n)
 	if (len == 0 || !path_of(path, store, ".meta") || !path_of(tmp, store, ".meta.tmp"))
 		return fail(why, n, store, "the name is too long", 0);
 	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0660);
-	bool ok = fd >= 0 && write_all(fd, bytes, len) && fsync(fd) == 0;
+	bool ok = fd >= 0 && fileio_put(fd, bytes, len, 0) && fsync(fd) == 0;
 	int error = errno;
 	if (fd >= 0 && close(fd) != 0 && ok) {
 		ok = false;

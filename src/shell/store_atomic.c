@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/crc.h"
 #include "shell/dirsync.h"
+#include "shell/fileio.h"
 #include "shell/store_inside.h"
 
 #include <errno.h>
@@ -92,21 +93,6 @@ static bool record_get(const struct store *s, const uint8_t *p, size_t n, struct
 
 /* ---- the file ---- */
 
-static bool put(int fd, const uint8_t *p, size_t n, off_t at)
-{
-	while (n > 0) {
-		ssize_t k = pwrite(fd, p, n, at);
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return false;
-		p += k;
-		n -= (size_t)k;
-		at += k;
-	}
-	return true;
-}
-
 static bool forget(const struct store *s)
 {
 	return ftruncate(s->journal, 0) == 0 && fdatasync(s->journal) == 0;
@@ -129,31 +115,14 @@ static bool fail(char *why, size_t n, const struct store *s, const char *what, i
 	return false;
 }
 
-/* What is there; *got bytes of it, at most one more than a record has. */
-static bool load(const struct store *s, uint8_t *p, size_t *got)
-{
-	*got = 0;
-	while (*got <= RECORD_MAX) {
-		ssize_t k = pread(s->journal, p + *got, RECORD_MAX + 1 - *got, (off_t)*got);
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			return false;
-		if (k == 0)
-			break;
-		*got += (size_t)k;
-	}
-	return true;
-}
-
 static bool finish(struct store *s, const struct store_config *c, uint8_t *p, char *why, size_t n)
 {
-	size_t got = 0;
 	uint32_t good = 0;
 	struct record r = {0};
-	if (!load(s, p, &got))
+	ssize_t got = fileio_load(s->journal, p, RECORD_MAX + 1);
+	if (got < 0)
 		return fail(why, n, s, "cannot be read", errno);
-	bool whole = got <= RECORD_MAX && record_get(s, p, got, &r);
+	bool whole = (size_t)got <= RECORD_MAX && record_get(s, p, (size_t)got, &r);
 	if (c->write_protect)
 		return !whole || fail(why, n, s,
 		                      "a write was cut off: it has to be finished without "
@@ -219,9 +188,9 @@ static enum tgt_store_result keep(struct store *s, const struct record *r, const
 	off_t end = (off_t)(HEAD_LEN + data_len(s, r));
 	head_put(head, s, r, data, tuples);
 	errno = 0;
-	if (create(s) && put(s->journal, head, HEAD_LEN, 0) &&
-	    put(s->journal, data, data_len(s, r), HEAD_LEN) &&
-	    put(s->journal, tuples, tuples_len(r), end) && fdatasync(s->journal) == 0)
+	if (create(s) && fileio_put(s->journal, head, HEAD_LEN, 0) &&
+	    fileio_put(s->journal, data, data_len(s, r), HEAD_LEN) &&
+	    fileio_put(s->journal, tuples, tuples_len(r), end) && fdatasync(s->journal) == 0)
 		return STORE_OK;
 	bool full = errno == ENOSPC || errno == EDQUOT;
 	if (s->journal >= 0)

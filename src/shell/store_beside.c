@@ -6,6 +6,7 @@
 #include "base/cursor.h"
 #include "base/size.h"
 #include "shell/dirsync.h"
+#include "shell/fileio.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,38 +52,6 @@ static bool fail(char *why, size_t n, const struct beside *b, const char *what, 
 
 /* ---- bytes of the file ---- */
 
-static bool get(int fd, uint8_t *p, size_t n, off_t at)
-{
-	while (n > 0) {
-		ssize_t k = pread(fd, p, n, at);
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k == 0)
-			errno = EIO; /* someone made it shorter */
-		if (k <= 0)
-			return false;
-		p += k;
-		n -= (size_t)k;
-		at += k;
-	}
-	return true;
-}
-
-static bool put(int fd, const uint8_t *p, size_t n, off_t at)
-{
-	while (n > 0) {
-		ssize_t k = pwrite(fd, p, n, at);
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return false;
-		p += k;
-		n -= (size_t)k;
-		at += k;
-	}
-	return true;
-}
-
 static off_t place(const struct beside *b, lba_t lba)
 {
 	return (off_t)(ENTRIES_AT + lba * b->kind->entry);
@@ -96,12 +65,12 @@ static enum tgt_store_result result_of(bool ok)
 
 enum tgt_store_result beside_read(struct beside *b, lba_t lba, uint32_t n, uint8_t *p)
 {
-	return result_of(get(b->fd, p, (size_t)n * b->kind->entry, place(b, lba)));
+	return result_of(fileio_get(b->fd, p, (size_t)n * b->kind->entry, place(b, lba)));
 }
 
 enum tgt_store_result beside_write(struct beside *b, lba_t lba, uint32_t n, const uint8_t *p)
 {
-	return result_of(put(b->fd, p, (size_t)n * b->kind->entry, place(b, lba)));
+	return result_of(fileio_put(b->fd, p, (size_t)n * b->kind->entry, place(b, lba)));
 }
 
 enum tgt_store_result beside_none(struct beside *b, lba_t lba, uint32_t n)
@@ -116,7 +85,7 @@ enum tgt_store_result beside_none(struct beside *b, lba_t lba, uint32_t n)
 	bool ok = true;
 	while (k != 0 && ok && bytes > 0) {
 		size_t piece = bytes < PAGE ? bytes : PAGE;
-		ok = put(b->fd, zeros, piece, at);
+		ok = fileio_put(b->fd, zeros, piece, at);
 		at += (off_t)piece;
 		bytes -= piece;
 	}
@@ -139,7 +108,7 @@ static bool mark(struct beside *b, uint64_t first, uint64_t last)
 		marks[i] = b->marks[i];
 	for (uint64_t r = first; r <= last; r++)
 		marks[r / 8] = (uint8_t)(marks[r / 8] | 1U << r % 8);
-	bool ok = put(b->fd, marks, sizeof(marks), MARKS_AT) && fdatasync(b->fd) == 0;
+	bool ok = fileio_put(b->fd, marks, sizeof(marks), MARKS_AT) && fdatasync(b->fd) == 0;
 	for (size_t i = 0; ok && i < MARKS_LEN; i++)
 		b->marks[i] = marks[i];
 	sm_assert(pthread_mutex_unlock(&b->marking) == 0);
@@ -180,7 +149,7 @@ static bool any_mark(const struct beside *b)
 bool beside_settled(struct beside *b)
 {
 	static const uint8_t none[MARKS_LEN];
-	bool ok = fdatasync(b->fd) == 0 && put(b->fd, none, sizeof(none), MARKS_AT) &&
+	bool ok = fdatasync(b->fd) == 0 && fileio_put(b->fd, none, sizeof(none), MARKS_AT) &&
 	          fdatasync(b->fd) == 0;
 	for (size_t i = 0; ok && i < MARKS_LEN; i++)
 		b->marks[i] = 0;
@@ -198,7 +167,7 @@ static void clear_if_quiet(struct beside *b, uint64_t begun)
 		b->marks[i] = 0;
 	}
 	bool quiet = b->writers == 0 && b->begun == begun;
-	if (!quiet || !put(b->fd, none, sizeof(none), MARKS_AT))
+	if (!quiet || !fileio_put(b->fd, none, sizeof(none), MARKS_AT))
 		for (size_t i = 0; i < MARKS_LEN; i++)
 			b->marks[i] = marks[i];
 	sm_assert(pthread_mutex_unlock(&b->marking) == 0);
@@ -253,8 +222,8 @@ static bool create(struct beside *b, char *why, size_t n)
 	memset(marks, b->kind->doubted ? 0xff : 0, sizeof(marks));
 	/* The head is written when all else is there: what is shorter is made again. */
 	bool ok = ftruncate(b->fd, place(b, b->blocks)) == 0 &&
-	          put(b->fd, marks, sizeof(marks), MARKS_AT) && fsync(b->fd) == 0 &&
-	          put(b->fd, head, HEAD_LEN, 0) && fsync(b->fd) == 0 && dirsync(b->path);
+	          fileio_put(b->fd, marks, sizeof(marks), MARKS_AT) && fsync(b->fd) == 0 &&
+	          fileio_put(b->fd, head, HEAD_LEN, 0) && fsync(b->fd) == 0 && dirsync(b->path);
 	for (size_t i = 0; ok && i < MARKS_LEN; i++)
 		b->marks[i] = marks[i];
 	return ok || fail(why, n, b, "cannot be created", errno);
@@ -271,14 +240,14 @@ static bool head_ok(struct beside *b, char *why, size_t n)
 	bool whole = st.st_size == place(b, b->blocks);
 	if (st.st_size == 0)
 		return create(b, why, n);
-	if (whole && !get(b->fd, head, HEAD_LEN, 0))
+	if (whole && !fileio_get(b->fd, head, HEAD_LEN, 0))
 		return fail(why, n, b, "cannot be read", errno);
 	if (whole && memcmp(head, none, HEAD_LEN) == 0)
 		return create(b, why, n);
 	(void)snprintf(text, sizeof(text), "not %s of such a disk", b->kind->what);
 	if (!whole || memcmp(head, wanted, HEAD_LEN) != 0)
 		return fail(why, n, b, text, 0);
-	if (!get(b->fd, marks, sizeof(marks), MARKS_AT))
+	if (!fileio_get(b->fd, marks, sizeof(marks), MARKS_AT))
 		return fail(why, n, b, "cannot be read", errno);
 	for (size_t i = 0; i < MARKS_LEN; i++)
 		b->marks[i] = marks[i];

@@ -10,5 +10,7 @@ tests_unit_libtap_a_SOURCES = \
 	tests/unit/hex.c \
 	tests/unit/hex.h \
 	tests/unit/must.h \
+	tests/unit/store_files.c \
+	tests/unit/store_files.h \
 	tests/unit/tap_main.c \
 	tests/unit/tap_main.h

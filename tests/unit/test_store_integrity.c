@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Checksums of a store, in FILE.integrity: what is found, what is not taken for damage, and what is
  * left of writes that were cut off. */
+#include "unit/store_files.h"
 #include "unit/tap_main.h"
 
 #include "base/prng.h"
@@ -15,65 +16,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BS       512U
-#define BLOCKS   3000U
-#define MARKS_AT 4096
-#define SUMS_AT  8192
-
-static char dir[64], path[128], beside[160], why[400];
+#define BS      512U
+#define BLOCKS  3000U
+#define SUMS_AT 8192
 
 static void set_up(void)
 {
-	(void)snprintf(dir, sizeof(dir), "/tmp/smirror-integrity-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	(void)snprintf(path, sizeof(path), "%s/disk.img", dir);
-	(void)snprintf(beside, sizeof(beside), "%s.integrity", path);
-	why[0] = '\0';
-}
-
-static void tear_down(void)
-{
-	char command[100];
-	(void)snprintf(command, sizeof(command), "rm -r %s", dir);
-	ck_assert_int_eq(system(command), 0);
+	files_set_up(".integrity");
 }
 
 static struct store *open_as(bool integrity, bool write_protect)
 {
-	const struct store_config c = {.path = path,
+	const struct store_config c = {.path = files.path,
 	                               .size = (uint64_t)BLOCKS * BS,
 	                               .block_size = BS,
 	                               .integrity = integrity,
 	                               .write_protect = write_protect};
-	return store_open(&c, why, sizeof(why));
+	return store_open(&c, files.why, sizeof(files.why));
 }
 
 static struct store *open_it(void)
 {
 	struct store *s = open_as(true, false);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	return s;
-}
-
-static void peek(const char *file, void *p, size_t n, off_t at)
-{
-	int fd = open(file, O_RDONLY);
-	ck_assert(fd >= 0 && pread(fd, p, n, at) == (ssize_t)n && close(fd) == 0);
-}
-
-static void poke(const char *file, const void *p, size_t n, off_t at)
-{
-	int fd = open(file, O_WRONLY);
-	ck_assert(fd >= 0 && pwrite(fd, p, n, at) == (ssize_t)n && close(fd) == 0);
-}
-
-static bool in_doubt(void)
-{
-	uint8_t marks[4096], some = 0;
-	peek(beside, marks, sizeof(marks), MARKS_AT);
-	for (size_t i = 0; i < sizeof(marks); i++)
-		some |= marks[i];
-	return some != 0;
 }
 
 static void put(struct store *s, lba_t lba, uint32_t n, uint8_t with)
@@ -154,25 +120,25 @@ START_TEST(each_kind_of_damage_is_found)
 		struct store *s = open_it();
 		put(s, 0, BLOCKS, (uint8_t)i);
 		ck_assert_int_eq(store_flush(s), STORE_OK);
-		peek(path, old, BS, (off_t)(lba * BS));
+		peek(files.path, old, BS, (off_t)(lba * BS));
 		put(s, lba, 1, 0x77);
 		ck_assert_int_eq(store_flush(s), STORE_OK);
 		switch (i % 4) {
 		case 0:
-			peek(path, &byte, 1, at);
+			peek(files.path, &byte, 1, at);
 			byte ^= (uint8_t)(1U << i / 4 % 8);
-			poke(path, &byte, 1, at);
+			poke(files.path, &byte, 1, at);
 			break;
 		case 1:
-			poke(path, old, BS, (off_t)(lba * BS));
+			poke(files.path, old, BS, (off_t)(lba * BS));
 			break;
 		case 2:
-			peek(path, other, BS, (off_t)((lba + 5) * BS));
-			poke(path, other, BS, (off_t)(lba * BS));
+			peek(files.path, other, BS, (off_t)((lba + 5) * BS));
+			poke(files.path, other, BS, (off_t)(lba * BS));
 			break;
 		default:
 			memset(other, 0, BS);
-			poke(path, other, BS, (off_t)(lba * BS));
+			poke(files.path, other, BS, (off_t)(lba * BS));
 			break;
 		}
 		assert_rotten(s, lba);
@@ -191,7 +157,7 @@ START_TEST(damage_to_what_was_never_written)
 {
 	struct store *s = open_it();
 	uint8_t one = 1;
-	poke(path, &one, 1, 1000 * BS + 11);
+	poke(files.path, &one, 1, 1000 * BS + 11);
 	assert_rotten(s, 1000);
 	store_close(s);
 }
@@ -207,7 +173,7 @@ START_TEST(a_store_with_data_gets_its_checksums_at_the_first_start)
 	assert_right(s);
 	ck_assert(!in_doubt());
 	uint8_t byte = 0xee;
-	poke(path, &byte, 1, 500 * BS);
+	poke(files.path, &byte, 1, 500 * BS);
 	assert_rotten(s, 500);
 	store_close(s);
 }
@@ -242,9 +208,9 @@ START_TEST(a_write_that_was_cut_off_is_no_damage)
 	memset(block, 0x99, BS);
 	cut_off(false, false);
 	ck_assert(in_doubt());
-	poke(path, block, BS, 120 * BS); /* what the medium has kept of it */
+	poke(files.path, block, BS, 120 * BS); /* what the medium has kept of it */
 	ck_assert_ptr_null(open_as(true, true));
-	ck_assert_msg(strstr(why, ".integrity: writes were cut off"), "%s", why);
+	ck_assert_msg(strstr(files.why, ".integrity: writes were cut off"), "%s", files.why);
 	struct store *s = open_it();
 	assert_right(s);
 	ck_assert(!in_doubt());
@@ -260,7 +226,7 @@ START_TEST(what_was_flushed_is_not_in_doubt)
 		memset(block, 0x99, BS);
 		cut_off(k == 0, k == 1);
 		ck_assert(!in_doubt());
-		poke(path, block, BS, 120 * BS);
+		poke(files.path, block, BS, 120 * BS);
 		struct store *s = open_it();
 		assert_rotten(s, 120);
 		put(s, 120, 1, 1);
@@ -308,7 +274,7 @@ END_TEST
 static void refused(const char *text)
 {
 	ck_assert_ptr_null(open_as(true, false));
-	ck_assert_msg(strstr(why, text) && strstr(why, beside), "%s", why);
+	ck_assert_msg(strstr(files.why, text) && strstr(files.why, files.beside), "%s", files.why);
 }
 
 START_TEST(a_file_that_is_no_such_file_is_refused)
@@ -323,18 +289,18 @@ START_TEST(a_file_that_is_no_such_file_is_refused)
 	              {30, "not the checksums of such a disk"}};
 	for (size_t i = 0; i < ARRAY_LEN(damage); i++) {
 		uint8_t was, is;
-		peek(beside, &was, 1, damage[i].at);
+		peek(files.beside, &was, 1, damage[i].at);
 		is = was ^ 0x40;
-		poke(beside, &is, 1, damage[i].at);
+		poke(files.beside, &is, 1, damage[i].at);
 		refused(damage[i].text);
-		poke(beside, &was, 1, damage[i].at);
+		poke(files.beside, &was, 1, damage[i].at);
 	}
-	ck_assert_int_eq(truncate(beside, SUMS_AT + 4), 0);
+	ck_assert_int_eq(truncate(files.beside, SUMS_AT + 4), 0);
 	refused("not the checksums of such a disk");
-	ck_assert_int_eq(truncate(beside, 0), 0); /* its creation was cut off */
+	ck_assert_int_eq(truncate(files.beside, 0), 0); /* its creation was cut off */
 	store_close(open_it());
-	ck_assert_int_eq(unlink(beside), 0);
-	ck_assert_int_eq(mkdir(beside, 0700), 0);
+	ck_assert_int_eq(unlink(files.beside), 0);
+	ck_assert_int_eq(mkdir(files.beside, 0700), 0);
 	refused("cannot be opened");
 }
 END_TEST
@@ -343,7 +309,7 @@ static Suite *make_suite(void)
 {
 	Suite *s = suite_create("store_integrity");
 	TCase *c = tcase_create("store_integrity");
-	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_checked_fixture(c, set_up, files_tear_down);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, what_was_written_is_read);
 	tcase_add_test(c, each_kind_of_damage_is_found);

@@ -4,6 +4,7 @@
  * is held against a disk in memory (sim/medium.c) by operations at random; what is left of writes
  * that were cut off; files that are none.
  */
+#include "unit/store_files.h"
 #include "unit/tap_main.h"
 
 #include "base/crc.h"
@@ -22,73 +23,37 @@
 #define BS        512
 #define BLOCKS    1400 /* more than two pieces */
 #define PIECE     512
-#define MARKS_AT  4096
 #define TUPLES_AT 8192
-
-static char dir[64], path[128], beside[160], why[400];
 
 static void set_up(void)
 {
-	(void)snprintf(dir, sizeof(dir), "/tmp/smirror-protect-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	(void)snprintf(path, sizeof(path), "%s/disk.img", dir);
-	(void)snprintf(beside, sizeof(beside), "%s.protection", path);
-	why[0] = '\0';
-}
-
-static void tear_down(void)
-{
-	char command[100];
-	(void)snprintf(command, sizeof(command), "rm -r %s", dir);
-	ck_assert_int_eq(system(command), 0);
+	files_set_up(".protection");
 }
 
 static struct store *open_as(bool protects, bool write_protect)
 {
-	const struct store_config c = {.path = path,
+	const struct store_config c = {.path = files.path,
 	                               .size = (uint64_t)BLOCKS * BS,
 	                               .block_size = BS,
 	                               .protects = protects,
 	                               .write_protect = write_protect};
-	return store_open(&c, why, sizeof(why));
+	return store_open(&c, files.why, sizeof(files.why));
 }
 
 static struct store *open_it(void)
 {
 	struct store *s = open_as(true, false);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	return s;
-}
-
-static void peek(const char *file, void *p, size_t n, off_t at)
-{
-	int fd = open(file, O_RDONLY);
-	ck_assert(fd >= 0 && pread(fd, p, n, at) == (ssize_t)n && close(fd) == 0);
-}
-
-static void poke(const char *file, const void *p, size_t n, off_t at)
-{
-	int fd = open(file, O_WRONLY);
-	ck_assert(fd >= 0 && pwrite(fd, p, n, at) == (ssize_t)n && close(fd) == 0);
 }
 
 static struct protect_tuple kept(lba_t lba)
 {
 	uint8_t p[PROTECT_LEN];
-	peek(beside, p, sizeof(p), (off_t)(TUPLES_AT + lba * PROTECT_LEN));
+	peek(files.beside, p, sizeof(p), (off_t)(TUPLES_AT + lba * PROTECT_LEN));
 	for (size_t i = 0; i < sizeof(p); i++)
 		p[i] ^= 0xff;
 	return protect_get(p);
-}
-
-static bool any_mark(void)
-{
-	uint8_t marks[4096];
-	peek(beside, marks, sizeof(marks), MARKS_AT);
-	for (size_t i = 0; i < sizeof(marks); i++)
-		if (marks[i])
-			return true;
-	return false;
 }
 
 /* ---- operations ---- */
@@ -118,8 +83,8 @@ START_TEST(beside_the_image)
 	uint8_t block[BS];
 	struct store *s = open_it();
 	ck_assert(store_protects(s));
-	ck_assert(stat(path, &st) == 0 && st.st_size == BLOCKS * BS && st.st_blocks == 0);
-	ck_assert(stat(beside, &st) == 0 && st.st_size == TUPLES_AT + BLOCKS * PROTECT_LEN);
+	ck_assert(stat(files.path, &st) == 0 && st.st_size == BLOCKS * BS && st.st_blocks == 0);
+	ck_assert(stat(files.beside, &st) == 0 && st.st_size == TUPLES_AT + BLOCKS * PROTECT_LEN);
 	ck_assert(st.st_blocks <= 16 && protect_is_none(kept(BLOCKS - 1)));
 	ck_assert_int_eq(write_plain(s, 7, 1, 0x5a), STORE_OK);
 	memset(block, 0x5a, sizeof(block));
@@ -127,15 +92,15 @@ START_TEST(beside_the_image)
 	ck_assert(t.guard == crc16_guard(block, BS) && t.app == 0 && t.ref == 7);
 	ck_assert(protect_is_none(kept(6)) && protect_is_none(kept(8)));
 	store_close(s);
-	peek(path, block, BS, 7 * BS);
+	peek(files.path, block, BS, 7 * BS);
 	ck_assert_uint_eq(block[BS - 1], 0x5a);
 	/* it is used whatever is asked for, once it is there */
 	s = open_as(false, false);
-	ck_assert_msg(s && store_protects(s), "%s", why);
+	ck_assert_msg(s && store_protects(s), "%s", files.why);
 	store_close(s);
-	ck_assert(unlink(beside) == 0);
+	ck_assert(unlink(files.beside) == 0);
 	s = open_as(false, false);
-	ck_assert(s && !store_protects(s) && access(beside, F_OK) != 0);
+	ck_assert(s && !store_protects(s) && access(files.beside, F_OK) != 0);
 	store_close(s);
 }
 END_TEST
@@ -246,9 +211,9 @@ START_TEST(as_a_disk_in_memory)
 	for (unsigned i = 0; i < 400; i++)
 		both(&w);
 	store_close(w.s);
-	peek(path, file, sizeof(file), 0);
+	peek(files.path, file, sizeof(file), 0);
 	ck_assert_mem_eq(file, media, sizeof(media));
-	peek(beside, file, sizeof(tuples), TUPLES_AT);
+	peek(files.beside, file, sizeof(tuples), TUPLES_AT);
 	for (size_t i = 0; i < sizeof(tuples); i++)
 		ck_assert_uint_eq(file[i] ^ 0xff, tuples[i]);
 }
@@ -271,7 +236,7 @@ START_TEST(all_is_checked_before_anything_is_written)
 	ck_assert_uint_eq(o.good, BLOCKS - 1);
 	ck_assert_uint_eq(o.field, PROTECT_REF);
 	store_close(s);
-	peek(path, data, BS, 0);
+	peek(files.path, data, BS, 0);
 	ck_assert_uint_eq(data[0], 0);
 	ck_assert(protect_is_none(kept(0)));
 }
@@ -301,23 +266,23 @@ START_TEST(in_doubt_after_a_crash_only)
 	uint32_t good = 0;
 	memset(block, 0x11, sizeof(block));
 	killed();
-	ck_assert(any_mark());
-	poke(path, block, BS, 4 * BS); /* the data of the next write, without its guard */
-	poke(beside, "\1\2", 2, TUPLES_AT + 6 * PROTECT_LEN); /* the other way round */
+	ck_assert(in_doubt());
+	poke(files.path, block, BS, 4 * BS); /* the data of the next write, without its guard */
+	poke(files.beside, "\1\2", 2, TUPLES_AT + 6 * PROTECT_LEN); /* the other way round */
 	struct store *s = open_it();
-	ck_assert(!any_mark());
+	ck_assert(!in_doubt());
 	ck_assert(protect_is_none(kept(4)) && protect_is_none(kept(6)));
 	ck_assert(kept(3).ref == 3 && kept(5).ref == 5);
 	ck_assert_int_eq(verify(s, 0, BLOCKS, &good), STORE_OK);
 	ck_assert_int_eq(write_plain(s, 4, 1, 0x22), STORE_OK);
-	ck_assert(any_mark());
+	ck_assert(in_doubt());
 	ck_assert_int_eq(store_flush(s), STORE_OK); /* nothing is written beside it */
-	ck_assert(!any_mark());
+	ck_assert(!in_doubt());
 	ck_assert_int_eq(write_plain(s, 4, 1, 0x22), STORE_OK);
-	ck_assert(any_mark());
+	ck_assert(in_doubt());
 	store_close(s);
-	ck_assert(!any_mark());
-	poke(path, block, BS, 4 * BS);
+	ck_assert(!in_doubt());
+	poke(files.path, block, BS, 4 * BS);
 	s = open_it();
 	ck_assert_int_eq(verify(s, 0, BLOCKS, &good), STORE_PROTECTION);
 	ck_assert_uint_eq(good, 4);
@@ -329,10 +294,10 @@ START_TEST(doubts_need_writing)
 {
 	killed();
 	ck_assert_ptr_null(open_as(true, true));
-	ck_assert_ptr_nonnull(strstr(why, ".protection: writes were cut off"));
+	ck_assert_ptr_nonnull(strstr(files.why, ".protection: writes were cut off"));
 	store_close(open_it());
 	struct store *s = open_as(true, true);
-	ck_assert_msg(s && store_protects(s), "%s", why);
+	ck_assert_msg(s && store_protects(s), "%s", files.why);
 	store_close(s);
 }
 END_TEST
@@ -344,9 +309,9 @@ START_TEST(marked_first)
 	const struct protect p = {.type = 1, .none = true};
 	struct store_op o = {.lba = 5, .blocks = 9};
 	ck_assert_int_eq(store_protected(s, TGT_STORE_ZERO, &p, &o), STORE_OK);
-	ck_assert(!any_mark()); /* what is zeros, and has nothing, is never in doubt */
+	ck_assert(!in_doubt()); /* what is zeros, and has nothing, is never in doubt */
 	ck_assert_int_eq(write_plain(s, 5, 1, 0x33), STORE_OK);
-	ck_assert(any_mark());
+	ck_assert(in_doubt());
 	store_close(s);
 }
 END_TEST
@@ -357,7 +322,7 @@ START_TEST(an_atomic_write_is_finished)
 {
 	uint8_t record[32 + 2 * (BS + PROTECT_LEN)], *data = record + 32, *tuples = data + 2 * BS;
 	char atomic[160];
-	(void)snprintf(atomic, sizeof(atomic), "%s.atomic", path);
+	(void)snprintf(atomic, sizeof(atomic), "%s.atomic", files.path);
 	for (int whole = 0; whole < 2; whole++) {
 		store_close(open_it());
 		struct wr w = wr_init(record, sizeof(record));
@@ -377,7 +342,7 @@ START_TEST(an_atomic_write_is_finished)
 		store_close(open_it());
 		struct protect_tuple t = kept(10);
 		ck_assert_int_eq(t.app == 5 && t.ref == 10, whole);
-		peek(path, record, BS, 10 * BS);
+		peek(files.path, record, BS, 10 * BS);
 		ck_assert_int_eq(record[0] == 0x66, whole);
 	}
 }
@@ -392,26 +357,27 @@ START_TEST(files_that_are_none)
 	ck_assert_ptr_null(open_as(true, true)); /* neither is there */
 	store_close(open_as(false, false));
 	ck_assert_ptr_null(open_as(true, true));
-	ck_assert_ptr_nonnull(strstr(why, ".protection: cannot be opened"));
+	ck_assert_ptr_nonnull(strstr(files.why, ".protection: cannot be opened"));
 	store_close(open_it());
 	for (off_t at = 0; at < 32; at++) {
 		uint8_t was, is;
-		peek(beside, &was, 1, at);
+		peek(files.beside, &was, 1, at);
 		is = was ^ 0x10;
-		poke(beside, &is, 1, at);
+		poke(files.beside, &is, 1, at);
 		ck_assert_ptr_null(open_as(true, false));
-		ck_assert_ptr_nonnull(strstr(why, "not the protection information of such a disk"));
-		poke(beside, &was, 1, at);
+		ck_assert_ptr_nonnull(
+		        strstr(files.why, "not the protection information of such a disk"));
+		poke(files.beside, &was, 1, at);
 	}
-	ck_assert(stat(beside, &st) == 0 && truncate(beside, st.st_size - 1) == 0);
+	ck_assert(stat(files.beside, &st) == 0 && truncate(files.beside, st.st_size - 1) == 0);
 	ck_assert_ptr_null(open_as(true, false));
 	/* one whose creation was cut off is made again */
-	ck_assert(truncate(beside, 0) == 0);
+	ck_assert(truncate(files.beside, 0) == 0);
 	store_close(open_it());
 	uint8_t none[32] = {0};
-	poke(beside, none, sizeof(none), 0);
+	poke(files.beside, none, sizeof(none), 0);
 	store_close(open_it());
-	peek(beside, &byte, 1, 0);
+	peek(files.beside, &byte, 1, 0);
 	ck_assert_uint_eq(byte, 'S');
 }
 END_TEST
@@ -420,7 +386,7 @@ static Suite *make_suite(void)
 {
 	Suite *s = suite_create("store_protect");
 	TCase *c = tcase_create("store_protect");
-	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_checked_fixture(c, set_up, files_tear_down);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, beside_the_image);
 	tcase_add_loop_test(c, as_a_disk_in_memory, 0, 8);
