@@ -102,13 +102,34 @@ uint16_t job_complete_members(const struct job *j)
 	return set;
 }
 
-static void count_missed(struct job *j, unsigned t, unsigned member, const struct io *io)
+/* Of a resync: one of those that it was begun for. */
+static bool is_planned(const struct job *j, lba_t lba)
 {
+	struct mir_span s;
+
+	return j->pub.type != JOB_RESYNC || (intent_planned(j->g->log, lba, &s) && s.lba == lba);
+}
+
+/*
+ * A catch-up is over: how many more blocks are good. It may have written others again, that
+ * somebody else had missed; and one that a resync was not begun for counts only as long as it is
+ * missed.
+ */
+static uint64_t count_missed(struct job *j, unsigned t, unsigned member, const struct io *io)
+{
+	uint64_t good = 0;
+
 	for (unsigned i = 0; i < io->set.n; i++) {
 		const struct mir_run *r = &io->set.run[i];
-		if (r->ok >> member & 1)
-			(void)mir_list_remove(&j->missed[t], r->lba, r->blocks);
+		uint64_t n = 0;
+		if (!(r->ok >> member & 1))
+			continue;
+		for (uint32_t k = 0; k < r->blocks; k++)
+			n += mir_list_meets(&j->missed[t], r->lba + k, 1) &&
+			     is_planned(j, r->lba + k);
+		good += mir_list_remove(&j->missed[t], r->lba, r->blocks) ? n : 0;
 	}
+	return good;
 }
 
 static bool is_bad(const struct ini_job_target *t, lba_t lba)
@@ -123,9 +144,7 @@ static bool is_bad(const struct ini_job_target *t, lba_t lba)
  * range now. (A catch-up goes only to those that had missed something when it began.) */
 static bool is_ahead(const struct job *j, unsigned member, lba_t lba)
 {
-	struct mir_span s;
-
-	if (j->pub.type == JOB_RESYNC && (!intent_planned(j->g->log, lba, &s) || s.lba != lba))
+	if (!is_planned(j, lba))
 		return false;
 	if (lba >= j->next)
 		return true;
@@ -150,8 +169,7 @@ void job_spoiled(struct job *j, unsigned member, lba_t lba, uint32_t blocks)
 		if (b >= j->blocks || is_ahead(j, member, b) || is_bad(&j->pub.t[t], b) ||
 		    mir_list_meets(&j->missed[t], b, 1))
 			continue;
-		struct mir_span s;
-		if (intent_planned(j->g->log, b, &s) && s.lba == b) { /* it was copied */
+		if (is_planned(j, b)) { /* it was copied */
 			sm_assert(j->pub.t[t].good > 0 || j->pub.t[t].runs_dropped > 0);
 			j->pub.t[t].good -= j->pub.t[t].good > 0;
 		}
@@ -200,11 +218,10 @@ void job_count(struct job *j, const struct io *io)
 			continue;
 		struct mir_tally tally = mir_set_tally(&io->set, m);
 		sm_assert(tally.ok >= io->differing[m]);
-		j->pub.t[t].good += tally.ok - io->differing[m];
+		j->pub.t[t].good +=
+		        io->catch_up ? count_missed(j, t, m, io) : tally.ok - io->differing[m];
 		j->pub.differing += io->differing[m];
 		if (io->kind == IO_WRITE)
 			j->pub.t[t].resent += io->catch_up ? tally.ok : tally.again;
-		if (io->catch_up)
-			count_missed(j, t, m, io);
 	}
 }
