@@ -16,7 +16,7 @@
 
 #define EVENTS_DEFAULT 10000
 #define CHECK_DEFAULT  512 /* for many seeds; 1 for one */
-#define CHECK_ALL      128 /* and for one in so many of them */
+#define CHECK_ALL      512 /* and for one in so many of them */
 #define SEED_LIMIT_S   60  /* of processor time: a seed that takes more hangs */
 #define JOBS_MAX       64
 #define FAILURES_MAX   20 /* then it is enough */
@@ -51,7 +51,7 @@ static void usage(FILE *to)
 	      "  --until-found   end at the first failing seed\n"
 	      "  --events N      steps of the cores before the faults stop (10000)\n"
 	      "  --check N       look at all invariants after every Nth step (512, of one seed in\n"
-	      "                  128 each; of a single seed: 1)\n"
+	      "                  512 each; of a single seed: 1)\n"
 	      "  --faults N      inject the first N faults only\n"
 	      "  --without F     inject none of this class (a name that --marks prints)\n"
 	      "  --mutant NAME   with this mistake in it (--mutants prints them)\n"

@@ -197,6 +197,14 @@ bool model_may_differ(const struct model *m, lba_t lba)
 	return b->wild;
 }
 
+void model_recovers(struct model *m, lba_t lba)
+{
+	struct model_block *b = &m->b[lba];
+
+	for (unsigned i = 0; i < b->n; i++)
+		b->e[i].excuse = false;
+}
+
 void model_settle(struct model *m, lba_t lba, uint64_t hash)
 {
 	struct model_block *b = &m->b[lba];

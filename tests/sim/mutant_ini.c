@@ -6,12 +6,29 @@
 
 /* ---- the host adapter ---- */
 
-WRAP(void, hba_tag_drop, (struct hba * h, uint8_t target, uint8_t tag))
+WRAP(void, hba_tag_abort, (struct hba * h, uint8_t target, uint8_t tag))
 {
-	if (MUTANT(TAG_EARLY))
-		hba_tag_release(h, target, tag);
+	struct hba_item *owner = h->port[target].tag[tag].owner;
+	unsigned member = h->port[target].tag[tag].member;
+
+	if (!MUTANT(TAG_EARLY)) {
+		__real_hba_tag_abort(h, target, tag);
+		return;
+	}
+	hba_tag_release(h, target, tag);
+	if (owner->kind == HBA_ITEM_TASK)
+		hba_task_aborted(h, hba_task_of(owner), true);
 	else
-		__real_hba_tag_drop(h, target, tag);
+		hba_pass_aborted(h, hba_pass_of(owner), member, true);
+}
+
+WRAP(void, hba_pass_aborted, (struct hba * h, struct hba_pass *p, unsigned member, bool confirmed))
+{
+	__real_hba_pass_aborted(h, p, member, confirmed);
+	if (!MUTANT(TIMEOUT_GOOD))
+		return;
+	p->m[member].outcome = PASS_STATUS;
+	p->m[member].status = SCSI_GOOD;
 }
 
 /* No mistake: tags and operation ids that begin again are seen here. */
@@ -135,13 +152,6 @@ WRAP(void, job_spoiled, (struct job * j, unsigned member, lba_t lba, uint32_t bl
 WRAP(uint16_t, job_complete_members, (const struct job *j))
 {
 	return MUTANT(COMPLETE) ? j->want : __real_job_complete_members(j);
-}
-
-WRAP(enum presence, member_presence, (const struct group *g, unsigned member))
-{
-	if (MUTANT(LOOSE) && g->pub.m[member].unit != WIRE_NO_ID && g->x[member].loose)
-		return HERE;
-	return __real_member_presence(g, member);
 }
 
 WRAP(bool, mir_lock_granted, (const struct mir_locks *locks, const struct mir_lock *l))

@@ -2,7 +2,6 @@
 #include "sim/net.h"
 
 #include "base/assert.h"
-#include "sim/mutant.h"
 #include "sim/sim.h"
 
 #include <string.h>
@@ -221,9 +220,6 @@ static void arrive(struct sim *s, struct net_link *l, bool to_bus, struct wire_f
 	SAY(s, "%s %u: %s", to_bus ? "bus <-" : "bus ->", l->device,
 	    wire_type_name((uint8_t)f->type));
 	if (to_bus) {
-		if (MUTANT(EPOCH_IGNORED) && f->type == WIRE_PROGRAM &&
-		    f->program.kind == PROGRAM_RESELECT && f->program.initiator == SIM_HOST)
-			f->program.epoch = s->host.epoch;
 		bus_node_frame(s, l, f);
 	} else if (l->device == SIM_HOST) {
 		host_node_frame(s, f);

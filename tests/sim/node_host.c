@@ -22,7 +22,17 @@ static void copy_log(struct host_intent *to, const struct host_intent *from)
 	memcpy(to->bytes, from->bytes, from->len);
 }
 
-/* What is marked in the durable log now; what it lets go of is durable on all that are in sync. */
+static unsigned in_sync(const struct ini_group *g)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; g && i < g->n; i++)
+		n += g->m[i].state == MEMBER_IN_SYNC;
+	return n;
+}
+
+/* What is marked in the durable log now; what it lets go of is durable on all that are in sync (one
+ * alone agrees with itself). */
 static void look_at_log(struct sim *s)
 {
 	static struct intent l;
@@ -37,18 +47,32 @@ static void look_at_log(struct sim *s)
 		uint64_t r = lba >> l.shift, bit = 1ULL << r % 64;
 		bool let_go = was && h->dirty[lba] && !(l.dirty[r / 64] & bit);
 		h->dirty[lba] = l.dirty[r / 64] & bit;
-		for (unsigned i = 0; let_go && g && i < g->n; i++)
+		for (unsigned i = 0; let_go && in_sync(g) > 1 && i < g->n; i++)
 			if (g->m[i].state == MEMBER_IN_SYNC)
 				store_let_go(s, g->m[i].uuid[0] - 0xd0U, lba);
 	}
+}
+
+/* A repair needs no mark: it writes what another member has, or an only one had. */
+static bool another_has_it(const struct sim *s, unsigned disk, lba_t lba)
+{
+	const struct ini_group *g = &s->host.disk.g;
+	const uint8_t *p = s->d[disk].store.cache + lba * SIM_BLOCK;
+
+	for (unsigned i = 0; i < g->n; i++) {
+		unsigned other = g->m[i].uuid[0] - 0xd0U;
+		if (other != disk &&
+		    memcmp(p, s->d[other].store.cache + lba * SIM_BLOCK, SIM_BLOCK) == 0)
+			return true;
+	}
+	return in_sync(g) == 1;
 }
 
 void host_node_written(struct sim *s, unsigned disk, lba_t lba)
 {
 	const struct sim_host *h = &s->host;
 
-	/* A scrub needs no mark: it writes where members differ already. */
-	if (!s->created || !h->knows_marks || h->dirty[lba] || model_may_differ(&s->model, lba))
+	if (!s->created || !h->knows_marks || h->dirty[lba] || another_has_it(s, disk, lba))
 		return;
 	for (unsigned i = 0; i < h->disk.g.n; i++) {
 		const struct ini_member *m = &h->disk.g.m[i];
@@ -63,15 +87,15 @@ void host_node_written(struct sim *s, unsigned disk, lba_t lba)
 /* A log in which nothing is marked. */
 static void clean_log(struct sim_host *h)
 {
-	struct intent *l = calloc(1, sizeof(*l));
+	static struct intent l;
 	const struct ini_group *g = &h->disk.g;
 	char why[128];
 
-	if (l && h->log.len && intent_load(l, h->log.bytes, h->log.len, why, sizeof(why))) {
-		intent_init(l, g->uuid, g->blocks, l->shift);
-		h->log.len = intent_save(l, h->log.bytes);
-	}
-	free(l);
+	intent_init(&l, g->uuid, g->blocks, 0);
+	if (!h->log.len || !intent_load(&l, h->log.bytes, h->log.len, why, sizeof(why)))
+		return;
+	intent_init(&l, g->uuid, g->blocks, l.shift);
+	h->log.len = intent_save(&l, h->log.bytes);
 }
 
 static void restore(struct sim *s)
@@ -81,6 +105,9 @@ static void restore(struct sim *s)
 
 	if (!h->disk.there)
 		return;
+	for (lba_t lba = 0; lba < s->blocks; lba++)
+		if (!h->knows_marks || h->dirty[lba])
+			model_recovers(&s->model, lba);
 	if (MUTANT(NO_RECOVERY))
 		clean_log(h);
 	if (h->disk.n > 0 && !ini_restore_group(h->ini, &h->disk.g, &e))
