@@ -5,7 +5,7 @@
 #include "base/crc.h"
 #include "scsi/status.h"
 
-#include <check.h>
+#include "unit/checks.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "scenario/bus_time_prose.h"
 
-#include <check.h>
+#include "unit/checks.h"
 #include <ctype.h>
 #include <stdarg.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include "scsi/status.h"
 #include "sim/medium.h"
 
-#include <check.h>
+#include "unit/checks.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "scenario/fake_bus.h"
 
-#include <check.h>
+#include "unit/checks.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #include "base/assert.h"
 #include "base/crc.h"
 
-#include <check.h>
+#include "unit/checks.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

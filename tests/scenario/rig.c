@@ -3,7 +3,7 @@
 
 #include "base/prng.h"
 
-#include <check.h>
+#include "unit/checks.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

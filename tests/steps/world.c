@@ -4,7 +4,7 @@
 #include "base/assert.h"
 #include "sim/medium.h"
 
-#include <check.h>
+#include "unit/checks.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include "scsi/sense.h"
 #include "scsi/status.h"
 
-#include <check.h>
+#include "unit/checks.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,6 +8,7 @@ unit_tests += tests/unit/test_tap
 check_LIBRARIES += tests/unit/libtap.a
 tests_unit_libtap_a_SOURCES = \
 	tests/unit/hex.c \
+	tests/unit/checks.h \
 	tests/unit/hex.h \
 	tests/unit/must.h \
 	tests/unit/store_files.c \

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_MUST_H
 #define TESTS_UNIT_MUST_H
 
-#include <check.h>
+#include "unit/checks.h"
 
 #define must(cond, ...)                                                                            \
 	do {                                                                                       \

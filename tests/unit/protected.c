@@ -4,7 +4,7 @@
 #include "base/crc.h"
 #include "target/mode.h"
 
-#include <check.h>
+#include "unit/checks.h"
 #include <stdio.h>
 #include <string.h>
 

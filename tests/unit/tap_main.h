@@ -21,7 +21,8 @@
 #ifndef TESTS_UNIT_TAP_MAIN_H
 #define TESTS_UNIT_TAP_MAIN_H
 
-#include <check.h>
+#include "unit/checks.h"
+
 #include <stddef.h>
 
 /* A suite of one test case, which holds the tests. */
