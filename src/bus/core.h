@@ -449,6 +449,9 @@ const uint8_t *program_items(const struct program *g);
 void programs_void(struct port *p);
 /* Those for this initiator. */
 void programs_void_for(struct port *p, uint8_t initiator);
+/* ABORT TASK goes to this target in the tenure (all: ABORT TASK SET): what it had asked for on
+ * behalf of the task does not come any more. */
+void programs_abort(struct bus *b, struct port *p, bool all);
 /* A slot, empty, at the end of those that wait; one has to be free. */
 struct program *program_take(struct port *p);
 /* Whether one waits that can be run. Drops those before it whose initiator is not there any more,

@@ -117,6 +117,10 @@ static void one_out(struct bus *b, const struct scsi_msg *m)
 		break;
 	case MSG_ABORT_TASK_SET:
 	case MSG_ABORT_TASK:
+		programs_abort(b, ten_target(b), m->kind == MSG_ABORT_TASK_SET);
+		t->over = true;
+		t->plain = false;
+		break;
 	case MSG_CLEAR_TASK_SET:
 	case MSG_CLEAR_ACA:
 	case MSG_LOGICAL_UNIT_RESET:
