@@ -26,6 +26,7 @@ struct options {
 	uint64_t first, last;
 	bool one, until_found, mutants;
 	unsigned jobs;
+	uint64_t progress; /* seeds of a process between two lines about it; 0: none */
 };
 
 /* What a worker tells; in memory that the parent has, too. */
@@ -40,7 +41,8 @@ struct worker {
 static void usage(FILE *to)
 {
 	fputs("usage: sim --seed N [--trace] | --seeds A..B [--jobs N] [--until-found]\n"
-	      "           [--events N] [--faults N] [--without \"FAULT\"]... [--mutant NAME]\n"
+	      "           [--progress N] [--events N] [--faults N] [--without \"FAULT\"]... "
+	      "[--mutant NAME]\n"
 	      "           [--check N]\n"
 	      "       sim --all-mutants --seeds A..B [--jobs N]\n"
 	      "       sim --marks | --mutants\n"
@@ -49,6 +51,7 @@ static void usage(FILE *to)
 	      "happens\n"
 	      "  --seeds A..B    run these, in N processes (1); print rates, marks, failing seeds\n"
 	      "  --until-found   end at the first failing seed\n"
+	      "  --progress N    a line after every N seeds of a process\n"
 	      "  --events N      steps of the cores before the faults stop (10000)\n"
 	      "  --check N       look at all invariants after every Nth step (512, of one seed in\n"
 	      "                  512 each; of a single seed: 1)\n"
@@ -129,6 +132,8 @@ static void option(struct options *o, const char *name, const char *value)
 		o->sim.events = number(name, value);
 	} else if (strcmp(name, "--faults") == 0) {
 		o->sim.struck_max = number(name, value);
+	} else if (strcmp(name, "--progress") == 0) {
+		o->progress = number(name, value);
 	} else if (strcmp(name, "--check") == 0) {
 		o->sim.check_every = (unsigned)number(name, value);
 		if (o->sim.check_every < 1)
@@ -209,6 +214,10 @@ static _Noreturn void work(struct worker *w, const struct options *o)
 		(void)sim_run(w->seed, &sim, w->marks, &steps);
 		w->steps += steps;
 		w->done++;
+		if (o->progress && w->done % o->progress == 0)
+			printf("to seed %llu of %llu: %llu clean in this process\n",
+			       (unsigned long long)w->seed, (unsigned long long)w->last,
+			       (unsigned long long)w->done);
 	}
 	_exit(0);
 }
