@@ -9,7 +9,7 @@
 
 #include "crash/files.h"
 
-#include <check.h>
+#include "unit/checks.h"
 
 /* From the environment: CRASH_POINTS=all, each byte of a torn write; else a few of them, so that it
  * takes seconds. */

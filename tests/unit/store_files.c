@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit/store_files.h"
 
-#include <check.h>
+#include "unit/checks.h"
+
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
