@@ -125,6 +125,14 @@ static bool restart_host(struct sim *s)
 	return true;
 }
 
+static bool lose_state(struct sim *s)
+{
+	if (!restart_host(s))
+		return false;
+	host_node_forget(s);
+	return true;
+}
+
 /* It is back, and gone again: after a time in which it attaches, and may have begun to work. */
 static void host_back(struct sim *s)
 {
@@ -236,6 +244,8 @@ static bool strike(struct sim *s, enum mark m)
 		return reset_by_host(s);
 	case MARK_HOST_KILL:
 		return restart_host(s);
+	case MARK_HOST_STATE_LOST:
+		return lose_state(s);
 	case MARK_HOST_FLAP:
 		return flap(s);
 	case MARK_HOST_MUTE:

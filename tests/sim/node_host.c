@@ -105,7 +105,7 @@ static void restore(struct sim *s)
 
 	if (!h->disk.there)
 		return;
-	for (lba_t lba = 0; lba < s->blocks; lba++)
+	for (lba_t lba = 0; h->disk.n > 0 && lba < s->blocks; lba++)
 		if (!h->knows_marks || h->dirty[lba])
 			model_recovers(&s->model, lba);
 	if (MUTANT(NO_RECOVERY))
@@ -174,6 +174,15 @@ void host_node_kill(struct sim *s)
 	h->life++;
 	h->frozen_until = 0;
 	work_host_gone(s);
+}
+
+void host_node_forget(struct sim *s)
+{
+	struct sim_host *h = &s->host;
+
+	h->disk.there = h->knows_marks = false;
+	h->disk.n = 0;
+	h->log.len = 0;
 }
 
 const struct ini_group *host_group(const struct sim *s)

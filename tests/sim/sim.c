@@ -324,7 +324,7 @@ static void draw_world(struct sim *s)
 	s->lowest_tags = sim_chance(&g, 3);
 }
 
-static bool attached(struct sim *s)
+bool sim_all_ready(struct sim *s)
 {
 	unsigned ready = 0;
 
@@ -351,7 +351,7 @@ static void set_up(struct sim *s)
 		disk_node_start(s, i);
 	}
 	host_node_start(s);
-	if (!sim_until(s, SETUP_LIMIT, attached))
+	if (!sim_until(s, SETUP_LIMIT, sim_all_ready))
 		sim_fail(s, "the initiator does not find its disks");
 	if (!work_create_group(s) || !sim_until(s, SETUP_LIMIT, created))
 		sim_fail(s, "the group cannot be made");

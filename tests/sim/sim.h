@@ -155,7 +155,8 @@ enum client_kind {
 	CLIENT_WRITE,
 	CLIENT_READ,
 	CLIENT_FLUSH,
-	CLIENT_SET
+	CLIENT_SET,
+	CLIENT_IMPORT
 };
 
 struct client_op {
@@ -258,6 +259,8 @@ bool sim_strikes(struct sim *s, enum mark m);
 /* What happens is in the digest. */
 void sim_note(struct sim *s, uint64_t what);
 void sim_at(struct sim *s, ns_t at, enum sim_event_kind kind, uint32_t what, uint32_t life);
+/* All disks are on the bus, and the initiator knows them. */
+bool sim_all_ready(struct sim *s);
 /* One step of a core was made: true when its invariants are to be looked at. */
 bool sim_stepped(struct sim *s);
 /* Invariants are looked at everywhere: no step is counted. */
@@ -306,6 +309,8 @@ void disk_node_forgive(struct sim *s, unsigned i);
 
 void host_node_start(struct sim *s);
 void host_node_kill(struct sim *s);
+/* It is down, and its files are gone. */
+void host_node_forget(struct sim *s);
 void host_node_frame(struct sim *s, const struct wire_frame *f);
 void host_node_batch(struct sim *s);
 void host_node_closed(struct sim *s);

@@ -144,6 +144,19 @@ static void start_set(struct sim *s)
 		refused(s, o, &e);
 }
 
+/* After the loss of its state: not while a member that knows more may be away. */
+static void import(struct sim *s)
+{
+	struct client_op *o;
+	struct ini_error e;
+
+	if (host_group(s) || !sim_all_ready(s) || !(o = op_new(s, CLIENT_IMPORT)))
+		return;
+	if (!ini_group_import(s->host.ini, SIM_GROUP, NULL, o->token, &e))
+		refused(s, o, &e);
+	host_node_wake(s);
+}
+
 /* ---- replies ---- */
 
 static void check_read(struct sim *s, lba_t lba, uint64_t hash, uint64_t began, const char *who)
@@ -230,6 +243,9 @@ void work_reply(struct sim *s, const struct ini_action *a)
 		was_read(s, o, a);
 	else if (o->kind == CLIENT_FLUSH)
 		flushed(s, o, good);
+	else if (o->kind == CLIENT_IMPORT && good)
+		sim_mark(s, host_group(s)->m[0].state == MEMBER_IN_SYNC ? MARK_IMPORTED
+		                                                        : MARK_IMPORTED_STALE);
 	else if (o->kind == CLIENT_CREATE && !good)
 		sim_fail(s, "the group cannot be made: %s", a->error.text);
 	op_free(o);
@@ -451,6 +467,8 @@ static void start_job(struct sim *s)
 	const struct ini_group *g = host_group(s);
 	unsigned in_sync = 0;
 
+	if (!g)
+		return;
 	for (unsigned i = 0; i < g->n; i++)
 		in_sync += g->m[i].state == MEMBER_IN_SYNC;
 	if (jobs_live(s) >= 2)
@@ -566,7 +584,10 @@ void work_burst(struct sim *s, unsigned n)
 void work_next(struct sim *s)
 {
 	sim_at(s, s->now + sim_about(&s->work, s->work_every), SIM_WORK, 0, 0);
-	if (s->quiet || !s->host.ini || s->host.frozen_until > s->now)
+	if (!s->host.ini || s->host.frozen_until > s->now)
+		return;
+	import(s);
+	if (s->quiet)
 		return;
 	settle_files(s);
 	start_something(s);
