@@ -19,6 +19,17 @@ static bool may_change(struct ini *ini, struct group *g, struct ini_error *e)
 	return true;
 }
 
+/* A client's write, read or flush, which need not have begun. */
+static bool has_io(const struct ini *ini, const struct group *g)
+{
+	const struct cmd *c;
+
+	TAILQ_FOREACH (c, &ini->cmd_live, link)
+		if (c->g == g && !c->clean)
+			return true;
+	return false;
+}
+
 static bool idle(struct ini *ini, struct group *g, struct ini_error *e)
 {
 	const struct job *j;
@@ -30,7 +41,7 @@ static bool idle(struct ini *ini, struct group *g, struct ini_error *e)
 			return ini_refuse(e, INI_E_BUSY, "job %u of group %s is not over",
 			                  j->pub.id, g->pub.name);
 	/* What we do by ourselves is no reason to refuse: the command waits for its end. */
-	if (g->ios > log_ios(g))
+	if (g->ios > log_ios(g) || has_io(ini, g))
 		return ini_refuse(e, INI_E_BUSY, "group %s is being written or read", g->pub.name);
 	return true;
 }
@@ -210,6 +221,7 @@ static void add_step(struct ini *ini, struct cmd *c)
 		(void)ini_refuse(&c->error, INI_E_DEVICE,
 		                 "mode page 30h of %s could not be written: %s",
 		                 g->pub.m[c->member].name, w->why);
+		copy_text(c->error.member, sizeof(c->error.member), g->pub.m[c->member].name);
 		drop_member(g, c->member);
 		c->undoing = true;
 		c->ticket = group_change(g, true);

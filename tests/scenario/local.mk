@@ -94,6 +94,8 @@ scenario_tests += tests/scenario/test_intents
 tests_scenario_test_intents_SOURCES = tests/scenario/test_intents.c $(fake_hba_sources)
 scenario_tests += tests/scenario/test_groups
 tests_scenario_test_groups_SOURCES = tests/scenario/test_groups.c $(fake_hba_sources)
+scenario_tests += tests/scenario/test_group_refusals
+tests_scenario_test_group_refusals_SOURCES = tests/scenario/test_group_refusals.c $(fake_hba_sources)
 
 scenario_tests += tests/scenario/test_verify_read_resync
 tests_scenario_test_verify_read_resync_SOURCES = tests/scenario/test_verify_read_resync.c $(fake_hba_sources)
@@ -146,6 +148,9 @@ tests_scenario_test_bus_units_wrong_SOURCES = $(bus_rig) tests/scenario/test_bus
 
 scenario_tests += tests/scenario/test_bus_limits
 tests_scenario_test_bus_limits_SOURCES = $(bus_rig) tests/scenario/test_bus_limits.c
+
+scenario_tests += tests/scenario/test_bus_scripts
+tests_scenario_test_bus_scripts_SOURCES = $(bus_rig) tests/scenario/test_bus_scripts.c
 
 scenario_tests += tests/scenario/test_bus_rogue
 tests_scenario_test_bus_rogue_SOURCES = $(bus_rig) tests/scenario/test_bus_rogue.c

@@ -447,7 +447,7 @@ START_TEST(the_system_ends_right_whatever_fails)
 	steps_of_all = run(NULL);
 	uint64_t steps = run(each_fault);
 	if (steps_of_all == 0)
-		_exit(0);
+		exit(0); /* coverage counts what it ran */
 	must(steps == steps_of_all, "the scenario is not the same each time");
 	while (running > 0)
 		reap();
