@@ -188,6 +188,49 @@ START_TEST(a_target_that_never_answers_the_scan)
 }
 END_TEST
 
+/* A target that ends every command so: status, sense key (0: REQUEST SENSE brings nothing). */
+static const struct {
+	uint8_t status, key;
+	const char *why;
+} never[] = {
+        {SCSI_BUSY, 0, "TEST UNIT READY: busy without end"},
+        {SCSI_TASK_SET_FULL, 0, "TEST UNIT READY: busy without end"},
+        {SCSI_TASK_ABORTED, 0, "TEST UNIT READY: busy without end"},
+        {SCSI_CHECK_CONDITION, 0, "INQUIRY: CHECK CONDITION"},
+        {SCSI_CHECK_CONDITION, 0x04, "INQUIRY: HARDWARE ERROR, 47h/00h"},
+        {SCSI_CHECK_CONDITION, 0x06, "TEST UNIT READY: UNIT ATTENTION without end"},
+        {SCSI_CHECK_CONDITION, 0x0b, "TEST UNIT READY: ABORTED COMMAND without end"},
+        {SCSI_RESERVATION_CONFLICT, 0, "INQUIRY: RESERVATION CONFLICT"},
+        {SCSI_CONDITION_MET, 0, "INQUIRY: CONDITION MET"},
+};
+
+START_TEST(a_target_that_never_does_what_the_scan_asks)
+{
+	const uint8_t sense[18] = {0x70, [2] = never[_i].key, [7] = 10, [12] = 0x47};
+	const struct hba_target *t;
+
+	fake_init(&f, NULL);
+	t = hba_target(f.h, 1);
+	fake_port(&f, 1, true);
+	for (unsigned n = 0; t->state == HBA_SCANNING; n++) {
+		ck_assert_uint_lt(n, 200);
+		while (f.n) {
+			struct fake_script s = fake_take(&f);
+			if (s.cdb[0] != 0x03)
+				fake_end_task(&f, &s, never[_i].status, NULL, 0);
+			else
+				fake_end_task(&f, &s, SCSI_GOOD, sense,
+				              never[_i].key ? sizeof(sense) : 0);
+		}
+		fake_wait(&f, NS_PER_S);
+	}
+	ck_assert_int_eq(t->state, HBA_FAILED);
+	ck_assert_msg(strncmp(t->why, never[_i].why, strlen(never[_i].why)) == 0, "%s", t->why);
+	ck_assert(hba_settled(f.h));
+	fake_end(&f);
+}
+END_TEST
+
 /* What a target may answer wrongly: the command and its page, the data (hexadecimal; ":N": N zero
  * bytes), and what is said of the target; NULL: it is taken all the same. */
 static const struct {
@@ -486,6 +529,7 @@ static Suite *make_suite(void)
 	TCase *both = tcase_create("both ways");
 
 	tcase_add_loop_test(both, what_is_started_during_a_scan_waits, 0, 2);
+	tcase_add_loop_test(both, a_target_that_never_does_what_the_scan_asks, 0, ARRAY_LEN(never));
 	tcase_add_loop_test(both, wrong_answers_are_told, 0, ARRAY_LEN(wrong));
 	tcase_add_loop_test(both, what_is_not_ready_is_probed, 0, 2 * (int)ARRAY_LEN(hindrances));
 	tcase_add_loop_test(both, a_probe_that_is_overtaken, 0, 6);
