@@ -78,6 +78,7 @@ static void page_written(struct hba_set_member *s, bool ok, const char *why)
 	sm_assert(w->busy && g->pages_open > 0);
 	w->busy = false;
 	w->failed = !ok;
+	w->may_have |= ok || s->may_have;
 	if (s->conflict)
 		w->tries = PAGE_TRIES;
 	if (s->busy)
@@ -110,7 +111,7 @@ static void write_page(struct group *g, unsigned member, const struct mode_mirro
 }
 
 /* The generation grows only if a member in sync can be told: the last one that
- * is in sync must not look older than its group. */
+ * is in sync must not look older than its group. Till one is there it is owed. */
 static void begin(struct group *g)
 {
 	bool told = false;
@@ -119,13 +120,14 @@ static void begin(struct group *g)
 	g->old_generation = g->pub.generation;
 	for (unsigned i = 0; i < g->pub.n; i++)
 		told |= g->pub.m[i].state == MEMBER_IN_SYNC && g->pub.m[i].unit != WIRE_NO_ID;
-	if (g->bump && (told || members_in_sync(g) == 0))
+	if (g->bump && (told || members_in_sync(g) == 0)) {
 		g->pub.generation++;
-	g->bump = false;
+		g->bump = false;
+	}
 	g->phase = CHANGE_PAGES;
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct page_write *w = &g->x[i].page;
-		w->failed = false;
+		w->failed = w->may_have = false;
 		w->tries = 0;
 		w->retry_at = w->busy_until = 0;
 		w->was_here = g->pub.m[i].unit != WIRE_NO_ID;
@@ -188,11 +190,14 @@ static bool known_generation(const struct group *g, unsigned i, uint64_t *genera
 
 /*
  * Members in sync that do not have the new generation while others have it are stale. If nobody has
- * it, there is no new generation: those with the old one stay in sync.
+ * it, there is no new generation: those with the old one stay in sync. Where one of the stale has
+ * it, too, or may have it, the others get another one: or without our state it would look as good
+ * as they do.
  */
 static void pages_done(struct group *g)
 {
 	uint16_t have = 0;
+	bool may_have = false;
 	uint64_t has;
 
 	for (unsigned i = 0; i < g->pub.n; i++)
@@ -210,9 +215,15 @@ static void pages_done(struct group *g)
 			continue;
 		if (!have && (!known_generation(g, i, &has) || has == g->pub.generation))
 			continue;
+		may_have |= have && (w->may_have || g->pub.generation == g->old_generation);
 		member_stale(g, i,
 		             w->failed ? "its page 30h could not be written"
 		                       : "it was away when the group's generation changed");
+	}
+	if (may_have || (have && g->bump)) {
+		g->bump = true;
+		begin(g);
+		return;
 	}
 	g->save_seq = save_request(g->ini);
 	g->phase = CHANGE_SAVE;

@@ -279,6 +279,7 @@ struct hba_set_member {
 	        param; /* made by the caller: block_new(MODE_MIRROR_LEN + 16); dropped by the hba */
 	bool conflict; /* valid in done() */
 	bool busy;     /* likewise: not done, but only for now */
+	bool may_have; /* likewise: not known to be done, but the target may have the page */
 	/* private */
 	struct hba *hba;
 	uint8_t unit, tries;

@@ -99,6 +99,7 @@ static void task_done(struct hba_task *t)
 		start(s, s->reading);
 		return;
 	}
+	s->may_have = s->wrote || (!s->reading && t->outcome != HBA_COMPLETED);
 	s->busy = t->outcome == HBA_COMPLETED &&
 	          (t->status == SCSI_BUSY || t->status == SCSI_TASK_SET_FULL);
 	explain(s, why, sizeof(why));
@@ -151,7 +152,7 @@ void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s)
 	s->param->data[HEADER_LEN] &= 0x7f; /* PS is reserved in MODE SELECT */
 	s->hba = h;
 	s->tries = 0;
-	s->wrote = s->conflict = s->busy = false;
+	s->wrote = s->conflict = s->busy = s->may_have = false;
 	s->unit = unit;
 	start(s, true);
 }

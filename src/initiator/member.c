@@ -221,7 +221,8 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 		m->logged = false; /* other media, perhaps */
 	}
 	struct mode_mirror wanted = member_page(g, member);
-	if (!page_is_ours(g, member, &t->member) || t->member.generation != wanted.generation)
+	if (!page_is_ours(g, member, &t->member) || t->member.generation != wanted.generation ||
+	    g->bump)
 		(void)group_change(g, false);
 	group_changed(g);
 }

@@ -556,6 +556,12 @@ static void finish_set(struct hba *h, struct fake_op *o)
 		h->disk[o->target].page_busy--;
 		ok = false;
 	}
+	bool lost = ok && h->disk[o->target].page_lost;
+	if (lost) {
+		t->member = s->page;
+		s->may_have = true;
+		ok = false;
+	}
 	if (ok) {
 		t->member = s->page;
 		see(h, o->target, OP_MODE_SELECT_10, 0, 0);
@@ -563,6 +569,8 @@ static void finish_set(struct hba *h, struct fake_op *o)
 	}
 	block_unref(s->param);
 	s->done(s, ok, ok ? NULL : "refused");
+	if (lost)
+		fake_gone(h, o->target);
 }
 
 void fake_run(struct hba *h, ns_t now)

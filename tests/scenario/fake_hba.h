@@ -42,6 +42,7 @@ struct fake_disk {
 	struct fake_fault fault[FAKE_FAULTS];
 	bool scanning;      /* for so long as the test says so */
 	bool page_fails;    /* MODE SELECT of page 30h is refused */
+	bool page_lost;     /* it is done, and the target goes before it says so */
 	unsigned page_busy; /* so often it is BUSY first */
 	unsigned flushes;
 	uint64_t written; /* blocks */

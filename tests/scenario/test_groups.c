@@ -519,6 +519,44 @@ START_TEST(nothing_that_a_stale_member_lacks_is_acknowledged_early)
 }
 END_TEST
 
+/* Without our state, who is left must not look as good as who stays. */
+START_TEST(who_misses_a_change_looks_older)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct ini_group_set set = {.has_mode = true, .mode = INI_CONVENTIONAL};
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[1].member.generation;
+	fake_gone(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(ini_group_set(r->ini, "g0", &set, 1, &e));
+	ck_assert_int_eq(rig_reply(r, 1, LIMIT)->error.kind, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	ck_assert_uint_gt(r->h->target[0].member.generation, before);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(who_may_have_the_new_generation_gets_no_equal)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct block *b = bytes(512, 3);
+	struct ini_error e;
+
+	rig_group(r, 3, true);
+	r->h->disk[1].page_lost = true;
+	fake_gone(r->h, 2);
+	rig_step(r);
+	ck_assert(ini_group_write(r->ini, "g0", 0, 512, b, 1, &e));
+	ck_assert_int_eq(rig_reply(r, 1, LIMIT)->error.kind, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1) && !rig_in_sync(r, 2));
+	ck_assert_uint_gt(r->h->target[0].member.generation, r->h->target[1].member.generation);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_member_that_fails_is_stale_before_the_write_is_acknowledged)
 {
 	struct rig *r = rig_new(3, BLOCKS);
@@ -834,6 +872,8 @@ static Suite *make_suite(void)
 	        members_are_added_and_removed,
 	        settings,
 	        import,
+	        who_misses_a_change_looks_older,
+	        who_may_have_the_new_generation_gets_no_equal,
 	        import_of_unequal_generations_is_stale,
 	        import_by_name_of_one_of_two,
 	        a_bad_saved_group_is_refused,
