@@ -77,7 +77,7 @@ void model_init(struct model *m, lba_t blocks, size_t block_len)
 	m->next_write = 1;
 	for (lba_t i = 0; i < blocks; i++) {
 		m->b[i].n = 0;
-		m->b[i].wild = false;
+		m->b[i].wild = 0;
 		add(&m->b[i], &(struct model_entry){.hash = model_hash(zeros, block_len),
 		                                    .acked = true,
 		                                    .began = 1,
@@ -110,7 +110,7 @@ uint32_t model_begin(struct model *m, lba_t lba, lba_t blocks, const uint8_t *p,
 		prune(m, &m->b[lba + i]);
 		if (m->b[lba + i].n == MODEL_ENTRIES) {
 			m->b[lba + i].n--;
-			m->b[lba + i].wild = true;
+			m->b[lba + i].wild = m->clock;
 		}
 		e.hash = model_hash(p + i * block_len, block_len);
 		add(&m->b[lba + i], &e);
@@ -134,7 +134,8 @@ static void supersede(const struct model *m, struct model_block *b, const struct
 		if (!e->removed && e->ended && e->ended < by->began)
 			e->removed = m->clock;
 	}
-	b->wild = false;
+	if (b->wild < by->began)
+		b->wild = 0;
 }
 
 void model_end(struct model *m, lba_t lba, lba_t blocks, uint32_t write, bool acked)
@@ -168,7 +169,7 @@ bool model_allows(const struct model *m, lba_t lba, uint64_t hash, uint64_t bega
 	for (unsigned i = 0; i < b->n; i++)
 		if (b->e[i].hash == hash && (!b->e[i].removed || b->e[i].removed >= began))
 			return true;
-	return b->wild;
+	return b->wild > 0;
 }
 
 void model_excuse(struct model *m, lba_t lba, uint64_t hash)
@@ -178,7 +179,7 @@ void model_excuse(struct model *m, lba_t lba, uint64_t hash)
 	prune(m, b);
 	m->clock++;
 	if (b->n + 2 > MODEL_ENTRIES)
-		b->wild = true;
+		b->wild = m->clock;
 	else
 		add(b, &(struct model_entry){.hash = hash,
 		                             .write = m->next_write++,
@@ -194,7 +195,7 @@ bool model_may_differ(const struct model *m, lba_t lba)
 	for (unsigned i = 0; i < b->n; i++)
 		if (!b->e[i].removed && b->e[i].excuse)
 			return true;
-	return b->wild;
+	return b->wild > 0;
 }
 
 void model_recovers(struct model *m, lba_t lba)
@@ -211,7 +212,7 @@ void model_settle(struct model *m, lba_t lba, uint64_t hash)
 
 	m->clock++;
 	b->n = 0;
-	b->wild = false;
+	b->wild = 0;
 	add(b, &(struct model_entry){
 	               .hash = hash, .acked = true, .began = m->clock, .ended = m->clock});
 }

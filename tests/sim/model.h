@@ -21,7 +21,8 @@ struct model_entry {
 
 struct model_block {
 	unsigned n;
-	bool wild; /* too much has happened: anything goes until the next acknowledged write */
+	uint64_t wild; /* since then too much has happened: anything goes until an acknowledged
+	                  write that began later; 0: no */
 	struct model_entry e[MODEL_ENTRIES];
 };
 
