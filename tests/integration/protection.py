@@ -7,6 +7,7 @@ import signal
 
 from lab import Lab, until
 from tap import main, test
+from writer import Writer
 
 GOOD, CHECK = 0, 2
 READY = "00" * 6
@@ -224,6 +225,120 @@ def members():
         with lab.rpc() as rpc:
             clear(rpc, "disk1")
             assert run(rpc, cdb10(0x28, 77, 1), room=512, target="disk1")["status"] == GOOD
+
+
+CHECKSUMS = ("--integrity", "crc32c")
+
+
+def rot_tuple(lab, lba, name="disk0"):
+    with open(lab.path(name + ".img.protection"), "r+b") as f:
+        f.seek(TUPLES_AT + 8 * lba + 1)
+        byte = f.read(1)[0]
+        f.seek(TUPLES_AT + 8 * lba + 1)
+        f.write(bytes([byte ^ 0x40]))
+
+
+@test("with checksums, too: which of the two says what has rotted, and that a scrub gives both back")
+def with_checksums():
+    with Lab() as lab:
+        lab.bus()
+        lab.target("disk0", 0, "--protection", "1", *CHECKSUMS)
+        lab.target("disk1", 1, *CHECKSUMS)
+        lab.target("disk2", 2)
+        lab.daemon()
+        names = ["disk0", "disk1", "disk2"]
+        lab.wait_targets(names)
+        image = lab.image(4 << 20)
+        with open(image, "rb") as f:
+            content = f.read()
+
+        def right(lba):
+            return content[512 * lba:512 * lba + 512]
+
+        with lab.rpc() as rpc:
+            clear(rpc)
+            for lba in range(40, 60):
+                assert run(rpc, cdb10(0x2a, lba, 1), right(lba))["status"] == GOOD
+            # with protection information of its own
+            assert run(rpc, cdb10(0x2a, 40, 1, 1), right(40) + tuple_of(right(40), 0x4711, 40))["status"] == GOOD
+            assert run(rpc, cdb10(0x28, 40, 1, 1), room=520)["data"] == right(40) + tuple_of(right(40), 0x4711, 40)
+            bad = right(41) + tuple_of(right(41), 0, 42)
+            assert run(rpc, cdb10(0x2a, 41, 1, 1), bad)["code"] == "10/03"
+            # WRITE SAME, ORWRITE, COMPARE AND WRITE and WRITE ATOMIC keep both right
+            for cdb, out in ((cdb10(0x41, 50, 2), right(50)), ("8b00" + f"{52:016x}{1:08x}0000", bytes(512)),
+                             ("8900" + f"{53:016x}0000000100" + "00", right(53) + right(54)),
+                             ("9c00" + f"{54:016x}0000{2:04x}0000", right(55) + right(54))):
+                assert run(rpc, cdb, out)["status"] == GOOD, cdb
+            assert run(rpc, cdb10(0x28, 50, 6), room=3072)["data"] == right(50) * 2 + right(52) + right(54) + right(55) + right(54)
+        # a group's: their writes make the protection information
+        lab.call("group.create", name="g0", members=names)
+        lab.run_job("mirror", image=image)
+        lab.assert_copies(image, names)
+        with lab.rpc() as rpc:
+            # data that rot are the medium's, whatever is asked of the protection information; protection information that rots is its own
+            rot(lab, 60)
+            rot_tuple(lab, 61)
+            for protect in (0, 1, 3):
+                done = run(rpc, cdb10(0x28, 60, 1, protect), room=520)
+                assert (done["status"], done["code"], done["block"], done["data"]) == (CHECK, "11/0c", 60, b""), done
+            done = run(rpc, cdb10(0x28, 61, 1), room=512)
+            assert (done["status"], done["code"], done["block"], done["data"]) == (CHECK, "10/01", 61, b""), done
+            assert run(rpc, cdb10(0x28, 61, 1, 3), room=520)["data"][:512] == right(61)
+        # who reads from the group is given what is right
+        for lba in (60, 61):
+            got = lab.call("group.read", group="g0", offset_bytes=512 * lba, length_bytes=512)
+            assert base64.b64decode(got["data"]) == right(lba)
+        job = lab.run_job("scrub")
+        assert {t["name"]: t["repaired_blocks"] for t in job["targets"]} == {"disk0": 2, "disk1": 0, "disk2": 0}, job
+        assert lab.run_job("scrub")["differing_blocks"] == 0
+        lab.assert_copies(image, names)
+        with lab.rpc() as rpc:
+            for lba in (60, 61):
+                assert run(rpc, cdb10(0x28, lba, 1, 1), room=520)["data"] == right(lba) + tuple_of(right(lba), 0, lba)
+            # and a type that it is formatted with leaves checksums that fit
+            assert run(rpc, "04c000000000")["status"] == GOOD and capacity(rpc) == 3
+            assert run(rpc, "2f00" + "00000000" + "00" + "2000" + "00")["status"] == GOOD
+
+
+@test("with checksums, too: all are killed (SIGKILL) in mid writes, three times; nothing is taken for damaged, nothing acknowledged is lost")
+def killed_with_checksums():
+    options = {"disk0": ("--protection", "1", *CHECKSUMS), "disk1": ("--protection", "3", *CHECKSUMS), "disk2": CHECKSUMS}
+    regions = ("--region", "64K")
+    with Lab() as lab:
+        names = sorted(options)
+        lab.bus()
+        for i, name in enumerate(names):
+            lab.target(name, i, *options[name], size="8M")
+        lab.daemon(*regions)
+        lab.wait_targets(names)
+        lab.call("group.create", name="g0", members=names, assume_clean=True)
+        writer = Writer(lab, 11)
+        processes = lambda: (lab.daemon_process, lab.bus_process, *lab.targets.values())  # noqa: E731
+
+        def crash():
+            for process in processes():
+                process.signal(signal.SIGKILL)
+            for process in processes():
+                process.kill()
+
+        def recovered():
+            jobs = [j for j in lab.call("job.list")["jobs"] if j["state"] not in ("concluded", "dismissed")]
+            return not jobs and not lab.call("group.show", group="g0")["intent_log"]["recovering"]
+
+        for _ in range(3):
+            with lab.rpc() as rpc:
+                writer.run(rpc, 60, after=crash)
+            lab.bus(tcp=False)
+            for i, name in enumerate(names):
+                lab.target(name, i, *options[name])
+            lab.daemon(*regions)
+            lab.wait_targets(names)
+            until("the group to be recovered", recovered)
+            if {m["state"] for m in lab.call("group.show", group="g0")["members"]} != {"in_sync"}:
+                lab.run_job("resync")
+            job = lab.run_job("scrub")
+            assert job["differing_blocks"] == 0 and all(t["repaired_blocks"] == 0 for t in job["targets"]), job
+            writer.check(names)
 
 
 main()

@@ -352,7 +352,7 @@ START_TEST(each_check_condition_has_its_sense)
 }
 END_TEST
 
-/* One that nobody asks for is held back for a second, no longer; an abort ends it, too. */
+/* One that nobody asks for is held back for some seconds, no longer; an abort ends it, too. */
 START_TEST(a_check_condition_that_waits)
 {
 	struct disk *d = disk_new();
