@@ -54,7 +54,8 @@ struct layout {
 
 enum layout_id {
 	L_NONE,
-	L_FIXED8,
+	L_CAPACITY10,
+	L_CAPACITY16,
 	L_ALLOC6,
 	L_ALLOC10,
 	L_ALLOC12,
@@ -93,6 +94,7 @@ enum layout_id {
 	L_SAI16,
 	L_REPORT12,
 	L_ACTION12,
+	L_SETLOG10,
 	L_LOG10,
 	L_ACTION10,
 	L_PR_OUT10,
@@ -113,7 +115,8 @@ enum layout_id {
 
 static const struct layout layouts[] = {
         [L_NONE] = {0},
-        [L_FIXED8] = {.fixed = 8},
+        [L_CAPACITY10] = {.lba = {2, 4}, .byte4 = {8, 1}, .fixed = 8},
+        [L_CAPACITY16] = {.byte1 = B1_ACTION, .lba = {2, 8}, .alloc = {10, 4}, .byte4 = {14, 1}},
         [L_ALLOC6] = {.alloc = {4, 1}},
         [L_ALLOC10] = {.alloc = {7, 2}},
         [L_ALLOC12] = {.alloc = {6, 4}},
@@ -178,6 +181,7 @@ static const struct layout layouts[] = {
                         .selector = {4, 2},
                         .alloc = {6, 4}},
         [L_ACTION12] = {.byte1 = B1_ACTION, .page = {2, 1}, .alloc = {6, 4}},
+        [L_SETLOG10] = {.page = {2, 1}, .subpage = {3, 1}, .alloc = {7, 2}},
         [L_LOG10] = {.page = {2, 1}, .subpage = {3, 1}, .selector = {5, 2}, .alloc = {7, 2}},
         [L_ACTION10] = {.byte1 = B1_ACTION, .alloc = {7, 2}},
         [L_PR_OUT10] = {.byte1 = B1_ACTION, .page = {2, 1}, .alloc = {5, 4}},
@@ -194,6 +198,8 @@ static const struct layout layouts[] = {
 static const struct {
 	uint8_t byte1, page, byte4;
 } meanings[] = {
+        [L_CAPACITY10] = {.byte4 = 0x01}, /* PMI */
+        [L_CAPACITY16] = {.byte4 = 0x01},
         [L_ALLOC6] = {.byte1 = 0x01},  /* DESC */
         [L_PARAM6] = {.byte1 = 0x11},  /* PF, SP */
         [L_PARAM10] = {.byte1 = 0x11}, /* PF, SP */
@@ -216,6 +222,7 @@ static const struct {
         [L_RANGE16] = {.byte1 = 0x02},    /* IMMED */
         [L_REPORT12] = {.page = 0x87},    /* RCTD, REPORTING OPTIONS */
         [L_ACTION12] = {.page = 0x80},    /* REPD */
+        [L_SETLOG10] = {.byte1 = 0x03},   /* PCR, SP */
         [L_LOG10] = {.byte1 = 0x01},      /* SP */
         [L_SAME32] = {.byte1 = 0x09},     /* UNMAP, NDOB */
 };

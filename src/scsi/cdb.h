@@ -12,7 +12,10 @@
 
 #define SCSI_OP_VARIABLE 0x7f /* the opcode of all CDBs that say their length themselves */
 
-#define SCSI_CONTROL_NACA 0x04 /* of the control byte */
+/* Of the control byte (SAM-5): NACA; the vendor's bits. The others are reserved, or obsolete (LINK,
+ * FLAG). */
+#define SCSI_CONTROL_NACA   0x04
+#define SCSI_CONTROL_VENDOR 0xc0
 
 enum scsi_op {
 #define SCSI_OP(sym, code, sa, len, name, layout, dir) OP_##sym,
@@ -26,9 +29,10 @@ enum scsi_dir { D_NONE, D_IN, D_OUT };
 
 struct scsi_cdb {
 	enum scsi_op op;
-	uint8_t opcode;  /* byte 0 as it came */
-	uint8_t len;     /* the CDB's length, by its group code or as it says */
-	lba_t lba;       /* L_RW*, else 0; READ DEFECT DATA(12): the index; buffers: the offset */
+	uint8_t opcode; /* byte 0 as it came */
+	uint8_t len;    /* the CDB's length, by its group code or as it says */
+	lba_t lba;      /* L_RW* and the like, else 0; READ DEFECT DATA(12): the index; buffers: the
+	                   offset */
 	uint32_t blocks; /* L_RW*: logical blocks. READ/WRITE(6): 0 was read as 256 */
 	uint32_t alloc;  /* L_ALLOC*, L_PARAM*, L_INQUIRY: bytes; READ CAPACITY(10): 8 */
 	/* The bits of byte 1 that no other field here holds: EVPD, DBD, PF, SP, LLBAADDR, IMMED,
@@ -46,7 +50,8 @@ struct scsi_cdb {
 	/* LOG SENSE: parameter pointer. WRITE ATOMIC: boundary. REPORT SUPPORTED OPERATION CODES:
 	 * service action. */
 	uint16_t selector;
-	uint8_t byte4;     /* START STOP UNIT: power condition, LOEJ, START; PREVENT */
+	uint8_t byte4; /* START STOP UNIT: power condition, LOEJ, START; PREVENT; READ CAPACITY: PMI
+	                */
 	uint8_t wrprotect; /* byte 1 bits 7-5 of reads and writes: RDPROTECT, WRPROTECT, ... */
 	uint8_t bytchk;    /* VERIFY, WRITE AND VERIFY: byte 1 bits 2-1 */
 	bool dpo, fua;     /* reads and writes: byte 1 bits 4, 3 */

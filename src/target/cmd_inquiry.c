@@ -29,8 +29,8 @@ bool tgt_cmd_accept_inquiry(struct tgt *t, struct task *k)
 {
 	(void)t;
 	bool evpd = k->cdb.byte1 & EVPD;
-	if (k->cdb.byte1 & ~EVPD)
-		return tgt_cdb_field_bad(k, 1, k->cdb.byte1 & 0x02 ? 1 : 0xff); /* CMDDT */
+	if (!tgt_cdb_only(k, 1, k->cdb.byte1, EVPD))
+		return false;
 	if (!evpd)
 		return k->cdb.page != 0 ? tgt_cdb_field_bad(k, 2, 0xff) : true;
 	if (!k->lu->present || !tgt_vpd_known(k->cdb.page))

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define SP       0x01 /* byte 1 */
-#define PPC      0x02 /* of LOG SENSE */
 #define PCR      0x02 /* of LOG SELECT */
 #define PAGE     0x3f /* byte 2 */
 #define PC_SHIFT 6
@@ -154,11 +153,10 @@ bool tgt_cmd_accept_log_sense(struct tgt *t, struct task *k)
 {
 	(void)t;
 	const struct scsi_cdb *c = &k->cdb;
-	if (c->byte1 & ~(SP | PPC))
-		return tgt_cdb_field_bad(k, 1, 7);
-	/* Nothing can be saved; only what has changed is not told apart (obsolete). */
-	if (c->byte1)
-		return tgt_cdb_field_bad(k, 1, c->byte1 & PPC ? 1 : 0);
+	/* Nothing can be saved (SP); only what has changed is not told apart (PPC, which is
+	 * obsolete). */
+	if (!tgt_cdb_only(k, 1, c->byte1, 0))
+		return false;
 	const struct log_page *page = find(c->page & PAGE);
 	if (!page)
 		return tgt_cdb_field_bad(k, 2, 5);

@@ -124,16 +124,20 @@ bool tgt_cmd_run_report_luns(struct tgt *t, struct task *k)
 
 /* ---- READ CAPACITY ---- */
 
+#define PMI   0x01
 #define LBPME 0x8000 /* bytes 14 and 15 */
 #define LBPRZ 0x4000
 
 bool tgt_cmd_accept_read_capacity(struct tgt *t, struct task *k)
 {
 	(void)t;
-	/* PMI and its LBA are obsolete: refused, as what is reserved. */
-	if (!tgt_cdb_only(k, 1, k->cdb.byte1, 0))
+	/* SBC-2, which hosts still go by: an LBA comes with PMI, and asks for the last block before
+	 * a delay. There is none: it is the last of all. */
+	const struct scsi_cdb *c = &k->cdb;
+	if (!tgt_cdb_only(k, 1, c->byte1, 0) ||
+	    !tgt_cdb_only(k, c->op == OP_READ_CAPACITY_10 ? 8 : 14, c->byte4, PMI))
 		return false;
-	return k->cdb.lba != 0 ? tgt_cdb_field_bad(k, 2, 0xff) : true;
+	return c->lba != 0 && !(c->byte4 & PMI) ? tgt_cdb_field_bad(k, 2, 0xff) : true;
 }
 
 bool tgt_cmd_run_read_capacity(struct tgt *t, struct task *k)

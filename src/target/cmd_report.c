@@ -110,16 +110,14 @@ bool tgt_cmd_accept_report_opcodes(struct tgt *t, struct task *k)
 	const struct scsi_cdb *c = &k->cdb;
 	unsigned option = c->page & OPTIONS;
 	bool actions = tgt_cmd_has_actions(k->lu, c->subpage);
-	if (c->byte1)
-		return tgt_cdb_field_bad(k, 1, 7);
-	if (c->page & ~(RCTD | OPTIONS))
-		return tgt_cdb_field_bad(k, 2, 6);
+	if (!tgt_cdb_only(k, 1, c->byte1, 0) || !tgt_cdb_only(k, 2, c->page, RCTD | OPTIONS))
+		return false;
 	if (option >= OPTION_COUNT || (option == OPTION_OPCODE && actions))
 		return tgt_cdb_field_bad(k, 2, 2);
 	/* An opcode that we do not have is no error: the answer says so. */
 	if (option == OPTION_ACTION && !actions && find(k->lu, c->subpage, 0))
 		return tgt_cdb_field_bad(k, 4, 0xff);
-	return c->alloc < 4 ? tgt_cdb_field_bad(k, 6, 0xff) : true;
+	return true;
 }
 
 bool tgt_cmd_run_report_opcodes(struct tgt *t, struct task *k)
@@ -149,10 +147,8 @@ bool tgt_cmd_run_report_opcodes(struct tgt *t, struct task *k)
 bool tgt_cmd_accept_report_functions(struct tgt *t, struct task *k)
 {
 	(void)t;
-	if (k->cdb.byte1)
-		return tgt_cdb_field_bad(k, 1, 7);
-	if (k->cdb.page & ~REPD)
-		return tgt_cdb_field_bad(k, 2, 6);
+	if (!tgt_cdb_only(k, 1, k->cdb.byte1, 0) || !tgt_cdb_only(k, 2, k->cdb.page, REPD))
+		return false;
 	return k->cdb.alloc < 4 ? tgt_cdb_field_bad(k, 6, 0xff) : true;
 }
 

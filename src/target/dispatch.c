@@ -213,7 +213,9 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 	/* A mirroring pass begins no allegiance. */
 	if (k->silent && (k->cdb.control & SCSI_CONTROL_NACA))
 		return tgt_cdb_field_bad(k, k->cdb.control_at, 2);
-	if (!tgt_cdb_only(k, k->cdb.reserved_at, k->cdb.reserved, 0))
+	if (!tgt_cdb_only(k, k->cdb.reserved_at, k->cdb.reserved, 0) ||
+	    !tgt_cdb_only(k, k->cdb.control_at, k->cdb.control,
+	                  SCSI_CONTROL_NACA | SCSI_CONTROL_VENDOR))
 		return false;
 	if (!tgt_bg_allows(k, c) || !ready(k, c))
 		return false;

@@ -71,6 +71,7 @@ unit_tests += \
 	tests/unit/test_target_protect_format \
 	tests/unit/test_target_protection \
 	tests/unit/test_target_random \
+	tests/unit/test_target_cdbs \
 	tests/unit/test_target_report \
 	tests/unit/test_target_reserve \
 	tests/unit/test_target_sbc \
@@ -90,6 +91,7 @@ tests_unit_test_target_order_SOURCES = tests/unit/test_target_order.c tests/unit
 tests_unit_test_target_pass_SOURCES = tests/unit/test_target_pass.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_protect_format_SOURCES = tests/unit/test_target_protect_format.c tests/unit/protected.c tests/unit/protected.h tests/unit/disk.c tests/unit/disk.h tests/unit/hex.c tests/unit/hex.h
 tests_unit_test_target_protection_SOURCES = tests/unit/test_target_protection.c tests/unit/protected.c tests/unit/protected.h tests/unit/disk.c tests/unit/disk.h tests/unit/hex.c tests/unit/hex.h
+tests_unit_test_target_cdbs_SOURCES = tests/unit/test_target_cdbs.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_report_SOURCES = tests/unit/test_target_report.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_sbc_SOURCES = tests/unit/test_target_sbc.c tests/unit/disk.c tests/unit/disk.h
 tests_unit_test_target_messages_SOURCES = tests/unit/test_target_messages.c tests/unit/disk.c tests/unit/disk.h

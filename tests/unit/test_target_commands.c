@@ -34,7 +34,7 @@ static const struct {
 } answers[] = {
         {"00:5", "cont " END, NULL},
         /* INQUIRY, SPC-4 6.6: SPC-4, HISUP, 91 more bytes; ADDR16, WBUS16 SYNC CMDQUE */
-        {"120000000060", "cont " END, NULL}, /* allocation length 0: control is 60h */
+        {"120000000040", "cont " END, NULL}, /* allocation length 0; control: a vendor's bit */
         {"120000006000", DATA("96"), "000006325b"},
         {"120000002400", DATA("36"), NULL},
         {"120000000500", DATA("5"), "000006325b"},

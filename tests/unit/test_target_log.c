@@ -64,7 +64,7 @@ static const struct {
 } refused[] = {
         {"4d0142:4.00ff00", "5/24/0 cdb 1.0"}, /* SP: nothing is saved */
         {"4d0242:4.00ff00", "5/24/0 cdb 1.1"}, /* PPC, obsolete */
-        {"4d0442:4.00ff00", "5/24/0 cdb 1.7"},
+        {"4d0442:4.00ff00", "5/24/0 cdb 1.2"},
         {"4d0041:4.00ff00", "5/24/0 cdb 2.5"}, /* no such page */
         {"4d007f:4.00ff00", "5/24/0 cdb 2.5"},
         {"4d0042ff:3.00ff00", "5/24/0 cdb 3"},

@@ -41,6 +41,19 @@ static const struct {
 	const char *clause, *cdb, *data, *does;
 	const char *sense; /* after a CHECK CONDITION */
 } rows[] = {
+        /* READ CAPACITY: an LBA comes with PMI (SBC-2) */
+        {"READ CAPACITY(10) command", "25:9", NULL, "cont " DATA("8"), NULL},
+        {"READ CAPACITY(10) command", "25:1.00000009.0000.0100", NULL, "cont " DATA("8"), NULL},
+        {"READ CAPACITY(10) command", "25:1.00000009:4", NULL, "cont " CHECK, "5/24/0 cdb 2"},
+        {"READ CAPACITY(10) command", "25:7.0200", NULL, "cont " CHECK, "5/24/0 cdb 8.1"},
+        {"READ CAPACITY(16) command", "9e10:8.00000020.0000", NULL, "cont " DATA("32"), NULL},
+        {"READ CAPACITY(16) command", "9e10:7.09.00000020.0100", NULL, "cont " DATA("32"), NULL},
+        {"READ CAPACITY(16) command", "9e10:7.09.00000020.0000", NULL, "cont " CHECK,
+         "5/24/0 cdb 2"},
+        /* SAM-5, CONTROL byte: what is reserved, or obsolete, of it */
+        {"CONTROL byte", "00:4.c0", NULL, "cont " END, NULL},
+        {"CONTROL byte, LINK", "00:4.01", NULL, "cont " CHECK, "5/24/0 cdb 5.0"},
+        {"CONTROL byte", "28:8.20", NULL, "cont " CHECK, "5/24/0 cdb 9.5"},
         /* READ, WRITE: 6, 10, 12, 16 */
         {"READ(6) command", "0800000900.00", NULL, "cont " CHECK,
          "5/21/0 cdb 1"}, /* 0: 256 blocks */
