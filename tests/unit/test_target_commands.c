@@ -289,6 +289,8 @@ static const struct {
         {"2a:4.04.0000.0200", STORE_ERROR, "3/c/0 info 5"},
         {"2a:4.04.0000.0200", STORE_NO_SPACE, "3/c/0 info 5"},
         {"2f:4.04.0000.0200", STORE_ERROR, "3/11/0 info 5"},
+        {"28:4.04.0000.0200", STORE_ROTTEN, "3/11/c info 5"},
+        {"2f:4.04.0000.0200", STORE_ROTTEN, "3/11/c info 5"},
         {"35:9", STORE_DEAD, "4/44/0"},
 };
 

@@ -14,10 +14,11 @@
 /* Identification descriptors (E4h) by the UUID that disk.h gives each. */
 #define CSCD(first, last)                                                                          \
 	"e400.0000.01.0a.00.12.1000." first "02030405060708090a0b0c0d0e0f" last ".0000.00.000200"
-#define LUN0   CSCD("01", "10")
-#define LUN1   "e400.0000.01.03.00.08.390a0b0c0d0e0f01.:12.00.000200" /* by NAA */
-#define LUN2   CSCD("02", "02")
-#define NOBODY CSCD("77", "10")
+#define LUN0      CSCD("01", "10")
+#define LUN1_REST ".0000.01.03.00.08.390a0b0c0d0e0f01.:12.00.000200" /* by NAA */
+#define LUN1      "e400" LUN1_REST
+#define LUN2      CSCD("02", "02")
+#define NOBODY    CSCD("77", "10")
 /* A segment: 02h, from CSCD to CSCD, blocks, LBAs. */
 #define SEGMENT(from, to, blocks, source, destination)                                             \
 	"02000018.00" from ".00" to ".0000.00" blocks ".:7." source ".:7." destination
@@ -43,7 +44,7 @@ static const char *copy(struct disk *d, const char *head, const char *lists)
 {
 	char words[1024];
 	unsigned n = 16;
-	for (const char *at = lists; (at = strstr(at, "e400.")) != NULL; at++)
+	for (const char *at = lists; (at = strstr(at, "e40")) != NULL; at++)
 		n += 32;
 	for (const char *at = lists; (at = strstr(at, "02000018.")) != NULL; at++)
 		n += 28;
@@ -158,6 +159,12 @@ static const struct {
         {"nobody's designator", HEAD2, LUN0 "." NOBODY "." SEGMENT("00", "01", "01", "00", "01"),
          "a/d/2"},
         {"beyond the end", HEAD2, LUN0 "." LUN1 "." SEGMENT("00", "01", "02", "3f", "00"), "a/d/2"},
+        {"a CSCD that is a tape", HEAD2,
+         LUN0 ".e401" LUN1_REST "." SEGMENT("00", "01", "01", "00", "01"), "a/d/3"},
+        {"a CSCD with blocks of another size", HEAD2,
+         LUN0 ".e400.0000.01.03.00.08.390a0b0c0d0e0f01.:12.00.001000." SEGMENT("00", "01", "01",
+                                                                               "00", "01"),
+         "a/d/2"},
         {"beyond the end there", HEAD2, LUN0 "." LUN1 "." SEGMENT("00", "01", "02", "00", "3f"),
          "a/d/2"},
 };
@@ -167,6 +174,25 @@ START_TEST(refuses)
 	struct disk *d = three();
 	ck_assert_str_eq(copy(d, refused[_i].head, refused[_i].lists), CHECK);
 	ck_assert_str_eq(disk_sense(d), refused[_i].sense);
+	disk_free(d);
+}
+END_TEST
+
+/* SPC-4, EXTENDED COPY parameter list: more descriptors than VPD page 8Fh says. */
+START_TEST(too_many_descriptors)
+{
+	struct disk *d = three();
+	char words[1600];
+	(void)snprintf(words, sizeof(words), "want sel msg=80 cmd=83:9.%08x0000 out=x%s",
+	               16 + 17 * 32, "0900.0220.:4.:4.:4.:544");
+	ck_assert_str_eq(disk_burst(d, words), CHECK);
+	ck_assert_str_eq(disk_sense(d), "5/26/6 data 2");
+	int n = snprintf(words, sizeof(words), "t=2 want sel msg=80 cmd=83:9.%08x0000 out=x%s",
+	                 16 + 65 * 28, "0900.0000.:4.0000071c.:4.");
+	for (unsigned i = 0; i < 65; i++)
+		n += snprintf(words + n, sizeof(words) - (size_t)n, "02000018:24.");
+	ck_assert_str_eq(disk_burst(d, words), CHECK);
+	ck_assert_str_eq(disk_sense(d), "5/26/8 data 1808");
 	disk_free(d);
 }
 END_TEST
@@ -298,6 +324,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, nothing_to_do);
 	tcase_add_loop_test(c, refuses, 0, ARRAY_LEN(refused));
 	tcase_add_test(c, of_the_cdb);
+	tcase_add_test(c, too_many_descriptors);
 	tcase_add_test(c, ends_at_a_bad_segment);
 	tcase_add_test(c, what_stands_against_it);
 	tcase_add_test(c, alone);

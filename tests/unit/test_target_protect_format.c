@@ -131,6 +131,11 @@ START_TEST(formatted)
 		/* the others are told, if it is another type */
 		out = disk_burst(d, "t=1 ini=6 want sel msg=80 cmd=00:5");
 		ck_assert_int_eq(strstr(out, CHECK) != NULL, from != formats[_i].type);
+		(void)disk_burst(d, "t=1 ini=6 want sel msg=80 cmd=03000000.40.00");
+		if (from != formats[_i].type) { /* CAPACITY DATA HAS CHANGED */
+			ck_assert_uint_eq(d->in[2], KEY_UNIT_ATTENTION);
+			ck_assert_uint_eq((unsigned)d->in[12] << 8 | d->in[13], 0x2a09);
+		}
 		/* and it is found again */
 		struct tgt_config c = d->cfg;
 		c.lu.saved = (struct span){d->saved, d->n_saved};

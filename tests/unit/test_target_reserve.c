@@ -462,6 +462,23 @@ START_TEST(others_are_told)
 }
 END_TEST
 
+/* "Releasing": by its holder, as what it is; by others it is no error, and does nothing. */
+START_TEST(released_as_what_it_is)
+{
+	struct disk *d = disk_for_three();
+	registered(d, 7, 0x77);
+	registered(d, 6, 0x66);
+	ck_assert_str_eq(out(d, 7, RESERVE, WE, 0x77, 0, 0), GOOD);
+	ck_assert_str_eq(out(d, 7, RELEASE, WERO, 0x77, 0, 0), "5/26/4");
+	ck_assert_str_eq(out(d, 6, RELEASE, WERO, 0x66, 0, 0), GOOD);
+	ck_assert_str_eq(out(d, 6, RELEASE, WE, 0x77, 0, 0), CONFLICT);
+	ck_assert_str_eq(in(d, 6, RESERVATION), "000000020000001000000000000000770000000000010000");
+	ck_assert_str_eq(out(d, 7, RELEASE, WE, 0x77, 0, 0), GOOD);
+	ck_assert_str_eq(in(d, 6, RESERVATION), "0000000200000000");
+	disk_free(d);
+}
+END_TEST
+
 /* "Preempting ... with the PREEMPT AND ABORT service action": GOOD when what was aborted is gone */
 START_TEST(preempt_and_abort)
 {
@@ -661,6 +678,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(c, initiators_that_cannot_be, 0, ARRAY_LEN(bad_ids));
 	tcase_add_test(c, moved_to_another);
 	tcase_add_test(c, others_are_told);
+	tcase_add_test(c, released_as_what_it_is);
 	tcase_add_test(c, preempt_and_abort);
 	tcase_add_test(c, preempt_and_abort_keeps_the_bus);
 	tcase_add_test(c, resets_and_losses);
