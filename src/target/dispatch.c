@@ -124,14 +124,21 @@ static bool overlaps(struct tgt *t, struct task *k)
 	return true;
 }
 
+/* SPC-4, variable length CDB format: those that we have are all of one length. */
+static bool unknown_action(struct task *k)
+{
+	if (k->cdb.opcode != SCSI_OP_VARIABLE)
+		return tgt_cdb_field_bad(k, 1, 4);
+	return tgt_cdb_field_bad(k, k->cdb.len == SCSI_CDB_MAX ? 8 : 7, 0xff);
+}
+
 static bool opcode_known(struct task *k, const struct cmd *c)
 {
 	if (c && (!k->silent || (c->flags & CMD_PASS)))
 		return true;
 	/* SPC-4, 4.2.5.2: an unknown service action is an invalid field. */
 	if (!c && tgt_cmd_has_actions(k->lu, k->cdb.opcode))
-		return k->cdb.opcode == SCSI_OP_VARIABLE ? tgt_cdb_field_bad(k, 8, 0xff)
-		                                         : tgt_cdb_field_bad(k, 1, 4);
+		return unknown_action(k);
 	tgt_task_fail(k, scsi_sense_field(SENSE_INVALID_OPCODE, true, 0, 7));
 	return false;
 }

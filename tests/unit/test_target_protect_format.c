@@ -49,6 +49,9 @@ START_TEST(what_it_says)
 		/* another service action is an invalid field */
 		ck_assert_str_eq(disk_command(d, "7f:6.18.0007:22"), "cont " CHECK);
 		ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 8");
+		/* ... and so is another length */
+		ck_assert_str_eq(disk_command(d, "7f:6.10.0009:14"), "cont " CHECK);
+		ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 7");
 	} else {
 		hex_assert(d->in, d->n_in, "0001 0000");
 		ck_assert_str_eq(disk_command(d, "7f:6.18.0007:22"), "cont " CHECK);
