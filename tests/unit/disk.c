@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit/disk.h"
+#include "unit/hex.h"
 
 #include "sim/medium.h"
 
@@ -557,7 +558,19 @@ const char *disk_burst(struct disk *d, const char *words)
 const char *disk_lun_command(struct disk *d, uint8_t lun, const char *cdb)
 {
 	char words[256];
-	(void)snprintf(words, sizeof(words), "t=900 want sel msg=%02x cmd=%s", 0x80 | lun, cdb);
+	int n = snprintf(words, sizeof(words), "t=900 want sel msg=%02x cmd=", 0x80 | lun);
+	for (; *cdb && n < (int)sizeof(words) - 1; cdb++)
+		if (*cdb != ' ')
+			words[n++] = *cdb;
+	words[n] = '\0';
+	return disk_burst(d, words);
+}
+
+const char *disk_command_with(struct disk *d, const char *cdb, const char *data)
+{
+	char words[8192];
+	(void)snprintf(words, sizeof(words), "t=500 want sel msg=80 cmd=%s%s%s", cdb,
+	               data ? " out=" : "", data ? data : "");
 	return disk_burst(d, words);
 }
 
@@ -581,6 +594,39 @@ const char *disk_lun_sense(struct disk *d, uint8_t lun)
 const char *disk_sense(struct disk *d)
 {
 	return disk_lun_sense(d, 0);
+}
+
+/* ---- what is expected ---- */
+
+void disk_answers(struct disk *d, const char *cdb, const char *data)
+{
+	const char *out = disk_command(d, cdb);
+	ck_assert_msg(strstr(out, "STATUS(GOOD)"), "%s: %s", cdb, out);
+	hex_assert(d->in, d->n_in, data);
+}
+
+void disk_refuses(struct disk *d, const char *cdb, const char *sense)
+{
+	ck_assert_str_eq(disk_command(d, cdb),
+	                 "cont STATUS(CHECK CONDITION) COMMAND COMPLETE FREE");
+	ck_assert_str_eq(disk_sense(d), sense);
+}
+
+void disk_does(struct disk *d, const struct disk_row *row)
+{
+	const char *out = disk_command_with(d, row->cdb, row->data);
+	ck_assert_msg(strcmp(out, row->does) == 0, "%s: %s: %s", row->clause, row->cdb, out);
+	if (row->sense)
+		ck_assert_str_eq(disk_sense(d), row->sense);
+	ck_assert_uint_eq(tgt_tasks(d->t), 0);
+}
+
+bool disk_block_is(const struct disk *d, unsigned lba, uint8_t with)
+{
+	for (size_t i = 0; i < 512; i++)
+		if (d->media[(size_t)lba * 512 + i] != with)
+			return false;
+	return true;
 }
 
 /* ---- creation ---- */

@@ -89,12 +89,26 @@ const char *disk_release(struct disk *d);
 const char *disk_answer(struct disk *d, unsigned which);
 /* Lets time pass to the deadline. */
 const char *disk_wait(struct disk *d);
-/* A command that waits for its status: messages IDENTIFY (disconnection not allowed), the CDB. */
+/* A command that waits for its status: messages IDENTIFY (disconnection not allowed), the CDB, in
+ * which there may be blanks. */
 const char *disk_command(struct disk *d, const char *cdb);
+/* The same with the data of the command, as out= has them; NULL: none. */
+const char *disk_command_with(struct disk *d, const char *cdb, const char *data);
 const char *disk_lun_command(struct disk *d, uint8_t lun, const char *cdb);
 /* REQUEST SENSE: "5/24/0 cdb 2.7", "3/c/0 info 9". */
 const char *disk_sense(struct disk *d);
 const char *disk_lun_sense(struct disk *d, uint8_t lun);
+/* It answers with this data (hex.h); it is refused with this sense. */
+void disk_answers(struct disk *d, const char *cdb, const char *data);
+void disk_refuses(struct disk *d, const char *cdb, const char *sense);
+/* What a clause says of a command with this data, or NULL; `sense`: after a CHECK CONDITION, or
+ * NULL. Nothing is left of it then. */
+struct disk_row {
+	const char *clause, *cdb, *data, *does, *sense;
+};
+void disk_does(struct disk *d, const struct disk_row *row);
+/* All bytes of a block of the medium are this. */
+bool disk_block_is(const struct disk *d, unsigned lba, uint8_t with);
 /* Joins group 1 as device 2. */
 void disk_join(struct disk *d);
 

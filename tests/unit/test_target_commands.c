@@ -154,8 +154,7 @@ static const struct {
 START_TEST(refuses)
 {
 	struct disk *d = disk_new();
-	ck_assert_str_eq(disk_command(d, refusals[_i].cdb), CHECK);
-	ck_assert_str_eq(disk_sense(d), refusals[_i].sense);
+	disk_refuses(d, refusals[_i].cdb, refusals[_i].sense);
 	ck_assert_str_eq(disk_sense(d), "0/0/0"); /* it was told */
 	ck_assert_uint_eq(tgt_tasks(d->t), 0);
 	disk_free(d);

@@ -33,14 +33,6 @@ static struct disk *disk_of(bool thin, uint64_t blocks, bool write_protect)
 	return d;
 }
 
-static const char *command(struct disk *d, const char *cdb, const char *data)
-{
-	char words[4096];
-	(void)snprintf(words, sizeof(words), "t=500 want sel msg=80 cmd=%s%s%s", cdb,
-	               data ? " out=" : "", data ? data : "");
-	return disk_burst(d, words);
-}
-
 /* What comes further in the same tenure. */
 static const char *more(struct disk *d, const char *data)
 {
@@ -133,7 +125,7 @@ static const struct {
 START_TEST(as_the_clause_says)
 {
 	struct disk *d = disk_of(!rows[_i].plain, 64, false);
-	const char *out = command(d, rows[_i].cdb, rows[_i].data);
+	const char *out = disk_command_with(d, rows[_i].cdb, rows[_i].data);
 	ck_assert_msg(strcmp(out, rows[_i].does) == 0, "%s: %s: %s", rows[_i].clause, rows[_i].cdb,
 	              out);
 	if (rows[_i].sense[1] == '/')
@@ -150,7 +142,7 @@ END_TEST
 START_TEST(a_pattern_comes_in_pieces)
 {
 	struct disk *d = disk_of(true, 64, false);
-	ck_assert_str_eq(command(d, "0410.0000.00.00", NULL), "cont DATA-OUT(4)");
+	ck_assert_str_eq(disk_command_with(d, "0410.0000.00.00", NULL), "cont DATA-OUT(4)");
 	ck_assert_str_eq(more(d, "x00880000"), "cont DATA-OUT(4)");
 	ck_assert_str_eq(more(d, "x00010003"), "cont DATA-OUT(3)");
 	ck_assert_str_eq(more(d, "xaabbcc"),
@@ -159,7 +151,7 @@ START_TEST(a_pattern_comes_in_pieces)
 		ck_assert_uint_eq(d->media[i],
 		                  (unsigned)(0xaabbcc >> (16 - 8 * (i % 512 % 3)) & 0xff));
 	/* of a long header; the default pattern has no bytes */
-	(void)command(d, "0430.0000.00.00", NULL);
+	(void)disk_command_with(d, "0430.0000.00.00", NULL);
 	ck_assert_str_eq(more(d, "x0088.:6"), "cont DATA-OUT(4)");
 	ck_assert_str_eq(more(d, "x00000000"),
 	                 "save; arm front; zero 0+64; flush; save; cont " END "; arm full");
@@ -180,11 +172,11 @@ START_TEST(patterns_that_are_none)
 	};
 	struct disk *d = disk_of(true, 64, false);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		(void)command(d, "0410.0000.00.00", "x00880000");
+		(void)disk_command_with(d, "0410.0000.00.00", "x00880000");
 		ck_assert_str_eq(more(d, bad[i].descriptor), "cont " CHECK);
 		ck_assert_str_eq(disk_sense(d), bad[i].sense);
 	}
-	(void)command(d, "0410.0000.00.00", "x00880000");
+	(void)disk_command_with(d, "0410.0000.00.00", "x00880000");
 	(void)more(d, "x00010200");
 	ck_assert_str_eq(more(d, "512:77"),
 	                 "save; arm front; write each 0+64; flush; save; cont " END "; arm full");
@@ -210,18 +202,19 @@ START_TEST(goes_on_without_its_command)
 	struct disk *d = disk_of(true, LARGE, false);
 	char want[64];
 	d->hold = true;
-	ck_assert_str_eq(command(d, immediate[_i].cdb, immediate[_i].data),
+	ck_assert_str_eq(disk_command_with(d, immediate[_i].cdb, immediate[_i].data),
 	                 "save; cont " END "; arm front");
 	ck_assert_str_eq(disk_answer(d, 0), "zero 0+32768");
 	ck_assert_uint_eq(tgt_tasks(d->t), 0);
 	/* what is about no medium is answered, all else is not ready */
-	ck_assert_ptr_nonnull(strstr(command(d, "12000000ff00", NULL), "STATUS(GOOD)"));
-	ck_assert_ptr_nonnull(strstr(command(d, "a0:5.000000ff.0000", NULL), "STATUS(GOOD)"));
+	ck_assert_ptr_nonnull(strstr(disk_command_with(d, "12000000ff00", NULL), "STATUS(GOOD)"));
+	ck_assert_ptr_nonnull(
+	        strstr(disk_command_with(d, "a0:5.000000ff.0000", NULL), "STATUS(GOOD)"));
 	static const char *const refused[] = {"00:5",         "28:4.09.00.0001.00",
 	                                      "1a003f00ff00", "1b:3.0100",
 	                                      "04:5",         "4882:5.0000.00"};
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-		ck_assert_str_eq(command(d, refused[i], NULL), "cont " CHECK);
+		ck_assert_str_eq(disk_command_with(d, refused[i], NULL), "cont " CHECK);
 		(void)snprintf(want, sizeof(want), "2/%s progress 0", immediate[_i].asc);
 		ck_assert_str_eq(disk_sense(d), want);
 	}
@@ -243,7 +236,7 @@ START_TEST(goes_on_without_its_command)
 	ck_assert_str_eq(disk_answer(d, 0), "save");
 	ck_assert_str_eq(disk_answer(d, 0), "arm full");
 	ck_assert_str_eq(disk_sense(d), "0/0/0");
-	ck_assert_str_eq(command(d, "00:5", NULL), "cont " END);
+	ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " END);
 	ck_assert(all(d, 0, false));
 	disk_free(d);
 }
@@ -299,19 +292,20 @@ START_TEST(a_format_that_failed)
 {
 	struct disk *d = disk_of(true, 64, false);
 	(void)disk_fault(d, "medium-error:lba=9,times=1");
-	ck_assert_str_eq(command(d, "04:5", NULL), "save; arm front; zero 0+64; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "04:5", NULL),
+	                 "save; arm front; zero 0+64; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/31/1");
-	ck_assert_str_eq(command(d, "28:4.09.00.0001.00", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "28:4.09.00.0001.00", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/31/0");
-	ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/31/0");
-	ck_assert_str_eq(command(d, "481f:5.0000.00", NULL), "cont " END);
-	ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "481f:5.0000.00", NULL), "cont " END);
+	ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " CHECK);
 	(void)disk_sense(d);
-	ck_assert_ptr_nonnull(strstr(command(d, "12000000ff00", NULL), "STATUS(GOOD)"));
-	ck_assert_str_eq(command(d, "04:5", NULL),
+	ck_assert_ptr_nonnull(strstr(disk_command_with(d, "12000000ff00", NULL), "STATUS(GOOD)"));
+	ck_assert_str_eq(disk_command_with(d, "04:5", NULL),
 	                 "save; zero 0+64; flush; save; cont " END "; arm full");
-	ck_assert_str_eq(command(d, "00:5", NULL), "cont " END);
+	ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " END);
 	disk_free(d);
 }
 END_TEST
@@ -320,30 +314,31 @@ START_TEST(a_sanitize_that_failed)
 {
 	struct disk *d = disk_of(true, 64, false);
 	d->result = STORE_ERROR;
-	ck_assert_str_eq(command(d, "4802:5.0000.00", NULL),
+	ck_assert_str_eq(disk_command_with(d, "4802:5.0000.00", NULL),
 	                 "save; arm front; zero 0+64; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/31/3");
 	d->result = STORE_OK;
 	static const char *const refused[] = {"00:5", "28:4.09.00.0001.00", "04:5", "2a:6.0001.00"};
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-		ck_assert_str_eq(command(d, refused[i], NULL), "cont " CHECK);
+		ck_assert_str_eq(disk_command_with(d, refused[i], NULL), "cont " CHECK);
 		ck_assert_str_eq(disk_sense(d), "3/31/3");
 	}
-	ck_assert_ptr_nonnull(strstr(command(d, "25:9", NULL), "STATUS(GOOD)"));
+	ck_assert_ptr_nonnull(strstr(disk_command_with(d, "25:9", NULL), "STATUS(GOOD)"));
 	/* not left, but by one that succeeds */
-	ck_assert_str_eq(command(d, "481f:5.0000.00", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "481f:5.0000.00", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 1.4");
-	ck_assert_str_eq(command(d, "4802:5.0000.00", NULL),
+	ck_assert_str_eq(disk_command_with(d, "4802:5.0000.00", NULL),
 	                 "save; zero 0+64; flush; save; cont " END "; arm full");
 	/* AUSE: it may be left as it is */
 	d->result = STORE_ERROR;
-	ck_assert_str_eq(command(d, "48a2:5.0000.00", NULL),
+	ck_assert_str_eq(disk_command_with(d, "48a2:5.0000.00", NULL),
 	                 "save; cont " END "; arm front; zero 0+64");
 	d->result = STORE_OK;
-	ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/31/3");
-	ck_assert_str_eq(command(d, "481f:5.0000.00", NULL), "save; cont " END "; arm full");
-	ck_assert_str_eq(command(d, "00:5", NULL), "cont " END);
+	ck_assert_str_eq(disk_command_with(d, "481f:5.0000.00", NULL),
+	                 "save; cont " END "; arm full");
+	ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " END);
 	disk_free(d);
 }
 END_TEST
@@ -378,21 +373,21 @@ START_TEST(a_restart_in_the_middle)
 		d->hold = true;
 		(void)disk_burst(d, "t=1 want sel msg=c02005 cmd=1510000018.00 "
 		                    "out=x00000000.0812.:18");
-		(void)command(d, cut[i].cdb, NULL);
+		(void)disk_command_with(d, cut[i].cdb, NULL);
 		ck_assert_str_eq(disk_answer(d, 0), "zero 0+64");
 		d = again(d);
-		ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
+		ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " CHECK);
 		ck_assert_str_eq(disk_sense(d), cut[i].sense);
 		/* saved with what else is saved */
-		(void)command(d, "1511000018.00", "x00000000.0812.:18");
+		(void)disk_command_with(d, "1511000018.00", "x00000000.0812.:18");
 		d = again(d);
-		ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
+		ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " CHECK);
 		ck_assert_str_eq(disk_sense(d), cut[i].sense);
-		ck_assert_str_eq(command(d, "481f:5.0000.00", NULL), cut[i].leave);
+		ck_assert_str_eq(disk_command_with(d, "481f:5.0000.00", NULL), cut[i].leave);
 		(void)disk_sense(d);
-		(void)command(d, "4802:5.0000.00", NULL);
+		(void)disk_command_with(d, "4802:5.0000.00", NULL);
 		d = again(d);
-		ck_assert_str_eq(command(d, "00:5", NULL), "cont " END);
+		ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " END);
 		disk_free(d);
 	}
 }
@@ -403,17 +398,18 @@ START_TEST(what_cannot_be_saved)
 {
 	struct disk *d = disk_of(true, 64, false);
 	d->meta_fails = true;
-	ck_assert_str_eq(command(d, "4802:5.0000.00", NULL), "save; arm front; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "4802:5.0000.00", NULL),
+	                 "save; arm front; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/31/3");
 	ck_assert(all(d, 0x11, true));
 	d->meta_fails = false;
-	(void)command(d, "48a2:5.0000.00", NULL);
+	(void)disk_command_with(d, "48a2:5.0000.00", NULL);
 	d->result = STORE_ERROR;
-	(void)command(d, "48a2:5.0000.00", NULL);
+	(void)disk_command_with(d, "48a2:5.0000.00", NULL);
 	d->meta_fails = true;
-	ck_assert_str_eq(command(d, "481f:5.0000.00", NULL), "save; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "481f:5.0000.00", NULL), "save; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "4/44/0");
-	ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/31/3");
 	disk_free(d);
 }
@@ -426,7 +422,7 @@ START_TEST(write_protected)
 	static const char *const refused[] = {"04:5", "4801:5.0005.00", "4802:5.0000.00"};
 	struct disk *d = disk_of(true, 64, true);
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-		ck_assert_str_eq(command(d, refused[i], NULL), "cont " CHECK);
+		ck_assert_str_eq(disk_command_with(d, refused[i], NULL), "cont " CHECK);
 		ck_assert_str_eq(disk_sense(d), "7/27/0");
 	}
 	disk_free(d);
@@ -438,14 +434,14 @@ START_TEST(stops_at_once)
 {
 	struct disk *d = disk_of(false, 64, false);
 	d->hold = true;
-	ck_assert_str_eq(command(d, "1b01:2.0000", NULL), "flush; cont " END OFF);
-	ck_assert_str_eq(command(d, "00:5", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "1b01:2.0000", NULL), "flush; cont " END OFF);
+	ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "2/4/2");
 	/* another one waits for the flush */
 	ck_assert_str_eq(disk_burst(d, "t=1 want sel msg=c02005 cmd=1b:3.0100"),
 	                 "cont DISCONNECT FREE");
 	ck_assert_str_eq(disk_answer(d, 0), "resel 7 IDENTIFY SIMPLE(5) " END "; arm full");
-	ck_assert_str_eq(command(d, "00:5", NULL), "cont " END);
+	ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " END);
 	disk_free(d);
 }
 END_TEST
@@ -454,17 +450,17 @@ END_TEST
 START_TEST(what_it_says)
 {
 	struct disk *d = disk_of(true, 64, false);
-	(void)command(d, "1201b100ff00", NULL);
+	(void)disk_command_with(d, "1201b100ff00", NULL);
 	hex_assert(d->in, 8, "00 b1 003c 0001 00 40"); /* WABEREQ */
-	(void)command(d, "a30c.01.04.0000.000000ff.0000", NULL);
+	(void)disk_command_with(d, "a30c.01.04.0000.000000ff.0000", NULL);
 	hex_assert(d->in, d->n_in, "00030006 04 3f 00 0000 04");
-	(void)command(d, "a30c.02.48.0001.000000ff.0000", NULL);
+	(void)disk_command_with(d, "a30c.02.48.0001.000000ff.0000", NULL);
 	hex_assert(d->in, d->n_in, "0003000a 48 a1 00000000 00 ffff 04");
 	disk_free(d);
 	d = disk_of(false, 64, false);
-	(void)command(d, "1201b100ff00", NULL);
+	(void)disk_command_with(d, "1201b100ff00", NULL);
 	hex_assert(d->in, 8, "00 b1 003c 0001 00 00");
-	(void)command(d, "a30c.02.48.0002.000000ff.0000", NULL);
+	(void)disk_command_with(d, "a30c.02.48.0002.000000ff.0000", NULL);
 	hex_assert(d->in, d->n_in, "00010000");
 	disk_free(d);
 }

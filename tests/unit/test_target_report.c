@@ -40,23 +40,10 @@ static const struct {
         {"6.35, allocation length", "a30d8000000000000005 0000", "fa 00 00 0c 00"},
 };
 
-/* The CDB without the blanks. */
-static const char *command(struct disk *d, const char *cdb)
-{
-	char text[64];
-	size_t n = 0;
-	for (; *cdb; cdb++)
-		if (*cdb != ' ')
-			text[n++] = *cdb;
-	text[n] = '\0';
-	return disk_command(d, text);
-}
-
 START_TEST(answers_with)
 {
 	struct disk *d = disk_new();
-	ck_assert_ptr_null(strstr(command(d, answers[_i].cdb), "CHECK"));
-	hex_assert(d->in, d->n_in, answers[_i].data);
+	disk_answers(d, answers[_i].cdb, answers[_i].data);
 	disk_free(d);
 }
 END_TEST
@@ -79,8 +66,7 @@ static const struct {
 START_TEST(refuses)
 {
 	struct disk *d = disk_new();
-	ck_assert_str_eq(command(d, refused[_i].cdb), CHECK);
-	ck_assert_str_eq(disk_sense(d), refused[_i].sense);
+	disk_refuses(d, refused[_i].cdb, refused[_i].sense);
 	disk_free(d);
 }
 END_TEST

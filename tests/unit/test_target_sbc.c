@@ -26,21 +26,9 @@ static struct disk *sbc_disk(void)
 	return d;
 }
 
-/* A command with its data; the tenure stays connected to the end. */
-static const char *command(struct disk *d, const char *cdb, const char *data)
-{
-	char words[256];
-	(void)snprintf(words, sizeof(words), "t=500 want sel msg=80 cmd=%s%s%s", cdb,
-	               data ? " out=" : "", data ? data : "");
-	return disk_burst(d, words);
-}
-
 /* ---- what is done ---- */
 
-static const struct {
-	const char *clause, *cdb, *data, *does;
-	const char *sense; /* after a CHECK CONDITION */
-} rows[] = {
+static const struct disk_row rows[] = {
         /* READ CAPACITY: an LBA comes with PMI (SBC-2) */
         {"READ CAPACITY(10) command", "25:9", NULL, "cont " DATA("8"), NULL},
         {"READ CAPACITY(10) command", "25:1.00000009.0000.0100", NULL, "cont " DATA("8"), NULL},
@@ -310,12 +298,7 @@ static const struct {
 START_TEST(as_the_clause_says)
 {
 	struct disk *d = sbc_disk();
-	const char *out = command(d, rows[_i].cdb, rows[_i].data);
-	ck_assert_msg(strcmp(out, rows[_i].does) == 0, "%s: %s: %s", rows[_i].clause, rows[_i].cdb,
-	              out);
-	if (rows[_i].sense)
-		ck_assert_str_eq(disk_sense(d), rows[_i].sense);
-	ck_assert_uint_eq(tgt_tasks(d->t), 0);
+	disk_does(d, &rows[_i]);
 	disk_free(d);
 }
 END_TEST
@@ -327,12 +310,12 @@ START_TEST(data_of_the_quick_ones)
 	static const uint8_t pages[] = {0, 0, 0, 1, 0};
 	static const uint8_t ten[] = {0, 0x1d, 0, 0}, twelve[] = {0, 0x08, 0, 0, 0, 0, 0, 0};
 	struct disk *d = sbc_disk();
-	(void)command(d, "1c0100.00ff.00", NULL);
+	(void)disk_command_with(d, "1c0100.00ff.00", NULL);
 	ck_assert_mem_eq(d->in, pages, sizeof(pages));
 	/* The format and the lists asked for, and nothing in them. */
-	(void)command(d, "37001d.000000.00.00ff.00", NULL);
+	(void)disk_command_with(d, "37001d.000000.00.00ff.00", NULL);
 	ck_assert_mem_eq(d->in, ten, sizeof(ten));
-	(void)command(d, "b708:4.000000ff.0000", NULL);
+	(void)disk_command_with(d, "b708:4.000000ff.0000", NULL);
 	ck_assert_mem_eq(d->in, twelve, sizeof(twelve));
 	disk_free(d);
 }
@@ -348,14 +331,14 @@ START_TEST(echo_buffer)
 	const char *read6 = "t=3 ini=6 epoch=9 want sel msg=80 cmd=3c0a.00.000000.000100.00";
 	(void)disk_port(d, 6, 9, true);
 	(void)disk_burst(d, "t=1 ini=6 epoch=9 want sel msg=80 cmd=00:5"); /* its power on */
-	(void)command(d, "3c0b.00.000000.000004.00", NULL);
+	(void)disk_command_with(d, "3c0b.00.000000.000004.00", NULL);
 	ck_assert_mem_eq(d->in, ten, 4);
-	(void)command(d, "3c03.00.000000.000004.00", NULL);
+	(void)disk_command_with(d, "3c03.00.000000.000004.00", NULL);
 	ck_assert_mem_eq(d->in, data, 4);
-	(void)command(d, "3c03.01.000000.000004.00", NULL);
+	(void)disk_command_with(d, "3c03.01.000000.000004.00", NULL);
 	ck_assert_mem_eq(d->in, none, 4);
-	(void)command(d, "3b0a.00.000000.000008.00", "8:5a");
-	ck_assert_str_eq(command(d, "3c0a.00.000000.000100.00", NULL), "cont " DATA("8"));
+	(void)disk_command_with(d, "3b0a.00.000000.000008.00", "8:5a");
+	ck_assert_str_eq(disk_command_with(d, "3c0a.00.000000.000100.00", NULL), "cont " DATA("8"));
 	ck_assert_uint_eq(d->in[7], 0x5a);
 	/* the other one never wrote; then it does, and the first is told */
 	ck_assert_str_eq(disk_burst(d, read6), "cont " CHECK);
@@ -363,16 +346,16 @@ START_TEST(echo_buffer)
 	                               "cmd=3b0a.00.000000.000004.00 out=4:a5"),
 	                 "cont " END);
 	ck_assert_str_eq(disk_burst(d, read6), "cont " DATA("4"));
-	ck_assert_str_eq(command(d, "3c0a.00.000000.000100.00", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "3c0a.00.000000.000100.00", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "b/3f/f");
 	/* a reset ends that, too */
 	(void)disk_reset(d);
 	(void)disk_sense(d);
-	ck_assert_str_eq(command(d, "3c0a.00.000000.000100.00", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "3c0a.00.000000.000100.00", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "5/2c/0");
 	/* the data buffer is everybody's, and another one */
-	(void)command(d, "3b02.00.000010.000004.00", "4:77");
-	(void)command(d, "3c02.00.00000f.000006.00", NULL);
+	(void)disk_command_with(d, "3b02.00.000010.000004.00", "4:77");
+	(void)disk_command_with(d, "3c02.00.00000f.000006.00", NULL);
 	ck_assert_uint_eq(d->in[0], 0);
 	ck_assert_uint_eq(d->in[1], 0x77);
 	ck_assert_uint_eq(d->in[4], 0x77);
@@ -392,23 +375,24 @@ END_TEST
 START_TEST(power_conditions)
 {
 	struct disk *d = sbc_disk();
-	(void)command(d, "1b:3.2000", NULL);
+	(void)disk_command_with(d, "1b:3.2000", NULL);
 	ck_assert_str_eq(disk_sense(d), "0/5e/3");
-	ck_assert_str_eq(command(d, "00:5", NULL), "cont " END);
+	ck_assert_str_eq(disk_command_with(d, "00:5", NULL), "cont " END);
 	ck_assert_str_eq(disk_sense(d), "0/5e/3");
-	(void)command(d, "1b:3.3000", NULL);
+	(void)disk_command_with(d, "1b:3.3000", NULL);
 	ck_assert_str_eq(disk_sense(d), "0/5e/4");
-	ck_assert_str_eq(command(d, "28:4.40.00.0001.00", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "28:4.40.00.0001.00", NULL), "cont " CHECK);
 	(void)disk_sense(d);
 	ck_assert_str_eq(disk_sense(d), "0/5e/4"); /* one that is refused needs no medium */
-	ck_assert_str_eq(command(d, "28:4.09.00.0001.00", NULL), "read 9+1; cont " DATA("512"));
+	ck_assert_str_eq(disk_command_with(d, "28:4.09.00.0001.00", NULL),
+	                 "read 9+1; cont " DATA("512"));
 	ck_assert_str_eq(disk_sense(d), "0/0/0");
 	/* From the stopped state a condition starts it. */
-	(void)command(d, "1b:3.0000", NULL);
+	(void)disk_command_with(d, "1b:3.0000", NULL);
 	ck_assert_str_eq(disk_sense(d), "2/4/2");
-	ck_assert_str_eq(command(d, "1b:3.3400", NULL), "cont " END "; arm full");
+	ck_assert_str_eq(disk_command_with(d, "1b:3.3400", NULL), "cont " END "; arm full");
 	ck_assert_str_eq(disk_sense(d), "0/5e/4");
-	(void)command(d, "1b:3.1000", NULL);
+	(void)disk_command_with(d, "1b:3.1000", NULL);
 	ck_assert_str_eq(disk_sense(d), "0/0/0");
 	disk_free(d);
 }
@@ -422,35 +406,31 @@ START_TEST(pre_fetch_of_too_much)
 	struct disk *d = disk_new_raw(&c);
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d);
-	ck_assert_str_eq(command(d, "90:8.00.00008000.0000", NULL), "verify 0+32768; cont " MET);
-	ck_assert_str_eq(command(d, "90:8.00.00008001.0000", NULL), "verify 0+32768; cont " END);
-	ck_assert_str_eq(command(d, "90:8.00.00000000.0000", NULL), "verify 0+32768; cont " END);
+	ck_assert_str_eq(disk_command_with(d, "90:8.00.00008000.0000", NULL),
+	                 "verify 0+32768; cont " MET);
+	ck_assert_str_eq(disk_command_with(d, "90:8.00.00008001.0000", NULL),
+	                 "verify 0+32768; cont " END);
+	ck_assert_str_eq(disk_command_with(d, "90:8.00.00000000.0000", NULL),
+	                 "verify 0+32768; cont " END);
 	disk_free(d);
 }
 END_TEST
-
-static bool block_is(const struct disk *d, unsigned lba, uint8_t with)
-{
-	for (size_t i = 0; i < 512; i++)
-		if (d->media[(size_t)lba * 512 + i] != with)
-			return false;
-	return true;
-}
 
 /* What the writing ones leave behind, and what not. */
 START_TEST(what_is_on_the_medium)
 {
 	struct disk *d = sbc_disk();
-	(void)command(d, "8b:8.09.00000002.0000", "1024:22");
-	ck_assert(block_is(d, 8, 0) && block_is(d, 9, 0x33) && block_is(d, 10, 0x22) &&
-	          block_is(d, 11, 0));
-	(void)command(d, "41:4.0a.00.0003.00", "512:44");
-	ck_assert(block_is(d, 9, 0x33) && block_is(d, 10, 0x44) && block_is(d, 12, 0x44) &&
-	          block_is(d, 13, 0));
-	(void)command(d, "9301:7.0a.00000002.0000", NULL);
-	ck_assert(block_is(d, 9, 0x33) && block_is(d, 11, 0) && block_is(d, 12, 0x44));
+	(void)disk_command_with(d, "8b:8.09.00000002.0000", "1024:22");
+	ck_assert(disk_block_is(d, 8, 0) && disk_block_is(d, 9, 0x33) &&
+	          disk_block_is(d, 10, 0x22) && disk_block_is(d, 11, 0));
+	(void)disk_command_with(d, "41:4.0a.00.0003.00", "512:44");
+	ck_assert(disk_block_is(d, 9, 0x33) && disk_block_is(d, 10, 0x44) &&
+	          disk_block_is(d, 12, 0x44) && disk_block_is(d, 13, 0));
+	(void)disk_command_with(d, "9301:7.0a.00000002.0000", NULL);
+	ck_assert(disk_block_is(d, 9, 0x33) && disk_block_is(d, 11, 0) &&
+	          disk_block_is(d, 12, 0x44));
 	d->media[9 * 512 + 100] = 0;
-	(void)command(d, "89:8.09.000000.01.0000", "1024:33");
+	(void)disk_command_with(d, "89:8.09.000000.01.0000", "1024:33");
 	ck_assert_str_eq(disk_sense(d), "e/1d/0 info 100");
 	ck_assert_uint_eq(d->media[9 * 512 + 100], 0);
 	disk_free(d);
@@ -482,7 +462,8 @@ START_TEST(compare_and_write_has_two_halves)
 	                              .wanted = true,
 	                              .items = {encoded, w.n}};
 	ck_assert_str_eq(disk_frame(d, &f), "compare 9+2; write 9+2; cont " END);
-	ck_assert(block_is(d, 9, 0x55) && block_is(d, 10, 0x66) && block_is(d, 11, 0));
+	ck_assert(disk_block_is(d, 9, 0x55) && disk_block_is(d, 10, 0x66) &&
+	          disk_block_is(d, 11, 0));
 	block_unref(data);
 	disk_free(d);
 }
@@ -496,9 +477,9 @@ START_TEST(atomic_writes_have_a_limit)
 	struct disk *d = disk_new_raw(&c);
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d);
-	ck_assert_str_eq(command(d, "9c:8.01.0000.0800.0000", "1048576:22"),
+	ck_assert_str_eq(disk_command_with(d, "9c:8.01.0000.0800.0000", "1048576:22"),
 	                 "atomic 1+2048; cont " END);
-	ck_assert_str_eq(command(d, "9c:8.01.0000.0801.0000", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "9c:8.01.0000.0801.0000", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 12");
 	disk_free(d);
 }
@@ -522,13 +503,13 @@ START_TEST(write_same_has_a_limit)
 	        "9301:3.01.ffff7fff.00008001.0000",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(too_many); i++) {
-		ck_assert_str_eq(command(d, too_many[i], NULL), "cont " CHECK);
+		ck_assert_str_eq(disk_command_with(d, too_many[i], NULL), "cont " CHECK);
 		ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 10");
 	}
-	ck_assert_str_eq(command(d, "41:4.00.00.8001.00", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "41:4.00.00.8001.00", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 7");
 	d->hold = true;
-	ck_assert_str_eq(command(d, "9301:3.01.ffff8000.00008000.0000", NULL),
+	ck_assert_str_eq(disk_command_with(d, "9301:3.01.ffff8000.00008000.0000", NULL),
 	                 "zero 8589901824+32768");
 	disk_free(d);
 }
@@ -554,7 +535,7 @@ START_TEST(writes_that_read_keep_others_out)
 		ck_assert_uint_eq(d->n_held, 1);
 		ck_assert_ptr_nonnull(strstr(disk_release(d), "write 9+1; resel 7 IDENTIFY "
 		                                              "SIMPLE(6) " END));
-		ck_assert(block_is(d, 9, 0x33));
+		ck_assert(disk_block_is(d, 9, 0x33));
 		disk_free(d);
 	}
 }
@@ -565,28 +546,32 @@ START_TEST(bad_medium)
 {
 	struct disk *d = sbc_disk();
 	(void)disk_fault(d, "medium-error:lba=12,times=3");
-	ck_assert_str_eq(command(d, "1d04:4", NULL), "verify 0+12; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "1d04:4", NULL), "verify 0+12; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "4/3e/3");
-	ck_assert_str_eq(command(d, "34:4.0a.00.0004.00", NULL), "verify 10+2; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "34:4.0a.00.0004.00", NULL),
+	                 "verify 10+2; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/11/0 info 12");
-	ck_assert_str_eq(command(d, "ae:4.0b.00000002.0000", "1024:22"),
+	ck_assert_str_eq(disk_command_with(d, "ae:4.0b.00000002.0000", "1024:22"),
 	                 "write 11+1; flush; verify 11+1; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 12");
 	/* A write that is compared first is not done by half. */
 	(void)disk_fault(d, "medium-error:lba=10,times=2");
-	ck_assert_str_eq(command(d, "89:8.09.000000.02.0000", "2048:11"), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "89:8.09.000000.02.0000", "2048:11"), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 10");
-	ck_assert_str_eq(command(d, "41:4.09.00.0003.00", "512:22"), "write each 9+1; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "41:4.09.00.0003.00", "512:22"),
+	                 "write each 9+1; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 10");
 	(void)disk_fault(d, "medium-error:lba=10,times=1");
-	ck_assert_str_eq(command(d, "9c:8.09.0000.0002.0000", "1024:22"), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "9c:8.09.0000.0002.0000", "1024:22"), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 10");
 	d->result = STORE_ERROR;
-	ck_assert_str_eq(command(d, "9301:7.20.00000002.0000", NULL), "zero 32+2; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "9301:7.20.00000002.0000", NULL),
+	                 "zero 32+2; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 32");
-	ck_assert_str_eq(command(d, "8b:8.20.00000001.0000", "512:22"), "or 32+1; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "8b:8.20.00000001.0000", "512:22"),
+	                 "or 32+1; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 32");
-	ck_assert_str_eq(command(d, "1d04:4", NULL), "verify 0+64; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "1d04:4", NULL), "verify 0+64; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "4/3e/3");
 	disk_free(d);
 }

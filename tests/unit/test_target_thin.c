@@ -33,27 +33,7 @@ static struct disk *thin_disk(void)
 	return d;
 }
 
-/* A command with its data; the tenure stays connected to the end. */
-static const char *command(struct disk *d, const char *cdb, const char *data)
-{
-	char words[8192];
-	(void)snprintf(words, sizeof(words), "t=500 want sel msg=80 cmd=%s%s%s", cdb,
-	               data ? " out=" : "", data ? data : "");
-	return disk_burst(d, words);
-}
-
-static bool block_is(const struct disk *d, unsigned lba, uint8_t with)
-{
-	for (size_t i = 0; i < 512; i++)
-		if (d->media[(size_t)lba * 512 + i] != with)
-			return false;
-	return true;
-}
-
-static const struct {
-	const char *clause, *cdb, *data, *does;
-	const char *sense; /* after a CHECK CONDITION */
-} rows[] = {
+static const struct disk_row rows[] = {
         /* nothing to unmap is no error */
         {"UNMAP, PARAMETER LIST LENGTH", "42:6.0000.00", NULL, "cont " END, NULL},
         {"UNMAP, PARAMETER LIST LENGTH", "42:6.0007.00", "7:00", "cont " CHECK, "5/1a/0 cdb 7"},
@@ -122,12 +102,7 @@ static const struct {
 START_TEST(as_the_clause_says)
 {
 	struct disk *d = thin_disk();
-	const char *out = command(d, rows[_i].cdb, rows[_i].data);
-	ck_assert_msg(strcmp(out, rows[_i].does) == 0, "%s: %s: %s", rows[_i].clause, rows[_i].cdb,
-	              out);
-	if (rows[_i].sense)
-		ck_assert_str_eq(disk_sense(d), rows[_i].sense);
-	ck_assert_uint_eq(tgt_tasks(d->t), 0);
+	disk_does(d, &rows[_i]);
 	disk_free(d);
 }
 END_TEST
@@ -137,22 +112,22 @@ START_TEST(what_it_says)
 {
 	struct disk *d = thin_disk();
 	/* READ CAPACITY(16): LBPME, LBPRZ */
-	(void)command(d, "9e10:8.00000020.0000", NULL);
+	(void)disk_command_with(d, "9e10:8.00000020.0000", NULL);
 	hex_assert(d->in, d->n_in,
 	           "000000000000003f 00000200 00 00 c000 "
 	           "00000000 00000000 00000000 00000000");
 	/* block limits: how much, in how many descriptors, in what */
-	(void)command(d, "1201b000ff00", NULL);
+	(void)disk_command_with(d, "1201b000ff00", NULL);
 	hex_assert(d->in + 20, 16, "00100000 00000100 00000008 80000000");
 	/* provisioning: LBPU, LBPWS, LBPWS10, LBPRZ; thin */
-	(void)command(d, "1201b200ff00", NULL);
+	(void)disk_command_with(d, "1201b200ff00", NULL);
 	hex_assert(d->in, d->n_in, "00 b2 0004 00 e4 02 00");
 	/* what is looked at */
-	(void)command(d, "a30c.01.42.0000.000000ff.0000", NULL);
+	(void)disk_command_with(d, "a30c.01.42.0000.000000ff.0000", NULL);
 	hex_assert(d->in, d->n_in, "0003000a 42 00 00000000 00 ffff 04");
-	(void)command(d, "a30c.02.9e.0012.000000ff.0000", NULL);
+	(void)disk_command_with(d, "a30c.02.9e.0012.000000ff.0000", NULL);
 	hex_assert(d->in, d->n_in, "00030010 9e 12 ffffffffffffffff ffffffff 00 04");
-	(void)command(d, "a30c.01.93.0000.000000ff.0000", NULL);
+	(void)disk_command_with(d, "a30c.01.93.0000.000000ff.0000", NULL);
 	ck_assert_uint_eq(d->in[5], 0x09);
 	disk_free(d);
 }
@@ -169,14 +144,14 @@ START_TEST(not_of_others)
 	};
 	struct disk *d = disk_new();
 	for (size_t i = 0; i < ARRAY_LEN(no); i++) {
-		ck_assert_str_eq(command(d, no[i].cdb, NULL), "cont " CHECK);
+		ck_assert_str_eq(disk_command_with(d, no[i].cdb, NULL), "cont " CHECK);
 		ck_assert_str_eq(disk_sense(d), no[i].sense);
 	}
-	(void)command(d, "a30c.01.42.0000.000000ff.0000", NULL);
+	(void)disk_command_with(d, "a30c.01.42.0000.000000ff.0000", NULL);
 	hex_assert(d->in, d->n_in, "00010000");
-	(void)command(d, "a30c.02.9e.0012.000000ff.0000", NULL);
+	(void)disk_command_with(d, "a30c.02.9e.0012.000000ff.0000", NULL);
 	hex_assert(d->in, d->n_in, "00010000");
-	(void)command(d, "a30c.01.93.0000.000000ff.0000", NULL);
+	(void)disk_command_with(d, "a30c.01.93.0000.000000ff.0000", NULL);
 	ck_assert_uint_eq(d->in[5], 0x01);
 	disk_free(d);
 }
@@ -186,12 +161,14 @@ END_TEST
 START_TEST(what_is_mapped)
 {
 	struct disk *d = thin_disk();
-	(void)command(d, "42:6.0028.00", "x0026.0020.:4.:7.0a.00000003.:4.:7.10.00000030.:4");
-	ck_assert(block_is(d, 9, 0x11) && block_is(d, 10, 0) && block_is(d, 12, 0) &&
-	          block_is(d, 13, 0x11) && block_is(d, 15, 0x11) && block_is(d, 16, 0));
-	(void)command(d, "9301:7.14.00000001.0000", NULL);
-	(void)command(d, "2a:4.1e.00.0001.00", "512:00");
-	(void)command(d, "9e12:8.00000100.0000", NULL);
+	(void)disk_command_with(d, "42:6.0028.00",
+	                        "x0026.0020.:4.:7.0a.00000003.:4.:7.10.00000030.:4");
+	ck_assert(disk_block_is(d, 9, 0x11) && disk_block_is(d, 10, 0) && disk_block_is(d, 12, 0) &&
+	          disk_block_is(d, 13, 0x11) && disk_block_is(d, 15, 0x11) &&
+	          disk_block_is(d, 16, 0));
+	(void)disk_command_with(d, "9301:7.14.00000001.0000", NULL);
+	(void)disk_command_with(d, "2a:4.1e.00.0001.00", "512:00");
+	(void)disk_command_with(d, "9e12:8.00000100.0000", NULL);
 	hex_assert(d->in, d->n_in,
 	           "00000094 00000000"
 	           "0000000000000000 00000008 01000000 0000000000000008 00000002 00000000"
@@ -200,7 +177,7 @@ START_TEST(what_is_mapped)
 	           "0000000000000015 00000009 01000000 000000000000001e 00000001 00000000"
 	           "000000000000001f 00000021 01000000");
 	/* It begins where it is asked to. */
-	(void)command(d, "9e12:7.0e.00000018.0000", NULL);
+	(void)disk_command_with(d, "9e12:7.0e.00000018.0000", NULL);
 	hex_assert(d->in, d->n_in, "00000014 00000000 000000000000000e 00000002 00000000");
 	disk_free(d);
 }
@@ -217,23 +194,23 @@ START_TEST(limits)
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d);
 	d->hold = true; /* in pieces of one transfer */
-	ck_assert_str_eq(command(d, "42:6.0018.00", "x0016.0010.:4.:8.00100000.:4"),
+	ck_assert_str_eq(disk_command_with(d, "42:6.0018.00", "x0016.0010.:4.:8.00100000.:4"),
 	                 "zero 0+32768");
 	ck_assert_uint_eq(d->n_held, 1);
 	const char *out = disk_release(d);
 	ck_assert_msg(strncmp(out, "zero 32768+32768; zero 65536+32768; ", 36) == 0, "%s", out);
 	ck_assert_msg(strstr(out, "; zero 1015808+32768; cont " END), "%s", out);
-	ck_assert_str_eq(
-	        command(d, "42:6.0028.00", "x0026.0020.:4.:8.00100000.:4.:7.01.00000001.:4"),
-	        "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "42:6.0028.00",
+	                                   "x0026.0020.:4.:8.00100000.:4.:7.01.00000001.:4"),
+	                 "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "5/26/0 data 32");
 	for (unsigned i = 0; i < 257; i++)
 		strcat(text, ".:8.:3.01.:4");
-	ck_assert_str_eq(command(d, "42:6.1018.00", text), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "42:6.1018.00", text), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "5/26/0 data 2");
 	/* one fewer by the list's own length */
 	memcpy(text, "x1006.1010", 10);
-	out = command(d, "42:6.1018.00", text);
+	out = disk_command_with(d, "42:6.1018.00", text);
 	ck_assert_str_eq(out, "zero 0+1");
 	out = disk_release(d);
 	ck_assert_msg(strstr(out, "zero 0+1; zero 0+1; cont " END), "%s", out);
@@ -250,15 +227,16 @@ START_TEST(when_it_may)
 	struct disk *d = disk_new_raw(&c);
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d);
-	ck_assert_str_eq(command(d, "42:6.0018.00", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "42:6.0018.00", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "7/27/0");
-	ck_assert_str_eq(command(d, "9309:7.0a.00000003.0000", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "9309:7.0a.00000003.0000", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "7/27/0");
-	ck_assert_str_eq(command(d, "9e12:8.00000018.0000", NULL), "map 0; cont " DATA("24"));
-	(void)command(d, "1b:3.0000", NULL);
-	ck_assert_str_eq(command(d, "42:6.0018.00", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "9e12:8.00000018.0000", NULL),
+	                 "map 0; cont " DATA("24"));
+	(void)disk_command_with(d, "1b:3.0000", NULL);
+	ck_assert_str_eq(disk_command_with(d, "42:6.0018.00", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "2/4/2");
-	ck_assert_str_eq(command(d, "9e12:8.00000018.0000", NULL), "cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "9e12:8.00000018.0000", NULL), "cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "2/4/2");
 	disk_free(d);
 }
@@ -270,10 +248,10 @@ END_TEST
 START_TEST(without_a_cache)
 {
 	struct disk *d = thin_disk();
-	(void)command(d, "1510000018.00", "x00000000.0812.:18");
-	ck_assert_str_eq(command(d, "42:6.0028.00", TWO_RANGES),
+	(void)disk_command_with(d, "1510000018.00", "x00000000.0812.:18");
+	ck_assert_str_eq(disk_command_with(d, "42:6.0028.00", TWO_RANGES),
 	                 "zero 10+3; zero 20+1; flush; cont " END);
-	ck_assert_str_eq(command(d, "42:6.0008.00", "x0006.0000.:4"), "cont " END);
+	ck_assert_str_eq(disk_command_with(d, "42:6.0008.00", "x0006.0000.:4"), "cont " END);
 	disk_free(d);
 }
 END_TEST
@@ -283,21 +261,25 @@ START_TEST(when_it_fails)
 {
 	struct disk *d = thin_disk();
 	(void)disk_fault(d, "medium-error:lba=20,times=1");
-	ck_assert_str_eq(command(d, "42:6.0028.00", TWO_RANGES), "zero 10+3; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "42:6.0028.00", TWO_RANGES),
+	                 "zero 10+3; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 20");
 	(void)disk_fault(d, "medium-error:lba=11,times=1");
-	ck_assert_str_eq(command(d, "42:6.0028.00", TWO_RANGES), "zero 10+1; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "42:6.0028.00", TWO_RANGES),
+	                 "zero 10+1; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 11");
 	d->result = STORE_ERROR;
 	d->good_blocks = 2;
-	ck_assert_str_eq(command(d, "42:6.0028.00", TWO_RANGES), "zero 10+3; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "42:6.0028.00", TWO_RANGES),
+	                 "zero 10+3; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/c/0 info 12");
-	ck_assert_str_eq(command(d, "9e12:8.00000018.0000", NULL), "map 0; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "9e12:8.00000018.0000", NULL), "map 0; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "3/11/0 info 0");
 	/* no room left to map a block: of a thin disk that is no medium error */
 	d->result = STORE_NO_SPACE;
 	d->good_blocks = 1;
-	ck_assert_str_eq(command(d, "2a:4.20.00.0002.00", "1024:22"), "write 32+2; cont " CHECK);
+	ck_assert_str_eq(disk_command_with(d, "2a:4.20.00.0002.00", "1024:22"),
+	                 "write 32+2; cont " CHECK);
 	ck_assert_str_eq(disk_sense(d), "7/27/7 info 33");
 	disk_free(d);
 }
