@@ -6,8 +6,8 @@
  * below there is only the second.
  *
  * CA, contingent allegiance (NACA=0; SCSI-2, SAM-2): the initiator's tasks do not start until it
- * has asked for the sense, or sent another command, or five seconds have passed. Others have no part in
- * it.
+ * has asked for the sense, or sent another command, or five seconds have passed. Others have no
+ * part in it.
  *
  * ACA, auto contingent allegiance (NACA=1; SAM-5): no task of the task set starts, but one with the
  * ACA attribute, of that initiator. With TST=0 the task set is everybody's. It ends by CLEAR ACA,
@@ -24,7 +24,8 @@
 #include "base/assert.h"
 #include "target/core.h"
 
-#define CA_LIMIT_NS (5 * NS_PER_S) /* no wait without a limit; a host that is slow still gets its sense */
+#define CA_LIMIT_NS                                                                                \
+	(5 * NS_PER_S) /* no wait without a limit; a host that is slow still gets its sense */
 
 void tgt_allegiance_begin(const struct tgt *t, const struct task *k)
 {
