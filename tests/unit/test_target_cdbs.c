@@ -220,11 +220,11 @@ static const struct {
 /* The answer's length; what it is stands in d->in. */
 static size_t answer(struct disk *d, const char *cdb, unsigned length)
 {
-	char words[96];
+	char words[96], number[9];
 	const char *at = strchr(cdb, '@');
-	int bytes = at[1] - '0';
-	(void)snprintf(words, sizeof(words), "%.*s.%0*x%s", (int)(at - cdb), cdb, 2 * bytes, length,
-	               at + 2);
+	(void)snprintf(number, sizeof(number), "%08x", length);
+	(void)snprintf(words, sizeof(words), "%.*s.%s%s", (int)(at - cdb), cdb,
+	               number + 8 - 2 * (at[1] - '0'), at + 2);
 	d->n_in = 0;
 	const char *out = disk_command(d, words);
 	ck_assert_msg(strstr(out, "STATUS(GOOD)"), "%s: %s", words, out);
