@@ -157,11 +157,14 @@ static void read_from(struct io *io, unsigned member)
 	io_due(io);
 }
 
+/* Each block once, also where the comparison before has told of all that it could not read. */
 static void bad_for(struct io *io, uint16_t members, uint32_t block, const struct why *why)
 {
+	lba_t lba = io->heal.lba + io->heal.at + block;
+
 	for (unsigned i = 0; i < io->g->pub.n; i++)
-		if (members >> i & 1)
-			io_bad(io, i, io->heal.lba + io->heal.at + block, 1, why);
+		if ((members >> i & 1) && !target_is_bad(io->job, i, lba))
+			io_bad(io, i, lba, 1, why);
 }
 
 /* All members have gone: nothing is known of these blocks. */

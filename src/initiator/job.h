@@ -113,6 +113,8 @@ void job_io_bad(struct job *j, struct io *io, unsigned member, lba_t lba, uint32
                 const struct why *why);
 /* job_target.c: what each target holds */
 void target_bad(struct job *j, unsigned t, lba_t lba, uint64_t blocks, const struct why *why);
+/* This block of a member was told already. */
+bool target_is_bad(const struct job *j, unsigned member, lba_t lba);
 void target_missed(struct job *j, unsigned t, lba_t lba, uint64_t blocks);
 void target_settle_missed(struct job *j);
 uint16_t job_complete_members(const struct job *j); /* those that hold all of it */

@@ -140,6 +140,14 @@ static bool is_bad(const struct ini_job_target *t, lba_t lba)
 	return false;
 }
 
+bool target_is_bad(const struct job *j, unsigned member, lba_t lba)
+{
+	unsigned t = j->target_of[member];
+
+	return t < INI_MEMBERS_MAX &&
+	       (is_bad(&j->pub.t[t], lba) || mir_list_meets(&j->missed[t], lba, 1));
+}
+
 /* Will still be written to this member: by the sweep, or by an io that waits for whoever has the
  * range now. (A catch-up goes only to those that had missed something when it began.) */
 static bool is_ahead(const struct job *j, unsigned member, lba_t lba)
