@@ -113,8 +113,12 @@ def needed(program):
 
 def through(lab, *argv):
     """A program that finds the disk at DISK: (exit status, what it printed)."""
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=4 * LIMIT_S, check=False,
-                          cwd=lab.directory, env=dict(os.environ, LC_ALL="C", LD_PRELOAD=SHIM, SMIRROR_CONTROL=lab.path("control.sock")))
+    environment = dict(os.environ, LC_ALL="C", LD_PRELOAD=SHIM, SMIRROR_CONTROL=lab.path("control.sock"))
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=10 * LIMIT_S, check=False,
+                              cwd=lab.directory, env=environment)
+    except subprocess.TimeoutExpired as slow:
+        raise AssertionError(f"not within {10 * LIMIT_S:g} s: {' '.join(argv)}\n{(slow.stdout or b'').decode(errors='replace')}") from None
     return done.returncode, done.stdout.decode(errors="replace")
 
 
