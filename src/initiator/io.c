@@ -433,6 +433,10 @@ static void run_done(struct io *io)
 		/* A member that it did not reach may be stale in memory only, by another's doing.
 		 */
 		await_change(io, g->change_wanted);
+	else if (changes && g->change_error.kind == INI_E_STATE_DIR)
+		/* The last change is not in the state file, after which a daemon that starts would
+		 * trust those that it left out: once more, before anything more is acknowledged. */
+		await_change(io, group_change(g, false));
 	else
 		io_finish(io);
 }

@@ -538,6 +538,30 @@ START_TEST(who_misses_a_change_looks_older)
 }
 END_TEST
 
+/* Nor is any later write, before the state file knows who has left. */
+START_TEST(no_write_is_acknowledged_on_a_state_that_was_not_saved)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = bytes(512, 3);
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	r->save_err = 5;
+	for (uint8_t i = 1; i < 4; i++) {
+		ck_assert(ini_group_write(r->ini, "g0", i * 512U, 512, b, i, &e));
+		ck_assert_int_eq(rig_reply(r, i, LIMIT)->error.kind, INI_E_STATE_DIR);
+	}
+	r->save_err = 0;
+	ck_assert(ini_group_write(r->ini, "g0", 0, 512, b, 9, &e));
+	ck_assert_int_eq(rig_reply(r, 9, LIMIT)->error.kind, INI_OK);
+	ck_assert_int_eq(r->saved[0].m[1].state, MEMBER_STALE);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(who_may_have_the_new_generation_gets_no_equal)
 {
 	struct rig *r = rig_new(3, BLOCKS);
@@ -874,6 +898,7 @@ static Suite *make_suite(void)
 	        import,
 	        who_misses_a_change_looks_older,
 	        who_may_have_the_new_generation_gets_no_equal,
+	        no_write_is_acknowledged_on_a_state_that_was_not_saved,
 	        import_of_unequal_generations_is_stale,
 	        import_by_name_of_one_of_two,
 	        a_bad_saved_group_is_refused,
