@@ -154,7 +154,7 @@ START_TEST(reserved_bits)
 		uint8_t open = (uint8_t)(usage[at] | ignored(i, at) |
 		                         (at == control ? CONTROL_VENDOR : 0));
 		for (unsigned bit = 0; bit < 8; bit++) {
-			char pointer[32];
+			char pointer[64];
 			if (open >> bit & 1 || selects(i, at, bit))
 				continue;
 			begin(i, cdb);
