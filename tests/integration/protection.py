@@ -276,24 +276,27 @@ def with_checksums():
         lab.assert_copies(image, names)
         with lab.rpc() as rpc:
             # data that rot are the medium's, whatever is asked of the protection information; protection information that rots is its own
-            rot(lab, 60)
-            rot_tuple(lab, 61)
+            for lba in (60, 62):
+                rot(lab, lba)
+                rot_tuple(lab, lba + 1)
             for protect in (0, 1, 3):
                 done = run(rpc, cdb10(0x28, 60, 1, protect), room=520)
                 assert (done["status"], done["code"], done["block"], done["data"]) == (CHECK, "11/0c", 60, b""), done
             done = run(rpc, cdb10(0x28, 61, 1), room=512)
             assert (done["status"], done["code"], done["block"], done["data"]) == (CHECK, "10/01", 61, b""), done
             assert run(rpc, cdb10(0x28, 61, 1, 3), room=520)["data"][:512] == right(61)
-        # who reads from the group is given what is right
+        # who reads from the group is given what is right, and so is the member; a scrub finds what nobody has read
         for lba in (60, 61):
             got = lab.call("group.read", group="g0", offset_bytes=512 * lba, length_bytes=512)
             assert base64.b64decode(got["data"]) == right(lba)
+        members = {m["name"]: m["repaired_blocks"] for m in lab.call("group.show", group="g0")["members"]}
+        assert members == {"disk0": 2, "disk1": 0, "disk2": 0}, members
         job = lab.run_job("scrub")
         assert {t["name"]: t["repaired_blocks"] for t in job["targets"]} == {"disk0": 2, "disk1": 0, "disk2": 0}, job
         assert lab.run_job("scrub")["differing_blocks"] == 0
         lab.assert_copies(image, names)
         with lab.rpc() as rpc:
-            for lba in (60, 61):
+            for lba in range(60, 64):
                 assert run(rpc, cdb10(0x28, lba, 1, 1), room=520)["data"] == right(lba) + tuple_of(right(lba), 0, lba)
             # and a type that it is formatted with leaves checksums that fit
             assert run(rpc, "04c000000000")["status"] == GOOD and capacity(rpc) == 3
