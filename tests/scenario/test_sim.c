@@ -14,11 +14,13 @@
 
 #define EVENTS 2500
 #ifdef __SANITIZE_ADDRESS__ /* each takes several times as long */
-#define SEEDS 10
-#define QUICK 2
+#define SEEDS       10
+#define QUICK       2
+#define QUICK_SEEDS 20
 #else
-#define SEEDS 250 /* of one test */
-#define QUICK ARRAY_LEN(quick)
+#define SEEDS       250 /* of one test */
+#define QUICK       ARRAY_LEN(quick)
+#define QUICK_SEEDS 400
 #endif
 #define TESTS 8
 
@@ -117,7 +119,6 @@ static const unsigned quick[] = {
         MUTANT_COMPLETE,
         MUTANT_LOCKS,
 };
-#define QUICK_SEEDS 100
 
 /* In a process of its own: what is found ends it. */
 static bool is_found(unsigned mutant)
