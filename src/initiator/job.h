@@ -107,6 +107,9 @@ ns_t jobs_deadline(const struct ini *ini);
 void job_sweep(struct job *j);
 /* Starts what is missed by members that are back; false: nothing is left to do. */
 bool job_catch_up(struct job *j);
+/* Members that a catch-up may read these blocks from, as it is now: a job's own that hold them, and
+ * those that a resync was not begun for while they are in sync. */
+uint16_t job_givers(const struct job *j, lba_t lba, uint64_t blocks);
 void job_drop_ready(struct job *j);
 void job_io_done(struct job *j, struct io *io);
 void job_io_bad(struct job *j, struct io *io, unsigned member, lba_t lba, uint32_t blocks,

@@ -173,6 +173,15 @@ static uint16_t holders_of(const struct job *j, lba_t lba, uint64_t blocks)
 	return set;
 }
 
+uint16_t job_givers(const struct job *j, lba_t lba, uint64_t blocks)
+{
+	uint16_t set = holders_of(j, lba, blocks);
+
+	if (j->pub.type == JOB_RESYNC)
+		set |= members_in_sync(j->g) & (uint16_t)~j->want;
+	return set;
+}
+
 /* Cuts a span to where each target has missed all of it or nothing. */
 static void cut_span(const struct job *j, struct mir_span *s)
 {
@@ -195,10 +204,8 @@ static void cut_span(const struct job *j, struct mir_span *s)
 static bool catch_one(struct job *j, unsigned t, const struct mir_span *s)
 {
 	struct group *g = j->g;
-	uint16_t from = holders_of(j, s->lba, s->blocks), want = 0;
+	uint16_t from = job_givers(j, s->lba, s->blocks), want = 0;
 
-	if (j->pub.type == JOB_RESYNC)
-		from |= members_in_sync(g) & (uint16_t)~j->want;
 	for (unsigned k = 0; k < j->pub.n_targets; k++)
 		if (mir_list_meets(&j->missed[k], s->lba, s->blocks))
 			want |= (uint16_t)(1U << j->member_of[k]);

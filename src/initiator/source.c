@@ -113,14 +113,13 @@ void source_over(struct io *io)
 	}
 }
 
+/* Who has the blocks: a member that has left, or missed a write, while the io waited for its range
+ * has not, any more. */
 static uint16_t readable(const struct io *io)
 {
-	uint16_t from = io->from;
-
-	/* What a catch-up reads from are members that the job itself has written. */
-	if (!io->catch_up)
-		from &= members_in_sync(io->g);
-	return from;
+	if (io->catch_up) /* members that the job itself has written, too */
+		return job_givers(io->job, io->lba, io->blocks);
+	return io->from & members_in_sync(io->g);
 }
 
 static bool some_are_coming(const struct io *io, uint16_t from, ns_t *until)
