@@ -124,7 +124,7 @@ def build(run, where):
     if not os.path.exists(os.path.join(where, "pan.c")) or "Error" in spin.stdout:
         return "spin: " + spin.stdout
     # Hash compaction (64 bits a state): COLLAPSE gains little where all state is global.
-    flags = ["-DNFAIR=3"] if run.live else ["-DSAFETY"]
+    flags = ["-DNFAIR=8"] if run.live else ["-DSAFETY"]
     cc = subprocess.run([*os.environ.get("CC", "cc").split(), OPTIMIZE, "-w", "-DHC4",
                          "-DVECTORSZ=2048", f"-DMEMLIM={MEMORY_MB}", *flags, "-o", "pan", "pan.c"],
                         cwd=where, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=limit)
