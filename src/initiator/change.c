@@ -35,11 +35,18 @@ void ini_saved(struct ini *ini, uint64_t seq, int err)
 		ini_log(ini, 3, "the state could not be saved (error %d)", err);
 }
 
+void group_owes(struct group *g, uint64_t generation)
+{
+	if (g->pub.owed <= generation)
+		g->pub.owed = generation + 1;
+}
+
 uint64_t group_change(struct group *g, bool bump)
 {
 	if (g->change_wanted == g->change_done)
 		g->ini->changes_open++;
-	g->bump |= bump;
+	if (bump)
+		group_owes(g, g->pub.generation);
 	g->ini->moves++;
 	group_changed(g);
 	return ++g->change_wanted;
@@ -120,9 +127,10 @@ static void begin(struct group *g)
 	g->old_generation = g->pub.generation;
 	for (unsigned i = 0; i < g->pub.n; i++)
 		told |= g->pub.m[i].state == MEMBER_IN_SYNC && g->pub.m[i].unit != WIRE_NO_ID;
-	if (g->bump && (told || members_in_sync(g) == 0)) {
-		g->pub.generation++;
-		g->bump = false;
+	if (g->pub.owed && (told || members_in_sync(g) == 0)) {
+		group_owes(g, g->pub.generation);
+		g->pub.generation = g->pub.owed;
+		g->pub.owed = 0;
 	}
 	g->phase = CHANGE_PAGES;
 	for (unsigned i = 0; i < g->pub.n; i++) {
@@ -204,8 +212,10 @@ static void pages_done(struct group *g)
 		if (g->pub.m[i].state == MEMBER_IN_SYNC && page_is_there(g, i))
 			have |= (uint16_t)(1U << i);
 	g->untold = !have && members_in_sync(g) && g->pub.generation != g->old_generation;
-	if (!have && members_in_sync(g))
+	if (g->untold) {
+		group_owes(g, g->pub.generation);
 		g->pub.generation = g->old_generation;
+	}
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct page_write *w = &g->x[i].page;
 		if (w->failed)
@@ -220,8 +230,9 @@ static void pages_done(struct group *g)
 		             w->failed ? "its page 30h could not be written"
 		                       : "it was away when the group's generation changed");
 	}
-	if (may_have || (have && g->bump)) {
-		g->bump = true;
+	if (may_have)
+		group_owes(g, g->pub.generation);
+	if (have && g->pub.owed) {
 		begin(g);
 		return;
 	}

@@ -8,6 +8,9 @@
 #include "mirror/intent.h"
 #include "mirror/lock.h"
 
+/* A page with a later one makes no sense: from there on ours could not grow any more. */
+#define GENERATION_MAX (UINT64_MAX / 4)
+
 /*
  * Writing mode page 30h of a member. `page` is what is to be there: generation of the group when it
  * is in sync, 0 when it is stale, nothing when it leaves.
@@ -58,7 +61,6 @@ struct group {
 	uint16_t leaving; /* members whose page is being cleared */
 	enum change_phase phase;
 	uint64_t change_wanted, change_running, change_done;
-	bool bump;               /* the generation grows with the next change */
 	uint64_t old_generation; /* before the change in work */
 	bool untold;             /* it is to be known to members, and none has its page */
 	unsigned pages_open;
@@ -118,7 +120,10 @@ const char *uuid_text(const uint8_t uuid[UUID_LEN], char buf[37]);
 bool uuid_parse_text(const char *text, uint8_t out[UUID_LEN]);
 
 /* change.c */
-uint64_t group_change(struct group *g, bool bump); /* a ticket */
+uint64_t group_change(struct group *g, bool bump); /* a ticket; bump: the generation grows */
+/* The next change makes the generation later than this one, as soon as a member in sync is there.
+ * It is kept in the state. */
+void group_owes(struct group *g, uint64_t generation);
 bool group_change_done(const struct group *g, uint64_t ticket);
 void change_step(struct group *g);
 ns_t changes_deadline(const struct ini *ini);

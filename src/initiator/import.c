@@ -63,7 +63,7 @@ static bool add(struct ini *ini, struct group *g, const struct hba_target *t, st
 	unsigned i = group_append(g, t->unit);
 	g->pub.m[i].device = t->member.device;
 	g->pub.id = t->member.group;
-	if (t->member.generation > g->pub.generation && t->member.generation < UINT64_MAX / 2)
+	if (t->member.generation > g->pub.generation && t->member.generation < GENERATION_MAX)
 		g->pub.generation = t->member.generation;
 	return true;
 }

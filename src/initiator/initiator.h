@@ -103,6 +103,8 @@ struct ini_group {
 	uint16_t id;
 	uint8_t uuid[UUID_LEN];
 	uint64_t generation; /* grows with each change of membership or of what is in sync */
+	uint64_t owed;       /* what it is to grow to, at least, once a member in sync is there to
+	                        be told; 0: nothing */
 	enum ini_mode mode;
 	uint32_t block_size;
 	uint64_t blocks;          /* of the smallest member */

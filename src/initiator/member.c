@@ -185,6 +185,32 @@ static void adopt_generation(struct group *g, uint64_t generation)
 	}
 }
 
+/*
+ * What the state says of a stale member is younger than its page: the state was saved before
+ * anything was acknowledged that the member lacks, and the page may be of a change that was cut
+ * off, or one that was written without our hearing of it. So a page as new as the group's, or
+ * newer, makes nobody else stale. But without the state it would count: those in sync get a
+ * generation that is later.
+ */
+static void look_at_stale(struct group *g, unsigned member, const struct mode_mirror *page)
+{
+	struct ini_member *m = &g->pub.m[member];
+
+	if (!page_is_ours(g, member, page)) {
+		m->logged = false; /* other media, perhaps */
+		return;
+	}
+	if (page->generation < g->pub.generation || page->generation >= GENERATION_MAX)
+		return;
+	if (page->generation > g->pub.generation)
+		m->logged = false; /* it was with somebody else, perhaps */
+	ini_log(g->ini, 4,
+	        "group %s: member %s, which is stale, has generation %llu, the group %llu",
+	        g->pub.name, m->name, (unsigned long long)page->generation,
+	        (unsigned long long)g->pub.generation);
+	group_owes(g, page->generation);
+}
+
 void member_arrives(struct group *g, unsigned member, const struct hba_target *t)
 {
 	struct ini_member *m = &g->pub.m[member];
@@ -213,16 +239,16 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 			older(g, member, t->member.generation,
 			      "its generation is older than the group's");
 		else if (t->member.generation > g->pub.generation &&
-		         t->member.generation < UINT64_MAX / 2)
+		         t->member.generation < GENERATION_MAX)
 			adopt_generation(g, t->member.generation);
 		else if (t->member.generation > g->pub.generation)
 			member_doubt(g, member, "its generation makes no sense");
-	} else if (m->state == MEMBER_STALE && !page_is_ours(g, member, &t->member) && !expected) {
-		m->logged = false; /* other media, perhaps */
+	} else if (m->state == MEMBER_STALE && !expected) {
+		look_at_stale(g, member, &t->member);
 	}
 	struct mode_mirror wanted = member_page(g, member);
 	if (!page_is_ours(g, member, &t->member) || t->member.generation != wanted.generation ||
-	    g->bump)
+	    g->pub.owed)
 		(void)group_change(g, false);
 	group_changed(g);
 }

@@ -581,6 +581,137 @@ START_TEST(who_may_have_the_new_generation_gets_no_equal)
 }
 END_TEST
 
+/* disk1 fails a write, as all do, and is out; nobody is there to be told. With `restart`, the
+ * daemon starts anew before disk0 comes. */
+static void owed_generation(bool restart)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = bytes(512, 3);
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[1].member.generation;
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	ck_assert(ini_group_write(r->ini, "g0", 0, 512, b, 1, &e));
+	ck_assert_int_eq(rig_reply(r, 1, LIMIT)->error.kind, INI_E_DEVICE);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	if (restart)
+		rig_restart(r);
+	fake_back(r->h, 0);
+	rig_step(r);
+	ck_assert(ini_group_write(r->ini, "g0", 0, 512, b, 2, &e));
+	ck_assert_int_eq(rig_reply(r, 2, LIMIT)->error.kind, INI_OK);
+	ck_assert_uint_eq(r->h->target[1].member.generation, before);
+	ck_assert_uint_gt(r->h->target[0].member.generation, before);
+	ck_assert_uint_eq(r->saved[0].owed, 0);
+	block_unref(b);
+	rig_free(r);
+}
+
+START_TEST(a_generation_that_nobody_could_be_told_is_owed)
+{
+	owed_generation(false);
+}
+END_TEST
+
+START_TEST(a_generation_that_is_owed_outlives_the_daemon)
+{
+	owed_generation(true);
+}
+END_TEST
+
+/* Nobody in sync takes the new page: the error says so, and who comes next is told. */
+START_TEST(a_generation_that_nobody_took_is_owed)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = bytes(512, 3);
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[1].member.generation;
+	fake_gone(r->h, 1);
+	r->h->disk[0].page_fails = true;
+	rig_step(r);
+	ck_assert(ini_group_write(r->ini, "g0", 0, 512, b, 1, &e));
+	ck_assert_int_eq(rig_reply(r, 1, LIMIT)->error.kind, INI_E_DEVICE);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	r->h->disk[0].page_fails = false;
+	fake_gone(r->h, 0);
+	rig_step(r);
+	rig_restart(r);
+	fake_back(r->h, 0);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0));
+	ck_assert_uint_gt(r->h->target[0].member.generation, before);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/*
+ * A stale member comes back with a page as new as the group's, or newer, and it cannot be cleared:
+ * those in sync stay so, and look newer than it should the state be lost.
+ */
+static void stale_and_newer(uint64_t by)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct block *b = bytes(512, 3);
+	struct ini_error e;
+
+	rig_group(r, 3, true);
+	fake_gone(r->h, 2);
+	rig_step(r);
+	ck_assert(ini_group_write(r->ini, "g0", 0, 512, b, 1, &e));
+	ck_assert_int_eq(rig_reply(r, 1, LIMIT)->error.kind, INI_OK);
+	ck_assert(!rig_in_sync(r, 2) && rig_member(r, 2)->logged);
+	uint64_t newest = ini_group_find(r->ini, "g0")->generation + by;
+	r->h->target[2].member.generation = newest;
+	r->h->disk[2].page_fails = true;
+	fake_back(r->h, 2);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && !rig_in_sync(r, 2));
+	ck_assert(rig_member(r, 2)->logged == (by == 0));
+	ck_assert_uint_eq(r->h->target[2].member.generation, newest);
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert_uint_gt(r->h->target[i].member.generation, newest);
+	r->n_saved = 0;
+	rig_restart(r);
+	ck_assert(ini_group_import(r->ini, "again", NULL, 2, &e));
+	ck_assert_int_eq(rig_reply(r, 2, LIMIT)->error.kind, INI_OK);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(ini_group_at(r->ini, 0)->m[i].state, MEMBER_STALE);
+	block_unref(b);
+	rig_free(r);
+}
+
+START_TEST(a_stale_member_does_not_look_as_good_as_the_others)
+{
+	stale_and_newer(0);
+	stale_and_newer(1);
+	stale_and_newer(1000);
+}
+END_TEST
+
+START_TEST(a_generation_beyond_all_sense_is_nobodys)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+
+	rig_group(r, 2, true);
+	for (unsigned i = 0; i < 2; i++) { /* in sync, then stale */
+		fake_gone(r->h, 1);
+		r->h->target[1].member.generation = INT64_MAX - 1;
+		fake_back(r->h, 1);
+		rig_run(r, NS_PER_S);
+		ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+		ck_assert_uint_lt(ini_group_find(r->ini, "g0")->generation, 100);
+		ck_assert_uint_eq(r->h->target[1].member.generation, 0);
+	}
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_member_that_fails_is_stale_before_the_write_is_acknowledged)
 {
 	struct rig *r = rig_new(3, BLOCKS);
@@ -898,6 +1029,11 @@ static Suite *make_suite(void)
 	        import,
 	        who_misses_a_change_looks_older,
 	        who_may_have_the_new_generation_gets_no_equal,
+	        a_generation_that_nobody_could_be_told_is_owed,
+	        a_generation_that_is_owed_outlives_the_daemon,
+	        a_generation_that_nobody_took_is_owed,
+	        a_stale_member_does_not_look_as_good_as_the_others,
+	        a_generation_beyond_all_sense_is_nobodys,
 	        no_write_is_acknowledged_on_a_state_that_was_not_saved,
 	        import_of_unequal_generations_is_stale,
 	        import_by_name_of_one_of_two,

@@ -2,6 +2,7 @@
 /* State files: what was written comes back, and nothing else is ever taken for it. */
 #include "unit/tap_main.h"
 
+#include "control/saved.h"
 #include "control/state.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ static struct ctl_state *sample_state(void)
 		g->id = (uint16_t)(65535 - i);
 		memset(g->uuid, (int)i + 1, UUID_LEN);
 		g->generation = 77 + i;
+		g->owed = i ? 99 : 0;
 		g->mode = i ? INI_CONVENTIONAL : INI_SILENT;
 		g->block_size = 4096;
 		g->blocks = 1ULL << 40;
@@ -62,8 +64,38 @@ START_TEST(state_round_trip)
 	ck_assert_str_eq(again->groups[1].m[1].why, "it was \"away\" \\");
 	ck_assert_int_eq(again->groups[1].m[1].state, MEMBER_STALE);
 	ck_assert_uint_eq(again->groups[1].blocks, 1ULL << 40);
+	ck_assert_uint_eq(again->groups[1].owed, 99);
 	jw_free(&w);
 	jw_free(&w2);
+	free(s);
+	free(again);
+}
+END_TEST
+
+/* Of before there was such a thing as an owed generation. */
+START_TEST(an_older_file_is_taken)
+{
+	struct ctl_state *s = sample_state(), *again = calloc(1, sizeof(*again));
+	struct jw w = jw_init(), old = jw_init(), file = jw_init();
+	char why[200];
+
+	ctl_state_put(&w, s);
+	jw_raw(&w, "", 1);
+	const char *at = strstr(w.p, "\"content\":") + 10, *end = strstr(at, "}\n");
+	unsigned n = 0;
+	for (const char *owed; (owed = strstr(at, ",\"owed\":")); n++) {
+		jw_raw(&old, at, (size_t)(owed - at));
+		at = strchr(owed + 1, ',');
+	}
+	jw_raw(&old, at, (size_t)(end - at));
+	ck_assert_uint_eq(n, 2);
+	saved_put(&file, "smirror-state", &old);
+	ck_assert_msg(ctl_state_get(file.p, file.n, again, why, sizeof(why)), "%s", why);
+	ck_assert_uint_eq(again->groups[1].owed, 0);
+	ck_assert_uint_eq(again->groups[1].generation, 78);
+	jw_free(&w);
+	jw_free(&old);
+	jw_free(&file);
 	free(s);
 	free(again);
 }
@@ -235,5 +267,5 @@ START_TEST(jobs_round_trip)
 }
 END_TEST
 
-TAP_MAIN("state", state_round_trip, every_truncation_is_refused, every_flipped_bit_is_refused,
-         what_is_wrong_is_told, jobs_round_trip);
+TAP_MAIN("state", state_round_trip, an_older_file_is_taken, every_truncation_is_refused,
+         every_flipped_bit_is_refused, what_is_wrong_is_told, jobs_round_trip);
