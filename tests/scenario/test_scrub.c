@@ -265,6 +265,68 @@ START_TEST(a_member_goes_while_it_is_scrubbed)
 END_TEST
 
 /* A stale member has no vote, and is left to a resync. */
+/* Runs of a target, as they are told: in order, apart, and as many blocks as are bad. */
+static void assert_told_once(const struct ini_job_target *t)
+{
+	uint64_t bad = 0;
+	lba_t end = 0;
+
+	for (unsigned i = 0; i < t->n_runs; i++) {
+		ck_assert_uint_ge(t->runs[i].lba, end);
+		end = t->runs[i].lba + t->runs[i].blocks;
+		bad += t->runs[i].blocks;
+	}
+	ck_assert_uint_eq(t->runs_dropped, 0);
+	ck_assert_uint_eq(t->bad, bad);
+	ck_assert_uint_eq(t->good + t->bad, BLOCKS);
+}
+
+/* disk1 goes while it is compared, which says that it could not be, and is back when the block in
+ * which all differ is looked at: it is told once. */
+START_TEST(a_member_that_goes_and_comes_back_is_told_once)
+{
+	struct rig *r = mirrored(3);
+	struct ini_job_spec s = rig_spec(r, JOB_SCRUB);
+
+	spoil(r, 1, 5, 1, 1);
+	spoil(r, 2, 5, 1, 2);
+	r->h->latency_ns = 10 * NS_PER_MS;
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_DIE, .times = 1});
+	uint32_t id = rig_start(r, &s);
+	rig_run(r, 25 * NS_PER_MS); /* read, compared, and compared further behind the block */
+	ck_assert_uint_eq(rig_member(r, 1)->id, WIRE_NO_ID);
+	fake_back(r->h, 1);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_uint_gt(j->t[1].bad, 0);
+	ck_assert_uint_eq(j->t[2].bad, 1);
+	for (unsigned t = 0; t < 3; t++)
+		assert_told_once(&j->t[t]);
+	rig_free(r);
+}
+END_TEST
+
+/* disk1 has to be compared once more, and all members go when it is known that disk2 differs. */
+START_TEST(all_members_go_while_they_are_scrubbed)
+{
+	struct rig *r = mirrored(3);
+	struct ini_job_spec s = rig_spec(r, JOB_SCRUB);
+
+	spoil(r, 2, 5, 1, 1);
+	r->h->latency_ns = 10 * NS_PER_MS;
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_CRC, .times = 1});
+	uint32_t id = rig_start(r, &s);
+	rig_run(r, 25 * NS_PER_MS);
+	for (uint8_t i = 0; i < 3; i++)
+		fake_gone(r->h, i);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	for (unsigned t = 0; t < 3; t++) {
+		ck_assert_uint_gt(j->t[t].bad, 0);
+		assert_told_once(&j->t[t]);
+	}
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(stale_members_are_not_asked)
 {
 	struct rig *r = mirrored(3);
@@ -376,6 +438,7 @@ TAP_MAIN("scrub", equal_members_are_left_alone, most_members_are_right,
          only_the_losers_blocks_are_written, without_a_majority_nothing_is_written,
          two_against_two_is_no_majority, what_a_medium_does_not_give_comes_from_another_member,
          what_no_medium_gives_is_told, a_repair_that_fails, members_that_are_not_there,
-         a_member_goes_while_it_is_scrubbed, stale_members_are_not_asked, a_group_of_one_is_read,
-         a_flush_that_fails_after_a_repair, it_is_cancelled_anywhere, writes_go_on_meanwhile,
-         it_takes_no_file);
+         a_member_goes_while_it_is_scrubbed, a_member_that_goes_and_comes_back_is_told_once,
+         all_members_go_while_they_are_scrubbed, stale_members_are_not_asked,
+         a_group_of_one_is_read, a_flush_that_fails_after_a_repair, it_is_cancelled_anywhere,
+         writes_go_on_meanwhile, it_takes_no_file);
