@@ -321,6 +321,8 @@ struct tenure {
 	uint8_t cdb_len;
 	bool cdb_known; /* it is one of ours: `parsed` */
 	struct scsi_cdb parsed;
+	/* Whose programs come no more. */
+	enum { ABORTS_NOTHING, ABORTS_TASK, ABORTS_SET } aborts;
 
 	/* mirroring */
 	bool mirror;
@@ -449,9 +451,10 @@ const uint8_t *program_items(const struct program *g);
 void programs_void(struct port *p);
 /* Those for this initiator. */
 void programs_void_for(struct port *p, uint8_t initiator);
-/* ABORT TASK goes to this target in the tenure (all: ABORT TASK SET): what it had asked for on
- * behalf of the task does not come any more. */
-void programs_abort(struct bus *b, struct port *p, bool all);
+/* ABORT TASK, or ABORT TASK SET, goes to this target in the tenure (tenure.aborts): what it has
+ * asked for on behalf of the task does not come any more. To be called when the message goes out,
+ * and again when the target, which may not have heard it before, has answered. */
+void programs_abort(struct bus *b, struct port *p);
 /* A slot, empty, at the end of those that wait; one has to be free. */
 struct program *program_take(struct port *p);
 /* Whether one waits that can be run. Drops those before it whose initiator is not there any more,

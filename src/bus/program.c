@@ -165,19 +165,21 @@ static void tell(struct bus *b, struct port *p, const struct program *g)
  * What waits here is the target's own business on a real bus: its process, which has asked for it
  * before the abort came, would not come to reselect for that task any more.
  */
-void programs_abort(struct bus *b, struct port *p, bool all)
+void programs_abort(struct bus *b, struct port *p)
 {
 	const struct tenure *t = &b->ten;
 	struct program *g = TAILQ_FIRST(&p->programs), *next;
+	bool all = t->aborts == ABORTS_SET;
 
 	for (; g; g = next) {
 		next = TAILQ_NEXT(g, link);
 		/* It begins with IDENTIFY: program_queue() has seen to it. */
 		uint8_t lun = program_items(g)[WIRE_ITEM_LEN] & (SCSI_LUNS - 1);
 		bool same = all || (g->tagged == t->tagged && (!g->tagged || g->tag == t->tag));
-		if (g->initiator != t->init || g->own || lun != t->lun || !same || !act_room(b))
+		if (g->initiator != t->init || g->own || lun != t->lun || !same)
 			continue;
-		tell(b, p, g);
+		if (act_room(b)) /* it has been told of the abort, in any case */
+			tell(b, p, g);
 		program_free(p, g);
 	}
 }

@@ -117,7 +117,8 @@ static void one_out(struct bus *b, const struct scsi_msg *m)
 		break;
 	case MSG_ABORT_TASK_SET:
 	case MSG_ABORT_TASK:
-		programs_abort(b, ten_target(b), m->kind == MSG_ABORT_TASK_SET);
+		t->aborts = m->kind == MSG_ABORT_TASK_SET ? ABORTS_SET : ABORTS_TASK;
+		programs_abort(b, ten_target(b));
 		t->over = true;
 		t->plain = false;
 		break;

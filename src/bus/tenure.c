@@ -343,6 +343,8 @@ void tenure_end(struct bus *b, uint8_t outcome, bool own)
 	t->driver = WIRE_NO_ID;
 	if (!handed_on)
 		phase_run(b, &free);
+	if (t->aborts != ABORTS_NOTHING)
+		programs_abort(b, target);
 	if (!own || target->gather.n > 0)
 		burst_plain(b, target, ITEM_FREE, 0, is_cut(outcome) ? ITEM_CUT : 0);
 	burst_flush(b, target, false);

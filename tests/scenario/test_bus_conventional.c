@@ -546,6 +546,48 @@ START_TEST(an_aborted_task_does_not_reselect)
 }
 END_TEST
 
+/* The same, and it comes to the server after the message went out, of a target that has not heard
+ * it yet. */
+START_TEST(a_task_that_is_being_aborted_does_not_reselect)
+{
+	struct rig *r = begin(ARM_FULL);
+	struct block *data = rig_block(1024);
+	const uint8_t bytes[] = {0xc0, 0x20, 0x03, 0x0d};
+	struct items i;
+
+	write_script(r, 5, 3, data);
+	rig_go(r);
+	it_begin(&i);
+	it_select(&i, 2);
+	it_message(&i, ITEM_MSG_OUT, bytes, sizeof(bytes));
+	rig_script(r, 7, 6, &i, NULL);
+	rig_go(r);
+	reconnect(&i, 3);
+	complete(&i, 0);
+	rig_reselect(r, 2, 7, 1, &i, NULL);
+	reconnect(&i, 4); /* another task's */
+	complete(&i, 0);
+	rig_reselect(r, 2, 7, 2, &i, NULL);
+	rig_forget(r);
+	it_begin(&i);
+	it_plain(&i, ITEM_FREE, 0);
+	rig_continue(r, 2, &i, NULL);
+	rig_expect(r, "T2 BUS FREE\n"
+	              "2< BURST target T0 p1 [FREE!]\n"
+	              "7< TENURE s6 T2 complete\n"
+	              "T3 ARBITRATION ids=2 win=2\n"
+	              "T3 RESELECTION 7<2 bsy=2,7 sel=2\n"
+	              "T3 MESSAGE IN bsy=2 drv=2 IDENTIFY SIMPLE(4)\n"
+	              "T3 STATUS drv=2 GOOD\n"
+	              "T3 MESSAGE IN bsy=2 drv=2 COMMAND COMPLETE\n"
+	              "T3 BUS FREE\n"
+	              "7< TENURE s0 T3 complete status=00 msg_in: IDENTIFY SIMPLE(4) COMMAND "
+	              "COMPLETE\n");
+	rig_free(r);
+	block_unref(data);
+}
+END_TEST
+
 START_TEST(a_target_frees_the_bus_without_a_word)
 {
 	struct rig *r = begin(ARM_FULL);
@@ -905,9 +947,9 @@ TAP_MAIN("bus_conventional", an_armed_write, a_read_in_one_tenure, unarmed_each_
          data_for_an_unknown_task, a_cancelled_nexus_is_unknown, nobody_answers_a_selection,
          messages_that_need_an_answer_go_to_the_process, a_rejected_negotiation_is_asynchronous,
          what_a_target_says_unasked_is_rejected, abort_task_ends_with_bus_free,
-         an_aborted_task_does_not_reselect, a_target_frees_the_bus_without_a_word,
-         a_script_without_a_command, the_target_dies_in_the_middle,
-         a_program_for_an_initiator_that_is_gone, fairness, without_fairness_priority_rules,
-         wide_priorities, the_port_takes_only_what_may_disconnect, agreements_end,
-         what_a_status_costs, cancelled_while_it_is_at_work, a_nexus_goes_with_its_target,
-         a_nexus_is_target_lun_and_tag);
+         an_aborted_task_does_not_reselect, a_task_that_is_being_aborted_does_not_reselect,
+         a_target_frees_the_bus_without_a_word, a_script_without_a_command,
+         the_target_dies_in_the_middle, a_program_for_an_initiator_that_is_gone, fairness,
+         without_fairness_priority_rules, wide_priorities, the_port_takes_only_what_may_disconnect,
+         agreements_end, what_a_status_costs, cancelled_while_it_is_at_work,
+         a_nexus_goes_with_its_target, a_nexus_is_target_lun_and_tag);
