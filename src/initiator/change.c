@@ -211,8 +211,7 @@ static void pages_done(struct group *g)
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (g->pub.m[i].state == MEMBER_IN_SYNC && page_is_there(g, i))
 			have |= (uint16_t)(1U << i);
-	g->untold = !have && members_in_sync(g) && g->pub.generation != g->old_generation;
-	if (g->untold) {
+	if (!have && members_in_sync(g) && g->pub.generation != g->old_generation) {
 		group_owes(g, g->pub.generation);
 		g->pub.generation = g->old_generation;
 	}
@@ -236,6 +235,7 @@ static void pages_done(struct group *g)
 		begin(g);
 		return;
 	}
+	g->untold = g->pub.owed && members_in_sync(g);
 	g->save_seq = save_request(g->ini);
 	g->phase = CHANGE_SAVE;
 }

@@ -62,7 +62,7 @@ struct group {
 	enum change_phase phase;
 	uint64_t change_wanted, change_running, change_done;
 	uint64_t old_generation; /* before the change in work */
-	bool untold;             /* it is to be known to members, and none has its page */
+	bool untold;             /* a generation is owed, and those in sync were not told of it */
 	unsigned pages_open;
 	uint64_t save_seq;
 	struct ini_error change_error; /* of the change that was done last */

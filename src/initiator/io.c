@@ -433,9 +433,10 @@ static void run_done(struct io *io)
 		/* A member that it did not reach may be stale in memory only, by another's doing.
 		 */
 		await_change(io, g->change_wanted);
-	else if (changes && g->change_error.kind == INI_E_STATE_DIR)
+	else if (changes && (g->change_error.kind == INI_E_STATE_DIR || (io->cmd && g->pub.owed)))
 		/* The last change is not in the state file, after which a daemon that starts would
-		 * trust those that it left out: once more, before anything more is acknowledged. */
+		 * trust those that it left out, or nobody was told of it, after which an import
+		 * would: once more, before anything more is acknowledged. */
 		await_change(io, group_change(g, false));
 	else
 		io_finish(io);

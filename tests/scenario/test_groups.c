@@ -637,6 +637,9 @@ START_TEST(a_generation_that_nobody_took_is_owed)
 	ck_assert(ini_group_write(r->ini, "g0", 0, 512, b, 1, &e));
 	ck_assert_int_eq(rig_reply(r, 1, LIMIT)->error.kind, INI_E_DEVICE);
 	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	/* nor is anything more acknowledged that disk1 lacks */
+	ck_assert(ini_group_write(r->ini, "g0", 512, 512, b, 2, &e));
+	ck_assert_int_eq(rig_reply(r, 2, LIMIT)->error.kind, INI_E_DEVICE);
 	r->h->disk[0].page_fails = false;
 	fake_gone(r->h, 0);
 	rig_step(r);
@@ -645,6 +648,33 @@ START_TEST(a_generation_that_nobody_took_is_owed)
 	rig_run(r, NS_PER_S);
 	ck_assert(rig_in_sync(r, 0));
 	ck_assert_uint_gt(r->h->target[0].member.generation, before);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* One of two has taken a write that the other one missed, and is away while pages are written: what
+ * waited for that, and what waits for the change behind it, is not acknowledged. */
+START_TEST(a_change_behind_one_that_nobody_was_told_of)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = bytes(512, 3);
+	struct ini_group_set set = {.has_mode = true, .mode = INI_CONVENTIONAL};
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	ck_assert(ini_group_write(r->ini, "g0", 0, 512, b, 1, &e));
+	ck_assert_int_eq(rig_reply(r, 1, LIMIT)->error.kind, INI_E_DEVICE);
+	ck_assert_uint_gt(ini_group_find(r->ini, "g0")->owed, 0);
+	ck_assert(ini_group_set(r->ini, "g0", &set, 2, &e));
+	ck_assert_int_eq(rig_reply(r, 2, LIMIT)->error.kind, INI_E_DEVICE);
+	fake_back(r->h, 0);
+	rig_step(r);
+	ck_assert(ini_group_set(r->ini, "g0", &set, 3, &e));
+	ck_assert_int_eq(rig_reply(r, 3, LIMIT)->error.kind, INI_OK);
 	block_unref(b);
 	rig_free(r);
 }
@@ -1032,6 +1062,7 @@ static Suite *make_suite(void)
 	        a_generation_that_nobody_could_be_told_is_owed,
 	        a_generation_that_is_owed_outlives_the_daemon,
 	        a_generation_that_nobody_took_is_owed,
+	        a_change_behind_one_that_nobody_was_told_of,
 	        a_stale_member_does_not_look_as_good_as_the_others,
 	        a_generation_beyond_all_sense_is_nobodys,
 	        no_write_is_acknowledged_on_a_state_that_was_not_saved,
