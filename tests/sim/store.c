@@ -223,6 +223,8 @@ static enum tgt_store_result do_flush(struct sim *s, unsigned disk)
 	} else if (!t->dead && !MUTANT(FLUSH_EARLY)) {
 		flush(t);
 	}
+	if (!t->dead)
+		t->last_flush = s->model.clock;
 	SAY(s, "disk %u: flushed%s", disk, t->dead ? ", but its store is dead" : "");
 	return t->dead && !MUTANT(FSYNC_IGNORED) ? STORE_DEAD : STORE_OK;
 }

@@ -41,7 +41,8 @@ struct store_sim {
 	unsigned n_pending;
 	uint64_t flushed; /* the model's clock: a group's flush said that all until then is durable
 	                   */
-	bool dead;        /* a flush has failed */
+	uint64_t last_flush; /* and when it was, of the last good one */
+	bool dead;           /* a flush has failed */
 	/* The model's clock: what was written since then and is lost by that, until the process
 	 * ends. */
 	uint64_t lost;

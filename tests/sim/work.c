@@ -366,14 +366,17 @@ void work_file_closed(struct sim *s, int file)
 		sim_fail(s, "a file is closed twice");
 }
 
-/* All that it has written is durable on these: there was a flush, and nobody else wrote. */
+/* All that it has written is durable on these: there was a flush. Clients have written since,
+ * perhaps: we hear of its end late. */
 static void mirrored(struct sim *s)
 {
 	const struct ini_group *g = host_group(s);
 
-	for (unsigned i = 0; i < g->n; i++)
-		if (g->m[i].state == MEMBER_IN_SYNC)
-			s->d[disk_of(&g->m[i])].store.flushed = s->model.clock;
+	for (unsigned i = 0; i < g->n; i++) {
+		struct store_sim *t = &s->d[disk_of(&g->m[i])].store;
+		if (g->m[i].state == MEMBER_IN_SYNC && t->flushed < t->last_flush)
+			t->flushed = t->last_flush;
+	}
 }
 
 static void copied(struct sim *s, const struct client_file *f)
