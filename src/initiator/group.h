@@ -38,6 +38,7 @@ struct member {
 	bool syncing;      /* a resync job copies to it: writes go to it, too */
 	bool loose;        /* a write was not aborted for sure and may still land: until it
 	                      attaches anew, nothing more is written to it */
+	lba_t mend_told;   /* the block that could not be written anew last: told once */
 	bool leader_fail;  /* it failed as a leader: another one is preferred while there is one */
 	struct page_write page;
 };

@@ -80,13 +80,18 @@ bool mend_start(struct io *io)
 	return true;
 }
 
-static void tell(const struct io *io)
+static void tell(struct io *io)
 {
 	for (unsigned i = 0; i < io->g->pub.n; i++) {
 		if (!(io->want >> i & 1))
 			continue;
 		bool good = mir_set_tally(&io->set, i).ok > 0;
 		io->g->pub.m[i].repaired += good;
+		/* Whoever reads it again and again is not to fill the log. */
+		lba_t *told = &io->g->x[i].mend_told;
+		if (!good && *told == io->lba + 1)
+			continue;
+		*told = good ? 0 : io->lba + 1;
 		ini_log(io->ini, good ? 5 : 4,
 		        "group %s: LBA %llu of %s was unreadable, and %s what another member has",
 		        io->g->pub.name, (unsigned long long)io->lba, io->g->pub.m[i].name,

@@ -77,8 +77,8 @@ static void give_up(struct io *io)
 {
 	const struct scsi_sense *s = &io->rd.why.sense;
 	bool located = io->rd.why.has_sense && scsi_sense_names_block(s) && s->info == io->rd.lba;
-	bool one = located && io->rd.bad_blocks < UNREADABLE_LIMIT && !io->abandon &&
-	           (io->kind == IO_READ || mir_set_room(&io->set));
+	bool one = (located || io->mend.hurt) && io->rd.bad_blocks < UNREADABLE_LIMIT &&
+	           !io->abandon && (io->kind == IO_READ || mir_set_room(&io->set));
 	uint32_t n = one ? 1 : (uint32_t)(end_of(io) - io->rd.lba);
 	lba_t lba = io->rd.lba;
 

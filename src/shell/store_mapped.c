@@ -18,7 +18,7 @@
  * is caught around the copies, and pwrite() is left to find out what is wrong.
  */
 #include "base/assert.h"
-#include "shell/dirsync.h"
+#include "shell/fileio.h"
 #include "shell/store_inside.h"
 
 #include <errno.h>
@@ -38,7 +38,9 @@
 
 #define CHUNK     (256 * KIB) /* what is mapped at once */
 #define MAP_BYTES (64 * GIB)  /* of a store; what lies beyond is written by pwrite() */
-#define PIECE     (16 * KIB)  /* stays in the nearest cache between its two copies */
+#define UNIT      16          /* bytes that are there as a whole or not at all */
+#define LINE      64
+#define PIECE     (16 * KIB) /* stays in the nearest cache between its two copies */
 
 #define MAGIC     "SMIRRDO"
 #define MAGIC_LEN 8
@@ -51,11 +53,12 @@
 /* FILE.redo. Only read by the machine that wrote it, so in its order of bytes. */
 struct redo {
 	char magic[MAGIC_LEN];
-	uint64_t at;   /* bytes into the store */
-	int64_t since; /* by the file system's clock, in ns: what changed the file later goes before
-	                */
+	uint64_t inode; /* of the file that it is of */
+	uint64_t at;    /* bytes into the store */
+	int64_t since; /* by the file system's clock, in ns: a file that was changed later is not as
+	                  it was left */
 	atomic_uint_least32_t len; /* of the piece; 0: none is under way */
-	uint8_t gap[PAGE - MAGIC_LEN - 20];
+	uint8_t gap[PAGE - MAGIC_LEN - 28];
 	uint8_t piece[PIECE];
 };
 _Static_assert(sizeof(struct redo) == PAGE + PIECE, "the piece is on a page");
@@ -93,12 +96,13 @@ static void catch_sigbus(void)
 	sm_assert(sigaction(SIGBUS, &a, NULL) == 0);
 }
 
-/* To memory that nobody reads soon: past the cache, without fetching first what is overwritten. */
+/* To memory that nobody reads soon: past the cache, without fetching first what is overwritten.
+ * From the beginning to the end, so that the first line says whether it was begun. */
 static void copy_out(uint8_t *to, const uint8_t *from, size_t n)
 {
 #ifdef __SSE2__
-	if (((uintptr_t)to | n) % 64 == 0) {
-		for (size_t i = 0; i < n; i += 64) {
+	if (((uintptr_t)to | n) % LINE == 0) {
+		for (size_t i = 0; i < n; i += LINE) {
 			const __m128i *in = (const __m128i *)(const void *)(from + i);
 			__m128i *out = (__m128i *)(void *)(to + i);
 			__m128i a = _mm_loadu_si128(in), b = _mm_loadu_si128(in + 1);
@@ -112,7 +116,10 @@ static void copy_out(uint8_t *to, const uint8_t *from, size_t n)
 		return;
 	}
 #endif
-	memcpy(to, from, n);
+	for (size_t i = 0; i < n; i += UNIT) {
+		memcpy(to + i, from + i, UNIT);
+		atomic_signal_fence(memory_order_seq_cst);
+	}
 }
 
 static int64_t now_ns(void)
@@ -128,11 +135,11 @@ static bool write_pieces(struct mapped *m, uint64_t at, const uint8_t *p, size_t
 	if (sigsetjmp(back, 0) != 0)
 		return false;
 	guarded = 1;
-	r->since = now_ns();
 	for (size_t done = 0; done < n;) {
 		size_t len = n - done < PIECE ? n - done : PIECE;
 		memcpy(r->piece, p + done, len);
 		r->at = at + done;
+		r->since = now_ns();
 		atomic_store_explicit(&r->len, (uint32_t)len, memory_order_release);
 		copy_out(m->base + at + done, r->piece, len);
 		atomic_store_explicit(&r->len, 0, memory_order_release);
@@ -172,6 +179,8 @@ static bool fail(char *why, size_t n, const struct store *s, const char *what, i
 	return false;
 }
 
+static const char damaged[] = "is damaged, or not of this store";
+
 /* The file has its room: it is not this memory that is missing later. */
 static void make_redo(struct store *s, struct mapped *m)
 {
@@ -181,7 +190,9 @@ static void make_redo(struct store *s, struct mapped *m)
 		p = mmap(NULL, sizeof(struct redo), PROT_READ | PROT_WRITE,
 		         MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (p != MAP_FAILED) {
+		struct stat st;
 		m->redo = p;
+		m->redo->inode = fstat(s->fd, &st) == 0 ? st.st_ino : 0;
 		memcpy(m->redo->magic, MAGIC, MAGIC_LEN);
 	} else {
 		m->broken = true;
@@ -192,37 +203,58 @@ static void make_redo(struct store *s, struct mapped *m)
 		(void)close(fd);
 }
 
-/* Somebody wrote to the file after the piece was: a second, for what other threads did, and the
- * clock. */
-static bool outlived(const struct store *s, const struct redo *r)
+/* Another file has been put there since, or this one was written to. A second is for what other
+ * threads did meanwhile, and for how exact its times are. */
+static bool replaced(const struct store *s, const struct redo *r)
 {
+	const int64_t second = (int64_t)NS_PER_S;
 	struct stat st;
-	return fstat(s->fd, &st) == 0 &&
-	       (int64_t)st.st_mtim.tv_sec * (int64_t)NS_PER_S + st.st_mtim.tv_nsec >
-	               r->since + (int64_t)NS_PER_S;
+	if (fstat(s->fd, &st) != 0)
+		return false;
+	int64_t changed = (int64_t)st.st_ctim.tv_sec * second + st.st_ctim.tv_nsec;
+	return r->inode != st.st_ino || changed > r->since + second || r->since > now_ns() + second;
 }
 
+/* Some of it is in the store: if nothing is, what was there before is whole. */
+static bool begun(const struct store *s, const struct redo *r)
+{
+	uint8_t there[LINE];
+	bool some = pread(s->fd, there, LINE, (off_t)r->at) != LINE;
+	for (size_t i = 0; i < LINE; i += UNIT)
+		some |= memcmp(there + i, r->piece + i, UNIT) == 0;
+	return some;
+}
+
+/* What a write that was cut off has left. */
 static bool finish(struct store *s, const struct store_config *c, const struct redo *r, char *why,
                    size_t n)
 {
 	uint32_t len = r->len, good = 0;
 	uint64_t size = s->blocks * s->block_size;
-	if (memcmp(r->magic, MAGIC, MAGIC_LEN) != 0 || len > PIECE || len % s->block_size != 0 ||
-	    r->at % s->block_size != 0 || r->at > size || len > size - r->at)
-		return fail(why, n, s, "is damaged, or not of this store", 0);
-	if (len > 0 && !outlived(s, r)) {
-		if (c->write_protect)
-			return fail(why, n, s,
-			            "a write was cut off: it has to be finished without "
-			            "--write-protect",
-			            0);
-		if (store_move(s, true, (uint8_t *)(uintptr_t)r->piece, r->at / s->block_size,
-		               len / s->block_size, &good) != STORE_OK)
-			return fail(why, n, s, "a write that was cut off cannot be finished",
-			            errno);
-	}
-	return c->write_protect || unlink(s->redo_path) == 0 ||
-	       fail(why, n, s, "cannot be removed", errno);
+	if (len == 0 || replaced(s, r))
+		return true;
+	if (len > PIECE || len % s->block_size != 0 || r->at % s->block_size != 0 || r->at > size ||
+	    len > size - r->at)
+		return fail(why, n, s, damaged, 0);
+	if (!begun(s, r))
+		return true;
+	if (c->write_protect)
+		return fail(why, n, s,
+		            "a write was cut off: it has to be finished without --write-protect",
+		            0);
+	return store_move(s, true, (uint8_t *)(uintptr_t)r->piece, r->at / s->block_size,
+	                  len / s->block_size, &good) == STORE_OK ||
+	       fail(why, n, s, "a write that was cut off cannot be finished", errno);
+}
+
+/* Its creation was cut off, before the first piece. */
+static bool empty(const struct redo *r, size_t got)
+{
+	const uint8_t *p = (const uint8_t *)r;
+	size_t i = 0;
+	while (i < got && p[i] == 0)
+		i++;
+	return i == got;
 }
 
 static bool finish_redo(struct store *s, const struct store_config *c, char *why, size_t n)
@@ -230,15 +262,19 @@ static bool finish_redo(struct store *s, const struct store_config *c, char *why
 	int fd = open(s->redo_path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT || fail(why, n, s, "cannot be opened", errno);
-	struct redo *r = malloc(sizeof(*r));
-	ssize_t got = r ? pread(fd, r, sizeof(*r), 0) : -1;
+	struct redo *r = calloc(1, sizeof(*r));
+	ssize_t got = r ? fileio_load(fd, r, sizeof(*r)) : -1;
 	bool ok;
 	if (!r || got < 0)
 		ok = fail(why, n, s, "cannot be read", errno);
-	else if (got < (ssize_t)sizeof(*r)) /* its creation was cut off */
-		ok = c->write_protect || unlink(s->redo_path) == 0;
+	else if (empty(r, (size_t)got))
+		ok = true;
+	else if (got < (ssize_t)sizeof(*r) || memcmp(r->magic, MAGIC, MAGIC_LEN) != 0)
+		ok = fail(why, n, s, damaged, 0);
 	else
 		ok = finish(s, c, r, why, n);
+	if (ok && !c->write_protect && unlink(s->redo_path) != 0)
+		ok = fail(why, n, s, "cannot be removed", errno);
 	free(r);
 	(void)close(fd);
 	return ok;

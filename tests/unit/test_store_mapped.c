@@ -282,10 +282,11 @@ END_TEST
 
 struct left {
 	char magic[8];
+	uint64_t inode;
 	uint64_t at;
 	int64_t since;
 	uint32_t len;
-	uint8_t gap[4096 - 28];
+	uint8_t gap[4096 - 36];
 	uint8_t piece[16 * KIB];
 };
 
@@ -296,19 +297,31 @@ static int64_t clock_ns(void)
 	return t.tv_sec * (int64_t)NS_PER_S + t.tv_nsec;
 }
 
-static void leave(uint64_t at, uint32_t len, int64_t since, size_t bytes)
+/* The piece, of which the first n bytes came to the store. */
+static void leave(uint64_t at, uint32_t len, int64_t since, size_t n)
 {
 	static struct left l;
+	struct stat st;
 	memcpy(l.magic, "SMIRRDO", 8);
 	l.at = at;
 	l.len = len;
 	l.since = since;
 	memset(l.piece, 0x77, sizeof(l.piece));
+	int store = open(path, O_WRONLY);
+	ck_assert(store >= 0 && pwrite(store, l.piece, n, (off_t)at) == (ssize_t)n);
+	ck_assert(fstat(store, &st) == 0 && close(store) == 0);
+	l.inode = st.st_ino;
 	int fd = open(redo, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	ck_assert(fd >= 0 && write(fd, &l, bytes) == (ssize_t)bytes && close(fd) == 0);
+	ck_assert(fd >= 0 && write(fd, &l, sizeof(l)) == (ssize_t)sizeof(l) && close(fd) == 0);
 }
 
-#define ALL sizeof(struct left)
+static void leave_bytes(const char *bytes, size_t n)
+{
+	int fd = open(redo, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	ck_assert(fd >= 0 && write(fd, bytes, n) == (ssize_t)n && close(fd) == 0);
+}
+
+#define CUT 16 /* as little as can be there */
 
 static void make_store(uint8_t fill)
 {
@@ -316,6 +329,34 @@ static void make_store(uint8_t fill)
 	ck_assert_msg(s != NULL, "%s", why);
 	put(s, 0, BLOCKS, fill);
 	store_close(s);
+}
+
+/* A new file, which no redo file belongs to. */
+static void make_again(uint8_t fill)
+{
+	memset(want, fill, SIZE);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	ck_assert(fd >= 0 && write(fd, want, SIZE) == (ssize_t)SIZE && close(fd) == 0);
+}
+
+/* As the store was left: nothing was finished. */
+static void assert_left(lba_t lba)
+{
+	struct store *s = open_as(false, false);
+	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert(!is_mapped());
+	memset(want + lba * BLOCK, 0x77, CUT);
+	assert_same(s);
+	store_close(s);
+}
+
+/* Place and length in the redo file. */
+static void change(off_t where, uint64_t at, uint32_t len)
+{
+	int fd = open(redo, O_WRONLY);
+	ck_assert(fd >= 0 && pwrite(fd, &at, sizeof(at), where) == (ssize_t)sizeof(at));
+	ck_assert(pwrite(fd, &len, sizeof(len), where + 16) == (ssize_t)sizeof(len));
+	ck_assert(close(fd) == 0);
 }
 
 static void assert_after(lba_t lba, uint32_t blocks, uint8_t fill)
@@ -331,26 +372,64 @@ static void assert_after(lba_t lba, uint32_t blocks, uint8_t fill)
 START_TEST(finishes_what_was_begun)
 {
 	make_store(1);
-	leave(4 * BLOCK, 3 * BLOCK, clock_ns(), ALL);
+	leave(4 * BLOCK, 3 * BLOCK, clock_ns(), CUT);
 	assert_after(4, 3, 0x77);
+	leave(8 * BLOCK, 3 * BLOCK, clock_ns(), 2 * BLOCK + 48);
+	assert_after(8, 3, 0x77);
 	/* up to the end */
-	leave(SIZE - 16 * KIB, 16 * KIB, clock_ns(), ALL);
+	leave(SIZE - 16 * KIB, 16 * KIB, clock_ns(), BLOCK);
 	assert_after(BLOCKS - 32, 32, 0x77);
-	/* none was under way */
-	leave(4 * BLOCK, 0, clock_ns(), ALL);
+	/* nothing came to the store: it is as it was */
+	leave(20 * BLOCK, 3 * BLOCK, clock_ns(), 0);
+	assert_after(20, 3, 1);
+}
+END_TEST
+
+/* What is there at rest, and while it is made. */
+START_TEST(nothing_was_under_way)
+{
+	static const char zeros[sizeof(struct left)];
+
+	make_store(1);
+	leave(4 * BLOCK, 0, clock_ns(), 0);
 	assert_after(4, 0, 0);
-	/* its creation was cut off */
-	leave(4 * BLOCK, BLOCK, clock_ns(), 100);
+	/* of a disk that was larger, or had other blocks */
+	leave(0, 0, clock_ns(), 0);
+	int fd = open(redo, O_WRONLY);
+	const uint64_t at = 8 * SIZE + 1;
+	ck_assert(fd >= 0 && pwrite(fd, &at, 8, 16) == 8 && close(fd) == 0);
+	assert_after(4, 0, 0);
+	leave_bytes(zeros, 0);
+	assert_after(4, 0, 0);
+	leave_bytes(zeros, 100);
+	assert_after(4, 0, 0);
+	leave_bytes(zeros, sizeof(zeros));
 	assert_after(4, 0, 0);
 }
 END_TEST
 
-/* Somebody put another image there since. */
+/* Somebody put another image there since, with whatever times; or the clock was set back. */
 START_TEST(does_not_write_into_what_came_later)
 {
+	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+
 	make_store(1);
-	leave(4 * BLOCK, 3 * BLOCK, clock_ns() - 5 * (int64_t)NS_PER_S, ALL);
-	assert_after(4, 3, 1);
+	leave(4 * BLOCK, 3 * BLOCK, clock_ns() - 5 * (int64_t)NS_PER_S, CUT);
+	ck_assert(utimensat(AT_FDCWD, path, old, 0) == 0);
+	assert_left(4);
+	leave(4 * BLOCK, 3 * BLOCK, clock_ns() + 5 * (int64_t)NS_PER_S, CUT);
+	assert_left(4);
+	/* another file of this name, at once */
+	leave(4 * BLOCK, 3 * BLOCK, clock_ns(), CUT);
+	char other[160];
+	(void)snprintf(other, sizeof(other), "%s.old", path);
+	ck_assert(rename(path, other) == 0);
+	make_again(0x77);
+	ck_assert(unlink(other) == 0);
+	memset(want + 4 * BLOCK + CUT, 1, BLOCK);
+	int fd = open(path, O_WRONLY);
+	ck_assert(fd >= 0 && pwrite(fd, want, SIZE, 0) == (ssize_t)SIZE && close(fd) == 0);
+	assert_left(4);
 }
 END_TEST
 
@@ -367,12 +446,17 @@ START_TEST(damaged_records_are_refused)
 	           {0, 17 * KIB}};
 	make_store(1);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		leave(bad[i].at, bad[i].len, clock_ns(), ALL);
+		leave(0, 1, clock_ns(), 0);
+		change(16, bad[i].at, bad[i].len);
 		ck_assert_ptr_null(open_as(true, false));
 		ck_assert_ptr_nonnull(strstr(why, ".redo: is damaged, or not of this store"));
 		ck_assert(is_mapped());
 	}
-	leave(0, 0, clock_ns(), ALL);
+	leave_bytes("somebody's", 10);
+	ck_assert_ptr_null(open_as(true, false));
+	ck_assert_ptr_nonnull(strstr(why, ".redo: is damaged, or not of this store"));
+	ck_assert(is_mapped());
+	leave(0, 0, clock_ns(), 0);
 	int fd = open(redo, O_WRONLY);
 	ck_assert(fd >= 0 && write(fd, "X", 1) == 1 && close(fd) == 0);
 	ck_assert_ptr_null(open_as(true, false));
@@ -382,10 +466,10 @@ END_TEST
 START_TEST(write_protected_ones_are_not_finished)
 {
 	make_store(1);
-	leave(0, BLOCK, clock_ns(), ALL);
+	leave(0, BLOCK, clock_ns(), CUT);
 	ck_assert_ptr_null(open_as(true, true));
 	ck_assert_ptr_nonnull(strstr(why, ".redo: a write was cut off"));
-	leave(0, 0, clock_ns(), ALL);
+	leave(0, 0, clock_ns(), 0);
 	struct store *s = open_as(true, true);
 	ck_assert_msg(s != NULL, "%s", why);
 	store_close(s);
@@ -405,6 +489,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, says_when_it_was_written);
 	tcase_add_test(c, a_kill_tears_no_block);
 	tcase_add_test(c, finishes_what_was_begun);
+	tcase_add_test(c, nothing_was_under_way);
 	tcase_add_test(c, does_not_write_into_what_came_later);
 	tcase_add_test(c, damaged_records_are_refused);
 	tcase_add_test(c, write_protected_ones_are_not_finished);
