@@ -178,7 +178,7 @@ void programs_abort(struct bus *b, struct port *p)
 		bool same = all || (g->tagged == t->tagged && (!g->tagged || g->tag == t->tag));
 		if (g->initiator != t->init || g->own || lun != t->lun || !same)
 			continue;
-		if (act_room(b)) /* it has been told of the abort, in any case */
+		if (p->up && act_room(b)) /* it has been told of the abort, in any case */
 			tell(b, p, g);
 		program_free(p, g);
 	}

@@ -588,6 +588,34 @@ START_TEST(a_task_that_is_being_aborted_does_not_reselect)
 }
 END_TEST
 
+/* The target goes before it has answered the abort: what it asked for goes with it. */
+START_TEST(a_target_dies_while_it_is_told_to_abort)
+{
+	struct rig *r = begin(ARM_FULL);
+	struct block *data = rig_block(1024);
+	const uint8_t bytes[] = {0xc0, 0x20, 0x03, 0x0d};
+	struct items i;
+
+	write_script(r, 5, 3, data);
+	rig_go(r);
+	it_begin(&i);
+	it_select(&i, 2);
+	it_message(&i, ITEM_MSG_OUT, bytes, sizeof(bytes));
+	rig_script(r, 7, 6, &i, NULL);
+	rig_go(r);
+	reconnect(&i, 3);
+	complete(&i, 0);
+	rig_reselect(r, 2, 7, 1, &i, NULL);
+	rig_forget(r);
+	rig_gone(r, 2);
+	rig_expect(r, "T2 BUS FREE\n"
+	              "7< TENURE s6 T2 unexpected_free\n"
+	              "7< PORT 2 down\n");
+	rig_free(r);
+	block_unref(data);
+}
+END_TEST
+
 START_TEST(a_target_frees_the_bus_without_a_word)
 {
 	struct rig *r = begin(ARM_FULL);
@@ -948,8 +976,9 @@ TAP_MAIN("bus_conventional", an_armed_write, a_read_in_one_tenure, unarmed_each_
          messages_that_need_an_answer_go_to_the_process, a_rejected_negotiation_is_asynchronous,
          what_a_target_says_unasked_is_rejected, abort_task_ends_with_bus_free,
          an_aborted_task_does_not_reselect, a_task_that_is_being_aborted_does_not_reselect,
-         a_target_frees_the_bus_without_a_word, a_script_without_a_command,
-         the_target_dies_in_the_middle, a_program_for_an_initiator_that_is_gone, fairness,
-         without_fairness_priority_rules, wide_priorities, the_port_takes_only_what_may_disconnect,
-         agreements_end, what_a_status_costs, cancelled_while_it_is_at_work,
-         a_nexus_goes_with_its_target, a_nexus_is_target_lun_and_tag);
+         a_target_dies_while_it_is_told_to_abort, a_target_frees_the_bus_without_a_word,
+         a_script_without_a_command, the_target_dies_in_the_middle,
+         a_program_for_an_initiator_that_is_gone, fairness, without_fairness_priority_rules,
+         wide_priorities, the_port_takes_only_what_may_disconnect, agreements_end,
+         what_a_status_costs, cancelled_while_it_is_at_work, a_nexus_goes_with_its_target,
+         a_nexus_is_target_lun_and_tag);
