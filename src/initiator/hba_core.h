@@ -99,6 +99,7 @@ struct hba_scan {
 	uint64_t luns;  /* that are still to be inquired, a bit for each */
 	uint64_t later; /* that were not ready, or somebody else's: to be probed */
 	bool not_now;   /* the unit at hand is one of them */
+	bool unlisted;  /* REPORT LUNS has not been answered */
 	uint8_t buf[HBA_SCAN_LUNS];
 	uint32_t got;
 };

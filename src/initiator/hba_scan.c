@@ -13,7 +13,8 @@
  * A unit that fails because it is not ready (it formats, it is stopped), is busy without end or has
  * another initiator's reservation may be usable later, and nobody tells us. It is probed: inquired
  * again, while the target's other units are at work, after pauses that double, until it is READY or
- * that was too often.
+ * that was too often. If REPORT LUNS, too, had no answer, a probe that finds LUN 0 usable begins a
+ * scan: what else there is, is not known.
  */
 #include "initiator/hba_core.h"
 
@@ -342,12 +343,20 @@ static struct hba_port *port_of(struct hba *h, const struct hba_scan *s)
 	return &h->port[s->task.target];
 }
 
-static void set_depth(struct hba_port *p, bool good)
+static unsigned depth_of(const struct hba_target *t)
 {
-	p->depth = 1;
-	if (good && p->t.mirror && p->t.vpd.queue_depth > 1)
-		p->depth =
-		        p->t.vpd.queue_depth < HBA_TAGS - 1 ? p->t.vpd.queue_depth : HBA_TAGS - 1;
+	if (t->state != HBA_READY || !t->mirror || t->vpd.queue_depth <= 1)
+		return 1;
+	return t->vpd.queue_depth < HBA_TAGS - 1 ? t->vpd.queue_depth : HBA_TAGS - 1;
+}
+
+/* The credit is the target's, as LUN 0 says; as another says that is READY while LUN 0 is not, and
+ * that holds until LUN 0 is, or the next scan. */
+static void set_depth(struct hba_port *p, const struct hba_target *t)
+{
+	if (t->lun == 0 ? t->state == HBA_READY || !p->scan.probing
+	                : p->t.state != HBA_READY && p->depth == 1)
+		p->depth = depth_of(t);
 }
 
 static void next_unit(struct hba *h, struct hba_scan *s);
@@ -374,8 +383,7 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 	*t = *f;
 	if (!same)
 		hba_target_changed(h, t->unit);
-	if (t->lun == 0)
-		set_depth(p, good);
+	set_depth(p, t);
 	if (t->lun == 0 && !good && !s->not_now)
 		s->luns = 0;
 	next_unit(h, s);
@@ -395,12 +403,26 @@ static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint3
 
 static void step_done(struct hba_task *t);
 
+/* A probe found LUN 0 usable, whose list of units is still to be read. It counts on, so that this
+ * ends where the list never comes: the last probe does without. */
+static bool scan_instead(struct hba *h, struct hba_scan *s)
+{
+	uint8_t probes = s->probes;
+
+	if (!s->probing || s->found.lun != 0 || !s->unlisted || probes >= PROBES)
+		return false;
+	hba_scan_start(h, s->task.target);
+	s->probes = probes;
+	return true;
+}
+
 static void start_step(struct hba *h, struct hba_scan *s)
 {
 	while (s->step < SCAN_END && rows[s->step].skip && rows[s->step].skip(s))
 		s->step++;
 	if (s->step == SCAN_END) {
-		finish(h, s, !s->not_now);
+		if (!scan_instead(h, s))
+			finish(h, s, !s->not_now);
 		return;
 	}
 	if (must_wait(h, s)) {
@@ -474,6 +496,10 @@ static void retry(struct hba *h, struct hba_scan *s, ns_t rest_ns, const char *w
 
 static void next_step(struct hba *h, struct hba_scan *s)
 {
+	if (s->step == SCAN_LUNS) {
+		s->unlisted = false;
+		s->probes = 0;
+	}
 	s->step++;
 	start_step(h, s);
 }
@@ -700,6 +726,7 @@ void hba_scan_start(struct hba *h, uint8_t id)
 		return;
 	}
 	s->again = false;
+	s->unlisted = true;
 	s->answer = HBA_ANSWER_NONE;
 	s->offer = best_offer(h->cfg.xfer);
 	s->luns = 0;

@@ -254,6 +254,13 @@ static void leaves_aca(struct hba *h, const struct hba_task *t, uint8_t status)
 		hba_tag_left_aca(h, t->target, t->item.tag);
 }
 
+/* A scan reads the list of logical units itself; a probe does not, and it is said but once. */
+static void take_attention(struct hba *h, const struct hba_task *t)
+{
+	if (t->has_sense && (!t->own || h->port[t->target].scan.probing))
+		hba_take_attention(h, t->target, &t->sense);
+}
+
 /* A status came: the task is over at the target. */
 static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 {
@@ -263,8 +270,7 @@ static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 	if (t->sensing) {
 		struct span raw = {t->sense_raw, t->sense_raw_len};
 		t->has_sense = status == SCSI_GOOD && scsi_sense_get(raw, &t->sense);
-		if (t->has_sense && !t->own)
-			hba_take_attention(h, t->target, &t->sense);
+		take_attention(h, t);
 		if (h->port[t->target].mixed >> t->lun & 1)
 			t->has_sense = false;
 		hba_tag_release(h, t->target, t->item.tag);
@@ -272,8 +278,7 @@ static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 		return;
 	}
 	t->status = status;
-	if (t->has_sense && !t->own)
-		hba_take_attention(h, t->target, &t->sense);
+	take_attention(h, t);
 	if (status == SCSI_CHECK_CONDITION && !t->no_auto_sense && !aborting && !t->has_sense) {
 		/* The tag stays ours: REQUEST SENSE goes out under it, ahead of all others. */
 		hba_timer_clear(h, &t->item.timer);

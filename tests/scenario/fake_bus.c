@@ -412,9 +412,11 @@ static size_t negotiate(const struct fake *f, const struct fake_script *s, uint8
 }
 
 /* What stands against the command, of a unit that is not as the others: a status, GOOD: nothing.
- * INQUIRY and REPORT LUNS are answered all the same. */
+ * INQUIRY is answered all the same, and REPORT LUNS if nothing stands against that itself. */
 static uint8_t hindrance(const struct fake_disk *d, const struct fake_script *s)
 {
+	if (s->cdb[0] == 0xa0 && d->busy_list)
+		return SCSI_BUSY;
 	if (s->cdb[0] == 0x12 || s->cdb[0] == 0xa0)
 		return SCSI_GOOD;
 	if (d->busy >> s->lun & 1)
@@ -428,8 +430,16 @@ static const struct scsi_sense *sense_of(const struct fake_disk *d, const struct
 {
 	if (d->ua)
 		return &SENSE_POWER_ON;
+	if (d->luns_changed)
+		return &SENSE_LUNS_CHANGED;
 	return d->formatting >> s->lun & 1 ? &SENSE_FORMAT_IN_PROGRESS
 	                                   : &SENSE_INVALID_FIELD_IN_CDB;
+}
+
+/* A UNIT ATTENTION stands against the command. */
+static bool attention(const struct fake_disk *d, const struct fake_script *s)
+{
+	return s->cdb[0] != 0x12 && (d->ua || (d->luns_changed && s->cdb[0] != 0xa0));
 }
 
 static void serve_one(struct fake *f, const struct fake_script *s)
@@ -448,8 +458,9 @@ static void serve_one(struct fake *f, const struct fake_script *s)
 	tn.has_status = true;
 	if (s->cdb[0] == 0x03) {
 		n = scsi_sense_put(sense_of(d, s), false, data, sizeof(data));
+		d->luns_changed = d->luns_changed && d->ua;
 		d->ua = false;
-	} else if (d->ua && s->cdb[0] != 0x12) {
+	} else if (attention(d, s)) {
 		tn.status = SCSI_CHECK_CONDITION;
 	} else if (hindrance(d, s) != SCSI_GOOD) {
 		tn.status = hindrance(d, s);

@@ -514,6 +514,143 @@ START_TEST(a_probe_that_is_overtaken)
 }
 END_TEST
 
+/* That the list is another is said once, and a probe may be who is told. */
+START_TEST(a_probe_that_meets_another_list)
+{
+	fake_init(&f, NULL);
+	f.disk[1].luns = 1U << 2;
+	f.disk[1].formatting = _i ? 1U << 2 : 1;
+	fake_port(&f, 1, true);
+	serve_all();
+	ck_assert_int_eq(unit(_i ? 2 : 0)->state, HBA_FAILED);
+	f.disk[1].luns |= 1U << 5;
+	f.disk[1].luns_changed = true;
+	fake_wait(&f, 600 * NS_PER_MS);
+	ck_assert_uint_eq(f.n, 1);
+	serve_all();
+	ck_assert(!f.disk[1].luns_changed);
+	ck_assert_int_eq(unit(5)->state, HBA_READY);
+	ck_assert_int_eq(unit(_i ? 2 : 0)->state, HBA_FAILED);
+	/* the one is probed all the same */
+	f.disk[1].formatting = 0;
+	fake_wait(&f, 600 * NS_PER_MS);
+	serve_all();
+	ck_assert_int_eq(unit(0)->state, HBA_READY);
+	ck_assert_int_eq(unit(2)->state, HBA_READY);
+	fake_wait(&f, 3600 * NS_PER_S);
+	ck_assert_uint_eq(f.n, 0);
+	fake_end(&f);
+}
+END_TEST
+
+/* What it has beside LUN 0 is asked for when that answers: of a target that is new, and of one
+ * whose units were known. */
+START_TEST(a_target_that_is_too_busy_for_its_list)
+{
+	fake_init(&f, NULL);
+	f.disk[1].luns = 1U << 2 | 1U << 5;
+	f.disk[1].queue_depth = 8;
+	if (_i) {
+		fake_disk_up(&f, 1, 8);
+		ck_assert_int_eq(unit(5)->state, HBA_READY);
+		hba_scan(f.h);
+		fake_run(&f);
+	}
+	f.disk[1].busy = 1;
+	f.disk[1].busy_list = true;
+	if (!_i)
+		fake_port(&f, 1, true);
+	serve_all();
+	ck_assert_int_eq(unit(0)->state, HBA_FAILED);
+	ck_assert_str_eq(unit(0)->why, "TEST UNIT READY: busy without end");
+	if (_i)
+		ck_assert_int_eq(unit(5)->state, HBA_ABSENT);
+	else
+		ck_assert_uint_eq(hba_unit_at(f.h, 1, 5), WIRE_NO_ID);
+	f.disk[1].busy = 0;
+	f.disk[1].busy_list = false;
+	f.disk[1].formatting = 1U << 2;
+	fake_wait(&f, 600 * NS_PER_MS);
+	serve_all();
+	ck_assert_int_eq(unit(0)->state, HBA_READY);
+	ck_assert_uint_eq(unit(0)->xfer.period, 9);
+	ck_assert_int_eq(unit(5)->state, HBA_READY);
+	ck_assert_int_eq(unit(2)->state, HBA_FAILED);
+	/* whose first pause is the first again */
+	f.disk[1].formatting = 0;
+	fake_wait(&f, 600 * NS_PER_MS);
+	serve_all();
+	ck_assert_int_eq(unit(2)->state, HBA_READY);
+	fake_wait(&f, 3600 * NS_PER_S);
+	ck_assert_uint_eq(f.n, 0);
+	fake_end(&f);
+}
+END_TEST
+
+/* Nor is that asked for for ever: LUN 0 is there without it in the end. */
+START_TEST(a_list_that_never_comes)
+{
+	unsigned scans = 0;
+
+	fake_init(&f, NULL);
+	f.disk[1].luns = 1U << 2;
+	f.disk[1].busy_list = true;
+	fake_port(&f, 1, true);
+	serve_all();
+	ck_assert_int_eq(unit(0)->state, HBA_FAILED);
+	ck_assert_str_eq(unit(0)->why, "REPORT LUNS: busy without end");
+	while (unit(0)->state == HBA_FAILED) {
+		ck_assert_uint_lt(scans++, 100);
+		for (unsigned n = 0; f.n == 0; n++) {
+			ck_assert_uint_lt(n, 650);
+			fake_wait(&f, 100 * NS_PER_MS);
+		}
+		serve_all();
+	}
+	ck_assert_uint_eq(scans, 64);
+	ck_assert_int_eq(unit(0)->state, HBA_READY);
+	fake_wait(&f, 3600 * NS_PER_S);
+	ck_assert_uint_eq(f.n, 0);
+	fake_end(&f);
+}
+END_TEST
+
+/* Of the units that are READY, as many commands are under way as the target takes: whatever LUN 0
+ * is, and what a probe of it finds. LUN 0 has the say when it is READY. */
+START_TEST(the_others_have_their_depth)
+{
+	struct hba_task t[5];
+
+	fake_init(&f, NULL);
+	f.disk[1].luns = 1U << 2;
+	f.disk[1].queue_depth = 4;
+	*hindrance((unsigned)_i) = 1;
+	fake_port(&f, 1, true);
+	serve_all();
+	ck_assert_int_eq(unit(0)->state, HBA_FAILED);
+	for (unsigned round = 0; round < 3; round++) {
+		told = 0;
+		for (unsigned i = 0; i < ARRAY_LEN(t); i++) {
+			t[i] = (struct hba_task){
+			        .target = 1, .lun = 2, .cdb_len = 6, .done = task_done};
+			hba_task_start(f.h, &t[i]);
+		}
+		fake_run(&f);
+		ck_assert_uint_eq(f.n, round < 2 ? 4 : 1);
+		fake_serve(&f);
+		ck_assert_uint_eq(told, 5);
+		if (round == 1) {
+			*hindrance((unsigned)_i) = 0;
+			f.disk[1].queue_depth = 1;
+		}
+		fake_wait(&f, (round + 1) * 600 * NS_PER_MS);
+		serve_all();
+		ck_assert_int_eq(unit(0)->state, round < 1 ? HBA_FAILED : HBA_READY);
+	}
+	fake_end(&f);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	const TTest *const plain[] = {
@@ -524,6 +661,7 @@ static Suite *make_suite(void)
 	        a_scan_that_is_asked_for_again_starts_over,
 	        a_target_that_never_answers_the_scan,
 	        probes_are_bounded,
+	        a_list_that_never_comes,
 	};
 	Suite *suite = tap_suite("hba_scan", plain, sizeof(plain) / sizeof(plain[0]));
 	TCase *both = tcase_create("both ways");
@@ -533,6 +671,9 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(both, wrong_answers_are_told, 0, ARRAY_LEN(wrong));
 	tcase_add_loop_test(both, what_is_not_ready_is_probed, 0, 2 * (int)ARRAY_LEN(hindrances));
 	tcase_add_loop_test(both, a_probe_that_is_overtaken, 0, 6);
+	tcase_add_loop_test(both, a_probe_that_meets_another_list, 0, 2);
+	tcase_add_loop_test(both, a_target_that_is_too_busy_for_its_list, 0, 2);
+	tcase_add_loop_test(both, the_others_have_their_depth, 0, (int)ARRAY_LEN(hindrances));
 	suite_add_tcase(suite, both);
 	return suite;
 }
