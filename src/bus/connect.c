@@ -11,7 +11,7 @@
  *
  * What is left is a program of the port's own (program.own), which waits for the bus with those of
  * its process. The process has the data as one DATA OUT, when they are whole: until then its
- * command is parked (ITEM_PARK), under the number of the tenure in which it came (program.key).
+ * command is parked (ITEM_PARK), under the number of the tenure in which it came (program.tenure).
  * Mirroring tenures have no disconnection.
  */
 #include "bus/core.h"
@@ -86,11 +86,12 @@ static void keep(struct bus *b, const struct wire_item *data, struct block *bloc
 	wr_bytes(&w, t->rest.p, t->rest.n);
 	sm_assert(wr_ok(&w)); /* connect_bytes() has seen to it */
 	g->own = true;
-	g->key = t->key;
+	g->tenure = t->nexus;
 	g->initiator = t->init;
 	g->epoch = t->init_epoch;
 	g->len = (uint32_t)w.n;
 	g->tagged = s->tagged;
+	g->lun = t->lun;
 	g->tag = s->tag;
 	g->data = block ? block_ref(block) : NULL;
 	p->program_data += block ? block->len : 0;

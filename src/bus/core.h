@@ -112,6 +112,7 @@ struct script {
 	uint32_t out_total, in_room;
 	uint32_t out_at, in_at, out_saved, in_saved;
 	/* nexus */
+	uint32_t tenure; /* in which its command went out: tells it from others of its tag */
 	uint32_t target_epoch;
 	uint8_t lun;
 	bool tagged;
@@ -132,14 +133,14 @@ struct program {
 	uint32_t id;
 	uint8_t initiator;
 	uint32_t epoch;
-	uint8_t *large; /* or small */
+	uint32_t tenure; /* in which its task came */
+	uint8_t *large;  /* or small */
 	uint32_t len;
 	struct block *data;
 	bool mirror; /* a MIRROR STATUS */
-	bool own;    /* the port's: the rest of a data phase; key: its first tenure's number */
-	uint32_t key;
+	bool own;    /* the port's: the rest of a data phase, under the tenure's number */
 	bool tagged;
-	uint8_t tag;
+	uint8_t lun, tag;
 	uint32_t op;
 	uint8_t small[PROGRAM_SMALL];
 };
@@ -197,7 +198,8 @@ struct port {
 	struct wire_arm arm;
 	struct wire_members members;
 	struct wire_limits limits;
-	ns_t back_ns; /* bus time before which it does not reselect after a disconnection */
+	ns_t back_ns;   /* bus time before which it does not reselect after a disconnection */
+	uint64_t since; /* what came in a tenure before this one ended by RST; bus.tenures */
 	struct program_list programs, free_programs;
 	unsigned n_programs;
 	uint64_t program_data;
@@ -321,8 +323,9 @@ struct tenure {
 	uint8_t cdb_len;
 	bool cdb_known; /* it is one of ours: `parsed` */
 	struct scsi_cdb parsed;
-	/* Whose programs come no more. */
-	enum { ABORTS_NOTHING, ABORTS_TASK, ABORTS_SET } aborts;
+	uint32_t nexus; /* the tenure in which the task at hand came: this one, or an earlier one */
+	/* Which tasks of the initiator it ends: their programs come no more. */
+	enum { ENDS_NOTHING, ENDS_TASK, ENDS_LUN, ENDS_TARGET } ends;
 
 	/* mirroring */
 	bool mirror;
@@ -353,8 +356,9 @@ struct bus {
 	ns_t now;                 /* machine */
 	ns_t bus_ns;              /* bus time: nanoseconds and the rest in picoseconds */
 	uint32_t bus_ps;
-	ns_t pace_until; /* machine time at which the last tenure is over */
-	uint32_t next_epoch, next_tenure, next_token;
+	ns_t pace_until;  /* machine time at which the last tenure is over */
+	uint64_t tenures; /* that have begun; the lower half is the number of the last */
+	uint32_t next_epoch, next_token;
 	uint64_t next_seq;
 	bool tracing;
 	bool handed_on; /* QAS REQUEST was the last word of the tenure that is over */
@@ -451,14 +455,13 @@ const uint8_t *program_items(const struct program *g);
 void programs_void(struct port *p);
 /* Those for this initiator. */
 void programs_void_for(struct port *p, uint8_t initiator);
-/* ABORT TASK, or ABORT TASK SET, goes to this target in the tenure (tenure.aborts): what it has
- * asked for on behalf of the task does not come any more. To be called when the message goes out,
- * and again when the target, which may not have heard it before, has answered. */
-void programs_abort(struct bus *b, struct port *p);
+/* The tenure has ended tasks of its initiator in this target (tenure.ends), which has answered:
+ * what it had asked for on behalf of them does not come any more. */
+void programs_end(struct bus *b, struct port *p);
 /* A slot, empty, at the end of those that wait; one has to be free. */
 struct program *program_take(struct port *p);
-/* Whether one waits that can be run. Drops those before it whose initiator is not there any more,
- * with a burst that says so. */
+/* Whether one waits that can be run. Drops those before it whose task is over, or whose initiator
+ * is gone, with a burst that says so. */
 bool program_ready(struct bus *b, struct port *p);
 
 /* ---- arb.c ---- */
@@ -468,6 +471,8 @@ bool arb_run(struct bus *b);
 uint16_t arb_wanting(struct bus *b);
 
 /* ---- tenure.c ---- */
+/* The number of one that begins. */
+uint32_t tenure_number(struct bus *b);
 void tenure_select(struct bus *b, struct script *s, uint16_t ids);
 void tenure_reselect(struct bus *b, struct port *p, struct program *g, uint16_t ids);
 /* What the ports do by themselves, until the tenure ends or a process is asked. */

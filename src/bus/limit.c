@@ -44,7 +44,7 @@ static void void_free_bus(struct bus *b, uint8_t by)
 {
 	struct tenure *t = &b->ten;
 
-	*t = (struct tenure){.number = ++b->next_tenure,
+	*t = (struct tenure){.number = tenure_number(b),
 	                     .init = by,
 	                     .driver = WIRE_NO_ID,
 	                     .awaited = WIRE_NO_ID,
@@ -69,6 +69,7 @@ void bus_reset(struct bus *b, uint8_t by, const char *text)
 			continue;
 		scripts_void(b, p, true);
 		programs_void(p);
+		p->since = b->tenures + 1;
 		struct wire_frame *f = act_to(b, p, WIRE_RESET);
 		f->reset.by = by;
 		(void)snprintf(f->reset.text, sizeof(f->reset.text), "%s", text);

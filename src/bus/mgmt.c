@@ -61,7 +61,7 @@ static void fill_show(const struct bus *b, struct wire_show *s)
 	        .now_ns = b->bus_ns,
 	        .bsy = busy ? id_bit(t->target) : 0,
 	        .driver = busy ? t->driver : WIRE_NO_ID,
-	        .tenure = b->next_tenure,
+	        .tenure = (uint32_t)b->tenures,
 	};
 	(void)snprintf(s->profile, sizeof(s->profile), "%s", b->cfg.timing.profile);
 	for (uint8_t i = 0; i < WIRE_IDS; i++) {

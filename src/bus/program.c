@@ -16,6 +16,8 @@ static void look(struct program *g, struct span messages)
 	struct scsi_msg m;
 
 	while (rd_left(&r) > 0 && scsi_msg_get(&r, &m)) {
+		if (m.kind == MSG_IDENTIFY)
+			g->lun = m.identify.lun;
 		if (m.kind == MSG_SIMPLE) {
 			g->tagged = true;
 			g->tag = m.tag;
@@ -50,9 +52,8 @@ struct program *program_take(struct port *p)
 	else
 		g = &p->program_slots[p->programs_used++];
 	g->id = 0;
-	g->key = 0;
 	g->own = g->mirror = g->tagged = false;
-	g->tag = 0;
+	g->lun = g->tag = 0;
 	g->op = 0;
 	g->large = NULL;
 	g->len = 0;
@@ -84,6 +85,7 @@ void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 	g->id = w->id;
 	g->initiator = w->initiator;
 	g->epoch = w->epoch;
+	g->tenure = w->tenure;
 	g->large = large ? p->free_large[--p->n_free_large] : NULL;
 	g->len = (uint32_t)w->items.n;
 	memcpy(large ? g->large : g->small, w->items.p, w->items.n);
@@ -137,10 +139,36 @@ void programs_void_for(struct port *p, uint8_t initiator)
 	}
 }
 
-static bool runnable(struct bus *b, const struct program *g)
+/* RST came since. The target had not heard it when it sent this. */
+static bool reset_since(const struct bus *b, const struct port *p, const struct program *g)
+{
+	uint64_t came = b->tenures - (uint32_t)((uint32_t)b->tenures - g->tenure);
+
+	return came < p->since;
+}
+
+/* Its tag is a later task's: with that one's script its data and its status would be taken for what
+ * they are not. */
+static bool superseded(const struct bus *b, const struct port *p, const struct program *g)
+{
+	const struct script *s;
+
+	if (g->mirror) /* which names its operation */
+		return false;
+	TAILQ_FOREACH (s, &b->port[g->initiator].nexuses, link) {
+		if (s->target == p->id && s->lun == g->lun && s->tagged == g->tagged &&
+		    (!s->tagged || s->tag == g->tag) && s->tenure != g->tenure)
+			return true;
+	}
+	return false;
+}
+
+static bool runnable(struct bus *b, const struct port *p, const struct program *g)
 {
 	const struct port *i = port_get(b, g->initiator);
-	return i && i->role == ROLE_INITIATOR && i->epoch == g->epoch;
+
+	return i && i->role == ROLE_INITIATOR && i->epoch == g->epoch && !reset_since(b, p, g) &&
+	       !superseded(b, p, g);
 }
 
 /* Tells that it cannot be run: the initiator that its task belonged to is gone. */
@@ -152,7 +180,7 @@ static void tell(struct bus *b, struct port *p, const struct program *g)
 	wire_put_plain(&w, ITEM_FREE, 0, ITEM_CUT);
 	struct wire_frame *f = act_to(b, p, WIRE_BURST);
 	f->burst = (struct wire_burst){
-	        .tenure = g->own ? g->key : 0,
+	        .tenure = g->own ? g->tenure : 0,
 	        .program = g->id,
 	        .role = BURST_TARGET,
 	        .initiator = g->initiator,
@@ -161,24 +189,30 @@ static void tell(struct bus *b, struct port *p, const struct program *g)
 	};
 }
 
+/* Of the tasks that the tenure ends. */
+static bool ended(const struct tenure *t, const struct program *g)
+{
+	if (g->initiator != t->init || g->own)
+		return false;
+	if (t->ends == ENDS_TARGET)
+		return true;
+	return g->lun == t->lun && (t->ends == ENDS_LUN ||
+	                            (g->tagged == t->tagged && (!g->tagged || g->tag == t->tag)));
+}
+
 /*
  * What waits here is the target's own business on a real bus: its process, which has asked for it
- * before the abort came, would not come to reselect for that task any more.
+ * before it heard the message, would not come to reselect for that task any more.
  */
-void programs_abort(struct bus *b, struct port *p)
+void programs_end(struct bus *b, struct port *p)
 {
-	const struct tenure *t = &b->ten;
 	struct program *g = TAILQ_FIRST(&p->programs), *next;
-	bool all = t->aborts == ABORTS_SET;
 
 	for (; g; g = next) {
 		next = TAILQ_NEXT(g, link);
-		/* It begins with IDENTIFY: program_queue() has seen to it. */
-		uint8_t lun = program_items(g)[WIRE_ITEM_LEN] & (SCSI_LUNS - 1);
-		bool same = all || (g->tagged == t->tagged && (!g->tagged || g->tag == t->tag));
-		if (g->initiator != t->init || g->own || lun != t->lun || !same)
+		if (!ended(&b->ten, g))
 			continue;
-		if (p->up && act_room(b)) /* it has been told of the abort, in any case */
+		if (p->up && act_room(b)) /* it has been told, in any case */
 			tell(b, p, g);
 		program_free(p, g);
 	}
@@ -188,7 +222,7 @@ bool program_ready(struct bus *b, struct port *p)
 {
 	struct program *g;
 
-	while ((g = TAILQ_FIRST(&p->programs)) != NULL && !runnable(b, g)) {
+	while ((g = TAILQ_FIRST(&p->programs)) != NULL && !runnable(b, p, g)) {
 		if (!act_room(b)) {
 			b->more = true;
 			return false;

@@ -353,6 +353,7 @@ void script_run(struct bus *b, struct script *s)
 	p->n_queued--;
 	s->state = SCRIPT_RUNNING;
 	t->script = s;
+	s->tenure = t->number;
 	t->items = rd_init(s->buf->items, s->len);
 	(void)wire_item_get(&t->items, &it); /* the selection */
 }

@@ -86,6 +86,15 @@ static void offer(struct tenure *t, const struct scsi_msg *m)
 	t->plain = false;
 }
 
+/* BUS FREE is what follows. Other initiators' tasks are the target's to tell of. */
+static void over(struct tenure *t, unsigned ends)
+{
+	if (ends > t->ends)
+		t->ends = ends;
+	t->over = true;
+	t->plain = false;
+}
+
 static void one_out(struct bus *b, const struct scsi_msg *m)
 {
 	struct tenure *t = &b->ten;
@@ -112,21 +121,18 @@ static void one_out(struct bus *b, const struct scsi_msg *m)
 	case MSG_TARGET_RESET:
 		for (unsigned i = 0; i < WIRE_IDS; i++)
 			b->agreed[i][t->target] = XFER_ASYNC;
-		t->over = true;
-		t->plain = false;
+		over(t, ENDS_TARGET);
 		break;
 	case MSG_ABORT_TASK_SET:
-	case MSG_ABORT_TASK:
-		t->aborts = m->kind == MSG_ABORT_TASK_SET ? ABORTS_SET : ABORTS_TASK;
-		programs_abort(b, ten_target(b));
-		t->over = true;
-		t->plain = false;
-		break;
 	case MSG_CLEAR_TASK_SET:
-	case MSG_CLEAR_ACA:
 	case MSG_LOGICAL_UNIT_RESET:
-		t->over = true;
-		t->plain = false;
+		over(t, ENDS_LUN);
+		break;
+	case MSG_ABORT_TASK:
+		over(t, ENDS_TASK);
+		break;
+	case MSG_CLEAR_ACA:
+		over(t, ENDS_NOTHING);
 		break;
 	case MSG_EXT_MIRROR: /* silent.c */
 	case MSG_NO_OPERATION:

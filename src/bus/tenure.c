@@ -7,16 +7,21 @@
 
 /* ---- begin ---- */
 
+uint32_t tenure_number(struct bus *b)
+{
+	if ((uint32_t)++b->tenures == 0) /* no tenure has it */
+		b->tenures++;
+	return (uint32_t)b->tenures;
+}
+
 static struct tenure *begin(struct bus *b, uint8_t init, uint8_t target, enum tenure_kind kind)
 {
 	struct tenure *t = &b->ten;
 
 	sm_assert(t->state == TENURE_NONE);
 	memset(t, 0, offsetof(struct tenure, legs));
-	if (++b->next_tenure == 0)
-		b->next_tenure = 1;
 	t->state = TENURE_RUNS;
-	t->number = t->key = b->next_tenure;
+	t->number = t->key = t->nexus = tenure_number(b);
 	t->kind = kind;
 	t->init = init;
 	t->target = target;
@@ -111,8 +116,9 @@ void tenure_reselect(struct bus *b, struct port *p, struct program *g, uint16_t 
 	t->reselected = true;
 	t->program = g->id;
 	t->own = g->own;
+	t->nexus = g->tenure;
 	if (g->own)
-		t->key = g->key;
+		t->key = g->tenure;
 	t->target_epoch = p->epoch;
 	t->has_op = g->mirror;
 	t->op = g->op;
@@ -343,8 +349,8 @@ void tenure_end(struct bus *b, uint8_t outcome, bool own)
 	t->driver = WIRE_NO_ID;
 	if (!handed_on)
 		phase_run(b, &free);
-	if (t->aborts != ABORTS_NOTHING)
-		programs_abort(b, target);
+	if (t->ends != ENDS_NOTHING)
+		programs_end(b, target);
 	if (!own || target->gather.n > 0)
 		burst_plain(b, target, ITEM_FREE, 0, is_cut(outcome) ? ITEM_CUT : 0);
 	burst_flush(b, target, false);

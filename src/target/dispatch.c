@@ -71,6 +71,7 @@ static void nexus(struct tgt *t, struct task *k)
 	const struct tenure *n = &t->tenure;
 	k->initiator = n->initiator;
 	k->epoch = n->epoch;
+	k->tenure = n->number;
 	k->lun = n->lun;
 	k->lu = tgt_lu_at(t, n->lun);
 	k->lu->n_tasks++;

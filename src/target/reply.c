@@ -130,6 +130,7 @@ static struct tgt_action *send_reselect(struct tgt *t, const struct task *k, con
 	a->frame.program = (struct wire_program){
 	        .kind = PROGRAM_RESELECT,
 	        .id = t->next_program,
+	        .tenure = k->tenure,
 	        .initiator = k->initiator,
 	        .epoch = k->epoch,
 	        .items = tgt_out_take(t, w),

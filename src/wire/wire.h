@@ -376,12 +376,14 @@ enum wire_program_kind { PROGRAM_CONTINUE = 1, PROGRAM_RESELECT = 2 };
  * Target: CONTINUE answers a burst that wanted a program. RESELECT queues a reconnection to
  * `initiator`: arbitration, reselection, then the items, which begin with MSG_IN (IDENTIFY, then
  * the tag). A program may end in FREE; if not, a burst asks for more. RESELECT is answered by a
- * burst only when data came in it or when it could not be run (ITEM_FREE with ITEM_CUT).
+ * burst only when data came in it or when it could not be run (ITEM_FREE with ITEM_CUT). It names
+ * the tenure in which its task came: a target may not have heard yet that the task is over, and
+ * its tag another one's.
  */
 struct wire_program {
 	uint8_t kind;
 	uint32_t id;       /* RESELECT: chosen by the target, not 0 */
-	uint32_t tenure;   /* CONTINUE: of the burst */
+	uint32_t tenure;   /* CONTINUE: of the burst; RESELECT: of the bursts that brought the task */
 	uint32_t token;    /* CONTINUE: of the burst */
 	uint8_t initiator; /* RESELECT */
 	uint32_t epoch;    /* RESELECT: the initiator's attach that the task belongs to */

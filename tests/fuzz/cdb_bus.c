@@ -188,6 +188,7 @@ static void run_program(struct world *w, const struct wire_frame *f)
 			sm_assert(it.len > 0);
 			if (again && i == 0)
 				e = named(w, p->initiator, it.bytes, &lun);
+			sm_assert(!again || !e || p->tenure == e->tenure);
 			said |= it.bytes.p[it.len - 1] == 0x04; /* DISCONNECT */
 			break;
 		case ITEM_DATA_IN:
@@ -416,7 +417,7 @@ void world_command(struct world *w)
 	struct wr items = wr_init(buf, sizeof(buf));
 	uint32_t bytes = 0;
 
-	w->tenure++;
+	w->at->tenure = ++w->tenure;
 	trace(w, "command", w->at, w->n_msg > 2 ? (unsigned)(w->msg[1] << 8 | w->msg[2]) : 0);
 	w->has_cdb = true;
 	w->wrong = false;

@@ -51,12 +51,13 @@ enum effect {
 
 /* A task as its initiator sees it. */
 struct expected {
-	bool out;   /* its status has not come */
-	bool maybe; /* something may have ended it, without a status or with TASK ABORTED */
-	bool bad;   /* its data came, and were cut or wrong */
-	bool wrote; /* the store was asked to change blocks for it */
-	bool stale; /* the logical unit that it works on went meanwhile */
-	bool known; /* the CDB could be decoded */
+	bool out;        /* its status has not come */
+	bool maybe;      /* something may have ended it, without a status or with TASK ABORTED */
+	bool bad;        /* its data came, and were cut or wrong */
+	bool wrote;      /* the store was asked to change blocks for it */
+	bool stale;      /* the logical unit that it works on went meanwhile */
+	bool known;      /* the CDB could be decoded */
+	uint32_t tenure; /* in which it went out */
 	struct scsi_cdb cdb;
 	uint8_t raw[SCSI_CDB_MAX];
 	size_t n_raw;

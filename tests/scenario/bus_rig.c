@@ -310,6 +310,31 @@ static void carry(const struct wire_frame *f, uint8_t *buf, size_t cap, struct w
 	out->small = f->small;
 }
 
+/* By its messages: as in came[][][]. */
+static unsigned tag_of(struct span messages)
+{
+	struct rd r = rd_init(messages.p, messages.n);
+	struct scsi_msg m;
+
+	while (rd_left(&r) > 0 && scsi_msg_get(&r, &m))
+		if (m.kind == MSG_SIMPLE)
+			return m.tag;
+	return 256;
+}
+
+static void note_task(struct rig *r, int id, const struct wire_burst *b)
+{
+	struct rd items = rd_init(b->items.p, b->items.n);
+	struct wire_item it;
+	bool selected = b->role != BURST_TARGET;
+
+	while (wire_item_get(&items, &it)) {
+		selected |= it.kind == ITEM_SELECT;
+		if (selected && (it.kind == ITEM_MSG_OUT || it.kind == ITEM_LATCH))
+			r->came[id][b->initiator][tag_of(it.bytes)] = b->tenure;
+	}
+}
+
 static void sent(struct rig *r, const struct bus_action *a)
 {
 	static uint8_t buf[WIRE_HEADER_LEN + WIRE_HEAD_MAX];
@@ -327,6 +352,8 @@ static void sent(struct rig *r, const struct bus_action *a)
 		r->tenure[id] = f.burst.tenure;
 		r->token[id] = f.burst.token;
 	}
+	if (f.type == WIRE_BURST)
+		note_task(r, id, &f.burst);
 	if (f.type == WIRE_TENURE && r->n_reports < RIG_REPORTS)
 		r->report[r->n_reports++] = f.tenure;
 	say_frame(r, a->handle, &f);
@@ -556,9 +583,14 @@ void rig_reselect(struct rig *r, uint8_t id, uint8_t initiator, uint32_t program
                   const struct items *items, struct block *data)
 {
 	struct wire_frame f = {.type = WIRE_PROGRAM, .data = data};
+	struct rd in = rd_init(items->buf, items->w.n);
+	struct wire_item first = {0};
+	(void)wire_item_get(&in, &first);
+	uint32_t came = r->came[id][initiator][tag_of(first.bytes)];
 	ck_assert(wr_ok(&items->w));
 	f.program = (struct wire_program){.kind = PROGRAM_RESELECT,
 	                                  .id = program,
+	                                  .tenure = came ? came : 1,
 	                                  .initiator = initiator,
 	                                  .epoch = r->epoch[initiator],
 	                                  .items = {items->buf, items->w.n}};
@@ -675,6 +707,23 @@ void it_identify(struct items *i, uint8_t tag)
 	msg_put_identify(&w, 0, true);
 	msg_put_simple(&w, tag);
 	it_message(i, ITEM_MSG_OUT, buf, w.n);
+}
+
+void it_reconnect(struct items *i, uint8_t tag)
+{
+	const uint8_t bytes[] = {0x80, 0x20, tag};
+
+	it_begin(i);
+	it_message(i, ITEM_MSG_IN, bytes, sizeof(bytes));
+}
+
+void it_complete(struct items *i, uint8_t status)
+{
+	const uint8_t command_complete = 0x00;
+
+	it_plain(i, ITEM_STATUS, status);
+	it_message(i, ITEM_MSG_IN, &command_complete, 1);
+	it_plain(i, ITEM_FREE, 0);
 }
 
 static void put_mirror(struct wr *w, enum mirror_function function, uint8_t device, uint32_t op,

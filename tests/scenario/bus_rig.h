@@ -25,6 +25,8 @@ struct rig {
 	uint32_t epoch[WIRE_IDS];
 	/* the last burst that wanted a program, by port */
 	uint32_t tenure[WIRE_IDS], token[WIRE_IDS];
+	/* the tenure in which the last task came, by port, initiator and tag (last: untagged) */
+	uint32_t came[WIRE_IDS][WIRE_IDS][257];
 	bool sends, traces;   /* what is written down */
 	bool open[BUS_CONNS]; /* by slot */
 	bool more;
@@ -102,6 +104,9 @@ void rig_forget(struct rig *r);
 void it_begin(struct items *i);
 void it_select(struct items *i, uint8_t target);
 void it_identify(struct items *i, uint8_t tag); /* IDENTIFY, SIMPLE */
+/* Begins a program that reconnects with IDENTIFY and the tag; ends one with the status. */
+void it_reconnect(struct items *i, uint8_t tag);
+void it_complete(struct items *i, uint8_t status);
 void it_message(struct items *i, uint8_t kind, const void *p, size_t n);
 void it_leader(struct items *i, bool first, uint8_t tag, uint8_t device, uint32_t op, bool last);
 void it_name(struct items *i, uint8_t device, uint32_t op, bool last);

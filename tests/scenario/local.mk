@@ -128,6 +128,8 @@ tests_scenario_test_disks_SOURCES = \
 	tests/scenario/disks.h \
 	tests/scenario/test_disks.c
 
+scenario_tests += tests/scenario/test_bus_over
+tests_scenario_test_bus_over_SOURCES = $(bus_rig) tests/scenario/test_bus_over.c
 scenario_tests += tests/scenario/test_bus_conventional
 tests_scenario_test_bus_conventional_SOURCES = $(bus_rig) tests/scenario/test_bus_conventional.c
 

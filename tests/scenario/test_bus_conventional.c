@@ -23,24 +23,9 @@ static void byte(struct items *i, uint8_t code)
 	it_message(i, ITEM_MSG_IN, &code, 1);
 }
 
-/* Reconnects with IDENTIFY and the tag. */
-static void reconnect(struct items *i, uint8_t tag)
-{
-	const uint8_t bytes[] = {0x80, 0x20, tag};
-	it_begin(i);
-	it_message(i, ITEM_MSG_IN, bytes, sizeof(bytes));
-}
-
 static void disconnect(struct items *i)
 {
 	byte(i, DISCONNECT);
-	it_plain(i, ITEM_FREE, 0);
-}
-
-static void complete(struct items *i, uint8_t status)
-{
-	it_plain(i, ITEM_STATUS, status);
-	byte(i, COMMAND_COMPLETE);
 	it_plain(i, ITEM_FREE, 0);
 }
 
@@ -84,8 +69,8 @@ START_TEST(an_armed_write)
 	              "T1 BUS FREE\n"
 	              "2< BURST target T1 [SELECT MSG_OUT COMMAND DATA_OUT(1024) FREE] data=1024\n"
 	              "7< TENURE s5 T1 disconnected out=1024 msg_in: DISCONNECT\n");
-	reconnect(&i, 3);
-	complete(&i, 0);
+	it_reconnect(&i, 3);
+	it_complete(&i, 0);
 	rig_reselect(r, 2, 7, 1, &i, NULL);
 	rig_go(r);
 	rig_expect(
@@ -119,7 +104,7 @@ START_TEST(a_read_in_one_tenure)
 	              "2< BURST target T1 wanted [SELECT MSG_OUT COMMAND]\n");
 	it_begin(&i);
 	it_data(&i, ITEM_DATA_IN, 0, 36, crc_data(0, data->data, 36));
-	complete(&i, 0);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, data);
 	rig_expect(r,
 	           "T1 DATA IN bsy=2 drv=2 36 crc\n"
@@ -186,10 +171,10 @@ START_TEST(a_read_by_reconnection_in_pieces)
 	disconnect(&i);
 	rig_continue(r, 2, &i, NULL);
 	rig_forget(r);
-	reconnect(&i, 3);
+	it_reconnect(&i, 3);
 	it_data(&i, ITEM_DATA_IN, 0, 128, crc_data(0, data->data, 128));
 	it_data(&i, ITEM_DATA_IN, 512, 64, 1);
-	complete(&i, 0);
+	it_complete(&i, 0);
 	rig_reselect(r, 2, 7, 1, &i, data);
 	rig_go(r);
 	rig_expect(r, "T2 ARBITRATION ids=2 win=2\n"
@@ -222,7 +207,7 @@ START_TEST(more_than_there_is_room_for_is_dropped)
 	rig_forget(r);
 	it_begin(&i);
 	it_data(&i, ITEM_DATA_IN, 0, 128, crc_data(0, data->data, 128));
-	complete(&i, 0);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, data);
 	rig_expect(r,
 	           "T1 DATA IN bsy=2 drv=2 128 crc\n"
@@ -255,13 +240,13 @@ static void two_pieces(bool save, const char *second)
 	rig_continue(r, 2, &i, NULL);
 	rig_forget(r);
 	r->traces = false;
-	reconnect(&i, 3);
+	it_reconnect(&i, 3);
 	it_data(&i, ITEM_DATA_OUT, 0, 2048, 0);
 	rig_reselect(r, 2, 7, 1, &i, NULL);
 	rig_go(r);
 	rig_expect_at(r, second, __FILE__, __LINE__);
 	it_begin(&i);
-	complete(&i, 0);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
 	rig_go(r);
 	ck_assert_uint_eq(data->refs, 1);
@@ -295,7 +280,7 @@ START_TEST(restore_pointers_begins_again)
 	it_data(&i, ITEM_DATA_OUT, 0, 1024, 0);
 	byte(&i, 0x03); /* RESTORE POINTERS */
 	it_data(&i, ITEM_DATA_OUT, 0, 1024, 0);
-	complete(&i, 0);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
 	rig_expect(r, "2< BURST target T1 [DATA_OUT(1024)] data=1024\n"
 	              "2< BURST target T1 [DATA_OUT(1024) FREE] data=1024\n"
@@ -313,9 +298,9 @@ START_TEST(data_for_an_unknown_task)
 	struct block *data = rig_block(64);
 	struct items i;
 
-	reconnect(&i, 77);
+	it_reconnect(&i, 77);
 	it_data(&i, ITEM_DATA_IN, 0, 64, 0);
-	complete(&i, 0);
+	it_complete(&i, 0);
 	rig_reselect(r, 2, 7, 1, &i, data);
 	rig_go(r);
 	rig_expect(r, "T1 ARBITRATION ids=2 win=2\n"
@@ -409,7 +394,7 @@ START_TEST(messages_that_need_an_answer_go_to_the_process)
 	              "T1 COMMAND drv=2 TEST UNIT READY\n"
 	              "2< BURST target T1 wanted [COMMAND]\n");
 	it_begin(&i);
-	complete(&i, 0);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
 	rig_forget(r);
 
@@ -441,7 +426,7 @@ START_TEST(a_rejected_negotiation_is_asynchronous)
 	it_begin(&i);
 	byte(&i, 0x07);
 	it_plain(&i, ITEM_COMMAND, 0);
-	complete(&i, 0);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
 	rig_forget(r);
 	struct wire_frame show = {.type = WIRE_MGMT};
@@ -463,7 +448,7 @@ START_TEST(what_a_target_says_unasked_is_rejected)
 	rig_forget(r);
 	it_begin(&i);
 	it_message(&i, ITEM_MSG_IN, sdtr, sizeof(sdtr));
-	complete(&i, 0);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
 	rig_expect(r, "T1 MESSAGE IN bsy=2 drv=2 SYNCHRONOUS DATA TRANSFER REQUEST\n"
 	              "T1 MESSAGE OUT bsy=2 drv=2 MESSAGE REJECT atn\n"
@@ -498,121 +483,6 @@ START_TEST(abort_task_ends_with_bus_free)
 	              "T1 BUS FREE\n"
 	              "7< TENURE s5 T1 complete\n");
 	rig_free(r);
-}
-END_TEST
-
-/* The status was on its way to the bus when the abort came: it is not for the tag's next task. */
-START_TEST(an_aborted_task_does_not_reselect)
-{
-	struct rig *r = begin(ARM_FULL);
-	struct block *data = rig_block(1024);
-	const uint8_t bytes[] = {0xc0, 0x20, 0x03, 0x0d};
-	struct items i;
-
-	write_script(r, 5, 3, data);
-	rig_go(r);
-	it_begin(&i);
-	it_select(&i, 2);
-	it_message(&i, ITEM_MSG_OUT, bytes, sizeof(bytes));
-	rig_script(r, 7, 6, &i, NULL);
-	reconnect(&i, 3);
-	complete(&i, 0);
-	rig_reselect(r, 2, 7, 1, &i, NULL);
-	reconnect(&i, 4); /* another task's */
-	complete(&i, 0);
-	rig_reselect(r, 2, 7, 2, &i, NULL);
-	rig_forget(r);
-	rig_go(r);
-	it_begin(&i);
-	it_plain(&i, ITEM_FREE, 0);
-	rig_continue(r, 2, &i, NULL);
-	rig_expect(r, "T2 ARBITRATION ids=2,7 win=7\n"
-	              "T2 SELECTION 7>2 bsy=2 sel=7 atn\n"
-	              "T2 MESSAGE OUT bsy=2 drv=2 IDENTIFY SIMPLE(3) ABORT TASK atn\n"
-	              "2< BURST target T0 p1 [FREE!]\n"
-	              "2< BURST target T2 wanted [SELECT MSG_OUT]\n"
-	              "T2 BUS FREE\n"
-	              "7< TENURE s6 T2 complete\n"
-	              "T3 ARBITRATION ids=2 win=2\n"
-	              "T3 RESELECTION 7<2 bsy=2,7 sel=2\n"
-	              "T3 MESSAGE IN bsy=2 drv=2 IDENTIFY SIMPLE(4)\n"
-	              "T3 STATUS drv=2 GOOD\n"
-	              "T3 MESSAGE IN bsy=2 drv=2 COMMAND COMPLETE\n"
-	              "T3 BUS FREE\n"
-	              "7< TENURE s0 T3 complete status=00 msg_in: IDENTIFY SIMPLE(4) COMMAND "
-	              "COMPLETE\n");
-	rig_free(r);
-	block_unref(data);
-}
-END_TEST
-
-/* The same, and it comes to the server after the message went out, of a target that has not heard
- * it yet. */
-START_TEST(a_task_that_is_being_aborted_does_not_reselect)
-{
-	struct rig *r = begin(ARM_FULL);
-	struct block *data = rig_block(1024);
-	const uint8_t bytes[] = {0xc0, 0x20, 0x03, 0x0d};
-	struct items i;
-
-	write_script(r, 5, 3, data);
-	rig_go(r);
-	it_begin(&i);
-	it_select(&i, 2);
-	it_message(&i, ITEM_MSG_OUT, bytes, sizeof(bytes));
-	rig_script(r, 7, 6, &i, NULL);
-	rig_go(r);
-	reconnect(&i, 3);
-	complete(&i, 0);
-	rig_reselect(r, 2, 7, 1, &i, NULL);
-	reconnect(&i, 4); /* another task's */
-	complete(&i, 0);
-	rig_reselect(r, 2, 7, 2, &i, NULL);
-	rig_forget(r);
-	it_begin(&i);
-	it_plain(&i, ITEM_FREE, 0);
-	rig_continue(r, 2, &i, NULL);
-	rig_expect(r, "T2 BUS FREE\n"
-	              "2< BURST target T0 p1 [FREE!]\n"
-	              "7< TENURE s6 T2 complete\n"
-	              "T3 ARBITRATION ids=2 win=2\n"
-	              "T3 RESELECTION 7<2 bsy=2,7 sel=2\n"
-	              "T3 MESSAGE IN bsy=2 drv=2 IDENTIFY SIMPLE(4)\n"
-	              "T3 STATUS drv=2 GOOD\n"
-	              "T3 MESSAGE IN bsy=2 drv=2 COMMAND COMPLETE\n"
-	              "T3 BUS FREE\n"
-	              "7< TENURE s0 T3 complete status=00 msg_in: IDENTIFY SIMPLE(4) COMMAND "
-	              "COMPLETE\n");
-	rig_free(r);
-	block_unref(data);
-}
-END_TEST
-
-/* The target goes before it has answered the abort: what it asked for goes with it. */
-START_TEST(a_target_dies_while_it_is_told_to_abort)
-{
-	struct rig *r = begin(ARM_FULL);
-	struct block *data = rig_block(1024);
-	const uint8_t bytes[] = {0xc0, 0x20, 0x03, 0x0d};
-	struct items i;
-
-	write_script(r, 5, 3, data);
-	rig_go(r);
-	it_begin(&i);
-	it_select(&i, 2);
-	it_message(&i, ITEM_MSG_OUT, bytes, sizeof(bytes));
-	rig_script(r, 7, 6, &i, NULL);
-	rig_go(r);
-	reconnect(&i, 3);
-	complete(&i, 0);
-	rig_reselect(r, 2, 7, 1, &i, NULL);
-	rig_forget(r);
-	rig_gone(r, 2);
-	rig_expect(r, "T2 BUS FREE\n"
-	              "7< TENURE s6 T2 unexpected_free\n"
-	              "7< PORT 2 down\n");
-	rig_free(r);
-	block_unref(data);
 }
 END_TEST
 
@@ -680,8 +550,8 @@ START_TEST(a_program_for_an_initiator_that_is_gone)
 	struct rig *r = begin(ARM_FULL);
 	struct items i;
 
-	reconnect(&i, 3);
-	complete(&i, 0);
+	it_reconnect(&i, 3);
+	it_complete(&i, 0);
 	rig_reselect(r, 2, 7, 1, &i, NULL);
 	rig_close(r, r->handle[7]);
 	rig_attach(r, 7, ROLE_INITIATOR, "another");
@@ -783,7 +653,7 @@ START_TEST(the_port_takes_only_what_may_disconnect)
 		rig_script(r, 7, 1 + n, &i, data);
 		rig_go(r);
 		it_begin(&i);
-		complete(&i, 0x08);
+		it_complete(&i, 0x08);
 		rig_continue(r, 2, &i, NULL);
 	}
 	rig_expect(r, "2< BURST target T1 wanted [SELECT MSG_OUT COMMAND]\n"
@@ -806,8 +676,8 @@ static ns_t write_takes(struct rig *r, struct block *data)
 	write_script(r, 90, 90, data);
 	rig_go(r);
 	ns_t took = bus_now(r->bus) - before;
-	reconnect(&i, 90);
-	complete(&i, 0);
+	it_reconnect(&i, 90);
+	it_complete(&i, 0);
 	rig_reselect(r, 2, 7, 1, &i, NULL);
 	rig_go(r);
 	return took;
@@ -827,7 +697,7 @@ static void negotiate(struct rig *r)
 	it_begin(&i);
 	it_message(&i, ITEM_MSG_IN, sdtr + 1, sizeof(sdtr) - 1);
 	it_plain(&i, ITEM_COMMAND, 0);
-	complete(&i, 0);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
 }
 
@@ -876,8 +746,8 @@ START_TEST(what_a_status_costs)
 	struct rig *r = begin(ARM_FULL);
 	struct items i;
 
-	reconnect(&i, 3);
-	complete(&i, 0);
+	it_reconnect(&i, 3);
+	it_complete(&i, 0);
 	rig_reselect(r, 2, 7, 1, &i, NULL);
 	rig_go(r);
 	/* I/O is true from the reselection on: nothing turns */
@@ -897,13 +767,13 @@ START_TEST(cancelled_while_it_is_at_work)
 	it_begin(&i);
 	disconnect(&i);
 	rig_continue(r, 2, &i, NULL);
-	reconnect(&i, 3);
+	it_reconnect(&i, 3);
 	rig_reselect(r, 2, 7, 1, &i, NULL);
 	rig_go(r);
 	rig_forget(r);
 	rig_cancel(r, 7, 5);
 	it_begin(&i);
-	complete(&i, 0);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
 	rig_expect(
 	        r,
@@ -954,7 +824,7 @@ START_TEST(a_nexus_is_target_lun_and_tag)
 		it_begin(&i);
 		it_message(&i, ITEM_MSG_IN, other[n], lengths[n]);
 		it_data(&i, ITEM_DATA_IN, 0, 64, 0);
-		complete(&i, 0);
+		it_complete(&i, 0);
 		rig_reselect(r, 2, 7, 1 + n, &i, data);
 		rig_go(r);
 	}
@@ -975,10 +845,8 @@ TAP_MAIN("bus_conventional", an_armed_write, a_read_in_one_tenure, unarmed_each_
          data_for_an_unknown_task, a_cancelled_nexus_is_unknown, nobody_answers_a_selection,
          messages_that_need_an_answer_go_to_the_process, a_rejected_negotiation_is_asynchronous,
          what_a_target_says_unasked_is_rejected, abort_task_ends_with_bus_free,
-         an_aborted_task_does_not_reselect, a_task_that_is_being_aborted_does_not_reselect,
-         a_target_dies_while_it_is_told_to_abort, a_target_frees_the_bus_without_a_word,
-         a_script_without_a_command, the_target_dies_in_the_middle,
-         a_program_for_an_initiator_that_is_gone, fairness, without_fairness_priority_rules,
-         wide_priorities, the_port_takes_only_what_may_disconnect, agreements_end,
-         what_a_status_costs, cancelled_while_it_is_at_work, a_nexus_goes_with_its_target,
-         a_nexus_is_target_lun_and_tag);
+         a_target_frees_the_bus_without_a_word, a_script_without_a_command,
+         the_target_dies_in_the_middle, a_program_for_an_initiator_that_is_gone, fairness,
+         without_fairness_priority_rules, wide_priorities, the_port_takes_only_what_may_disconnect,
+         agreements_end, what_a_status_costs, cancelled_while_it_is_at_work,
+         a_nexus_goes_with_its_target, a_nexus_is_target_lun_and_tag);
