@@ -382,9 +382,9 @@ enum wire_program_kind { PROGRAM_CONTINUE = 1, PROGRAM_RESELECT = 2 };
  */
 struct wire_program {
 	uint8_t kind;
-	uint32_t id;       /* RESELECT: chosen by the target, not 0 */
-	uint32_t tenure;   /* CONTINUE: of the burst; RESELECT: of the bursts that brought the task */
-	uint32_t token;    /* CONTINUE: of the burst */
+	uint32_t id;     /* RESELECT: chosen by the target, not 0 */
+	uint32_t tenure; /* CONTINUE: of the burst; RESELECT: of the bursts that brought the task */
+	uint32_t token;  /* CONTINUE: of the burst */
 	uint8_t initiator; /* RESELECT */
 	uint32_t epoch;    /* RESELECT: the initiator's attach that the task belongs to */
 	struct span items;

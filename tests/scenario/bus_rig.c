@@ -326,13 +326,10 @@ static void note_task(struct rig *r, int id, const struct wire_burst *b)
 {
 	struct rd items = rd_init(b->items.p, b->items.n);
 	struct wire_item it;
-	bool selected = b->role != BURST_TARGET;
 
-	while (wire_item_get(&items, &it)) {
-		selected |= it.kind == ITEM_SELECT;
-		if (selected && (it.kind == ITEM_MSG_OUT || it.kind == ITEM_LATCH))
+	while (b->program == 0 && wire_item_get(&items, &it))
+		if (it.kind == ITEM_MSG_OUT || it.kind == ITEM_LATCH)
 			r->came[id][b->initiator][tag_of(it.bytes)] = b->tenure;
-	}
 }
 
 static void sent(struct rig *r, const struct bus_action *a)

@@ -155,9 +155,12 @@ START_TEST(nobody_takes_it)
 	rig_go(r);
 	rig_expect(r, "T4 RESET\n"
 	              "T4 BUS FREE\n");
-	status(r, 2, 1);
+	rig_command(r, 2, 9, 0, 0);
 	rig_go(r);
-	rig_expect(r, "T5 ARBITRATION ids=2 win=2\n" STATUS("5", "2") "T5 BUS FREE\n");
+	rig_expect(r, "T5 ARBITRATION ids=7 win=7\n"
+	              "T5 SELECTION 7>2 bsy=2 sel=7 atn\n"
+	              "T5 MESSAGE OUT bsy=2 drv=2 IDENTIFY SIMPLE(9) atn\n"
+	              "T5 COMMAND drv=2 TEST UNIT READY\n");
 	rig_free(r);
 }
 END_TEST

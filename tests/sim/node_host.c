@@ -105,6 +105,7 @@ static void restore(struct sim *s)
 
 	if (!h->disk.there)
 		return;
+	look_at_log(s); /* it may have been saved before the state file knew its group */
 	for (lba_t lba = 0; h->disk.n > 0 && lba < s->blocks; lba++)
 		if (!h->knows_marks || h->dirty[lba])
 			model_recovers(&s->model, lba);
@@ -258,6 +259,7 @@ void host_node_saved(struct sim *s, bool log)
 		h->disk = h->saving;
 	if (!h->disk.there)
 		h->disk = h->saving;
+	look_at_log(s);
 	ini_saved(h->ini, h->save_seq, h->save_fails ? EIO : 0);
 	if (h->save_again) {
 		h->save_again = false;
