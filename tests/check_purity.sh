@@ -7,6 +7,7 @@
 set -u
 export LC_ALL=C
 : "${top_builddir:=$(cd "$(dirname "$0")/.." && pwd)}" "${CC:=cc}" "${NM:=nm}" "${AR:=ar}"
+. "${BASH_SOURCE[0]%/*}/tap.sh"
 
 # floor:library
 pure_libs="0:base 1:scsi 2:wire 3:bus 3:mirror 4:target 4:initiator"
@@ -93,21 +94,6 @@ impure() {
 		}' <<<"$symbols"
 }
 
-number=0 failed=0
-result() { # STATUS NAME [DIAGNOSTICS]
-	number=$((number + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $number - $2"
-	else
-		echo "not ok $number - $2"
-		failed=1
-		[ -z "${3-}" ] || sed 's/^/# /' <<<"$3"
-	fi
-}
-
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-
 # build LIBRARY OBJECT CODE: a library of one object, made with the plain compiler.
 build() {
 	printf '%s\n' "$3" >"$work/$2.c"
@@ -153,5 +139,4 @@ done
 out=$(impure "${libs[@]}")
 result $? "the cores need nothing but memory and strings" "$out"
 
-echo "1..$number"
-exit $failed
+finish

@@ -7,6 +7,7 @@ set -u
 export LC_ALL=C
 : "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}"
 : "${CLANG_FORMAT=$(command -v clang-format)}"
+. "${BASH_SOURCE[0]%/*}/tap.sh"
 
 licence='/* SPDX-License-Identifier: BSD-2-Clause */'
 
@@ -24,25 +25,6 @@ unlicensed() {
 unformatted() {
 	"$CLANG_FORMAT" --style="file:$top_srcdir/.clang-format" --dry-run -Werror "$@" 2>&1
 }
-
-number=0 failed=0
-result() { # STATUS NAME [DIAGNOSTICS]
-	number=$((number + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $number - $2"
-	else
-		echo "not ok $number - $2"
-		failed=1
-		[ -z "${3-}" ] || sed 's/^/# /' <<<"$3"
-	fi
-}
-skip() { # NAME WHY
-	number=$((number + 1))
-	echo "ok $number - $1 # SKIP $2"
-}
-
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
 
 mapfile -t files < <(cd "$top_srcdir" && find src include tests -name '*.[ch]' | sort)
 mapfile -t defs < <(cd "$top_srcdir" && find src include tests -name '*.def' | sort)
@@ -69,5 +51,4 @@ else
 	result $? "all ${#files[@]} files are formatted" "$(grep -v '^[[:space:]^]*$' <<<"$out" | head -60)"
 fi
 
-echo "1..$number"
-exit $failed
+finish

@@ -19,10 +19,11 @@
 static_checks = \
 	tests/check_floors.py \
 	tests/check_dist.sh \
+	tests/check_man.sh \
 	tests/check_purity.sh \
 	tests/check_style.sh
 
-EXTRA_DIST += $(static_checks) tests/README.md tests/RESULTS.md tests/coverage.py
+EXTRA_DIST += $(static_checks) tests/tap.sh tests/README.md tests/RESULTS.md tests/coverage.py
 
 include tests/unit/local.mk
 include tests/fuzz/local.mk

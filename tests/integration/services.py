@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is installed: units, snippets, samples, man pages."""
+"""What is installed: units, snippets, samples; and that man pages have the options and values of the programs (tests/check_man.sh has their lint)."""
 
 import os
 import re
@@ -10,7 +10,6 @@ from lab import BUILD, LIMIT_S, SOURCE, Lab, Process
 from tap import Skip, cases, main, test
 
 UNITS = ("smirror-bus.service", "smirror-target@.service", "smirrord.service")
-PAGES = ("smirrorctl.1", "smirror.conf.5", "smirror-protocol.7", "smirror-bus.8", "smirror-target.8", "smirrord.8")
 
 
 def tool(name):
@@ -66,21 +65,6 @@ def snippets():
         assert done.returncode == 0, done.stdout
         for directory in ("run", "var/lib", "var/log"):
             assert os.path.isdir(lab.path(f"root/{directory}/smirror")), directory
-
-
-@cases("mandoc -T lint has nothing to say about {}", PAGES)
-def lint(name):
-    mandoc = tool("mandoc")
-    with Lab() as lab:
-        # all pages in one place, so that they find each other
-        for page in PAGES:
-            section = lab.path("man/man" + page[-1])
-            os.makedirs(section, exist_ok=True)
-            shutil.copy(os.path.join(SOURCE, "man", page), section)
-        done = run(mandoc, "-T", "lint", "-W", "style", lab.path(f"man/man{name[-1]}/{name}"), env=dict(os.environ, MANPATH=lab.path("man")))
-        # another page was found, if not in an index of them
-        said = [line for line in done.stdout.splitlines() if "outdated mandoc.db" not in line]
-        assert not said, done.stdout
 
 
 def page_text(name):
