@@ -184,8 +184,6 @@ struct hba_target *hba_unit(struct hba *h, uint8_t unit);
 struct hba_target *hba_counts(struct hba *h, uint8_t id, uint8_t lun);
 /* Another state for each further logical unit at this ID. */
 void hba_extras_state(struct hba *h, uint8_t id, enum hba_target_state state);
-/* A command met a UNIT ATTENTION: has the inventory changed? */
-void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s);
 
 /* ---- hba_sched.c: timers, scripts, who may start ---- */
 
@@ -288,7 +286,25 @@ void hba_pass_tell(struct hba_pass *p);
 
 void hba_scan_start(struct hba *h, uint8_t id);
 void hba_scan_stop(struct hba *h, uint8_t id);
+/* The next of the units that are still to be inquired; the end of the scan or the probe, if none
+ * is. */
+void hba_scan_next(struct hba *h, struct hba_scan *s);
 void hba_scan_expired(struct hba *h, struct hba_scan *s);
+/* A command met a UNIT ATTENTION: has the inventory changed? */
+void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s);
+
+/* ---- hba_probe.c ---- */
+
+/* The unit at hand cannot be used now, and may be later. */
+void hba_probe_later(struct hba_scan *s);
+/* The scan or the probe is over: if units are left for later, the next probe is after a pause. */
+void hba_probe_arm(struct hba *h, struct hba_scan *s);
+void hba_probe_start(struct hba *h, struct hba_scan *s);
+/* True: a probe found LUN 0 usable, whose list of units is still to be read. A scan has begun
+ * instead. */
+bool hba_probe_scans(struct hba *h, struct hba_scan *s);
+/* Nothing is probed any more, and what was for later is forgotten. */
+void hba_probe_stop(struct hba *h, struct hba_scan *s);
 
 /* ---- hba_reset.c ---- */
 

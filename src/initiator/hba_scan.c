@@ -10,11 +10,7 @@
  * First LUN 0, with the negotiation, then the others that REPORT LUNS names. One task at a time; a
  * UNIT ATTENTION repeats the step at once, BUSY and the like after a rest.
  *
- * A unit that fails because it is not ready (it formats, it is stopped), is busy without end or has
- * another initiator's reservation may be usable later, and nobody tells us. It is probed: inquired
- * again, while the target's other units are at work, after pauses that double, until it is READY or
- * that was too often. If REPORT LUNS, too, had no answer, a probe that finds LUN 0 usable begins a
- * scan: what else there is, is not known.
+ * A unit that may be usable later is probed (hba_probe.c), by the same steps.
  */
 #include "initiator/hba_core.h"
 
@@ -25,11 +21,6 @@
 
 #define SCAN_TRIES   24
 #define SCAN_REST_NS (100 * NS_PER_MS)
-
-/* The pause before the first probe, the longest, and how many there are: for an hour. */
-#define PROBE_FIRST_NS (500 * NS_PER_MS)
-#define PROBE_MOST_NS  (64 * NS_PER_S)
-#define PROBES         64
 
 enum scan_step {
 	SCAN_READY,
@@ -359,8 +350,6 @@ static void set_depth(struct hba_port *p, const struct hba_target *t)
 		p->depth = depth_of(t);
 }
 
-static void next_unit(struct hba *h, struct hba_scan *s);
-
 static void finish(struct hba *h, struct hba_scan *s, bool good)
 {
 	struct hba_port *p = port_of(h, s);
@@ -377,7 +366,7 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 	if (good)
 		f->why[0] = '\0';
 	else if (s->not_now)
-		s->later |= UINT64_C(1) << f->lun;
+		hba_probe_later(s);
 	if (f->lun != 0)
 		f->xfer = p->t.xfer;
 	*t = *f;
@@ -386,7 +375,7 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 	set_depth(p, t);
 	if (t->lun == 0 && !good && !s->not_now)
 		s->luns = 0;
-	next_unit(h, s);
+	hba_scan_next(h, s);
 }
 
 static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
@@ -403,25 +392,12 @@ static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint3
 
 static void step_done(struct hba_task *t);
 
-/* A probe found LUN 0 usable, whose list of units is still to be read. It counts on, so that this
- * ends where the list never comes: the last probe does without. */
-static bool scan_instead(struct hba *h, struct hba_scan *s)
-{
-	uint8_t probes = s->probes;
-
-	if (!s->probing || s->found.lun != 0 || !s->unlisted || probes >= PROBES)
-		return false;
-	hba_scan_start(h, s->task.target);
-	s->probes = probes;
-	return true;
-}
-
 static void start_step(struct hba *h, struct hba_scan *s)
 {
 	while (s->step < SCAN_END && rows[s->step].skip && rows[s->step].skip(s))
 		s->step++;
 	if (s->step == SCAN_END) {
-		if (!scan_instead(h, s))
+		if (!hba_probe_scans(h, s))
 			finish(h, s, !s->not_now);
 		return;
 	}
@@ -641,17 +617,6 @@ static void end_scan(struct hba *h, uint8_t id)
 	h->dirty = true;
 }
 
-/* Some are to be asked again. */
-static void arm_probe(struct hba *h, struct hba_scan *s)
-{
-	ns_t pause = PROBE_FIRST_NS;
-
-	for (unsigned i = 0; i < s->probes && pause < PROBE_MOST_NS; i++)
-		pause *= 2;
-	if (s->later && s->probes < PROBES)
-		hba_timer_set(h, &s->timer, h->now + pause);
-}
-
 static void begin_unit(struct hba *h, struct hba_scan *s, uint8_t unit)
 {
 	const struct hba_target *t = hba_target(h, unit), *first = &port_of(h, s)->t;
@@ -672,7 +637,7 @@ static void begin_unit(struct hba *h, struct hba_scan *s, uint8_t unit)
 	start_step(h, s);
 }
 
-static void next_unit(struct hba *h, struct hba_scan *s)
+void hba_scan_next(struct hba *h, struct hba_scan *s)
 {
 	uint8_t id = s->task.target, unit = WIRE_NO_ID;
 
@@ -687,17 +652,7 @@ static void next_unit(struct hba *h, struct hba_scan *s)
 	}
 	if (!s->probing)
 		end_scan(h, id);
-	s->probing = false;
-	arm_probe(h, s);
-}
-
-static void probe(struct hba *h, struct hba_scan *s)
-{
-	s->probing = true;
-	s->probes++;
-	s->luns = s->later;
-	s->later = 0;
-	next_unit(h, s);
+	hba_probe_arm(h, s);
 }
 
 void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s)
@@ -717,10 +672,7 @@ void hba_scan_start(struct hba *h, uint8_t id)
 		hba_target_changed(h, id);
 	}
 	hba_extras_state(h, id, HBA_SCANNING);
-	hba_timer_clear(h, &s->timer);
-	s->probing = false;
-	s->probes = 0;
-	s->later = 0;
+	hba_probe_stop(h, s);
 	if (s->task.item.state != HBA_IDLE) { /* of the scan before */
 		s->again = true;
 		return;
@@ -738,9 +690,8 @@ void hba_scan_stop(struct hba *h, uint8_t id)
 {
 	struct hba_scan *s = &h->port[id].scan;
 
-	hba_timer_clear(h, &s->timer);
+	hba_probe_stop(h, s);
 	s->again = false;
-	s->probing = false;
 	h->port[id].scanning = false;
 	if (s->task.item.state == HBA_URGENT && !s->task.sensing)
 		hba_task_lost(h, &s->task, HBA_ABORTED);
@@ -751,5 +702,5 @@ void hba_scan_expired(struct hba *h, struct hba_scan *s)
 	if (port_of(h, s)->scanning || s->probing)
 		start_step(h, s);
 	else
-		probe(h, s);
+		hba_probe_start(h, s);
 }

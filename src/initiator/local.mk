@@ -22,6 +22,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/hba_core.h \
 	src/initiator/hba_member.c \
 	src/initiator/hba_pass.c \
+	src/initiator/hba_probe.c \
 	src/initiator/hba_reset.c \
 	src/initiator/hba_scan.c \
 	src/initiator/hba_sched.c \
