@@ -293,6 +293,18 @@ void hba_scan_expired(struct hba *h, struct hba_scan *s);
 /* A command met a UNIT ATTENTION: has the inventory changed? */
 void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s);
 
+/* ---- hba_inquiry.c: the data of a step, into `found`; false: `why` says what is wrong ---- */
+
+bool hba_read_inquiry(struct hba_scan *s, struct span d);
+bool hba_read_identity(struct hba_scan *s, struct span d); /* VPD page 83h */
+bool hba_read_serial(struct hba_scan *s, struct span d);   /* VPD page 80h */
+bool hba_read_mirror(struct hba_scan *s, struct span d);   /* VPD page C0h */
+bool hba_read_capacity(struct hba_scan *s, struct span d);
+bool hba_read_member(struct hba_scan *s, struct span d); /* mode page 30h */
+bool hba_read_luns(struct hba_scan *s, struct span d);   /* into `luns` */
+/* Says why; false. */
+bool hba_scan_bad(struct hba_scan *s, const char *what);
+
 /* ---- hba_probe.c ---- */
 
 /* The unit at hand cannot be used now, and may be later. */

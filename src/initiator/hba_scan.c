@@ -10,7 +10,8 @@
  * First LUN 0, with the negotiation, then the others that REPORT LUNS names. One task at a time; a
  * UNIT ATTENTION repeats the step at once, BUSY and the like after a rest.
  *
- * A unit that may be usable later is probed (hba_probe.c), by the same steps.
+ * What comes back is read in hba_inquiry.c. A unit that may be usable later is probed
+ * (hba_probe.c), by the same steps.
  */
 #include "initiator/hba_core.h"
 
@@ -48,170 +49,6 @@ struct scan_row {
 	bool (*skip)(const struct hba_scan *s);
 	enum hba_negotiate negotiate;
 };
-
-static bool bad(struct hba_scan *s, const char *what)
-{
-	snprintf(s->found.why, sizeof(s->found.why), "%s", what);
-	return false;
-}
-
-/* ---- reading the answers ---- */
-
-/* An ASCII field without its trailing blanks; what is not printable becomes '?'. */
-static void copy_text(char *to, size_t cap, const uint8_t *from, size_t n)
-{
-	while (n > 0 && (from[n - 1] == ' ' || from[n - 1] == '\0'))
-		n--;
-	if (n > cap - 1)
-		n = cap - 1;
-	for (size_t i = 0; i < n; i++)
-		to[i] = from[i] >= 0x20 && from[i] < 0x7f ? (char)from[i] : '?';
-	to[n] = '\0';
-}
-
-static bool read_inquiry(struct hba_scan *s, struct span d)
-{
-	if (d.n < 36)
-		return bad(s, "INQUIRY: fewer than 36 bytes");
-	if (d.p[0] != 0) {
-		snprintf(s->found.why, sizeof(s->found.why),
-		         "INQUIRY: peripheral %02xh is not a disk", d.p[0]);
-		return false;
-	}
-	copy_text(s->found.vendor, sizeof(s->found.vendor), d.p + 8, 8);
-	copy_text(s->found.product, sizeof(s->found.product), d.p + 16, 16);
-	copy_text(s->found.revision, sizeof(s->found.revision), d.p + 32, 4);
-	return true;
-}
-
-/* The bytes of a VPD page after its header, cut to its page length. */
-static bool vpd_body(struct span d, uint8_t page, struct span *out)
-{
-	if (d.n < 4 || d.p[1] != page)
-		return false;
-	size_t n = get_be16(d.p + 2);
-	if (n > d.n - 4)
-		return false;
-	*out = (struct span){d.p + 4, n};
-	return true;
-}
-
-static struct hba *hba_of(const struct hba_scan *s)
-{
-	return s->task.ctx;
-}
-
-/* Of a further logical unit. Nobody but us sees to it that it is nobody else's, too. */
-static bool take_uuid(struct hba_scan *s, const uint8_t *uuid)
-{
-	const struct hba *h = hba_of(s);
-
-	for (uint8_t unit = 0; unit < WIRE_IDS + h->n_extra; unit++) {
-		const struct hba_target *t = hba_target(h, unit);
-		if (unit == s->found.unit || t->state == HBA_ABSENT ||
-		    memcmp(t->uuid, uuid, UUID_LEN) != 0)
-			continue;
-		snprintf(s->found.why, sizeof(s->found.why),
-		         "VPD page 83h: the UUID of LUN %u at ID %u", t->lun, t->id);
-		return false;
-	}
-	memcpy(s->found.uuid, uuid, UUID_LEN);
-	return true;
-}
-
-/* SPC-5, 7.7.6: the designator of type Ah, associated with the logical unit, holds a UUID. */
-static bool read_identity(struct hba_scan *s, struct span d)
-{
-	struct span body;
-
-	if (!vpd_body(d, 0x83, &body))
-		return bad(s, "VPD page 83h: malformed");
-	struct rd r = rd_init(body.p, body.n);
-	while (rd_left(&r)) {
-		rd_u8(&r);
-		uint8_t type = rd_u8(&r);
-		rd_u8(&r);
-		struct span id = rd_bytes(&r, rd_u8(&r));
-		if (r.error)
-			break;
-		if ((type & 0x3f) != 0x0a || id.n != 2 + UUID_LEN || id.p[0] >> 4 != 1)
-			continue;
-		if (s->found.lun != 0)
-			return take_uuid(s, id.p + 2);
-		/* The bus server sees to it that no two ports have one UUID: who names another one
-		 * than its port's may be pretending to be somebody else. */
-		return memcmp(s->found.uuid, id.p + 2, UUID_LEN) == 0 ||
-		       bad(s, "VPD page 83h: another UUID than it attached with");
-	}
-	return bad(s, r.error ? "VPD page 83h: a designator is cut short"
-	                      : "VPD page 83h: no UUID designator");
-}
-
-static bool read_serial(struct hba_scan *s, struct span d)
-{
-	struct span body;
-
-	if (!vpd_body(d, 0x80, &body))
-		return bad(s, "VPD page 80h: malformed");
-	copy_text(s->found.serial, sizeof(s->found.serial), body.p, body.n);
-	return true;
-}
-
-static bool read_mirror(struct hba_scan *s, struct span d)
-{
-	struct vpd_mirror vpd;
-
-	if (!vpd_mirror_get(d, &vpd))
-		return bad(s, "VPD page C0h: malformed");
-	if (memcmp(vpd.uuid, s->found.uuid, UUID_LEN) != 0)
-		return bad(s, "VPD pages 83h and C0h name different UUIDs");
-	s->found.mirror = vpd.version == MIRROR_PROTOCOL_VERSION && vpd.silent;
-	s->found.vpd = vpd;
-	if (s->found.lun == 0)
-		memcpy(s->found.name, vpd.name, sizeof(s->found.name));
-	return true;
-}
-
-static bool read_capacity(struct hba_scan *s, struct span d)
-{
-	if (d.n < 12)
-		return bad(s, "READ CAPACITY(16): fewer than 12 bytes");
-	uint64_t last = get_be64(d.p);
-	uint32_t size = get_be32(d.p + 8);
-	if (size < 512 || size > 65536 || (size & (size - 1)) != 0) {
-		snprintf(s->found.why, sizeof(s->found.why),
-		         "READ CAPACITY(16): logical blocks of %u bytes", size);
-		return false;
-	}
-	if (last >= UINT64_MAX / size)
-		return bad(s, "READ CAPACITY(16): more than 2^64 bytes");
-	s->found.blocks = last + 1;
-	s->found.block_size = size;
-	return true;
-}
-
-static bool read_member(struct hba_scan *s, struct span d)
-{
-	if (d.n < 8 || d.n - 8 < get_be16(d.p + 6))
-		return bad(s, "MODE SENSE(10): header cut short");
-	size_t at = 8U + get_be16(d.p + 6);
-	if (!mode_mirror_get((struct span){d.p + at, d.n - at}, &s->found.member))
-		return bad(s, "mode page 30h: malformed");
-	return true;
-}
-
-/* SAM-5, 4.7: peripheral or flat addressing, one level; what IDENTIFY cannot name is not for us. */
-static bool read_luns(struct hba_scan *s, struct span d)
-{
-	s->luns = 0;
-	for (size_t at = 8; at + 8 <= d.n && at + 8 <= 8 + (size_t)get_be32(d.p); at += 8) {
-		const uint8_t *e = d.p + at;
-		bool flat = e[0] >> 6 == 1 && (e[0] & 0x3f) == 0;
-		if ((e[0] == 0 || flat) && e[1] > 0 && e[1] < SCSI_LUNS)
-			s->luns |= UINT64_C(1) << e[1];
-	}
-	return true;
-}
 
 static bool not_lun_0(const struct hba_scan *s)
 {
@@ -285,7 +122,7 @@ static bool take_answer(struct hba_scan *s, enum hba_negotiate n)
 	else if (n == HBA_NEGOTIATE_SDTR)
 		agreed = (struct xfer){.period = agreed.period, .offset = agreed.offset};
 	if (!within(&agreed, &offer))
-		return bad(s, "negotiation: it wants more than was offered");
+		return hba_scan_bad(s, "negotiation: it wants more than was offered");
 	if (n == HBA_NEGOTIATE_SDTR)
 		agreed.wide = s->found.xfer.wide;
 	s->found.xfer = agreed;
@@ -296,17 +133,17 @@ static bool take_answer(struct hba_scan *s, enum hba_negotiate n)
 
 static const struct scan_row rows[SCAN_END] = {
         [SCAN_READY] = {"TEST UNIT READY", .op = OP_TEST_UNIT_READY, .optional = true},
-        [SCAN_INQUIRY] = {"INQUIRY", .op = OP_INQUIRY, .alloc = 96, .read = read_inquiry},
+        [SCAN_INQUIRY] = {"INQUIRY", .op = OP_INQUIRY, .alloc = 96, .read = hba_read_inquiry},
         [SCAN_IDENTITY] = {"INQUIRY of VPD page 83h", .op = OP_INQUIRY, .page = 0x83,
-                           .alloc = HBA_SCAN_BUF, .read = read_identity},
+                           .alloc = HBA_SCAN_BUF, .read = hba_read_identity},
         [SCAN_SERIAL] = {"INQUIRY of VPD page 80h", .op = OP_INQUIRY, .page = 0x80,
-                         .alloc = HBA_SCAN_BUF, .optional = true, .read = read_serial},
+                         .alloc = HBA_SCAN_BUF, .optional = true, .read = hba_read_serial},
         [SCAN_MIRROR] = {"INQUIRY of VPD page C0h", .op = OP_INQUIRY, .page = VPD_MIRROR_PAGE,
-                         .alloc = HBA_SCAN_BUF, .optional = true, .read = read_mirror},
+                         .alloc = HBA_SCAN_BUF, .optional = true, .read = hba_read_mirror},
         [SCAN_CAPACITY] = {"READ CAPACITY(16)", .op = OP_READ_CAPACITY_16, .alloc = 32,
-                           .read = read_capacity},
+                           .read = hba_read_capacity},
         [SCAN_MEMBER] = {"MODE SENSE of page 30h", .op = OP_MODE_SENSE_10, .page = MODE_MIRROR_PAGE,
-                         .alloc = 128, .read = read_member, .skip = not_mirror},
+                         .alloc = 128, .read = hba_read_member, .skip = not_mirror},
         /* A negotiation travels with a command; that command's own result does not matter. */
         [SCAN_PPR] = {"negotiation by PPR", .op = OP_TEST_UNIT_READY, .optional = true,
                       .skip = nothing_to_offer, .negotiate = HBA_NEGOTIATE_PPR},
@@ -315,7 +152,7 @@ static const struct scan_row rows[SCAN_END] = {
         [SCAN_SDTR] = {"negotiation by SDTR", .op = OP_TEST_UNIT_READY, .optional = true,
                        .skip = not_rejected, .negotiate = HBA_NEGOTIATE_SDTR},
         [SCAN_LUNS] = {"REPORT LUNS", .op = OP_REPORT_LUNS, .alloc = HBA_SCAN_LUNS,
-                       .optional = true, .skip = no_list, .read = read_luns},
+                       .optional = true, .skip = no_list, .read = hba_read_luns},
 };
 
 /* Where information units come or go by a negotiation, the target aborts all that it has of ours

@@ -20,6 +20,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/hba.h \
 	src/initiator/hba_check.c \
 	src/initiator/hba_core.h \
+	src/initiator/hba_inquiry.c \
 	src/initiator/hba_member.c \
 	src/initiator/hba_pass.c \
 	src/initiator/hba_probe.c \
