@@ -7,11 +7,11 @@ import json
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
 
+from command import clear, disks, run, short
 from lab import LIMIT_S, Lab, Rpc, RpcError, until
 from tap import Skip, cases, main, test
 
@@ -398,16 +398,15 @@ def execute():
         with lab.rpc() as rpc:
             inquiry = rpc.call("scsi.execute", target="disk0", lun=0, cdb="120000002400", data_in_length=64)
             assert inquiry["outcome"] == "completed" and inquiry["status"] in (0, 2), inquiry
-            inquiry = rpc.call("scsi.execute", target=0, lun=0, cdb="120000002400", data_in_length=64)
-            data = unbase64(inquiry["data_in"])
-            assert len(data) == 36 and inquiry["residual"] == 28 and inquiry["sense"] == "", inquiry
+            inquiry = run(rpc, "120000002400", room=64, target=0, lun=0)
+            assert len(inquiry["data"]) == 36 and inquiry["residual"] == 28 and inquiry["sense"] == "", inquiry
             block = os.urandom(512)
             for target, lba in (("disk0", 5), ("1", 5)):
-                clear_attention(rpc, target)
-                done = rpc.call("scsi.execute", target=target, lun=0, cdb=f"2a00{lba:08x}00000100", data_out=base64(block))
+                clear(rpc, target)
+                done = run(rpc, f"2a00{lba:08x}00000100", block, target=target, lun=0)
                 assert done["status"] == 0 and done["residual"] == 0, done
-                back = rpc.call("scsi.execute", target=target, lun=0, cdb=f"2800{lba:08x}00000100", data_in_length=512)
-                assert unbase64(back["data_in"]) == block, back
+                back = run(rpc, f"2800{lba:08x}00000100", room=512, target=target, lun=0)
+                assert back["data"] == block, back
             bad = rpc.call("scsi.execute", target="disk0", lun=0, cdb="2800ffffffff00000100", data_in_length=512)
             assert bad["status"] == 2 and bad["sense"] and bad["residual"] == 512, bad
             nobody = rpc.call("scsi.execute", target=13, lun=0, cdb="000000000000")
@@ -424,219 +423,16 @@ def execute():
             rpc.close()
 
 
-def base64(data):
-    import base64 as b
-    return b.b64encode(data).decode()
-
-
-def unbase64(text):
-    import base64 as b
-    return b.b64decode(text)
-
-
-def clear_attention(rpc, target):
-    """Takes the UNIT ATTENTIONs that wait for this initiator."""
-    def good():
-        return rpc.call("scsi.execute", target=target, lun=0, cdb="000000000000")["status"] == 0
-
-    until("no UNIT ATTENTION", good)
-
-
-@test("scsi.execute: commands of a disk that compare, repeat, merge and try the wires; holes in the backing file")
-def execute_disk_commands():
-    with Lab() as lab:
-        lab.start(1, group=None)
-        with lab.rpc() as rpc:
-            clear_attention(rpc, "disk0")
-            first, second = os.urandom(512), os.urandom(512)
-
-            def call(cdb, out=b"", into=0):
-                data = {"data_out": base64(out)} if out else {}
-                return rpc.call("scsi.execute", target="disk0", lun=0, cdb=cdb, data_in_length=into, **data)
-
-            def read(lba, blocks=1):
-                return unbase64(call(f"2800{lba:08x}00{blocks:04x}00", into=512 * blocks)["data_in"])
-
-            def good(cdb, out=b"", into=0, status=0):
-                done = call(cdb, out, into)
-                assert done["outcome"] == "completed" and done["status"] == status and done["residual"] == 0, (cdb, done)
-                return unbase64(done["data_in"])
-
-            good("41000000000800001000", first)  # WRITE SAME(10): 16 blocks from 8
-            assert read(8, 16) == first * 16 and read(24) == bytes(512)
-            good("8900000000000000000900000001" + "0000", first + second)  # COMPARE AND WRITE
-            assert read(8, 3) == first + second + first
-            wrong = bytes([second[0], second[1], second[2] ^ 1]) + second[3:]
-            miscompare = call("8900000000000000000900000001" + "0000", wrong + first)
-            sense = bytes.fromhex(miscompare["sense"])
-            assert miscompare["status"] == 2 and sense[2] & 15 == 0xe and sense[12:14] == b"\x1d\0", miscompare
-            assert int.from_bytes(sense[3:7], "big") == 2 and read(9) == second, sense
-            good("8b000000000000000009000000010000", first)  # ORWRITE(16)
-            assert read(9) == bytes(x | y for x, y in zip(first, second))
-            good("af060000000a0000000e0000", first)  # VERIFY(12), BYTCHK=11b
-            good("340000000008000010" + "00", status=4)  # PRE-FETCH(10): CONDITION MET
-            good("1d0400000000")  # the self test
-            good("3b0a0000000000020000", second)
-            assert good("3c0a0000000000020000", into=512) == second  # the echo buffer
-            good("41000000010000" + "0800" + "00", first)  # 2048 blocks: 1 MiB
-            good("910000000000000000000000000000" + "00")
-            image = lab.path("disk0.img")
-            full = os.stat(image).st_blocks
-            good("930100000000000001000000080000" + "00")  # WRITE SAME(16), NDOB
-            assert os.stat(image).st_blocks <= full - 2048 and read(256, 2048) == bytes(1 << 20)
-
-
-@test("scsi.execute: a thin disk: what is unmapped is a hole of the file, and GET LBA STATUS tells of the file as it is")
-def execute_thin_disk():
-    with Lab() as lab:
-        lab.start(1, group=None, target_options=("--thin",))
-        with lab.rpc() as rpc:
-            clear_attention(rpc, "disk0")
-            image = lab.path("disk0.img")
-
-            def call(cdb, out=b"", into=0, status=0):
-                data = {"data_out": base64(out)} if out else {}
-                done = rpc.call("scsi.execute", target="disk0", lun=0, cdb=cdb.replace(" ", ""), data_in_length=into, **data)
-                assert done["outcome"] == "completed" and done["status"] == status, (cdb, done)
-                return unbase64(done["data_in"])
-
-            def unmap(*ranges):
-                body = b"".join(struct.pack(">QLL", lba, blocks, 0) for lba, blocks in ranges)
-                out = struct.pack(">HHL", len(body) + 6, len(body), 0) + body
-                call(f"42 00 00000000 00 {len(out):04x} 00", out)
-
-            def told(lba):
-                """The runs as the disk tells them: (first, blocks, mapped)."""
-                got = call(f"9e 12 {lba:016x} 00001000 00 00", into=4096)
-                assert int.from_bytes(got[:4], "big") == len(got) - 4, got
-                return [(*struct.unpack(">QL", got[i:i + 12]), got[i + 12] == 0) for i in range(8, len(got), 16)]
-
-            def holes():
-                """The same, read off the file."""
-                runs, at, end = [], 0, os.stat(image).st_size
-                with open(image, "rb") as file:
-                    while at < end:
-                        try:
-                            data = os.lseek(file.fileno(), at, os.SEEK_DATA)
-                        except OSError:
-                            data = end
-                        if data > at:
-                            runs.append((at // 512, (data - at) // 512, False))
-                            at = data
-                        else:
-                            hole = os.lseek(file.fileno(), at, os.SEEK_HOLE)
-                            runs.append((at // 512, (hole - at) // 512, True))
-                            at = hole
-                return runs
-
-            capacity = call("9e 10 0000000000000000 00000020 00 00", into=32)
-            assert capacity[14] == 0xc0, capacity
-            assert told(0) == holes() == [(0, 8192, False)], told(0)
-            data = os.urandom(512 * 64)
-            call("2a 00 00000100 00 0040 00", data)
-            assert told(0) == holes() == [(0, 256, False), (256, 64, True), (320, 7872, False)], told(0)
-            unmap((264, 8), (280, 16), (8191, 1), (300, 1))
-            assert told(0) == holes(), (told(0), holes())
-            assert [run for run in told(256) if not run[2]] == [(264, 8, False), (280, 16, False), (320, 7872, False)], told(256)
-            want = bytearray(data)
-            for lba, blocks in ((264, 8), (280, 16), (300, 1)):
-                want[(lba - 256) * 512:(lba - 256 + blocks) * 512] = bytes(blocks * 512)
-            assert call("28 00 00000100 00 0040 00", into=512 * 64) == bytes(want)
-            call("93 08 0000000000000100 00000040 00 00", bytes(512))  # WRITE SAME(16), UNMAP
-            assert told(0) == holes() == [(0, 8192, False)], told(0)
-            call("93 01 0000000000000100 00000040 00 00")  # ... NDOB, which is to be mapped
-            assert told(0) == holes() and (256, 64, True) in told(0), told(0)
-
-
-@test("scsi.execute: FORMAT UNIT and SANITIZE: what the file holds after them, with a list that comes in pieces, and IMMED")
-def execute_whole_medium():
-    with Lab() as lab:
-        lab.start(1, group=None, size="64M", target_options=("--thin",))
-        with lab.rpc() as rpc:
-            clear_attention(rpc, "disk0")
-            image = lab.path("disk0.img")
-
-            def call(cdb, out=b"", into=0):
-                data = {"data_out": base64(out)} if out else {}
-                done = rpc.call("scsi.execute", target="disk0", lun=0, cdb=cdb.replace(" ", ""), data_in_length=into, **data)
-                assert done["outcome"] == "completed", (cdb, done)
-                return done
-
-            def good(cdb, out=b"", into=0):
-                done = call(cdb, out, into)
-                assert done["status"] == 0 and done["residual"] == 0, (cdb, done)
-                return unbase64(done["data_in"])
-
-            def holds(pattern):
-                with open(image, "rb") as file:
-                    assert file.read() == pattern * ((64 << 20) // len(pattern))
-
-            good("48 01 00 00 00 00 00 02 04 00", bytes((1, 0, 2, 0)) + b"\x5a" * 512)  # overwrite
-            holds(b"\x5a" * 512)
-            assert os.stat(image).st_blocks >= 64 << 11
-            good("04 10 00 00 00 00", bytes((0, 0x88, 0, 0)) + bytes((0, 1, 0, 4)) + b"abcd")  # FORMAT UNIT, a pattern
-            holds(b"abcd" * 128)
-            good("48 01 00 00 00 00 00 00 05 00", bytes((0x83, 0, 0, 1, 0xf0)))  # three passes, inverted
-            holds(b"\xf0" * 512)
-            good("48 02 00 00 00 00 00 00 00 00")  # block erase
-            holds(bytes(512))
-            assert os.stat(image).st_blocks == 0, os.stat(image)
-            good("48 81 00 00 00 00 00 00 05 00", bytes((31, 0, 0, 1, 0x77)))  # 31 passes, IMMED
-            seen = set()
-
-            def over():
-                done = call("00 00 00 00 00 00")
-                sense = bytes.fromhex(done["sense"])
-                if done["status"] == 2:
-                    assert sense[2] & 15 == 2 and sense[12:14] == b"\x04\x1b" and sense[15] & 0x80, sense.hex()
-                    seen.add(int.from_bytes(sense[16:18], "big"))
-                    assert unbase64(call("03 00 00 00 12 00", into=18)["data_in"])[12:14] in (b"\x04\x1b", b"\0\0")
-                return done["status"] == 0
-
-            until("the sanitize is over", over)
-            assert len(seen) > 1, "it went on for a while"
-            holds(b"\x77" * 512)
-
-
-@test("scsi.execute: a target killed in a sanitize: the next one says so until it is done again")
-def execute_sanitize_cut_off():
-    with Lab() as lab:
-        lab.start(1, group=None, size="64M")
-        with lab.rpc() as rpc:
-            clear_attention(rpc, "disk0")
-
-            def call(cdb, out=b""):
-                data = {"data_out": base64(out)} if out else {}
-                return rpc.call("scsi.execute", target="disk0", lun=0, cdb=cdb, timeout_ms=30000, **data)
-
-            overwrite = "48010000000000000500"
-            assert call("48810000000000000500", bytes((31, 0, 0, 1, 0x77)))["status"] == 0  # IMMED
-            lab.targets["disk0"].kill()
-            lab.targets["disk0"].wait()
-            lab.target("disk0", 0)
-            lab.wait_targets(["disk0"])
-
-            def failed():
-                done = call("000000000000")
-                return done["outcome"] == "completed" and done["status"] == 2 and bytes.fromhex(done["sense"])[2] & 15 == 3
-
-            until("it says what happened", failed)
-            sense = bytes.fromhex(call("28000000000000000100")["sense"] or "00" * 18)
-            assert sense[2] & 15 == 3 and sense[12:14] == b"\x31\x03", sense.hex()
-            assert call(overwrite, bytes((1, 0, 0, 1, 0x55)))["status"] == 0
-            assert call("000000000000")["status"] == 0
-
-
 @test("scsi.execute: a command without a status times out, one that a reset meets says so; a client that leaves harms nobody")
 def execute_outcomes():
     with Lab() as lab:
         lab.start(2, group=None)
         with lab.rpc() as rpc, lab.rpc() as other:
-            clear_attention(rpc, "disk0")
+            clear(rpc, "disk0")
             rpc.call("target.fault", target="disk0", spec="no-status:times=1")
             late = rpc.call("scsi.execute", target="disk0", cdb="28000000000000000100", data_in_length=512, timeout_ms=200)
             assert late["outcome"] == "command_timeout" and late["status"] is None, late
-            clear_attention(rpc, "disk0")
+            clear(rpc, "disk0")
             rpc.call("target.fault", target="disk0", spec="no-status:times=2")
             number = rpc.start("scsi.execute", {"target": "disk0", "cdb": "28000000000000000100", "data_in_length": 512, "timeout_ms": 30000})
             until("the command at the target", lambda: other.call("target.show", target="disk0")["in_flight"] > 0)
@@ -646,9 +442,9 @@ def execute_outcomes():
             leaving.start("scsi.execute", {"target": "disk0", "cdb": "28000000000000000100", "data_in_length": 512, "timeout_ms": 300})
             leaving.close()
             lab.wait_targets(["disk0", "disk1"])
-            clear_attention(rpc, "disk1")
+            clear(rpc, "disk1")
             other.call("target.fault", target="disk0", clear=True)
-            clear_attention(rpc, "disk0")
+            clear(rpc, "disk0")
 
 
 @test("a SCSI ID that another device holds ends the daemon at once, and the message names the holder")
@@ -687,16 +483,13 @@ def bus_returns():
 
 @test("scsi.execute: 16 MiB in and out, in transfers of 8 MiB each way at once")
 def execute_large():
-    with Lab() as lab:
-        lab.start(1, group=None, size="32M")
-        with lab.rpc() as rpc:
-            clear_attention(rpc, "disk0")
-            blocks = 8 * MIB // 512
-            data = os.urandom(8 * MIB)
-            done = rpc.call("scsi.execute", target="disk0", lun=0, cdb=f"8a00{0:016x}{blocks:08x}0000", data_out=base64(data))
-            assert done["status"] == 0 and done["residual"] == 0, {k: v for k, v in done.items() if k != "data_in"}
-            back = rpc.call("scsi.execute", target="disk0", lun=0, cdb=f"8800{0:016x}{blocks:08x}0000", data_in_length=8 * MIB)
-            assert back["status"] == 0 and unbase64(back["data_in"]) == data
+    with disks(size="32M") as (_, rpc):
+        blocks = 8 * MIB // 512
+        data = os.urandom(8 * MIB)
+        done = run(rpc, f"8a00{0:016x}{blocks:08x}0000", data)
+        assert done["status"] == 0 and done["residual"] == 0, short(done)
+        back = run(rpc, f"8800{0:016x}{blocks:08x}0000", room=8 * MIB)
+        assert back["status"] == 0 and back["data"] == data
 
 
 @test("scsi.execute that changes a member's medium makes it stale first, durably")
@@ -705,10 +498,10 @@ def execute_member():
         names = lab.start(2)
         lab.run_job("mirror", image=lab.image(64 * KIB))
         with lab.rpc() as rpc:
-            clear_attention(rpc, "disk1")
+            clear(rpc, "disk1")
             states = {m["name"]: m["state"] for m in rpc.call("group.show", group="g0")["members"]}
             assert set(states.values()) == {"in_sync"}, states
-            done = rpc.call("scsi.execute", target="disk1", lun=0, cdb="2a000000000000000100", data_out=base64(bytes(512)))
+            done = run(rpc, "2a000000000000000100", bytes(512), target="disk1", lun=0)
             assert done["status"] == 0, done
             lab.daemon_process.kill()
         lab.daemon()

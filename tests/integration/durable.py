@@ -12,38 +12,12 @@ import random
 import time
 
 from lab import Lab, until
+from recovery import REGIONS, bring_back, group, started
 from tap import cases, main, test
 from writer import BLOCK, SIZE, Writer
 
 MIB = 1 << 20
 REGION = 64 * 1024
-REGIONS = ("--region", "64K")
-
-
-def group(lab):
-    return lab.call("group.show", group="g0")
-
-
-def at_rest(lab):
-    """Recovered, with no job at work."""
-    def look():
-        jobs = [j for j in lab.call("job.list")["jobs"] if j["state"] not in ("concluded", "dismissed")]
-        return not jobs and not group(lab)["intent_log"]["recovering"]
-
-    until("the group to be recovered", look)
-
-
-def bring_back(lab, names):
-    """Members that had to leave come back by a resync."""
-    at_rest(lab)
-    if {m["state"] for m in group(lab)["members"]} != {"in_sync"}:
-        lab.run_job("resync")
-
-
-def started(lab, count=3):
-    names = lab.start(count, size="8M", group=None, daemon_options=REGIONS)
-    lab.call("group.create", name="g0", members=names, assume_clean=True)
-    return names
 
 
 def kill(lab, what, names):
@@ -95,7 +69,7 @@ def killed(what):
                 writer.run(rpc, 60 + 20 * turn, after=strike)
             if "daemon" in what:
                 revive(lab, what, names, order)
-            bring_back(lab, names)
+            bring_back(lab)
             writer.check(names)
         with lab.rpc() as rpc:
             writer.run(rpc, 20)
@@ -116,7 +90,7 @@ def again_and_again():
                 time.sleep(order.random() * 0.1)  # at any moment, which is what is tested: its start, its recovery
                 lab.daemon_process.kill()
             revive(lab, "daemon", names, order)
-            bring_back(lab, names)
+            bring_back(lab)
             writer.check(names)
 
 
@@ -132,7 +106,7 @@ def behind():
         lab.target("disk1", 1)
         lab.daemon(*REGIONS)
         lab.wait_targets(names)
-        bring_back(lab, names)
+        bring_back(lab)
         resync = [j for j in lab.call("job.list")["jobs"] if j["type"] == "resync"]
         assert resync and all(j["total_bytes"] <= 2 * REGION for j in resync), resync
         writer.check(names)
@@ -165,7 +139,7 @@ def bad_log(how):
             file.write(b"x" * BLOCK)
         lab.daemon(*REGIONS)
         lab.wait_targets(names)
-        bring_back(lab, names)
+        bring_back(lab)
         text = lab.daemon_process.stderr()
         assert "is refused" in text and {"damaged": "checksum", "cut short": "cut short", "missing": "missing",
                                          "another group's": "checksum"}[how] in text, text

@@ -4,40 +4,16 @@
 import base64
 import os
 
-from lab import Lab, RpcError, until
+from command import CHECK, GOOD, READY, clear, disks, run, short
+from lab import RpcError, until
 from tap import main, test
 
 MIB = 1 << 20
-GOOD, CHECK = 0, 2
-READY = "000000000000"
 INQUIRY = "120000006000"  # 96 bytes
 READ_2 = "28000000000000000200"
 WRITE_2 = "2a000000000000000200"
 OUT_OF_RANGE = "21/00"
 PHASE, CDB_PHASE = "4b/00", "4a/00"
-
-
-def run(rpc, cdb, out=None, room=0, target="disk0", **more):
-    """The answer, with the data as bytes and the sense as (key, "asc/ascq")."""
-    params = dict({"target": target, "cdb": cdb}, **more)
-    if out is not None:
-        params["data_out"] = base64.b64encode(out).decode()
-    if room is not None:
-        params["data_in_length"] = room
-    done = rpc.call("scsi.execute", **params)
-    done["data"] = base64.b64decode(done["data_in"])
-    sense = bytes.fromhex(done["sense"])
-    done["code"] = f"{sense[12]:02x}/{sense[13]:02x}" if sense else None
-    return done
-
-
-def clear(rpc, target="disk0"):
-    until("no UNIT ATTENTION", lambda: run(rpc, READY, target=target)["status"] == GOOD)
-
-
-def short(done):
-    return {k: v for k, v in done.items() if k not in ("data", "data_in")}
-
 
 # (what, CDB, bytes out or None, room in), (status, code, bytes in, residual, overflow)
 MOVES = [
@@ -73,30 +49,24 @@ MOVES = [
 
 @test("what moved, what did not, and what was too much, for each way that a command and its caller may differ")
 def moves():
-    with Lab() as lab:
-        lab.start(1, group=None)
-        with lab.rpc() as rpc:
-            clear(rpc)
-            wrong = []
-            for (what, cdb, out, room), wanted in MOVES:
-                done = run(rpc, cdb, None if out is None else os.urandom(out), room)
-                got = (done["status"], done["code"], len(done["data"]), done["residual"], done["overflow_bytes"])
-                if got != wanted or done["outcome"] != "completed":
-                    wrong.append(f"{what}: {short(done)}, not {wanted}")
-            assert not wrong, "\n".join(wrong)
+    with disks() as (_, rpc):
+        wrong = []
+        for (what, cdb, out, room), wanted in MOVES:
+            done = run(rpc, cdb, None if out is None else os.urandom(out), room)
+            got = (done["status"], done["code"], len(done["data"]), done["residual"], done["overflow_bytes"])
+            if got != wanted or done["outcome"] != "completed":
+                wrong.append(f"{what}: {short(done)}, not {wanted}")
+        assert not wrong, "\n".join(wrong)
 
 
 @test("a command that gets too little data is not done, not even in part")
 def not_in_part():
-    with Lab() as lab:
-        lab.start(1, group=None)
-        with lab.rpc() as rpc:
-            clear(rpc)
-            before = os.urandom(1024)
-            assert run(rpc, WRITE_2, before)["status"] == GOOD
-            for n in (0, 1, 511, 512, 1023):
-                assert run(rpc, WRITE_2, bytes(n))["code"] == PHASE
-                assert run(rpc, READ_2, room=1024)["data"] == before, n
+    with disks() as (_, rpc):
+        before = os.urandom(1024)
+        assert run(rpc, WRITE_2, before)["status"] == GOOD
+        for n in (0, 1, 511, 512, 1023):
+            assert run(rpc, WRITE_2, bytes(n))["code"] == PHASE
+            assert run(rpc, READ_2, room=1024)["data"] == before, n
 
 
 # CDB in hex: the code of the sense, None for GOOD
@@ -119,42 +89,37 @@ READY_NACA = "000000000004"
 UNKNOWN, UNKNOWN_NACA = "020000000000", "020000000004"
 
 
+def fails(rpc, cdb, code, **more):
+    done = run(rpc, cdb, **more)
+    assert (done["status"], done["code"]) == (CHECK, code), short(done)
+
+
 @test("task attributes: ACA stands against all but tasks that have it, until one of them fails without NACA")
 def attributes():
-    with Lab() as lab:
-        lab.start(1, group=None)
-        with lab.rpc() as rpc:
-            clear(rpc)
-            for attribute in ("simple", "ordered", "head_of_queue"):
-                assert run(rpc, READ_2, room=1024, attribute=attribute)["status"] == GOOD
-            refused = run(rpc, READY, attribute="aca")
-            assert (refused["status"], refused["code"]) == (CHECK, "49/00"), short(refused)
-            # whoever knows of no attributes is not left with an ACA
-            failed = run(rpc, UNKNOWN_NACA)
-            assert (failed["status"], failed["code"]) == (CHECK, "20/00"), short(failed)
-            assert run(rpc, READY)["status"] == GOOD
-            failed = run(rpc, UNKNOWN_NACA, attribute="simple")
-            assert (failed["status"], failed["code"]) == (CHECK, "20/00"), short(failed)
-            for cdb in (READY, READY_NACA, INQUIRY):
-                refused = run(rpc, cdb, attribute="simple")
-                assert refused["status"] == ACA_ACTIVE, (cdb, short(refused))
-            assert run(rpc, READY, attribute="aca")["status"] == GOOD
-            assert run(rpc, READY, attribute="ordered")["status"] == ACA_ACTIVE
-            failed = run(rpc, UNKNOWN, attribute="aca")
-            assert (failed["status"], failed["code"]) == (CHECK, "20/00"), short(failed)
-            assert run(rpc, READY)["status"] == GOOD
+    with disks() as (_, rpc):
+        for attribute in ("simple", "ordered", "head_of_queue"):
+            assert run(rpc, READ_2, room=1024, attribute=attribute)["status"] == GOOD
+        fails(rpc, READY, "49/00", attribute="aca")
+        # whoever knows of no attributes is not left with an ACA
+        fails(rpc, UNKNOWN_NACA, "20/00")
+        assert run(rpc, READY)["status"] == GOOD
+        fails(rpc, UNKNOWN_NACA, "20/00", attribute="simple")
+        for cdb in (READY, READY_NACA, INQUIRY):
+            refused = run(rpc, cdb, attribute="simple")
+            assert refused["status"] == ACA_ACTIVE, (cdb, short(refused))
+        assert run(rpc, READY, attribute="aca")["status"] == GOOD
+        assert run(rpc, READY, attribute="ordered")["status"] == ACA_ACTIVE
+        fails(rpc, UNKNOWN, "20/00", attribute="aca")
+        assert run(rpc, READY)["status"] == GOOD
 
 
 @test("CDBs of 6, 10, 12, 16 and 32 bytes, whatever their operation code asks for")
 def lengths():
-    with Lab() as lab:
-        lab.start(1, group=None)
-        with lab.rpc() as rpc:
-            clear(rpc)
-            wrong = [(cdb, short(done)) for cdb, code in LENGTHS.items()
-                     for done in [run(rpc, cdb, room=96)] if done["code"] != code or (code is None) != (done["status"] == GOOD)]
-            assert not wrong, wrong
-            assert run(rpc, READY.upper())["status"] == GOOD and run(rpc, "1A00" + "0A" + "00FF00", room=255)["status"] == GOOD
+    with disks() as (_, rpc):
+        wrong = [(cdb, short(done)) for cdb, code in LENGTHS.items()
+                 for done in [run(rpc, cdb, room=96)] if done["code"] != code or (code is None) != (done["status"] == GOOD)]
+        assert not wrong, wrong
+        assert run(rpc, READY.upper())["status"] == GOOD and run(rpc, "1A00" + "0A" + "00FF00", room=255)["status"] == GOOD
 
 
 # parameters: what the error names
@@ -174,66 +139,54 @@ BAD = [
 
 @test("what scsi.execute refuses, and that the error names the parameter")
 def refused():
-    with Lab() as lab:
-        lab.start(1, group=None)
-        with lab.rpc() as rpc:
-            clear(rpc)
-            for params, name in BAD:
-                try:
-                    done = rpc.call("scsi.execute", **dict({"target": "disk0", "cdb": READY}, **params))
-                except RpcError as refusal:
-                    assert refusal.error["code"] == -32602, refusal
-                    assert name in refusal.error["message"] and refusal.error["data"]["parameter"] == name, refusal
-                else:
-                    raise AssertionError(f"{params}: {done}")
-            for target, kind in (("nobody", "no_such_target"), (7, "bad_value")):
-                assert lab.refused("scsi.execute", target=target, cdb=READY)["data"]["kind"] == kind
-            assert run(rpc, READY, timeout_ms=(1 << 32) - 1)["status"] == GOOD
+    with disks() as (lab, rpc):
+        for params, name in BAD:
+            try:
+                done = rpc.call("scsi.execute", **dict({"target": "disk0", "cdb": READY}, **params))
+            except RpcError as refusal:
+                assert refusal.error["code"] == -32602, refusal
+                assert name in refusal.error["message"] and refusal.error["data"]["parameter"] == name, refusal
+            else:
+                raise AssertionError(f"{params}: {done}")
+        for target, kind in (("nobody", "no_such_target"), (7, "bad_value")):
+            assert lab.refused("scsi.execute", target=target, cdb=READY)["data"]["kind"] == kind
+        assert run(rpc, READY, timeout_ms=(1 << 32) - 1)["status"] == GOOD
 
 
 @test("selection time-out, command time-out, bus reset and aborted are told apart; nothing of the data moved then")
 def outcomes():
-    with Lab() as lab:
-        lab.start(2, group=None)
-        with lab.rpc() as rpc, lab.rpc() as other:
-            clear(rpc)
-            clear(rpc, "disk1")
+    with disks(2) as (lab, rpc), lab.rpc() as other:
+        def ended(done, outcome):
+            assert (done["outcome"], done["status"], done["sense"], done["data"]) == (outcome, None, "", b""), done
 
-            def ended(done, outcome):
-                assert (done["outcome"], done["status"], done["sense"], done["data"]) == (outcome, None, "", b""), done
+        nobody = run(rpc, READ_2, room=1024, target=12)
+        ended(nobody, "selection_timeout")
+        assert nobody["residual"] == 1024, nobody
+        other.call("target.fault", target="disk0", spec="no-status:times=1")
+        ended(run(rpc, READ_2, room=1024, timeout_ms=100), "command_timeout")
+        clear(rpc)
 
-            nobody = run(rpc, READ_2, room=1024, target=12)
-            ended(nobody, "selection_timeout")
-            assert nobody["residual"] == 1024, nobody
+        def during(interfere, outcome):
+            """A command that disk0 takes but does not answer, and what becomes of it."""
             other.call("target.fault", target="disk0", spec="no-status:times=1")
-            ended(run(rpc, READ_2, room=1024, timeout_ms=100), "command_timeout")
-            clear(rpc)
+            params = {"target": "disk0", "cdb": READ_2, "data_in_length": 1024, "timeout_ms": 60000}
+            number = rpc.start("scsi.execute", params)
+            until("the command at the target", lambda: other.call("target.show", target="disk0")["in_flight"] > 0)
+            interfere()
+            done = rpc.finish(number)
+            assert (done["outcome"], done["status"], done["residual"]) == (outcome, None, 1024), done
 
-            def during(interfere, outcome):
-                """A command that disk0 takes but does not answer, and what becomes of it."""
-                other.call("target.fault", target="disk0", spec="no-status:times=1")
-                params = {"target": "disk0", "cdb": READ_2, "data_in_length": 1024, "timeout_ms": 60000}
-                number = rpc.start("scsi.execute", params)
-                until("the command at the target", lambda: other.call("target.show", target="disk0")["in_flight"] > 0)
-                interfere()
-                done = rpc.finish(number)
-                assert (done["outcome"], done["status"], done["residual"]) == (outcome, None, 1024), done
-
-            during(lambda: other.call("bus.reset"), "bus_reset")
-            lab.wait_targets(["disk0", "disk1"])
-            clear(rpc)
-            during(lab.targets["disk0"].kill, "aborted")
-            ended(run(rpc, READ_2, room=1024, target=0), "selection_timeout")
-            clear(rpc, "disk1")
+        during(lambda: other.call("bus.reset"), "bus_reset")
+        lab.wait_targets(["disk0", "disk1"])
+        clear(rpc)
+        during(lab.targets["disk0"].kill, "aborted")
+        ended(run(rpc, READ_2, room=1024, target=0), "selection_timeout")
+        clear(rpc, "disk1")
 
 
 @test("16 MiB in one command, out and in, of several clients at once")
 def large():
-    with Lab() as lab:
-        lab.start(2, group=None, size="64M")
-        with lab.rpc() as rpc:
-            clear(rpc)
-            clear(rpc, "disk1")
+    with disks(2, size="64M") as (lab, _):
         clients = [(lab.rpc(), f"disk{i % 2}", i // 2 * 32768, os.urandom(16 * MIB)) for i in range(4)]
         for rpc, target, lba, data in clients:
             rpc.number = rpc.start("scsi.execute", {"target": target, "cdb": f"8a00{lba:016x}000080000000",
@@ -252,13 +205,9 @@ def large():
 
 @test("answers of many clients that send far ahead: each its own, and none is lost")
 def many():
-    with Lab() as lab:
-        lab.start(2, group=None)
-        with lab.rpc() as rpc:
-            clear(rpc)
-            clear(rpc, "disk1")
-            for i in range(8):
-                assert run(rpc, f"0a{i:06x}0100", bytes([i]) * 512)["status"] == GOOD
+    with disks(2) as (lab, first):
+        for i in range(8):
+            assert run(first, f"0a{i:06x}0100", bytes([i]) * 512)["status"] == GOOD
         clients = [lab.rpc() for _ in range(8)]
         for i, rpc in enumerate(clients):
             for _ in range(100):

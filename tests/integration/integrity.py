@@ -3,15 +3,13 @@
 
 import base64
 import os
-import signal
 
-from lab import Lab, until
+from lab import Lab
+from recovery import crash_and_scrub, started
 from tap import main, test
-from writer import Writer
 
 MIB = 1 << 20
 OPTIONS = ("--integrity", "crc32c")
-REGIONS = ("--region", "64K")
 
 
 def damage(lab, disk, block, data):
@@ -87,35 +85,8 @@ def late():
 @test("all are killed (SIGKILL) in mid writes, five times: no block is taken for damaged, and nothing acknowledged is lost")
 def killed():
     with Lab() as lab:
-        names = lab.start(3, size="8M", group=None, target_options=OPTIONS, daemon_options=REGIONS)
-        lab.call("group.create", name="g0", members=names, assume_clean=True)
-        writer = Writer(lab, 5)
-        processes = lambda: (lab.daemon_process, lab.bus_process, *lab.targets.values())  # noqa: E731
-
-        def crash():
-            for process in processes():
-                process.signal(signal.SIGKILL)
-            for process in processes():
-                process.kill()
-
-        def recovered():
-            jobs = [j for j in lab.call("job.list")["jobs"] if j["state"] not in ("concluded", "dismissed")]
-            return not jobs and not lab.call("group.show", group="g0")["intent_log"]["recovering"]
-
-        for _ in range(5):
-            with lab.rpc() as rpc:
-                writer.run(rpc, 60, after=crash)
-            lab.bus(tcp=False)
-            for i, name in enumerate(names):
-                lab.target(name, i, *OPTIONS)
-            lab.daemon(*REGIONS)
-            lab.wait_targets(names)
-            until("the group to be recovered", recovered)
-            if {m["state"] for m in lab.call("group.show", group="g0")["members"]} != {"in_sync"}:
-                lab.run_job("resync")
-            job = lab.run_job("scrub")
-            assert job["differing_blocks"] == 0 and all(t["repaired_blocks"] == 0 for t in job["targets"]), job
-            writer.check(names)
+        names = started(lab, 3, target_options=OPTIONS)
+        crash_and_scrub(lab, dict.fromkeys(names, OPTIONS), seed=5, rounds=5)
 
 
 if __name__ == "__main__":

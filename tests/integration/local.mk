@@ -1,78 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # An integration test is tests/integration/NAME.py or NAME.sh, prints TAP, starts the programs of $top_builddir
-# and keeps its files in a directory of its own. It goes into EXTRA_DIST, into integration_tests and, if it is also to
-# run in the build with sanitizers, into sanitized_integration_tests.
+# and keeps its files in a directory of its own. It goes into one list below: the first where it is to run in the build with
+# sanitizers, too.
 
+# What tests import.
 EXTRA_DIST += \
-	tests/integration/bad_input.py \
-	tests/integration/benchmarks.py \
 	tests/integration/beside.py \
-	tests/integration/broadcast.py \
-	tests/integration/chain.py \
-	tests/integration/claims.py \
-	tests/integration/conformance.py \
-	tests/integration/control.py \
+	tests/integration/command.py \
 	tests/integration/crc.py \
-	tests/integration/ctl.py \
-	tests/integration/durable.py \
-	tests/integration/examples.py \
-	tests/integration/execute.py \
-	tests/integration/faults.py \
 	tests/integration/frames.py \
-	tests/integration/groups.py \
-	tests/integration/integrity.py \
-	tests/integration/kills.py \
 	tests/integration/lab.py \
 	tests/integration/memory.py \
-	tests/integration/nemesis.py \
-	tests/integration/protection.py \
-	tests/integration/reserve.py \
-	tests/integration/rings.py \
-	tests/integration/load.py \
-	tests/integration/luns.py \
-	tests/integration/rogue.py \
-	tests/integration/packetized.py \
-	tests/integration/rules.py \
-	tests/integration/rogue_hosts.py \
-	tests/integration/rogue_rings.py \
+	tests/integration/recovery.py \
 	tests/integration/server.py \
-	tests/integration/services.py \
-	tests/integration/slow.py \
 	tests/integration/tap.py \
-	tests/integration/target.py \
 	tests/integration/writer.py
 
-integration_tests += \
-	tests/integration/bad_input.py \
-	tests/integration/benchmarks.py \
-	tests/integration/broadcast.py \
-	tests/integration/chain.py \
-	tests/integration/claims.py \
-	tests/integration/conformance.py \
-	tests/integration/control.py \
-	tests/integration/ctl.py \
-	tests/integration/durable.py \
-	tests/integration/examples.py \
-	tests/integration/execute.py \
-	tests/integration/faults.py \
-	tests/integration/groups.py \
-	tests/integration/integrity.py \
-	tests/integration/kills.py \
-	tests/integration/nemesis.py \
-	tests/integration/protection.py \
-	tests/integration/reserve.py \
-	tests/integration/rings.py \
-	tests/integration/load.py \
-	tests/integration/luns.py \
-	tests/integration/rogue.py \
-	tests/integration/packetized.py \
-	tests/integration/rules.py \
-	tests/integration/rogue_hosts.py \
-	tests/integration/rogue_rings.py \
-	tests/integration/services.py \
-	tests/integration/slow.py \
-	tests/integration/target.py
 sanitized_integration_tests += \
 	tests/integration/bad_input.py \
 	tests/integration/broadcast.py \
@@ -87,16 +31,28 @@ sanitized_integration_tests += \
 	tests/integration/integrity.py \
 	tests/integration/kills.py \
 	tests/integration/luns.py \
+	tests/integration/medium.py \
+	tests/integration/packetized.py \
 	tests/integration/protection.py \
 	tests/integration/reserve.py \
 	tests/integration/rings.py \
 	tests/integration/rogue.py \
-	tests/integration/packetized.py \
-	tests/integration/rules.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py \
+	tests/integration/rules.py \
 	tests/integration/slow.py \
 	tests/integration/target.py
+
+# Slow with sanitizers, or nothing for them to find.
+integration_tests += \
+	tests/integration/benchmarks.py \
+	tests/integration/conformance.py \
+	tests/integration/examples.py \
+	tests/integration/load.py \
+	tests/integration/nemesis.py \
+	tests/integration/services.py \
+	$(sanitized_integration_tests)
+EXTRA_DIST += $(integration_tests)
 
 # smirror-target with a store that a test can stop (slow.py).
 helper_programs += tests/integration/gated_target

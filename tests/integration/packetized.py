@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Packetized transfers (--packetized) with real processes: what is agreed on, what is on the bus, what is mirrored beside them."""
 
-import base64
 import struct
 
 import frames as fr
+from command import run
 from frames import I_COMMAND, I_DATA_OUT, I_MSG_OUT, I_SELECT, Wire
 from lab import Lab, noise, passes, statuses, tenures, until
 from tap import main, test
@@ -27,13 +27,6 @@ def packetized(trace):
 
 def named(events):
     return [u["name"] for e in events for u in e.get("units", ())]
-
-
-def execute(lab, target, cdb, out=None, room=0):
-    params = {"target": target, "cdb": cdb, "data_in_length": room}
-    if out is not None:
-        params["data_out"] = base64.b64encode(out).decode()
-    return lab.call("scsi.execute", **params)
 
 
 @test("agreed on where both sides are told to, and shown; with one side only all is as without")
@@ -64,10 +57,10 @@ def commands():
         (name,) = start(lab, 1, group=None)
         content = noise(64 * 512, 3)
         at = len(lab.trace())
-        done = execute(lab, name, "2a000000000000004000", out=content)
+        done = run(lab, "2a000000000000004000", out=content, target=name)
         assert (done["status"], done["sense"]) == (0, ""), done
-        done = execute(lab, name, "28000000000000004000", room=len(content))
-        assert base64.b64decode(done["data_in"]) == content
+        done = run(lab, "28000000000000004000", room=len(content), target=name)
+        assert done["data"] == content
         trace = lab.trace()[at:]
     assert not [e for e in trace if e["phase"] in PLAIN or e["atn"]], trace
     assert all("units" in e for e in trace if e["phase"].startswith("DATA"))
@@ -84,15 +77,15 @@ def autosense():
     with Lab() as lab:
         (name,) = start(lab, 1, group=None)
         at = len(lab.trace())
-        done = execute(lab, name, "2800ffffffff00000100", room=512)
+        done = run(lab, "2800ffffffff00000100", room=512, target=name)
         sense = bytes.fromhex(done["sense"])
         assert done["status"] == 2 and (sense[2] & 15, sense[12], sense[13]) == (5, 0x21, 0), done
         trace = lab.trace()[at:]
         (unit,) = [u for e in trace for u in e.get("units", ()) if u["name"] == "STATUS"]
         assert unit["status"] == "CHECK CONDITION" and bytes.fromhex(unit["sense"]) == sense, unit
         assert [u["command"] for e in trace for u in e.get("units", ()) if u["name"] == "COMMAND"] == ["READ(10)"], named(trace)
-        done = execute(lab, name, "030000001200", room=18)
-        assert base64.b64decode(done["data_in"])[2] & 15 == 0, "the sense was kept"
+        done = run(lab, "030000001200", room=18, target=name)
+        assert done["data"][2] & 15 == 0, "the sense was kept"
 
 
 @test("a group whose members agreed on information units mirrors silently, by broadcast and conventionally, with resends")
@@ -118,7 +111,7 @@ def reset():
         lab.call("bus.reset")
         until("the target to be scanned again", lambda: {t["transfer"]["name"] for t in lab.ready_targets().values()} == {IU})
         at = len(lab.trace())
-        done = execute(lab, name, "120000002400", room=36)
+        done = run(lab, "120000002400", room=36, target=name)
         assert done["status"] == 0, done
         assert len(packetized(lab.trace()[at:])) >= 1
 

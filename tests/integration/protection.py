@@ -5,31 +5,13 @@ group with and without it."""
 import base64
 import signal
 
-from lab import Lab, until
+from command import CHECK, GOOD, clear, disks, run
+from lab import Lab
+from recovery import REGIONS, crash_and_scrub
 from tap import main, test
-from writer import Writer
 
-GOOD, CHECK = 0, 2
-READY = "00" * 6
 BLOCKS = 8192  # of 4M
 TUPLES_AT = 8192
-
-
-def run(rpc, cdb, out=None, room=0, target="disk0"):
-    """The answer, with the data as bytes and the sense's code."""
-    params = {"target": target, "cdb": cdb, "data_in_length": room}
-    if out is not None:
-        params["data_out"] = base64.b64encode(out).decode()
-    done = rpc.call("scsi.execute", **params)
-    done["data"] = base64.b64decode(done["data_in"])
-    sense = bytes.fromhex(done["sense"])
-    done["code"] = f"{sense[12]:02x}/{sense[13]:02x}" if sense else None
-    done["block"] = int.from_bytes(sense[3:7], "big") if sense else None
-    return done
-
-
-def clear(rpc, target="disk0"):
-    until("no UNIT ATTENTION", lambda: run(rpc, READY, target=target)["status"] == GOOD)
 
 
 def back(lab, rpc):
@@ -84,35 +66,32 @@ def rot(lab, lba, name="disk0"):
 
 @test("a disk of type 1: what is written with and without protection information, and read back")
 def type_1():
-    with Lab() as lab:
-        lab.start(1, group=None, target_options=("--protection", "1"))
-        with lab.rpc() as rpc:
-            clear(rpc)
-            assert run(rpc, "120000006000", room=96)["data"][5] & 1 and capacity(rpc) == 1
-            assert run(rpc, "1201860040" + "00", room=64)["data"][4] == 0x3f
-            one, two = block(1), block(2)
-            both = one + tuple_of(one, 0x1234, 7) + two + tuple_of(two, 0x5678, 8)
-            assert run(rpc, cdb10(0x2a, 7, 2, 1), both)["status"] == GOOD
-            assert kept(lab, 8) == tuple_of(two, 0x5678, 8)
-            done = run(rpc, cdb10(0x28, 7, 2, 1), room=1040)
-            assert done["status"] == GOOD and done["data"] == both and done["residual"] == 0
-            assert run(rpc, cdb10(0x28, 7, 2), room=1024)["data"] == one + two
-            # without: it is made
-            assert run(rpc, cdb10(0x2a, 9, 1), one)["status"] == GOOD
-            assert kept(lab, 9) == tuple_of(one, 0, 9)
-            # wrong: nothing is written, and the first wrong block is named
-            for spoiled, code in ((512, "10/01"), (512 + 5, "10/03")):
-                bad = bytearray(both)
-                bad[520 + spoiled] ^= 1
-                done = run(rpc, cdb10(0x2a, 7, 2, 1), bytes(bad))
-                assert done["status"] == CHECK and done["code"] == code and done["block"] == 8, done
-            # as much data as the command has blocks, and not with what goes with them, is too little
-            assert run(rpc, cdb10(0x2a, 7, 2, 1), one + two)["status"] == CHECK
-            assert run(rpc, cdb10(0x28, 7, 2, 1), room=1040)["data"] == both
-            # what was never written has none, and is not checked
-            done = run(rpc, cdb10(0x28, 100, 1, 1), room=520)
-            assert done["data"] == bytes(512) + b"\xff" * 8
-            assert run(rpc, cdb32(9, 7, 1, 1, 7), room=520)["code"] == "20/00"
+    with disks(target_options=("--protection", "1")) as (lab, rpc):
+        assert run(rpc, "120000006000", room=96)["data"][5] & 1 and capacity(rpc) == 1
+        assert run(rpc, "1201860040" + "00", room=64)["data"][4] == 0x3f
+        one, two = block(1), block(2)
+        both = one + tuple_of(one, 0x1234, 7) + two + tuple_of(two, 0x5678, 8)
+        assert run(rpc, cdb10(0x2a, 7, 2, 1), both)["status"] == GOOD
+        assert kept(lab, 8) == tuple_of(two, 0x5678, 8)
+        done = run(rpc, cdb10(0x28, 7, 2, 1), room=1040)
+        assert done["status"] == GOOD and done["data"] == both and done["residual"] == 0
+        assert run(rpc, cdb10(0x28, 7, 2), room=1024)["data"] == one + two
+        # without: it is made
+        assert run(rpc, cdb10(0x2a, 9, 1), one)["status"] == GOOD
+        assert kept(lab, 9) == tuple_of(one, 0, 9)
+        # wrong: nothing is written, and the first wrong block is named
+        for spoiled, code in ((512, "10/01"), (512 + 5, "10/03")):
+            bad = bytearray(both)
+            bad[520 + spoiled] ^= 1
+            done = run(rpc, cdb10(0x2a, 7, 2, 1), bytes(bad))
+            assert done["status"] == CHECK and done["code"] == code and done["block"] == 8, done
+        # as much data as the command has blocks, and not with what goes with them, is too little
+        assert run(rpc, cdb10(0x2a, 7, 2, 1), one + two)["status"] == CHECK
+        assert run(rpc, cdb10(0x28, 7, 2, 1), room=1040)["data"] == both
+        # what was never written has none, and is not checked
+        done = run(rpc, cdb10(0x28, 100, 1, 1), room=520)
+        assert done["data"] == bytes(512) + b"\xff" * 8
+        assert run(rpc, cdb32(9, 7, 1, 1, 7), room=520)["code"] == "20/00"
         with open(lab.path("disk0.img"), "rb") as f:
             image = f.read()
         assert len(image) == BLOCKS * 512 and image[7 * 512:10 * 512] == one + two + one
@@ -120,75 +99,66 @@ def type_1():
 
 @test("a disk of type 2: commands of 32 bytes, with what tags are expected to be")
 def type_2():
-    with Lab() as lab:
-        lab.start(1, group=None, target_options=("--protection", "2"))
-        with lab.rpc() as rpc:
-            clear(rpc)
-            assert capacity(rpc) == 3
-            one = block(5)
-            data = one + tuple_of(one, 0x1234, 0xcafe)
-            assert run(rpc, cdb10(0x2a, 7, 1, 1), data)["code"] == "20/00"
-            assert run(rpc, cdb32(0x0b, 7, 1, 1, 0xcafe), data)["status"] == GOOD
-            assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe), room=520)["data"] == data
-            assert run(rpc, cdb32(9, 7, 1, 1, 0xcaff), room=520)["code"] == "10/03"
-            assert run(rpc, cdb10(0x28, 7, 1), room=512)["data"] == one
-            # application tags are looked at with ATO of the control mode page
-            assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe, 0x1235, 0xffff), room=520)["status"] == GOOD
-            page = run(rpc, "1a080a00ff00", room=255)["data"]
-            select = bytes(4) + bytes([0x0a]) + page[5:9] + bytes([page[9] | 0x80]) + page[10:16]
-            assert run(rpc, f"15100000{len(select):02x}00", select)["status"] == GOOD
-            assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe, 0x1235, 0xffff), room=520)["code"] == "10/02"
-            assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe, 0x1235, 0xfff0), room=520)["data"] == data
+    with disks(target_options=("--protection", "2")) as (_, rpc):
+        assert capacity(rpc) == 3
+        one = block(5)
+        data = one + tuple_of(one, 0x1234, 0xcafe)
+        assert run(rpc, cdb10(0x2a, 7, 1, 1), data)["code"] == "20/00"
+        assert run(rpc, cdb32(0x0b, 7, 1, 1, 0xcafe), data)["status"] == GOOD
+        assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe), room=520)["data"] == data
+        assert run(rpc, cdb32(9, 7, 1, 1, 0xcaff), room=520)["code"] == "10/03"
+        assert run(rpc, cdb10(0x28, 7, 1), room=512)["data"] == one
+        # application tags are looked at with ATO of the control mode page
+        assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe, 0x1235, 0xffff), room=520)["status"] == GOOD
+        page = run(rpc, "1a080a00ff00", room=255)["data"]
+        select = bytes(4) + bytes([0x0a]) + page[5:9] + bytes([page[9] | 0x80]) + page[10:16]
+        assert run(rpc, f"15100000{len(select):02x}00", select)["status"] == GOOD
+        assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe, 0x1235, 0xffff), room=520)["code"] == "10/02"
+        assert run(rpc, cdb32(9, 7, 1, 1, 0xcafe, 0x1235, 0xfff0), room=520)["data"] == data
 
 
 @test("FORMAT UNIT gives a disk another type, which a restart keeps whatever the option says")
 def formatted():
-    with Lab() as lab:
-        lab.start(1, group=None, target_options=("--protection", "0"))
-        with lab.rpc() as rpc:
-            clear(rpc)
-            assert capacity(rpc) == 0 and run(rpc, cdb10(0x28, 0, 1, 1), room=520)["code"] == "24/00"
+    with disks(target_options=("--protection", "0")) as (lab, rpc):
+        assert capacity(rpc) == 0 and run(rpc, cdb10(0x28, 0, 1, 1), room=520)["code"] == "24/00"
+        assert run(rpc, cdb10(0x2a, 3, 1), block(3))["status"] == GOOD
+        for cdb, out, says in (("048000000000", None, 1), ("04d000000000", b"\1\0\0\0", 5), ("04c000000000", None, 3), ("040000000000", None, 0),
+                               ("049000000000", bytes(4), 1)):
+            assert run(rpc, cdb, out)["status"] == GOOD, cdb
+            assert capacity(rpc) == says, cdb
+            assert run(rpc, cdb10(0x28, 3, 1), room=512)["data"] == bytes(512)
             assert run(rpc, cdb10(0x2a, 3, 1), block(3))["status"] == GOOD
-            for cdb, out, says in (("048000000000", None, 1), ("04d000000000", b"\1\0\0\0", 5), ("04c000000000", None, 3), ("040000000000", None, 0),
-                                   ("049000000000", bytes(4), 1)):
-                assert run(rpc, cdb, out)["status"] == GOOD, cdb
-                assert capacity(rpc) == says, cdb
-                assert run(rpc, cdb10(0x28, 3, 1), room=512)["data"] == bytes(512)
-                assert run(rpc, cdb10(0x2a, 3, 1), block(3))["status"] == GOOD
-            lab.targets["disk0"].stop()
-            lab.target("disk0", 0, "--protection", "2")
-            back(lab, rpc)
-            assert capacity(rpc) == 1
-            rot(lab, 3)
-            assert run(rpc, cdb10(0x28, 3, 1), room=512)["code"] == "10/01"
+        lab.targets["disk0"].stop()
+        lab.target("disk0", 0, "--protection", "2")
+        back(lab, rpc)
+        assert capacity(rpc) == 1
+        rot(lab, 3)
+        assert run(rpc, cdb10(0x28, 3, 1), room=512)["code"] == "10/01"
 
 
 @test("a medium that rots is found out; a write that SIGKILL cuts off is none of that")
 def rots():
-    with Lab() as lab:
-        lab.start(1, group=None, target_options=("--protection", "1"))
-        with lab.rpc() as rpc:
-            clear(rpc)
-            for lba in range(4):
-                assert run(rpc, cdb10(0x2a, lba, 1), block(lba))["status"] == GOOD
-            rot(lab, 2)
-            done = run(rpc, cdb10(0x28, 0, 4), room=2048)
-            assert done["code"] == "10/01" and done["data"] == b"" and done["block"] == 2
-            assert run(rpc, cdb10(0x2f, 0, 4))["code"] == "10/01"
-            assert run(rpc, cdb10(0x28, 2, 1, 3), room=520)["status"] == GOOD
-            # one that is killed may have been at any block
-            lab.targets["disk0"].signal(signal.SIGKILL)
-            lab.targets["disk0"].wait()
-            lab.target("disk0", 0)
-            back(lab, rpc)
-            assert run(rpc, cdb10(0x28, 0, 4), room=2048)["status"] == GOOD and kept(lab, 2) == b"\xff" * 8
-            assert run(rpc, cdb10(0x2a, 2, 1), block(2))["status"] == GOOD
-            # ended as it should, nothing is in doubt
-            lab.targets["disk0"].stop()
-            rot(lab, 2)
-            lab.target("disk0", 0)
-            back(lab, rpc)
-            assert run(rpc, cdb10(0x28, 0, 4), room=2048)["code"] == "10/01"
+    with disks(target_options=("--protection", "1")) as (lab, rpc):
+        for lba in range(4):
+            assert run(rpc, cdb10(0x2a, lba, 1), block(lba))["status"] == GOOD
+        rot(lab, 2)
+        done = run(rpc, cdb10(0x28, 0, 4), room=2048)
+        assert done["code"] == "10/01" and done["data"] == b"" and done["block"] == 2
+        assert run(rpc, cdb10(0x2f, 0, 4))["code"] == "10/01"
+        assert run(rpc, cdb10(0x28, 2, 1, 3), room=520)["status"] == GOOD
+        # one that is killed may have been at any block
+        lab.targets["disk0"].signal(signal.SIGKILL)
+        lab.targets["disk0"].wait()
+        lab.target("disk0", 0)
+        back(lab, rpc)
+        assert run(rpc, cdb10(0x28, 0, 4), room=2048)["status"] == GOOD and kept(lab, 2) == b"\xff" * 8
+        assert run(rpc, cdb10(0x2a, 2, 1), block(2))["status"] == GOOD
+        # ended as it should, nothing is in doubt
+        lab.targets["disk0"].stop()
+        rot(lab, 2)
+        lab.target("disk0", 0)
+        back(lab, rpc)
+        assert run(rpc, cdb10(0x28, 0, 4), room=2048)["code"] == "10/01"
 
 
 @test("members with and without it in one group: copies, and a member that rots, the others unharmed")
@@ -306,42 +276,15 @@ def with_checksums():
 @test("with checksums, too: all are killed (SIGKILL) in mid writes, three times; nothing is taken for damaged, nothing acknowledged is lost")
 def killed_with_checksums():
     options = {"disk0": ("--protection", "1", *CHECKSUMS), "disk1": ("--protection", "3", *CHECKSUMS), "disk2": CHECKSUMS}
-    regions = ("--region", "64K")
     with Lab() as lab:
         names = sorted(options)
         lab.bus()
         for i, name in enumerate(names):
             lab.target(name, i, *options[name], size="8M")
-        lab.daemon(*regions)
+        lab.daemon(*REGIONS)
         lab.wait_targets(names)
         lab.call("group.create", name="g0", members=names, assume_clean=True)
-        writer = Writer(lab, 11)
-        processes = lambda: (lab.daemon_process, lab.bus_process, *lab.targets.values())  # noqa: E731
-
-        def crash():
-            for process in processes():
-                process.signal(signal.SIGKILL)
-            for process in processes():
-                process.kill()
-
-        def recovered():
-            jobs = [j for j in lab.call("job.list")["jobs"] if j["state"] not in ("concluded", "dismissed")]
-            return not jobs and not lab.call("group.show", group="g0")["intent_log"]["recovering"]
-
-        for _ in range(3):
-            with lab.rpc() as rpc:
-                writer.run(rpc, 60, after=crash)
-            lab.bus(tcp=False)
-            for i, name in enumerate(names):
-                lab.target(name, i, *options[name])
-            lab.daemon(*regions)
-            lab.wait_targets(names)
-            until("the group to be recovered", recovered)
-            if {m["state"] for m in lab.call("group.show", group="g0")["members"]} != {"in_sync"}:
-                lab.run_job("resync")
-            job = lab.run_job("scrub")
-            assert job["differing_blocks"] == 0 and all(t["repaired_blocks"] == 0 for t in job["targets"]), job
-            writer.check(names)
+        crash_and_scrub(lab, options, seed=11, rounds=3)
 
 
 main()

@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Two initiators on one bus: reservations between them, who may write, what a mirroring job meets, what a restart keeps; allegiances."""
 
-import base64
 import os
 
+from command import CHECK, CONFLICT, GOOD, READY, run
 from lab import Lab, Process, Rpc, until
 from tap import cases, main, test
 
 MIB = 1 << 20
-CONFLICT, GOOD, CHECK = 0x18, 0x00, 0x02
 WRITE_EXCLUSIVE = 1
 WRITE = "2a000000000000000100"
 
@@ -35,10 +34,7 @@ class Initiator:
             t["name"] for t in self.call("target.list")["targets"] if t["state"] == "ready"})
 
     def command(self, target, cdb, data_in=0, data_out=None):
-        params = {"target": target, "cdb": cdb, "data_in_length": data_in}
-        if data_out is not None:
-            params["data_out"] = base64.b64encode(data_out).decode()
-        done = self.call("scsi.execute", **params)
+        done = run(self, cdb, data_out, data_in, target)
         assert done["outcome"] == "completed", done
         return done
 
@@ -52,11 +48,11 @@ class Initiator:
     def persistent_in(self, target, action):
         done = self.command(target, f"5e{action:02x}00000000000400" + "00", data_in=1024)
         assert done["status"] == GOOD, done
-        return base64.b64decode(done["data_in"]).hex()
+        return done["data"].hex()
 
     def settle(self, target):
         """Takes the UNIT ATTENTIONs that are pending."""
-        until("no UNIT ATTENTION", lambda: self.status(target, "000000000000") != CHECK)
+        until("no UNIT ATTENTION", lambda: self.status(target, READY) != CHECK)
 
 
 def two(lab, names):
@@ -112,7 +108,7 @@ def found_later():
         assert seen["disk0"]["state"] == "failed" and "RESERVATION CONFLICT" in seen["disk0"]["why"], seen
         assert ours.status("disk0", "170000000000") == GOOD
         other.wait_targets(["disk0"])
-        assert other.status("disk0", "000000000000") == GOOD
+        assert other.status("disk0", READY) == GOOD
 
 
 @test("APTPL: registrations and reservation are there after a restart of the target; without, they are not")
@@ -173,8 +169,8 @@ def auto_contingent_allegiance():
             bad = ours.command("disk0", "020000000004")
             sense = bytes.fromhex(bad["sense"])
             assert bad["status"] == CHECK and (sense[2], sense[12]) == (5, 0x20), bad
-            assert ours.status("disk0", "000000000000") == GOOD
-            until("nothing stands in the way", lambda: other.status("disk0", "000000000000") == GOOD)
+            assert ours.status("disk0", READY) == GOOD
+            until("nothing stands in the way", lambda: other.status("disk0", READY) == GOOD)
         assert lab.wait_job(job)["conclusion"] == "success"
         lab.assert_copies(image, names)
 

@@ -1,23 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The parallel bus's own rules, with real processes: disconnection by mode page 02h, quick arbitration, wrong parity."""
 
-import base64
-
+from command import GOOD, run, short
 from lab import Lab, messages, noise, passes, statuses, tenures
 from tap import cases, main, test
 
 MIB = 1 << 20
 KIB = 1 << 10
-
-
-def execute(lab, target, cdb, out=None, room=0):
-    """Status, "asc/ascq" of the sense data or None, data in."""
-    params = {"target": target, "cdb": cdb, "data_in_length": room}
-    if out is not None:
-        params["data_out"] = base64.b64encode(out).decode()
-    done = lab.call("scsi.execute", **params)
-    sense = bytes.fromhex(done["sense"])
-    return done["status"], f"{sense[12]:02x}/{sense[13]:02x}" if sense else None, base64.b64decode(done["data_in"])
 
 
 def limit(lab, names, burst=0, wait=0):
@@ -27,7 +16,7 @@ def limit(lab, names, burst=0, wait=0):
     page[14:16] = wait.to_bytes(2, "big")
     page[18:20] = (burst // 512).to_bytes(2, "big")
     for name in names:
-        assert execute(lab, name, "55100000000000001800", out=bytes(page))[0] == 0
+        assert run(lab, "55100000000000001800", bytes(page), target=name)["status"] == GOOD
 
 
 def said(events):
@@ -65,11 +54,11 @@ def reads():
     with Lab() as lab:
         names = lab.start(1, group=None)
         content = noise(256 * 512, 3)
-        assert execute(lab, names[0], "2a000000000000010000", out=content)[0] == 0
+        assert run(lab, "2a000000000000010000", content)["status"] == GOOD
         limit(lab, names, burst=16 * KIB, wait=20)
         before = len(lab.trace())
-        status, _, got = execute(lab, names[0], "28000000000000010000", room=len(content))
-        assert (status, got) == (0, content)
+        done = run(lab, "28000000000000010000", room=len(content))
+        assert (done["status"], done["data"]) == (GOOD, content)
         trace = lab.trace()[before:]
     pieces = data(trace, "DATA IN", 16 * KIB)
     assert [e["bytes"] for e in pieces] == [16 * KIB] * 8, pieces
@@ -141,8 +130,8 @@ def parity(case):
         lab.call("target.fault", target=names[0], spec=f"parity-error:phase={phase},times={times}")
         before = len(lab.trace())
         content = noise(4096, 5)
-        done = execute(lab, names[0], "2a000000000000000800", out=content)
-        assert done[:2] == (status, code), done
+        done = run(lab, "2a000000000000000800", content)
+        assert (done["status"], done["code"]) == (status, code), done
         trace = lab.trace()[before:]
         heard = said(trace).count(word)
         if word == "IDENTIFY":
@@ -150,8 +139,9 @@ def parity(case):
             assert [e["phase"] for e in first][2:4] == ["MESSAGE OUT", "MESSAGE OUT"] and first[2]["msg"] == first[3]["msg"], first
         else:
             assert heard == count, (heard, said(trace))
-        if status == 0:
-            assert execute(lab, names[0], "28000000000000000800", room=4096) == (0, None, content)
+        if status == GOOD:
+            done = run(lab, "28000000000000000800", room=4096)
+            assert (done["status"], done["code"], done["data"]) == (GOOD, None, content), short(done)
 
 
 main()
