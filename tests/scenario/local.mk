@@ -92,8 +92,16 @@ tests_scenario_test_member_loss_SOURCES = tests/scenario/test_member_loss.c $(fa
 
 scenario_tests += tests/scenario/test_intents
 tests_scenario_test_intents_SOURCES = tests/scenario/test_intents.c $(fake_hba_sources)
+
 scenario_tests += tests/scenario/test_groups
 tests_scenario_test_groups_SOURCES = tests/scenario/test_groups.c $(fake_hba_sources)
+
+scenario_tests += tests/scenario/test_group_io
+tests_scenario_test_group_io_SOURCES = tests/scenario/test_group_io.c $(fake_hba_sources)
+
+scenario_tests += tests/scenario/test_group_generations
+tests_scenario_test_group_generations_SOURCES = tests/scenario/test_group_generations.c $(fake_hba_sources)
+
 scenario_tests += tests/scenario/test_group_refusals
 tests_scenario_test_group_refusals_SOURCES = tests/scenario/test_group_refusals.c $(fake_hba_sources)
 

@@ -283,6 +283,31 @@ const struct rig_reply *rig_reply(struct rig *r, uint64_t token, ns_t limit)
 	}
 }
 
+void rig_refused(bool taken, const struct ini_error *e, enum ini_kind kind, const char *says)
+{
+	ck_assert(!taken);
+	ck_assert_str_eq(ini_kind_name(e->kind), ini_kind_name(kind));
+	ck_assert(e->text[0]);
+	ck_assert_msg(strstr(e->text, says) != NULL, "%s", e->text);
+}
+
+static const struct rig_reply *replied(struct rig *r, uint64_t token, ns_t within,
+                                       enum ini_kind kind)
+{
+	const struct rig_reply *p = rig_reply(r, token, within);
+
+	ck_assert_msg(p->error.kind == kind, "%s (%s), not %s", ini_kind_name(p->error.kind),
+	              p->error.text, ini_kind_name(kind));
+	return p;
+}
+
+const struct rig_reply *rig_replies(struct rig *r, bool taken, const struct ini_error *e,
+                                    uint64_t token, ns_t within, enum ini_kind kind)
+{
+	ck_assert_msg(taken, "%s", e->text);
+	return replied(r, token, within, kind);
+}
+
 void rig_group(struct rig *r, unsigned n, bool assume_clean)
 {
 	static const uint8_t uuid[UUID_LEN] = {0xaa, 1};
@@ -299,6 +324,45 @@ void rig_group(struct rig *r, unsigned n, bool assume_clean)
 	              "%s", e.text);
 	const struct rig_reply *p = rig_reply(r, 1000, 10 * NS_PER_S);
 	ck_assert_msg(p->error.kind == INI_OK, "%s", p->error.text);
+}
+
+static uint64_t next_token(struct rig *r)
+{
+	return 2000 + r->tokens++; /* tests take small ones */
+}
+
+void rig_add(struct rig *r, const char *name)
+{
+	uint64_t token = next_token(r);
+	struct ini_error e;
+
+	rig_replies(r, ini_group_add_member(r->ini, "g0", name, token, &e), &e, token, NS_PER_S,
+	            INI_OK);
+}
+
+struct block *rig_bytes(uint32_t len, uint8_t seed)
+{
+	struct block *b = block_new(len);
+
+	for (uint32_t i = 0; i < len; i++)
+		b->data[i] = (uint8_t)(seed + i / FAKE_BLOCK * 3 + i);
+	return b;
+}
+
+uint64_t rig_begin_write(struct rig *r, uint64_t offset, struct block *b)
+{
+	uint64_t token = next_token(r);
+	struct ini_error e;
+
+	ck_assert_msg(ini_group_write(r->ini, "g0", offset, (uint32_t)b->len, b, token, &e), "%s",
+	              e.text);
+	return token;
+}
+
+const struct rig_reply *rig_write(struct rig *r, uint64_t offset, struct block *b, ns_t within,
+                                  enum ini_kind kind)
+{
+	return replied(r, rig_begin_write(r, offset, b), within, kind);
 }
 
 void rig_image(struct rig *r, uint64_t bytes, uint64_t seed)

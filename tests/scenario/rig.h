@@ -42,6 +42,7 @@ struct rig {
 	uint32_t watched;
 	struct ini_group saved[INI_GROUPS_MAX];
 	unsigned n_saved;
+	uint64_t tokens; /* taken by rig_add(), rig_begin_write() */
 };
 
 extern const struct ini_config rig_config;
@@ -60,8 +61,23 @@ const struct ini_job *rig_job(struct rig *r, uint32_t id, ns_t limit);
 /* Runs until the command with this token has replied. */
 const struct rig_reply *rig_reply(struct rig *r, uint64_t token, ns_t limit);
 
+/* A request that was not taken: the error is of this kind and has `says` in its text. */
+void rig_refused(bool taken, const struct ini_error *e, enum ini_kind kind, const char *says);
+/* One that was taken: a reply of this kind comes within so long. */
+const struct rig_reply *rig_replies(struct rig *r, bool taken, const struct ini_error *e,
+                                    uint64_t token, ns_t within, enum ini_kind kind);
+
 /* A group g0 of disks 0..n-1. */
 void rig_group(struct rig *r, unsigned n, bool assume_clean);
+/* Another member of it. */
+void rig_add(struct rig *r, const char *name);
+/* Data for it, in which each block differs from the one before; for block_unref(). */
+struct block *rig_bytes(uint32_t len, uint8_t seed);
+/* Begins to write all of b to g0, at so many bytes; the token of the reply. */
+uint64_t rig_begin_write(struct rig *r, uint64_t offset, struct block *b);
+/* Writes it; a reply of this kind comes within so long. */
+const struct rig_reply *rig_write(struct rig *r, uint64_t offset, struct block *b, ns_t within,
+                                  enum ini_kind kind);
 void rig_image(struct rig *r, uint64_t bytes, uint64_t seed);
 uint32_t rig_mirror(struct rig *r, uint64_t bytes); /* a job with an image of this length */
 uint32_t rig_start(struct rig *r, const struct ini_job_spec *spec);

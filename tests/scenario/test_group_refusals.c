@@ -24,29 +24,19 @@ static const char *uuid_text(const uint8_t *uuid)
 	return to;
 }
 
-static void expect(bool ok, const struct ini_error *e, enum ini_kind kind, const char *text)
-{
-	ck_assert(!ok);
-	ck_assert_str_eq(ini_kind_name(e->kind), ini_kind_name(kind));
-	ck_assert_msg(strstr(e->text, text) != NULL, "%s", e->text);
-}
-
-static void not_made(struct rig *r, const char *const *members, unsigned n, enum ini_kind kind,
-                     const char *text)
+/* No group of this name can be made of these members, and nothing is sent to them. */
+static void not_made(struct rig *r, const char *name, const char *const *members, unsigned n,
+                     enum ini_kind kind, const char *says)
 {
 	struct ini_error e;
+	unsigned groups = ini_groups(r->ini);
 
-	expect(ini_group_create(r->ini, "g9", members, n, INI_SILENT, false, group_uuid, 1, &e), &e,
-	       kind, text);
+	rig_refused(
+	        ini_group_create(r->ini, name, members, n, INI_SILENT, false, group_uuid, 1, &e),
+	        &e, kind, says);
 	rig_step(r);
 	ck_assert_uint_eq(r->h->n_ops, 0);
-	ck_assert_ptr_null(ini_group_find(r->ini, "g9"));
-}
-
-static void done(struct rig *r, bool ok, uint64_t token, const struct ini_error *e)
-{
-	ck_assert_msg(ok, "%s", e->text);
-	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
+	ck_assert_uint_eq(ini_groups(r->ini), groups);
 }
 
 /* ---- names ---- */
@@ -60,28 +50,81 @@ START_TEST(targets_have_names_numbers_and_uuids)
 	rig_step(r);
 	static const char *const none[] = {"12345:1", "1:64",  "1:x", ":1",  "3:", "0:1",
 	                                   "16",      "1:001", "",    "0x1", "d0"};
-	for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++)
-		not_made(r, L(none[i]), 1, INI_E_NO_SUCH_TARGET, "there is no target");
+	for (unsigned i = 0; i < ARRAY_LEN(none); i++)
+		not_made(r, "g9", L(none[i]), 1, INI_E_NO_SUCH_TARGET, "there is no target");
 	uint8_t unknown[UUID_LEN] = {0x99};
-	not_made(r, L(uuid_text(unknown)), 1, INI_E_NO_SUCH_TARGET, "there is no target");
-	not_made(r, L("disk4"), 1, INI_E_DUPLICATE, "2 targets have the name disk4");
-	done(r,
-	     ini_group_create(r->ini, "g0",
-	                      L("1:0", "2", uuid_text(r->h->target[4].uuid),
-	                        uuid_text(r->h->target[5].uuid)),
-	                      4, INI_SILENT, false, group_uuid, 5, &e),
-	     5, &e);
-	expect(ini_group_remove_member(r->ini, "g0", "disk4", 6, &e), &e, INI_E_DUPLICATE,
-	       "2 members have the name disk4");
-	expect(ini_group_remove_member(r->ini, "g0", "disk0", 6, &e), &e, INI_E_NO_SUCH_TARGET,
-	       "disk0 is no member of group g0");
-	done(r, ini_group_remove_member(r->ini, "g0", uuid_text(r->h->target[5].uuid), 7, &e), 7,
-	     &e);
-	done(r, ini_group_remove_member(r->ini, "g0", "1", 8, &e), 8, &e);
+	not_made(r, "g9", L(uuid_text(unknown)), 1, INI_E_NO_SUCH_TARGET, "there is no target");
+	not_made(r, "g9", L("disk4"), 1, INI_E_DUPLICATE, "2 targets have the name disk4");
+	rig_replies(r,
+	            ini_group_create(r->ini, "g0",
+	                             L("1:0", "2", uuid_text(r->h->target[4].uuid),
+	                               uuid_text(r->h->target[5].uuid)),
+	                             4, INI_SILENT, false, group_uuid, 5, &e),
+	            &e, 5, LIMIT, INI_OK);
+	rig_refused(ini_group_remove_member(r->ini, "g0", "disk4", 6, &e), &e, INI_E_DUPLICATE,
+	            "2 members have the name disk4");
+	rig_refused(ini_group_remove_member(r->ini, "g0", "disk0", 6, &e), &e, INI_E_NO_SUCH_TARGET,
+	            "disk0 is no member of group g0");
+	rig_replies(r,
+	            ini_group_remove_member(r->ini, "g0", uuid_text(r->h->target[5].uuid), 7, &e),
+	            &e, 7, LIMIT, INI_OK);
+	rig_replies(r, ini_group_remove_member(r->ini, "g0", "1", 8, &e), &e, 8, LIMIT, INI_OK);
 	const struct ini_group *g = ini_group_find(r->ini, "g0");
 	ck_assert_uint_eq(g->n, 2);
 	ck_assert_str_eq(g->m[0].name, "disk2");
 	ck_assert_str_eq(g->m[1].name, "disk4");
+	rig_free(r);
+}
+END_TEST
+
+static const struct {
+	const char *name, *member[2];
+	enum ini_kind kind;
+	const char *says;
+} no_groups[] = {
+        {"g1", {NULL}, INI_E_NO_MEMBERS, ""},
+        {"g0", {"disk1"}, INI_E_EXISTS, ""},
+        {"g1", {"nobody"}, INI_E_NO_SUCH_TARGET, ""},
+        {"g1", {"15"}, INI_E_NO_SUCH_TARGET, ""},
+        {"g1", {"disk1", "1"}, INI_E_DUPLICATE, ""},
+        {"g1", {"disk3"}, INI_E_DUPLICATE, ""},
+        {"g1", {"disk1", "disk0"}, INI_E_MEMBER_OF_OTHER, ""},
+        {"g1", {"foreign"}, INI_E_MEMBER_OF_OTHER, ""},
+        {"g1", {"disk1", "big-blocks"}, INI_E_MIXED_BLOCK_SIZE, ""},
+        {"g1", {"plain"}, INI_E_NOT_MIRRORING, ""},
+        {"", {"disk1"}, INI_E_BAD_NAME, ""},
+        {".g", {"disk1"}, INI_E_BAD_NAME, ""},
+        {"a b", {"disk1"}, INI_E_BAD_NAME, ""},
+};
+
+START_TEST(groups_that_cannot_be_made)
+{
+	struct rig *r = rig_new(4, BLOCKS);
+	char too_long[INI_NAME_MAX + 2] = {0};
+
+	memset(too_long, 'x', INI_NAME_MAX + 1);
+	fake_add(r->h, 8, "big-blocks", 100, 4096);
+	fake_add(r->h, 9, "disk3", BLOCKS, FAKE_BLOCK); /* a name that is there twice */
+	fake_add(r->h, 10, "plain", BLOCKS, FAKE_BLOCK);
+	r->h->target[10].mirror = false;
+	fake_add(r->h, 11, "foreign", BLOCKS, FAKE_BLOCK);
+	r->h->target[11].member = (struct mode_mirror){true, 1, 9, {9}, 3};
+	rig_group(r, 1, false);
+	for (unsigned i = 0; i < ARRAY_LEN(no_groups); i++) {
+		const char *const *member = no_groups[i].member;
+		not_made(r, no_groups[i].name, member,
+		         member[1]   ? 2
+		         : member[0] ? 1
+		                     : 0,
+		         no_groups[i].kind, no_groups[i].says);
+	}
+	not_made(r, too_long, L("disk1"), 1, INI_E_BAD_NAME, "");
+	struct ini_error e;
+	r->h->target[1].vpd.broadcast = false;
+	rig_refused(ini_group_create(r->ini, "g1", L("disk1"), 1, INI_BROADCAST, false, group_uuid,
+	                             1, &e),
+	            &e, INI_E_UNSUPPORTED, "");
+	ck_assert_str_eq(e.member, "disk1");
 	rig_free(r);
 }
 END_TEST
@@ -95,17 +138,18 @@ START_TEST(targets_that_cannot_be_members)
 
 	for (unsigned i = 0; i <= INI_MEMBERS_MAX; i++)
 		many[i] = "disk0";
-	not_made(r, many, INI_MEMBERS_MAX + 1, INI_E_TOO_MANY, "at most 15");
+	not_made(r, "g9", many, INI_MEMBERS_MAX + 1, INI_E_TOO_MANY, "at most 15");
 	r->h->target[1].blocks = 0;
-	not_made(r, L("disk0", "disk1"), 2, INI_E_BAD_VALUE, "disk1 has no blocks");
+	not_made(r, "g9", L("disk0", "disk1"), 2, INI_E_BAD_VALUE, "disk1 has no blocks");
 	r->h->target[1].blocks = BLOCKS;
 	r->h->target[1].vpd.silent = false;
-	not_made(r, L("disk0", "disk1"), 2, INI_E_NOT_MIRRORING, "disk1");
+	not_made(r, "g9", L("disk0", "disk1"), 2, INI_E_NOT_MIRRORING, "disk1");
 	r->h->target[2].id = 0; /* another logical unit of disk0's target */
-	not_made(r, L("disk0", "disk2"), 2, INI_E_DUPLICATE, "are logical units of one target");
+	not_made(r, "g9", L("disk0", "disk2"), 2, INI_E_DUPLICATE,
+	         "are logical units of one target");
 	fake_bus_down(r->h);
 	rig_step(r);
-	not_made(r, L("disk3"), 1, INI_E_BUS_DOWN, "");
+	not_made(r, "g9", L("disk3"), 1, INI_E_BUS_DOWN, "");
 	rig_free(r);
 }
 END_TEST
@@ -117,20 +161,21 @@ START_TEST(members_that_cannot_be_added)
 
 	fake_add(r->h, 4, "small", BLOCKS - 1, FAKE_BLOCK);
 	rig_group(r, 2, true);
-	expect(ini_group_add_member(r->ini, "g0", "small", 1, &e), &e, INI_E_BAD_VALUE,
-	       "small has 255 blocks, the group has 256");
-	expect(ini_group_add_member(r->ini, "g0", "nobody", 1, &e), &e, INI_E_NO_SUCH_TARGET, "");
-	expect(ini_group_add_member(r->ini, "g9", "disk2", 1, &e), &e, INI_E_NO_SUCH_GROUP, "");
+	rig_refused(ini_group_add_member(r->ini, "g0", "small", 1, &e), &e, INI_E_BAD_VALUE,
+	            "small has 255 blocks, the group has 256");
+	rig_refused(ini_group_add_member(r->ini, "g0", "nobody", 1, &e), &e, INI_E_NO_SUCH_TARGET,
+	            "");
+	rig_refused(ini_group_add_member(r->ini, "g9", "disk2", 1, &e), &e, INI_E_NO_SUCH_GROUP,
+	            "");
 	/* It does not keep page 30h: the group is as it was. */
 	r->h->disk[2].page_fails = true;
-	ck_assert(ini_group_add_member(r->ini, "g0", "disk2", 2, &e));
-	const struct rig_reply *p = rig_reply(r, 2, LIMIT);
-	ck_assert_int_eq(p->error.kind, INI_E_DEVICE);
+	const struct rig_reply *p = rig_replies(
+	        r, ini_group_add_member(r->ini, "g0", "disk2", 2, &e), &e, 2, LIMIT, INI_E_DEVICE);
 	ck_assert_str_eq(p->error.member, "disk2");
 	ck_assert_uint_eq(ini_group_find(r->ini, "g0")->n, 2);
 	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
 	r->h->disk[2].page_fails = false;
-	done(r, ini_group_add_member(r->ini, "g0", "disk2", 3, &e), 3, &e);
+	rig_add(r, "disk2");
 	ck_assert_uint_eq(ini_group_find(r->ini, "g0")->n, 3);
 	rig_free(r);
 }
@@ -142,25 +187,27 @@ START_TEST(groups_that_are_in_use)
 {
 	struct rig *r = rig_new(3, BLOCKS);
 	struct ini_error e;
-	struct block *b = block_new(8 * FAKE_BLOCK);
+	struct block *b = rig_bytes(8 * FAKE_BLOCK, 7);
 	const struct ini_group_set set = {.has_window = true, .window = 1};
 
-	memset(b->data, 7, b->len);
 	rig_group(r, 2, true);
-	ck_assert(ini_group_write(r->ini, "g0", 0, (uint32_t)b->len, b, 1, &e));
-	expect(ini_group_add_member(r->ini, "g0", "disk2", 2, &e), &e, INI_E_BUSY,
-	       "is being written or read");
-	expect(ini_group_remove_member(r->ini, "g0", "disk1", 2, &e), &e, INI_E_BUSY,
-	       "is being written or read");
-	expect(ini_group_delete(r->ini, "g0", 2, &e), &e, INI_E_BUSY, "is being written or read");
+	uint64_t token = rig_begin_write(r, 0, b);
+	rig_refused(ini_group_add_member(r->ini, "g0", "disk2", 2, &e), &e, INI_E_BUSY,
+	            "is being written or read");
+	rig_refused(ini_group_remove_member(r->ini, "g0", "disk1", 2, &e), &e, INI_E_BUSY,
+	            "is being written or read");
+	rig_refused(ini_group_delete(r->ini, "g0", 2, &e), &e, INI_E_BUSY,
+	            "is being written or read");
 	rig_step(r); /* it has begun */
-	expect(ini_group_delete(r->ini, "g0", 2, &e), &e, INI_E_BUSY, "is being written or read");
-	done(r, true, 1, &e);
+	rig_refused(ini_group_delete(r->ini, "g0", 2, &e), &e, INI_E_BUSY,
+	            "is being written or read");
+	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
 	ck_assert(ini_group_set(r->ini, "g0", &set, 3, &e));
-	expect(ini_group_set(r->ini, "g0", &set, 4, &e), &e, INI_E_BUSY,
-	       "is being changed already");
-	expect(ini_group_delete(r->ini, "g0", 4, &e), &e, INI_E_BUSY, "is being changed already");
-	done(r, true, 3, &e);
+	rig_refused(ini_group_set(r->ini, "g0", &set, 4, &e), &e, INI_E_BUSY,
+	            "is being changed already");
+	rig_refused(ini_group_delete(r->ini, "g0", 4, &e), &e, INI_E_BUSY,
+	            "is being changed already");
+	rig_replies(r, true, &e, 3, LIMIT, INI_OK);
 	block_unref(b);
 	rig_free(r);
 }
@@ -174,8 +221,8 @@ START_TEST(a_bus_that_is_gone_has_no_targets)
 	rig_group(r, 2, true);
 	fake_bus_down(r->h);
 	rig_step(r);
-	expect(ini_group_remove_member(r->ini, "g0", "disk2", 2, &e), &e, INI_E_NO_SUCH_TARGET,
-	       "(no bus server)");
+	rig_refused(ini_group_remove_member(r->ini, "g0", "disk2", 2, &e), &e, INI_E_NO_SUCH_TARGET,
+	            "(no bus server)");
 	rig_free(r);
 }
 END_TEST
@@ -188,13 +235,13 @@ START_TEST(a_daemon_that_ends_changes_nothing)
 
 	rig_group(r, 2, true);
 	ini_drain(r->ini);
-	not_made(r, L("disk2"), 1, INI_E_SHUTDOWN, "shutting down");
-	expect(ini_group_set(r->ini, "g0", &set, 4, &e), &e, INI_E_SHUTDOWN, "shutting down");
-	expect(ini_group_delete(r->ini, "g0", 4, &e), &e, INI_E_SHUTDOWN, "shutting down");
-	expect(ini_group_add_member(r->ini, "g0", "disk2", 4, &e), &e, INI_E_SHUTDOWN,
-	       "shutting down");
-	expect(ini_group_remove_member(r->ini, "g0", "disk1", 4, &e), &e, INI_E_SHUTDOWN,
-	       "shutting down");
+	not_made(r, "g9", L("disk2"), 1, INI_E_SHUTDOWN, "shutting down");
+	rig_refused(ini_group_set(r->ini, "g0", &set, 4, &e), &e, INI_E_SHUTDOWN, "shutting down");
+	rig_refused(ini_group_delete(r->ini, "g0", 4, &e), &e, INI_E_SHUTDOWN, "shutting down");
+	rig_refused(ini_group_add_member(r->ini, "g0", "disk2", 4, &e), &e, INI_E_SHUTDOWN,
+	            "shutting down");
+	rig_refused(ini_group_remove_member(r->ini, "g0", "disk1", 4, &e), &e, INI_E_SHUTDOWN,
+	            "shutting down");
 	rig_free(r);
 }
 END_TEST
@@ -215,9 +262,9 @@ START_TEST(settings_out_of_range)
 
 	rig_group(r, 1, false);
 	struct ini_group before = *ini_group_find(r->ini, "g0");
-	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		expect(ini_group_set(r->ini, "g0", &wrong[i], 1, &e), &e, INI_E_BAD_VALUE, "");
-	expect(ini_group_set(r->ini, "g9", &wrong[0], 1, &e), &e, INI_E_NO_SUCH_GROUP, "");
+	for (unsigned i = 0; i < ARRAY_LEN(wrong); i++)
+		rig_refused(ini_group_set(r->ini, "g0", &wrong[i], 1, &e), &e, INI_E_BAD_VALUE, "");
+	rig_refused(ini_group_set(r->ini, "g9", &wrong[0], 1, &e), &e, INI_E_NO_SUCH_GROUP, "");
 	rig_run(r, NS_PER_S);
 	const struct ini_group *g = ini_group_find(r->ini, "g0");
 	ck_assert(g->window == before.window && g->max_passes == before.max_passes &&
@@ -286,20 +333,21 @@ START_TEST(saved_groups_out_of_range)
 	for (unsigned which = 0; which < 9; which++) {
 		struct ini_group g = saved_group(0);
 		out_of_range(&g, which);
-		expect(ini_restore_group(r->ini, &g, &e), &e, INI_E_BAD_VALUE, "saved group g0");
+		rig_refused(ini_restore_group(r->ini, &g, &e), &e, INI_E_BAD_VALUE,
+		            "saved group g0");
 	}
 	struct ini_group g = saved_group(0);
 	(void)snprintf(g.name, sizeof(g.name), "a b");
-	expect(ini_restore_group(r->ini, &g, &e), &e, INI_E_BAD_NAME, "");
+	rig_refused(ini_restore_group(r->ini, &g, &e), &e, INI_E_BAD_NAME, "");
 	g = saved_group(0);
 	g.n = 2;
 	g.m[1] = g.m[0];
-	expect(ini_restore_group(r->ini, &g, &e), &e, INI_E_DUPLICATE, "names a member twice");
+	rig_refused(ini_restore_group(r->ini, &g, &e), &e, INI_E_DUPLICATE, "names a member twice");
 	g.m[1].device = 2;
-	expect(ini_restore_group(r->ini, &g, &e), &e, INI_E_DUPLICATE, "names a member twice");
+	rig_refused(ini_restore_group(r->ini, &g, &e), &e, INI_E_DUPLICATE, "names a member twice");
 	g.m[1].uuid[2] = 1;
 	g.m[1].device = 1;
-	expect(ini_restore_group(r->ini, &g, &e), &e, INI_E_DUPLICATE, "names a member twice");
+	rig_refused(ini_restore_group(r->ini, &g, &e), &e, INI_E_DUPLICATE, "names a member twice");
 	ck_assert_uint_eq(ini_groups(r->ini), 0);
 	g.m[1].device = 2;
 	ck_assert(ini_restore_group(r->ini, &g, &e));
@@ -312,8 +360,8 @@ START_TEST(saved_groups_out_of_range)
 			twin.id = g.id;
 		else
 			memcpy(twin.uuid, g.uuid, UUID_LEN);
-		expect(ini_restore_group(r->ini, &twin, &e), &e, INI_E_DUPLICATE,
-		       "the same name, id or UUID");
+		rig_refused(ini_restore_group(r->ini, &twin, &e), &e, INI_E_DUPLICATE,
+		            "the same name, id or UUID");
 	}
 	rig_free(r);
 }
@@ -329,16 +377,16 @@ START_TEST(groups_are_bounded)
 		ck_assert_msg(ini_restore_group(r->ini, &g, &e), "%s", e.text);
 	}
 	struct ini_group g = saved_group(INI_GROUPS_MAX);
-	expect(ini_restore_group(r->ini, &g, &e), &e, INI_E_TOO_MANY, "no more are possible");
-	expect(ini_group_create(r->ini, "more", L("disk0"), 1, INI_SILENT, false, group_uuid, 1,
-	                        &e),
-	       &e, INI_E_TOO_MANY, "no more are possible");
+	rig_refused(ini_restore_group(r->ini, &g, &e), &e, INI_E_TOO_MANY, "no more are possible");
+	rig_refused(ini_group_create(r->ini, "more", L("disk0"), 1, INI_SILENT, false, group_uuid,
+	                             1, &e),
+	            &e, INI_E_TOO_MANY, "no more are possible");
 	ck_assert_uint_eq(ini_groups(r->ini), INI_GROUPS_MAX);
 	rig_free(r);
 }
 END_TEST
 
-TAP_MAIN("group_refusals", targets_have_names_numbers_and_uuids, targets_that_cannot_be_members,
-         members_that_cannot_be_added, groups_that_are_in_use, a_bus_that_is_gone_has_no_targets,
-         a_daemon_that_ends_changes_nothing, settings_out_of_range, saved_groups_out_of_range,
-         groups_are_bounded);
+TAP_MAIN("group_refusals", targets_have_names_numbers_and_uuids, groups_that_cannot_be_made,
+         targets_that_cannot_be_members, members_that_cannot_be_added, groups_that_are_in_use,
+         a_bus_that_is_gone_has_no_targets, a_daemon_that_ends_changes_nothing,
+         settings_out_of_range, saved_groups_out_of_range, groups_are_bounded);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The generation of a group: who misses a change must look older than who has it, whoever can be
+ * told of it and whenever. */
+#include "scenario/rig.h"
+#include "unit/tap_main.h"
+
+#define BLOCKS 1024
+#define LIMIT  (300 * NS_PER_S)
+
+/* Without our state, who is left must not look as good as who stays. */
+START_TEST(who_misses_a_change_looks_older)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct ini_group_set set = {.has_mode = true, .mode = INI_CONVENTIONAL};
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[1].member.generation;
+	fake_gone(r->h, 1);
+	rig_run(r, NS_PER_S);
+	rig_replies(r, ini_group_set(r->ini, "g0", &set, 1, &e), &e, 1, LIMIT, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	ck_assert_uint_gt(r->h->target[0].member.generation, before);
+	rig_free(r);
+}
+END_TEST
+
+/* Nor is any later write, before the state file knows who has left. */
+START_TEST(no_write_is_acknowledged_on_a_state_that_was_not_saved)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	r->save_err = 5;
+	for (uint8_t i = 1; i < 4; i++)
+		rig_write(r, i * 512U, b, LIMIT, INI_E_STATE_DIR);
+	r->save_err = 0;
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	ck_assert_int_eq(r->saved[0].m[1].state, MEMBER_STALE);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(who_may_have_the_new_generation_gets_no_equal)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 3, true);
+	r->h->disk[1].page_lost = true;
+	fake_gone(r->h, 2);
+	rig_step(r);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1) && !rig_in_sync(r, 2));
+	ck_assert_uint_gt(r->h->target[0].member.generation, r->h->target[1].member.generation);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* disk1 fails a write, as all do, and is out; nobody is there to be told. With `restart`, the
+ * daemon starts anew before disk0 comes. */
+static void owed_generation(bool restart)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[1].member.generation;
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	rig_write(r, 0, b, LIMIT, INI_E_DEVICE);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	if (restart)
+		rig_restart(r);
+	fake_back(r->h, 0);
+	rig_step(r);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	ck_assert_uint_eq(r->h->target[1].member.generation, before);
+	ck_assert_uint_gt(r->h->target[0].member.generation, before);
+	ck_assert_uint_eq(r->saved[0].owed, 0);
+	block_unref(b);
+	rig_free(r);
+}
+
+START_TEST(a_generation_that_nobody_could_be_told_is_owed)
+{
+	owed_generation(false);
+}
+END_TEST
+
+START_TEST(a_generation_that_is_owed_outlives_the_daemon)
+{
+	owed_generation(true);
+}
+END_TEST
+
+/* Nobody in sync takes the new page: the error says so, and who comes next is told. */
+START_TEST(a_generation_that_nobody_took_is_owed)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[1].member.generation;
+	fake_gone(r->h, 1);
+	r->h->disk[0].page_fails = true;
+	rig_step(r);
+	rig_write(r, 0, b, LIMIT, INI_E_DEVICE);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	/* nor is anything more acknowledged that disk1 lacks */
+	rig_write(r, 512, b, LIMIT, INI_E_DEVICE);
+	r->h->disk[0].page_fails = false;
+	fake_gone(r->h, 0);
+	rig_step(r);
+	rig_restart(r);
+	fake_back(r->h, 0);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0));
+	ck_assert_uint_gt(r->h->target[0].member.generation, before);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* One of two has taken a write that the other one missed, and is away while pages are written: what
+ * waited for that, and what waits for the change behind it, is not acknowledged. */
+START_TEST(a_change_behind_one_that_nobody_was_told_of)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+	struct ini_group_set set = {.has_mode = true, .mode = INI_CONVENTIONAL};
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	rig_write(r, 0, b, LIMIT, INI_E_DEVICE);
+	ck_assert_uint_gt(ini_group_find(r->ini, "g0")->owed, 0);
+	rig_replies(r, ini_group_set(r->ini, "g0", &set, 2, &e), &e, 2, LIMIT, INI_E_DEVICE);
+	fake_back(r->h, 0);
+	rig_step(r);
+	rig_replies(r, ini_group_set(r->ini, "g0", &set, 3, &e), &e, 3, LIMIT, INI_OK);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/*
+ * A stale member comes back with a page as new as the group's, or newer, and it cannot be cleared:
+ * those in sync stay so, and look newer than it should the state be lost.
+ */
+static void stale_and_newer(uint64_t by)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+	struct ini_error e;
+
+	rig_group(r, 3, true);
+	fake_gone(r->h, 2);
+	rig_step(r);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	ck_assert(!rig_in_sync(r, 2) && rig_member(r, 2)->logged);
+	uint64_t newest = ini_group_find(r->ini, "g0")->generation + by;
+	r->h->target[2].member.generation = newest;
+	r->h->disk[2].page_fails = true;
+	fake_back(r->h, 2);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && !rig_in_sync(r, 2));
+	ck_assert(rig_member(r, 2)->logged == (by == 0));
+	ck_assert_uint_eq(r->h->target[2].member.generation, newest);
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert_uint_gt(r->h->target[i].member.generation, newest);
+	r->n_saved = 0;
+	rig_restart(r);
+	rig_replies(r, ini_group_import(r->ini, "again", NULL, 2, &e), &e, 2, LIMIT, INI_OK);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(ini_group_at(r->ini, 0)->m[i].state, MEMBER_STALE);
+	block_unref(b);
+	rig_free(r);
+}
+
+START_TEST(a_stale_member_does_not_look_as_good_as_the_others)
+{
+	stale_and_newer(0);
+	stale_and_newer(1);
+	stale_and_newer(1000);
+}
+END_TEST
+
+START_TEST(a_generation_beyond_all_sense_is_nobodys)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+
+	rig_group(r, 2, true);
+	for (unsigned i = 0; i < 2; i++) { /* in sync, then stale */
+		fake_gone(r->h, 1);
+		r->h->target[1].member.generation = INT64_MAX - 1;
+		fake_back(r->h, 1);
+		rig_run(r, NS_PER_S);
+		ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+		ck_assert_uint_lt(ini_group_find(r->ini, "g0")->generation, 100);
+		ck_assert_uint_eq(r->h->target[1].member.generation, 0);
+	}
+	rig_free(r);
+}
+END_TEST
+
+/* Nobody could be told of a new generation: there is none, and the last member stays in sync. */
+START_TEST(a_page_that_cannot_be_written_does_not_cost_the_last_member)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(8 * 512, 1);
+
+	rig_group(r, 2, true);
+	r->h->disk[0].page_fails = true;
+	fake_gone(r->h, 1);
+	rig_step(r);
+	/* that the other one has left is on no member: the write is no success */
+	rig_write(r, 0, b, NS_PER_S, INI_E_DEVICE);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	ck_assert_uint_eq(ini_group_find(r->ini, "g0")->generation, 1);
+	fake_gone(r->h, 0);
+	rig_step(r);
+	fake_back(r->h, 0);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* It is saving another page, perhaps: that is no reason to leave the group, for a while. */
+START_TEST(a_page_that_is_busy_is_written_later)
+{
+	for (unsigned patient = 0; patient < 2; patient++) {
+		struct rig *r = rig_new(3, BLOCKS);
+		struct block *b = rig_bytes(8 * 512, 1);
+
+		rig_group(r, 3, true);
+		r->h->disk[1].page_busy = patient ? 1000000 : 40;
+		fake_gone(r->h, 2);
+		rig_step(r);
+		rig_write(r, 0, b, LIMIT, INI_OK);
+		ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 2));
+		ck_assert_int_eq(rig_in_sync(r, 1), !patient);
+		/* 40 times 10 ms; no more than 10 s */
+		ck_assert(r->now > NS_PER_S + (patient ? 10 * NS_PER_S : 400 * NS_PER_MS));
+		ck_assert(r->now < 15 * NS_PER_S);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
+TAP_MAIN("group_generations", who_misses_a_change_looks_older,
+         no_write_is_acknowledged_on_a_state_that_was_not_saved,
+         who_may_have_the_new_generation_gets_no_equal,
+         a_generation_that_nobody_could_be_told_is_owed,
+         a_generation_that_is_owed_outlives_the_daemon, a_generation_that_nobody_took_is_owed,
+         a_change_behind_one_that_nobody_was_told_of,
+         a_stale_member_does_not_look_as_good_as_the_others,
+         a_generation_beyond_all_sense_is_nobodys,
+         a_page_that_cannot_be_written_does_not_cost_the_last_member,
+         a_page_that_is_busy_is_written_later);
