@@ -88,7 +88,7 @@ TAILQ_HEAD(hba_tag_list, hba_tag);
 
 struct hba_scan {
 	struct hba_task task;
-	bool again;   /* start over when the task is back */
+	bool again;   /* start over when the task is back, or after a rest */
 	bool probing; /* units that were not ready, while others are at work */
 	uint8_t step, tries;
 	uint8_t probes; /* since the last scan of the whole target */
@@ -96,10 +96,12 @@ struct hba_scan {
 	struct hba_target found;
 	uint8_t answer;
 	struct xfer offer;
-	uint64_t luns;  /* that are still to be inquired, a bit for each */
-	uint64_t later; /* that were not ready, or somebody else's: to be probed */
-	bool not_now;   /* the unit at hand is one of them */
-	bool unlisted;  /* REPORT LUNS has not been answered */
+	uint64_t luns;   /* that are still to be inquired, a bit for each */
+	uint64_t later;  /* that were not ready, or somebody else's: to be probed */
+	bool not_now;    /* the unit at hand is one of them */
+	bool unlisted;   /* REPORT LUNS has not been answered */
+	bool outdated;   /* it has, and the target has said since that the list is another */
+	uint8_t relists; /* scans because of that, since one was asked for */
 	uint8_t buf[HBA_SCAN_LUNS];
 	uint32_t got;
 };
@@ -285,13 +287,15 @@ void hba_pass_tell(struct hba_pass *p);
 /* ---- hba_scan.c ---- */
 
 void hba_scan_start(struct hba *h, uint8_t id);
+/* The same, not by somebody from outside: what bounds such scans counts on. */
+void hba_scan_anew(struct hba *h, uint8_t id);
 void hba_scan_stop(struct hba *h, uint8_t id);
 /* The next of the units that are still to be inquired; the end of the scan or the probe, if none
  * is. */
 void hba_scan_next(struct hba *h, struct hba_scan *s);
 void hba_scan_expired(struct hba *h, struct hba_scan *s);
-/* A command met a UNIT ATTENTION: has the inventory changed? */
-void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s);
+/* A command met a UNIT ATTENTION: has the inventory changed? own: it was a scan's, or a probe's. */
+void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s, bool own);
 
 /* ---- hba_inquiry.c: the data of a step, into `found`; false: `why` says what is wrong ---- */
 

@@ -51,7 +51,7 @@ bool hba_probe_scans(struct hba *h, struct hba_scan *s)
 
 	if (!s->probing || s->found.lun != 0 || !s->unlisted || probes >= PROBES)
 		return false;
-	hba_scan_start(h, s->task.target);
+	hba_scan_anew(h, s->task.target);
 	s->probes = probes;
 	return true;
 }

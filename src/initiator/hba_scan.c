@@ -10,6 +10,11 @@
  * First LUN 0, with the negotiation, then the others that REPORT LUNS names. One task at a time; a
  * UNIT ATTENTION repeats the step at once, BUSY and the like after a rest.
  *
+ * That the list is another (REPORTED LUNS DATA HAS CHANGED) is said but once, maybe to a command of
+ * the scan itself. Then the scan starts over when it is through: all units are inquired again, as a
+ * LUN may be another unit now. A target that says so each time is scanned SCAN_RELISTS times more;
+ * after that the last list holds, until a scan is asked for or a caller's command is told.
+ *
  * What comes back is read in hba_inquiry.c. A unit that may be usable later is probed
  * (hba_probe.c), by the same steps.
  */
@@ -22,6 +27,7 @@
 
 #define SCAN_TRIES   24
 #define SCAN_REST_NS (100 * NS_PER_MS)
+#define SCAN_RELISTS 16
 
 enum scan_step {
 	SCAN_READY,
@@ -390,7 +396,7 @@ static void step_done(struct hba_task *t)
 	if (!p->scanning && !s->probing)
 		return;
 	if (s->again) {
-		hba_scan_start(h, t->target);
+		hba_scan_anew(h, t->target);
 		return;
 	}
 	switch (t->outcome) {
@@ -474,6 +480,15 @@ static void begin_unit(struct hba *h, struct hba_scan *s, uint8_t unit)
 	start_step(h, s);
 }
 
+/* Whether the list is to be read again, once more. */
+static bool relist(struct hba_scan *s)
+{
+	if (s->relists >= SCAN_RELISTS)
+		return false;
+	s->relists++;
+	return true;
+}
+
 void hba_scan_next(struct hba *h, struct hba_scan *s)
 {
 	uint8_t id = s->task.target, unit = WIRE_NO_ID;
@@ -487,18 +502,37 @@ void hba_scan_next(struct hba *h, struct hba_scan *s)
 		begin_unit(h, s, unit);
 		return;
 	}
+	if (!s->probing && s->outdated && relist(s)) {
+		s->again = true;
+		hba_timer_set(h, &s->timer, h->now + SCAN_REST_NS);
+		return;
+	}
 	if (!s->probing)
 		end_scan(h, id);
 	hba_probe_arm(h, s);
 }
 
-void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s)
+void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *sense, bool own)
 {
-	if (scsi_sense_is(s, &SENSE_LUNS_CHANGED) && h->port[id].up)
+	struct hba_scan *s = &h->port[id].scan;
+
+	if (!scsi_sense_is(sense, &SENSE_LUNS_CHANGED) || !h->port[id].up)
+		return;
+	if (!own)
 		hba_scan_start(h, id);
+	else if (!s->probing)
+		s->outdated = !s->unlisted; /* else the list is still to be read */
+	else if (relist(s))
+		hba_scan_anew(h, id);
 }
 
 void hba_scan_start(struct hba *h, uint8_t id)
+{
+	h->port[id].scan.relists = 0;
+	hba_scan_anew(h, id);
+}
+
+void hba_scan_anew(struct hba *h, uint8_t id)
 {
 	struct hba_port *p = &h->port[id];
 	struct hba_scan *s = &p->scan;
@@ -514,7 +548,7 @@ void hba_scan_start(struct hba *h, uint8_t id)
 		s->again = true;
 		return;
 	}
-	s->again = false;
+	s->again = s->outdated = false;
 	s->unlisted = true;
 	s->answer = HBA_ANSWER_NONE;
 	s->offer = best_offer(h->cfg.xfer);
@@ -536,7 +570,9 @@ void hba_scan_stop(struct hba *h, uint8_t id)
 
 void hba_scan_expired(struct hba *h, struct hba_scan *s)
 {
-	if (port_of(h, s)->scanning || s->probing)
+	if (s->again)
+		hba_scan_anew(h, s->task.target);
+	else if (port_of(h, s)->scanning || s->probing)
 		start_step(h, s);
 	else
 		hba_probe_start(h, s);

@@ -254,11 +254,10 @@ static void leaves_aca(struct hba *h, const struct hba_task *t, uint8_t status)
 		hba_tag_left_aca(h, t->target, t->item.tag);
 }
 
-/* A scan reads the list of logical units itself; a probe does not, and it is said but once. */
 static void take_attention(struct hba *h, const struct hba_task *t)
 {
-	if (t->has_sense && (!t->own || h->port[t->target].scan.probing))
-		hba_take_attention(h, t->target, &t->sense);
+	if (t->has_sense)
+		hba_take_attention(h, t->target, &t->sense, t->own);
 }
 
 /* A status came: the task is over at the target. */

@@ -543,6 +543,91 @@ START_TEST(a_probe_that_meets_another_list)
 }
 END_TEST
 
+/* Serves it to this command of LUN 2, which is not to be served yet. False: none came. */
+static bool serve_up_to(uint8_t op)
+{
+	for (unsigned n = 0; f.n > 0; n++) {
+		if (f.script[0].lun == 2 && f.script[0].cdb[0] == op)
+			return true;
+		ck_assert_uint_lt(n, 1000);
+		fake_serve_one(&f);
+	}
+	return false;
+}
+
+/* The list that the scan has read is another one while it is at a further unit. */
+START_TEST(a_list_that_changes_behind_its_back)
+{
+	static const uint8_t ops[] = {0x00, 0x9e, 0x5a};
+
+	fake_init(&f, NULL);
+	f.disk[1].luns = 1U << 2 | 1U << 3;
+	fake_port(&f, 1, true);
+	ck_assert(serve_up_to(ops[_i]));
+	f.disk[1].luns = 1U << 2 | 1U << 5;
+	f.disk[1].luns_changed = true;
+	serve_all();
+	ck_assert(!f.disk[1].luns_changed);
+	ck_assert_int_eq(unit(0)->state, HBA_READY);
+	ck_assert_int_eq(unit(2)->state, HBA_READY);
+	ck_assert_int_eq(unit(5)->state, HBA_READY);
+	ck_assert_int_eq(unit(3)->state, HBA_ABSENT);
+	fake_wait(&f, 3600 * NS_PER_S);
+	ck_assert_uint_eq(f.n, 0);
+	fake_end(&f);
+}
+END_TEST
+
+/* Serves all, until nothing is to come any more. Each time that LUN 2 is begun with, or only when
+ * it is probed, the target says that its list is another. How often it was begun with. */
+static unsigned serve_a_liar(bool to_probes)
+{
+	unsigned begun = 0;
+
+	for (;;) {
+		while (serve_up_to(0x00)) {
+			ck_assert_uint_lt(++begun, 1000);
+			f.disk[1].luns_changed = hba_settled(f.h) || !to_probes;
+			fake_serve_one(&f);
+			if (f.disk[1].luns_changed)
+				fake_serve_one(&f); /* REQUEST SENSE */
+			ck_assert(!f.disk[1].luns_changed);
+			if (f.n > 0 && f.script[0].lun == 2)
+				fake_serve_one(&f); /* once more */
+		}
+		if (hba_deadline(f.h) == NS_NEVER)
+			return begun;
+		fake_wait(&f, hba_deadline(f.h) - f.now);
+	}
+}
+
+/* That ends: the last list holds, until somebody from outside is told that it is another. What is
+ * not ready is probed all the same. */
+START_TEST(a_list_that_always_changes)
+{
+	static const struct {
+		bool formatting, to_probes;
+		unsigned begun;
+	} ways[] = {
+	        {false, false, 1 + 16}, {true, false, 1 + 16 + 64}, {true, true, 1 + 2 * 16 + 64}};
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	f.disk[1].luns = 1U << 2;
+	f.disk[1].formatting = ways[_i].formatting ? 1U << 2 : 0;
+	fake_port(&f, 1, true);
+	for (unsigned round = 0; round < 2; round++) {
+		ck_assert_uint_eq(serve_a_liar(ways[_i].to_probes), ways[_i].begun);
+		ck_assert(hba_settled(f.h));
+		ck_assert_int_eq(unit(0)->state, HBA_READY);
+		ck_assert_int_eq(unit(2)->state, ways[_i].formatting ? HBA_FAILED : HBA_READY);
+		f.disk[1].luns_changed = true;
+		start(&t, 1);
+	}
+	fake_end(&f);
+}
+END_TEST
+
 /* What it has beside LUN 0 is asked for when that answers: of a target that is new, and of one
  * whose units were known. */
 START_TEST(a_target_that_is_too_busy_for_its_list)
@@ -672,6 +757,8 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(both, what_is_not_ready_is_probed, 0, 2 * (int)ARRAY_LEN(hindrances));
 	tcase_add_loop_test(both, a_probe_that_is_overtaken, 0, 6);
 	tcase_add_loop_test(both, a_probe_that_meets_another_list, 0, 2);
+	tcase_add_loop_test(both, a_list_that_changes_behind_its_back, 0, 3);
+	tcase_add_loop_test(both, a_list_that_always_changes, 0, 3);
 	tcase_add_loop_test(both, a_target_that_is_too_busy_for_its_list, 0, 2);
 	tcase_add_loop_test(both, the_others_have_their_depth, 0, (int)ARRAY_LEN(hindrances));
 	suite_add_tcase(suite, both);
