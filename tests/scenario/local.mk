@@ -16,6 +16,12 @@ tests_scenario_test_hba_scan_SOURCES = \
 	tests/scenario/fake_bus.h \
 	tests/scenario/test_hba_scan.c
 
+scenario_tests += tests/scenario/test_hba_units
+tests_scenario_test_hba_units_SOURCES = \
+	tests/scenario/fake_bus.c \
+	tests/scenario/fake_bus.h \
+	tests/scenario/test_hba_units.c
+
 scenario_tests += tests/scenario/test_hba_flow
 tests_scenario_test_hba_flow_SOURCES = \
 	tests/scenario/fake_bus.c \
