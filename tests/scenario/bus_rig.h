@@ -8,6 +8,7 @@
 #define SCENARIO_BUS_RIG_H
 
 #include "bus/bus.h"
+#include "scenario/bus_items.h"
 #include "scsi/cdb.h"
 #include "scsi/msg.h"
 
@@ -43,14 +44,12 @@ struct rig {
 	uint8_t last_data[16];
 };
 
-/* Items of a script or program under construction. */
-struct items {
-	uint8_t buf[WIRE_HEAD_MAX];
-	struct wr w;
-};
-
 struct rig *rig_new(const struct bus_config *cfg); /* NULL: default */
+/* One with rig_group(). */
+struct rig *rig_disks(unsigned n, uint8_t mode);
 void rig_free(struct rig *r);
+/* Goes on, after which nobody has the block any more, if any; then both are freed. */
+void rig_end(struct rig *r, struct block *data);
 
 /* A new connection's handle. */
 uint32_t rig_open(struct rig *r);
@@ -83,6 +82,19 @@ void rig_continue(struct rig *r, uint8_t id, const struct items *items, struct b
 void rig_reselect(struct rig *r, uint8_t id, uint8_t initiator, uint32_t program,
                   const struct items *items, struct block *data);
 
+/* What programs are most often. Answers with one plain item; with DISCONNECT; with the status. */
+void rig_plain(struct rig *r, uint8_t id, uint8_t kind, uint8_t arg);
+void rig_disconnect(struct rig *r, uint8_t id);
+void rig_complete(struct rig *r, uint8_t id, uint8_t status);
+/* A reconnection for the status of a task. */
+void rig_status(struct rig *r, uint8_t id, uint8_t initiator, uint32_t program, uint8_t tag,
+                uint8_t status);
+
+/* Scripts of initiator 7: WRITE(16) of the block, from LBA 0 on; INQUIRY of target 2 with room for
+ * so much. */
+void rig_write(struct rig *r, uint8_t target, uint32_t script, uint8_t tag, struct block *data);
+void rig_inquiry(struct rig *r, uint32_t script, uint8_t tag, uint32_t room);
+
 /* ---- agreements: initiator 7 ---- */
 
 /* PPR with this target, whose process answers so, and then goes free, or does the command. */
@@ -99,36 +111,6 @@ void rig_command(struct rig *r, uint8_t target, uint8_t tag, uint8_t opcode, uin
 void rig_expect_at(struct rig *r, const char *want, const char *file, int line);
 #define rig_expect(r, want) rig_expect_at(r, want, __FILE__, __LINE__)
 void rig_forget(struct rig *r);
-
-/* ---- items ---- */
-void it_begin(struct items *i);
-void it_select(struct items *i, uint8_t target);
-void it_identify(struct items *i, uint8_t tag); /* IDENTIFY, SIMPLE */
-/* Begins a program that reconnects with IDENTIFY and the tag; ends one with the status. */
-void it_reconnect(struct items *i, uint8_t tag);
-void it_complete(struct items *i, uint8_t status);
-void it_message(struct items *i, uint8_t kind, const void *p, size_t n);
-void it_leader(struct items *i, bool first, uint8_t tag, uint8_t device, uint32_t op, bool last);
-void it_name(struct items *i, uint8_t device, uint32_t op, bool last);
-void it_release(struct items *i, uint8_t device, uint32_t op);
-void it_write16(struct items *i, lba_t lba, uint32_t blocks);
-void it_cdb6(struct items *i, uint8_t opcode, uint8_t byte4);
-void it_data(struct items *i, uint8_t kind, uint32_t off, uint32_t len, uint32_t crc);
-void it_plain(struct items *i, uint8_t kind, uint8_t arg);
-/* A reconnection with STATUS and COMMAND COMPLETE; op != 0: with MIRROR STATUS. */
-void it_status(struct items *i, uint8_t tag, uint8_t status, uint32_t op, uint8_t device);
-/* A whole pass of one operation: leader `target`, devices 0..n-1, len bytes of data. */
-void it_pass(struct items *i, uint8_t target, unsigned n, uint8_t tag, uint32_t op,
-             const struct block *data);
-
-/* It may be chained below this bus time: of a script that has begun. */
-void it_chain(struct items *i, uint32_t limit_ns);
-
-/* The same as a broadcast pass to the devices of a bitmap, in one tenure of as many. */
-void it_broadcast(struct items *i, uint8_t target, uint32_t devices, uint8_t tag, uint32_t op,
-                  const struct block *data);
-/* TARGET LEADER IDENTIFICATION, BUS RELEASE (any function) with BROADCAST. */
-void it_broadcast_message(struct items *i, const struct scsi_msg_mirror *m, uint8_t tag);
 
 /* A block of len bytes that count. */
 struct block *rig_block(uint32_t len);

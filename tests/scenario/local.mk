@@ -124,7 +124,11 @@ scenario_tests += tests/scenario/test_jobs_random
 tests_scenario_test_jobs_random_SOURCES = tests/scenario/test_jobs_random.c $(fake_hba_sources)
 
 # The bus core with the test at all of its ports.
-bus_rig = tests/scenario/bus_rig.c tests/scenario/bus_rig.h
+bus_rig = \
+	tests/scenario/bus_items.c \
+	tests/scenario/bus_items.h \
+	tests/scenario/bus_rig.c \
+	tests/scenario/bus_rig.h
 
 scenario_tests += tests/scenario/test_bus_pass
 tests_scenario_test_bus_pass_SOURCES = $(bus_rig) tests/scenario/test_bus_pass.c

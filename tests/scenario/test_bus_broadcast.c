@@ -46,10 +46,7 @@ static void run(struct setup *s)
 
 static void end(struct setup *s)
 {
-	rig_go(s->r); /* references to the data go with the next step */
-	ck_assert_uint_eq(s->data->refs, 1);
-	block_unref(s->data);
-	rig_free(s->r);
+	rig_end(s->r, s->data); /* references to the data go with the next step */
 }
 
 static void answer(struct rig *r, uint8_t id, uint8_t kind, uint32_t len)

@@ -21,15 +21,6 @@ static struct rig *begin(uint8_t mode, struct wire_limit limit)
 	return r;
 }
 
-static void end(struct rig *r, struct block *data)
-{
-	rig_go(r);
-	if (data)
-		ck_assert_uint_eq(data->refs, 1);
-	block_unref(data);
-	rig_free(r);
-}
-
 static void write_script(struct rig *r, uint8_t tag, struct block *data, uint8_t identify)
 {
 	const uint8_t messages[] = {identify, 0x20, tag};
@@ -59,14 +50,11 @@ static void read_script(struct rig *r, uint8_t tag)
 
 static void answer_read(struct rig *r, struct block *data)
 {
-	const uint8_t complete = 0x00;
 	struct items i;
 
 	it_begin(&i);
 	it_data(&i, ITEM_DATA_IN, 0, (uint32_t)data->len, crc_data(0, data->data, data->len));
-	it_plain(&i, ITEM_STATUS, 0);
-	it_message(&i, ITEM_MSG_IN, &complete, 1);
-	it_plain(&i, ITEM_FREE, 0);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, data);
 }
 
@@ -104,7 +92,7 @@ START_TEST(an_armed_write_in_bursts)
 	                                   "7< TENURE s3 T3 disconnected out=512 msg_in: IDENTIFY "
 	                                   "SIMPLE(3) DISCONNECT\n");
 	rig_cancel(r, 7, 3);
-	end(r, data);
+	rig_end(r, data);
 }
 END_TEST
 
@@ -139,7 +127,7 @@ START_TEST(a_process_asks_for_the_data)
 	              "T2 BUS FREE\n"
 	              "7< TENURE s3 T2 complete status=00 out=512 msg_in: IDENTIFY SIMPLE(3) "
 	              "COMMAND COMPLETE\n");
-	end(r, data);
+	rig_end(r, data);
 }
 END_TEST
 
@@ -162,7 +150,7 @@ START_TEST(a_read_in_bursts)
 	                                        "IDENTIFY "
 	                                        "SIMPLE(3) COMMAND COMPLETE data=512\n");
 	ck_assert_uint_eq(r->last_data[0], data->data[1024]);
-	end(r, data);
+	rig_end(r, data);
 }
 END_TEST
 
@@ -222,7 +210,7 @@ START_TEST(what_limits_a_data_phase)
 	              writes[_i].clause, n, first);
 	ck_assert_ptr_nonnull(strstr(r->text, "DATA_OUT(4096)"));
 	rig_gone(r, 7);
-	end(r, data);
+	rig_end(r, data);
 }
 END_TEST
 
@@ -242,7 +230,7 @@ START_TEST(disconnect_time_limit)
 		took[n] = bus_now(r->bus) - before;
 		ck_assert_uint_eq(phases(r, PHASE_DATA_OUT, &first), 4);
 		rig_cancel(r, 7, 3);
-		end(r, data);
+		rig_end(r, data);
 	}
 	/* BUS FREE, ARBITRATION, RESELECTION; three bytes and two bytes of MESSAGE IN (RESELECTION:
 	 * nothing turns); DATA OUT: another change of phase */
@@ -288,7 +276,7 @@ START_TEST(others_get_the_bus)
 	              "7< TENURE s3 T3 disconnected out=512 msg_in: IDENTIFY SIMPLE(3) "
 	              "DISCONNECT\n");
 	rig_cancel(r, 7, 3);
-	end(r, data);
+	rig_end(r, data);
 }
 END_TEST
 
@@ -320,7 +308,7 @@ START_TEST(the_nexus_is_gone)
 	rig_gone(r, 7);
 	rig_expect(r, "2< PORT 7 down\n"
 	              "2< BURST target T3 [FREE!]\n");
-	end(r, data);
+	rig_end(r, data);
 }
 END_TEST
 
@@ -348,7 +336,7 @@ START_TEST(reset_and_limits_end)
 	rig_go(r);
 	ck_assert_uint_eq(phases(r, PHASE_DATA_OUT, &first), 1);
 	rig_cancel(r, 7, 3);
-	end(r, data);
+	rig_end(r, data);
 }
 END_TEST
 
@@ -370,7 +358,7 @@ START_TEST(a_silent_pass_is_not_split)
 	rig_go(r);
 	ck_assert_uint_eq(phases(r, PHASE_DATA_OUT, &first), 2);
 	ck_assert_uint_eq(first, 4096);
-	end(r, data);
+	rig_end(r, data);
 }
 END_TEST
 

@@ -7,58 +7,12 @@
 
 #include <string.h>
 
-#define DISCONNECT       0x04
-#define COMMAND_COMPLETE 0x00
-
-/* Target 2, armed so, and initiator 7. */
-static struct rig *begin(uint8_t mode)
-{
-	struct rig *r = rig_new(NULL);
-	rig_group(r, 1, mode);
-	return r;
-}
-
-static void byte(struct items *i, uint8_t code)
-{
-	it_message(i, ITEM_MSG_IN, &code, 1);
-}
-
-static void disconnect(struct items *i)
-{
-	byte(i, DISCONNECT);
-	it_plain(i, ITEM_FREE, 0);
-}
-
-static void write_script(struct rig *r, uint32_t id, uint8_t tag, struct block *data)
-{
-	struct items i;
-	it_begin(&i);
-	it_select(&i, 2);
-	it_identify(&i, tag);
-	it_write16(&i, 0, (uint32_t)data->len / 512);
-	it_data(&i, ITEM_DATA_OUT, 0, (uint32_t)data->len, crc_data(0, data->data, data->len));
-	rig_script(r, 7, id, &i, data);
-}
-
-/* INQUIRY for `room` bytes. */
-static void read_script(struct rig *r, uint32_t id, uint8_t tag, uint32_t room)
-{
-	struct items i;
-	it_begin(&i);
-	it_select(&i, 2);
-	it_identify(&i, tag);
-	it_cdb6(&i, 0x12, (uint8_t)room);
-	it_data(&i, ITEM_DATA_IN, 0, room, 0);
-	rig_script(r, 7, id, &i, NULL);
-}
-
 START_TEST(an_armed_write)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(1024);
-	struct items i;
 
-	write_script(r, 5, 3, data);
+	rig_write(r, 2, 5, 3, data);
 	rig_go(r);
 	rig_expect(r, "T1 ARBITRATION ids=7 win=7\n"
 	              "T1 SELECTION 7>2 bsy=2 sel=7 atn\n"
@@ -69,9 +23,7 @@ START_TEST(an_armed_write)
 	              "T1 BUS FREE\n"
 	              "2< BURST target T1 [SELECT MSG_OUT COMMAND DATA_OUT(1024) FREE] data=1024\n"
 	              "7< TENURE s5 T1 disconnected out=1024 msg_in: DISCONNECT\n");
-	it_reconnect(&i, 3);
-	it_complete(&i, 0);
-	rig_reselect(r, 2, 7, 1, &i, NULL);
+	rig_status(r, 2, 7, 1, 3, 0);
 	rig_go(r);
 	rig_expect(
 	        r,
@@ -82,20 +34,17 @@ START_TEST(an_armed_write)
 	        "T2 MESSAGE IN bsy=2 drv=2 COMMAND COMPLETE\n"
 	        "T2 BUS FREE\n"
 	        "7< TENURE s5 T2 complete status=00 msg_in: IDENTIFY SIMPLE(3) COMMAND COMPLETE\n");
-	rig_go(r);
-	ck_assert_uint_eq(data->refs, 1);
-	block_unref(data);
-	rig_free(r);
+	rig_end(r, data);
 }
 END_TEST
 
 START_TEST(a_read_in_one_tenure)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(36);
 	struct items i;
 
-	read_script(r, 5, 3, 96);
+	rig_inquiry(r, 5, 3, 96);
 	rig_go(r);
 	rig_expect(r, "T1 ARBITRATION ids=7 win=7\n"
 	              "T1 SELECTION 7>2 bsy=2 sel=7 atn\n"
@@ -113,35 +62,24 @@ START_TEST(a_read_in_one_tenure)
 	           "T1 BUS FREE\n"
 	           "7< TENURE s5 T1 complete status=00 in=36 msg_in: COMMAND COMPLETE data=36\n");
 	ck_assert_uint_eq(r->last_data_len, 36);
-	rig_go(r);
-	ck_assert_uint_eq(data->refs, 1);
-	block_unref(data);
-	rig_free(r);
+	rig_end(r, data);
 }
 END_TEST
 
 START_TEST(unarmed_each_phase_waits)
 {
-	struct rig *r = begin(ARM_NONE);
+	struct rig *r = rig_disks(1, ARM_NONE);
 	struct items i;
 
-	read_script(r, 5, 3, 96);
+	rig_inquiry(r, 5, 3, 96);
 	rig_go(r);
+	rig_plain(r, 2, ITEM_MSG_OUT, 0);
+	rig_plain(r, 2, ITEM_COMMAND, 0);
+	rig_plain(r, 2, ITEM_STATUS, 0x02);
 	it_begin(&i);
-	it_plain(&i, ITEM_MSG_OUT, 0);
+	it_hex(&i, ITEM_MSG_IN, "00");
 	rig_continue(r, 2, &i, NULL);
-	it_begin(&i);
-	it_plain(&i, ITEM_COMMAND, 0);
-	rig_continue(r, 2, &i, NULL);
-	it_begin(&i);
-	it_plain(&i, ITEM_STATUS, 0x02);
-	rig_continue(r, 2, &i, NULL);
-	it_begin(&i);
-	byte(&i, COMMAND_COMPLETE);
-	rig_continue(r, 2, &i, NULL);
-	it_begin(&i);
-	it_plain(&i, ITEM_FREE, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_FREE, 0);
 	rig_expect(r, "T1 ARBITRATION ids=7 win=7\n"
 	              "T1 SELECTION 7>2 bsy=2 sel=7 atn\n"
 	              "2< BURST target T1 wanted atn [SELECT]\n"
@@ -161,15 +99,13 @@ END_TEST
 
 START_TEST(a_read_by_reconnection_in_pieces)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(2048);
 	struct items i;
 
-	read_script(r, 5, 3, 200);
+	rig_inquiry(r, 5, 3, 200);
 	rig_go(r);
-	it_begin(&i);
-	disconnect(&i);
-	rig_continue(r, 2, &i, NULL);
+	rig_disconnect(r, 2);
 	rig_forget(r);
 	it_reconnect(&i, 3);
 	it_data(&i, ITEM_DATA_IN, 0, 128, crc_data(0, data->data, 128));
@@ -189,20 +125,17 @@ START_TEST(a_read_by_reconnection_in_pieces)
 	              "7< TENURE s5 T2 complete status=00 in=192 msg_in: IDENTIFY SIMPLE(3) "
 	              "COMMAND COMPLETE data=64\n");
 	ck_assert_uint_eq(r->last_data[0], data->data[512]);
-	rig_go(r);
-	ck_assert_uint_eq(data->refs, 1);
-	block_unref(data);
-	rig_free(r);
+	rig_end(r, data);
 }
 END_TEST
 
 START_TEST(more_than_there_is_room_for_is_dropped)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(128);
 	struct items i;
 
-	read_script(r, 5, 3, 100);
+	rig_inquiry(r, 5, 3, 100);
 	rig_go(r);
 	rig_forget(r);
 	it_begin(&i);
@@ -224,19 +157,19 @@ END_TEST
 /* Data out in two tenures: the data pointer goes on where it was saved. */
 static void two_pieces(bool save, const char *second)
 {
-	struct rig *r = begin(ARM_FRONT);
+	struct rig *r = rig_disks(1, ARM_FRONT);
 	struct block *data = rig_block(1024);
 	struct items i;
 
-	write_script(r, 5, 3, data);
+	rig_write(r, 2, 5, 3, data);
 	rig_go(r);
 	it_begin(&i);
 	it_data(&i, ITEM_DATA_OUT, 0, 512, 0);
 	rig_continue(r, 2, &i, NULL);
 	it_begin(&i);
 	if (save)
-		byte(&i, 0x02); /* SAVE DATA POINTER */
-	disconnect(&i);
+		it_hex(&i, ITEM_MSG_IN, "02"); /* SAVE DATA POINTER */
+	it_disconnect(&i);
 	rig_continue(r, 2, &i, NULL);
 	rig_forget(r);
 	r->traces = false;
@@ -245,13 +178,8 @@ static void two_pieces(bool save, const char *second)
 	rig_reselect(r, 2, 7, 1, &i, NULL);
 	rig_go(r);
 	rig_expect_at(r, second, __FILE__, __LINE__);
-	it_begin(&i);
-	it_complete(&i, 0);
-	rig_continue(r, 2, &i, NULL);
-	rig_go(r);
-	ck_assert_uint_eq(data->refs, 1);
-	block_unref(data);
-	rig_free(r);
+	rig_complete(r, 2, 0);
+	rig_end(r, data);
 }
 
 START_TEST(the_data_pointer_was_saved)
@@ -268,17 +196,17 @@ END_TEST
 
 START_TEST(restore_pointers_begins_again)
 {
-	struct rig *r = begin(ARM_FRONT);
+	struct rig *r = rig_disks(1, ARM_FRONT);
 	struct block *data = rig_block(1024);
 	struct items i;
 
-	write_script(r, 5, 3, data);
+	rig_write(r, 2, 5, 3, data);
 	rig_go(r);
 	rig_forget(r);
 	r->traces = false;
 	it_begin(&i);
 	it_data(&i, ITEM_DATA_OUT, 0, 1024, 0);
-	byte(&i, 0x03); /* RESTORE POINTERS */
+	it_hex(&i, ITEM_MSG_IN, "03"); /* RESTORE POINTERS */
 	it_data(&i, ITEM_DATA_OUT, 0, 1024, 0);
 	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
@@ -294,7 +222,7 @@ END_TEST
 
 START_TEST(data_for_an_unknown_task)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(64);
 	struct items i;
 
@@ -310,29 +238,23 @@ START_TEST(data_for_an_unknown_task)
 	              "T1 BUS FREE\n"
 	              "2< BURST target T1 p1 [MSG_OUT FREE!]\n"
 	              "7< TENURE s0 T1 no_nexus msg_in: IDENTIFY SIMPLE(77)\n");
-	rig_go(r);
-	ck_assert_uint_eq(data->refs, 1);
-	block_unref(data);
-	rig_free(r);
+	rig_end(r, data);
 }
 END_TEST
 
 START_TEST(a_cancelled_nexus_is_unknown)
 {
-	struct rig *r = begin(ARM_FULL);
-	struct items i;
+	struct rig *r = rig_disks(1, ARM_FULL);
 
-	read_script(r, 5, 3, 96);
+	rig_inquiry(r, 5, 3, 96);
 	rig_go(r);
-	it_begin(&i);
-	disconnect(&i);
-	rig_continue(r, 2, &i, NULL);
+	rig_disconnect(r, 2);
 	rig_forget(r);
 	rig_cancel(r, 7, 5);
 	rig_cancel(r, 7, 5); /* crossed with its report: no fault */
 	rig_expect(r, "7< TENURE s5 T0 cancelled\n");
 	/* One that waits is cancelled without having run. */
-	read_script(r, 6, 4, 96);
+	rig_inquiry(r, 6, 4, 96);
 	rig_cancel(r, 7, 6);
 	rig_go(r);
 	rig_expect(r, "7< TENURE s6 T0 cancelled\n");
@@ -342,7 +264,7 @@ END_TEST
 
 START_TEST(nobody_answers_a_selection)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 
 	it_begin(&i);
@@ -364,7 +286,7 @@ END_TEST
 
 START_TEST(messages_that_need_an_answer_go_to_the_process)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 	uint8_t bytes[16];
 	struct wr w = wr_init(bytes, sizeof(bytes));
@@ -393,14 +315,12 @@ START_TEST(messages_that_need_an_answer_go_to_the_process)
 	rig_expect(r, "T1 MESSAGE IN bsy=2 drv=2 PARALLEL PROTOCOL REQUEST\n"
 	              "T1 COMMAND drv=2 TEST UNIT READY\n"
 	              "2< BURST target T1 wanted [COMMAND]\n");
-	it_begin(&i);
-	it_complete(&i, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_complete(r, 2, 0);
 	rig_forget(r);
 
 	/* 512 bytes at Fast-40 wide: 256 transfers of 25 ns, and the change of phase */
 	struct block *data = rig_block(512);
-	write_script(r, 6, 1, data);
+	rig_write(r, 2, 6, 1, data);
 	ns_t before = bus_now(r->bus);
 	rig_go(r);
 	ns_t fixed = 3600 + 580 + 1200 + (400 + 3 * 160) + (400 + 16 * 160) + (800 + 160);
@@ -413,7 +333,7 @@ END_TEST
 
 START_TEST(a_rejected_negotiation_is_asynchronous)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 	const uint8_t sdtr[] = {0xc0, 0x01, 0x03, 0x01, 0x0c, 0x0f};
 
@@ -424,7 +344,7 @@ START_TEST(a_rejected_negotiation_is_asynchronous)
 	rig_script(r, 7, 5, &i, NULL);
 	rig_go(r);
 	it_begin(&i);
-	byte(&i, 0x07);
+	it_hex(&i, ITEM_MSG_IN, "07");
 	it_plain(&i, ITEM_COMMAND, 0);
 	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
@@ -439,11 +359,11 @@ END_TEST
 
 START_TEST(what_a_target_says_unasked_is_rejected)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 	const uint8_t sdtr[] = {0x01, 0x03, 0x01, 0x0c, 0x0f};
 
-	read_script(r, 5, 3, 96);
+	rig_inquiry(r, 5, 3, 96);
 	rig_go(r);
 	rig_forget(r);
 	it_begin(&i);
@@ -464,7 +384,7 @@ END_TEST
 
 START_TEST(abort_task_ends_with_bus_free)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	const uint8_t bytes[] = {0xc0, 0x20, 0x03, 0x0d};
 	struct items i;
 
@@ -473,9 +393,7 @@ START_TEST(abort_task_ends_with_bus_free)
 	it_message(&i, ITEM_MSG_OUT, bytes, sizeof(bytes));
 	rig_script(r, 7, 5, &i, NULL);
 	rig_go(r);
-	it_begin(&i);
-	it_plain(&i, ITEM_FREE, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_FREE, 0);
 	rig_expect(r, "T1 ARBITRATION ids=7 win=7\n"
 	              "T1 SELECTION 7>2 bsy=2 sel=7 atn\n"
 	              "T1 MESSAGE OUT bsy=2 drv=2 IDENTIFY SIMPLE(3) ABORT TASK atn\n"
@@ -488,15 +406,12 @@ END_TEST
 
 START_TEST(a_target_frees_the_bus_without_a_word)
 {
-	struct rig *r = begin(ARM_FULL);
-	struct items i;
+	struct rig *r = rig_disks(1, ARM_FULL);
 
-	read_script(r, 5, 3, 96);
+	rig_inquiry(r, 5, 3, 96);
 	rig_go(r);
 	rig_forget(r);
-	it_begin(&i);
-	it_plain(&i, ITEM_FREE, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_FREE, 0);
 	rig_expect(r, "T1 BUS FREE\n"
 	              "7< TENURE s5 T1 unexpected_free\n");
 	rig_free(r);
@@ -505,7 +420,7 @@ END_TEST
 
 START_TEST(a_script_without_a_command)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 
 	it_begin(&i);
@@ -513,9 +428,7 @@ START_TEST(a_script_without_a_command)
 	it_identify(&i, 9);
 	rig_script(r, 7, 5, &i, NULL);
 	rig_go(r);
-	it_begin(&i);
-	it_plain(&i, ITEM_COMMAND, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_COMMAND, 0);
 	rig_expect(r, "T1 ARBITRATION ids=7 win=7\n"
 	              "T1 SELECTION 7>2 bsy=2 sel=7 atn\n"
 	              "T1 MESSAGE OUT bsy=2 drv=2 IDENTIFY SIMPLE(9) atn\n"
@@ -532,9 +445,9 @@ END_TEST
 
 START_TEST(the_target_dies_in_the_middle)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 
-	read_script(r, 5, 3, 96);
+	rig_inquiry(r, 5, 3, 96);
 	rig_go(r);
 	rig_forget(r);
 	rig_gone(r, 2);
@@ -547,12 +460,9 @@ END_TEST
 
 START_TEST(a_program_for_an_initiator_that_is_gone)
 {
-	struct rig *r = begin(ARM_FULL);
-	struct items i;
+	struct rig *r = rig_disks(1, ARM_FULL);
 
-	it_reconnect(&i, 3);
-	it_complete(&i, 0);
-	rig_reselect(r, 2, 7, 1, &i, NULL);
+	rig_status(r, 2, 7, 1, 3, 0);
 	rig_close(r, r->handle[7]);
 	rig_attach(r, 7, ROLE_INITIATOR, "another");
 	rig_expect(r, "2< PORT 7 down\n"
@@ -636,7 +546,7 @@ END_TEST
 
 START_TEST(the_port_takes_only_what_may_disconnect)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(512);
 	/* no DiscPriv; no tag; an ORDERED one */
 	static const uint8_t bytes[3][3] = {{0x80, 0x20, 1}, {0xc0}, {0xc0, 0x22, 1}};
@@ -652,9 +562,7 @@ START_TEST(the_port_takes_only_what_may_disconnect)
 		it_data(&i, ITEM_DATA_OUT, 0, 512, crc_data(0, data->data, 512));
 		rig_script(r, 7, 1 + n, &i, data);
 		rig_go(r);
-		it_begin(&i);
-		it_complete(&i, 0x08);
-		rig_continue(r, 2, &i, NULL);
+		rig_complete(r, 2, 0x08);
 	}
 	rig_expect(r, "2< BURST target T1 wanted [SELECT MSG_OUT COMMAND]\n"
 	              "7< TENURE s1 T1 complete status=08 msg_in: COMMAND COMPLETE\n"
@@ -670,15 +578,12 @@ END_TEST
 /* Bus time of an armed write of 512 bytes. */
 static ns_t write_takes(struct rig *r, struct block *data)
 {
-	struct items i;
 	ns_t before = bus_now(r->bus);
 
-	write_script(r, 90, 90, data);
+	rig_write(r, 2, 90, 90, data);
 	rig_go(r);
 	ns_t took = bus_now(r->bus) - before;
-	it_reconnect(&i, 90);
-	it_complete(&i, 0);
-	rig_reselect(r, 2, 7, 1, &i, NULL);
+	rig_status(r, 2, 7, 1, 90, 0);
 	rig_go(r);
 	return took;
 }
@@ -704,7 +609,7 @@ static void negotiate(struct rig *r)
 START_TEST(agreements_end)
 {
 	static const uint8_t target_reset[] = {0xc0, 0x0c};
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(512);
 	struct wire_frame rst = {.type = WIRE_RESET};
 	struct items i;
@@ -722,9 +627,7 @@ START_TEST(agreements_end)
 			it_message(&i, ITEM_MSG_OUT, target_reset, sizeof(target_reset));
 			rig_script(r, 7, 92, &i, NULL);
 			rig_go(r);
-			it_begin(&i);
-			it_plain(&i, ITEM_FREE, 0);
-			rig_continue(r, 2, &i, NULL);
+			rig_plain(r, 2, ITEM_FREE, 0);
 		} else if (n == 2) {
 			rig_gone(r, 2);
 			rig_target(r, 2, ARM_FULL, 1, 0);
@@ -734,21 +637,15 @@ START_TEST(agreements_end)
 		}
 		ck_assert_uint_eq(write_takes(r, data), slow);
 	}
-	rig_go(r);
-	ck_assert_uint_eq(data->refs, 1);
-	block_unref(data);
-	rig_free(r);
+	rig_end(r, data);
 }
 END_TEST
 
 START_TEST(what_a_status_costs)
 {
-	struct rig *r = begin(ARM_FULL);
-	struct items i;
+	struct rig *r = rig_disks(1, ARM_FULL);
 
-	it_reconnect(&i, 3);
-	it_complete(&i, 0);
-	rig_reselect(r, 2, 7, 1, &i, NULL);
+	rig_status(r, 2, 7, 1, 3, 0);
 	rig_go(r);
 	/* I/O is true from the reselection on: nothing turns */
 	ck_assert_uint_eq(bus_now(r->bus),
@@ -759,22 +656,18 @@ END_TEST
 
 START_TEST(cancelled_while_it_is_at_work)
 {
-	struct rig *r = begin(ARM_FRONT);
+	struct rig *r = rig_disks(1, ARM_FRONT);
 	struct items i;
 
-	read_script(r, 5, 3, 96);
+	rig_inquiry(r, 5, 3, 96);
 	rig_go(r);
-	it_begin(&i);
-	disconnect(&i);
-	rig_continue(r, 2, &i, NULL);
+	rig_disconnect(r, 2);
 	it_reconnect(&i, 3);
 	rig_reselect(r, 2, 7, 1, &i, NULL);
 	rig_go(r);
 	rig_forget(r);
 	rig_cancel(r, 7, 5);
-	it_begin(&i);
-	it_complete(&i, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_complete(r, 2, 0);
 	rig_expect(
 	        r,
 	        "T2 STATUS drv=2 GOOD\n"
@@ -787,19 +680,16 @@ END_TEST
 
 START_TEST(a_nexus_goes_with_its_target)
 {
-	struct rig *r = begin(ARM_FULL);
-	struct items i;
+	struct rig *r = rig_disks(1, ARM_FULL);
 
-	read_script(r, 5, 3, 96);
+	rig_inquiry(r, 5, 3, 96);
 	rig_go(r);
-	it_begin(&i);
-	disconnect(&i);
-	rig_continue(r, 2, &i, NULL);
+	rig_disconnect(r, 2);
 	rig_gone(r, 2);
 	rig_target(r, 2, ARM_FULL, 1, 0);
 	rig_forget(r);
 	/* Its number is free. */
-	read_script(r, 5, 3, 96);
+	rig_inquiry(r, 5, 3, 96);
 	rig_expect(r, "");
 	rig_free(r);
 }
@@ -807,17 +697,15 @@ END_TEST
 
 START_TEST(a_nexus_is_target_lun_and_tag)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(64);
 	static const uint8_t other[3][3] = {{0x80, 0x20, 4}, {0x81, 0x20, 3}, {0x80}};
 	static const size_t lengths[3] = {3, 3, 1};
 	struct items i;
 
-	read_script(r, 5, 3, 96);
+	rig_inquiry(r, 5, 3, 96);
 	rig_go(r);
-	it_begin(&i);
-	disconnect(&i);
-	rig_continue(r, 2, &i, NULL);
+	rig_disconnect(r, 2);
 	rig_forget(r);
 	r->traces = false;
 	for (unsigned n = 0; n < 3; n++) {

@@ -7,18 +7,11 @@
 
 #include <string.h>
 
-static struct rig *begin(unsigned n)
-{
-	struct rig *r = rig_new(NULL);
-	rig_group(r, n, ARM_FULL);
-	return r;
-}
-
 /* ---- attaching ---- */
 
 START_TEST(an_id_has_one_holder)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 
 	rig_attach(r, 2, ROLE_TARGET, "other");
 	rig_expect(r, "h2< REFUSED id_held 0: SCSI ID 2 is held by disk2 (UUID "
@@ -32,7 +25,7 @@ END_TEST
 
 START_TEST(the_same_device_supersedes_itself)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 
 	rig_attach(r, 2, ROLE_TARGET, "disk2");
 	rig_expect(r, "2< REFUSED superseded 0: the same device attached anew\n"
@@ -68,7 +61,7 @@ END_TEST
 
 START_TEST(an_end_that_was_read_in_time_frees_the_id)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	uint32_t handle = rig_open(r);
 
 	rig_attach_frame(r, handle, 2, ROLE_TARGET, "other");
@@ -84,7 +77,7 @@ END_TEST
 
 START_TEST(frames_before_the_attach_is_through)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct wire_frame ping = {.type = WIRE_PING};
 	uint32_t handle = rig_open(r);
 
@@ -126,7 +119,7 @@ END_TEST
 
 START_TEST(a_tap_has_no_id)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct wire_frame ping = {.type = WIRE_PING};
 	uint32_t tap = rig_open(r);
 
@@ -146,7 +139,7 @@ END_TEST
 
 START_TEST(the_server_ends)
 {
-	struct rig *r = begin(2);
+	struct rig *r = rig_disks(2, ARM_FULL);
 	struct block *data = rig_block(512);
 	struct items i;
 
@@ -171,7 +164,7 @@ END_TEST
 
 START_TEST(a_frame_of_another_role)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct wire_frame f = {.type = WIRE_CANCEL, .cancel = {.id = 1}};
 
 	rig_frame(r, r->handle[2], &f);
@@ -184,7 +177,7 @@ END_TEST
 
 START_TEST(who_goes_on_is_disconnected)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	uint32_t handle = r->handle[2];
 	struct wire_frame f = {.type = WIRE_CANCEL, .cancel = {.id = 1}};
 
@@ -224,7 +217,7 @@ END_TEST
 
 START_TEST(what_is_no_frame)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 
 	rig_bad(r, r->handle[2], "frame type 200 is unknown");
 	rig_expect(r, "2< REFUSED bad_frame 0: frame type 200 is unknown\n"
@@ -240,7 +233,7 @@ static void bad_script(struct rig *r, const struct items *i)
 
 START_TEST(scripts_that_cannot_be)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 	uint8_t long_message[600] = {0x80};
 
@@ -303,7 +296,7 @@ END_TEST
 
 START_TEST(a_long_program)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	static const uint8_t identify = 0x80, nothing = 0x08;
 	struct items i;
 
@@ -326,7 +319,7 @@ END_TEST
 
 START_TEST(a_script_id_is_used_once_at_a_time)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 
 	it_begin(&i);
@@ -340,7 +333,7 @@ END_TEST
 
 START_TEST(a_flood_of_scripts)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 
 	it_begin(&i);
@@ -360,7 +353,7 @@ END_TEST
 
 START_TEST(a_flood_of_programs)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 
 	it_status(&i, 1, 0, 1, 0);
@@ -381,7 +374,7 @@ END_TEST
 
 START_TEST(a_program_that_is_no_reconnection)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 
 	it_begin(&i);
@@ -395,7 +388,7 @@ END_TEST
 
 START_TEST(a_program_that_does_not_fit_the_part)
 {
-	struct rig *r = begin(2);
+	struct rig *r = rig_disks(2, ARM_FULL);
 	struct block *data = rig_block(512);
 	struct items i;
 
@@ -438,7 +431,7 @@ END_TEST
 
 START_TEST(a_silent_port_is_closed)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct wire_frame ping = {.type = WIRE_PING, .ping = {.cookie = 5}};
 
 	for (unsigned n = 0; n < 4; n++) {
@@ -457,7 +450,7 @@ END_TEST
 
 START_TEST(who_slept_himself_blames_nobody)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 
 	r->now += 100 * NS_PER_S;
 	rig_wait(r, 0);
@@ -472,7 +465,7 @@ END_TEST
 
 START_TEST(an_idle_bus_wakes_for_heartbeats_only)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	ns_t at = bus_deadline(r->bus);
 	struct wire_frame ping = {.type = WIRE_PING};
 
@@ -490,7 +483,7 @@ END_TEST
 
 START_TEST(rst_voids_everything)
 {
-	struct rig *r = begin(2);
+	struct rig *r = rig_disks(2, ARM_FULL);
 	struct block *data = rig_block(512);
 	struct wire_frame rst = {.type = WIRE_RESET, .reset = {.by = 7}};
 	struct items i;
@@ -530,7 +523,7 @@ static void mgmt(struct rig *r, uint8_t by, uint32_t req, uint8_t to, uint8_t ki
 
 START_TEST(requests_are_relayed)
 {
-	struct rig *r = begin(2);
+	struct rig *r = rig_disks(2, ARM_FULL);
 
 	mgmt(r, 7, 1, 2, MGMT_FAULT, false);
 	mgmt(r, 4, 1, 7, MGMT_FAULT, true); /* not asked */
@@ -562,7 +555,7 @@ END_TEST
 
 START_TEST(requests_that_wait_are_bounded)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 
 	r->sends = false;
 	for (uint32_t n = 1; n <= 32; n++)
@@ -577,7 +570,7 @@ END_TEST
 
 START_TEST(the_totals_add_up)
 {
-	struct rig *r = begin(2);
+	struct rig *r = rig_disks(2, ARM_FULL);
 	struct block *data = rig_block(1024);
 	struct items i;
 
@@ -618,7 +611,7 @@ END_TEST
 
 START_TEST(what_bus_show_tells)
 {
-	struct rig *r = begin(2);
+	struct rig *r = rig_disks(2, ARM_FULL);
 	struct block *data = rig_block(512);
 	struct items i;
 
@@ -700,7 +693,7 @@ END_TEST
 
 START_TEST(new_timing_holds_from_the_next_tenure_on)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct bus_timing t;
 	struct items i;
 
@@ -719,7 +712,7 @@ END_TEST
 
 START_TEST(an_absent_participant_costs_the_abort_time)
 {
-	struct rig *r = begin(1);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(512);
 	struct items i;
 	ns_t took[2];
@@ -741,7 +734,7 @@ END_TEST
 
 START_TEST(untraced_it_does_the_same)
 {
-	struct rig *r = begin(2);
+	struct rig *r = rig_disks(2, ARM_FULL);
 	struct block *data = rig_block(512);
 	struct items i;
 

@@ -4,26 +4,11 @@
  * messages that are rejected, wrong parity, negotiation, selection, BUS FREE.
  */
 #include "scenario/bus_rig.h"
-#include "unit/hex.h"
 #include "unit/tap_main.h"
 
 #include "base/crc.h"
 
 #include <string.h>
-
-/* Target 2, armed so, and initiator 7. */
-static struct rig *begin(uint8_t mode)
-{
-	struct rig *r = rig_new(NULL);
-	rig_group(r, 1, mode);
-	return r;
-}
-
-static void hex_message(struct items *i, uint8_t kind, const char *hex)
-{
-	uint8_t bytes[64];
-	it_message(i, kind, bytes, hex_get(hex, bytes, sizeof(bytes)));
-}
 
 /* An item that goes out with wrong parity, or again: the flag of the last one. */
 static void flagged(struct items *i, uint8_t kind, uint8_t flags, const void *p, uint32_t n)
@@ -32,22 +17,15 @@ static void flagged(struct items *i, uint8_t kind, uint8_t flags, const void *p,
 	wire_item_put(&i->w, &it);
 }
 
-static void complete(struct items *i)
-{
-	it_plain(i, ITEM_STATUS, 0);
-	hex_message(i, ITEM_MSG_IN, "00");
-	it_plain(i, ITEM_FREE, 0);
-}
-
 /* A script of `init` for target 2: these messages, then TEST UNIT READY. */
 static void say(struct rig *r, uint8_t init, const char *messages, const char *more)
 {
 	struct items i;
 	it_begin(&i);
 	it_select(&i, 2);
-	hex_message(&i, ITEM_MSG_OUT, messages);
+	it_hex(&i, ITEM_MSG_OUT, messages);
 	if (more)
-		hex_message(&i, ITEM_MSG_OUT, more);
+		it_hex(&i, ITEM_MSG_OUT, more);
 	it_cdb6(&i, 0, 0);
 	rig_script(r, init, 5, &i, NULL);
 	rig_go(r);
@@ -56,13 +34,7 @@ static void say(struct rig *r, uint8_t init, const char *messages, const char *m
 /* INQUIRY with room for this; target 2's process is asked what to do. */
 static void inquire(struct rig *r, uint32_t room)
 {
-	struct items i;
-	it_begin(&i);
-	it_select(&i, 2);
-	it_identify(&i, 3);
-	it_cdb6(&i, 0x12, (uint8_t)room);
-	it_data(&i, ITEM_DATA_IN, 0, room, 0);
-	rig_script(r, 7, 5, &i, NULL);
+	rig_inquiry(r, 5, 3, room);
 	rig_go(r);
 	rig_forget(r);
 }
@@ -94,14 +66,14 @@ static const struct {
 
 START_TEST(message_reject)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 	char want[600];
 
 	inquire(r, 96);
 	it_begin(&i);
-	hex_message(&i, ITEM_MSG_IN, not_for_targets[_i].hex);
-	complete(&i);
+	it_hex(&i, ITEM_MSG_IN, not_for_targets[_i].hex);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
 	(void)snprintf(want, sizeof(want),
 	               "T1 MESSAGE IN bsy=2 drv=2 %s\n"
@@ -121,7 +93,7 @@ END_TEST
 
 START_TEST(message_parity_error)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 	const uint8_t bytes[] = {0x00};
 
@@ -144,18 +116,15 @@ END_TEST
 /* A reconnection whose IDENTIFY has wrong parity: the nexus is the right one's. */
 START_TEST(message_parity_error_after_reselection)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 	const uint8_t bytes[] = {0x80, 0x20, 0x03};
 
 	inquire(r, 96);
-	it_begin(&i);
-	hex_message(&i, ITEM_MSG_IN, "04");
-	it_plain(&i, ITEM_FREE, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_disconnect(r, 2);
 	it_begin(&i);
 	flagged(&i, ITEM_MSG_IN, ITEM_PARITY, bytes, sizeof(bytes));
-	complete(&i);
+	it_complete(&i, 0);
 	rig_reselect(r, 2, 7, 1, &i, NULL);
 	rig_forget(r);
 	rig_go(r);
@@ -176,13 +145,13 @@ END_TEST
 
 START_TEST(initiator_detected_error_in_status)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 
 	inquire(r, 96);
 	it_begin(&i);
 	wire_put_plain(&i.w, ITEM_STATUS, 0, ITEM_PARITY);
-	hex_message(&i, ITEM_MSG_IN, "00");
+	it_hex(&i, ITEM_MSG_IN, "00");
 	it_plain(&i, ITEM_FREE, 0);
 	rig_continue(r, 2, &i, NULL);
 	rig_expect(r, "T1 STATUS drv=2 GOOD\n"
@@ -210,14 +179,14 @@ static void data_in(struct items *i, uint8_t flags, const struct block *data, ui
 
 START_TEST(initiator_detected_error_in_data_in)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(36);
 	struct items i;
 
 	inquire(r, 96);
 	it_begin(&i);
 	data_in(&i, ITEM_PARITY, data, 0, 36);
-	complete(&i);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, data);
 	rig_expect(r, "T1 DATA IN bsy=2 drv=2 36 badcrc\n"
 	              "T1 MESSAGE OUT bsy=2 drv=2 INITIATOR DETECTED ERROR atn\n"
@@ -228,17 +197,14 @@ START_TEST(initiator_detected_error_in_data_in)
 	              "T1 BUS FREE\n"
 	              "7< TENURE s5 T1 complete status=00 in=36 msg_in: RESTORE POINTERS COMMAND "
 	              "COMPLETE data=36\n");
-	rig_go(r);
-	ck_assert_uint_eq(data->refs, 1);
-	block_unref(data);
-	rig_free(r);
+	rig_end(r, data);
 }
 END_TEST
 
 /* What lies behind data that are not saved cannot be repeated by the port: its process is asked. */
 START_TEST(initiator_detected_error_is_the_process_s)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(36);
 	struct items i;
 
@@ -246,7 +212,7 @@ START_TEST(initiator_detected_error_is_the_process_s)
 	it_begin(&i);
 	data_in(&i, 0, data, 0, 16);
 	data_in(&i, ITEM_PARITY, data, 16, 20);
-	complete(&i);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, data);
 	rig_expect(r, "T1 DATA IN bsy=2 drv=2 16 crc\n"
 	              "T1 DATA IN bsy=2 drv=2 20 badcrc\n"
@@ -254,9 +220,9 @@ START_TEST(initiator_detected_error_is_the_process_s)
 	              "2< BURST target T1 wanted [MSG_OUT]\n");
 	/* It begins again: what the initiator has not been given is dropped. */
 	it_begin(&i);
-	hex_message(&i, ITEM_MSG_IN, "03");
+	it_hex(&i, ITEM_MSG_IN, "03");
 	data_in(&i, 0, data, 0, 36);
-	complete(&i);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, data);
 	rig_expect(r, "T1 MESSAGE IN bsy=2 drv=2 RESTORE POINTERS\n"
 	              "T1 DATA IN bsy=2 drv=2 36 crc\n"
@@ -265,16 +231,13 @@ START_TEST(initiator_detected_error_is_the_process_s)
 	              "T1 BUS FREE\n"
 	              "7< TENURE s5 T1 complete status=00 in=36 msg_in: RESTORE POINTERS COMMAND "
 	              "COMPLETE data=36\n");
-	rig_go(r);
-	ck_assert_uint_eq(data->refs, 1);
-	block_unref(data);
-	rig_free(r);
+	rig_end(r, data);
 }
 END_TEST
 
 START_TEST(message_out_again)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 	const uint8_t bytes[] = {0xc0, 0x20, 0x03};
 
@@ -287,9 +250,7 @@ START_TEST(message_out_again)
 	it_begin(&i);
 	wire_put_plain(&i.w, ITEM_MSG_OUT, 0, ITEM_AGAIN);
 	rig_continue(r, 2, &i, NULL);
-	it_begin(&i);
-	it_plain(&i, ITEM_COMMAND, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_COMMAND, 0);
 	rig_expect(r, "T1 ARBITRATION ids=7 win=7\n"
 	              "T1 SELECTION 7>2 bsy=2 sel=7 atn\n"
 	              "T1 MESSAGE OUT bsy=2 drv=2 IDENTIFY SIMPLE(3) atn\n"
@@ -310,7 +271,7 @@ END_TEST
 
 START_TEST(command_again)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 	const uint8_t cdb[6] = {0};
 
@@ -322,9 +283,9 @@ START_TEST(command_again)
 	rig_go(r);
 	rig_forget(r);
 	it_begin(&i);
-	hex_message(&i, ITEM_MSG_IN, "03");
+	it_hex(&i, ITEM_MSG_IN, "03");
 	it_plain(&i, ITEM_COMMAND, 0);
-	complete(&i);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
 	rig_expect(r, "T1 MESSAGE IN bsy=2 drv=2 RESTORE POINTERS\n"
 	              "T1 COMMAND drv=2 TEST UNIT READY\n"
@@ -399,15 +360,15 @@ static void answer(struct rig *r, const char *hex)
 {
 	struct items i;
 	it_begin(&i);
-	hex_message(&i, ITEM_MSG_IN, hex);
+	it_hex(&i, ITEM_MSG_IN, hex);
 	it_plain(&i, ITEM_COMMAND, 0);
-	complete(&i);
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, NULL);
 }
 
 START_TEST(negotiation)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 
 	for (unsigned k = 0; k < ARRAY_LEN(negotiations); k++) {
 		char offer[64] = "c0 ";
@@ -429,12 +390,12 @@ END_TEST
 /* SPI-3, MESSAGE REJECT: of the target's answer, it undoes what was agreed. */
 START_TEST(an_answer_is_rejected)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct items i;
 
 	say(r, 7, "c0 01 03 01 0c 0f", "07");
 	it_begin(&i);
-	hex_message(&i, ITEM_MSG_IN, "01 03 01 0c 0f");
+	it_hex(&i, ITEM_MSG_IN, "01 03 01 0c 0f");
 	it_plain(&i, ITEM_MSG_OUT, 0);
 	rig_continue(r, 2, &i, NULL);
 	ck_assert(xfer_equal(agreed(r), XFER_ASYNC));
@@ -445,7 +406,7 @@ END_TEST
 /* An agreement is of a pair; the lowest initiator's is shown. */
 START_TEST(agreements_are_of_pairs)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 
 	rig_attach(r, 6, ROLE_INITIATOR, "other");
 	say(r, 7, "c0 " PPR "09 00 3e 01 02", NULL);
@@ -464,7 +425,7 @@ END_TEST
 
 START_TEST(ignore_wide_residue)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct block *data = rig_block(6);
 	struct items i;
 
@@ -473,8 +434,8 @@ START_TEST(ignore_wide_residue)
 	inquire(r, 96);
 	it_begin(&i);
 	data_in(&i, 0, data, 0, 6);
-	hex_message(&i, ITEM_MSG_IN, "23 01");
-	complete(&i);
+	it_hex(&i, ITEM_MSG_IN, "23 01");
+	it_complete(&i, 0);
 	rig_continue(r, 2, &i, data);
 	rig_expect(r, "T2 DATA IN bsy=2 drv=2 6 crc\n"
 	              "T2 MESSAGE IN bsy=2 drv=2 IGNORE WIDE RESIDUE\n"
@@ -505,7 +466,7 @@ static const struct {
 
 START_TEST(two_ids_select)
 {
-	struct rig *r = begin(ARM_FULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 	struct wire_item select = {
 	        .kind = ITEM_SELECT, .arg = 2, .flags = ITEM_ATN, .off = selections[_i].ids};
 	struct items i;
@@ -548,7 +509,7 @@ static const struct {
 
 START_TEST(ends_of_tenures)
 {
-	struct rig *r = begin(ARM_NONE);
+	struct rig *r = rig_disks(1, ARM_NONE);
 	struct items i;
 	char messages[40], want[80];
 
@@ -559,7 +520,7 @@ START_TEST(ends_of_tenures)
 	if (frees[_i].command)
 		it_plain(&i, ITEM_COMMAND, 0);
 	if (frees[_i].last)
-		hex_message(&i, ITEM_MSG_IN, frees[_i].last);
+		it_hex(&i, ITEM_MSG_IN, frees[_i].last);
 	it_plain(&i, ITEM_FREE, 0);
 	rig_continue(r, 2, &i, NULL);
 	(void)snprintf(want, sizeof(want), "7< TENURE s5 T1 %s", frees[_i].outcome);

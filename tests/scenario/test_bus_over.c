@@ -31,27 +31,14 @@
 
 static struct block *data;
 
-/* WRITE(16) of two blocks, with TAG; the target's port has taken the data, and disconnected. */
-static void write_blocks(struct rig *r, uint32_t script)
-{
-	struct items i;
-
-	it_begin(&i);
-	it_select(&i, 2);
-	it_identify(&i, TAG);
-	it_write16(&i, 0, (uint32_t)data->len / 512);
-	it_data(&i, ITEM_DATA_OUT, 0, (uint32_t)data->len, crc_data(0, data->data, data->len));
-	rig_script(r, 7, script, &i, data);
-}
-
-/* Target 2, initiator 7; script 5 is a write that has come in tenure 1. */
+/* Target 2, initiator 7; script 5 is a write of two blocks that has come in tenure 1: the port has
+ * the data, and disconnected. */
 static struct rig *begin(void)
 {
-	struct rig *r = rig_new(NULL);
+	struct rig *r = rig_disks(1, ARM_FULL);
 
-	rig_group(r, 1, ARM_FULL);
 	data = rig_block(1024);
-	write_blocks(r, 5);
+	rig_write(r, 2, 5, TAG, data);
 	rig_go(r);
 	rig_forget(r);
 	return r;
@@ -65,11 +52,7 @@ static void end(struct rig *r)
 
 static void status(struct rig *r, uint8_t tag, uint32_t program)
 {
-	struct items i;
-
-	it_reconnect(&i, tag);
-	it_complete(&i, 0);
-	rig_reselect(r, 2, 7, program, &i, NULL);
+	rig_status(r, 2, 7, program, tag, 0);
 }
 
 /* The same, of the task that came in that tenure. */
@@ -96,11 +79,7 @@ static void message(struct rig *r, uint8_t code)
 
 static void answer(struct rig *r)
 {
-	struct items i;
-
-	it_begin(&i);
-	it_plain(&i, ITEM_FREE, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_FREE, 0);
 }
 
 static void reset(struct rig *r)
@@ -205,7 +184,7 @@ START_TEST(a_task_that_rst_ended_does_not_reselect)
 	status_of(r, 1, 1);
 	rig_go(r);
 	rig_expect(r, "2< BURST target T0 p1 [FREE!]\n");
-	write_blocks(r, 7);
+	rig_write(r, 2, 7, TAG, data);
 	rig_go(r);
 	rig_forget(r);
 	status_of(r, 1, 2);
@@ -231,7 +210,7 @@ START_TEST(the_tag_of_a_task_that_was_given_up)
 	struct rig *r = begin();
 
 	rig_cancel(r, 7, 5);
-	write_blocks(r, 7);
+	rig_write(r, 2, 7, TAG, data);
 	rig_go(r);
 	rig_forget(r);
 	status_of(r, 1, 1);

@@ -14,8 +14,6 @@
 #define IU    (XFER_DT_REQ | XFER_IU_REQ)
 #define ULTRA 0x08, 127, 1
 
-static const uint8_t complete = 0x00, disconnect = 0x04;
-
 /* ---- negotiation ---- */
 
 START_TEST(iu_req_ends_in_bus_free)
@@ -88,21 +86,16 @@ START_TEST(a_change_ends_the_initiators_tasks)
 		it_cdb6(&i, 0x12, 36);
 		rig_script(r, id, 50, &i, NULL);
 		rig_go(r);
-		it_begin(&i);
-		it_message(&i, ITEM_MSG_IN, &disconnect, 1);
-		it_plain(&i, ITEM_FREE, 0);
-		rig_continue(r, 2, &i, NULL);
+		rig_disconnect(r, 2);
 	}
-	it_status(&i, 7, 0, 0, 0);
-	rig_reselect(r, 2, 7, 70, &i, NULL); /* waits behind the negotiation of ID 7 */
+	rig_status(r, 2, 7, 70, 7, 0); /* waits behind the negotiation of ID 7 */
 	rig_forget(r);
 	r->traces = false;
 	rig_negotiate(r, 2, rig_xfer(IU), rig_xfer(IU), true);
 	rig_expect(r, "2< BURST target T3 wanted [SELECT MSG_OUT]\n"
 	              "7< TENURE s50 T0 cancelled\n"
 	              "7< TENURE s102 T3 complete msg_in: PARALLEL PROTOCOL REQUEST\n");
-	it_status(&i, 1, 0, 0, 0);
-	rig_reselect(r, 2, 1, 71, &i, NULL);
+	rig_status(r, 2, 1, 71, 1, 0);
 	rig_go(r);
 	rig_expect(r, "1< TENURE s50 T4 complete status=00 msg_in: IDENTIFY SIMPLE(1) COMMAND "
 	              "COMPLETE\n");
@@ -112,25 +105,12 @@ END_TEST
 
 /* ---- commands ---- */
 
-static void write_16(struct rig *r, uint8_t target, uint8_t tag, const struct block *data)
-{
-	struct items i;
-
-	it_begin(&i);
-	it_select(&i, target);
-	it_identify(&i, tag);
-	it_write16(&i, 0, (uint32_t)data->len / 512);
-	it_data(&i, ITEM_DATA_OUT, 0, (uint32_t)data->len, crc_data(0, data->data, data->len));
-	rig_script(r, 7, tag, &i, (struct block *)(uintptr_t)data);
-}
-
 START_TEST(an_armed_write)
 {
 	struct rig *r = rig_units(ARM_FULL, IU);
 	struct block *data = rig_block(512);
-	struct items i;
 
-	write_16(r, 2, 9, data);
+	rig_write(r, 2, 9, 9, data);
 	rig_go(r);
 	rig_expect(r, "T3 ARBITRATION ids=7 win=7\n"
 	              "T3 SELECTION 7>2 bsy=2 sel=7\n"
@@ -141,8 +121,7 @@ START_TEST(an_armed_write)
 	              "T3 BUS FREE\n"
 	              "2< BURST target T3 [SELECT# MSG_OUT COMMAND DATA_OUT(512) FREE] data=512\n"
 	              "7< TENURE s9 T3 disconnected out=512\n");
-	it_status(&i, 9, 0, 0, 0);
-	rig_reselect(r, 2, 7, 1, &i, NULL);
+	rig_status(r, 2, 7, 1, 9, 0);
 	rig_go(r);
 	rig_expect(r, "T4 ARBITRATION ids=2 win=2\n"
 	              "T4 RESELECTION 7<2 bsy=2,7 sel=2\n"
@@ -161,14 +140,12 @@ START_TEST(an_unarmed_write)
 	struct block *data = rig_block(512);
 	struct items i;
 
-	write_16(r, 2, 9, data);
+	rig_write(r, 2, 9, 9, data);
 	rig_go(r);
 	rig_expect(r, "T3 ARBITRATION ids=7 win=7\n"
 	              "T3 SELECTION 7>2 bsy=2 sel=7\n"
 	              "2< BURST target T3 wanted [SELECT#]\n");
-	it_begin(&i);
-	it_plain(&i, ITEM_COMMAND, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_COMMAND, 0);
 	rig_expect(r, "2< BURST target T3 wanted [MSG_OUT COMMAND]\n");
 	it_begin(&i);
 	it_data(&i, ITEM_DATA_OUT, 0, 512, 0);
@@ -207,9 +184,7 @@ START_TEST(data_in_and_autosense)
 	it_begin(&i);
 	it_data(&i, ITEM_DATA_IN, 0, 36, crc_data(0, data->data, 36));
 	it_message(&i, ITEM_SENSE, sense, sizeof(sense));
-	it_plain(&i, ITEM_STATUS, 2);
-	it_message(&i, ITEM_MSG_IN, &complete, 1);
-	it_plain(&i, ITEM_FREE, 0);
+	it_complete(&i, 2);
 	rig_continue(r, 2, &i, data);
 	rig_expect(r,
 	           "T3 DATA OUT bsy=2 drv=2 40: L_Q(LAST COMMAND t9 l0 20) COMMAND(SIMPLE INQUIRY "
@@ -226,9 +201,7 @@ START_TEST(data_in_and_autosense)
 	rig_forget(r);
 	it_begin(&i);
 	it_message(&i, ITEM_SENSE, sense, sizeof(sense));
-	it_plain(&i, ITEM_STATUS, 2);
-	it_message(&i, ITEM_MSG_IN, &complete, 1);
-	it_plain(&i, ITEM_FREE, 0);
+	it_complete(&i, 2);
 	rig_continue(r, 4, &i, NULL);
 	rig_expect(r, "T5 STATUS drv=4 CHECK CONDITION\n"
 	              "T5 MESSAGE IN bsy=4 drv=4 COMMAND COMPLETE\n"
@@ -248,18 +221,12 @@ START_TEST(a_read_that_disconnects)
 
 	rig_command(r, 2, 9, 0x12, 36);
 	rig_go(r);
-	it_begin(&i);
-	it_plain(&i, ITEM_FREE, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_FREE, 0);
 	ck_assert_uint_eq(r->report[0].outcome, OUTCOME_DISCONNECTED);
 	rig_forget(r);
-	static const uint8_t nexus[] = {0x80, 0x20, 9};
-	it_begin(&i);
-	it_message(&i, ITEM_MSG_IN, nexus, sizeof(nexus));
+	it_reconnect(&i, 9);
 	it_data(&i, ITEM_DATA_IN, 0, 36, crc_data(0, data->data, 36));
-	it_plain(&i, ITEM_STATUS, 0);
-	it_message(&i, ITEM_MSG_IN, &complete, 1);
-	it_plain(&i, ITEM_FREE, 0);
+	it_complete(&i, 0);
 	rig_reselect(r, 2, 7, 1, &i, data);
 	rig_go(r);
 	rig_expect(r, "T4 ARBITRATION ids=2 win=2\n"
@@ -280,7 +247,7 @@ START_TEST(sixteen_mebibytes_are_two_units)
 	struct block *data = rig_block(WIRE_DATA_MAX);
 	struct items i;
 
-	write_16(r, 2, 9, data);
+	rig_write(r, 2, 9, 9, data);
 	rig_go(r);
 	it_begin(&i);
 	it_plain(&i, ITEM_COMMAND, 0);
@@ -306,7 +273,7 @@ START_TEST(data_that_run_out)
 	struct block *data = rig_block(512);
 	struct items i;
 
-	write_16(r, 2, 9, data);
+	rig_write(r, 2, 9, 9, data);
 	rig_go(r);
 	rig_forget(r);
 	it_begin(&i);
@@ -361,9 +328,7 @@ START_TEST(attributes_and_functions)
 	               "2< BURST target T3 wanted [SELECT# %s]\n",
 	               words[_i].items);
 	rig_expect(r, want);
-	it_begin(&i);
-	it_plain(&i, ITEM_FREE, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_FREE, 0);
 	(void)snprintf(want, sizeof(want),
 	               "T3 DATA OUT bsy=2 drv=2 40: L_Q(LAST COMMAND t%u l%u 20) %s\n"
 	               "T3 BUS FREE\n"
@@ -395,9 +360,7 @@ START_TEST(a_long_cdb)
 	it_message(&i, ITEM_COMMAND, cdb, scsi_cdb_put(&read, cdb));
 	rig_script(r, 7, 9, &i, NULL);
 	rig_go(r);
-	it_begin(&i);
-	it_plain(&i, ITEM_FREE, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_FREE, 0);
 	rig_expect(r, "T3 ARBITRATION ids=7 win=7\n"
 	              "T3 SELECTION 7>2 bsy=2 sel=7\n"
 	              "2< BURST target T3 wanted [SELECT# MSG_OUT COMMAND]\n"
@@ -471,12 +434,10 @@ START_TEST(other_messages_have_none)
 	it_begin(&i);
 	it_plain(&i, ITEM_MSG_OUT, 0);
 	it_plain(&i, ITEM_COMMAND, 0);
-	it_message(&i, ITEM_MSG_IN, &disconnect, 1);
-	it_plain(&i, ITEM_FREE, 0);
+	it_disconnect(&i);
 	rig_continue(r, 2, &i, NULL);
 	rig_forget(r);
-	it_status(&i, 9, 0, 0, 0);
-	rig_reselect(r, 2, 7, 1, &i, NULL);
+	rig_status(r, 2, 7, 1, 9, 0);
 	rig_go(r);
 	rig_expect(r, "T4 ARBITRATION ids=2 win=2\n"
 	              "T4 RESELECTION 7<2 bsy=2,7 sel=2\n"
@@ -494,13 +455,10 @@ START_TEST(rst_ends_it)
 {
 	struct rig *r = rig_units(ARM_NONE, IU);
 	struct wire_frame rst = {.type = WIRE_RESET};
-	struct items i;
 
 	rig_command(r, 2, 9, 0x12, 36);
 	rig_go(r);
-	it_begin(&i);
-	it_plain(&i, ITEM_COMMAND, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_COMMAND, 0);
 	r->sends = false;
 	rig_forget(r);
 	rig_frame(r, r->handle[7], &rst);
@@ -522,21 +480,18 @@ START_TEST(qas)
 {
 	struct rig *r = rig_units(ARM_FULL, IU | XFER_QAS_REQ);
 	struct block *data = rig_block(512);
-	struct items i;
 
 	r->sends = false;
-	write_16(r, 2, 9, data);
-	write_16(r, 4, 8, data);
+	rig_write(r, 2, 9, 9, data);
+	rig_write(r, 4, 8, 8, data);
 	rig_go(r);
 	r->text[r->n] = '\0';
 	ck_assert_ptr_nonnull(strstr(r->text, "T3 DATA OUT bsy=2 drv=2 512 crc: DATA(512)\n"
 	                                      "T3 MESSAGE IN bsy=2 drv=2 QAS REQUEST\n"
 	                                      "T4 ARBITRATION ids=7 win=7\n"));
 	rig_forget(r);
-	it_status(&i, 9, 0, 0, 0);
-	rig_reselect(r, 2, 7, 1, &i, NULL);
-	it_status(&i, 8, 0, 0, 0);
-	rig_reselect(r, 4, 7, 2, &i, NULL);
+	rig_status(r, 2, 7, 1, 9, 0);
+	rig_status(r, 4, 7, 2, 8, 0);
 	rig_go(r);
 	r->text[r->n] = '\0';
 	ck_assert_ptr_nonnull(strstr(r->text, "L_Q(STATUS t8 l0 0)\n"
@@ -546,9 +501,7 @@ START_TEST(qas)
 	rig_command(r, 2, 9, 0x12, 36);
 	rig_go(r);
 	rig_forget(r);
-	it_begin(&i);
-	it_plain(&i, ITEM_FREE, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_FREE, 0);
 	rig_expect(r,
 	           "T7 DATA OUT bsy=2 drv=2 40: L_Q(LAST COMMAND t9 l0 20) COMMAND(SIMPLE INQUIRY "
 	           "rd)\n"
@@ -575,7 +528,7 @@ static ps_t run_writes(struct packetized how, unsigned n, uint32_t len)
 	for (unsigned k = 0; k <= n; k++) {
 		if (k == 1)
 			before = bus_now(r->bus);
-		write_16(r, 2, 9, data);
+		rig_write(r, 2, 9, 9, data);
 		if (how.held) {
 			rig_go(r);
 			it_begin(&i);
@@ -630,19 +583,16 @@ START_TEST(the_model_has_qas)
 	struct bus_timing t;
 	struct block *data = rig_block(512);
 	struct packetized how = {.retained = true, .qas = true};
-	struct items i;
 
 	ck_assert(bus_timing_profile(&t, "spi4"));
 	for (unsigned round = 0; round < 2; round++) {
 		ns_t before = bus_now(r->bus);
-		write_16(r, 2, 9, data);
-		write_16(r, 4, 8, data);
+		rig_write(r, 2, 9, 9, data);
+		rig_write(r, 4, 8, 8, data);
 		rig_go_once(r);
-		it_status(&i, 9, 0, 0, 0);
-		rig_reselect(r, 2, 7, 1, &i, NULL);
+		rig_status(r, 2, 7, 1, 9, 0);
 		rig_go_once(r);
-		it_status(&i, 8, 0, 0, 0);
-		rig_reselect(r, 4, 7, 1, &i, NULL);
+		rig_status(r, 4, 7, 1, 8, 0);
 		rig_go(r);
 		rig_forget(r);
 		ns_t took = bus_now(r->bus) - before;

@@ -241,9 +241,7 @@ START_TEST(wrong_scripts)
 	it_message(&i, ITEM_UNIT, unit, sizeof(unit));
 	rig_script(r, 7, 4, &i, NULL);
 	rig_go(r);
-	it_begin(&i);
-	it_plain(&i, ITEM_COMMAND, 0);
-	rig_continue(r, 2, &i, NULL);
+	rig_plain(r, 2, ITEM_COMMAND, 0);
 	r->text[r->n] = '\0';
 	ck_assert_ptr_nonnull(strstr(r->text, "7< TENURE s4 T4 bad_script"));
 	rig_free(r);
