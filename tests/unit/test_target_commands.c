@@ -168,10 +168,8 @@ START_TEST(too_long_a_transfer)
 	struct disk *d = disk_new_raw(&c);
 	(void)disk_attach(d, 1);
 	(void)disk_sense(d); /* takes the UNIT ATTENTION */
-	ck_assert_str_eq(disk_command(d, "88:9.0000800100:1"), CHECK);
-	ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 10");
-	ck_assert_str_eq(disk_command(d, "a8:5.0000800100:1"), CHECK);
-	ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 6");
+	disk_refuses(d, "88:9.0000800100:1", "5/24/0 cdb 10");
+	disk_refuses(d, "a8:5.0000800100:1", "5/24/0 cdb 6");
 	disk_free(d);
 }
 END_TEST
@@ -318,10 +316,8 @@ START_TEST(stopped)
 {
 	struct disk *d = disk_new();
 	ck_assert_str_eq(disk_command(d, "1b:5"), "flush; arm front; cont " END);
-	ck_assert_str_eq(disk_command(d, "00:5"), CHECK);
-	ck_assert_str_eq(disk_sense(d), "2/4/2");
-	ck_assert_str_eq(disk_command(d, "28:4.04.0000.0200"), CHECK);
-	ck_assert_str_eq(disk_sense(d), "2/4/2");
+	disk_refuses(d, "00:5", "2/4/2");
+	disk_refuses(d, "28:4.04.0000.0200", "2/4/2");
 	ck_assert_str_eq(disk_sense(d), "2/4/2"); /* also without a command before */
 	ck_assert_str_eq(disk_command(d, "120000000500"), DATA("5"));
 	ck_assert_str_eq(disk_command(d, "1b:3.0100"), "cont " END "; arm full");
@@ -455,13 +451,11 @@ static const char *const writing[] = {
 START_TEST(what_would_write_is_refused)
 {
 	struct disk *d = write_protected_disk();
-	ck_assert_str_eq(disk_command(d, writing[_i]), CHECK);
-	ck_assert_str_eq(disk_sense(d), "7/27/0");
+	disk_refuses(d, writing[_i], "7/27/0");
 	disk_free(d);
 	d = disk_new();
 	(void)mode_select(d, false, false, HEAD6 CONTROL); /* SWP */
-	ck_assert_str_eq(disk_command(d, writing[_i]), CHECK);
-	ck_assert_str_eq(disk_sense(d), "7/27/2");
+	disk_refuses(d, writing[_i], "7/27/2");
 	disk_free(d);
 }
 END_TEST

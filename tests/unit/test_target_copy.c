@@ -200,8 +200,7 @@ END_TEST
 START_TEST(of_the_cdb)
 {
 	struct disk *d = three();
-	ck_assert_str_eq(disk_command(d, "83:9.000010010000"), CHECK);
-	ck_assert_str_eq(disk_sense(d), "5/1a/0 cdb 10");
+	disk_refuses(d, "83:9.000010010000", "5/1a/0 cdb 10");
 	ck_assert_str_eq(disk_burst(d, "want sel msg=80 cmd=83:9.0000000f0000 out=15:0"), CHECK);
 	ck_assert_str_eq(disk_sense(d), "5/1a/0");
 	ck_assert_str_eq(disk_command(d, "8301:14"), CHECK); /* LID4 */

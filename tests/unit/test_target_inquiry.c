@@ -139,8 +139,7 @@ static const struct {
 START_TEST(refuses)
 {
 	struct disk *d = disk_new();
-	ck_assert_str_eq(disk_command(d, refused[_i].cdb), CHECK);
-	ck_assert_str_eq(disk_sense(d), refused[_i].sense);
+	disk_refuses(d, refused[_i].cdb, refused[_i].sense);
 	disk_free(d);
 }
 END_TEST

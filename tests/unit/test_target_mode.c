@@ -262,8 +262,7 @@ START_TEST(software_write_protection)
 	(void)mode_select(d, "00000000 8a 0a 00 10 08 00000000000000");
 	(void)disk_command(d, "1a080a00ff00");
 	ck_assert_uint_eq(d->in[2], 0x90);
-	ck_assert_str_eq(disk_command(d, "2a:6.000100"), CHECK);
-	ck_assert_str_eq(disk_sense(d), "7/27/2");
+	disk_refuses(d, "2a:6.000100", "7/27/2");
 	ck_assert_ptr_nonnull(strstr(disk_command(d, "28:6.000100"), "STATUS(GOOD)"));
 	(void)mode_select(d, "00000000 8a 0a 00 10" Z8);
 	(void)disk_command(d, "1a080a00ff00");
@@ -306,14 +305,12 @@ START_TEST(informational_exceptions)
 		hex_assert(d->in, d->n_in, "70 00 00 00000000 0a 00000000 5d ff 00 000000");
 	}
 	(void)mode_select(d, "00000000 9c 0a 04 02 00000000 00000000");
-	ck_assert_str_eq(disk_command(d, "00:5"), CHECK);
-	ck_assert_str_eq(disk_sense(d), "6/5d/ff");
+	disk_refuses(d, "00:5", "6/5d/ff");
 	ck_assert_str_eq(disk_command(d, "00:5"), "cont " END);
 	/* twice, 2 s after one another */
 	(void)mode_select(d, "00000000 9c 0a 04 02 00000014 00000002");
 	for (int i = 0; i < 2; i++) {
-		ck_assert_str_eq(disk_command(d, "00:5"), CHECK);
-		ck_assert_str_eq(disk_sense(d), "6/5d/ff");
+		disk_refuses(d, "00:5", "6/5d/ff");
 		ck_assert_str_eq(disk_command(d, "00:5"), "cont " END);
 		d->now += 2 * NS_PER_S;
 	}

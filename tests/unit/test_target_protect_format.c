@@ -47,15 +47,12 @@ START_TEST(what_it_says)
 		ck_assert_uint_eq(d->in[14], says[_i].read32);
 		hex_assert(d->in + 16, 20, "ffffffffffffffff ffffffff ffff ffff ffffffff");
 		/* another service action is an invalid field */
-		ck_assert_str_eq(disk_command(d, "7f:6.18.0007:22"), "cont " CHECK);
-		ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 8");
+		disk_refuses(d, "7f:6.18.0007:22", "5/24/0 cdb 8");
 		/* ... and so is another length */
-		ck_assert_str_eq(disk_command(d, "7f:6.10.0009:14"), "cont " CHECK);
-		ck_assert_str_eq(disk_sense(d), "5/24/0 cdb 7");
+		disk_refuses(d, "7f:6.10.0009:14", "5/24/0 cdb 7");
 	} else {
 		hex_assert(d->in, d->n_in, "0001 0000");
-		ck_assert_str_eq(disk_command(d, "7f:6.18.0007:22"), "cont " CHECK);
-		ck_assert_str_eq(disk_sense(d), "5/20/0 cdb 0.7");
+		disk_refuses(d, "7f:6.18.0007:22", "5/20/0 cdb 0.7");
 	}
 	(void)disk_command(d, "a30c.01.04.0000.000000ff.0000");
 	ck_assert_uint_eq(d->in[5], 0xff);

@@ -99,9 +99,23 @@ enum { KEYS, RESERVATION, CAPABILITIES, FULL };
 enum { WE = 1, EA = 3, WERO = 5, EARO = 6, WEAR = 7, EAAR = 8 };
 #define APTPL 1
 
-static void registered(struct disk *d, unsigned ini, uint64_t key)
+/* The first n of 7, 6 and 5 are registered, with keys 77h, 66h and 55h. */
+static struct disk *registrants(unsigned n)
 {
-	ck_assert_str_eq(out(d, ini, IGNORE, 0, 0, key, 0), GOOD);
+	struct disk *d = disk_for_three();
+
+	for (unsigned ini = 7; ini > 7 - n; ini--)
+		ck_assert_str_eq(out(d, ini, IGNORE, 0, 0, ini * 0x11, 0), GOOD);
+	return d;
+}
+
+/* 7 of them has the unit reserved. */
+static struct disk *reserved(unsigned n, unsigned type)
+{
+	struct disk *d = registrants(n);
+
+	ck_assert_str_eq(out(d, 7, RESERVE, type, 0x77, 0, 0), GOOD);
+	return d;
 }
 
 /* ---- conflicts ---- */
@@ -142,22 +156,16 @@ static const struct {
 };
 
 static const struct {
-	unsigned type;
-	bool also_6;
-} columns[] = {{WE, false}, {EA, false}, {WERO, true}, {EARO, true}, {WERO, false}, {EARO, false}};
+	unsigned type, registrants;
+} columns[] = {{WE, 1}, {EA, 1}, {WERO, 2}, {EARO, 2}, {WERO, 1}, {EARO, 1}};
 
 START_TEST(commands_of_others)
 {
 	for (unsigned i = 0; i < 7; i++) {
-		struct disk *d = disk_for_three();
-		if (i == 6) {
+		struct disk *d = i == 6 ? disk_for_three()
+		                        : reserved(columns[i].registrants, columns[i].type);
+		if (i == 6)
 			ck_assert_str_eq(cmd(d, 7, "16:5", NULL), GOOD);
-		} else {
-			registered(d, 7, 0x77);
-			if (columns[i].also_6)
-				registered(d, 6, 0x66);
-			ck_assert_str_eq(out(d, 7, RESERVE, columns[i].type, 0x77, 0, 0), GOOD);
-		}
 		const char *got = cmd(d, 6, table[_i].cdb, NULL);
 		bool conflict = strcmp(got, CONFLICT) == 0;
 		ck_assert_msg(conflict == (table[_i].want[i] == 'C'), "%s, column %u: %s",
@@ -174,10 +182,7 @@ START_TEST(all_registrants_alike)
 {
 	static const unsigned types[] = {WEAR, EAAR};
 	for (unsigned i = 0; i < 2; i++) {
-		struct disk *d = disk_for_three();
-		registered(d, 7, 0x77);
-		registered(d, 6, 0x66);
-		ck_assert_str_eq(out(d, 7, RESERVE, types[i], 0x77, 0, 0), GOOD);
+		struct disk *d = reserved(2, types[i]);
 		ck_assert_str_eq(cmd(d, 6, "2a:7.0100", NULL), GOOD);
 		ck_assert_str_eq(cmd(d, 5, "2a:7.0100", NULL), CONFLICT);
 		ck_assert_str_eq(cmd(d, 5, "28:7.0100", NULL), i == 0 ? GOOD : CONFLICT);
@@ -189,9 +194,7 @@ END_TEST
 /* SAM-5, "Status precedence": RESERVATION CONFLICT is said before a UNIT ATTENTION, which stays. */
 START_TEST(before_unit_attentions)
 {
-	struct disk *d = disk_for_three();
-	registered(d, 7, 0x77);
-	registered(d, 6, 0x66);
+	struct disk *d = registrants(2);
 	ck_assert_str_eq(out(d, 7, PREEMPT, EA, 0x77, 0x66, 0), GOOD);
 	ck_assert_str_eq(out(d, 7, RESERVE, EA, 0x77, 0, 0), GOOD);
 	ck_assert_str_eq(cmd(d, 6, "28:7.0100", NULL), CONFLICT);
@@ -204,8 +207,7 @@ END_TEST
 /* What counts is what is reserved when a command's turn comes. */
 START_TEST(when_its_turn_comes)
 {
-	struct disk *d = disk_for_three();
-	registered(d, 7, 0x77);
+	struct disk *d = registrants(1);
 	d->hold = true;
 	ck_assert_str_eq(disk_burst(d, "t=901 ini=6 " EPOCH
 	                               " sel msg=c02001 cmd=2a:4.04.0000.0100 out=512:11 free"),
@@ -227,8 +229,7 @@ END_TEST
 /* No port takes data for a command that will be refused. */
 START_TEST(ports_are_told)
 {
-	struct disk *d = disk_for_three();
-	registered(d, 7, 0x77);
+	struct disk *d = registrants(1);
 	ck_assert_ptr_nonnull(strstr(
 	        disk_burst(d, "t=901 ini=7 " EPOCH " sel msg=80 cmd=5f01030000.00000018.00 "
 	                      "out=x0000000000000077.0000000000000000.00000000.00000000 want"),
@@ -278,8 +279,8 @@ START_TEST(what_is_read)
 	ck_assert_str_eq(in(d, 7, RESERVATION), "0000000000000000");
 	ck_assert_str_eq(in(d, 7, FULL), "0000000000000000");
 	ck_assert_str_eq(in(d, 7, CAPABILITIES), "00081db0ea010000");
-	registered(d, 7, 0x1122334455667788);
-	registered(d, 6, 0x66);
+	ck_assert_str_eq(out(d, 7, IGNORE, 0, 0, 0x1122334455667788, 0), GOOD);
+	ck_assert_str_eq(out(d, 6, IGNORE, 0, 0, 0x66, 0), GOOD);
 	ck_assert_str_eq(in(d, 5, KEYS), "00000002000000100000000000000066"
 	                                 "1122334455667788");
 	ck_assert_str_eq(out(d, 7, RESERVE, WERO, 0x1122334455667788, 0, 0), GOOD);
@@ -343,8 +344,7 @@ static const struct {
 
 START_TEST(fields_that_are_wrong)
 {
-	struct disk *d = disk_for_three();
-	registered(d, 7, 0x77);
+	struct disk *d = registrants(1);
 	ck_assert_str_eq(cmd(d, 7, fields[_i].cdb, fields[_i].data), fields[_i].want);
 	/* nothing has changed */
 	ck_assert_str_eq(in(d, 7, KEYS), "00000001000000080000000000000077");
@@ -411,26 +411,29 @@ START_TEST(initiators_that_cannot_be)
 }
 END_TEST
 
+/* REGISTER AND MOVE of 7's registration. */
+#define MOVE_TO(key, flags, port, id)                                                              \
+	"0000000000000077." key ".00." flags "." port ".00000018." ID(id)
+#define KEY_66 "0000000000000066"
+
+static const struct {
+	const char *data, *sense;
+} no_moves[] = {
+        {MOVE_TO(KEY_66, "02", "0002", "0006"), "5/26/0 data 18"},            /* no such port */
+        {MOVE_TO(KEY_66, "04", "0001", "0006"), "5/26/0 data 17"},            /* a reserved flag */
+        {MOVE_TO(KEY_66, "02", "0001", "0007"), "5/26/0 data 24"},            /* he has it */
+        {MOVE_TO("0000000000000000", "02", "0001", "0006"), "5/26/0 data 8"}, /* key 0 */
+};
+
 START_TEST(moved_to_another)
 {
-	struct disk *d = disk_for_three();
-	const char *to6 = "0000000000000077.0000000000000066.00.02.0001.00000018." ID("0006");
-	registered(d, 7, 0x77);
-	ck_assert_str_eq(cmd(d, 7, "5f07:3.00000030.00", to6), "5/24/0 cdb 2");
+	const char *move = "5f07:3.00000030.00", *to6 = MOVE_TO(KEY_66, "02", "0001", "0006");
+	struct disk *d = registrants(1);
+	ck_assert_str_eq(cmd(d, 7, move, to6), "5/24/0 cdb 2");
 	ck_assert_str_eq(out(d, 7, RESERVE, EA, 0x77, 0, 0), GOOD);
-	ck_assert_str_eq(cmd(d, 7, "5f07:3.00000030.00",
-	                     "0000000000000077.0000000000000066.00.02.0002.00000018." ID("0006")),
-	                 "5/26/0 data 18");
-	ck_assert_str_eq(cmd(d, 7, "5f07:3.00000030.00",
-	                     "0000000000000077.0000000000000066.00.04.0001.00000018." ID("0006")),
-	                 "5/26/0 data 17");
-	ck_assert_str_eq(cmd(d, 7, "5f07:3.00000030.00",
-	                     "0000000000000077.0000000000000066.00.02.0001.00000018." ID("0007")),
-	                 "5/26/0 data 24");
-	ck_assert_str_eq(cmd(d, 7, "5f07:3.00000030.00",
-	                     "0000000000000077.0000000000000000.00.02.0001.00000018." ID("0006")),
-	                 "5/26/0 data 8");
-	ck_assert_str_eq(cmd(d, 7, "5f07:3.00000030.00", to6), GOOD);
+	for (unsigned i = 0; i < ARRAY_LEN(no_moves); i++)
+		ck_assert_str_eq(cmd(d, 7, move, no_moves[i].data), no_moves[i].sense);
+	ck_assert_str_eq(cmd(d, 7, move, to6), GOOD);
 	ck_assert_str_eq(in(d, 7, KEYS), "00000002000000080000000000000066");
 	ck_assert_str_eq(cmd(d, 7, "28:7.0100", NULL), CONFLICT);
 	ck_assert_str_eq(cmd(d, 6, "28:7.0100", NULL), GOOD);
@@ -442,11 +445,7 @@ END_TEST
 
 START_TEST(others_are_told)
 {
-	struct disk *d = disk_for_three();
-	registered(d, 7, 0x77);
-	registered(d, 6, 0x66);
-	registered(d, 5, 0x55);
-	ck_assert_str_eq(out(d, 7, RESERVE, WERO, 0x77, 0, 0), GOOD);
+	struct disk *d = reserved(3, WERO);
 	ck_assert_str_eq(out(d, 7, RELEASE, WERO, 0x77, 0, 0), GOOD);
 	ck_assert_str_eq(cmd(d, 6, "00:5", NULL), "6/2a/4");
 	ck_assert_str_eq(cmd(d, 5, "00:5", NULL), "6/2a/4");
@@ -465,10 +464,7 @@ END_TEST
 /* "Releasing": by its holder, as what it is; by others it is no error, and does nothing. */
 START_TEST(released_as_what_it_is)
 {
-	struct disk *d = disk_for_three();
-	registered(d, 7, 0x77);
-	registered(d, 6, 0x66);
-	ck_assert_str_eq(out(d, 7, RESERVE, WE, 0x77, 0, 0), GOOD);
+	struct disk *d = reserved(2, WE);
 	ck_assert_str_eq(out(d, 7, RELEASE, WERO, 0x77, 0, 0), "5/26/4");
 	ck_assert_str_eq(out(d, 6, RELEASE, WERO, 0x66, 0, 0), GOOD);
 	ck_assert_str_eq(out(d, 6, RELEASE, WE, 0x77, 0, 0), CONFLICT);
@@ -482,9 +478,7 @@ END_TEST
 /* "Preempting ... with the PREEMPT AND ABORT service action": GOOD when what was aborted is gone */
 START_TEST(preempt_and_abort)
 {
-	struct disk *d = disk_for_three();
-	registered(d, 7, 0x77);
-	registered(d, 6, 0x66);
+	struct disk *d = registrants(2);
 	ck_assert_str_eq(out(d, 6, RESERVE, WE, 0x66, 0, 0), GOOD);
 	d->hold = true;
 	ck_assert_str_eq(disk_burst(d, "t=901 ini=6 " EPOCH
@@ -516,9 +510,7 @@ END_TEST
 
 START_TEST(preempt_and_abort_keeps_the_bus)
 {
-	struct disk *d = disk_for_three();
-	registered(d, 7, 0x77);
-	registered(d, 6, 0x66);
+	struct disk *d = registrants(2);
 	d->hold = true;
 	(void)disk_burst(d, "t=901 ini=6 " EPOCH
 	                    " sel msg=c02001 cmd=2a:4.04.0000.0100 out=512:11 free");
@@ -536,9 +528,7 @@ END_TEST
 
 START_TEST(resets_and_losses)
 {
-	struct disk *d = disk_for_three();
-	registered(d, 7, 0x77);
-	ck_assert_str_eq(out(d, 7, RESERVE, EA, 0x77, 0, 0), GOOD);
+	struct disk *d = reserved(1, EA);
 	(void)disk_reset(d);
 	(void)disk_port(d, 7, 3, false);
 	ck_assert_str_eq(cmd(d, 6, "28:7.0100", NULL), CONFLICT);
@@ -608,9 +598,7 @@ END_TEST
 
 START_TEST(not_without_being_asked)
 {
-	struct disk *d = disk_for_three();
-	registered(d, 7, 0x77);
-	ck_assert_str_eq(out(d, 7, RESERVE, WE, 0x77, 0, 0), GOOD);
+	struct disk *d = reserved(1, WE);
 	ck_assert_uint_eq(d->n_saved, 0);
 	disk_free(d);
 }

@@ -246,8 +246,7 @@ START_TEST(power_on_is_told_to_each)
 	/* these neither report nor clear it (SAM-5, 5.14) */
 	ck_assert_str_eq(disk_command(d, "120000000500"), "cont DATA-IN(5) " END);
 	ck_assert_str_eq(disk_command(d, "a0:5.0000001000:1"), "cont DATA-IN(16) " END);
-	ck_assert_str_eq(disk_command(d, "00:5"), CHECK);
-	ck_assert_str_eq(disk_sense(d), "6/29/1");
+	disk_refuses(d, "00:5", "6/29/1");
 	ck_assert_str_eq(disk_command(d, "00:5"), "cont " END);
 	/* REQUEST SENSE takes it as data */
 	ck_assert_str_eq(disk_burst(d, "ini=6 epoch=4 want sel msg=80 cmd=03:3.1200"),
