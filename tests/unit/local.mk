@@ -7,6 +7,8 @@ unit_tests += tests/unit/test_tap
 
 check_LIBRARIES += tests/unit/libtap.a
 tests_unit_libtap_a_SOURCES = \
+	tests/unit/conn_peer.c \
+	tests/unit/conn_peer.h \
 	tests/unit/hex.c \
 	tests/unit/checks.h \
 	tests/unit/hex.h \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A connection over a socket pair, with the test as the peer. */
+#include "unit/conn_peer.h"
 #include "unit/tap_main.h"
 
 #include "shell/addr.h"
@@ -13,129 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum when { NEVER, IN_FRAME, IN_BAD, IN_BATCH, IN_CLOSED };
-
-static struct event_base *base;
-static struct conn *conn;
-static int peer;
-static struct {
-	unsigned frames, bads, batches, closeds;
-	uint64_t last_cookie;
-	char why[256];
-	struct block *data;
-	enum when free_when;
-	unsigned pause_at; /* frame number at which reading stops; 0: none */
-} seen;
-
-static void free_if(enum when now)
-{
-	if (seen.free_when != now)
-		return;
-	conn_free(conn);
-	conn = NULL;
-}
-
-static void on_frame(void *ctx, const struct wire_frame *f)
-{
-	ck_assert_ptr_eq(ctx, &seen);
-	ck_assert_uint_eq(seen.closeds, 0);
-	seen.frames++;
-	if (f->type == WIRE_PING)
-		seen.last_cookie = f->ping.cookie;
-	if (f->data) {
-		block_unref(seen.data);
-		seen.data = block_ref(f->data);
-	}
-	if (seen.frames == seen.pause_at)
-		conn_read(conn, false);
-	free_if(IN_FRAME);
-}
-
-static void on_bad(void *ctx, const char *why)
-{
-	(void)ctx;
-	seen.bads++;
-	(void)snprintf(seen.why, sizeof(seen.why), "%s", why);
-	free_if(IN_BAD);
-}
-
-static void on_batch(void *ctx)
-{
-	(void)ctx;
-	ck_assert_uint_eq(seen.closeds, 0);
-	seen.batches++;
-	free_if(IN_BATCH);
-}
-
-static void on_closed(void *ctx, const char *why)
-{
-	(void)ctx;
-	seen.closeds++;
-	(void)snprintf(seen.why, sizeof(seen.why), "%s", why);
-	free_if(IN_CLOSED);
-}
-
-static const struct conn_ops ops = {on_frame, on_bad, on_batch, on_closed};
-
-static void setup(void)
-{
-	int fds[2];
-	memset(&seen, 0, sizeof(seen));
-	base = event_base_new();
-	ck_assert_ptr_nonnull(base);
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	peer = fds[1];
-	conn = conn_new(base, fds[0], &ops, &seen, 8 * MIB);
-	ck_assert_ptr_nonnull(conn);
-}
-
-static void teardown(void)
-{
-	conn_free(conn);
-	conn = NULL;
-	block_unref(seen.data);
-	if (peer >= 0)
-		(void)close(peer);
-	event_base_free(base);
-}
-
-/* Runs what is ready, until nothing is. */
-static void turn(void)
-{
-	for (int i = 0; i < 20; i++)
-		ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK), 0);
-}
-
-static size_t ping(uint8_t *out, uint64_t cookie)
-{
-	struct wire_frame f = {.type = WIRE_PING, .ping = {cookie}};
-	struct wr w = wr_init(out, 64);
-	wire_put(&w, &f);
-	ck_assert(wr_ok(&w));
-	return w.n;
-}
-
-static void peer_writes(const void *p, size_t n)
-{
-	ck_assert_int_eq(send(peer, p, n, MSG_NOSIGNAL), (ssize_t)n);
-}
-
-static void peer_pings(uint64_t first, unsigned count)
-{
-	uint8_t *all = malloc(count * 64);
-	size_t n = 0;
-	for (unsigned i = 0; i < count; i++)
-		n += ping(all + n, first + i);
-	peer_writes(all, n);
-	free(all);
-}
-
-static void send_ping(uint64_t cookie)
-{
-	struct wire_frame f = {.type = WIRE_PING, .ping = {cookie}};
-	conn_send(conn, &f);
-}
-
 static struct block *pattern(size_t len)
 {
 	struct block *b = block_new(len);
@@ -143,15 +21,6 @@ static struct block *pattern(size_t len)
 	for (size_t i = 0; i < len; i++)
 		b->data[i] = (uint8_t)(i * 31 + i / 251);
 	return b;
-}
-
-static struct wire_frame script(struct block *data)
-{
-	static uint8_t list[64];
-	struct wr w = wr_init(list, sizeof(list));
-	wire_put_plain(&w, ITEM_SELECT, 1, ITEM_ATN);
-	return (struct wire_frame){
-	        .type = WIRE_SCRIPT, .script = {.id = 9, .items = {list, w.n}}, .data = data};
 }
 
 START_TEST(a_frame_comes_in_pieces)
@@ -345,7 +214,7 @@ START_TEST(it_can_be_freed_in_a_callback)
 {
 	static const uint8_t bad[WIRE_HEADER_LEN] = {99};
 
-	seen.free_when = (enum when)_i;
+	seen.free_when = (enum peer_when)_i;
 	send_ping(1);
 	peer_pings(1, 5);
 	if (_i == IN_BAD)
@@ -490,7 +359,7 @@ START_TEST(a_connection_is_made)
 	int fd = addr_connect(&a, why, sizeof(why));
 	ck_assert_msg(fd >= 0, "%s", why);
 	conn_free(conn);
-	conn = conn_new(base, fd, &ops, &seen, 8 * MIB);
+	conn = conn_new(base, fd, &peer_ops, &seen, 8 * MIB);
 	ck_assert_ptr_nonnull(conn);
 	send_ping(3); /* before it is connected */
 	struct pollfd p = {.fd = listening, .events = POLLIN};
@@ -522,7 +391,7 @@ START_TEST(a_connection_is_refused)
 		return;
 	}
 	conn_free(conn);
-	conn = conn_new(base, fd, &ops, &seen, 8 * MIB);
+	conn = conn_new(base, fd, &peer_ops, &seen, 8 * MIB);
 	wait_for_something();
 	ck_assert_uint_eq(seen.closeds, 1);
 	ck_assert_str_eq(seen.why, "Connection refused");
@@ -589,7 +458,7 @@ static Suite *make_suite(void)
 	Suite *s = suite_create("conn");
 	TCase *t = tcase_create("conn");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, peer_set_up, peer_tear_down);
 	for (size_t i = 0; i < ARRAY_LEN(once); i++)
 		tcase_add_test(t, once[i]);
 	tcase_add_loop_test(t, it_can_be_freed_in_a_callback, IN_FRAME, IN_CLOSED + 1);

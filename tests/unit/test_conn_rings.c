@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A connection over a socket pair: data by reference, and descriptors. */
+#include "unit/conn_peer.h"
 #include "unit/tap_main.h"
 
 #include "shell/addr.h"
@@ -12,118 +13,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static struct event_base *base;
-static struct conn *conn;
-static int peer;
-static struct {
-	unsigned frames, bads, closeds;
-	uint64_t last_cookie;
-	char why[256];
-	struct block *data;
-	bool free_in_frame;
-} seen;
-
-static void on_frame(void *ctx, const struct wire_frame *f)
-{
-	(void)ctx;
-	seen.frames++;
-	if (f->type == WIRE_PING)
-		seen.last_cookie = f->ping.cookie;
-	if (f->data) {
-		block_unref(seen.data);
-		seen.data = block_ref(f->data);
-	}
-	if (seen.free_in_frame) {
-		conn_free(conn);
-		conn = NULL;
-	}
-}
-
-static void on_bad(void *ctx, const char *why)
-{
-	(void)ctx;
-	seen.bads++;
-	(void)snprintf(seen.why, sizeof(seen.why), "%s", why);
-}
-
-static void on_batch(void *ctx)
-{
-	(void)ctx;
-}
-
-static void on_closed(void *ctx, const char *why)
-{
-	(void)ctx, (void)why;
-	seen.closeds++;
-}
-
-static const struct conn_ops ops = {on_frame, on_bad, on_batch, on_closed};
-
-static void setup(void)
-{
-	int fds[2];
-	memset(&seen, 0, sizeof(seen));
-	base = event_base_new();
-	ck_assert_ptr_nonnull(base);
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	peer = fds[1];
-	conn = conn_new(base, fds[0], &ops, &seen, 8 * MIB);
-	ck_assert_ptr_nonnull(conn);
-}
-
-static void teardown(void)
-{
-	conn_free(conn);
-	conn = NULL;
-	block_unref(seen.data);
-	if (peer >= 0)
-		(void)close(peer);
-	event_base_free(base);
-}
-
-/* Runs what is ready, until nothing is. */
-static void turn(void)
-{
-	for (int i = 0; i < 20; i++)
-		ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK), 0);
-}
-
-/* A PING is of 20 bytes, a RING of 24. */
-static size_t ping(uint8_t *out, uint64_t cookie)
-{
-	struct wire_frame f = {.type = WIRE_PING, .ping = {cookie}};
-	struct wr w = wr_init(out, 64);
-	wire_put(&w, &f);
-	ck_assert(wr_ok(&w));
-	return w.n;
-}
-
-static void peer_writes(const void *p, size_t n)
-{
-	ck_assert_int_eq(send(peer, p, n, MSG_NOSIGNAL), (ssize_t)n);
-}
-
-static void peer_pings(uint64_t cookie)
-{
-	uint8_t bytes[64];
-	peer_writes(bytes, ping(bytes, cookie));
-}
-
-static void send_ping(uint64_t cookie)
-{
-	struct wire_frame f = {.type = WIRE_PING, .ping = {cookie}};
-	conn_send(conn, &f);
-}
-
-static struct wire_frame script(struct block *data)
-{
-	static uint8_t list[64];
-	struct wr w = wr_init(list, sizeof(list));
-	wire_put_plain(&w, ITEM_SELECT, 1, ITEM_ATN);
-	return (struct wire_frame){
-	        .type = WIRE_SCRIPT, .script = {.id = 9, .items = {list, w.n}}, .data = data};
-}
 
 /* ---- data by reference ---- */
 
@@ -178,9 +67,9 @@ START_TEST(data_by_reference_are_found)
 		data->data[i] = (uint8_t)(i * 7 + i / 253);
 	ck_assert(ring_find(r, data, &ref));
 	let_refer_to(r);
-	peer_pings(1);
+	peer_pings(1, 1);
 	peer_refers(ref, 70000);
-	peer_pings(2);
+	peer_pings(2, 1);
 	turn();
 	ck_assert_uint_eq(seen.frames, 3);
 	ck_assert_uint_eq(seen.last_cookie, 2);
@@ -206,7 +95,7 @@ START_TEST(data_in_an_unknown_ring_are_bad)
 	/* Known to the peer, and of our own making: not one that it may refer to. */
 	ck_assert(ring_set_add(conn_rings_out(conn), r));
 	peer_refers(ref, 100);
-	peer_pings(1);
+	peer_pings(1, 1);
 	turn();
 	ck_assert_uint_eq(seen.frames, 0);
 	ck_assert_uint_eq(seen.bads, 1);
@@ -224,7 +113,7 @@ START_TEST(data_outside_of_their_ring_are_bad)
 
 	let_refer_to(r);
 	peer_refers((struct wire_ref){.ring = 4, .off = end - 511}, 512);
-	peer_pings(1);
+	peer_pings(1, 1);
 	turn();
 	ck_assert_uint_eq(seen.frames, 0);
 	ck_assert_uint_eq(seen.bads, 1);
@@ -244,7 +133,7 @@ START_TEST(a_frame_by_reference_may_end_the_connection)
 	ck_assert(ring_find(r, data, &ref));
 	let_refer_to(r);
 	ring_unref(r);
-	seen.free_in_frame = true;
+	seen.free_when = IN_FRAME;
 	peer_refers(ref, 5000);
 	turn();
 	ck_assert_ptr_null(conn);
@@ -451,7 +340,7 @@ static void over_tcp(void)
 	ck_assert_int_ge(peer, 0);
 	(void)close(listening);
 	conn_free(conn);
-	conn = conn_new(base, fd, &ops, &seen, 8 * MIB);
+	conn = conn_new(base, fd, &peer_ops, &seen, 8 * MIB);
 	ck_assert_ptr_nonnull(conn);
 }
 
@@ -465,7 +354,7 @@ START_TEST(tcp_has_no_descriptors)
 	ck_assert(!conn_send_fd(conn, &f, peer));
 	ck_assert_uint_eq(conn_queued(conn), 0);
 	ck_assert_uint_eq(open_fds(), before);
-	peer_pings(3);
+	peer_pings(3, 1);
 	while (seen.frames == 0)
 		ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE), 0);
 	ck_assert_uint_eq(seen.last_cookie, 3);
@@ -489,7 +378,7 @@ static Suite *make_suite(void)
 	Suite *s = suite_create("conn_rings");
 	TCase *t = tcase_create("conn_rings");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, peer_set_up, peer_tear_down);
 	for (size_t i = 0; i < ARRAY_LEN(once); i++)
 		tcase_add_test(t, once[i]);
 	suite_add_tcase(s, t);
