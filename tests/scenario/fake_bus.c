@@ -309,6 +309,23 @@ void fake_send_status(struct fake *f, const struct fake_status *s)
 
 /* ---- disks ---- */
 
+void fake_pass(struct hba_pass *p, unsigned n, struct block *data, void (*done)(struct hba_pass *))
+{
+	*p = (struct hba_pass){
+	        .group = 77,
+	        .cdb = {.op = OP_WRITE_16, .lba = 8, .blocks = 8},
+	        .data = data,
+	        .data_len = 4096,
+	        .crc = 0x12345678,
+	        .n = n,
+	        .done = done,
+	};
+	for (unsigned i = 0; i < n; i++) {
+		p->m[i].target = (uint8_t)(1 + i);
+		p->m[i].device = (uint8_t)(11 + i);
+	}
+}
+
 void fake_port(struct fake *f, uint8_t id, bool up)
 {
 	struct wire_frame frame = {.type = WIRE_PORT,

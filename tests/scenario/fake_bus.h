@@ -73,6 +73,8 @@ void fake_frame(struct fake *f, const struct wire_frame *frame);
 
 /* The port comes; the scan is answered. */
 void fake_disk_up(struct fake *f, uint8_t id, uint16_t queue_depth);
+/* A write of 4096 bytes to disks 1 to n, whose device ids in group 77 are 11 and on; not begun. */
+void fake_pass(struct hba_pass *p, unsigned n, struct block *data, void (*done)(struct hba_pass *));
 void fake_port(struct fake *f, uint8_t id, bool up);
 /* Answers all conventional scripts as a disk does, until none is left. */
 void fake_serve(struct fake *f);

@@ -52,19 +52,7 @@ static void teardown(void)
 
 static void prepare(struct hba_pass *p, unsigned n)
 {
-	*p = (struct hba_pass){
-	        .group = 77,
-	        .cdb = {.op = OP_WRITE_16, .lba = 8, .blocks = 8},
-	        .data = data,
-	        .data_len = 4096,
-	        .crc = 0x12345678,
-	        .n = n,
-	        .done = pass_done,
-	};
-	for (unsigned i = 0; i < n; i++) {
-		p->m[i].target = (uint8_t)(1 + i);
-		p->m[i].device = (uint8_t)(11 + i);
-	}
+	fake_pass(p, n, data, pass_done);
 }
 
 static void start(struct hba_pass *p, unsigned n)
