@@ -13,13 +13,39 @@
 
 struct store_files files;
 
-void files_set_up(const char *suffix)
+static void set_up_in(const char *parent, const char *suffix)
 {
-	(void)snprintf(files.dir, sizeof(files.dir), "/tmp/smirror-store-XXXXXX");
+	(void)snprintf(files.dir, sizeof(files.dir), "%s/smirror-store-XXXXXX", parent);
 	ck_assert_ptr_nonnull(mkdtemp(files.dir));
 	(void)snprintf(files.path, sizeof(files.path), "%s/disk.img", files.dir);
 	(void)snprintf(files.beside, sizeof(files.beside), "%s%s", files.path, suffix);
 	files.why[0] = '\0';
+}
+
+void files_set_up(const char *suffix)
+{
+	set_up_in("/tmp", suffix);
+}
+
+void files_set_up_shm(const char *suffix)
+{
+	set_up_in(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", suffix);
+}
+
+struct store *files_open(uint64_t size, uint32_t block_size, struct store_config how)
+{
+	how.path = files.path;
+	how.size = size;
+	how.block_size = block_size;
+	return store_open(&how, files.why, sizeof(files.why));
+}
+
+struct store *files_opened(uint64_t size, uint32_t block_size, struct store_config how)
+{
+	struct store *s = files_open(size, block_size, how);
+
+	ck_assert_msg(s != NULL, "%s", files.why);
+	return s;
 }
 
 void files_tear_down(void)

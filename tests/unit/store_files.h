@@ -3,8 +3,8 @@
 #ifndef TESTS_UNIT_STORE_FILES_H
 #define TESTS_UNIT_STORE_FILES_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "shell/store.h"
+
 #include <sys/types.h>
 
 #define MARKS_AT 4096 /* of the file beside it: regions that are being written */
@@ -16,7 +16,13 @@ extern struct store_files {
 
 /* Neither file is there yet; suffix: of the one beside the store. */
 void files_set_up(const char *suffix);
+/* On tmpfs where there is one. */
+void files_set_up_shm(const char *suffix);
 void files_tear_down(void);
+/* The store of so many bytes, with what else `how` says of it; NULL: files.why says why not. */
+struct store *files_open(uint64_t size, uint32_t block_size, struct store_config how);
+/* It can be opened. */
+struct store *files_opened(uint64_t size, uint32_t block_size, struct store_config how);
 void peek(const char *file, void *p, size_t n, off_t at);
 void poke(const char *file, const void *p, size_t n, off_t at);
 /* Some region is marked. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A backing store on a real file. */
+#include "unit/store_files.h"
 #include "unit/tap_main.h"
 
 #include "shell/store.h"
@@ -14,31 +15,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[64], path[128], why[400];
-
 static void set_up(void)
 {
-	(void)snprintf(dir, sizeof(dir), "/tmp/smirror-store-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	(void)snprintf(path, sizeof(path), "%s/disk.img", dir);
-	why[0] = '\0';
-}
-
-static void tear_down(void)
-{
-	(void)unlink(path);
-	(void)rmdir(dir);
+	files_set_up(".none");
 }
 
 static struct store *open_it(uint64_t size, uint32_t block_size)
 {
-	const struct store_config c = {.path = path, .size = size, .block_size = block_size};
-	return store_open(&c, why, sizeof(why));
+	return files_open(size, block_size, (struct store_config){.direct = false});
 }
 
 static void make_file(off_t size)
 {
-	int fd = open(path, O_RDWR | O_CREAT, 0600);
+	int fd = open(files.path, O_RDWR | O_CREAT, 0600);
 	ck_assert(fd >= 0 && ftruncate(fd, size) == 0 && close(fd) == 0);
 }
 
@@ -46,12 +35,13 @@ START_TEST(creates_sparse)
 {
 	struct stat st;
 	struct store *s = open_it(64 * MIB, 512);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	ck_assert_uint_eq(store_blocks(s), 131072);
-	ck_assert(stat(path, &st) == 0 && st.st_size == 64 * 1024 * 1024 && st.st_blocks < 100);
+	ck_assert(stat(files.path, &st) == 0 && st.st_size == 64 * 1024 * 1024 &&
+	          st.st_blocks < 100);
 	store_close(s);
 	s = open_it(0, 4096);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	ck_assert_uint_eq(store_blocks(s), 16384);
 	store_close(s);
 }
@@ -61,10 +51,10 @@ START_TEST(refuses_a_size_that_is_not_its)
 {
 	make_file(1024);
 	ck_assert_ptr_null(open_it(2048, 512));
-	ck_assert_ptr_nonnull(strstr(why, "has 1024 bytes, not 2048"));
-	ck_assert_ptr_nonnull(strstr(why, path));
+	ck_assert_ptr_nonnull(strstr(files.why, "has 1024 bytes, not 2048"));
+	ck_assert_ptr_nonnull(strstr(files.why, files.path));
 	ck_assert_ptr_null(open_it(0, 4096));
-	ck_assert_ptr_nonnull(strstr(why, "1024, is not a multiple of 4096"));
+	ck_assert_ptr_nonnull(strstr(files.why, "1024, is not a multiple of 4096"));
 	make_file(1000);
 	ck_assert_ptr_null(open_it(0, 512));
 }
@@ -73,16 +63,16 @@ END_TEST
 START_TEST(refuses_what_is_no_store)
 {
 	ck_assert_ptr_null(open_it(0, 512));
-	ck_assert_ptr_nonnull(strstr(why, "no such file"));
-	ck_assert(access(path, F_OK) != 0);
+	ck_assert_ptr_nonnull(strstr(files.why, "no such file"));
+	ck_assert(access(files.path, F_OK) != 0);
 	const struct store_config c = {.path = "/dev/null", .block_size = 512};
-	ck_assert_ptr_null(store_open(&c, why, sizeof(why)));
-	ck_assert_ptr_nonnull(strstr(why, "/dev/null: neither"));
+	ck_assert_ptr_null(store_open(&c, files.why, sizeof(files.why)));
+	ck_assert_ptr_nonnull(strstr(files.why, "/dev/null: neither"));
 	/* an empty file is a creation that was cut off */
 	make_file(0);
 	ck_assert_ptr_null(open_it(0, 512));
 	struct store *s = open_it(4096, 512);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	store_close(s);
 }
 END_TEST
@@ -91,7 +81,7 @@ START_TEST(one_at_a_time)
 {
 	struct store *s = open_it(4096, 512);
 	ck_assert_ptr_null(open_it(0, 512));
-	ck_assert_ptr_nonnull(strstr(why, "in use by another process"));
+	ck_assert_ptr_nonnull(strstr(files.why, "in use by another process"));
 	store_close(s);
 	s = open_it(0, 512);
 	ck_assert_ptr_nonnull(s);
@@ -161,11 +151,11 @@ START_TEST(changes_across_pieces)
 			ck_abort_msg("byte %zu is %02xh", i, in[i]);
 	}
 	ck_assert_int_eq(store_flush(s), STORE_OK);
-	ck_assert(stat(path, &before) == 0);
+	ck_assert(stat(files.path, &before) == 0);
 	ck_assert_int_eq(store_zero(s, 2, N - 4, &good), STORE_OK);
 	ck_assert_uint_eq(good, N - 4);
 	ck_assert_int_eq(store_flush(s), STORE_OK);
-	ck_assert(stat(path, &after) == 0);
+	ck_assert(stat(files.path, &after) == 0);
 	ck_assert_int_eq(after.st_size, N * BS);
 	ck_assert(after.st_blocks < before.st_blocks); /* a hole */
 	ck_assert_int_eq(store_read(s, 0, N, in, &good), STORE_OK);
@@ -184,7 +174,7 @@ START_TEST(errors_say_how_far_it_came)
 	uint32_t good = 0;
 	struct store *s = open_it(8192, 512);
 	/* someone makes the file shorter */
-	ck_assert(truncate(path, 2 * 512 + 100) == 0);
+	ck_assert(truncate(files.path, 2 * 512 + 100) == 0);
 	ck_assert_int_eq(store_read(s, 1, 4, data, &good), STORE_ERROR);
 	ck_assert_uint_eq(good, 1);
 	ck_assert_int_eq(store_verify(s, 0, 16, &good), STORE_ERROR);
@@ -206,9 +196,10 @@ START_TEST(write_protected)
 	uint8_t data[512] = {0};
 	uint32_t good = 0;
 	make_file(4096);
-	const struct store_config c = {.path = path, .block_size = 512, .write_protect = true};
-	struct store *s = store_open(&c, why, sizeof(why));
-	ck_assert_msg(s != NULL, "%s", why);
+	const struct store_config c = {
+	        .path = files.path, .block_size = 512, .write_protect = true};
+	struct store *s = store_open(&c, files.why, sizeof(files.why));
+	ck_assert_msg(s != NULL, "%s", files.why);
 	ck_assert_int_eq(store_write(s, 0, 1, data, &good), STORE_ERROR);
 	ck_assert_int_eq(store_read(s, 0, 1, data, &good), STORE_OK);
 	ck_assert_int_eq(store_flush(s), STORE_OK);
@@ -220,9 +211,7 @@ END_TEST
 
 static struct store *open_direct(uint64_t size, uint32_t block_size)
 {
-	const struct store_config c = {
-	        .path = path, .size = size, .block_size = block_size, .direct = true};
-	return store_open(&c, why, sizeof(why));
+	return files_open(size, block_size, (struct store_config){.direct = true});
 }
 
 static uint8_t *pages(size_t n)
@@ -242,8 +231,8 @@ START_TEST(direct_io_from_anywhere)
 	struct store *s = open_direct(1 << 20, 4096);
 	if (!s) {
 		/* such a file system there is: it has to be said, and nothing left behind */
-		ck_assert_ptr_nonnull(strstr(why, "its file system takes no direct I/O"));
-		ck_assert(access(path, F_OK) != 0);
+		ck_assert_ptr_nonnull(strstr(files.why, "its file system takes no direct I/O"));
+		ck_assert(access(files.path, F_OK) != 0);
 		free(out);
 		free(in);
 		return;
@@ -262,12 +251,12 @@ START_TEST(direct_io_from_anywhere)
 	ck_assert_int_eq(store_read_now(s, 0, 1, in), STORE_NOW_ASK);
 	ck_assert_int_eq(store_flush(s), STORE_OK);
 	/* the end of a file that someone made shorter */
-	ck_assert(truncate(path, 2 * 4096) == 0);
+	ck_assert(truncate(files.path, 2 * 4096) == 0);
 	ck_assert_int_eq(store_read(s, 1, 4, in + 512, &good), STORE_ERROR);
 	ck_assert_uint_eq(good, 1);
 	store_close(s);
 	/* past the page cache or through it: the same file */
-	ck_assert_int_eq(truncate(path, 1 << 20), 0);
+	ck_assert_int_eq(truncate(files.path, 1 << 20), 0);
 	s = open_it(0, 4096);
 	ck_assert_int_eq(store_write(s, 255, 1, out, &good), STORE_OK);
 	store_close(s);
@@ -283,8 +272,9 @@ START_TEST(direct_io_that_is_refused)
 	                               .block_size = 512,
 	                               .write_protect = true,
 	                               .direct = true};
-	ck_assert_ptr_null(store_open(&c, why, sizeof(why)));
-	ck_assert_str_eq(why, "/sys/kernel/uevent_seqnum: its file system takes no direct I/O");
+	ck_assert_ptr_null(store_open(&c, files.why, sizeof(files.why)));
+	ck_assert_str_eq(files.why,
+	                 "/sys/kernel/uevent_seqnum: its file system takes no direct I/O");
 }
 END_TEST
 
@@ -306,7 +296,7 @@ START_TEST(now_or_not)
 		ck_assert_int_eq(store_read(s, 2, 2, in, &good), STORE_OK);
 	ck_assert(memcmp(in, out, sizeof(in)) == 0);
 	/* an error is nothing that can be done now */
-	ck_assert(truncate(path, 512) == 0);
+	ck_assert(truncate(files.path, 512) == 0);
 	ck_assert_int_ne(store_read_now(s, 2, 2, in), STORE_NOW_DONE);
 	store_close(s);
 }
@@ -318,13 +308,13 @@ START_TEST(knows_memory)
 	ck_assert_int_eq(store_in_memory(s), system("df -t tmpfs /tmp >/dev/null 2>&1") == 0);
 	store_close(s);
 	/* if there is one to look at */
-	(void)unlink(path);
+	(void)unlink(files.path);
 	char at[] = "/dev/shm/smirror-store-XXXXXX";
 	int fd = mkstemp(at);
 	if (fd >= 0 && system("df -t tmpfs /dev/shm >/dev/null 2>&1") == 0) {
 		const struct store_config c = {.path = at, .size = 8192, .block_size = 512};
-		s = store_open(&c, why, sizeof(why));
-		ck_assert_msg(s != NULL, "%s", why);
+		s = store_open(&c, files.why, sizeof(files.why));
+		ck_assert_msg(s != NULL, "%s", files.why);
 		ck_assert(store_in_memory(s));
 		store_close(s);
 	}
@@ -423,13 +413,13 @@ END_TEST
 /* A thin one needs a file system with holes; this one's has them. */
 START_TEST(thin_where_there_are_holes)
 {
-	struct store_config c = {.path = path, .size = 8192, .block_size = 512, .thin = true};
-	struct store *s = store_open(&c, why, sizeof(why));
-	ck_assert_msg(s != NULL, "%s", why);
+	struct store_config c = {.path = files.path, .size = 8192, .block_size = 512, .thin = true};
+	struct store *s = store_open(&c, files.why, sizeof(files.why));
+	ck_assert_msg(s != NULL, "%s", files.why);
 	store_close(s);
 	c = (struct store_config){
 	        .path = "/sys/kernel/uevent_seqnum", .block_size = 512, .thin = true};
-	ck_assert_ptr_null(store_open(&c, why, sizeof(why)));
+	ck_assert_ptr_null(store_open(&c, files.why, sizeof(files.why)));
 }
 END_TEST
 
@@ -437,7 +427,7 @@ static Suite *make_suite(void)
 {
 	Suite *s = suite_create("store");
 	TCase *c = tcase_create("store");
-	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_checked_fixture(c, set_up, files_tear_down);
 	tcase_add_test(c, creates_sparse);
 	tcase_add_test(c, refuses_a_size_that_is_not_its);
 	tcase_add_test(c, refuses_what_is_no_store);

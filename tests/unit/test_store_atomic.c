@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Atomic writes, and what is left of one that was cut off. The record is made by hand here. */
+#include "unit/store_files.h"
 #include "unit/tap_main.h"
 
 #include "base/crc.h"
@@ -16,31 +17,15 @@
 #define BLOCKS 64
 #define HEAD   32
 
-static char dir[64], path[128], beside[160], why[400];
-
 static void set_up(void)
 {
-	(void)snprintf(dir, sizeof(dir), "/tmp/smirror-atomic-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	(void)snprintf(path, sizeof(path), "%s/disk.img", dir);
-	(void)snprintf(beside, sizeof(beside), "%s.atomic", path);
-	why[0] = '\0';
-}
-
-static void tear_down(void)
-{
-	(void)unlink(path);
-	(void)unlink(beside);
-	(void)rmdir(dir);
+	files_set_up(".atomic");
 }
 
 static struct store *open_it(bool write_protect)
 {
-	const struct store_config c = {.path = path,
-	                               .size = BLOCKS * BLOCK,
-	                               .block_size = BLOCK,
-	                               .write_protect = write_protect};
-	return store_open(&c, why, sizeof(why));
+	return files_open(BLOCKS * BLOCK, BLOCK,
+	                  (struct store_config){.write_protect = write_protect});
 }
 
 /* A record, of which the first n bytes came to the file; its data are of one byte. */
@@ -56,7 +41,7 @@ static void leave_record(lba_t lba, uint32_t blocks, uint8_t fill, size_t n)
 	wr_u32(&w, blocks);
 	memset(bytes + HEAD, fill, data);
 	wr_u32(&w, crc32c(crc32c(0, bytes, HEAD - 4), bytes + HEAD, data));
-	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int fd = open(files.beside, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	n = n < HEAD + data ? n : HEAD + data;
 	ck_assert(fd >= 0 && write(fd, bytes, n) == (ssize_t)n && close(fd) == 0);
 }
@@ -64,7 +49,7 @@ static void leave_record(lba_t lba, uint32_t blocks, uint8_t fill, size_t n)
 static off_t record_left(void)
 {
 	struct stat st;
-	return stat(beside, &st) == 0 ? st.st_size : -1;
+	return stat(files.beside, &st) == 0 ? st.st_size : -1;
 }
 
 static void assert_blocks(struct store *s, lba_t lba, uint32_t blocks, uint8_t fill)
@@ -81,7 +66,7 @@ START_TEST(writes)
 	uint32_t good = 0;
 	memset(data, 0x5a, sizeof(data));
 	struct store *s = open_it(false);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	ck_assert_int_eq(record_left(), -1); /* nobody asked for it yet */
 	for (lba_t lba = 3; lba < 20; lba += 8)
 		ck_assert_int_eq(store_write_atomic(s, lba, 4, data, &good), STORE_OK);
@@ -102,17 +87,17 @@ START_TEST(finishes_what_was_cut_off)
 	leave_record(10, 3, 0x77, SIZE_MAX);
 	struct store *s = open_it(true);
 	ck_assert_ptr_null(s);
-	ck_assert_ptr_nonnull(strstr(why, "a write was cut off"));
-	ck_assert_ptr_nonnull(strstr(why, beside));
+	ck_assert_ptr_nonnull(strstr(files.why, "a write was cut off"));
+	ck_assert_ptr_nonnull(strstr(files.why, files.beside));
 	s = open_it(false);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	assert_blocks(s, 9, 1, 0);
 	assert_blocks(s, 10, 3, 0x77);
 	assert_blocks(s, 13, 1, 0);
 	ck_assert_int_eq(record_left(), 0);
 	store_close(s);
 	s = open_it(true);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	store_close(s);
 }
 END_TEST
@@ -125,7 +110,7 @@ START_TEST(forgets_what_is_not_whole)
 	store_close(open_it(false));
 	leave_record(10, 3, 0x77, cut_off_at[_i]);
 	struct store *s = open_it(false);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	assert_blocks(s, 0, BLOCKS, 0);
 	ck_assert_int_eq(record_left(), 0);
 	store_close(s);
@@ -146,7 +131,7 @@ START_TEST(forgets_what_is_not_its_own)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		store_close(open_it(false));
 		leave_record(bad[i].lba, bad[i].blocks, 0x77, SIZE_MAX);
-		int fd = open(beside, O_RDWR);
+		int fd = open(files.beside, O_RDWR);
 		uint8_t b = 0;
 		if (bad[i].flip >= 0) {
 			ck_assert(pread(fd, &b, 1, bad[i].flip) == 1);
@@ -155,7 +140,7 @@ START_TEST(forgets_what_is_not_its_own)
 		}
 		(void)close(fd);
 		struct store *s = open_it(false);
-		ck_assert_msg(s != NULL, "%zu: %s", i, why);
+		ck_assert_msg(s != NULL, "%zu: %s", i, files.why);
 		assert_blocks(s, 0, BLOCKS, 0);
 		ck_assert_int_eq(record_left(), 0);
 		store_close(s);
@@ -170,11 +155,11 @@ START_TEST(no_record_no_write)
 	uint32_t good = 9;
 	memset(data, 0x5a, sizeof(data));
 	struct store *s = open_it(false);
-	ck_assert(mkdir(beside, 0700) == 0);
+	ck_assert(mkdir(files.beside, 0700) == 0);
 	ck_assert_int_eq(store_write_atomic(s, 3, 2, data, &good), STORE_ERROR);
 	ck_assert_uint_eq(good, 0);
 	assert_blocks(s, 0, BLOCKS, 0);
-	ck_assert(rmdir(beside) == 0);
+	ck_assert(rmdir(files.beside) == 0);
 	ck_assert_int_eq(store_write_atomic(s, 3, 2, data, &good), STORE_OK);
 	assert_blocks(s, 3, 2, 0x5a);
 	store_close(s);
@@ -185,7 +170,7 @@ static Suite *make_suite(void)
 {
 	Suite *s = suite_create("store_atomic");
 	TCase *c = tcase_create("atomic");
-	tcase_add_checked_fixture(c, set_up, tear_down);
+	tcase_add_checked_fixture(c, set_up, files_tear_down);
 	tcase_add_test(c, writes);
 	tcase_add_test(c, finishes_what_was_cut_off);
 	tcase_add_loop_test(c, forgets_what_is_not_whole, 0, ARRAY_LEN(cut_off_at));

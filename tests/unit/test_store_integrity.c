@@ -27,19 +27,14 @@ static void set_up(void)
 
 static struct store *open_as(bool integrity, bool write_protect)
 {
-	const struct store_config c = {.path = files.path,
-	                               .size = (uint64_t)BLOCKS * BS,
-	                               .block_size = BS,
-	                               .integrity = integrity,
-	                               .write_protect = write_protect};
-	return store_open(&c, files.why, sizeof(files.why));
+	return files_open(
+	        (uint64_t)BLOCKS * BS, BS,
+	        (struct store_config){.integrity = integrity, .write_protect = write_protect});
 }
 
 static struct store *open_it(void)
 {
-	struct store *s = open_as(true, false);
-	ck_assert_msg(s != NULL, "%s", files.why);
-	return s;
+	return files_opened((uint64_t)BLOCKS * BS, BS, (struct store_config){.integrity = true});
 }
 
 static void put(struct store *s, lba_t lba, uint32_t n, uint8_t with)

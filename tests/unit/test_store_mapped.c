@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A store on tmpfs that is mapped, and what is left of it by a process that was killed. Where
  * /dev/shm is no tmpfs there is nothing to map, and nothing to look at. */
+#include "unit/store_files.h"
 #include "unit/tap_main.h"
 
 #include "base/prng.h"
@@ -22,19 +23,11 @@
 #define CHUNK  (256 * KIB)
 #define OFTEN  4 /* writes after which a chunk is mapped */
 
-static char dir[64], path[128], redo[160], why[400];
 static uint8_t *want, *got; /* SIZE bytes each */
 
 static void set_up(void)
 {
-	(void)snprintf(dir, sizeof(dir), "/dev/shm/smirror-mapped-XXXXXX");
-	if (!mkdtemp(dir)) {
-		(void)snprintf(dir, sizeof(dir), "/tmp/smirror-mapped-XXXXXX");
-		ck_assert_ptr_nonnull(mkdtemp(dir));
-	}
-	(void)snprintf(path, sizeof(path), "%s/disk.img", dir);
-	(void)snprintf(redo, sizeof(redo), "%s.redo", path);
-	why[0] = '\0';
+	files_set_up_shm(".redo");
 	want = calloc(1, SIZE);
 	got = calloc(1, SIZE);
 	ck_assert(want && got);
@@ -42,28 +35,20 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	(void)unlink(path);
-	(void)unlink(redo);
-	(void)rmdir(dir);
+	files_tear_down();
 	free(want);
 	free(got);
 }
 
 static struct store *open_as(bool map, bool write_protect)
 {
-	const struct store_config c = {.path = path,
-	                               .size = SIZE,
-	                               .block_size = BLOCK,
-	                               .map = map,
-	                               .write_protect = write_protect};
-	return store_open(&c, why, sizeof(why));
+	return files_open(SIZE, BLOCK,
+	                  (struct store_config){.map = map, .write_protect = write_protect});
 }
 
 static struct store *open_it(void)
 {
-	struct store *s = open_as(true, false);
-	ck_assert_msg(s != NULL, "%s", why);
-	return s;
+	return files_opened(SIZE, BLOCK, (struct store_config){.map = true});
 }
 
 static void put(struct store *s, lba_t lba, uint32_t blocks, uint8_t fill)
@@ -80,14 +65,14 @@ static void assert_same(struct store *s)
 	uint32_t good = 0;
 	ck_assert_int_eq(store_read(s, 0, BLOCKS, got, &good), STORE_OK);
 	ck_assert(memcmp(got, want, SIZE) == 0);
-	int fd = open(path, O_RDONLY);
+	int fd = open(files.path, O_RDONLY);
 	ck_assert(fd >= 0 && pread(fd, got, SIZE, 0) == (ssize_t)SIZE && close(fd) == 0);
 	ck_assert(memcmp(got, want, SIZE) == 0);
 }
 
 static bool is_mapped(void)
 {
-	return access(redo, F_OK) == 0;
+	return access(files.beside, F_OK) == 0;
 }
 
 START_TEST(maps_what_is_written_often)
@@ -150,7 +135,7 @@ END_TEST
 static blkcnt_t room(void)
 {
 	struct stat st;
-	ck_assert(stat(path, &st) == 0);
+	ck_assert(stat(files.path, &st) == 0);
 	return st.st_blocks;
 }
 
@@ -186,7 +171,7 @@ START_TEST(survives_a_file_that_shrinks)
 	struct store *s = open_it();
 	for (uint8_t i = 0; i < OFTEN; i++)
 		put(s, 0, BLOCKS, i);
-	ck_assert(truncate(path, BLOCK) == 0);
+	ck_assert(truncate(files.path, BLOCK) == 0);
 	ck_assert_int_eq(store_read(s, 0, BLOCKS, got, &good), STORE_ERROR);
 	ck_assert_uint_eq(good, 1);
 	for (uint8_t i = 0; i < 2 * OFTEN; i++)
@@ -194,7 +179,7 @@ START_TEST(survives_a_file_that_shrinks)
 	assert_same(s);
 	/* the record, too */
 	if (is_mapped())
-		ck_assert(truncate(redo, 0) == 0);
+		ck_assert(truncate(files.beside, 0) == 0);
 	for (uint8_t i = 0; i < 3 * OFTEN; i++)
 		put(s, 8, 64, i);
 	assert_same(s);
@@ -209,10 +194,10 @@ START_TEST(says_when_it_was_written)
 	struct store *s = open_it();
 	for (uint8_t i = 0; i < OFTEN; i++)
 		put(s, 0, BLOCKS, i);
-	ck_assert(utimensat(AT_FDCWD, path, then, 0) == 0);
+	ck_assert(utimensat(AT_FDCWD, files.path, then, 0) == 0);
 	put(s, 0, BLOCKS, 9);
 	ck_assert_int_eq(store_flush(s), STORE_OK);
-	ck_assert(stat(path, &st) == 0);
+	ck_assert(stat(files.path, &st) == 0);
 	ck_assert_int_gt(st.st_mtim.tv_sec, 1000);
 	store_close(s);
 }
@@ -307,17 +292,17 @@ static void leave(uint64_t at, uint32_t len, int64_t since, size_t n)
 	l.len = len;
 	l.since = since;
 	memset(l.piece, 0x77, sizeof(l.piece));
-	int store = open(path, O_WRONLY);
+	int store = open(files.path, O_WRONLY);
 	ck_assert(store >= 0 && pwrite(store, l.piece, n, (off_t)at) == (ssize_t)n);
 	ck_assert(fstat(store, &st) == 0 && close(store) == 0);
 	l.inode = st.st_ino;
-	int fd = open(redo, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int fd = open(files.beside, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	ck_assert(fd >= 0 && write(fd, &l, sizeof(l)) == (ssize_t)sizeof(l) && close(fd) == 0);
 }
 
 static void leave_bytes(const char *bytes, size_t n)
 {
-	int fd = open(redo, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int fd = open(files.beside, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	ck_assert(fd >= 0 && write(fd, bytes, n) == (ssize_t)n && close(fd) == 0);
 }
 
@@ -326,7 +311,7 @@ static void leave_bytes(const char *bytes, size_t n)
 static void make_store(uint8_t fill)
 {
 	struct store *s = open_as(false, false);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	put(s, 0, BLOCKS, fill);
 	store_close(s);
 }
@@ -335,7 +320,7 @@ static void make_store(uint8_t fill)
 static void make_again(uint8_t fill)
 {
 	memset(want, fill, SIZE);
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	int fd = open(files.path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	ck_assert(fd >= 0 && write(fd, want, SIZE) == (ssize_t)SIZE && close(fd) == 0);
 }
 
@@ -343,7 +328,7 @@ static void make_again(uint8_t fill)
 static void assert_left(lba_t lba)
 {
 	struct store *s = open_as(false, false);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	ck_assert(!is_mapped());
 	memset(want + lba * BLOCK, 0x77, CUT);
 	assert_same(s);
@@ -353,7 +338,7 @@ static void assert_left(lba_t lba)
 /* Place and length in the redo file. */
 static void change(off_t where, uint64_t at, uint32_t len)
 {
-	int fd = open(redo, O_WRONLY);
+	int fd = open(files.beside, O_WRONLY);
 	ck_assert(fd >= 0 && pwrite(fd, &at, sizeof(at), where) == (ssize_t)sizeof(at));
 	ck_assert(pwrite(fd, &len, sizeof(len), where + 16) == (ssize_t)sizeof(len));
 	ck_assert(close(fd) == 0);
@@ -362,7 +347,7 @@ static void change(off_t where, uint64_t at, uint32_t len)
 static void assert_after(lba_t lba, uint32_t blocks, uint8_t fill)
 {
 	struct store *s = open_as(false, false);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	ck_assert(!is_mapped());
 	memset(want + lba * BLOCK, fill, (size_t)blocks * BLOCK);
 	assert_same(s);
@@ -395,7 +380,7 @@ START_TEST(nothing_was_under_way)
 	assert_after(4, 0, 0);
 	/* of a disk that was larger, or had other blocks */
 	leave(0, 0, clock_ns(), 0);
-	int fd = open(redo, O_WRONLY);
+	int fd = open(files.beside, O_WRONLY);
 	const uint64_t at = 8 * SIZE + 1;
 	ck_assert(fd >= 0 && pwrite(fd, &at, 8, 16) == 8 && close(fd) == 0);
 	assert_after(4, 0, 0);
@@ -415,19 +400,19 @@ START_TEST(does_not_write_into_what_came_later)
 
 	make_store(1);
 	leave(4 * BLOCK, 3 * BLOCK, clock_ns() - 5 * (int64_t)NS_PER_S, CUT);
-	ck_assert(utimensat(AT_FDCWD, path, old, 0) == 0);
+	ck_assert(utimensat(AT_FDCWD, files.path, old, 0) == 0);
 	assert_left(4);
 	leave(4 * BLOCK, 3 * BLOCK, clock_ns() + 5 * (int64_t)NS_PER_S, CUT);
 	assert_left(4);
 	/* another file of this name, at once */
 	leave(4 * BLOCK, 3 * BLOCK, clock_ns(), CUT);
 	char other[160];
-	(void)snprintf(other, sizeof(other), "%s.old", path);
-	ck_assert(rename(path, other) == 0);
+	(void)snprintf(other, sizeof(other), "%s.old", files.path);
+	ck_assert(rename(files.path, other) == 0);
 	make_again(0x77);
 	ck_assert(unlink(other) == 0);
 	memset(want + 4 * BLOCK + CUT, 1, BLOCK);
-	int fd = open(path, O_WRONLY);
+	int fd = open(files.path, O_WRONLY);
 	ck_assert(fd >= 0 && pwrite(fd, want, SIZE, 0) == (ssize_t)SIZE && close(fd) == 0);
 	assert_left(4);
 }
@@ -449,15 +434,15 @@ START_TEST(damaged_records_are_refused)
 		leave(0, 1, clock_ns(), 0);
 		change(16, bad[i].at, bad[i].len);
 		ck_assert_ptr_null(open_as(true, false));
-		ck_assert_ptr_nonnull(strstr(why, ".redo: is damaged, or not of this store"));
+		ck_assert_ptr_nonnull(strstr(files.why, ".redo: is damaged, or not of this store"));
 		ck_assert(is_mapped());
 	}
 	leave_bytes("somebody's", 10);
 	ck_assert_ptr_null(open_as(true, false));
-	ck_assert_ptr_nonnull(strstr(why, ".redo: is damaged, or not of this store"));
+	ck_assert_ptr_nonnull(strstr(files.why, ".redo: is damaged, or not of this store"));
 	ck_assert(is_mapped());
 	leave(0, 0, clock_ns(), 0);
-	int fd = open(redo, O_WRONLY);
+	int fd = open(files.beside, O_WRONLY);
 	ck_assert(fd >= 0 && write(fd, "X", 1) == 1 && close(fd) == 0);
 	ck_assert_ptr_null(open_as(true, false));
 }
@@ -468,10 +453,10 @@ START_TEST(write_protected_ones_are_not_finished)
 	make_store(1);
 	leave(0, BLOCK, clock_ns(), CUT);
 	ck_assert_ptr_null(open_as(true, true));
-	ck_assert_ptr_nonnull(strstr(why, ".redo: a write was cut off"));
+	ck_assert_ptr_nonnull(strstr(files.why, ".redo: a write was cut off"));
 	leave(0, 0, clock_ns(), 0);
 	struct store *s = open_as(true, true);
-	ck_assert_msg(s != NULL, "%s", why);
+	ck_assert_msg(s != NULL, "%s", files.why);
 	store_close(s);
 }
 END_TEST
