@@ -4,78 +4,50 @@
 # below: scenario_tests += tests/scenario/test_NAME
 
 # The host adapter against a bus server in the hands of the test.
+fake_bus = tests/scenario/fake_bus.c tests/scenario/fake_bus.h
+
 scenario_tests += tests/scenario/test_hba_tasks
-tests_scenario_test_hba_tasks_SOURCES = \
-	tests/scenario/fake_bus.c \
-	tests/scenario/fake_bus.h \
-	tests/scenario/test_hba_tasks.c
+tests_scenario_test_hba_tasks_SOURCES = $(fake_bus) tests/scenario/test_hba_tasks.c
 
 scenario_tests += tests/scenario/test_hba_scan
-tests_scenario_test_hba_scan_SOURCES = \
-	tests/scenario/fake_bus.c \
-	tests/scenario/fake_bus.h \
-	tests/scenario/test_hba_scan.c
+tests_scenario_test_hba_scan_SOURCES = $(fake_bus) tests/scenario/test_hba_scan.c
 
 scenario_tests += tests/scenario/test_hba_units
-tests_scenario_test_hba_units_SOURCES = \
-	tests/scenario/fake_bus.c \
-	tests/scenario/fake_bus.h \
-	tests/scenario/test_hba_units.c
+tests_scenario_test_hba_units_SOURCES = $(fake_bus) tests/scenario/test_hba_units.c
 
 scenario_tests += tests/scenario/test_hba_flow
-tests_scenario_test_hba_flow_SOURCES = \
-	tests/scenario/fake_bus.c \
-	tests/scenario/fake_bus.h \
-	tests/scenario/test_hba_flow.c
+tests_scenario_test_hba_flow_SOURCES = $(fake_bus) tests/scenario/test_hba_flow.c
 
 scenario_tests += tests/scenario/test_hba_passes
-tests_scenario_test_hba_passes_SOURCES = \
-	tests/scenario/fake_bus.c \
-	tests/scenario/fake_bus.h \
-	tests/scenario/test_hba_passes.c
+tests_scenario_test_hba_passes_SOURCES = $(fake_bus) tests/scenario/test_hba_passes.c
 
 scenario_tests += tests/scenario/test_hba_fuzz
-tests_scenario_test_hba_fuzz_SOURCES = \
-	tests/scenario/fake_bus.c \
-	tests/scenario/fake_bus.h \
-	tests/scenario/test_hba_fuzz.c
+tests_scenario_test_hba_fuzz_SOURCES = $(fake_bus) tests/scenario/test_hba_fuzz.c
 
 # The three cores in one process, through encoded frames.
-scenario_tests += tests/scenario/test_couple
-tests_scenario_test_couple_SOURCES = \
+couple = \
 	tests/scenario/couple.c \
 	tests/scenario/couple.h \
-	tests/scenario/test_couple.c
+	tests/scenario/couple_check.c \
+	tests/scenario/couple_check.h
+
+scenario_tests += tests/scenario/test_couple
+tests_scenario_test_couple_SOURCES = $(couple) tests/scenario/test_couple.c
 
 scenario_tests += tests/scenario/test_couple_broadcast
-tests_scenario_test_couple_broadcast_SOURCES = \
-	tests/scenario/couple.c \
-	tests/scenario/couple.h \
-	tests/scenario/test_couple_broadcast.c
+tests_scenario_test_couple_broadcast_SOURCES = $(couple) tests/scenario/test_couple_broadcast.c
 
 scenario_tests += tests/scenario/test_couple_connect
-tests_scenario_test_couple_connect_SOURCES = \
-	tests/scenario/couple.c \
-	tests/scenario/couple.h \
-	tests/scenario/test_couple_connect.c
+tests_scenario_test_couple_connect_SOURCES = $(couple) tests/scenario/test_couple_connect.c
 
 scenario_tests += tests/scenario/test_couple_parity
-tests_scenario_test_couple_parity_SOURCES = \
-	tests/scenario/couple.c \
-	tests/scenario/couple.h \
-	tests/scenario/test_couple_parity.c
+tests_scenario_test_couple_parity_SOURCES = $(couple) tests/scenario/test_couple_parity.c
 
 scenario_tests += tests/scenario/test_couple_units
-tests_scenario_test_couple_units_SOURCES = \
-	tests/scenario/couple.c \
-	tests/scenario/couple.h \
-	tests/scenario/test_couple_units.c
+tests_scenario_test_couple_units_SOURCES = $(couple) tests/scenario/test_couple_units.c
 
 scenario_tests += tests/scenario/test_couple_random
-tests_scenario_test_couple_random_SOURCES = \
-	tests/scenario/couple.c \
-	tests/scenario/couple.h \
-	tests/scenario/test_couple_random.c
+tests_scenario_test_couple_random_SOURCES = $(couple) tests/scenario/test_couple_random.c
 
 # Groups and jobs, with a host adapter and disks in the test's memory.
 fake_hba_sources = \

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The three cores together, through encoded frames: what one says the others understand. */
 #include "base/crc.h"
-#include "base/prng.h"
-#include "scenario/couple.h"
+#include "scenario/couple_check.h"
 #include "unit/tap_main.h"
 
 #include <stdio.h>
@@ -26,31 +25,11 @@ static void task_done(struct hba_task *t)
 	told++;
 }
 
-static struct block *pattern(uint64_t seed)
-{
-	struct block *b = block_new(DATA_LEN);
-	struct prng g = prng_init(seed);
-
-	ck_assert_ptr_nonnull(b);
-	for (size_t i = 0; i < DATA_LEN; i++)
-		b->data[i] = (uint8_t)prng_u64(&g);
-	return b;
-}
-
 /* A write to disks 0..n-1. */
 static void prepare(struct hba_pass *p, unsigned n, lba_t lba, struct block *data)
 {
-	*p = (struct hba_pass){
-	        .group = 1,
-	        .cdb = {.op = OP_WRITE_16, .lba = lba, .blocks = DATA_BLOCKS},
-	        .data = data,
-	        .data_len = DATA_LEN,
-	        .crc = crc_data(0, data->data, DATA_LEN),
-	        .n = n,
-	        .done = pass_done,
-	};
-	for (unsigned i = 0; i < n; i++)
-		p->m[i].target = p->m[i].device = (uint8_t)i;
+	couple_pass(p, n, lba, data);
+	p->done = pass_done;
 }
 
 static void run_pass(struct hba_pass *p)
@@ -60,26 +39,12 @@ static void run_pass(struct hba_pass *p)
 	couple_run(c);
 }
 
-static bool holds(unsigned disk, lba_t lba, const struct block *data)
-{
-	return memcmp(c->disk[disk].media + lba * COUPLE_BLOCK_SIZE, data->data, DATA_LEN) == 0;
-}
-
 static void expect_good(const struct hba_pass *p, unsigned i)
 {
 	ck_assert_int_eq(p->m[i].outcome, PASS_STATUS);
 	ck_assert_uint_eq(p->m[i].status, SCSI_GOOD);
 	ck_assert_uint_eq(p->m[i].moved, p->data_len);
-	ck_assert(holds(i, p->cdb.lba, p->data));
-}
-
-static void all_quiet(void)
-{
-	for (uint8_t id = 0; id < WIRE_IDS; id++)
-		ck_assert_uint_eq(hba_target(c->h, id)->in_flight, 0);
-	ck_assert_uint_eq(hba_stats(c->h)->protocol_errors, 0);
-	ck_assert_uint_eq(hba_stats(c->h)->internal_errors, 0);
-	ck_assert_msg(c->n_errors == 0, "%s", c->why);
+	ck_assert(couple_holds(c, i, p->cdb.lba, p->data));
 }
 
 /* ---- without faults ---- */
@@ -100,7 +65,7 @@ START_TEST(the_scan_reads_what_the_disks_say)
 		ck_assert_uint_eq(t->xfer.wide, 1);
 		ck_assert_uint_eq(t->xfer.options, XFER_DT_REQ);
 	}
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
@@ -133,7 +98,7 @@ static void check_silent_tenure(const struct hba_pass *p, unsigned n)
 
 START_TEST(a_silent_pass_writes_all_copies)
 {
-	struct block *data = pattern(1);
+	struct block *data = couple_pattern(DATA_LEN, 1);
 	struct hba_pass p;
 	unsigned n = _i < 4 ? 1 + (unsigned)_i : (unsigned)_i;
 
@@ -147,7 +112,7 @@ START_TEST(a_silent_pass_writes_all_copies)
 		expect_good(&p, i);
 	ck_assert_uint_gt(p.bus_ns, 0);
 	check_silent_tenure(&p, n);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 	ck_assert_uint_eq(data->refs, 1);
 	block_unref(data);
@@ -156,7 +121,7 @@ END_TEST
 
 START_TEST(a_flush_pass_and_a_verify_pass)
 {
-	struct block *data = pattern(2);
+	struct block *data = couple_pattern(DATA_LEN, 2);
 	struct hba_pass p;
 
 	c = couple_new(3, _i, 16);
@@ -180,7 +145,7 @@ START_TEST(a_flush_pass_and_a_verify_pass)
 	ck_assert_uint_eq(p.m[1].status, SCSI_CHECK_CONDITION);
 	ck_assert(p.m[1].has_sense && p.m[1].sense.key == KEY_MISCOMPARE);
 	ck_assert_uint_eq(p.m[2].status, SCSI_GOOD);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 	block_unref(data);
 }
@@ -206,7 +171,7 @@ static void run_task(struct hba_task *t, uint8_t target, const struct scsi_cdb *
 
 START_TEST(a_task_writes_and_another_reads)
 {
-	struct block *data = pattern(3);
+	struct block *data = couple_pattern(DATA_LEN, 3);
 	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
 	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
 
@@ -216,13 +181,13 @@ START_TEST(a_task_writes_and_another_reads)
 	ck_assert_int_eq(w.outcome, HBA_COMPLETED);
 	ck_assert_uint_eq(w.status, SCSI_GOOD);
 	ck_assert_uint_eq(w.moved_out, DATA_LEN);
-	ck_assert(holds(0, 7, data));
+	ck_assert(couple_holds(c, 0, 7, data));
 	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_16, .lba = 7, .blocks = DATA_BLOCKS});
 	ck_assert_uint_eq(told, 1);
 	ck_assert_uint_eq(r.status, SCSI_GOOD);
 	ck_assert_uint_eq(r.moved_in, DATA_LEN);
 	ck_assert_mem_eq(got, data->data, DATA_LEN);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 	block_unref(data);
 }
@@ -257,7 +222,7 @@ START_TEST(check_condition_and_its_sense)
 	ck_assert_uint_eq(r.status, SCSI_CHECK_CONDITION);
 	ck_assert(r.has_sense);
 	ck_assert(scsi_sense_is(&r.sense, &SENSE_LBA_OUT_OF_RANGE));
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
@@ -277,7 +242,7 @@ START_TEST(untagged_tasks)
 	ck_assert_uint_eq(told, 3);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert_uint_eq(t[i].status, SCSI_GOOD);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
@@ -291,7 +256,7 @@ START_TEST(nobody_at_this_id)
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(t.outcome, HBA_SELECTION_TIMEOUT);
 	ck_assert_uint_ge(t.bus_ns, 250 * NS_PER_MS);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
@@ -300,7 +265,7 @@ END_TEST
 
 START_TEST(a_medium_error_names_its_block)
 {
-	struct block *data = pattern(4);
+	struct block *data = couple_pattern(DATA_LEN, 4);
 	struct hba_pass p;
 
 	c = couple_new(3, _i, 16);
@@ -320,8 +285,8 @@ START_TEST(a_medium_error_names_its_block)
 	run_pass(&p);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_uint_eq(p.m[0].status, SCSI_GOOD);
-	ck_assert(holds(1, 16, data));
-	all_quiet();
+	ck_assert(couple_holds(c, 1, 16, data));
+	couple_quiet(c);
 	couple_free(c);
 	block_unref(data);
 }
@@ -329,7 +294,7 @@ END_TEST
 
 START_TEST(busy_and_full_skip_their_data)
 {
-	struct block *data = pattern(5);
+	struct block *data = couple_pattern(DATA_LEN, 5);
 	struct hba_pass p;
 
 	c = couple_new(3, _i, 16);
@@ -345,7 +310,7 @@ START_TEST(busy_and_full_skip_their_data)
 	run_pass(&p);
 	for (unsigned i = 0; i < 3; i++)
 		expect_good(&p, i);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 	block_unref(data);
 }
@@ -353,7 +318,7 @@ END_TEST
 
 START_TEST(a_crc_error_is_told)
 {
-	struct block *data = pattern(6);
+	struct block *data = couple_pattern(DATA_LEN, 6);
 	struct hba_pass p;
 
 	c = couple_new(2, _i, 16);
@@ -364,7 +329,7 @@ START_TEST(a_crc_error_is_told)
 	expect_good(&p, 0);
 	ck_assert_uint_eq(p.m[1].status, SCSI_CHECK_CONDITION);
 	ck_assert(scsi_sense_is(&p.m[1].sense, &SENSE_DATA_CRC));
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 	block_unref(data);
 }
@@ -372,7 +337,7 @@ END_TEST
 
 START_TEST(a_status_that_never_comes)
 {
-	struct block *data = pattern(7);
+	struct block *data = couple_pattern(DATA_LEN, 7);
 	struct hba_pass p;
 
 	c = couple_new(3, _i, 16);
@@ -393,7 +358,7 @@ START_TEST(a_status_that_never_comes)
 		ck_assert_uint_eq(told, 1);
 	}
 	expect_good(&p, 2);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 	block_unref(data);
 }
@@ -414,14 +379,14 @@ START_TEST(a_task_without_status_is_aborted)
 	ck_assert_uint_eq(told, 1);
 	ck_assert_uint_eq(r.status, SCSI_GOOD);
 	ck_assert_uint_eq(hba_stats(c->h)->aborts_failed, 0);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
 
 START_TEST(slow_disks_do_not_hold_the_others)
 {
-	struct block *data = pattern(8);
+	struct block *data = couple_pattern(DATA_LEN, 8);
 	struct hba_pass p;
 
 	c = couple_new(3, _i, 16);
@@ -433,7 +398,7 @@ START_TEST(slow_disks_do_not_hold_the_others)
 	couple_wait(c, 300 * NS_PER_MS);
 	ck_assert_uint_eq(told, 1);
 	expect_good(&p, 1);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 	block_unref(data);
 }
@@ -444,7 +409,7 @@ static const char *const steps[] = {"selected", "command", "data", "status"};
 /* Each of three dies at each step; the others' copies are good or known not to be. */
 START_TEST(one_dies_in_a_pass)
 {
-	struct block *data = pattern(9);
+	struct block *data = couple_pattern(DATA_LEN, 9);
 	struct hba_pass p;
 	unsigned victim = (unsigned)_i % 3;
 	char spec[32];
@@ -462,13 +427,13 @@ START_TEST(one_dies_in_a_pass)
 		const struct hba_pass_member *m = &p.m[i];
 		if (i == victim) {
 			ck_assert(m->outcome == PASS_NOT_TAKEN || m->outcome == PASS_LOST);
-			ck_assert(m->outcome == PASS_LOST || !holds(i, 0, data));
+			ck_assert(m->outcome == PASS_LOST || !couple_holds(c, i, 0, data));
 		} else if (m->outcome == PASS_STATUS) {
 			expect_good(&p, i);
 		} else {
 			ck_assert_uint_eq(victim, 0); /* only the leader takes others with it */
 			ck_assert_int_eq(m->outcome, PASS_NOT_TAKEN);
-			ck_assert(!holds(i, 0, data));
+			ck_assert(!couple_holds(c, i, 0, data));
 		}
 	}
 	/* The others go on, another of them leading; the dead one comes back. */
@@ -490,7 +455,7 @@ END_TEST
 
 START_TEST(a_reset_under_way)
 {
-	struct block *data = pattern(10);
+	struct block *data = couple_pattern(DATA_LEN, 10);
 	struct hba_pass p;
 
 	c = couple_new(3, _i, 16);
@@ -523,7 +488,7 @@ END_TEST
 
 START_TEST(the_bus_server_is_restarted)
 {
-	struct block *data = pattern(11);
+	struct block *data = couple_pattern(DATA_LEN, 11);
 	struct hba_pass p;
 
 	c = couple_new(3, _i, 16);
@@ -543,7 +508,7 @@ START_TEST(the_bus_server_is_restarted)
 	ck_assert_uint_eq(told, 1);
 	for (unsigned i = 0; i < 3; i++)
 		expect_good(&p, i);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 	block_unref(data);
 }
@@ -560,7 +525,7 @@ START_TEST(passes_that_wait_are_chained)
 	c = couple_new(3, _i, 16);
 	ns_t before = bus_now(c->bus);
 	for (unsigned k = 0; k < CHAIN; k++) {
-		data[k] = pattern(50 + k);
+		data[k] = couple_pattern(DATA_LEN, 50 + k);
 		prepare(&p[k], 3, k * DATA_BLOCKS, data[k]);
 	}
 	run_pass(&p[0]);
@@ -586,7 +551,7 @@ START_TEST(passes_that_wait_are_chained)
 	ck_assert_uint_eq(couple_count(c, PHASE_SELECTION), 1);
 	ck_assert_uint_eq(couple_count(c, PHASE_COMMAND), CHAIN);
 	ck_assert_uint_eq(couple_count(c, PHASE_RESELECTION), 3 * CHAIN);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 	for (unsigned k = 0; k < CHAIN; k++)
 		block_unref(data[k]);
@@ -602,7 +567,7 @@ START_TEST(a_leader_dies_in_a_chain)
 	c = couple_new(3, true, 16);
 	couple_forget(c);
 	for (unsigned k = 0; k < 3; k++) {
-		data[k] = pattern(60 + k);
+		data[k] = couple_pattern(DATA_LEN, 60 + k);
 		prepare(&p[k], 3, k * DATA_BLOCKS, data[k]);
 		hba_pass_start(c->h, &p[k]);
 	}

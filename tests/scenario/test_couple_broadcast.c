@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Broadcast passes through the three cores together, over encoded frames. */
 #include "base/crc.h"
-#include "base/prng.h"
-#include "scenario/couple.h"
+#include "scenario/couple_check.h"
 #include "unit/tap_main.h"
 
 #include <string.h>
@@ -22,24 +21,14 @@ static void pass_done(struct hba_pass *p)
 
 static void begin(unsigned n, bool unarmed)
 {
-	struct prng g = prng_init(n + 1);
-
 	c = couple_new(n, unarmed, 16);
 	couple_forget(c);
-	data = block_new(DATA_LEN);
-	ck_assert_ptr_nonnull(data);
-	for (size_t i = 0; i < DATA_LEN; i++)
-		data->data[i] = (uint8_t)prng_u64(&g);
+	data = couple_pattern(DATA_LEN, n + 1);
 }
 
-/* What came to an end has left nothing. */
 static void end(void)
 {
-	for (uint8_t id = 0; id < WIRE_IDS; id++)
-		ck_assert_uint_eq(hba_target(c->h, id)->in_flight, 0);
-	ck_assert_uint_eq(hba_stats(c->h)->protocol_errors, 0);
-	ck_assert_uint_eq(hba_stats(c->h)->internal_errors, 0);
-	ck_assert_msg(c->n_errors == 0, "%s", c->why);
+	couple_quiet(c);
 	couple_free(c);
 	ck_assert_uint_eq(data->refs, 1);
 	block_unref(data);
@@ -68,17 +57,12 @@ static void run(struct hba_pass *p, uint16_t ids, lba_t lba)
 	couple_run(c);
 }
 
-static bool holds(uint8_t disk, lba_t lba)
-{
-	return memcmp(c->disk[disk].media + lba * COUPLE_BLOCK_SIZE, data->data, DATA_LEN) == 0;
-}
-
 static void expect_good(const struct hba_pass *p, unsigned i)
 {
 	ck_assert_int_eq(p->m[i].outcome, PASS_STATUS);
 	ck_assert_uint_eq(p->m[i].status, SCSI_GOOD);
 	ck_assert_uint_eq(p->m[i].moved, DATA_LEN);
-	ck_assert(holds(p->m[i].target, p->cdb.lba));
+	ck_assert(couple_holds(c, p->m[i].target, p->cdb.lba, data));
 }
 
 START_TEST(one_data_phase_and_as_many_copies)
@@ -144,7 +128,7 @@ START_TEST(a_crc_error_is_one_member_s)
 	expect_good(&p, 2);
 	ck_assert_int_eq(p.m[1].outcome, PASS_STATUS);
 	ck_assert(p.m[1].has_sense && scsi_sense_is(&p.m[1].sense, &SENSE_DATA_CRC));
-	ck_assert(!holds(1, 16));
+	ck_assert(!couple_holds(c, 1, 16, data));
 	end();
 }
 END_TEST
@@ -161,7 +145,7 @@ START_TEST(a_member_that_would_have_to_be_asked_misses_it)
 	expect_good(&p, 0);
 	expect_good(&p, 1);
 	ck_assert_int_eq(p.m[2].outcome, PASS_NOT_TAKEN);
-	ck_assert(!holds(2, 16) && !c->disk[2].dead);
+	ck_assert(!couple_holds(c, 2, 16, data) && !c->disk[2].dead);
 	end();
 }
 END_TEST

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The three cores together, through encoded frames: many passes in flight, random faults. GOOD
  * means that the copy is there, not taken that nothing was written. */
-#include "base/crc.h"
 #include "base/prng.h"
-#include "scenario/couple.h"
+#include "scenario/couple_check.h"
 #include "unit/tap_main.h"
 
 #include <stdio.h>
@@ -14,46 +13,6 @@
 
 static struct couple *c;
 static unsigned told;
-
-static struct block *pattern(uint64_t seed)
-{
-	struct block *b = block_new(DATA_LEN);
-	struct prng g = prng_init(seed);
-
-	ck_assert_ptr_nonnull(b);
-	for (size_t i = 0; i < DATA_LEN; i++)
-		b->data[i] = (uint8_t)prng_u64(&g);
-	return b;
-}
-
-/* A write to disks 0..n-1. */
-static void prepare(struct hba_pass *p, unsigned n, lba_t lba, struct block *data)
-{
-	*p = (struct hba_pass){
-	        .group = 1,
-	        .cdb = {.op = OP_WRITE_16, .lba = lba, .blocks = DATA_BLOCKS},
-	        .data = data,
-	        .data_len = DATA_LEN,
-	        .crc = crc_data(0, data->data, DATA_LEN),
-	        .n = n,
-	};
-	for (unsigned i = 0; i < n; i++)
-		p->m[i].target = p->m[i].device = (uint8_t)i;
-}
-
-static bool holds(unsigned disk, lba_t lba, const struct block *data)
-{
-	return memcmp(c->disk[disk].media + lba * COUPLE_BLOCK_SIZE, data->data, DATA_LEN) == 0;
-}
-
-static void all_quiet(void)
-{
-	for (uint8_t id = 0; id < WIRE_IDS; id++)
-		ck_assert_uint_eq(hba_target(c->h, id)->in_flight, 0);
-	ck_assert_uint_eq(hba_stats(c->h)->protocol_errors, 0);
-	ck_assert_uint_eq(hba_stats(c->h)->internal_errors, 0);
-	ck_assert_msg(c->n_errors == 0, "%s", c->why);
-}
 
 /* Every second disk's port is not armed; from 4 on they agree on information units. */
 static struct couple *begin(unsigned i, unsigned depth)
@@ -96,7 +55,7 @@ static void write_done(struct hba_pass *p)
 		if (m->outcome != PASS_STATUS || m->status != SCSI_GOOD)
 			continue;
 		good++;
-		ck_assert_msg(holds(m->target, p->cdb.lba, p->data),
+		ck_assert_msg(couple_holds(c, m->target, p->cdb.lba, p->data),
 		              "disk %u, LBA %u: GOOD, but it is not there", m->target,
 		              (unsigned)p->cdb.lba);
 	}
@@ -105,7 +64,7 @@ static void write_done(struct hba_pass *p)
 static void start_write(unsigned k)
 {
 	struct hba_pass *p = &many[k];
-	struct block *data = p->data ? p->data : pattern(100 + k);
+	struct block *data = p->data ? p->data : couple_pattern(DATA_LEN, 100 + k);
 
 	if (runs[k])
 		return;
@@ -113,7 +72,7 @@ static void start_write(unsigned k)
 	started++;
 	data->data[0]++;
 	data->data[DATA_LEN - 1]++;
-	prepare(p, 1 + (unsigned)prng_below(&g, 4), (lba_t)k * DATA_BLOCKS, data);
+	couple_pass(p, 1 + (unsigned)prng_below(&g, 4), (lba_t)k * DATA_BLOCKS, data);
 	unsigned first = (unsigned)prng_below(&g, 4);
 	for (unsigned i = 0; i < p->n; i++)
 		p->m[i].target = p->m[i].device = (uint8_t)((first + i) % 4);
@@ -188,7 +147,7 @@ START_TEST(many_in_flight)
 		for (unsigned k = 0; k < many[i].n; k++, legs++)
 			ck_assert_int_eq(many[i].m[k].outcome, PASS_STATUS);
 	ck_assert_uint_gt(good, legs);
-	all_quiet();
+	couple_quiet(c);
 	/* Some were chained: there is a COMMAND for each, and a SELECTION for each tenure of
 	 * passes. */
 	const struct wire_stats *s = couple_stats(c);

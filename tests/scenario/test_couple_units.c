@@ -4,8 +4,7 @@
  * that come with the status, aborts, and passes beside them.
  */
 #include "base/crc.h"
-#include "base/prng.h"
-#include "scenario/couple.h"
+#include "scenario/couple_check.h"
 #include "unit/tap_main.h"
 
 #include <string.h>
@@ -56,17 +55,6 @@ static void run(struct hba_task *t, const struct scsi_cdb *cdb)
 	ck_assert_uint_eq(told, 1);
 }
 
-static struct block *pattern(uint64_t seed)
-{
-	struct block *b = block_new(DATA_LEN);
-	struct prng g = prng_init(seed);
-
-	ck_assert_ptr_nonnull(b);
-	for (size_t i = 0; i < DATA_LEN; i++)
-		b->data[i] = (uint8_t)prng_u64(&g);
-	return b;
-}
-
 /* No phase in the trace but those of packetized tenures. */
 static void only_units(void)
 {
@@ -77,15 +65,6 @@ static void only_units(void)
 		              scsi_phase_name(t->phase), t->tenure);
 		ck_assert(!t->atn);
 	}
-}
-
-static void all_quiet(void)
-{
-	for (uint8_t id = 0; id < WIRE_IDS; id++)
-		ck_assert_uint_eq(hba_target(c->h, id)->in_flight, 0);
-	ck_assert_uint_eq(hba_stats(c->h)->protocol_errors, 0);
-	ck_assert_uint_eq(hba_stats(c->h)->internal_errors, 0);
-	ck_assert_msg(c->n_errors == 0, "%s", c->why);
 }
 
 START_TEST(agreed_on_at_the_scan)
@@ -104,14 +83,14 @@ START_TEST(agreed_on_at_the_scan)
 	couple_wait(c, NS_PER_S);
 	ck_assert(hba_settled(c->h));
 	ck_assert(xfer_equal(hba_target(c->h, 1)->xfer, XFER_ULTRA320));
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
 
 START_TEST(a_write_and_a_read)
 {
-	struct block *data = pattern(3);
+	struct block *data = couple_pattern(DATA_LEN, 3);
 	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
 	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
 
@@ -153,7 +132,7 @@ START_TEST(sense_comes_with_the_status)
 	/* It is not kept. */
 	run(&sense, &(struct scsi_cdb){.op = OP_REQUEST_SENSE, .alloc = 18});
 	ck_assert(sense.status == SCSI_GOOD && (got[2] & 0x0f) == KEY_NO_SENSE);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
@@ -172,14 +151,14 @@ START_TEST(aca_is_cleared)
 	run(&next, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
 	ck_assert_uint_eq(next.status, SCSI_GOOD);
 	only_units();
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
 
 START_TEST(a_wrong_crc_is_that_of_a_unit)
 {
-	struct block *data = pattern(4);
+	struct block *data = couple_pattern(DATA_LEN, 4);
 	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
 
 	begin(1, _i);
@@ -190,7 +169,7 @@ START_TEST(a_wrong_crc_is_that_of_a_unit)
 	run(&w, &(struct scsi_cdb){.op = OP_WRITE_16, .blocks = BLOCKS});
 	ck_assert_uint_eq(w.status, SCSI_GOOD);
 	block_unref(data);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
@@ -219,7 +198,7 @@ START_TEST(an_abort)
 	c->disk[0].slow = false;
 	run(&again, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
 	ck_assert_uint_eq(again.status, SCSI_GOOD);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
@@ -259,7 +238,7 @@ static void pass_done(struct hba_pass *p)
  * phase of a pass has information units. */
 START_TEST(passes_beside_commands)
 {
-	struct block *data = pattern(5);
+	struct block *data = couple_pattern(DATA_LEN, 5);
 	struct hba_task r[3] = {{.data_in_len = 512},
 	                        {.target = 1, .data_in_len = 512},
 	                        {.target = 2, .data_in_len = 512}};
@@ -298,7 +277,7 @@ START_TEST(passes_beside_commands)
 	ck_assert_uint_eq(passes, _i ? 1 : 3);
 	ck_assert_uint_ge(units, 6);
 	block_unref(data);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
@@ -306,7 +285,7 @@ END_TEST
 /* A member's refusal has its sense with MIRROR STATUS, as always. */
 START_TEST(a_pass_that_is_refused)
 {
-	struct block *data = pattern(6);
+	struct block *data = couple_pattern(DATA_LEN, 6);
 	struct hba_pass p = {
 	        .group = 1,
 	        .cdb = {.op = OP_WRITE_16, .lba = COUPLE_BLOCKS, .blocks = BLOCKS},
@@ -328,7 +307,7 @@ START_TEST(a_pass_that_is_refused)
 		ck_assert(p.m[i].has_sense && p.m[i].sense.asc == 0x21);
 	}
 	block_unref(data);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
@@ -339,7 +318,7 @@ END_TEST
  */
 START_TEST(limits_of_page_02h)
 {
-	struct block *page = block_new(24), *data = pattern(7);
+	struct block *page = block_new(24), *data = couple_pattern(DATA_LEN, 7);
 	struct hba_task m = {.data_out = page, .data_out_len = 24};
 	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
 	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
@@ -367,7 +346,7 @@ START_TEST(limits_of_page_02h)
 	only_units();
 	block_unref(page);
 	block_unref(data);
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
@@ -391,7 +370,7 @@ START_TEST(a_scan_waits)
 	ck_assert(told == 1 && r.outcome == HBA_COMPLETED && r.status == SCSI_GOOD);
 	ck_assert_int_eq(hba_target(c->h, 0)->state, HBA_READY);
 	ck_assert(xfer_equal(hba_target(c->h, 0)->xfer, XFER_ULTRA320));
-	all_quiet();
+	couple_quiet(c);
 	couple_free(c);
 }
 END_TEST
