@@ -176,7 +176,8 @@ struct hba_task {
 	/* out, valid in done() */
 	enum hba_outcome outcome;
 	uint8_t status; /* HBA_COMPLETED */
-	bool aborted;   /* HBA_COMMAND_TIMEOUT, HBA_ABORTED: the target has confirmed ABORT TASK */
+	bool aborted;   /* HBA_COMMAND_TIMEOUT, HBA_ABORTED: the target has confirmed ABORT TASK, or
+	                   has gone before it was sent the task */
 	bool has_sense;
 	/* has_sense: with CHECK CONDITION, where information units are agreed on; else by REQUEST
 	 * SENSE after it */
@@ -283,6 +284,7 @@ struct hba_set_member {
 	/* private */
 	struct hba *hba;
 	uint8_t unit, tries;
+	uint8_t uuid[UUID_LEN]; /* of the unit: nobody else gets the page */
 	bool reading, wrote;
 	uint8_t got[MODE_MIRROR_LEN + 8];
 	uint32_t got_len;

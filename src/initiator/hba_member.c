@@ -56,6 +56,11 @@ static bool same_group(const struct mode_mirror *a, const struct mode_mirror *b)
 	return a->member == b->member && memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0;
 }
 
+static bool same_unit(const struct hba_set_member *s)
+{
+	return memcmp(hba_target(s->hba, s->unit)->uuid, s->uuid, UUID_LEN) == 0;
+}
+
 /* What was read: as wanted, or to be written, or another's. */
 static void compare(struct hba_set_member *s)
 {
@@ -86,6 +91,11 @@ static void task_done(struct hba_task *t)
 	struct hba_set_member *s = HBA_OWNER(t, struct hba_set_member, task);
 	char why[160];
 
+	if (!same_unit(s)) {
+		s->may_have = s->wrote || !s->reading;
+		finish(s, false, "page 30h: the logical unit is not the one that it was");
+		return;
+	}
 	if (t->outcome == HBA_COMPLETED && t->status == SCSI_GOOD) {
 		s->wrote |= !s->reading;
 		if (s->reading)
@@ -154,6 +164,7 @@ void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s)
 	s->tries = 0;
 	s->wrote = s->conflict = s->busy = s->may_have = false;
 	s->unit = unit;
+	memcpy(s->uuid, hba_target(h, unit)->uuid, UUID_LEN);
 	start(s, true);
 }
 

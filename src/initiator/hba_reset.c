@@ -28,6 +28,22 @@ static void nexus_lost(struct hba *h, uint8_t id, enum hba_outcome outcome, bool
 	hba_tags_void(h, id);
 }
 
+void hba_waiting_lost(struct hba *h, uint8_t id, uint8_t lun)
+{
+	struct hba_item *i, *next;
+
+	for (i = TAILQ_FIRST(&h->waiting); i; i = next) {
+		next = TAILQ_NEXT(i, link);
+		if (i->kind != HBA_ITEM_TASK)
+			continue;
+		struct hba_task *t = hba_task_of(i);
+		if (t->target != id || (lun != WIRE_NO_ID && t->lun != lun))
+			continue;
+		t->aborted = true;
+		hba_task_lost(h, t, HBA_ABORTED);
+	}
+}
+
 static void port_down(struct hba *h, uint8_t id)
 {
 	struct hba_port *p = &h->port[id];
@@ -38,6 +54,7 @@ static void port_down(struct hba *h, uint8_t id)
 	p->t.xfer = XFER_ASYNC;
 	hba_extras_state(h, id, HBA_ABSENT);
 	nexus_lost(h, id, HBA_ABORTED, true);
+	hba_waiting_lost(h, id, WIRE_NO_ID);
 	hba_scan_stop(h, id);
 	h->dirty = true;
 	hba_target_changed(h, id);

@@ -193,6 +193,16 @@ static void set_depth(struct hba_port *p, const struct hba_target *t)
 		p->depth = depth_of(t);
 }
 
+/* A LUN is another unit than it was. */
+static bool another(const struct hba_target *was, const struct hba_target *is)
+{
+	static const uint8_t unknown[UUID_LEN];
+
+	return memcmp(was->uuid, unknown, UUID_LEN) != 0 &&
+	       memcmp(is->uuid, unknown, UUID_LEN) != 0 &&
+	       memcmp(was->uuid, is->uuid, UUID_LEN) != 0;
+}
+
 static void finish(struct hba *h, struct hba_scan *s, bool good)
 {
 	struct hba_port *p = port_of(h, s);
@@ -201,6 +211,8 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 	/* A probe that found what there was: nobody need know. */
 	bool same = !good && t->state == HBA_FAILED && strcmp(t->why, f->why) == 0;
 
+	if (another(t, f))
+		hba_waiting_lost(h, t->id, t->lun);
 	f->epoch = t->epoch;
 	f->in_flight = t->in_flight;
 	f->commands = t->commands;

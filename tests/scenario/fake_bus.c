@@ -351,6 +351,7 @@ static size_t inquiry_data(const struct fake *f, const struct fake_script *s, st
 		fake_unit_uuid(s->target, s->lun, uuid);
 	else
 		fake_uuid(s->target, uuid);
+	uuid[0] ^= d->other >> s->lun & 1;
 	if (!(s->cdb[1] & 1)) {
 		wr_zero(w, 8);
 		wr_padded(w, "SMIRROR", 7, 8, ' ');

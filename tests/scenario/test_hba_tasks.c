@@ -505,8 +505,9 @@ START_TEST(the_port_or_the_server_goes)
 	fake_send(&f, &tn, NULL, 0);
 	if (_i == 0) {
 		fake_port(&f, 1, false);
-		ck_assert_uint_eq(told, 1);
+		ck_assert_uint_eq(told, 2);
 		ck_assert_int_eq(a.outcome, HBA_ABORTED);
+		ck_assert_int_eq(c.outcome, HBA_ABORTED); /* which waited for its turn */
 		fake_serve(&f);
 		ck_assert_uint_eq(told, 3);
 		ck_assert_int_eq(b.outcome, HBA_SELECTION_TIMEOUT);

@@ -4,6 +4,7 @@
 #include "scenario/fake_bus.h"
 #include "unit/tap_main.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct fake f;
@@ -260,6 +261,71 @@ START_TEST(the_others_have_their_depth)
 }
 END_TEST
 
+/* ---- who comes in another's place ---- */
+
+/* What waits for a unit is not for the next one at its LUN: while a scan finds out who it is, and
+ * when a target comes in place of another. */
+START_TEST(what_waits_is_for_one_unit)
+{
+	bool replaced = _i == 1, superseded = _i == 2;
+	struct hba_task first, same;
+
+	attach((struct fake_disk){.luns = LUN(2), .queue_depth = 8});
+	rescan();
+	told = 0;
+	start(&first, 2);
+	start(&same, 0);
+	f.disk[1].other = replaced ? LUN(2) : 0;
+	if (superseded)
+		fake_port(&f, 1, true);
+	serve_all();
+	expect(LUN(0) | LUN(2), 0);
+	ck_assert_uint_eq(told, 2);
+	ck_assert_int_eq(first.outcome, _i ? HBA_ABORTED : HBA_COMPLETED);
+	ck_assert_int_eq(first.aborted, _i > 0);
+	ck_assert_int_eq(same.outcome, superseded ? HBA_ABORTED : HBA_COMPLETED);
+	that_was_all();
+}
+END_TEST
+
+static bool page_ok;
+static char page_why[160];
+static void page_done(struct hba_set_member *s, bool ok, const char *why)
+{
+	(void)s;
+	page_ok = ok;
+	snprintf(page_why, sizeof(page_why), "%s", why);
+	told++;
+}
+
+/* Nor is a page 30h that is to be written, whatever of it is under way. */
+START_TEST(a_membership_is_for_one_unit)
+{
+	struct hba_set_member m = {.page = {.member = true, .device = 1, .group = 5},
+	                           .done = page_done,
+	                           .param = block_new(MODE_MIRROR_LEN + 16)};
+	uint8_t page[8 + MODE_MIRROR_LEN] = {0};
+	struct wr w = wr_init(page + 8, MODE_MIRROR_LEN);
+
+	attach((struct fake_disk){.luns = LUN(2), .queue_depth = 8});
+	hba_set_member(f.h, unit(2)->unit, &m);
+	fake_run(&f);
+	struct fake_script s = fake_take(&f);
+	ck_assert_uint_eq(s.cdb[0], 0x5a);
+	f.disk[1].other = LUN(2);
+	rescan();
+	serve_all();
+	told = 0;
+	mode_mirror_put(&w, &f.disk[1].member);
+	fake_end_task(&f, &s, _i ? SCSI_BUSY : SCSI_GOOD, page, sizeof(page));
+	ck_assert_uint_eq(f.n, 0); /* no MODE SELECT */
+	ck_assert_uint_eq(told, 1);
+	ck_assert(!page_ok && !m.may_have);
+	ck_assert_str_eq(page_why, "page 30h: the logical unit is not the one that it was");
+	that_was_all();
+}
+END_TEST
+
 /* ---- lists that change ---- */
 
 /* That the list is another is said once, and a probe may be who is told. */
@@ -431,6 +497,8 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(ways, what_is_not_ready_is_probed, 0, 2 * (int)ARRAY_LEN(hindrances));
 	tcase_add_loop_test(ways, a_probe_that_is_overtaken, 0, 6);
 	tcase_add_loop_test(ways, the_others_have_their_depth, 0, (int)ARRAY_LEN(hindrances));
+	tcase_add_loop_test(ways, what_waits_is_for_one_unit, 0, 3);
+	tcase_add_loop_test(ways, a_membership_is_for_one_unit, 0, 2);
 	tcase_add_loop_test(ways, a_probe_that_meets_another_list, 0, 2);
 	tcase_add_loop_test(ways, a_list_that_changes_behind_its_back, 0, 3);
 	tcase_add_loop_test(ways, a_list_that_always_changes, 0, 3);
