@@ -271,6 +271,17 @@ const struct ini_job *rig_job(struct rig *r, uint32_t id, ns_t limit)
 	return j;
 }
 
+const struct ini_job *rig_concludes(struct rig *r, uint32_t id, ns_t limit,
+                                    enum ini_conclusion conclusion)
+{
+	const struct ini_job *j = rig_job(r, id, limit);
+
+	ck_assert_msg(j->conclusion == conclusion, "%s (%s), not %s",
+	              ini_conclusion_name(j->conclusion), j->error.text,
+	              ini_conclusion_name(conclusion));
+	return j;
+}
+
 const struct rig_reply *rig_reply(struct rig *r, uint64_t token, ns_t limit)
 {
 	ns_t end = r->now + limit;
@@ -398,6 +409,19 @@ uint32_t rig_start(struct rig *r, const struct ini_job_spec *spec)
 
 	ck_assert_msg(id != 0, "%s", e.text);
 	return id;
+}
+
+uint32_t rig_begin(struct rig *r, enum ini_job_type type)
+{
+	const struct ini_job_spec s = rig_spec(r, type);
+
+	return rig_start(r, &s);
+}
+
+const struct ini_job *rig_do(struct rig *r, enum ini_job_type type, ns_t limit,
+                             enum ini_conclusion conclusion)
+{
+	return rig_concludes(r, rig_begin(r, type), limit, conclusion);
 }
 
 uint32_t rig_mirror(struct rig *r, uint64_t bytes)

@@ -58,6 +58,9 @@ void rig_run(struct rig *r, ns_t ns);
 void rig_step(struct rig *r);
 /* Runs until the job is concluded (or `limit` has passed: a failure). */
 const struct ini_job *rig_job(struct rig *r, uint32_t id, ns_t limit);
+/* The same, and it is concluded so. */
+const struct ini_job *rig_concludes(struct rig *r, uint32_t id, ns_t limit,
+                                    enum ini_conclusion conclusion);
 /* Runs until the command with this token has replied. */
 const struct rig_reply *rig_reply(struct rig *r, uint64_t token, ns_t limit);
 
@@ -81,6 +84,10 @@ const struct rig_reply *rig_write(struct rig *r, uint64_t offset, struct block *
 void rig_image(struct rig *r, uint64_t bytes, uint64_t seed);
 uint32_t rig_mirror(struct rig *r, uint64_t bytes); /* a job with an image of this length */
 uint32_t rig_start(struct rig *r, const struct ini_job_spec *spec);
+/* A job as rig_spec() has it: started; and run to its end, as rig_concludes(). */
+uint32_t rig_begin(struct rig *r, enum ini_job_type type);
+const struct ini_job *rig_do(struct rig *r, enum ini_job_type type, ns_t limit,
+                             enum ini_conclusion conclusion);
 struct ini_job_spec rig_spec(const struct rig *r, enum ini_job_type type);
 /* The disk holds the image, then zeros to the end of its last block. */
 bool rig_holds(const struct rig *r, uint8_t id);

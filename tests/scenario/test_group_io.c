@@ -229,8 +229,7 @@ START_TEST(writes_that_overlap_leave_equal_members)
 	/* One that has failed for good gets nothing more, until a resync. */
 	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1) && rig_in_sync(r, 2));
 	ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[2].store, BLOCKS * 512);
-	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
-	ck_assert_int_eq(rig_job(r, rig_start(r, &s), LIMIT)->conclusion, JOB_SUCCESS);
+	rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
 	ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * 512);
 	rig_free(r);
 }
@@ -242,15 +241,14 @@ START_TEST(writes_during_a_resync_reach_the_new_member)
 
 	rig_group(r, 1, true);
 	rig_add(r, "disk1");
-	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
-	uint32_t id = rig_start(r, &s);
+	uint32_t id = rig_begin(r, JOB_RESYNC);
 	for (uint8_t i = 0; i < 30; i++) {
 		struct block *b = rig_bytes(16 * 512, (uint8_t)(i * 5));
 		rig_run(r, NS_PER_MS / 10);
 		(void)rig_begin_write(r, (i * 37U % 60) * 512U * 16, b);
 		block_unref(b);
 	}
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * 512);
 	ck_assert(rig_in_sync(r, 1));
 	rig_free(r);
@@ -283,8 +281,7 @@ START_TEST(a_write_that_fails_on_the_new_member_is_copied_again)
 		fake_fault(r->h, victim, f);
 		rig_write(r, 96 * 512, b, NS_PER_S, victim ? INI_OK : INI_E_DEVICE);
 		block_unref(b);
-		const struct ini_job *j = rig_job(r, id, LIMIT);
-		ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+		const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 		ck_assert_uint_eq(j->t[0].good, BLOCKS);
 		ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * 512);
 		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));

@@ -112,9 +112,7 @@ START_TEST(members_are_added_and_removed)
 	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && !rig_in_sync(r, 2));
 	ck_assert_uint_eq(r->h->target[2].member.device, 3);
 	ck_assert_uint_eq(r->h->target[2].member.generation, 0);
-	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
-	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->n_targets, 1);
 	ck_assert_uint_eq(j->t[0].good, BLOCKS);
 	ck_assert(rig_in_sync(r, 2) && rig_holds(r, 2));

@@ -105,13 +105,12 @@ START_TEST(a_mark_that_cannot_be_saved_fails_the_write)
 	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, -1), 0);
 	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
 	uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_FAILED);
 	ck_assert_int_eq(j->error.kind, INI_E_STATE_DIR);
 	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, -1), 0);
 	r->log_err = 0;
 	id = rig_mirror(r, 64 * FAKE_BLOCK);
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	write_all(r, 500, 1, 2);
 	rig_free(r);
 }
@@ -142,7 +141,7 @@ START_TEST(a_mirror_job_leaves_a_clean_log)
 	rig_group(r, 3, false);
 	uint32_t id = rig_mirror(r, BLOCKS * FAKE_BLOCK);
 	unsigned saves = r->log_saves;
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(shown(r).dirty, 0);
 	ck_assert_uint_le(r->log_saves, saves + 2); /* all marks by one, and letting go */
 	rig_run(r, IDLE);
@@ -171,9 +170,7 @@ START_TEST(a_member_that_is_away_keeps_marks)
 	fake_back(r->h, 2);
 	rig_step(r);
 	uint64_t before = r->h->disk[2].written;
-	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
-	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->total, 2 * REGION * FAKE_BLOCK);
 	ck_assert_uint_eq(r->h->disk[2].written - before, 2 * REGION);
 	ck_assert(equal(r, 0, 2) && rig_in_sync(r, 2));
@@ -205,8 +202,7 @@ START_TEST(a_catch_up_outside_the_plan_counts_nothing)
 	write_all(r, 20 * REGION, 8, 3);
 	fake_back(r->h, 2);
 	rig_step(r);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->total, 4 * REGION * FAKE_BLOCK);
 	ck_assert_uint_gt(j->t[0].resent, 0);
 	ck_assert_uint_eq(j->t[0].good, 4 * REGION);
@@ -256,7 +252,7 @@ static struct rig *source_that_cannot_take_a_write(uint16_t stale, uint8_t misse
 	           (struct fake_fault){.kind = FAULT_SENSE, .key = KEY_DATA_PROTECT, .times = 1});
 	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
 	ck_assert(!rig_in_sync(r, 0));
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert(rig_in_sync(r, 1) && rig_in_sync(r, 2));
 	ck_assert(equal(r, 1, 2));
 	return r;
@@ -288,9 +284,7 @@ START_TEST(a_member_whose_past_is_unknown_gets_all)
 	ini_medium_changed(r->ini, 1, &cdb);
 	rig_run(r, NS_PER_S);
 	ck_assert(!rig_in_sync(r, 1) && !rig_member(r, 1)->logged);
-	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
-	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->total, BLOCKS * FAKE_BLOCK);
 	rig_free(r);
 }
@@ -436,7 +430,7 @@ START_TEST(an_image_over_all_ends_a_recovery)
 	rig_run(r, NS_PER_S);
 	ck_assert(shown(r).recovering); /* it is tried again, but later */
 	uint32_t id = rig_mirror(r, BLOCKS * FAKE_BLOCK);
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	rig_run(r, IDLE);
 	ck_assert(rig_holds(r, 0) && rig_holds(r, 1));
 	ck_assert(!shown(r).recovering && shown(r).dirty == 0);
@@ -511,7 +505,7 @@ START_TEST(a_write_that_waited_goes_to_the_new_member)
 	r->h->held = false;
 	ck_assert_int_eq(rig_reply(r, first, LIMIT)->error.kind, INI_OK);
 	ck_assert_int_eq(rig_reply(r, second, LIMIT)->error.kind, INI_OK);
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert(rig_in_sync(r, 2));
 	ck_assert(equal(r, 0, 1) && equal(r, 0, 2));
 	rig_free(r);
@@ -541,7 +535,7 @@ START_TEST(a_flush_reaches_the_new_member)
 		ck_assert_uint_eq(r->h->disk[i].flushes, before[i] + 1);
 	/* what is stale keeps its marks */
 	ck_assert_uint_gt(shown(r).dirty + shown(r).behind, 0);
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert(equal(r, 0, 1) && rig_in_sync(r, 1));
 	rig_free(r);
 }
@@ -570,7 +564,7 @@ START_TEST(settings_do_not_wait_for_a_recovery_in_line)
 	ck_assert(ini_group_set(r->ini, "g0", &set, 5, &e));
 	ck_assert_int_eq(rig_reply(r, 5, NS_PER_S)->error.kind, INI_OK);
 	(void)rig_job(r, id, LIMIT);
-	ck_assert_int_eq(rig_job(r, id + 1, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id + 1, LIMIT, JOB_SUCCESS);
 	ck_assert(!shown(r).recovering && equal(r, 0, 1) && equal(r, 0, 2));
 	rig_free(r);
 }
@@ -649,7 +643,7 @@ START_TEST(a_flush_that_fails_takes_the_member_out)
 	fake_clear_faults(r->h, 1);
 	memset(r->h->disk[1].store, 0x77,
 	       2 * REGION * FAKE_BLOCK); /* what it had not flushed is lost */
-	ck_assert_int_eq(rig_job(r, rig_start(r, &s), LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, rig_start(r, &s), LIMIT, JOB_SUCCESS);
 	ck_assert(equal(r, 0, 1) && rig_in_sync(r, 1));
 	rig_free(r);
 }
@@ -688,7 +682,7 @@ START_TEST(resyncs_are_throttled)
 	s.transfer = 8 * FAKE_BLOCK;
 	s.speed_limit = 8 * FAKE_BLOCK;
 	ns_t start = r->now;
-	ck_assert_int_eq(rig_job(r, rig_start(r, &s), LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, rig_start(r, &s), LIMIT, JOB_SUCCESS);
 	ck_assert_uint_ge(r->now - start, 7 * NS_PER_S);
 	rig_free(r);
 }

@@ -99,8 +99,8 @@ START_TEST(writing_jobs_wait_for_each_other)
 	rig_job(r, a, LIMIT);
 	ck_assert_int_eq(ini_job_find(r->ini, b)->state, JOB_RUNNING);
 	ck_assert_int_eq(ini_job_find(r->ini, c)->state, JOB_WAITING);
-	ck_assert_int_eq(rig_job(r, b, LIMIT)->conclusion, JOB_SUCCESS);
-	ck_assert_int_eq(rig_job(r, c, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, b, LIMIT, JOB_SUCCESS);
+	rig_concludes(r, c, LIMIT, JOB_SUCCESS);
 	rig_free(r);
 }
 END_TEST
@@ -122,8 +122,8 @@ START_TEST(two_groups_do_not_wait)
 	rig_run(r, NS_PER_MS / 10);
 	ck_assert_int_eq(ini_job_find(r->ini, a)->state, JOB_RUNNING);
 	ck_assert_int_eq(ini_job_find(r->ini, b)->state, JOB_RUNNING);
-	ck_assert_int_eq(rig_job(r, a, LIMIT)->conclusion, JOB_SUCCESS);
-	ck_assert_int_eq(rig_job(r, b, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, a, LIMIT, JOB_SUCCESS);
+	rig_concludes(r, b, LIMIT, JOB_SUCCESS);
 	for (unsigned i = 0; i < 4; i++)
 		ck_assert(rig_holds(r, (uint8_t)i));
 	rig_free(r);
@@ -145,8 +145,7 @@ START_TEST(cancel_in_mid_job)
 	ck_assert_int_eq(ini_job_find(r->ini, id)->state, JOB_RUNNING); /* passes are in flight */
 	unsigned passes = r->h->n_trace;
 	r->h->held = false;
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_CANCELLED);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_CANCELLED);
 	ck_assert_uint_eq(r->h->n_trace, passes);
 	ck_assert_uint_lt(j->done, j->total);
 	for (unsigned i = 0; i < 3; i++)
@@ -154,8 +153,7 @@ START_TEST(cancel_in_mid_job)
 	ck_assert_int_eq(rig_reply(r, 5, NS_PER_S)->error.kind, INI_OK);
 	ck_assert(!ini_job_cancel(r->ini, id, &e) && e.kind == INI_E_BAD_STATE);
 	ck_assert_uint_eq(r->closes, 1);
-	ck_assert_int_eq(rig_job(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT)->conclusion,
-	                 JOB_SUCCESS);
+	rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	rig_free(r);
 }
 END_TEST
@@ -170,8 +168,7 @@ START_TEST(cancel_while_a_resend_waits)
 	rig_run(r, NS_PER_S);
 	ck_assert(ini_job_cancel(r->ini, id, &e));
 	ns_t start = r->now;
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_CANCELLED);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_CANCELLED);
 	ck_assert_uint_lt(r->now - start, NS_PER_S);
 	ck_assert_uint_eq(j->t[1].bad, 0); /* what was not tried to its end is not said to be bad */
 	rig_free(r);
@@ -191,7 +188,7 @@ START_TEST(a_waiting_job_is_cancelled_at_once)
 	rig_step(r);
 	ck_assert_int_eq(ini_job_find(r->ini, b)->conclusion, JOB_CANCELLED);
 	ck_assert_int_eq(ini_job_find(r->ini, a)->state, JOB_RUNNING);
-	ck_assert_int_eq(rig_job(r, a, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, a, LIMIT, JOB_SUCCESS);
 	ck_assert(rig_in_sync(r, 0));
 	rig_free(r);
 }
@@ -219,7 +216,7 @@ START_TEST(pause_and_resume)
 	ck_assert(!j->stalled);
 	ck_assert_uint_eq(r->h->in_flight, 0);
 	ck_assert(ini_job_resume(r->ini, id, &e));
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_lt(j->running_ns, NS_PER_S);
 	ck_assert(rig_holds(r, 2));
 	rig_free(r);
@@ -240,7 +237,7 @@ START_TEST(a_waiting_job_can_be_paused)
 	ck_assert_int_eq(ini_job_find(r->ini, b)->state, JOB_PAUSED);
 	ck_assert(rig_in_sync(r, 0));
 	ck_assert(ini_job_resume(r->ini, b, &e));
-	ck_assert_int_eq(rig_job(r, b, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, b, LIMIT, JOB_SUCCESS);
 	rig_free(r);
 }
 END_TEST
@@ -265,7 +262,7 @@ START_TEST(the_speed_limit_is_kept)
 	ck_assert(!j->stalled);
 	ck_assert(ini_job_set_speed(r->ini, id, 0, &e));
 	ns_t start = r->now;
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_lt(r->now - start, NS_PER_S);
 	rig_free(r);
 }
@@ -286,7 +283,7 @@ START_TEST(without_progress_it_says_so)
 	ck_assert(ini_job_find(r->ini, id)->stalled);
 	ck_assert_uint_eq(ini_job_find(r->ini, id)->rate, 0);
 	r->h->held = false;
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert(!ini_job_find(r->ini, id)->stalled);
 	rig_free(r);
 }
@@ -370,8 +367,7 @@ START_TEST(draining_stops_at_a_pass_boundary)
 	ck_assert_int_eq(e.kind, INI_E_SHUTDOWN);
 	rig_restart(r);
 	ck_assert(!rig_in_sync(r, 0));
-	ck_assert_int_eq(rig_job(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT)->conclusion,
-	                 JOB_SUCCESS);
+	rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	rig_free(r);
 }
 END_TEST

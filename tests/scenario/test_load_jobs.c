@@ -63,8 +63,7 @@ START_TEST(by_count)
 	uint32_t id = rig_start(r, &s);
 
 	ck_assert_uint_eq(ini_job_find(r->ini, id)->total, 500 * BYTES);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->load.writes, 500);
 	ck_assert_uint_eq(j->done, 500 * BYTES);
 	ck_assert_uint_eq(j->total, 500 * BYTES);
@@ -438,7 +437,7 @@ START_TEST(a_client_may_write_meanwhile)
 	ck_assert(ini_group_write(r->ini, "g0", 0, (uint32_t)b->len, b, 5, &e));
 	block_unref(b);
 	ck_assert_int_eq(rig_reply(r, 5, NS_PER_S)->error.kind, INI_OK);
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert(equal(r, 0, 1) && equal(r, 0, 2));
 	rig_free(r);
 }
@@ -454,9 +453,8 @@ START_TEST(it_waits_for_a_mirror_and_takes_its_members)
 	uint32_t b = rig_start(r, &s);
 	rig_run(r, NS_PER_MS / 10);
 	ck_assert_int_eq(ini_job_find(r->ini, b)->state, JOB_WAITING);
-	ck_assert_int_eq(rig_job(r, a, LIMIT)->conclusion, JOB_SUCCESS);
-	const struct ini_job *j = rig_job(r, b, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	rig_concludes(r, a, LIMIT, JOB_SUCCESS);
+	const struct ini_job *j = rig_concludes(r, b, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->n_targets, 3);
 	ck_assert_uint_eq(j->t[2].good, 100 * RUN);
 	rig_free(r);
@@ -474,10 +472,10 @@ START_TEST(who_writes_else_waits_for_it)
 	while (ini_job_find(r->ini, a)->load.writes < 50)
 		rig_run(r, NS_PER_MS / 20);
 	ck_assert_int_eq(ini_job_find(r->ini, b)->state, JOB_WAITING);
-	ck_assert_int_eq(rig_job(r, a, LIMIT)->conclusion, JOB_SUCCESS);
-	ck_assert_int_eq(rig_job(r, b, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, a, LIMIT, JOB_SUCCESS);
+	rig_concludes(r, b, LIMIT, JOB_SUCCESS);
 	ck_assert(rig_holds(r, 0) && rig_holds(r, 2));
-	ck_assert_int_eq(rig_job(r, c, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, c, LIMIT, JOB_SUCCESS);
 	rig_free(r);
 }
 END_TEST
@@ -493,7 +491,7 @@ START_TEST(a_verification_waits_for_it)
 	while (ini_job_find(r->ini, a)->load.writes < 50)
 		rig_run(r, NS_PER_MS / 20);
 	ck_assert_int_eq(ini_job_find(r->ini, b)->state, JOB_WAITING);
-	ck_assert_int_eq(rig_job(r, b, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, b, LIMIT, JOB_SUCCESS);
 	rig_free(r);
 }
 END_TEST
@@ -574,8 +572,7 @@ START_TEST(without_memory_it_fails)
 
 	rig_run(r, NS_PER_MS);
 	r->no_blocks = true;
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_FAILED);
 	ck_assert_int_eq(j->error.kind, INI_E_IO);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert(rig_in_sync(r, i) && equal(r, 0, i));

@@ -26,8 +26,7 @@ START_TEST(a_member_goes_for_good)
 	ns_t start = r->now;
 
 	fake_gone(r->h, 1);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_PARTIAL);
 	ck_assert_uint_lt(r->now - start, 5 * NS_PER_S); /* not a wait for each run */
 	ck_assert_uint_eq(j->done, j->total);
 	ck_assert_uint_eq(j->t[1].good + j->t[1].bad, BLOCKS);
@@ -47,8 +46,7 @@ START_TEST(the_leader_goes_for_good)
 	struct rig *r = running(3, &id);
 
 	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_DIE});
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_PARTIAL);
 	ck_assert(rig_holds(r, 1) && rig_holds(r, 2));
 	ck_assert_uint_eq(j->t[0].good + j->t[0].bad, BLOCKS);
 	ck_assert_uint_eq(j->t[1].bad + j->t[2].bad, 0);
@@ -65,8 +63,7 @@ START_TEST(a_member_that_comes_back_is_caught_up)
 	while (ini_job_find(r->ini, id)->done < BLOCKS * FAKE_BLOCK / 2)
 		rig_run(r, NS_PER_MS / 20);
 	fake_back(r->h, 1);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->t[1].good, BLOCKS);
 	ck_assert_uint_gt(j->t[1].resent, 0);
 	ck_assert(rig_holds(r, 1) && rig_in_sync(r, 1));
@@ -85,8 +82,7 @@ START_TEST(a_catch_up_takes_what_the_others_have)
 		rig_run(r, NS_PER_MS / 20);
 	memset(r->image, 0x11, r->image_len); /* the image changes under the job */
 	fake_back(r->h, 1);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	for (unsigned i = 1; i < 3; i++)
 		ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[i].store, BLOCKS * FAKE_BLOCK);
 	rig_free(r);
@@ -118,8 +114,7 @@ START_TEST(members_that_missed_different_blocks_end_equal)
 	memset(r->image, 0x44, r->image_len);
 	fake_back(r->h, 0);
 	rig_step(r);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * FAKE_BLOCK);
 	ck_assert_uint_ne(r->h->disk[0].store[127 * FAKE_BLOCK], 0x44);
 	ck_assert_uint_eq(r->h->disk[0].store[128 * FAKE_BLOCK], 0x44);
@@ -139,8 +134,7 @@ START_TEST(a_catch_up_that_fails_is_partial)
 		rig_run(r, NS_PER_MS / 20);
 	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 700, .blocks = 3});
 	fake_back(r->h, 1);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_PARTIAL);
 	ck_assert_uint_eq(j->t[1].bad, 3);
 	ck_assert_uint_eq(j->t[1].good, BLOCKS - 3);
 	ck_assert_uint_eq(j->t[1].runs[0].lba, 700);
@@ -163,8 +157,7 @@ START_TEST(the_bus_goes_and_comes_back)
 	fake_back(r->h, 1);
 	rig_run(r, NS_PER_S);
 	fake_back(r->h, 0);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	for (unsigned i = 0; i < 3; i++) {
 		ck_assert(rig_holds(r, (uint8_t)i) && rig_in_sync(r, i));
 		ck_assert_uint_eq(j->t[i].good, BLOCKS);
@@ -180,8 +173,7 @@ START_TEST(the_bus_stays_away)
 	ns_t start = r->now;
 
 	fake_bus_down(r->h);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_FAILED);
 	ck_assert_uint_ge(r->now - start, 10 * NS_PER_S);
 	ck_assert_uint_lt(r->now - start, 15 * NS_PER_S);
 	for (unsigned i = 0; i < 3; i++) {
@@ -190,8 +182,7 @@ START_TEST(the_bus_stays_away)
 	}
 	fake_bus_up(r->h);
 	rig_step(r);
-	ck_assert_int_eq(rig_job(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT)->conclusion,
-	                 JOB_SUCCESS);
+	rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	rig_free(r);
 }
 END_TEST
@@ -205,8 +196,7 @@ START_TEST(after_a_reset_what_is_unacknowledged_is_sent_again)
 		rig_run(r, i * NS_PER_MS / 8);
 		fake_reset(r->h);
 	}
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_gt(j->resend_passes, 0);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert(rig_holds(r, (uint8_t)i));
@@ -223,7 +213,7 @@ START_TEST(a_reset_at_any_time_costs_nothing)
 		uint32_t id = rig_mirror(r, 4 * 64 * FAKE_BLOCK);
 		rig_run(r, at * 25 * NS_PER_US);
 		fake_reset(r->h);
-		ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+		rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 		rig_run(r, 20 * NS_PER_S);
 		for (unsigned i = 0; i < 3; i++) {
 			ck_assert(rig_holds(r, (uint8_t)i) && rig_in_sync(r, i));
@@ -247,8 +237,7 @@ START_TEST(a_rescan_is_waited_for)
 	ck_assert_uint_lt(ini_job_find(r->ini, id)->done, BLOCKS * FAKE_BLOCK);
 	r->h->target[1].state = HBA_READY;
 	r->h->on_target(r->h->target_ctx, 1);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	rig_free(r);
 }
 END_TEST
@@ -263,8 +252,7 @@ START_TEST(a_write_that_may_still_land_bars_its_member)
 	while (r->h->disk[1].fault[0].kind != FAULT_NONE)
 		rig_run(r, NS_PER_MS / 20);
 	unsigned count = fake_count(r->h, OP_WRITE_16, 1);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	rig_concludes(r, id, LIMIT, JOB_PARTIAL);
 	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, 1), count);
 	ck_assert(!rig_in_sync(r, 1) && rig_in_sync(r, 0));
 	/* the next job makes an end of the old write first */
@@ -272,7 +260,7 @@ START_TEST(a_write_that_may_still_land_bars_its_member)
 	rig_step(r);
 	ck_assert_uint_eq(r->h->resets, 1);
 	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, 1), count);
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	rig_free(r);
 }
 END_TEST
@@ -283,8 +271,7 @@ START_TEST(members_are_known_by_uuid)
 	struct rig *r = running(3, &id);
 
 	fake_move(r->h, 1, 9);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(rig_member(r, 1)->id, 9);
 	ck_assert(rig_holds(r, 9));
 	rig_free(r);
@@ -299,8 +286,7 @@ START_TEST(all_members_go)
 	fake_gone(r->h, 0);
 	fake_gone(r->h, 1);
 	ns_t start = r->now;
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	rig_concludes(r, id, LIMIT, JOB_FAILED);
 	ck_assert_uint_lt(r->now - start, 5 * NS_PER_S);
 	rig_free(r);
 }
@@ -316,8 +302,7 @@ START_TEST(all_come_back_and_the_image_is_read_again)
 	rig_run(r, NS_PER_S);
 	fake_back(r->h, 0);
 	fake_back(r->h, 1);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert(rig_holds(r, 0) && rig_holds(r, 1));
 	rig_free(r);
 }

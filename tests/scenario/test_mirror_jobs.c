@@ -31,8 +31,7 @@ START_TEST(all_good)
 	uint32_t id = rig_mirror(r, 1000 * FAKE_BLOCK);
 
 	ck_assert_uint_eq(ini_job_find(r->ini, id)->total, 1000 * FAKE_BLOCK);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->done, j->total);
 	ck_assert_uint_eq(j->resend_passes, 0);
 	ck_assert_uint_eq(j->passes[INI_SILENT], 16);
@@ -72,7 +71,7 @@ START_TEST(members_are_stale_durably_before_the_first_write)
 		rig_run(r, NS_PER_MS / 10);
 	ck_assert_int_eq(r->saved[0].m[0].state, MEMBER_STALE);
 	ck_assert_uint_eq(r->h->target[0].member.generation, 0);
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	rig_free(r);
 }
 END_TEST
@@ -102,8 +101,8 @@ START_TEST(a_medium_error_once_is_mended_by_one_pass_to_that_target)
 
 	fake_fault(r->h, 1,
 	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 100, .blocks = 5, .times = 1});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 512 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 512 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->resend_passes, 1);
 	assert_target(j, 0, 512, 0, 0);
 	assert_target(j, 1, 512, 28, 0); /* 100..127 of the run 64..127 */
@@ -131,8 +130,8 @@ START_TEST(a_medium_error_three_times_is_mended)
 
 	fake_fault(r->h, 1,
 	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 100, .blocks = 5, .times = 3});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 512 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 512 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	ck_assert_uint_ge(j->resend_passes, 3);
 	assert_target(j, 1, 512, 28, 0);
 	ck_assert(rig_holds(r, 1));
@@ -148,8 +147,8 @@ START_TEST(only_the_bad_blocks_are_bad)
 	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 110, .blocks = 1});
 	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 511, .blocks = 9});
 	ns_t start = r->now;
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 512 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 512 * FAKE_BLOCK), LIMIT, JOB_PARTIAL);
 	ck_assert_uint_eq(j->done, j->total);
 	assert_target(j, 0, 512, 0, 0);
 	ck_assert_uint_eq(j->t[1].good, 505);
@@ -188,8 +187,8 @@ START_TEST(a_disk_that_is_all_bad_fails_alone)
 	struct rig *r = three();
 
 	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 0, .blocks = BLOCKS});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 300 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 300 * FAKE_BLOCK), LIMIT, JOB_PARTIAL);
 	assert_target(j, 1, 300, 0, 0);
 	ck_assert_uint_eq(j->t[0].bad, 300);
 	ck_assert_uint_eq(j->t[0].n_runs, 1);
@@ -204,8 +203,8 @@ START_TEST(all_bad_everywhere_is_a_failure)
 
 	rig_group(r, 1, false);
 	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_SENSE, .key = KEY_HARDWARE_ERROR});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 200 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 200 * FAKE_BLOCK), LIMIT, JOB_FAILED);
 	assert_target(j, 0, 0, 200, 200);
 	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, 0), 4 * 5); /* 4 runs, 5 times each */
 	rig_free(r);
@@ -217,8 +216,8 @@ START_TEST(a_crc_error_is_mended)
 	struct rig *r = three();
 
 	fake_fault(r->h, 2, (struct fake_fault){.kind = FAULT_CRC, .times = 4});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 512 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 512 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	assert_target(j, 2, 512, 256, 0);
 	ck_assert_uint_eq(j->resend_passes, 4);
 	ck_assert(rig_holds(r, 2));
@@ -231,8 +230,7 @@ START_TEST(another_leader_is_elected)
 	struct rig *r = three();
 
 	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_LEADER});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 512 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	rig_concludes(r, rig_mirror(r, 512 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(r->h->trace[0].leader, 0);
 	ck_assert_uint_eq(r->h->trace[r->h->n_trace - 4].leader, 1);
 	for (unsigned i = 0; i < 3; i++)
@@ -250,8 +248,8 @@ START_TEST(a_leader_that_fails_costs_the_others_no_try)
 	ck_assert(ini_group_set(r->ini, "g0", &set, 1, &e));
 	rig_reply(r, 1, NS_PER_S);
 	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_LEADER, .times = 1});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT, JOB_PARTIAL);
 	assert_target(j, 0, 0, 0, 64);
 	assert_target(j, 1, 64, 64, 0);
 	assert_target(j, 2, 64, 64, 0);
@@ -270,8 +268,8 @@ START_TEST(busy_is_no_failure)
 	                   .kind = FAULT_STATUS, .status = SCSI_TASK_SET_FULL, .times = 20});
 	fake_fault(r->h, 0,
 	           (struct fake_fault){.kind = FAULT_SENSE, .key = KEY_UNIT_ATTENTION, .times = 1});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_target(j, i, 64, 0, 0);
 		ck_assert(rig_holds(r, (uint8_t)i));
@@ -286,8 +284,8 @@ START_TEST(busy_for_good_ends)
 	ns_t start = r->now;
 
 	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_STATUS, .status = SCSI_BUSY});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT, JOB_PARTIAL);
 	ck_assert(r->now - start > 10 * NS_PER_S && r->now - start < 20 * NS_PER_S);
 	ck_assert_uint_eq(j->t[1].bad, 64);
 	ck_assert_uint_eq(j->t[1].runs[0].status, SCSI_BUSY);
@@ -300,8 +298,8 @@ START_TEST(a_status_that_does_not_come_is_a_try)
 	struct rig *r = three();
 
 	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_NO_STATUS, .times = 2});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	assert_target(j, 1, 64, 64, 0);
 	rig_free(r);
 }
@@ -312,8 +310,8 @@ START_TEST(a_mute_target_is_given_up)
 	struct rig *r = three();
 
 	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_NO_STATUS});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_PARTIAL);
 	ck_assert_uint_eq(j->t[1].bad, BLOCKS);
 	ck_assert_uint_le(fake_count(r->h, OP_WRITE_16, 1), 16);
 	ck_assert(rig_holds(r, 0) && rig_holds(r, 2));
@@ -326,8 +324,8 @@ START_TEST(not_taking_the_data_is_a_try)
 	struct rig *r = three();
 
 	fake_fault(r->h, 2, (struct fake_fault){.kind = FAULT_NOT_TAKEN, .times = 1});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->resend_passes, 1);
 	ck_assert(rig_holds(r, 2));
 	rig_free(r);
@@ -339,8 +337,8 @@ START_TEST(write_protect_is_not_tried_again)
 	struct rig *r = three();
 
 	fake_fault(r->h, 2, (struct fake_fault){.kind = FAULT_SENSE, .key = KEY_DATA_PROTECT});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT, JOB_PARTIAL);
 	assert_target(j, 2, 0, 0, 64);
 	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, 2), 1);
 	rig_free(r);
@@ -353,8 +351,8 @@ START_TEST(a_reservation_conflict_is_not_tried_again)
 
 	fake_fault(r->h, 2,
 	           (struct fake_fault){.kind = FAULT_STATUS, .status = SCSI_RESERVATION_CONFLICT});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT, JOB_PARTIAL);
 	assert_target(j, 0, 64, 0, 0);
 	assert_target(j, 1, 64, 0, 0);
 	assert_target(j, 2, 0, 0, 64);
@@ -373,8 +371,7 @@ START_TEST(conventional_mode_sends_a_command_each)
 	fake_fault(r->h, 1,
 	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 100, .blocks = 5, .times = 2});
 	fake_fault(r->h, 2, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 499, .blocks = 1});
-	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j = rig_concludes(r, rig_start(r, &s), LIMIT, JOB_PARTIAL);
 	ck_assert_uint_eq(j->passes[INI_SILENT], 0);
 	assert_target(j, 0, 500, 0, 0);
 	ck_assert_uint_eq(j->t[1].good, 500);
@@ -391,8 +388,7 @@ START_TEST(a_single_member_is_a_pass_too)
 	struct rig *r = rig_new(1, BLOCKS);
 
 	rig_group(r, 1, false);
-	const struct ini_job *j = rig_job(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	ck_assert(r->h->trace[0].silent && r->h->trace[0].ids == 1);
 	rig_free(r);
 }
@@ -408,8 +404,8 @@ START_TEST(fifteen_members)
 		           (struct fake_fault){
 		                   .kind = FAULT_MEDIUM, .lba = 10U * i, .blocks = 1, .times = i});
 	fake_clear_faults(r->h, 0);
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL); /* from 5 times on it is for good */
+	const struct ini_job *j = rig_concludes(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT,
+	                                        JOB_PARTIAL); /* from 5 times on it is for good */
 	for (uint8_t i = 0; i < 15; i++) {
 		bool good = i < 5 || i * 10 >= 64;
 		ck_assert_uint_eq(j->t[i].bad, good ? 0 : 1);
@@ -425,8 +421,7 @@ START_TEST(an_image_that_cannot_be_read_fails_the_job)
 	uint32_t id = rig_mirror(r, BLOCKS * FAKE_BLOCK);
 
 	r->read_err = 5;
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_FAILED);
 	ck_assert_int_eq(j->error.kind, INI_E_IO);
 	ck_assert(!rig_in_sync(r, 0));
 	ck_assert_uint_eq(r->closes, 1);
@@ -439,8 +434,8 @@ START_TEST(a_state_that_cannot_be_saved_fails_the_job)
 	struct rig *r = three();
 
 	r->save_err = 28;
-	const struct ini_job *j = rig_job(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_FAILED);
 	ck_assert_int_eq(j->error.kind, INI_E_STATE_DIR);
 	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, -1), 0);
 	rig_free(r);
@@ -453,8 +448,8 @@ START_TEST(a_flush_that_fails_leaves_a_member_stale)
 
 	fake_fault(r->h, 1,
 	           (struct fake_fault){.kind = FAULT_SENSE, .key = KEY_HARDWARE_ERROR, .skip = 1});
-	const struct ini_job *j = rig_job(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j =
+	        rig_concludes(r, rig_mirror(r, 64 * FAKE_BLOCK), LIMIT, JOB_PARTIAL);
 	assert_target(j, 1, 0, 0, 64);
 	ck_assert(j->t[1].runs[0].has_sense);
 	ck_assert_uint_eq(j->t[1].runs[0].sense.key, KEY_HARDWARE_ERROR);
@@ -562,8 +557,7 @@ START_TEST(agreements_that_differ_make_it_silent)
 	s.mode = INI_BROADCAST;
 	uint32_t id = rig_start(r, &s);
 	r->h->target[2].xfer.period++;
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->passes[INI_BROADCAST], 0);
 	ck_assert_uint_eq(j->passes[INI_SILENT], 8);
 	ck_assert(rig_holds(r, 2));

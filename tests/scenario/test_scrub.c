@@ -14,8 +14,7 @@ static struct rig *mirrored(unsigned n)
 	struct rig *r = rig_new(n, BLOCKS);
 
 	rig_group(r, n, false);
-	ck_assert_int_eq(rig_job(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT)->conclusion,
-	                 JOB_SUCCESS);
+	rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	return r;
 }
 
@@ -244,8 +243,7 @@ START_TEST(a_member_goes_while_it_is_scrubbed)
 		struct rig *r = mirrored(3);
 		for (lba_t lba = 3; lba < BLOCKS; lba += 100)
 			spoil(r, (uint8_t)(lba % 3), lba, 2, 1);
-		struct ini_job_spec s = rig_spec(r, JOB_SCRUB);
-		uint32_t id = rig_start(r, &s);
+		uint32_t id = rig_begin(r, JOB_SCRUB);
 		rig_run(r, step * NS_PER_MS / 20);
 		fake_gone(r->h, (uint8_t)(step % 3));
 		const struct ini_job *j = rig_job(r, id, LIMIT);
@@ -363,12 +361,11 @@ START_TEST(a_flush_that_fails_after_a_repair)
 	struct rig *r = mirrored(3);
 
 	spoil(r, 1, 9, 1, 1);
-	struct ini_job_spec s = rig_spec(r, JOB_SCRUB);
-	uint32_t id = rig_start(r, &s);
+	uint32_t id = rig_begin(r, JOB_SCRUB);
 	while (ini_job_find(r->ini, id)->t[1].repaired == 0)
 		rig_run(r, NS_PER_MS / 20);
 	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_SENSE, .key = KEY_HARDWARE_ERROR});
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_PARTIAL);
+	rig_concludes(r, id, LIMIT, JOB_PARTIAL);
 	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1) && rig_in_sync(r, 2));
 	rig_free(r);
 }
@@ -380,8 +377,7 @@ START_TEST(it_is_cancelled_anywhere)
 		struct rig *r = mirrored(3);
 		struct ini_error e;
 		spoil(r, 1, 0, 300, 1);
-		struct ini_job_spec s = rig_spec(r, JOB_SCRUB);
-		uint32_t id = rig_start(r, &s);
+		uint32_t id = rig_begin(r, JOB_SCRUB);
 		rig_run(r, step * NS_PER_MS / 40);
 		bool cancelled = ini_job_cancel(r->ini, id, &e);
 		const struct ini_job *j = rig_job(r, id, LIMIT);
@@ -402,8 +398,7 @@ START_TEST(writes_go_on_meanwhile)
 
 	for (lba_t lba = 0; lba < BLOCKS; lba += 4)
 		spoil(r, (uint8_t)(lba / 4 % 3), lba, 1, 1);
-	struct ini_job_spec s = rig_spec(r, JOB_SCRUB);
-	uint32_t id = rig_start(r, &s);
+	uint32_t id = rig_begin(r, JOB_SCRUB);
 	for (lba_t lba = 0; lba < BLOCKS; lba += 32) {
 		struct block *b = block_new(FAKE_BLOCK * 2);
 		memset(b->data, (int)(lba / 32 + 1), b->len);
@@ -413,7 +408,7 @@ START_TEST(writes_go_on_meanwhile)
 		block_unref(b);
 		ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
 	}
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert(rig_holds(r, (uint8_t)i) && rig_in_sync(r, i));
 	rig_free(r);

@@ -14,8 +14,7 @@ static struct rig *mirrored(unsigned n, uint64_t blocks)
 	struct rig *r = rig_new(n, BLOCKS);
 
 	rig_group(r, n, false);
-	ck_assert_int_eq(rig_job(r, rig_mirror(r, blocks * FAKE_BLOCK), LIMIT)->conclusion,
-	                 JOB_SUCCESS);
+	rig_concludes(r, rig_mirror(r, blocks * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	return r;
 }
 
@@ -142,10 +141,7 @@ END_TEST
 START_TEST(a_read_job_gives_the_image_back)
 {
 	struct rig *r = mirrored(2, 999);
-	struct ini_job_spec s = rig_spec(r, JOB_READ);
-	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
-
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_do(r, JOB_READ, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->total, BLOCKS * FAKE_BLOCK);
 	ck_assert_mem_eq(r->file, r->h->disk[0].store, BLOCKS * FAKE_BLOCK);
 	ck_assert_uint_eq(r->syncs, 1);
@@ -165,8 +161,7 @@ START_TEST(a_read_job_uses_another_member_where_one_fails)
 	uint32_t id = rig_start(r, &s);
 	rig_run(r, NS_PER_MS);
 	fake_gone(r->h, 0);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert_mem_eq(r->file, r->h->disk[1].store, BLOCKS * FAKE_BLOCK);
 	rig_free(r);
 }
@@ -182,8 +177,7 @@ START_TEST(what_nobody_can_read_is_told)
 		           (struct fake_fault){
 		                   .kind = FAULT_MEDIUM, .lba = 77, .blocks = 2, .reads = true});
 	memset(r->file, 0xee, r->file_len);
-	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j = rig_concludes(r, rig_start(r, &s), LIMIT, JOB_PARTIAL);
 	ck_assert_uint_eq(j->t[0].bad + j->t[1].bad, 2);
 	for (lba_t lba = 0; lba < BLOCKS; lba++) {
 		static const uint8_t zeros[FAKE_BLOCK];
@@ -209,8 +203,7 @@ START_TEST(the_last_member_in_sync_goes_while_it_is_read)
 	while (ini_job_find(r->ini, id)->done < BLOCKS * FAKE_BLOCK / 4)
 		rig_run(r, NS_PER_MS / 20);
 	fake_gone(r->h, 1);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_PARTIAL);
 	ck_assert_uint_gt(j->t[0].bad, 0);
 	ck_assert_uint_eq(j->t[0].good + j->t[0].bad, BLOCKS);
 	rig_free(r);
@@ -223,13 +216,11 @@ START_TEST(a_file_that_cannot_be_written_fails_the_read)
 	struct ini_job_spec s = rig_spec(r, JOB_READ);
 
 	r->write_err = 28;
-	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	const struct ini_job *j = rig_concludes(r, rig_start(r, &s), LIMIT, JOB_FAILED);
 	ck_assert_int_eq(j->error.kind, INI_E_IO);
 	r->write_err = 0;
 	r->sync_err = 5;
-	j = rig_job(r, rig_start(r, &s), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	j = rig_concludes(r, rig_start(r, &s), LIMIT, JOB_FAILED);
 	ck_assert_uint_eq(r->closes, 3);
 	ck_assert(rig_in_sync(r, 0));
 	rig_free(r);
@@ -257,8 +248,7 @@ START_TEST(a_resync_makes_stale_members_equal)
 	fake_fault(r->h, 0,
 	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 9, .blocks = 1, .reads = true});
 	unsigned before = fake_count(r->h, OP_WRITE_16, 0);
-	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	const struct ini_job *j = rig_concludes(r, rig_start(r, &s), LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->n_targets, 2);
 	ck_assert_str_eq(j->t[1].name, "disk3");
 	ck_assert_uint_eq(j->t[1].resent, 128);
@@ -269,8 +259,7 @@ START_TEST(a_resync_makes_stale_members_equal)
 		                  ini_group_find(r->ini, "g0")->generation);
 	}
 	/* nothing is left to do: done at once */
-	j = rig_job(r, rig_start(r, &s), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);
+	j = rig_concludes(r, rig_start(r, &s), LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(j->total, 0);
 	rig_free(r);
 }
@@ -283,9 +272,7 @@ START_TEST(a_resync_cannot_give_what_its_source_cannot_read)
 	degrade(r, 1);
 	fake_fault(r->h, 0,
 	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 9, .blocks = 1, .reads = true});
-	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
-	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_FAILED);
+	const struct ini_job *j = rig_do(r, JOB_RESYNC, LIMIT, JOB_FAILED);
 	ck_assert_uint_eq(j->t[0].bad, 1);
 	ck_assert_uint_eq(j->t[0].good, BLOCKS - 1);
 	ck_assert(!rig_in_sync(r, 1) && rig_in_sync(r, 0));
@@ -298,12 +285,10 @@ START_TEST(the_source_of_a_resync_goes)
 	struct rig *r = mirrored(3, BLOCKS);
 
 	degrade(r, 2);
-	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
-	uint32_t id = rig_start(r, &s);
+	uint32_t id = rig_begin(r, JOB_RESYNC);
 	rig_run(r, NS_PER_MS);
 	fake_gone(r->h, 0);
-	const struct ini_job *j = rig_job(r, id, LIMIT);
-	ck_assert_int_eq(j->conclusion, JOB_SUCCESS); /* disk1 has it, too */
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS); /* disk1 has it, too */
 	ck_assert(rig_holds(r, 2));
 	rig_free(r);
 }
@@ -315,11 +300,10 @@ START_TEST(a_resync_is_cancelled)
 	struct ini_error e;
 
 	degrade(r, 1);
-	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
-	uint32_t id = rig_start(r, &s);
+	uint32_t id = rig_begin(r, JOB_RESYNC);
 	rig_run(r, NS_PER_MS / 4);
 	ck_assert(ini_job_cancel(r->ini, id, &e));
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_CANCELLED);
+	rig_concludes(r, id, LIMIT, JOB_CANCELLED);
 	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
 	rig_free(r);
 }
@@ -334,8 +318,7 @@ START_TEST(a_write_fails_behind_a_cancelled_resync)
 	struct ini_error e;
 
 	degrade(r, 1);
-	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
-	uint32_t id = rig_start(r, &s);
+	uint32_t id = rig_begin(r, JOB_RESYNC);
 	rig_step(r);
 	r->h->held = true;
 	rig_run(r, NS_PER_MS);
@@ -347,7 +330,7 @@ START_TEST(a_write_fails_behind_a_cancelled_resync)
 	fake_gone(r->h, 1);
 	r->h->held = false;
 	ck_assert_int_eq(rig_reply(r, 9, LIMIT)->error.kind, INI_E_DEVICE);
-	ck_assert_int_eq(rig_job(r, id, LIMIT)->conclusion, JOB_CANCELLED);
+	rig_concludes(r, id, LIMIT, JOB_CANCELLED);
 	block_unref(b);
 	rig_free(r);
 }
