@@ -32,11 +32,19 @@ static void prepare(struct hba_pass *p, unsigned n, lba_t lba, struct block *dat
 	p->done = pass_done;
 }
 
-static void run_pass(struct hba_pass *p)
+/* As far as it goes without time. */
+static void start_pass(struct hba_pass *p)
 {
 	told = 0;
 	hba_pass_start(c->h, p);
 	couple_run(c);
+}
+
+/* That is to its end. */
+static void run_pass(struct hba_pass *p)
+{
+	start_pass(p);
+	ck_assert_uint_eq(told, 1);
 }
 
 static void expect_good(const struct hba_pass *p, unsigned i)
@@ -45,6 +53,22 @@ static void expect_good(const struct hba_pass *p, unsigned i)
 	ck_assert_uint_eq(p->m[i].status, SCSI_GOOD);
 	ck_assert_uint_eq(p->m[i].moved, p->data_len);
 	ck_assert(couple_holds(c, i, p->cdb.lba, p->data));
+}
+
+static void all_good(const struct hba_pass *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		expect_good(p, i);
+}
+
+/* Nothing is under way, and nobody has the data any more. */
+static void end(struct block *data)
+{
+	couple_quiet(c);
+	couple_free(c);
+	if (data)
+		ck_assert_uint_eq(data->refs, 1);
+	block_unref(data);
 }
 
 /* ---- without faults ---- */
@@ -65,8 +89,7 @@ START_TEST(the_scan_reads_what_the_disks_say)
 		ck_assert_uint_eq(t->xfer.wide, 1);
 		ck_assert_uint_eq(t->xfer.options, XFER_DT_REQ);
 	}
-	couple_quiet(c);
-	couple_free(c);
+	end(NULL);
 }
 END_TEST
 
@@ -107,15 +130,10 @@ START_TEST(a_silent_pass_writes_all_copies)
 	couple_forget(c);
 	prepare(&p, n, 16, data);
 	run_pass(&p);
-	ck_assert_uint_eq(told, 1);
-	for (unsigned i = 0; i < n; i++)
-		expect_good(&p, i);
+	all_good(&p);
 	ck_assert_uint_gt(p.bus_ns, 0);
 	check_silent_tenure(&p, n);
-	couple_quiet(c);
-	couple_free(c);
-	ck_assert_uint_eq(data->refs, 1);
-	block_unref(data);
+	end(data);
 }
 END_TEST
 
@@ -131,7 +149,6 @@ START_TEST(a_flush_pass_and_a_verify_pass)
 	p.data = NULL;
 	p.data_len = 0;
 	run_pass(&p);
-	ck_assert_uint_eq(told, 1);
 	for (unsigned i = 0; i < 3; i++) {
 		ck_assert_int_eq(p.m[i].outcome, PASS_STATUS);
 		ck_assert_uint_eq(p.m[i].status, SCSI_GOOD);
@@ -140,14 +157,11 @@ START_TEST(a_flush_pass_and_a_verify_pass)
 	prepare(&p, 3, 0, data);
 	p.cdb = (struct scsi_cdb){.op = OP_VERIFY_16, .blocks = DATA_BLOCKS, .bytchk = 1};
 	run_pass(&p);
-	ck_assert_uint_eq(told, 1);
 	ck_assert_uint_eq(p.m[0].status, SCSI_GOOD);
 	ck_assert_uint_eq(p.m[1].status, SCSI_CHECK_CONDITION);
 	ck_assert(p.m[1].has_sense && p.m[1].sense.key == KEY_MISCOMPARE);
 	ck_assert_uint_eq(p.m[2].status, SCSI_GOOD);
-	couple_quiet(c);
-	couple_free(c);
-	block_unref(data);
+	end(data);
 }
 END_TEST
 
@@ -159,7 +173,7 @@ static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint3
 	memcpy(got + at, data->data, n);
 }
 
-static void run_task(struct hba_task *t, uint8_t target, const struct scsi_cdb *cdb)
+static void start_task(struct hba_task *t, uint8_t target, const struct scsi_cdb *cdb)
 {
 	t->target = target;
 	t->cdb_len = (uint8_t)scsi_cdb_put(cdb, t->cdb);
@@ -167,6 +181,12 @@ static void run_task(struct hba_task *t, uint8_t target, const struct scsi_cdb *
 	told = 0;
 	hba_task_start(c->h, t);
 	couple_run(c);
+}
+
+static void run_task(struct hba_task *t, uint8_t target, const struct scsi_cdb *cdb)
+{
+	start_task(t, target, cdb);
+	ck_assert_uint_eq(told, 1);
 }
 
 START_TEST(a_task_writes_and_another_reads)
@@ -177,19 +197,15 @@ START_TEST(a_task_writes_and_another_reads)
 
 	c = couple_new(1, _i, 16);
 	run_task(&w, 0, &(struct scsi_cdb){.op = OP_WRITE_10, .lba = 7, .blocks = DATA_BLOCKS});
-	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(w.outcome, HBA_COMPLETED);
 	ck_assert_uint_eq(w.status, SCSI_GOOD);
 	ck_assert_uint_eq(w.moved_out, DATA_LEN);
 	ck_assert(couple_holds(c, 0, 7, data));
 	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_16, .lba = 7, .blocks = DATA_BLOCKS});
-	ck_assert_uint_eq(told, 1);
 	ck_assert_uint_eq(r.status, SCSI_GOOD);
 	ck_assert_uint_eq(r.moved_in, DATA_LEN);
 	ck_assert_mem_eq(got, data->data, DATA_LEN);
-	couple_quiet(c);
-	couple_free(c);
-	block_unref(data);
+	end(data);
 }
 END_TEST
 
@@ -199,13 +215,12 @@ START_TEST(room_for_less_than_the_disk_sends)
 	struct hba_task again = {.data_in_len = DATA_LEN, .data_in = take_data};
 
 	c = couple_new(1, _i, 16);
-	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 2});
+	start_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 2});
 	couple_wait(c, 3 * NS_PER_S);
 	ck_assert_uint_eq(told, 1);
 	/* However it ends: the disk can be used as before. */
 	ck_assert_uint_le(r.moved_in, 700);
 	run_task(&again, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = DATA_BLOCKS});
-	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(again.outcome, HBA_COMPLETED);
 	ck_assert_uint_eq(again.status, SCSI_GOOD);
 	couple_free(c);
@@ -218,12 +233,10 @@ START_TEST(check_condition_and_its_sense)
 
 	c = couple_new(1, _i, 16);
 	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .lba = COUPLE_BLOCKS, .blocks = 1});
-	ck_assert_uint_eq(told, 1);
 	ck_assert_uint_eq(r.status, SCSI_CHECK_CONDITION);
 	ck_assert(r.has_sense);
 	ck_assert(scsi_sense_is(&r.sense, &SENSE_LBA_OUT_OF_RANGE));
-	couple_quiet(c);
-	couple_free(c);
+	end(NULL);
 }
 END_TEST
 
@@ -242,8 +255,7 @@ START_TEST(untagged_tasks)
 	ck_assert_uint_eq(told, 3);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert_uint_eq(t[i].status, SCSI_GOOD);
-	couple_quiet(c);
-	couple_free(c);
+	end(NULL);
 }
 END_TEST
 
@@ -253,11 +265,9 @@ START_TEST(nobody_at_this_id)
 
 	c = couple_new(1, false, 16);
 	run_task(&t, 12, &(struct scsi_cdb){.op = OP_TEST_UNIT_READY});
-	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(t.outcome, HBA_SELECTION_TIMEOUT);
 	ck_assert_uint_ge(t.bus_ns, 250 * NS_PER_MS);
-	couple_quiet(c);
-	couple_free(c);
+	end(NULL);
 }
 END_TEST
 
@@ -272,7 +282,6 @@ START_TEST(a_medium_error_names_its_block)
 	couple_fault(c, 1, "medium-error:lba=21,times=1");
 	prepare(&p, 3, 16, data);
 	run_pass(&p);
-	ck_assert_uint_eq(told, 1);
 	expect_good(&p, 0);
 	expect_good(&p, 2);
 	ck_assert_uint_eq(p.m[1].status, SCSI_CHECK_CONDITION);
@@ -283,12 +292,9 @@ START_TEST(a_medium_error_names_its_block)
 	prepare(&p, 1, 16, data);
 	p.m[0].target = p.m[0].device = 1;
 	run_pass(&p);
-	ck_assert_uint_eq(told, 1);
 	ck_assert_uint_eq(p.m[0].status, SCSI_GOOD);
 	ck_assert(couple_holds(c, 1, 16, data));
-	couple_quiet(c);
-	couple_free(c);
-	block_unref(data);
+	end(data);
 }
 END_TEST
 
@@ -302,17 +308,13 @@ START_TEST(busy_and_full_skip_their_data)
 	couple_fault(c, 2, "task-set-full:times=1");
 	prepare(&p, 3, 16, data);
 	run_pass(&p);
-	ck_assert_uint_eq(told, 1);
 	ck_assert_uint_eq(p.m[0].status, SCSI_BUSY);
 	ck_assert_uint_eq(p.m[0].moved, 0);
 	expect_good(&p, 1);
 	ck_assert_uint_eq(p.m[2].status, SCSI_TASK_SET_FULL);
 	run_pass(&p);
-	for (unsigned i = 0; i < 3; i++)
-		expect_good(&p, i);
-	couple_quiet(c);
-	couple_free(c);
-	block_unref(data);
+	all_good(&p);
+	end(data);
 }
 END_TEST
 
@@ -325,13 +327,10 @@ START_TEST(a_crc_error_is_told)
 	couple_fault(c, 1, "crc-error:times=1");
 	prepare(&p, 2, 0, data);
 	run_pass(&p);
-	ck_assert_uint_eq(told, 1);
 	expect_good(&p, 0);
 	ck_assert_uint_eq(p.m[1].status, SCSI_CHECK_CONDITION);
 	ck_assert(scsi_sense_is(&p.m[1].sense, &SENSE_DATA_CRC));
-	couple_quiet(c);
-	couple_free(c);
-	block_unref(data);
+	end(data);
 }
 END_TEST
 
@@ -343,7 +342,7 @@ START_TEST(a_status_that_never_comes)
 	c = couple_new(3, _i, 16);
 	couple_fault(c, 2, "no-status:times=1");
 	prepare(&p, 3, 0, data);
-	run_pass(&p);
+	start_pass(&p);
 	ck_assert_uint_eq(told, 0);
 	couple_wait(c, 5 * NS_PER_S);
 	ck_assert_uint_eq(told, 1);
@@ -353,14 +352,10 @@ START_TEST(a_status_that_never_comes)
 	ck_assert_uint_eq(hba_stats(c->h)->aborts, 1);
 	ck_assert_uint_eq(hba_stats(c->h)->aborts_failed, 0);
 	/* no tag is lost by it */
-	for (unsigned i = 0; i < 600; i++) {
+	for (unsigned i = 0; i < 600; i++)
 		run_pass(&p);
-		ck_assert_uint_eq(told, 1);
-	}
 	expect_good(&p, 2);
-	couple_quiet(c);
-	couple_free(c);
-	block_unref(data);
+	end(data);
 }
 END_TEST
 
@@ -370,17 +365,15 @@ START_TEST(a_task_without_status_is_aborted)
 
 	c = couple_new(1, _i, 16);
 	couple_fault(c, 0, "no-status:times=1");
-	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = DATA_BLOCKS});
+	start_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = DATA_BLOCKS});
 	ck_assert_uint_eq(told, 0);
 	couple_wait(c, 11 * NS_PER_S);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(r.outcome, HBA_COMMAND_TIMEOUT);
 	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = DATA_BLOCKS});
-	ck_assert_uint_eq(told, 1);
 	ck_assert_uint_eq(r.status, SCSI_GOOD);
 	ck_assert_uint_eq(hba_stats(c->h)->aborts_failed, 0);
-	couple_quiet(c);
-	couple_free(c);
+	end(NULL);
 }
 END_TEST
 
@@ -392,15 +385,13 @@ START_TEST(slow_disks_do_not_hold_the_others)
 	c = couple_new(3, _i, 16);
 	couple_fault(c, 1, "slow:ms=300");
 	prepare(&p, 3, 0, data);
-	run_pass(&p);
+	start_pass(&p);
 	ck_assert_uint_eq(told, 0);
 	ck_assert_uint_eq(hba_target(c->h, 0)->in_flight, 0);
 	couple_wait(c, 300 * NS_PER_MS);
 	ck_assert_uint_eq(told, 1);
 	expect_good(&p, 1);
-	couple_quiet(c);
-	couple_free(c);
-	block_unref(data);
+	end(data);
 }
 END_TEST
 
@@ -418,7 +409,7 @@ START_TEST(one_dies_in_a_pass)
 	snprintf(spec, sizeof(spec), "die:at=%s", steps[_i / 3]);
 	couple_fault(c, (uint8_t)victim, spec);
 	prepare(&p, 3, 0, data);
-	run_pass(&p);
+	start_pass(&p);
 	couple_wait(c, 10 * NS_PER_S);
 	ck_assert_uint_eq(told, 1);
 	ck_assert(c->disk[victim].dead);
@@ -441,7 +432,6 @@ START_TEST(one_dies_in_a_pass)
 	p.m[0].target = p.m[0].device = (uint8_t)((victim + 1) % 3);
 	p.m[1].target = p.m[1].device = (uint8_t)((victim + 2) % 3);
 	run_pass(&p);
-	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(p.m[0].outcome, PASS_STATUS);
 	ck_assert_int_eq(p.m[1].outcome, PASS_STATUS);
 	couple_kill(c, (uint8_t)victim);
@@ -461,7 +451,7 @@ START_TEST(a_reset_under_way)
 	c = couple_new(3, _i, 16);
 	c->disk[1].slow = true;
 	prepare(&p, 3, 0, data);
-	run_pass(&p);
+	start_pass(&p);
 	ck_assert_uint_eq(told, 0);
 	hba_reset_bus(c->h);
 	couple_run(c);
@@ -478,9 +468,7 @@ START_TEST(a_reset_under_way)
 		ck_assert_uint_eq(hba_target(c->h, id)->xfer.period, 9);
 	}
 	run_pass(&p);
-	ck_assert_uint_eq(told, 1);
-	for (unsigned i = 0; i < 3; i++)
-		expect_good(&p, i);
+	all_good(&p);
 	couple_free(c);
 	block_unref(data);
 }
@@ -494,7 +482,7 @@ START_TEST(the_bus_server_is_restarted)
 	c = couple_new(3, _i, 16);
 	c->disk[1].slow = true;
 	prepare(&p, 3, 0, data);
-	run_pass(&p);
+	start_pass(&p);
 	ck_assert_uint_eq(told, 0);
 	couple_restart_bus(c);
 	couple_wait(c, NS_PER_S);
@@ -505,12 +493,8 @@ START_TEST(the_bus_server_is_restarted)
 	c->disk[1].slow = false;
 	ck_assert(hba_settled(c->h));
 	run_pass(&p);
-	ck_assert_uint_eq(told, 1);
-	for (unsigned i = 0; i < 3; i++)
-		expect_good(&p, i);
-	couple_quiet(c);
-	couple_free(c);
-	block_unref(data);
+	all_good(&p);
+	end(data);
 }
 END_TEST
 
