@@ -78,7 +78,8 @@ enum hba_target_state {
 	HBA_SCANNING, /* being inquired and negotiated with */
 	HBA_READY,    /* usable; the fields below are known */
 	/* Answered the scan wrongly: `why` says how. Where that may pass (not ready, busy, somebody
-	 * else's reservation) it is inquired again from time to time, for an hour. */
+	 * else's reservation, a UUID that a unit elsewhere has) it is inquired again from time to
+	 * time, for an hour. */
 	HBA_FAILED,
 };
 

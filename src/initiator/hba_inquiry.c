@@ -58,16 +58,25 @@ static struct hba *hba_of(const struct hba_scan *s)
 	return s->task.ctx;
 }
 
-/* Of a further logical unit. Nobody but us sees to it that it is nobody else's, too. */
+/* A unit of the target at hand that its list does not name any more: it will be gone. */
+static bool leaves(const struct hba_scan *s, const struct hba_target *t)
+{
+	return t->id == s->found.id && t->lun != 0 && t->state == HBA_SCANNING &&
+	       !(s->luns >> t->lun & 1);
+}
+
+/* Of a further logical unit. Nobody but us sees to it that it is nobody else's, too. That may be
+ * about to pass: the unit has moved here, and where it was we have not looked yet. */
 static bool take_uuid(struct hba_scan *s, const uint8_t *uuid)
 {
 	const struct hba *h = hba_of(s);
 
 	for (uint8_t unit = 0; unit < WIRE_IDS + h->n_extra; unit++) {
 		const struct hba_target *t = hba_target(h, unit);
-		if (unit == s->found.unit || t->state == HBA_ABSENT ||
+		if (unit == s->found.unit || t->state == HBA_ABSENT || leaves(s, t) ||
 		    memcmp(t->uuid, uuid, UUID_LEN) != 0)
 			continue;
+		s->not_now = true;
 		snprintf(s->found.why, sizeof(s->found.why),
 		         "VPD page 83h: the UUID of LUN %u at ID %u", t->lun, t->id);
 		return false;

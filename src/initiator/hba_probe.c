@@ -2,15 +2,15 @@
 /*
  * Probes of units that could not be used when they were scanned.
  *
- * A unit that fails because it is not ready (it formats, it is stopped), is busy without end or has
- * another initiator's reservation may be usable later, and nobody tells us. It is probed: inquired
- * again by the steps of hba_scan.c, while the target's other units are at work, after pauses that
- * double, until it is READY or that was too often. If REPORT LUNS, too, had no answer, a probe that
- * finds LUN 0 usable begins a scan: what else there is, is not known.
+ * A unit that fails because it is not ready (it formats, it is stopped), is busy without end, has
+ * another initiator's reservation, or the UUID of a unit that is known elsewhere (it has moved) may
+ * be usable later, and nobody tells us. It is probed: inquired again by the steps of hba_scan.c,
+ * while the target's other units are at work, after pauses that double, until it is READY or that
+ * was too often. If REPORT LUNS, too, had no answer, a probe that finds LUN 0 usable begins a scan:
+ * what else there is, is not known.
  *
- *   scan ends --some are for later--> PAUSE --> PROBING, each of them once --some are still-->
- * PAUSE
- *                                                 --none is, or that was the last time--> over
+ *   the scan ends --some are for later--> PAUSE --> PROBING, each of them once
+ *                                           ^--some still are--'  '--none is, or too often--> over
  */
 #include "initiator/hba_core.h"
 

@@ -341,6 +341,11 @@ void fake_port(struct fake *f, uint8_t id, bool up)
 	fake_frame(f, &frame);
 }
 
+static uint8_t unit_at(const struct fake_disk *d, uint8_t lun)
+{
+	return lun < ARRAY_LEN(d->at) && d->at[lun] ? d->at[lun] : lun;
+}
+
 static size_t inquiry_data(const struct fake *f, const struct fake_script *s, struct wr *w)
 {
 	const struct fake_disk *d = &f->disk[s->target];
@@ -348,10 +353,9 @@ static size_t inquiry_data(const struct fake *f, const struct fake_script *s, st
 	struct vpd_mirror vpd = {.version = 1, .silent = true, .max_transfer = 1U << 20};
 
 	if (d->luns >> s->lun & 1)
-		fake_unit_uuid(s->target, s->lun, uuid);
+		fake_unit_uuid(s->target, unit_at(d, s->lun), uuid);
 	else
 		fake_uuid(s->target, uuid);
-	uuid[0] ^= d->other >> s->lun & 1;
 	if (!(s->cdb[1] & 1)) {
 		wr_zero(w, 8);
 		wr_padded(w, "SMIRROR", 7, 8, ' ');

@@ -46,9 +46,9 @@ struct fake_disk {
 	uint16_t queue_depth;
 	struct mode_mirror member;
 	/* Of its logical units, a bit each: the further ones, each with a UUID of its own; somebody
-	 * else's by a reservation; in the middle of a format; always BUSY; another unit than
-	 * before. */
-	uint64_t luns, reserved, formatting, busy, other;
+	 * else's by a reservation; in the middle of a format; always BUSY. */
+	uint64_t luns, reserved, formatting, busy;
+	uint8_t at[8]; /* which of its units is at this LUN; 0: that of the same number */
 };
 
 struct fake {

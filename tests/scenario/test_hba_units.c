@@ -275,7 +275,7 @@ START_TEST(what_waits_is_for_one_unit)
 	told = 0;
 	start(&first, 2);
 	start(&same, 0);
-	f.disk[1].other = replaced ? LUN(2) : 0;
+	f.disk[1].at[2] = replaced ? 7 : 0;
 	if (superseded)
 		fake_port(&f, 1, true);
 	serve_all();
@@ -312,7 +312,7 @@ START_TEST(a_membership_is_for_one_unit)
 	fake_run(&f);
 	struct fake_script s = fake_take(&f);
 	ck_assert_uint_eq(s.cdb[0], 0x5a);
-	f.disk[1].other = LUN(2);
+	f.disk[1].at[2] = 7;
 	rescan();
 	serve_all();
 	told = 0;
@@ -322,6 +322,42 @@ START_TEST(a_membership_is_for_one_unit)
 	ck_assert_uint_eq(told, 1);
 	ck_assert(!page_ok && !m.may_have);
 	ck_assert_str_eq(page_why, "page 30h: the logical unit is not the one that it was");
+	that_was_all();
+}
+END_TEST
+
+/* Units that change their LUNs are who they were: at once where the list tells that the old LUN is
+ * gone; else when it has been looked at again. */
+START_TEST(a_unit_that_moves)
+{
+	static const struct {
+		uint64_t before, after;
+		uint8_t at2, at5;
+	} moves[] = {{LUN(2), LUN(5), 0, 2},
+	             {LUN(5), LUN(2), 5, 0},
+	             {LUN(2) | LUN(5), LUN(2) | LUN(5), 5, 2}};
+	bool swap = moves[_i].before == moves[_i].after;
+	uint8_t uuid[UUID_LEN];
+
+	attach((struct fake_disk){.luns = moves[_i].before, .queue_depth = 8});
+	expect(LUN(0) | moves[_i].before, 0);
+	f.disk[1].luns = moves[_i].after;
+	f.disk[1].at[2] = moves[_i].at2;
+	f.disk[1].at[5] = moves[_i].at5;
+	rescan();
+	serve_all();
+	if (swap) {
+		expect(LUN(0) | LUN(5), LUN(2));
+		ck_assert_str_eq(unit(2)->why, "VPD page 83h: the UUID of LUN 5 at ID 1");
+		wait_and_serve(FIRST_PAUSE);
+	}
+	expect(LUN(0) | moves[_i].after, 0);
+	for (uint8_t lun = 2; lun <= 5; lun++) {
+		if (!(moves[_i].after & LUN(lun)))
+			continue;
+		fake_unit_uuid(1, f.disk[1].at[lun], uuid);
+		ck_assert_ptr_eq(hba_find(f.h, uuid), unit(lun));
+	}
 	that_was_all();
 }
 END_TEST
@@ -499,6 +535,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(ways, the_others_have_their_depth, 0, (int)ARRAY_LEN(hindrances));
 	tcase_add_loop_test(ways, what_waits_is_for_one_unit, 0, 3);
 	tcase_add_loop_test(ways, a_membership_is_for_one_unit, 0, 2);
+	tcase_add_loop_test(ways, a_unit_that_moves, 0, 3);
 	tcase_add_loop_test(ways, a_probe_that_meets_another_list, 0, 2);
 	tcase_add_loop_test(ways, a_list_that_changes_behind_its_back, 0, 3);
 	tcase_add_loop_test(ways, a_list_that_always_changes, 0, 3);
