@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A bus server for one target: a socket, and the frames that it would send."""
 
+import contextlib
 import os
 import socket
 import struct
@@ -121,3 +122,23 @@ class Server:
                 end.close()
         self.conn = self.listener = None
         os.unlink(self.path)
+
+
+def started(lab, *options, **named):
+    """A server, and a target of ID 3 that is attached to it."""
+    server = Server(lab).listen()
+    target = lab.target("disk", 3, *options, wait=False, **named)
+    server.attach()
+    target.wait_ready()
+    return server, target
+
+
+@contextlib.contextmanager
+def attached(lab, *options, attention=True, **named):
+    """The same while it lasts: at its end the target ends cleanly. Without attention: that of power on has been taken."""
+    server, target = started(lab, *options, **named)
+    if not attention:
+        server.no_attention()
+    yield server, target
+    target.stop()
+    server.close()

@@ -11,7 +11,7 @@ import signal
 import struct
 
 from lab import BUILD, Lab, until
-from server import COMMAND, FREE, MSG_OUT, SELECT, STATUS, Server, item
+from server import COMMAND, FREE, MSG_OUT, SELECT, STATUS, attached, item, started
 from tap import main, test
 
 CDB = ">BBIBHB"
@@ -45,14 +45,6 @@ class Gated(Lab):
         fd = os.open(self.gate(name), os.O_WRONLY)
         os.unlink(self.gate(name))
         os.close(fd)
-
-    def server(self, *options):
-        server = Server(self).listen()
-        target = self.target("disk", 3, *options, wait=False)
-        server.attach()
-        target.wait_ready()
-        server.no_attention()
-        return server, target
 
     def stored(self, lba):
         with open(self.store("disk"), "rb") as file:
@@ -90,8 +82,7 @@ def goes_on(server):
 
 @test("blocks that the disk is slow with delay only their own status")
 def slow_blocks():
-    with Gated() as lab:
-        server, target = lab.server()
+    with Gated() as lab, attached(lab, attention=False) as (server, _):
         lab.shut(100)
         server.write(2, 100, b"\x11" * 512)
         lab.await_waiting(100)
@@ -105,14 +96,11 @@ def slow_blocks():
         goes_on(server)
         lab.open(300)
         assert ended(server) == (5, 0) and server.data == bytes(512)
-        target.stop()
-        server.close()
 
 
 @test("a slow SYNCHRONIZE CACHE delays only its own status")
 def slow_flush():
-    with Gated() as lab:
-        server, target = lab.server()
+    with Gated() as lab, attached(lab, attention=False) as (server, _):
         lab.shut("flush")
         queued(server, 2, b"\x35" + bytes(9), 5)
         lab.await_waiting("flush")
@@ -122,14 +110,11 @@ def slow_flush():
         queued(server, 4, b"\x35" + bytes(9), 9)
         lab.open("flush")
         assert [ended(server) for _ in range(3)] == [(5, 0), (8, 0), (9, 0)]
-        target.stop()
-        server.close()
 
 
 @test("a later write to the same blocks waits for the slow one, and lands last")
 def same_blocks():
-    with Gated() as lab:
-        server, target = lab.server()
+    with Gated() as lab, attached(lab, attention=False) as (server, _):
         lab.shut(100)
         server.write(2, 100, b"\x11" * 1024, tag=5)
         lab.await_waiting(100)
@@ -139,14 +124,11 @@ def same_blocks():
         lab.open(100)
         assert [ended(server), ended(server)] == [(5, 0), (8, 0)]
         assert lab.stored(100) == b"\x11" * 512 and lab.stored(101) == b"\x22" * 512
-        target.stop()
-        server.close()
 
 
 @test("a connection lost with a write in the store: it attaches again when that has landed")
 def lost():
-    with Gated() as lab:
-        server, target = lab.server()
+    with Gated() as lab, attached(lab, attention=False) as (server, target):
         lab.shut(100)
         server.write(2, 100, b"\x11" * 512)
         lab.await_waiting(100)
@@ -159,14 +141,13 @@ def lost():
         server.no_attention()
         assert lab.stored(100) == b"\x11" * 512
         goes_on(server)
-        target.stop()
-        server.close()
 
 
 @test("SIGTERM with a write in the store: its status is sent, then it ends")
 def terminated():
     with Gated() as lab:
-        server, target = lab.server()
+        server, target = started(lab)
+        server.no_attention()
         lab.shut(100)
         server.write(2, 100, b"\x11" * 512)
         lab.await_waiting(100)

@@ -11,17 +11,8 @@ import time
 
 from crc import crc32c
 from lab import LIMIT_S, Lab, Process, until
-from server import ARM_MODES, COMMAND, DATA_OUT, FREE, MSG_OUT, SELECT, STATUS, Server, counted, item
+from server import ARM_MODES, COMMAND, DATA_OUT, FREE, MSG_OUT, SELECT, STATUS, Server, attached, counted, item, started
 from tap import cases, main, test
-
-
-def started(lab, *options, **named):
-    """A server, and a target that is attached to it."""
-    server = Server(lab).listen()
-    target = lab.target("disk", 3, *options, wait=False, **named)
-    server.attach()
-    target.wait_ready()
-    return server, target
 
 
 def run(lab, *words):
@@ -47,9 +38,7 @@ def attaches():
 
 @test("a write reaches the store, its status comes by reselection, reads bring it back")
 def writes():
-    with Lab() as lab:
-        server, target = started(lab)
-        server.no_attention()
+    with Lab() as lab, attached(lab, attention=False) as (server, _):
         data = os.urandom(4096)
         server.write(2, 100, data)
         kind, items = server.program()
@@ -59,8 +48,6 @@ def writes():
             assert file.read(4096) == data
         kind, items = server.command(3, struct.pack(">BBIBHB", 0x28, 0, 100, 0, 8, 0))
         assert kind == "continue" and items[0] == (5, 0, 4096) and server.data == data, (kind, items)
-        target.stop()
-        server.close()
 
 
 @test("--direct: the same past the page cache; a file system that has no direct I/O is named")
@@ -87,8 +74,7 @@ def direct():
 
 @test("attaches again when the server comes back, with the same identity")
 def attaches_again():
-    with Lab() as lab:
-        server, target = started(lab)
+    with Lab() as lab, attached(lab) as (server, target):
         server.close()
         until("it waits again", lambda: target.stderr().count("waiting for the bus server") == 1)
         server.listen()
@@ -97,8 +83,6 @@ def attaches_again():
         server.conn.sendall(b"\xff" * 64)
         assert server.attach(boot=2) == first
         until("it is attached", lambda: target.stderr().count("attached as ID 3") == 3)
-        target.stop()
-        server.close()
 
 
 @test("a first attach that is refused ends it with the server's words; a later one is tried again")
@@ -150,12 +134,9 @@ def heartbeats():
 
 @test("a second process on the same store is refused, and names it")
 def locked():
-    with Lab() as lab:
-        server, target = started(lab)
+    with Lab() as lab, attached(lab) as (server, _):
         done = run(lab, "--store", lab.path("disk.img"))
         assert done.returncode == 1 and b"disk.img: in use by another process" in done.stderr, done
-        target.stop()
-        server.close()
 
 
 @test("identity and block size are kept; a damaged metadata file is refused with a clear word")
@@ -202,12 +183,8 @@ def membership():
         assert items[0] == (STATUS, 0, 0), items
         target.kill()
         server.close()
-        server = Server(lab).listen()
-        target = lab.target("disk", 3, wait=False)
-        server.attach()
-        assert server.get("MEMBERS") == struct.pack(">BBHB", 1, 0, 5, 2)
-        target.stop()
-        server.close()
+        with attached(lab) as (server, _):
+            assert server.get("MEMBERS") == struct.pack(">BBHB", 1, 0, 5, 2)
 
 
 @test("SIGTERM: a status that is on its way is sent, then it ends")
@@ -242,9 +219,7 @@ def dies(step):
 
 @test("faults at run time: refused ones name key and value")
 def faults():
-    with Lab() as lab:
-        server, target = started(lab)
-        server.no_attention()
+    with Lab() as lab, attached(lab, attention=False) as (server, _):
         assert server.fault("medium-error:lba=x") == (10, "lba=x: not a number")
         assert server.fault("medium-error:lba=1") == (0, "ok")
         server.write(2, 0, bytes(1024))
@@ -252,8 +227,6 @@ def faults():
         server.write(3, 0, bytes(1024))
         until("CHECK CONDITION is asked after", lambda: server.command(4, b"\x03\0\0\0\x12\0")[0] == "continue")
         assert server.data[2] == 3 and server.data[12] == 0x0C, server.data
-        target.stop()
-        server.close()
 
 
 @test("options come from a file; the command line goes before it")
