@@ -237,6 +237,13 @@ void fake_send(struct fake *f, const struct wire_tenure *tn, const void *data, s
 	block_unref(frame.data);
 }
 
+void fake_outcome(struct fake *f, const struct fake_script *s, uint8_t outcome)
+{
+	struct wire_tenure tn = fake_tenure(f, s, outcome);
+
+	fake_send(f, &tn, NULL, 0);
+}
+
 void fake_end_task(struct fake *f, const struct fake_script *s, uint8_t status, const void *data,
                    size_t n)
 {

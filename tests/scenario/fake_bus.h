@@ -88,6 +88,8 @@ struct fake_script fake_take(struct fake *f);
 /* A report on a script, to be changed and sent. */
 struct wire_tenure fake_tenure(struct fake *f, const struct fake_script *s, uint8_t outcome);
 void fake_send(struct fake *f, const struct wire_tenure *tn, const void *data, size_t n);
+/* Just that report. */
+void fake_outcome(struct fake *f, const struct fake_script *s, uint8_t outcome);
 void fake_end_task(struct fake *f, const struct fake_script *s, uint8_t status, const void *data,
                    size_t n);
 /* All legs taken in full; to be changed. */

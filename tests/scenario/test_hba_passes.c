@@ -465,8 +465,7 @@ START_TEST(status_timeout)
 	ck_assert(a.abort && b.abort);
 	ck_assert_uint_eq(a.target + b.target, 5);
 	ck_assert_uint_eq(a.tag, s.tag);
-	tn = fake_tenure(&f, a.target == 2 ? &a : &b, OUTCOME_UNEXPECTED_FREE);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, a.target == 2 ? &a : &b, OUTCOME_UNEXPECTED_FREE);
 	ck_assert_uint_eq(told, 0);
 	status_good(2);
 	ck_assert_uint_eq(told, 1);
@@ -480,8 +479,7 @@ START_TEST(status_timeout)
 		fake_run(&f);
 		struct fake_script other = fake_take(&f);
 		ck_assert_uint_ne(other.tag, s.tag);
-		tn = fake_tenure(&f, &other, OUTCOME_SELECTION_TIMEOUT);
-		fake_send(&f, &tn, NULL, 0);
+		fake_outcome(&f, &other, OUTCOME_SELECTION_TIMEOUT);
 	}
 }
 END_TEST
@@ -683,8 +681,7 @@ START_TEST(a_silent_server)
 	ck_assert_uint_eq(f.n_cancel, 1);
 	ck_assert_uint_eq(told, 0);
 	if (_i == 0) {
-		struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_CANCELLED);
-		fake_send(&f, &tn, NULL, 0);
+		fake_outcome(&f, &s, OUTCOME_CANCELLED);
 		ck_assert_uint_eq(told, 1);
 		expect(&p, PASS_NOT_TAKEN, PASS_NOT_TAKEN, PASS_NOT_TAKEN);
 	} else {

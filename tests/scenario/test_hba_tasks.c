@@ -34,8 +34,7 @@ START_TEST(good_and_its_data)
 	ck_assert_uint_eq(s.target, 1);
 	ck_assert(s.tagged && s.tag != 0);
 	ck_assert_uint_eq(s.cdb_len, 6);
-	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_DISCONNECTED);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &s, OUTCOME_DISCONNECTED);
 	ck_assert_uint_eq(told, 0);
 	ck_assert_uint_eq(hba_target(f.h, 1)->in_flight, 1);
 	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
@@ -212,8 +211,7 @@ START_TEST(an_aca_ends_behind_its_sense)
 	ck_assert(clear.clear_aca && !clear.tagged && clear.cdb_len == 0);
 	s = fake_take(&f);
 	ck_assert(!s.aca && s.tag != clear.tag);
-	struct wire_tenure tn = fake_tenure(&f, &clear, OUTCOME_UNEXPECTED_FREE);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &clear, OUTCOME_UNEXPECTED_FREE);
 	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
 	ck_assert_ptr_eq(last, &other);
 	ck_assert_uint_eq(hba_stats(f.h)->aborts, 0);
@@ -235,8 +233,7 @@ START_TEST(an_unknown_aca_is_ended)
 	ck_assert_uint_eq(t.status, SCSI_ACA_ACTIVE);
 	struct fake_script clear = fake_take(&f);
 	ck_assert(clear.clear_aca);
-	struct wire_tenure tn = fake_tenure(&f, &clear, OUTCOME_UNEXPECTED_FREE);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &clear, OUTCOME_UNEXPECTED_FREE);
 	start(&t, 1);
 	start(&other, 1);
 	s = fake_take(&f);
@@ -260,13 +257,11 @@ START_TEST(sense_that_never_comes_still_ends_the_task)
 	struct fake_script s = fake_take(&f);
 	fake_end_task(&f, &s, SCSI_CHECK_CONDITION, NULL, 0);
 	struct fake_script rs = fake_take(&f);
-	struct wire_tenure tn = fake_tenure(&f, &rs, OUTCOME_DISCONNECTED);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &rs, OUTCOME_DISCONNECTED);
 	fake_wait(&f, 10 * NS_PER_S);
 	struct fake_script abort_task = fake_take(&f);
 	ck_assert(abort_task.abort);
-	tn = fake_tenure(&f, &abort_task, OUTCOME_UNEXPECTED_FREE);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &abort_task, OUTCOME_UNEXPECTED_FREE);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(t.outcome, HBA_COMPLETED);
 	ck_assert_uint_eq(t.status, SCSI_CHECK_CONDITION);
@@ -284,8 +279,7 @@ START_TEST(nobody_answers)
 	fake_init(&f, NULL);
 	start(&t, 5);
 	struct fake_script s = fake_take(&f);
-	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_SELECTION_TIMEOUT);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &s, OUTCOME_SELECTION_TIMEOUT);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(t.outcome, HBA_SELECTION_TIMEOUT);
 	fake_end(&f);
@@ -297,8 +291,7 @@ static struct fake_script let_time_out(struct hba_task *t)
 {
 	start(t, 1);
 	struct fake_script s = fake_take(&f);
-	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_DISCONNECTED);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &s, OUTCOME_DISCONNECTED);
 	fake_wait(&f, 10 * NS_PER_S - 1);
 	ck_assert_uint_eq(f.n, 0);
 	fake_wait(&f, 1);
@@ -315,8 +308,7 @@ START_TEST(command_timeout_aborts_the_task)
 	struct fake_script a = fake_take(&f);
 	ck_assert(a.abort && a.tag == s.tag && a.cdb_len == 0);
 	ck_assert_uint_eq(told, 0);
-	struct wire_tenure tn = fake_tenure(&f, &a, OUTCOME_UNEXPECTED_FREE);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &a, OUTCOME_UNEXPECTED_FREE);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(t.outcome, HBA_COMMAND_TIMEOUT);
 	ck_assert(t.aborted);
@@ -386,8 +378,7 @@ START_TEST(an_unconfirmed_abort_quarantines_the_tag)
 	ck_assert_uint_eq(f.n_cancel, 2);
 	ck_assert_uint_eq(f.cancel[0], s.id);
 	ck_assert_uint_eq(f.cancel[1], a.id);
-	struct wire_tenure tn = fake_tenure(&f, &a, OUTCOME_CANCELLED);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &a, OUTCOME_CANCELLED);
 	ck_assert(!uses_tag(s.tag));
 	if (_i == 0) {
 		fake_rst(&f);
@@ -413,14 +404,12 @@ START_TEST(a_queued_task_is_cancelled_not_aborted)
 	fake_wait(&f, NS_PER_S);
 	ck_assert_uint_eq(f.n_cancel, 1);
 	ck_assert_uint_eq(f.cancel[0], s.id);
-	struct wire_tenure tn = fake_tenure(&f, &s, _i ? OUTCOME_DISCONNECTED : OUTCOME_CANCELLED);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &s, _i ? OUTCOME_DISCONNECTED : OUTCOME_CANCELLED);
 	if (_i) { /* it was running by then */
 		ck_assert_uint_eq(told, 0);
 		struct fake_script a = fake_take(&f);
 		ck_assert(a.abort);
-		tn = fake_tenure(&f, &a, OUTCOME_UNEXPECTED_FREE);
-		fake_send(&f, &tn, NULL, 0);
+		fake_outcome(&f, &a, OUTCOME_UNEXPECTED_FREE);
 	}
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(t.outcome, HBA_COMMAND_TIMEOUT);
@@ -439,8 +428,7 @@ START_TEST(the_caller_aborts)
 	start(&b, 1); /* waits: no credit */
 	ck_assert_uint_eq(f.n, 1);
 	struct fake_script s = fake_take(&f);
-	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_DISCONNECTED);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &s, OUTCOME_DISCONNECTED);
 	hba_task_abort(f.h, &b);
 	fake_run(&f);
 	ck_assert_uint_eq(told, 1);
@@ -450,8 +438,7 @@ START_TEST(the_caller_aborts)
 	s = fake_take(&f);
 	ck_assert(s.abort);
 	ck_assert_uint_eq(told, 1);
-	tn = fake_tenure(&f, &s, OUTCOME_UNEXPECTED_FREE);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &s, OUTCOME_UNEXPECTED_FREE);
 	ck_assert_uint_eq(told, 2);
 	ck_assert_int_eq(a.outcome, HBA_ABORTED);
 	fake_end(&f);
@@ -467,16 +454,14 @@ START_TEST(a_reset_ends_nexuses)
 	start(&a, 1);
 	start(&b, 1);
 	struct fake_script sa = fake_take(&f), sb = fake_take(&f);
-	struct wire_tenure tn = fake_tenure(&f, &sa, OUTCOME_DISCONNECTED);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &sa, OUTCOME_DISCONNECTED);
 	fake_rst(&f);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(a.outcome, HBA_BUS_RESET);
 	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_SCANNING);
 	ck_assert_uint_eq(hba_target(f.h, 1)->xfer.offset, 0);
 	/* The server still reports the one that it had queued. */
-	tn = fake_tenure(&f, &sb, OUTCOME_RESET);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &sb, OUTCOME_RESET);
 	ck_assert_uint_eq(told, 2);
 	ck_assert_int_eq(b.outcome, HBA_BUS_RESET);
 	/* ... and what comes late for the other is nobody's */
@@ -501,8 +486,7 @@ START_TEST(the_port_or_the_server_goes)
 	start(&b, 1);
 	start(&c, 1);
 	struct fake_script s = fake_take(&f);
-	struct wire_tenure tn = fake_tenure(&f, &s, OUTCOME_DISCONNECTED);
-	fake_send(&f, &tn, NULL, 0);
+	fake_outcome(&f, &s, OUTCOME_DISCONNECTED);
 	if (_i == 0) {
 		fake_port(&f, 1, false);
 		ck_assert_uint_eq(told, 2);
