@@ -266,6 +266,15 @@ static void member_goes(struct group *g, unsigned member)
 	group_changed(g);
 }
 
+/* The scan that is waited for is over, and its target's list does not name the unit any more. */
+static bool unit_is_off_the_list(const struct ini *ini, const struct member *x)
+{
+	if (x->last_unit < WIRE_IDS || x->last_unit >= HBA_UNITS)
+		return false;
+	const struct hba_target *t = hba_target(ini->hba, x->last_unit);
+	return t->state == HBA_ABSENT && hba_target(ini->hba, t->id)->state == HBA_READY;
+}
+
 static void look_at_member(struct group *g, unsigned member)
 {
 	struct ini *ini = g->ini;
@@ -284,6 +293,8 @@ static void look_at_member(struct group *g, unsigned member)
 		member_arrives(g, member, t);
 	else if (!t && m->unit != WIRE_NO_ID)
 		member_goes(g, member);
+	else if (!t && x->wait_until > ini->now && unit_is_off_the_list(ini, x))
+		x->wait_until = 0;
 	else if (!t && !no && x->wait_until <= ini->now && x->last_unit < HBA_UNITS &&
 	         (ini->targets_changed >> x->last_unit & 1) &&
 	         hba_target(ini->hba, x->last_unit)->state == HBA_SCANNING)

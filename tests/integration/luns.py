@@ -254,7 +254,7 @@ def inventory():
         lab.bus()
         lab.target("a", 0)
         target = lab.target("x", 1, "--config", lab.path("x.conf"))
-        lab.daemon()
+        lab.daemon("--bus-wait-ms", "600000")
         lab.wait_targets(["a", "x", "x:1"])
         configure(1, 2)
         target.signal(signal.SIGHUP)
@@ -269,8 +269,12 @@ def inventory():
         target.signal(signal.SIGHUP)
         until("it is closed", lambda: "LUN 2 is closed" in target.stderr())
         lab.call("scsi.execute", target="x:1", cdb=TEST_UNIT_READY)
-        until("it is away", lambda: "x:2" not in lab.ready_targets())
+        until("it is away", lambda: "x:1" in lab.ready_targets() and "x:2" not in lab.ready_targets())
         assert lab.call("group.show", group="g0")["members"][1]["id"] is None
+        # nobody waits for it: it is known not to be there
+        lab.call("group.write", group="g0", offset_bytes=0, data=base64.b64encode(bytes(512)).decode())
+        members = lab.call("group.show", group="g0")["members"]
+        assert [m["state"] for m in members] == ["in_sync", "stale"], members
         assert os.path.getsize(lab.path("x-2.img")) == 4 * MIB
 
 
