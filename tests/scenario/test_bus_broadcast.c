@@ -378,25 +378,11 @@ START_TEST(the_tenure_of_seven_copies_takes_the_time_of_one)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *suite = suite_create("bus_broadcast");
-	TCase *c = tcase_create("bus_broadcast");
-
-	tcase_add_test(c, three_targets);
-	tcase_add_test(c, each_returns_its_status);
-	tcase_add_loop_test(c, who_cannot_latch_misses_it, 0, 5);
-	tcase_add_test(c, two_claimants_latch_nothing);
-	tcase_add_test(c, another_agreement_cannot_follow);
-	tcase_add_test(c, a_leader_that_refuses_leaves_all_without);
-	tcase_add_test(c, an_unarmed_leader_clocks_the_data);
-	tcase_add_test(c, a_leader_that_clocks_less);
-	tcase_add_test(c, the_leader_keeps_the_token);
-	tcase_add_loop_test(c, the_leader_dies, 0, 2);
-	tcase_add_test(c, scripts_that_are_none);
-	tcase_add_test(c, the_tenure_of_seven_copies_takes_the_time_of_one);
-	suite_add_tcase(suite, c);
-	return suite;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("bus_broadcast", NULL, NULL, TAP_ONCE(three_targets),
+               TAP_ONCE(each_returns_its_status), TAP_TIMES(who_cannot_latch_misses_it, 5),
+               TAP_ONCE(two_claimants_latch_nothing), TAP_ONCE(another_agreement_cannot_follow),
+               TAP_ONCE(a_leader_that_refuses_leaves_all_without),
+               TAP_ONCE(an_unarmed_leader_clocks_the_data), TAP_ONCE(a_leader_that_clocks_less),
+               TAP_ONCE(the_leader_keeps_the_token), TAP_TIMES(the_leader_dies, 2),
+               TAP_ONCE(scripts_that_are_none),
+               TAP_ONCE(the_tenure_of_seven_copies_takes_the_time_of_one));

@@ -362,21 +362,8 @@ START_TEST(a_silent_pass_is_not_split)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("bus_connect");
-	TCase *c = tcase_create("bus_connect");
-	tcase_add_test(c, an_armed_write_in_bursts);
-	tcase_add_test(c, a_process_asks_for_the_data);
-	tcase_add_test(c, a_read_in_bursts);
-	tcase_add_loop_test(c, what_limits_a_data_phase, 0, ARRAY_LEN(writes));
-	tcase_add_test(c, disconnect_time_limit);
-	tcase_add_test(c, others_get_the_bus);
-	tcase_add_test(c, the_nexus_is_gone);
-	tcase_add_test(c, reset_and_limits_end);
-	tcase_add_test(c, a_silent_pass_is_not_split);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("bus_connect", NULL, NULL, TAP_ONCE(an_armed_write_in_bursts),
+               TAP_ONCE(a_process_asks_for_the_data), TAP_ONCE(a_read_in_bursts),
+               TAP_EACH(what_limits_a_data_phase, writes), TAP_ONCE(disconnect_time_limit),
+               TAP_ONCE(others_get_the_bus), TAP_ONCE(the_nexus_is_gone),
+               TAP_ONCE(reset_and_limits_end), TAP_ONCE(a_silent_pass_is_not_split));

@@ -579,27 +579,12 @@ START_TEST(arbitration_fairness)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("bus_messages");
-	TCase *c = tcase_create("bus_messages");
-	tcase_add_loop_test(c, message_reject, 0, ARRAY_LEN(not_for_targets));
-	tcase_add_test(c, message_parity_error);
-	tcase_add_test(c, message_parity_error_after_reselection);
-	tcase_add_test(c, initiator_detected_error_in_status);
-	tcase_add_test(c, initiator_detected_error_in_data_in);
-	tcase_add_test(c, initiator_detected_error_is_the_process_s);
-	tcase_add_test(c, message_out_again);
-	tcase_add_test(c, command_again);
-	tcase_add_test(c, negotiation);
-	tcase_add_test(c, an_answer_is_rejected);
-	tcase_add_test(c, agreements_are_of_pairs);
-	tcase_add_test(c, ignore_wide_residue);
-	tcase_add_loop_test(c, two_ids_select, 0, ARRAY_LEN(selections));
-	tcase_add_loop_test(c, ends_of_tenures, 0, ARRAY_LEN(frees));
-	tcase_add_loop_test(c, arbitration_fairness, 0, ARRAY_LEN(fair));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("bus_messages", NULL, NULL, TAP_EACH(message_reject, not_for_targets),
+               TAP_ONCE(message_parity_error), TAP_ONCE(message_parity_error_after_reselection),
+               TAP_ONCE(initiator_detected_error_in_status),
+               TAP_ONCE(initiator_detected_error_in_data_in),
+               TAP_ONCE(initiator_detected_error_is_the_process_s), TAP_ONCE(message_out_again),
+               TAP_ONCE(command_again), TAP_ONCE(negotiation), TAP_ONCE(an_answer_is_rejected),
+               TAP_ONCE(agreements_are_of_pairs), TAP_ONCE(ignore_wide_residue),
+               TAP_EACH(two_ids_select, selections), TAP_EACH(ends_of_tenures, frees),
+               TAP_EACH(arbitration_fairness, fair));

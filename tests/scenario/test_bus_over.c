@@ -229,18 +229,9 @@ START_TEST(the_tag_of_a_task_that_was_given_up)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("bus_over");
-	TCase *c = tcase_create("bus_over");
-	tcase_add_test(c, an_aborted_task_does_not_reselect);
-	tcase_add_test(c, a_task_that_is_being_aborted_does_not_reselect);
-	tcase_add_test(c, a_target_dies_while_it_is_told_to_abort);
-	tcase_add_loop_test(c, tasks_that_a_message_ends_do_not_reselect, 0, ARRAY_LEN(messages));
-	tcase_add_test(c, a_task_that_rst_ended_does_not_reselect);
-	tcase_add_test(c, the_tag_of_a_task_that_was_given_up);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("bus_over", NULL, NULL, TAP_ONCE(an_aborted_task_does_not_reselect),
+               TAP_ONCE(a_task_that_is_being_aborted_does_not_reselect),
+               TAP_ONCE(a_target_dies_while_it_is_told_to_abort),
+               TAP_EACH(tasks_that_a_message_ends_do_not_reselect, messages),
+               TAP_ONCE(a_task_that_rst_ended_does_not_reselect),
+               TAP_ONCE(the_tag_of_a_task_that_was_given_up));

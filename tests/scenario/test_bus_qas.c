@@ -186,16 +186,5 @@ START_TEST(a_silent_pass_does_not_hand_on)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("bus_qas");
-	TCase *c = tcase_create("bus_qas");
-	tcase_add_loop_test(c, who_hands_on, 0, ARRAY_LEN(rows));
-	tcase_add_test(c, what_it_spares);
-	tcase_add_test(c, nobody_takes_it);
-	tcase_add_test(c, a_silent_pass_does_not_hand_on);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("bus_qas", NULL, NULL, TAP_EACH(who_hands_on, rows), TAP_ONCE(what_it_spares),
+               TAP_ONCE(nobody_takes_it), TAP_ONCE(a_silent_pass_does_not_hand_on));

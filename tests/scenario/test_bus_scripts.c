@@ -155,14 +155,4 @@ START_TEST(is_refused)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("bus_scripts");
-	TCase *c = tcase_create("wrong");
-
-	tcase_add_loop_test(c, is_refused, 0, sizeof(wrong) / sizeof(wrong[0]));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("bus_scripts", NULL, NULL, TAP_EACH(is_refused, wrong));

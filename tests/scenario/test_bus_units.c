@@ -607,32 +607,11 @@ START_TEST(the_model_has_qas)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const once[] = {
-	        iu_req_ends_in_bus_free,
-	        agreements,
-	        a_change_ends_the_initiators_tasks,
-	        an_armed_write,
-	        an_unarmed_write,
-	        data_in_and_autosense,
-	        a_read_that_disconnects,
-	        sixteen_mebibytes_are_two_units,
-	        data_that_run_out,
-	        a_long_cdb,
-	        a_pass_has_none,
-	        other_messages_have_none,
-	        rst_ends_it,
-	        qas,
-	        the_model_is_what_runs,
-	        the_model_has_qas,
-	};
-	Suite *s = tap_suite("bus_units", once, ARRAY_LEN(once));
-	TCase *c = tcase_create("tables");
-
-	tcase_add_loop_test(c, attributes_and_functions, 0, ARRAY_LEN(words));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("bus_units", NULL, NULL, TAP_ONCE(iu_req_ends_in_bus_free), TAP_ONCE(agreements),
+               TAP_ONCE(a_change_ends_the_initiators_tasks), TAP_ONCE(an_armed_write),
+               TAP_ONCE(an_unarmed_write), TAP_ONCE(data_in_and_autosense),
+               TAP_ONCE(a_read_that_disconnects), TAP_ONCE(sixteen_mebibytes_are_two_units),
+               TAP_ONCE(data_that_run_out), TAP_ONCE(a_long_cdb), TAP_ONCE(a_pass_has_none),
+               TAP_ONCE(other_messages_have_none), TAP_ONCE(rst_ends_it), TAP_ONCE(qas),
+               TAP_ONCE(the_model_is_what_runs), TAP_ONCE(the_model_has_qas),
+               TAP_EACH(attributes_and_functions, words));

@@ -248,15 +248,5 @@ START_TEST(wrong_scripts)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const once[] = {wrong_crc, wrong_nexus, wrong_programs, wrong_scripts};
-	Suite *s = tap_suite("bus_units_wrong", once, ARRAY_LEN(once));
-	TCase *c = tcase_create("tables");
-
-	tcase_add_loop_test(c, wrong_units, 0, ARRAY_LEN(wrong));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("bus_units_wrong", NULL, NULL, TAP_ONCE(wrong_crc), TAP_ONCE(wrong_nexus),
+               TAP_ONCE(wrong_programs), TAP_ONCE(wrong_scripts), TAP_EACH(wrong_units, wrong));

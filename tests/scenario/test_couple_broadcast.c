@@ -224,21 +224,8 @@ START_TEST(many_at_once)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *suite = suite_create("couple_broadcast");
-	TCase *t = tcase_create("couple_broadcast");
-
-	tcase_add_loop_test(t, one_data_phase_and_as_many_copies, 0, 4);
-	tcase_add_test(t, verify);
-	tcase_add_test(t, a_crc_error_is_one_member_s);
-	tcase_add_loop_test(t, a_member_that_would_have_to_be_asked_misses_it, 0, 2);
-	tcase_add_test(t, nobody_but_the_leader_is_armed);
-	tcase_add_test(t, a_leader_that_refuses);
-	tcase_add_test(t, a_member_dies_while_its_status_is_awaited);
-	tcase_add_test(t, many_at_once);
-	suite_add_tcase(suite, t);
-	return suite;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("couple_broadcast", NULL, NULL, TAP_TIMES(one_data_phase_and_as_many_copies, 4),
+               TAP_ONCE(verify), TAP_ONCE(a_crc_error_is_one_member_s),
+               TAP_TIMES(a_member_that_would_have_to_be_asked_misses_it, 2),
+               TAP_ONCE(nobody_but_the_leader_is_armed), TAP_ONCE(a_leader_that_refuses),
+               TAP_ONCE(a_member_dies_while_its_status_is_awaited), TAP_ONCE(many_at_once));

@@ -239,16 +239,6 @@ START_TEST(quick_arbitration)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("couple_connect");
-	TCase *t = tcase_create("couple_connect");
-	tcase_add_loop_test(t, limits_of_page_02h, 0, ARRAY_LEN(rows));
-	tcase_add_loop_test(t, many_at_once, 0, 2);
-	tcase_add_loop_test(t, aborted_between_bursts, 0, 2);
-	tcase_add_test(t, quick_arbitration);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("couple_connect", NULL, NULL, TAP_EACH(limits_of_page_02h, rows),
+               TAP_TIMES(many_at_once, 2), TAP_TIMES(aborted_between_bursts, 2),
+               TAP_ONCE(quick_arbitration));

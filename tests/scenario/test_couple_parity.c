@@ -128,13 +128,4 @@ START_TEST(wrong_parity)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("couple_parity");
-	TCase *t = tcase_create("couple_parity");
-	tcase_add_loop_test(t, wrong_parity, 0, ARRAY_LEN(rows));
-	suite_add_tcase(s, t);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("couple_parity", NULL, NULL, TAP_EACH(wrong_parity, rows));

@@ -233,20 +233,8 @@ START_TEST(abort_of_a_slow_task)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("disks");
-	TCase *c = tcase_create("disks");
-	tcase_add_loop_test(c, silent_pass, 0, 2);
-	tcase_add_loop_test(c, chained_passes, 0, 2);
-	tcase_add_loop_test(c, one_of_them_fails, 0, 2 * (int)ARRAY_LEN(faults));
-	tcase_add_loop_test(c, participant_dies_with_the_token, 0, 2);
-	tcase_add_loop_test(c, members_with_protection_information, 0, 2);
-	tcase_add_loop_test(c, leader_dies, 0, 2);
-	tcase_add_loop_test(c, conventional_commands, 0, 2);
-	tcase_add_loop_test(c, abort_of_a_slow_task, 0, 2);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("disks", NULL, NULL, TAP_TIMES(silent_pass, 2), TAP_TIMES(chained_passes, 2),
+               TAP_TIMES(one_of_them_fails, 2 * (int)ARRAY_LEN(faults)),
+               TAP_TIMES(participant_dies_with_the_token, 2),
+               TAP_TIMES(members_with_protection_information, 2), TAP_TIMES(leader_dies, 2),
+               TAP_TIMES(conventional_commands, 2), TAP_TIMES(abort_of_a_slow_task, 2));

@@ -330,24 +330,10 @@ START_TEST(a_bad_saved_group_is_refused)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const plain[] = {create_writes_page_30h_and_the_state,
-	                              assume_clean,
-	                              a_create_that_fails_leaves_nothing,
-	                              delete_clears_the_pages,
-	                              members_are_added_and_removed,
-	                              settings,
-	                              import,
-	                              import_of_unequal_generations_is_stale,
-	                              import_by_name_of_one_of_two,
-	                              a_bad_saved_group_is_refused};
-	Suite *suite = tap_suite("groups", plain, ARRAY_LEN(plain));
-	TCase *each = tcase_create("imports");
-
-	tcase_add_loop_test(each, what_cannot_be_imported, 0, ARRAY_LEN(no_imports));
-	suite_add_tcase(suite, each);
-	return suite;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("groups", NULL, NULL, TAP_ONCE(create_writes_page_30h_and_the_state),
+               TAP_ONCE(assume_clean), TAP_ONCE(a_create_that_fails_leaves_nothing),
+               TAP_ONCE(delete_clears_the_pages), TAP_ONCE(members_are_added_and_removed),
+               TAP_ONCE(settings), TAP_ONCE(import),
+               TAP_ONCE(import_of_unequal_generations_is_stale),
+               TAP_ONCE(import_by_name_of_one_of_two), TAP_ONCE(a_bad_saved_group_is_refused),
+               TAP_EACH(what_cannot_be_imported, no_imports));

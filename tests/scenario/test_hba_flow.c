@@ -145,17 +145,5 @@ START_TEST(the_next_one_starts_in_done)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *suite = suite_create("hba_flow");
-	TCase *tcase = tcase_create("hba_flow");
-
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_add_test(tcase, a_pass_waits_for_credit_of_all_its_members);
-	tcase_add_test(tcase, operation_ids_do_not_wrap_under_way);
-	tcase_add_test(tcase, the_next_one_starts_in_done);
-	suite_add_tcase(suite, tcase);
-	return suite;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_WITH("hba_flow", setup, teardown, a_pass_waits_for_credit_of_all_its_members,
+              operation_ids_do_not_wrap_under_way, the_next_one_starts_in_done);

@@ -260,14 +260,4 @@ START_TEST(anything_at_any_time)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *suite = suite_create("hba_fuzz");
-	TCase *tcase = tcase_create("hba_fuzz");
-
-	tcase_add_loop_test(tcase, anything_at_any_time, 0, 12);
-	suite_add_tcase(suite, tcase);
-	return suite;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("hba_fuzz", NULL, NULL, TAP_TIMES(anything_at_any_time, 12));

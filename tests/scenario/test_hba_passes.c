@@ -758,44 +758,21 @@ START_TEST(who_misses_a_broadcast_owes_no_status)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *suite = suite_create("hba_passes");
-	TCase *tcase = tcase_create("hba_passes");
-
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_add_test(tcase, the_script_is_as_the_protocol_says);
-	tcase_add_test(tcase, one_member_is_a_pass_too);
-	tcase_add_test(tcase, a_chained_one_awaits_its_statuses);
-	tcase_add_test(tcase, without_a_limit_none_is_chained);
-	tcase_add_test(tcase, all_good);
-	tcase_add_test(tcase, statuses_before_the_report);
-	tcase_add_test(tcase, a_pass_without_data);
-	tcase_add_test(tcase, sense_comes_with_the_status);
-	tcase_add_test(tcase, not_taken);
-	tcase_add_test(tcase, a_status_saves_who_was_late);
-	tcase_add_test(tcase, nobody_is_there_to_lead);
-	tcase_add_loop_test(tcase, the_leader_goes_astray, 0, 4);
-	tcase_add_loop_test(tcase, the_leader_dies, 0, 2);
-	tcase_add_loop_test(tcase, the_leader_dies_in_its_data_phase, 0, 2);
-	tcase_add_test(tcase, one_is_cut_off_and_says_so);
-	tcase_add_loop_test(tcase, a_reset_in_the_tenure, 0, 2);
-	tcase_add_test(tcase, a_reset_while_statuses_are_awaited);
-	tcase_add_test(tcase, a_port_goes_while_its_status_is_awaited);
-	tcase_add_test(tcase, status_timeout);
-	tcase_add_test(tcase, an_abort_without_answer);
-	tcase_add_loop_test(tcase, old_statuses_are_dropped, 0, 6);
-	tcase_add_test(tcase, a_status_cut_short_is_none);
-	tcase_add_test(tcase, the_server_goes);
-	tcase_add_test(tcase, the_server_goes_after_all_statuses);
-	tcase_add_test(tcase, the_adapter_is_freed);
-	tcase_add_test(tcase, a_new_incarnation_is_not_the_old_one);
-	tcase_add_test(tcase, a_refused_script);
-	tcase_add_loop_test(tcase, a_silent_server, 0, 2);
-	tcase_add_test(tcase, a_broadcast_names_all_and_sends_the_data_once);
-	tcase_add_test(tcase, who_misses_a_broadcast_owes_no_status);
-	suite_add_tcase(suite, tcase);
-	return suite;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("hba_passes", setup, teardown, TAP_ONCE(the_script_is_as_the_protocol_says),
+               TAP_ONCE(one_member_is_a_pass_too), TAP_ONCE(a_chained_one_awaits_its_statuses),
+               TAP_ONCE(without_a_limit_none_is_chained), TAP_ONCE(all_good),
+               TAP_ONCE(statuses_before_the_report), TAP_ONCE(a_pass_without_data),
+               TAP_ONCE(sense_comes_with_the_status), TAP_ONCE(not_taken),
+               TAP_ONCE(a_status_saves_who_was_late), TAP_ONCE(nobody_is_there_to_lead),
+               TAP_TIMES(the_leader_goes_astray, 4), TAP_TIMES(the_leader_dies, 2),
+               TAP_TIMES(the_leader_dies_in_its_data_phase, 2),
+               TAP_ONCE(one_is_cut_off_and_says_so), TAP_TIMES(a_reset_in_the_tenure, 2),
+               TAP_ONCE(a_reset_while_statuses_are_awaited),
+               TAP_ONCE(a_port_goes_while_its_status_is_awaited), TAP_ONCE(status_timeout),
+               TAP_ONCE(an_abort_without_answer), TAP_TIMES(old_statuses_are_dropped, 6),
+               TAP_ONCE(a_status_cut_short_is_none), TAP_ONCE(the_server_goes),
+               TAP_ONCE(the_server_goes_after_all_statuses), TAP_ONCE(the_adapter_is_freed),
+               TAP_ONCE(a_new_incarnation_is_not_the_old_one), TAP_ONCE(a_refused_script),
+               TAP_TIMES(a_silent_server, 2),
+               TAP_ONCE(a_broadcast_names_all_and_sends_the_data_once),
+               TAP_ONCE(who_misses_a_broadcast_owes_no_status));

@@ -707,39 +707,21 @@ START_TEST(it_shows_that_it_lives)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const plain[] = {
-	        good_and_its_data,
-	        data_in_comes_in_pieces_and_is_cut,
-	        data_out_keeps_its_block_until_done,
-	        check_condition_brings_its_sense_first,
-	        sense_that_may_be_another_tasks_is_none,
-	        an_aca_ends_behind_its_sense,
-	        an_unknown_aca_is_ended,
-	        sense_that_never_comes_still_ends_the_task,
-	        nobody_answers,
-	        command_timeout_aborts_the_task,
-	        a_status_beats_the_abort,
-	        the_caller_aborts,
-	        a_reset_ends_nexuses,
-	        credit_and_order,
-	        the_server_is_not_flooded,
-	        the_server_is_not_overfed,
-	        a_refused_script_ends_its_task,
-	        it_shows_that_it_lives,
-	};
-	Suite *suite = tap_suite("hba_tasks", plain, sizeof(plain) / sizeof(plain[0]));
-	TCase *both = tcase_create("both ways");
-
-	tcase_add_loop_test(both, an_unconfirmed_abort_quarantines_the_tag, 0, 2);
-	tcase_add_loop_test(both, a_queued_task_is_cancelled_not_aborted, 0, 2);
-	tcase_add_loop_test(both, the_port_or_the_server_goes, 0, 2);
-	tcase_add_loop_test(both, membership_is_written_and_read_back, 0, 2);
-	tcase_add_loop_test(both, a_membership_of_another_is_left_alone, 0, 2);
-	tcase_add_loop_test(both, a_membership_may_be_busy, 0, 3);
-	suite_add_tcase(suite, both);
-	return suite;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data),
+               TAP_ONCE(data_in_comes_in_pieces_and_is_cut),
+               TAP_ONCE(data_out_keeps_its_block_until_done),
+               TAP_ONCE(check_condition_brings_its_sense_first),
+               TAP_ONCE(sense_that_may_be_another_tasks_is_none),
+               TAP_ONCE(an_aca_ends_behind_its_sense), TAP_ONCE(an_unknown_aca_is_ended),
+               TAP_ONCE(sense_that_never_comes_still_ends_the_task), TAP_ONCE(nobody_answers),
+               TAP_ONCE(command_timeout_aborts_the_task), TAP_ONCE(a_status_beats_the_abort),
+               TAP_ONCE(the_caller_aborts), TAP_ONCE(a_reset_ends_nexuses),
+               TAP_ONCE(credit_and_order), TAP_ONCE(the_server_is_not_flooded),
+               TAP_ONCE(the_server_is_not_overfed), TAP_ONCE(a_refused_script_ends_its_task),
+               TAP_ONCE(it_shows_that_it_lives),
+               TAP_TIMES(an_unconfirmed_abort_quarantines_the_tag, 2),
+               TAP_TIMES(a_queued_task_is_cancelled_not_aborted, 2),
+               TAP_TIMES(the_port_or_the_server_goes, 2),
+               TAP_TIMES(membership_is_written_and_read_back, 2),
+               TAP_TIMES(a_membership_of_another_is_left_alone, 2),
+               TAP_TIMES(a_membership_may_be_busy, 3));

@@ -127,14 +127,4 @@ START_TEST(what_cannot_be_made_leaves_nothing)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("no memory");
-	TCase *c = tcase_create("new");
-
-	tcase_add_loop_test(c, what_cannot_be_made_leaves_nothing, 0, ARRAY_LEN(rows));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("no memory", NULL, NULL, TAP_EACH(what_cannot_be_made_leaves_nothing, rows));

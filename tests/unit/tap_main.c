@@ -8,14 +8,44 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-Suite *tap_suite(const char *name, const TTest *const *tests, size_t count)
+static TCase *only_case(Suite *suite, const char *name, SFun set_up, SFun tear_down)
+{
+	TCase *tcase = tcase_create(name);
+
+	if (set_up || tear_down)
+		tcase_add_checked_fixture(tcase, set_up, tear_down);
+	suite_add_tcase(suite, tcase);
+	return tcase;
+}
+
+Suite *tap_suite_with(const char *name, SFun set_up, SFun tear_down, const TTest *const *tests,
+                      size_t count)
 {
 	Suite *suite = suite_create(name);
-	TCase *tcase = tcase_create(name);
+	TCase *tcase = only_case(suite, name, set_up, tear_down);
 
 	for (size_t i = 0; i < count; i++)
 		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+Suite *tap_suite(const char *name, const TTest *const *tests, size_t count)
+{
+	return tap_suite_with(name, NULL, NULL, tests, count);
+}
+
+Suite *tap_table(const char *name, SFun set_up, SFun tear_down, const struct tap_test *tests,
+                 size_t count)
+{
+	Suite *suite = suite_create(name);
+	TCase *tcase = only_case(suite, name, set_up, tear_down);
+
+	for (size_t i = 0; i < count; i++) {
+		if (tests[i].times == 0)
+			tcase_add_test(tcase, tests[i].test);
+		else
+			tcase_add_loop_test(tcase, tests[i].test, 0, tests[i].times);
+	}
 	return suite;
 }
 

@@ -239,24 +239,7 @@ START_TEST(a_shortage_of_descriptors_passes)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const tests[] = {addresses_are_read,
-	                              what_is_no_address_is_named,
-	                              a_unix_socket_has_its_mode,
-	                              a_stale_socket_is_replaced,
-	                              a_file_is_not_replaced,
-	                              a_missing_directory_is_named,
-	                              the_port_that_was_picked_is_told,
-	                              a_shortage_of_descriptors_passes};
-	Suite *s = suite_create("addr");
-	TCase *t = tcase_create("addr");
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	for (size_t i = 0; i < ARRAY_LEN(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_WITH("addr", setup, teardown, addresses_are_read, what_is_no_address_is_named,
+              a_unix_socket_has_its_mode, a_stale_socket_is_replaced, a_file_is_not_replaced,
+              a_missing_directory_is_named, the_port_that_was_picked_is_told,
+              a_shortage_of_descriptors_passes);

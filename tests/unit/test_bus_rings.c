@@ -388,21 +388,6 @@ START_TEST(nothing_stays_of_many_attaches)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const once[] = {
-	        a_ring_goes_to_all_targets,      it_is_withdrawn_when_its_initiator_goes,
-	        two_initiators_have_a_ring_each, what_is_not_in_order_is_refused_and_leaves_nothing,
-	        nothing_stays_of_many_attaches,
-	};
-	Suite *s = suite_create("bus_rings");
-	TCase *t = tcase_create("bus_rings");
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	for (size_t i = 0; i < ARRAY_LEN(once); i++)
-		tcase_add_test(t, once[i]);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_WITH("bus_rings", setup, teardown, a_ring_goes_to_all_targets,
+              it_is_withdrawn_when_its_initiator_goes, two_initiators_have_a_ring_each,
+              what_is_not_in_order_is_refused_and_leaves_nothing, nothing_stays_of_many_attaches);

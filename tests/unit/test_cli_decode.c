@@ -146,16 +146,5 @@ START_TEST(sense)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("cli_decode");
-	TCase *c = tcase_create("decode");
-	tcase_add_loop_test(c, known_pages, 0, ARRAY_LEN(known));
-	tcase_add_test(c, fields_by_their_bits);
-	tcase_add_test(c, noise);
-	tcase_add_test(c, sense);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("cli_decode", NULL, NULL, TAP_EACH(known_pages, known),
+               TAP_ONCE(fields_by_their_bits), TAP_ONCE(noise), TAP_ONCE(sense));

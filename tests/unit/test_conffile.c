@@ -174,19 +174,5 @@ START_TEST(what_cannot_be_read_is_named)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const tests[] = {defaults_without_a_file, values_are_read,
-	                              errors_name_file_and_line, garbage_is_an_error,
-	                              what_cannot_be_read_is_named};
-	Suite *s = suite_create("conffile");
-	TCase *t = tcase_create("conffile");
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	for (size_t i = 0; i < ARRAY_LEN(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_WITH("conffile", setup, teardown, defaults_without_a_file, values_are_read,
+              errors_name_file_and_line, garbage_is_an_error, what_cannot_be_read_is_named);

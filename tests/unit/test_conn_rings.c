@@ -362,27 +362,8 @@ START_TEST(tcp_has_no_descriptors)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const once[] = {
-	        data_by_reference_are_found,
-	        data_in_an_unknown_ring_are_bad,
-	        data_outside_of_their_ring_are_bad,
-	        a_frame_by_reference_may_end_the_connection,
-	        data_that_the_peer_has_do_not_travel,
-	        one_descriptor_is_kept,
-	        a_descriptor_is_sent_with_its_frame,
-	        a_descriptor_waits_for_a_slow_peer,
-	        tcp_has_no_descriptors,
-	};
-	Suite *s = suite_create("conn_rings");
-	TCase *t = tcase_create("conn_rings");
-
-	tcase_add_checked_fixture(t, peer_set_up, peer_tear_down);
-	for (size_t i = 0; i < ARRAY_LEN(once); i++)
-		tcase_add_test(t, once[i]);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_WITH("conn_rings", peer_set_up, peer_tear_down, data_by_reference_are_found,
+              data_in_an_unknown_ring_are_bad, data_outside_of_their_ring_are_bad,
+              a_frame_by_reference_may_end_the_connection, data_that_the_peer_has_do_not_travel,
+              one_descriptor_is_kept, a_descriptor_is_sent_with_its_frame,
+              a_descriptor_waits_for_a_slow_peer, tcp_has_no_descriptors);

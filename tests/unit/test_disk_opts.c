@@ -80,15 +80,5 @@ START_TEST(refuses)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("disk_opts");
-	TCase *c = tcase_create("specifications");
-	tcase_add_test(c, all_that_can_be_said);
-	tcase_add_test(c, what_is_not_said);
-	tcase_add_loop_test(c, refuses, 0, ARRAY_LEN(refused));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("disk_opts", NULL, NULL, TAP_ONCE(all_that_can_be_said), TAP_ONCE(what_is_not_said),
+               TAP_EACH(refuses, refused));

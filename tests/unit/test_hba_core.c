@@ -132,19 +132,6 @@ START_TEST(timers_come_in_order)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *suite = suite_create("hba_core");
-	TCase *tcase = tcase_create("hba_core");
-
-	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_add_test(tcase, tags_rest_as_long_as_they_can);
-	tcase_add_test(tcase, a_tag_is_free_on_all_members);
-	tcase_add_test(tcase, ids_of_scripts_do_not_come_again);
-	tcase_add_test(tcase, scripts_are_bounded);
-	tcase_add_test(tcase, timers_come_in_order);
-	suite_add_tcase(suite, tcase);
-	return suite;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_WITH("hba_core", setup, teardown, tags_rest_as_long_as_they_can,
+              a_tag_is_free_on_all_members, ids_of_scripts_do_not_come_again, scripts_are_bounded,
+              timers_come_in_order);

@@ -284,18 +284,8 @@ START_TEST(bad_bytes_are_bad)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const once[] = {
-	        data_go_straight_into_their_block, a_kept_block_outlives_the_buffer,
-	        memory_of_a_block_is_used_again,   read_ahead_follows_what_comes,
-	        data_in_a_ring_are_not_waited_for, bad_bytes_are_bad};
-	Suite *s = tap_suite("inbuf", once, ARRAY_LEN(once));
-	TCase *t = tcase_create("cuts");
-
-	tcase_add_loop_test(t, any_cut_gives_the_same_frames, 0, 10);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("inbuf", NULL, NULL, TAP_ONCE(data_go_straight_into_their_block),
+               TAP_ONCE(a_kept_block_outlives_the_buffer),
+               TAP_ONCE(memory_of_a_block_is_used_again), TAP_ONCE(read_ahead_follows_what_comes),
+               TAP_ONCE(data_in_a_ring_are_not_waited_for), TAP_ONCE(bad_bytes_are_bad),
+               TAP_TIMES(any_cut_gives_the_same_frames, 10));

@@ -161,23 +161,6 @@ START_TEST(it_ends_when_stopped)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const tests[] = {the_core_runs_once_after_all_reads,
-	                              the_deadline_wakes_it,
-	                              an_earlier_deadline_counts,
-	                              a_later_deadline_counts,
-	                              a_deadline_can_be_taken_back,
-	                              signals_are_told,
-	                              it_ends_when_stopped};
-	Suite *s = suite_create("loop");
-	TCase *t = tcase_create("loop");
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	for (size_t i = 0; i < ARRAY_LEN(tests); i++)
-		tcase_add_test(t, tests[i]);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_WITH("loop", setup, teardown, the_core_runs_once_after_all_reads, the_deadline_wakes_it,
+              an_earlier_deadline_counts, a_later_deadline_counts, a_deadline_can_be_taken_back,
+              signals_are_told, it_ends_when_stopped);

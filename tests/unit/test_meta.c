@@ -124,17 +124,5 @@ START_TEST(a_save_that_fails_leaves_the_old_one)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("meta");
-	TCase *c = tcase_create("meta");
-	tcase_add_checked_fixture(c, set_up, tear_down);
-	tcase_add_test(c, comes_back);
-	tcase_add_test(c, each_damaged_byte_is_seen);
-	tcase_add_test(c, later_versions_are_named);
-	tcase_add_test(c, a_save_that_fails_leaves_the_old_one);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_WITH("meta", set_up, tear_down, comes_back, each_damaged_byte_is_seen,
+              later_versions_are_named, a_save_that_fails_leaves_the_old_one);

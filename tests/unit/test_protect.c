@@ -109,13 +109,5 @@ START_TEST(what_differs)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const tests[] = {
-	        there_and_back, what_is_wrong,    what_says_that_it_is_not_checked,
-	        what_is_made,   what_is_repeated, what_differs,
-	};
-	return tap_suite("protect", tests, ARRAY_LEN(tests));
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN("protect", there_and_back, what_is_wrong, what_says_that_it_is_not_checked, what_is_made,
+         what_is_repeated, what_differs);

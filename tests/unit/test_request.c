@@ -479,23 +479,7 @@ START_TEST(unknown_words_of_the_schema_are_refused)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("request");
-	TCase *t = tcase_create("request");
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_test(t, every_method);
-	tcase_add_test(t, values_arrive);
-	tcase_add_loop_test(t, what_is_wrong_is_told, 0, (int)ARRAY_LEN(wrong));
-	tcase_add_test(t, notifications_are_silent);
-	tcase_add_test(t, depth);
-	tcase_add_test(t, long_ids);
-	tcase_add_test(t, long_data);
-	tcase_add_test(t, truncated_requests);
-	tcase_add_test(t, unknown_words_of_the_schema_are_refused);
-	suite_add_tcase(s, t);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("request", setup, teardown, TAP_ONCE(every_method), TAP_ONCE(values_arrive),
+               TAP_EACH(what_is_wrong_is_told, wrong), TAP_ONCE(notifications_are_silent),
+               TAP_ONCE(depth), TAP_ONCE(long_ids), TAP_ONCE(long_data),
+               TAP_ONCE(truncated_requests), TAP_ONCE(unknown_words_of_the_schema_are_refused));

@@ -589,22 +589,8 @@ START_TEST(what_must_be_saved)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("reserve");
-	TCase *c = tcase_create("reserve");
-	tcase_add_loop_test(c, service_actions, 0, ARRAY_LEN(actions));
-	tcase_add_test(c, the_last_registrant_takes_it_along);
-	tcase_add_loop_test(c, who_may_do_what, 0, ARRAY_LEN(conflicts));
-	tcase_add_test(c, one_reserves);
-	tcase_add_loop_test(c, both_kinds_exclude_each_other, 0, ARRAY_LEN(both_kinds));
-	tcase_add_loop_test(c, any_sequence, 0, 8);
-	tcase_add_test(c, kept_and_back);
-	tcase_add_test(c, all_nexuses_fit);
-	tcase_add_loop_test(c, damaged_ones_are_refused, 0, ARRAY_LEN(damaged));
-	tcase_add_test(c, what_must_be_saved);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("reserve", NULL, NULL, TAP_EACH(service_actions, actions),
+               TAP_ONCE(the_last_registrant_takes_it_along), TAP_EACH(who_may_do_what, conflicts),
+               TAP_ONCE(one_reserves), TAP_EACH(both_kinds_exclude_each_other, both_kinds),
+               TAP_TIMES(any_sequence, 8), TAP_ONCE(kept_and_back), TAP_ONCE(all_nexuses_fit),
+               TAP_EACH(damaged_ones_are_refused, damaged), TAP_ONCE(what_must_be_saved));

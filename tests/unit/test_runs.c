@@ -76,17 +76,5 @@ START_TEST(random_changes)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *suite = suite_create("runs");
-	TCase *tcase = tcase_create("runs");
-
-	tcase_add_test(tcase, runs_that_touch_are_one);
-	tcase_add_test(tcase, removing_splits);
-	tcase_add_test(tcase, a_full_list_changes_nothing);
-	tcase_add_loop_test(tcase, random_changes, 0, 20);
-	suite_add_tcase(suite, tcase);
-	return suite;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("runs", NULL, NULL, TAP_ONCE(runs_that_touch_are_one), TAP_ONCE(removing_splits),
+               TAP_ONCE(a_full_list_changes_nothing), TAP_TIMES(random_changes, 20));

@@ -423,29 +423,8 @@ START_TEST(thin_where_there_are_holes)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("store");
-	TCase *c = tcase_create("store");
-	tcase_add_checked_fixture(c, set_up, files_tear_down);
-	tcase_add_test(c, creates_sparse);
-	tcase_add_test(c, refuses_a_size_that_is_not_its);
-	tcase_add_test(c, refuses_what_is_no_store);
-	tcase_add_test(c, one_at_a_time);
-	tcase_add_test(c, moves_blocks);
-	tcase_add_test(c, compares_across_pieces);
-	tcase_add_test(c, changes_across_pieces);
-	tcase_add_test(c, errors_say_how_far_it_came);
-	tcase_add_test(c, write_protected);
-	tcase_add_test(c, direct_io_from_anywhere);
-	tcase_add_test(c, direct_io_that_is_refused);
-	tcase_add_test(c, now_or_not);
-	tcase_add_test(c, knows_what_is_mapped);
-	tcase_add_test(c, thin_where_there_are_holes);
-	tcase_add_test(c, knows_memory);
-	tcase_add_test(c, threads_side_by_side);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_WITH("store", set_up, files_tear_down, creates_sparse, refuses_a_size_that_is_not_its,
+              refuses_what_is_no_store, one_at_a_time, moves_blocks, compares_across_pieces,
+              changes_across_pieces, errors_say_how_far_it_came, write_protected,
+              direct_io_from_anywhere, direct_io_that_is_refused, now_or_not, knows_what_is_mapped,
+              thin_where_there_are_holes, knows_memory, threads_side_by_side);

@@ -166,18 +166,6 @@ START_TEST(no_record_no_write)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("store_atomic");
-	TCase *c = tcase_create("atomic");
-	tcase_add_checked_fixture(c, set_up, files_tear_down);
-	tcase_add_test(c, writes);
-	tcase_add_test(c, finishes_what_was_cut_off);
-	tcase_add_loop_test(c, forgets_what_is_not_whole, 0, ARRAY_LEN(cut_off_at));
-	tcase_add_test(c, forgets_what_is_not_its_own);
-	tcase_add_test(c, no_record_no_write);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("store_atomic", set_up, files_tear_down, TAP_ONCE(writes),
+               TAP_ONCE(finishes_what_was_cut_off), TAP_EACH(forgets_what_is_not_whole, cut_off_at),
+               TAP_ONCE(forgets_what_is_not_its_own), TAP_ONCE(no_record_no_write));

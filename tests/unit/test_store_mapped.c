@@ -461,25 +461,8 @@ START_TEST(write_protected_ones_are_not_finished)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("store_mapped");
-	TCase *c = tcase_create("mapped");
-	tcase_add_checked_fixture(c, set_up, tear_down);
-	tcase_add_test(c, maps_what_is_written_often);
-	tcase_add_test(c, not_where_it_is_not_wanted);
-	tcase_add_test(c, is_the_same_store);
-	tcase_add_test(c, holes_stay);
-	tcase_add_test(c, survives_a_file_that_shrinks);
-	tcase_add_test(c, says_when_it_was_written);
-	tcase_add_test(c, a_kill_tears_no_block);
-	tcase_add_test(c, finishes_what_was_begun);
-	tcase_add_test(c, nothing_was_under_way);
-	tcase_add_test(c, does_not_write_into_what_came_later);
-	tcase_add_test(c, damaged_records_are_refused);
-	tcase_add_test(c, write_protected_ones_are_not_finished);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_WITH("store_mapped", set_up, tear_down, maps_what_is_written_often,
+              not_where_it_is_not_wanted, is_the_same_store, holes_stay,
+              survives_a_file_that_shrinks, says_when_it_was_written, a_kill_tears_no_block,
+              finishes_what_was_begun, nothing_was_under_way, does_not_write_into_what_came_later,
+              damaged_records_are_refused, write_protected_ones_are_not_finished);

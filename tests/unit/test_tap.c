@@ -55,6 +55,35 @@ static Suite *make_good_suite(void)
 	return tap_suite("good", tests, 2);
 }
 
+static int set_up_here;
+
+static void set_up(void)
+{
+	set_up_here++;
+}
+
+static void tear_down(void)
+{
+	ck_assert_int_eq(set_up_here, 1);
+}
+
+START_TEST(is_set_up)
+{
+	ck_assert_int_eq(set_up_here, 1);
+	ck_assert_int_ne(_i, 2);
+}
+END_TEST
+
+static const char rows[3];
+
+static Suite *make_table(void)
+{
+	const struct tap_test tests[] = {TAP_ONCE(passes), TAP_EACH(is_set_up, rows),
+	                                 TAP_TIMES(passes, 1)};
+
+	return tap_table("table", set_up, tear_down, tests, 3);
+}
+
 static Suite *make_empty_suite(void)
 {
 	return suite_create("empty");
@@ -112,6 +141,19 @@ START_TEST(success_is_told)
 }
 END_TEST
 
+START_TEST(a_table_runs_each_row)
+{
+	char text[8192];
+
+	ck_assert_int_eq(run_to_text(make_table, text, sizeof(text)), EXIT_FAILURE);
+	ck_assert_ptr_eq(strstr(text, "1..5\nok 1 - table: passes\nok 2 - table: is_set_up\n"
+	                              "ok 3 - table: is_set_up [1]\n"
+	                              "not ok 4 - table: is_set_up [2]\n"),
+	                 text);
+	ck_assert_ptr_nonnull(strstr(text, "\nok 5 - table: passes\n"));
+}
+END_TEST
+
 START_TEST(no_tests_are_a_failure)
 {
 	char text[8192];
@@ -121,4 +163,4 @@ START_TEST(no_tests_are_a_failure)
 }
 END_TEST
 
-TAP_MAIN("tap", failures_are_told, success_is_told, no_tests_are_a_failure);
+TAP_MAIN("tap", failures_are_told, success_is_told, a_table_runs_each_row, no_tests_are_a_failure);

@@ -256,14 +256,5 @@ START_TEST(allocation_lengths)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_cdbs");
-	TCase *c = tcase_create("cdbs");
-	tcase_add_loop_test(c, reserved_bits, 0, OP_COUNT);
-	tcase_add_loop_test(c, allocation_lengths, 0, ARRAY_LEN(lengths));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_cdbs", NULL, NULL, TAP_TIMES(reserved_bits, OP_COUNT),
+               TAP_EACH(allocation_lengths, lengths));

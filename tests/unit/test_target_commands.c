@@ -528,28 +528,10 @@ START_TEST(membership_survives)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_commands");
-	TCase *c = tcase_create("commands");
-	tcase_add_loop_test(c, answers_with_data, 0, ARRAY_LEN(answers));
-	tcase_add_loop_test(c, refuses, 0, ARRAY_LEN(refusals));
-	tcase_add_test(c, too_long_a_transfer);
-	tcase_add_test(c, reads);
-	tcase_add_test(c, writes_armed);
-	tcase_add_test(c, writes_phase_by_phase);
-	tcase_add_test(c, flushes_where_it_must);
-	tcase_add_test(c, verifies);
-	tcase_add_loop_test(c, store_fails, 0, ARRAY_LEN(failures));
-	tcase_add_test(c, stopped);
-	tcase_add_test(c, write_protected);
-	tcase_add_test(c, other_luns);
-	tcase_add_test(c, mode_select_changes);
-	tcase_add_loop_test(c, what_would_write_is_refused, 0, ARRAY_LEN(writing));
-	tcase_add_loop_test(c, mode_select_refuses, 0, ARRAY_LEN(bad_lists));
-	tcase_add_test(c, membership_survives);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_commands", NULL, NULL, TAP_EACH(answers_with_data, answers),
+               TAP_EACH(refuses, refusals), TAP_ONCE(too_long_a_transfer), TAP_ONCE(reads),
+               TAP_ONCE(writes_armed), TAP_ONCE(writes_phase_by_phase),
+               TAP_ONCE(flushes_where_it_must), TAP_ONCE(verifies), TAP_EACH(store_fails, failures),
+               TAP_ONCE(stopped), TAP_ONCE(write_protected), TAP_ONCE(other_luns),
+               TAP_ONCE(mode_select_changes), TAP_EACH(what_would_write_is_refused, writing),
+               TAP_EACH(mode_select_refuses, bad_lists), TAP_ONCE(membership_survives));

@@ -312,25 +312,8 @@ START_TEST(results)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_copy");
-	TCase *c = tcase_create("copy");
-	tcase_add_test(c, copies);
-	tcase_add_test(c, one_of_the_queue);
-	tcase_add_test(c, within_one);
-	tcase_add_test(c, overlaps);
-	tcase_add_test(c, nothing_to_do);
-	tcase_add_loop_test(c, refuses, 0, ARRAY_LEN(refused));
-	tcase_add_test(c, of_the_cdb);
-	tcase_add_test(c, too_many_descriptors);
-	tcase_add_test(c, ends_at_a_bad_segment);
-	tcase_add_test(c, what_stands_against_it);
-	tcase_add_test(c, alone);
-	tcase_add_test(c, one_goes);
-	tcase_add_test(c, results);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_copy", NULL, NULL, TAP_ONCE(copies), TAP_ONCE(one_of_the_queue),
+               TAP_ONCE(within_one), TAP_ONCE(overlaps), TAP_ONCE(nothing_to_do),
+               TAP_EACH(refuses, refused), TAP_ONCE(of_the_cdb), TAP_ONCE(too_many_descriptors),
+               TAP_ONCE(ends_at_a_bad_segment), TAP_ONCE(what_stands_against_it), TAP_ONCE(alone),
+               TAP_ONCE(one_goes), TAP_ONCE(results));

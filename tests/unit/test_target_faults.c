@@ -252,23 +252,9 @@ START_TEST(participant_dies_with_the_token)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_faults");
-	TCase *c = tcase_create("faults");
-	tcase_add_loop_test(c, specifications, 0, ARRAY_LEN(specs));
-	tcase_add_test(c, bounded);
-	tcase_add_loop_test(c, medium_ranges, 0, ARRAY_LEN(ranges));
-	tcase_add_test(c, the_first_bad_block_of_several);
-	tcase_add_test(c, medium_error_for_good);
-	tcase_add_test(c, busy_then_not);
-	tcase_add_test(c, status_never_sent);
-	tcase_add_test(c, slow_holds_up_nobody);
-	tcase_add_test(c, management_frames);
-	tcase_add_loop_test(c, dies_at_its_step, 0, ARRAY_LEN(deaths));
-	tcase_add_loop_test(c, participant_dies_with_the_token, 0, ARRAY_LEN(deaths));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_faults", NULL, NULL, TAP_EACH(specifications, specs), TAP_ONCE(bounded),
+               TAP_EACH(medium_ranges, ranges), TAP_ONCE(the_first_bad_block_of_several),
+               TAP_ONCE(medium_error_for_good), TAP_ONCE(busy_then_not),
+               TAP_ONCE(status_never_sent), TAP_ONCE(slow_holds_up_nobody),
+               TAP_ONCE(management_frames), TAP_EACH(dies_at_its_step, deaths),
+               TAP_EACH(participant_dies_with_the_token, deaths));

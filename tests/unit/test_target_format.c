@@ -466,25 +466,10 @@ START_TEST(what_it_says)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_format");
-	TCase *c = tcase_create("format");
-	tcase_add_loop_test(c, as_the_clause_says, 0, ARRAY_LEN(rows));
-	tcase_add_test(c, a_pattern_comes_in_pieces);
-	tcase_add_test(c, patterns_that_are_none);
-	tcase_add_loop_test(c, goes_on_without_its_command, 0, ARRAY_LEN(immediate));
-	tcase_add_test(c, goes_on_when_its_command_is_aborted);
-	tcase_add_test(c, in_order);
-	tcase_add_test(c, a_format_that_failed);
-	tcase_add_test(c, a_sanitize_that_failed);
-	tcase_add_test(c, a_restart_in_the_middle);
-	tcase_add_test(c, what_cannot_be_saved);
-	tcase_add_test(c, write_protected);
-	tcase_add_test(c, stops_at_once);
-	tcase_add_test(c, what_it_says);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_format", NULL, NULL, TAP_EACH(as_the_clause_says, rows),
+               TAP_ONCE(a_pattern_comes_in_pieces), TAP_ONCE(patterns_that_are_none),
+               TAP_EACH(goes_on_without_its_command, immediate),
+               TAP_ONCE(goes_on_when_its_command_is_aborted), TAP_ONCE(in_order),
+               TAP_ONCE(a_format_that_failed), TAP_ONCE(a_sanitize_that_failed),
+               TAP_ONCE(a_restart_in_the_middle), TAP_ONCE(what_cannot_be_saved),
+               TAP_ONCE(write_protected), TAP_ONCE(stops_at_once), TAP_ONCE(what_it_says));

@@ -157,17 +157,5 @@ START_TEST(no_logical_unit)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_inquiry");
-	TCase *c = tcase_create("inquiry");
-	tcase_add_loop_test(c, pages, 0, ARRAY_LEN(whole));
-	tcase_add_test(c, allocation_lengths);
-	tcase_add_test(c, every_page_code);
-	tcase_add_loop_test(c, refuses, 0, ARRAY_LEN(refused));
-	tcase_add_test(c, no_logical_unit);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_inquiry", NULL, NULL, TAP_EACH(pages, whole), TAP_ONCE(allocation_lengths),
+               TAP_ONCE(every_page_code), TAP_EACH(refuses, refused), TAP_ONCE(no_logical_unit));

@@ -712,28 +712,11 @@ START_TEST(the_end_waits_for_what_has_begun)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_io");
-	TCase *c = tcase_create("target_io");
-	tcase_add_checked_fixture(c, set_up, tear_down);
-	tcase_add_test(c, a_slow_one_holds_up_only_itself);
-	tcase_add_test(c, more_than_threads_wait_their_turn);
-	tcase_add_test(c, what_is_asked_is_what_is_done);
-	tcase_add_test(c, protection_information);
-	tcase_add_test(c, protection_is_kept);
-	tcase_add_test(c, data_are_held_until_it_is_done);
-	tcase_add_test(c, shared_data_that_changed_meanwhile);
-	tcase_add_test(c, flushes_that_come_meanwhile_go_together);
-	tcase_add_test(c, in_memory_all_is_done_at_once);
-	tcase_add_test(c, what_the_kernel_can_do_now_is_done_at_once);
-	tcase_add_test(c, a_calm_store_is_written_at_once);
-	tcase_add_test(c, direct_io_is_a_threads);
-	tcase_add_test(c, without_threads_all_is_done_at_once);
-	tcase_add_test(c, pages_are_saved_when_it_says_so);
-	tcase_add_test(c, the_end_waits_for_what_has_begun);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_WITH("target_io", set_up, tear_down, a_slow_one_holds_up_only_itself,
+              more_than_threads_wait_their_turn, what_is_asked_is_what_is_done,
+              protection_information, protection_is_kept, data_are_held_until_it_is_done,
+              shared_data_that_changed_meanwhile, flushes_that_come_meanwhile_go_together,
+              in_memory_all_is_done_at_once, what_the_kernel_can_do_now_is_done_at_once,
+              a_calm_store_is_written_at_once, direct_io_is_a_threads,
+              without_threads_all_is_done_at_once, pages_are_saved_when_it_says_so,
+              the_end_waits_for_what_has_begun);

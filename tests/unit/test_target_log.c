@@ -237,16 +237,6 @@ START_TEST(log_select)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_log");
-	TCase *c = tcase_create("log");
-	tcase_add_loop_test(c, answers_with, 0, ARRAY_LEN(answers));
-	tcase_add_loop_test(c, refuses, 0, ARRAY_LEN(refused));
-	tcase_add_loop_test(c, counters_count, 0, ARRAY_LEN(counts));
-	tcase_add_loop_test(c, log_select, 0, ARRAY_LEN(selects));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_log", NULL, NULL, TAP_EACH(answers_with, answers),
+               TAP_EACH(refuses, refused), TAP_EACH(counters_count, counts),
+               TAP_EACH(log_select, selects));

@@ -399,30 +399,12 @@ START_TEST(one_of_a_group)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_luns");
-	TCase *c = tcase_create("luns");
-	tcase_add_loop_test(c, report_luns, 0, ARRAY_LEN(lists));
-	tcase_add_loop_test(c, report_luns_refused, 0, ARRAY_LEN(refused));
-	tcase_add_test(c, each_has_its_store);
-	tcase_add_test(c, each_has_its_designators);
-	tcase_add_test(c, each_has_its_state);
-	tcase_add_test(c, each_has_its_allegiance);
-	tcase_add_test(c, each_has_its_task_set);
-	tcase_add_test(c, reset_of_one);
-	tcase_add_test(c, fault_of_one);
-	tcase_add_test(c, absent);
-	tcase_add_test(c, one_comes);
-	tcase_add_test(c, report_luns_tells);
-	tcase_add_test(c, one_goes);
-	tcase_add_loop_test(c, gone_and_cleared, 0, 3);
-	tcase_add_test(c, gone_while_data_come);
-	tcase_add_test(c, leads_with_a_lun);
-	tcase_add_test(c, takes_part_with_a_lun);
-	tcase_add_test(c, one_of_a_group);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_luns", NULL, NULL, TAP_EACH(report_luns, lists),
+               TAP_EACH(report_luns_refused, refused), TAP_ONCE(each_has_its_store),
+               TAP_ONCE(each_has_its_designators), TAP_ONCE(each_has_its_state),
+               TAP_ONCE(each_has_its_allegiance), TAP_ONCE(each_has_its_task_set),
+               TAP_ONCE(reset_of_one), TAP_ONCE(fault_of_one), TAP_ONCE(absent),
+               TAP_ONCE(one_comes), TAP_ONCE(report_luns_tells), TAP_ONCE(one_goes),
+               TAP_TIMES(gone_and_cleared, 3), TAP_ONCE(gone_while_data_come),
+               TAP_ONCE(leads_with_a_lun), TAP_ONCE(takes_part_with_a_lun),
+               TAP_ONCE(one_of_a_group));

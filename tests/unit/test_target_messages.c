@@ -252,15 +252,6 @@ START_TEST(nothing_is_heard_behind_the_last_message)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_messages");
-	TCase *c = tcase_create("target_messages");
-	tcase_add_loop_test(c, messages_and_parity, 0, ARRAY_LEN(stories));
-	tcase_add_loop_test(c, message_reject, 0, ARRAY_LEN(rejected));
-	tcase_add_loop_test(c, nothing_is_heard_behind_the_last_message, 0, ARRAY_LEN(last_ones));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_messages", NULL, NULL, TAP_EACH(messages_and_parity, stories),
+               TAP_EACH(message_reject, rejected),
+               TAP_EACH(nothing_is_heard_behind_the_last_message, last_ones));

@@ -345,22 +345,8 @@ START_TEST(sense_formats)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_mode");
-	TCase *c = tcase_create("mode");
-	tcase_add_loop_test(c, values, 0, ARRAY_LEN(pages));
-	tcase_add_test(c, all_pages);
-	tcase_add_test(c, block_descriptors);
-	tcase_add_loop_test(c, only_the_changeable_bits, 0, ARRAY_LEN(pages));
-	tcase_add_test(c, others_are_told_of_changes);
-	tcase_add_test(c, saved_values);
-	tcase_add_test(c, software_write_protection);
-	tcase_add_test(c, descriptor_sense);
-	tcase_add_test(c, informational_exceptions);
-	tcase_add_loop_test(c, sense_formats, 0, ARRAY_LEN(senses));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_mode", NULL, NULL, TAP_EACH(values, pages), TAP_ONCE(all_pages),
+               TAP_ONCE(block_descriptors), TAP_EACH(only_the_changeable_bits, pages),
+               TAP_ONCE(others_are_told_of_changes), TAP_ONCE(saved_values),
+               TAP_ONCE(software_write_protection), TAP_ONCE(descriptor_sense),
+               TAP_ONCE(informational_exceptions), TAP_EACH(sense_formats, senses));

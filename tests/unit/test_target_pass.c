@@ -442,36 +442,16 @@ START_TEST(tag_in_use)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_pass");
-	TCase *c = tcase_create("pass");
-	tcase_add_test(c, armed_leader);
-	tcase_add_test(c, a_member_that_is_sanitized);
-	tcase_add_test(c, armed_participant);
-	tcase_add_test(c, armed_in_a_broadcast);
-	tcase_add_test(c, unarmed_leader_of_a_broadcast);
-	tcase_add_test(c, refusals_in_a_broadcast);
-	tcase_add_test(c, unarmed_leader_phase_by_phase);
-	tcase_add_test(c, leader_frees_on_release_driven_by_another);
-	tcase_add_test(c, unarmed_participant);
-	tcase_add_test(c, latched_but_never_named);
-	tcase_add_test(c, chained_passes_of_one_tenure);
-	tcase_add_loop_test(c, refuses_without_data, 0, ARRAY_LEN(refusals));
-	tcase_add_test(c, refuses_with_unit_attention);
-	tcase_add_test(c, armed_data_of_a_refused_command_are_not_stored);
-	tcase_add_test(c, data_cut_off);
-	tcase_add_test(c, leader_gone_after_our_data);
-	tcase_add_test(c, leader_gone_before_our_data);
-	tcase_add_test(c, data_crc);
-	tcase_add_test(c, medium_error_names_the_first_bad_block);
-	tcase_add_test(c, verify_pass);
-	tcase_add_test(c, flush_pass_has_no_data);
-	tcase_add_loop_test(c, what_is_not_ours, 0, ARRAY_LEN(foreign));
-	tcase_add_test(c, no_member_ignores_everything);
-	tcase_add_test(c, tag_in_use);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_pass", NULL, NULL, TAP_ONCE(armed_leader),
+               TAP_ONCE(a_member_that_is_sanitized), TAP_ONCE(armed_participant),
+               TAP_ONCE(armed_in_a_broadcast), TAP_ONCE(unarmed_leader_of_a_broadcast),
+               TAP_ONCE(refusals_in_a_broadcast), TAP_ONCE(unarmed_leader_phase_by_phase),
+               TAP_ONCE(leader_frees_on_release_driven_by_another), TAP_ONCE(unarmed_participant),
+               TAP_ONCE(latched_but_never_named), TAP_ONCE(chained_passes_of_one_tenure),
+               TAP_EACH(refuses_without_data, refusals), TAP_ONCE(refuses_with_unit_attention),
+               TAP_ONCE(armed_data_of_a_refused_command_are_not_stored), TAP_ONCE(data_cut_off),
+               TAP_ONCE(leader_gone_after_our_data), TAP_ONCE(leader_gone_before_our_data),
+               TAP_ONCE(data_crc), TAP_ONCE(medium_error_names_the_first_bad_block),
+               TAP_ONCE(verify_pass), TAP_ONCE(flush_pass_has_no_data),
+               TAP_EACH(what_is_not_ours, foreign), TAP_ONCE(no_member_ignores_everything),
+               TAP_ONCE(tag_in_use));

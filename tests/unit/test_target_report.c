@@ -121,15 +121,5 @@ START_TEST(the_list_is_what_is_answered)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_report");
-	TCase *c = tcase_create("report");
-	tcase_add_loop_test(c, answers_with, 0, ARRAY_LEN(answers));
-	tcase_add_loop_test(c, refuses, 0, ARRAY_LEN(refused));
-	tcase_add_loop_test(c, the_list_is_what_is_answered, 0, 2);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_report", NULL, NULL, TAP_EACH(answers_with, answers),
+               TAP_EACH(refuses, refused), TAP_TIMES(the_list_is_what_is_answered, 2));

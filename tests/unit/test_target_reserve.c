@@ -648,35 +648,16 @@ START_TEST(damaged_ones_are_refused)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_reserve");
-	TCase *c = tcase_create("reserve");
-	tcase_add_test(c, each_command_has_its_row);
-	tcase_add_loop_test(c, commands_of_others, 0, ARRAY_LEN(table));
-	tcase_add_test(c, all_registrants_alike);
-	tcase_add_test(c, before_unit_attentions);
-	tcase_add_test(c, when_its_turn_comes);
-	tcase_add_test(c, ports_are_told);
-	tcase_add_test(c, in_a_mirroring_pass);
-	tcase_add_test(c, what_is_read);
-	tcase_add_loop_test(c, fields_that_are_wrong, 0, ARRAY_LEN(fields));
-	tcase_add_loop_test(c, whole_units_are_reserved, 0, ARRAY_LEN(reserve_fields));
-	tcase_add_test(c, others_are_registered_too);
-	tcase_add_loop_test(c, initiators_that_cannot_be, 0, ARRAY_LEN(bad_ids));
-	tcase_add_test(c, moved_to_another);
-	tcase_add_test(c, others_are_told);
-	tcase_add_test(c, released_as_what_it_is);
-	tcase_add_test(c, preempt_and_abort);
-	tcase_add_test(c, preempt_and_abort_keeps_the_bus);
-	tcase_add_test(c, resets_and_losses);
-	tcase_add_test(c, kept_over_a_restart);
-	tcase_add_test(c, not_without_being_asked);
-	tcase_add_test(c, when_it_cannot_be_saved);
-	tcase_add_test(c, while_it_is_being_saved);
-	tcase_add_test(c, damaged_ones_are_refused);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_reserve", NULL, NULL, TAP_ONCE(each_command_has_its_row),
+               TAP_EACH(commands_of_others, table), TAP_ONCE(all_registrants_alike),
+               TAP_ONCE(before_unit_attentions), TAP_ONCE(when_its_turn_comes),
+               TAP_ONCE(ports_are_told), TAP_ONCE(in_a_mirroring_pass), TAP_ONCE(what_is_read),
+               TAP_EACH(fields_that_are_wrong, fields),
+               TAP_EACH(whole_units_are_reserved, reserve_fields),
+               TAP_ONCE(others_are_registered_too), TAP_EACH(initiators_that_cannot_be, bad_ids),
+               TAP_ONCE(moved_to_another), TAP_ONCE(others_are_told),
+               TAP_ONCE(released_as_what_it_is), TAP_ONCE(preempt_and_abort),
+               TAP_ONCE(preempt_and_abort_keeps_the_bus), TAP_ONCE(resets_and_losses),
+               TAP_ONCE(kept_over_a_restart), TAP_ONCE(not_without_being_asked),
+               TAP_ONCE(when_it_cannot_be_saved), TAP_ONCE(while_it_is_being_saved),
+               TAP_ONCE(damaged_ones_are_refused));

@@ -591,24 +591,10 @@ START_TEST(self_test_keeps_writes_out)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_sbc");
-	TCase *c = tcase_create("sbc");
-	tcase_add_loop_test(c, as_the_clause_says, 0, ARRAY_LEN(rows));
-	tcase_add_test(c, data_of_the_quick_ones);
-	tcase_add_test(c, echo_buffer);
-	tcase_add_test(c, power_conditions);
-	tcase_add_test(c, pre_fetch_of_too_much);
-	tcase_add_test(c, what_is_on_the_medium);
-	tcase_add_test(c, compare_and_write_has_two_halves);
-	tcase_add_test(c, writes_that_read_keep_others_out);
-	tcase_add_test(c, write_same_has_a_limit);
-	tcase_add_test(c, atomic_writes_have_a_limit);
-	tcase_add_test(c, bad_medium);
-	tcase_add_test(c, self_test_keeps_writes_out);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_sbc", NULL, NULL, TAP_EACH(as_the_clause_says, rows),
+               TAP_ONCE(data_of_the_quick_ones), TAP_ONCE(echo_buffer), TAP_ONCE(power_conditions),
+               TAP_ONCE(pre_fetch_of_too_much), TAP_ONCE(what_is_on_the_medium),
+               TAP_ONCE(compare_and_write_has_two_halves),
+               TAP_ONCE(writes_that_read_keep_others_out), TAP_ONCE(write_same_has_a_limit),
+               TAP_ONCE(atomic_writes_have_a_limit), TAP_ONCE(bad_medium),
+               TAP_ONCE(self_test_keeps_writes_out));

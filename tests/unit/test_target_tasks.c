@@ -442,32 +442,13 @@ START_TEST(data_that_are_not_right)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_tasks");
-	TCase *c = tcase_create("tasks");
-	tcase_add_test(c, ordered_waits_and_is_waited_for);
-	tcase_add_test(c, simple_tasks_run_side_by_side);
-	tcase_add_test(c, depth);
-	tcase_add_test(c, overlapped_tag);
-	tcase_add_loop_test(c, overlapped_by_what_is_no_command, 0, 2);
-	tcase_add_loop_test(c, abort_messages, 0, ARRAY_LEN(aborts));
-	tcase_add_loop_test(c, others_are_told_of_aborts, 0, ARRAY_LEN(aborts));
-	tcase_add_test(c, attention_in_the_middle);
-	tcase_add_loop_test(c, answers_messages, 0, ARRAY_LEN(messages));
-	tcase_add_test(c, power_on_is_told_to_each);
-	tcase_add_test(c, resets_and_losses);
-	tcase_add_test(c, the_greater_reset_is_told);
-	tcase_add_test(c, attach_anew);
-	tcase_add_test(c, tagged_tasks_wait_for_request_sense);
-	tcase_add_test(c, each_check_condition_has_its_sense);
-	tcase_add_test(c, a_check_condition_that_waits);
-	tcase_add_test(c, a_check_condition_that_disconnects);
-	tcase_add_test(c, allegiance_ends);
-	tcase_add_test(c, cut_before_the_data);
-	tcase_add_test(c, data_that_are_not_right);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_tasks", NULL, NULL, TAP_ONCE(ordered_waits_and_is_waited_for),
+               TAP_ONCE(simple_tasks_run_side_by_side), TAP_ONCE(depth), TAP_ONCE(overlapped_tag),
+               TAP_TIMES(overlapped_by_what_is_no_command, 2), TAP_EACH(abort_messages, aborts),
+               TAP_EACH(others_are_told_of_aborts, aborts), TAP_ONCE(attention_in_the_middle),
+               TAP_EACH(answers_messages, messages), TAP_ONCE(power_on_is_told_to_each),
+               TAP_ONCE(resets_and_losses), TAP_ONCE(the_greater_reset_is_told),
+               TAP_ONCE(attach_anew), TAP_ONCE(tagged_tasks_wait_for_request_sense),
+               TAP_ONCE(each_check_condition_has_its_sense), TAP_ONCE(a_check_condition_that_waits),
+               TAP_ONCE(a_check_condition_that_disconnects), TAP_ONCE(allegiance_ends),
+               TAP_ONCE(cut_before_the_data), TAP_ONCE(data_that_are_not_right));

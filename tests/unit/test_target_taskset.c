@@ -579,31 +579,13 @@ START_TEST(no_such_unit)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_taskset");
-	TCase *c = tcase_create("taskset");
-	tcase_add_loop_test(c, management_functions, 0, ARRAY_LEN(functions));
-	tcase_add_test(c, aborted_after_it_has_landed);
-	tcase_add_test(c, aborted_on_the_bus);
-	tcase_add_loop_test(c, what_a_check_condition_ends, 0, ARRAY_LEN(queue_errors));
-	tcase_add_test(c, order_in_each_task_set);
-	tcase_add_test(c, no_room);
-	tcase_add_test(c, interlocked);
-	tcase_add_test(c, taken_by_request_sense);
-	tcase_add_test(c, in_their_order);
-	tcase_add_test(c, faults_go_first);
-	tcase_add_loop_test(c, new_commands_during_aca, 0, ARRAY_LEN(during));
-	tcase_add_test(c, aca_attribute_without_aca);
-	tcase_add_test(c, held_up_by_aca);
-	tcase_add_loop_test(c, cannot_wait_for_aca, 0, 2);
-	tcase_add_test(c, ended_by_its_own_error);
-	tcase_add_test(c, what_else_ends_it);
-	tcase_add_test(c, aborts_do_not_end_it);
-	tcase_add_test(c, passes);
-	tcase_add_test(c, no_such_unit);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_taskset", NULL, NULL, TAP_EACH(management_functions, functions),
+               TAP_ONCE(aborted_after_it_has_landed), TAP_ONCE(aborted_on_the_bus),
+               TAP_EACH(what_a_check_condition_ends, queue_errors),
+               TAP_ONCE(order_in_each_task_set), TAP_ONCE(no_room), TAP_ONCE(interlocked),
+               TAP_ONCE(taken_by_request_sense), TAP_ONCE(in_their_order),
+               TAP_ONCE(faults_go_first), TAP_EACH(new_commands_during_aca, during),
+               TAP_ONCE(aca_attribute_without_aca), TAP_ONCE(held_up_by_aca),
+               TAP_TIMES(cannot_wait_for_aca, 2), TAP_ONCE(ended_by_its_own_error),
+               TAP_ONCE(what_else_ends_it), TAP_ONCE(aborts_do_not_end_it), TAP_ONCE(passes),
+               TAP_ONCE(no_such_unit));

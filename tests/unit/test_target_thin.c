@@ -309,21 +309,7 @@ START_TEST(keeps_others_out)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	Suite *s = suite_create("target_thin");
-	TCase *c = tcase_create("thin");
-	tcase_add_loop_test(c, as_the_clause_says, 0, ARRAY_LEN(rows));
-	tcase_add_test(c, what_it_says);
-	tcase_add_test(c, not_of_others);
-	tcase_add_test(c, what_is_mapped);
-	tcase_add_test(c, limits);
-	tcase_add_test(c, when_it_may);
-	tcase_add_test(c, without_a_cache);
-	tcase_add_test(c, when_it_fails);
-	tcase_add_test(c, keeps_others_out);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_thin", NULL, NULL, TAP_EACH(as_the_clause_says, rows),
+               TAP_ONCE(what_it_says), TAP_ONCE(not_of_others), TAP_ONCE(what_is_mapped),
+               TAP_ONCE(limits), TAP_ONCE(when_it_may), TAP_ONCE(without_a_cache),
+               TAP_ONCE(when_it_fails), TAP_ONCE(keeps_others_out));

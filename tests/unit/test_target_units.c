@@ -195,17 +195,6 @@ START_TEST(inquiry_says_so)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-	const TTest *const once[] = {
-	        a_change_aborts, it_ends,        sense_goes_with_the_status, aca,
-	        wrong_crcs,      inquiry_says_so};
-	Suite *s = tap_suite("target_units", once, ARRAY_LEN(once));
-	TCase *c = tcase_create("negotiation");
-
-	tcase_add_loop_test(c, negotiation, 0, ARRAY_LEN(rows));
-	suite_add_tcase(s, c);
-	return s;
-}
-
-TAP_MAIN_SUITE(make_suite);
+TAP_MAIN_TABLE("target_units", NULL, NULL, TAP_ONCE(a_change_aborts), TAP_ONCE(it_ends),
+               TAP_ONCE(sense_goes_with_the_status), TAP_ONCE(aca), TAP_ONCE(wrong_crcs),
+               TAP_ONCE(inquiry_says_so), TAP_EACH(negotiation, rows));
