@@ -177,6 +177,7 @@ static struct hba_task *prepare_task(struct io *io, unsigned member, const struc
 	memset(t, 0, sizeof(*t));
 	t->target = io->g->pub.m[member].id;
 	t->lun = io->g->pub.m[member].lun;
+	t->takes_attention = true;
 	t->cdb_len = (uint8_t)scsi_cdb_put(cdb, t->cdb);
 	t->ctx = io;
 	return t;

@@ -158,6 +158,10 @@ struct hba_task {
 	bool keeps_aca;     /* an ACA that it begins (NACA), or meets, is for the caller to end */
 	bool untagged;      /* no queue tag message: only where the caller insists */
 	bool no_disconnect; /* DiscPriv=0: the target keeps the bus until its status */
+	/* The caller goes on after a UNIT ATTENTION: REQUEST SENSE asks for one even where its
+	 * sense came with the status, or with UA_INTLCK_CTRL it would stay (SPC-4, control mode
+	 * page). */
+	bool takes_attention;
 	bool no_auto_sense; /* CHECK CONDITION is left to the caller (scsi.execute keeps auto-sense
 	                       on) */
 	uint8_t cdb[SCSI_CDB_MAX];

@@ -138,7 +138,8 @@ static void start(struct hba_set_member *s, bool reading)
 
 	s->reading = reading;
 	s->got_len = 0;
-	*t = (struct hba_task){.target = to->id, .lun = to->lun, .done = task_done};
+	*t = (struct hba_task){
+	        .target = to->id, .lun = to->lun, .takes_attention = true, .done = task_done};
 	t->cdb_len = (uint8_t)scsi_cdb_put(&cdb, t->cdb);
 	if (reading) {
 		t->data_in_len = HEADER_LEN + MODE_MIRROR_LEN;

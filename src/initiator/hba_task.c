@@ -254,34 +254,47 @@ static void leaves_aca(struct hba *h, const struct hba_task *t, uint8_t status)
 		hba_tag_left_aca(h, t->target, t->item.tag);
 }
 
-static void take_attention(struct hba *h, const struct hba_task *t)
+static bool asks_for_sense(const struct hba_task *t, uint8_t status)
 {
+	if (status != SCSI_CHECK_CONDITION || t->no_auto_sense || t->item.state == HBA_ABORTING)
+		return false;
+	return !t->has_sense ||
+	       (t->sense.key == KEY_UNIT_ATTENTION && (t->own || t->takes_attention));
+}
+
+/* REQUEST SENSE is over. What came with the status is what the command met. */
+static void take_sense(struct hba *h, struct hba_task *t, uint8_t status)
+{
+	struct span raw = {t->sense_raw, t->sense_raw_len};
+	struct scsi_sense sense;
+
+	if (status != SCSI_GOOD || !scsi_sense_get(raw, &sense))
+		return;
+	hba_take_attention(h, t->target, &sense, t->own);
 	if (t->has_sense)
-		hba_take_attention(h, t->target, &t->sense, t->own);
+		return;
+	t->sense = sense;
+	t->has_sense = !(h->port[t->target].mixed >> t->lun & 1);
 }
 
 /* A status came: the task is over at the target. */
 static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 {
-	bool aborting = t->item.state == HBA_ABORTING;
-
 	leaves_aca(h, t, status);
 	if (t->sensing) {
-		struct span raw = {t->sense_raw, t->sense_raw_len};
-		t->has_sense = status == SCSI_GOOD && scsi_sense_get(raw, &t->sense);
-		take_attention(h, t);
-		if (h->port[t->target].mixed >> t->lun & 1)
-			t->has_sense = false;
+		take_sense(h, t, status);
 		hba_tag_release(h, t->target, t->item.tag);
 		end(h, t, HBA_COMPLETED);
 		return;
 	}
 	t->status = status;
-	take_attention(h, t);
-	if (status == SCSI_CHECK_CONDITION && !t->no_auto_sense && !aborting && !t->has_sense) {
+	if (t->has_sense)
+		hba_take_attention(h, t->target, &t->sense, t->own);
+	if (asks_for_sense(t, status)) {
 		/* The tag stays ours: REQUEST SENSE goes out under it, ahead of all others. */
 		hba_timer_clear(h, &t->item.timer);
 		hba_script_drop(h, &t->item.script);
+		t->sense_raw_len = 0;
 		freeze(h, t, true);
 		hba_item_urgent(h, &t->item);
 		return;

@@ -375,10 +375,64 @@ START_TEST(a_scan_waits)
 }
 END_TEST
 
+/* MODE SELECT of one page: its code, its length, and bytes 2 and on. */
+static void select_page(const uint8_t *page)
+{
+	size_t n = 2U + page[1];
+	struct block *data = block_new(8 + n);
+	struct hba_task m = {.data_out = data, .data_out_len = (uint32_t)(8 + n)};
+
+	memset(data->data, 0, 8);
+	memcpy(data->data + 8, page, n);
+	run(&m,
+	    &(struct scsi_cdb){.op = OP_MODE_SELECT_10, .alloc = (uint32_t)(8 + n), .byte1 = 0x10});
+	ck_assert_uint_eq(m.status, SCSI_GOOD);
+	block_unref(data);
+}
+
+/* The next command meets the UNIT ATTENTION of an informational exception (TEST). */
+static void except(void)
+{
+	static const uint8_t off[12] = {0x1c, 10}, on[12] = {0x1c, 10, 0x04, 0x02, [11] = 1};
+
+	select_page(off);
+	select_page(on);
+}
+
+/* With UA_INTLCK_CTRL a UNIT ATTENTION stays until REQUEST SENSE asks for it, which is not needed
+ * for the sense itself. */
+START_TEST(an_attention_that_stays)
+{
+	static const uint8_t interlocked[12] = {0x0a, 10, [4] = 0x20};
+	struct hba_task r = {.data_in_len = 512, .data_in = take_data};
+
+	begin(1, false);
+	select_page(interlocked);
+	except();
+	hba_scan(c->h);
+	couple_run(c);
+	couple_wait(c, NS_PER_S);
+	ck_assert_str_eq(hba_target(c->h, 0)->why, "");
+	ck_assert_int_eq(hba_target(c->h, 0)->state, HBA_READY);
+	/* Nor for who does not say that he goes on. */
+	except();
+	for (unsigned i = 0; i < 4; i++) {
+		r.takes_attention = i == 2;
+		run(&r, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
+		ck_assert_uint_eq(r.status, i < 3 ? SCSI_CHECK_CONDITION : SCSI_GOOD);
+		ck_assert(i == 3 || (r.has_sense && r.sense.key == KEY_UNIT_ATTENTION));
+	}
+	except();
+	couple_join(c, 0, 1, 0);
+	couple_quiet(c);
+	couple_free(c);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
-	const TTest *const once[] = {aca_is_cleared, an_abort, a_disk_that_comes_back,
-	                             a_scan_waits};
+	const TTest *const once[] = {aca_is_cleared, an_abort, a_disk_that_comes_back, a_scan_waits,
+	                             an_attention_that_stays};
 	const TTest *const both[] = {agreed_on_at_the_scan,       a_write_and_a_read,
 	                             sense_comes_with_the_status, a_wrong_crc_is_that_of_a_unit,
 	                             passes_beside_commands,      a_pass_that_is_refused,
