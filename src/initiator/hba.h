@@ -121,8 +121,8 @@ const struct hba_target *hba_target(const struct hba *h, uint8_t unit);
 uint8_t hba_unit_at(const struct hba *h, uint8_t id, uint8_t lun);
 /* By UUID; NULL when no target that is READY has it. */
 const struct hba_target *hba_find(const struct hba *h, const uint8_t uuid[UUID_LEN]);
-/* Inquires all ports again (bus.scan). A target that says that its logical units have changed (UNIT
- * ATTENTION, 3Fh/0Eh) is inquired anyway. */
+/* Inquires all ports again (bus.scan). A target that says that its logical units have changed, or
+ * the capacity of one (UNIT ATTENTION, 3Fh/0Eh, 2Ah/09h), is inquired anyway. */
 void hba_scan(struct hba *h);
 /* True when all ports were told to us since the attach and no target is SCANNING. A target that is
  * inquired again (hba_scan(), a reset) keeps its epoch; what is started for it waits. */

@@ -100,7 +100,7 @@ struct hba_scan {
 	uint64_t later;  /* that were not ready, or somebody else's: to be probed */
 	bool not_now;    /* the unit at hand is one of them */
 	bool unlisted;   /* REPORT LUNS has not been answered */
-	bool outdated;   /* it has, and the target has said since that the list is another */
+	bool outdated;   /* the target has said that what was read, list or size, is another now */
 	uint8_t relists; /* scans because of that, since one was asked for */
 	uint8_t buf[HBA_SCAN_LUNS];
 	uint32_t got;
@@ -294,7 +294,8 @@ void hba_scan_stop(struct hba *h, uint8_t id);
  * is. */
 void hba_scan_next(struct hba *h, struct hba_scan *s);
 void hba_scan_expired(struct hba *h, struct hba_scan *s);
-/* A command met a UNIT ATTENTION: has the inventory changed? own: it was a scan's, or a probe's. */
+/* A command met a UNIT ATTENTION: has the inventory changed, or a size? own: it was a scan's, or a
+ * probe's. */
 void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s, bool own);
 
 /* ---- hba_inquiry.c: the data of a step, into `found`; false: `why` says what is wrong ---- */

@@ -10,10 +10,11 @@
  * First LUN 0, with the negotiation, then the others that REPORT LUNS names. One task at a time; a
  * UNIT ATTENTION repeats the step at once, BUSY and the like after a rest.
  *
- * That the list is another (REPORTED LUNS DATA HAS CHANGED) is said but once, maybe to a command of
- * the scan itself. Then the scan starts over when it is through: all units are inquired again, as a
- * LUN may be another unit now. A target that says so each time is scanned SCAN_RELISTS times more;
- * after that the last list holds, until a scan is asked for or a caller's command is told.
+ * That the list is another (REPORTED LUNS DATA HAS CHANGED), or a unit's size (CAPACITY DATA HAS
+ * CHANGED), is said but once, maybe to a command of the scan itself. Then the scan starts over when
+ * it is through: all units are inquired again, as a LUN may be another unit now. A target that says
+ * so each time is scanned SCAN_RELISTS times more; after that what it said last holds, until a scan
+ * is asked for or a caller's command is told.
  *
  * What comes back is read in hba_inquiry.c. A unit that may be usable later is probed
  * (hba_probe.c), by the same steps.
@@ -527,13 +528,16 @@ void hba_scan_next(struct hba *h, struct hba_scan *s)
 void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *sense, bool own)
 {
 	struct hba_scan *s = &h->port[id].scan;
+	bool list = scsi_sense_is(sense, &SENSE_LUNS_CHANGED);
 
-	if (!scsi_sense_is(sense, &SENSE_LUNS_CHANGED) || !h->port[id].up)
+	if ((!list && !scsi_sense_is(sense, &SENSE_CAPACITY_CHANGED)) || !h->port[id].up)
 		return;
 	if (!own)
 		hba_scan_start(h, id);
+	else if (list ? !s->probing && s->unlisted : s->step <= SCAN_CAPACITY)
+		return; /* it is still to be read */
 	else if (!s->probing)
-		s->outdated = !s->unlisted; /* else the list is still to be read */
+		s->outdated = true;
 	else if (relist(s))
 		hba_scan_anew(h, id);
 }

@@ -407,7 +407,7 @@ static size_t command_data(struct fake *f, const struct fake_script *s, struct w
 		return inquiry_data(f, s, w);
 	case 0x9e:
 		wr_u64(w, 9999);
-		wr_u32(w, 512);
+		wr_u32(w, f->disk[s->target].block_size ? f->disk[s->target].block_size : 512);
 		wr_zero(w, 20);
 		return w->n;
 	case 0x5a:
@@ -461,6 +461,8 @@ static const struct scsi_sense *sense_of(const struct fake_disk *d, const struct
 		return &SENSE_POWER_ON;
 	if (d->luns_changed)
 		return &SENSE_LUNS_CHANGED;
+	if (d->size_changed)
+		return &SENSE_CAPACITY_CHANGED;
 	return d->formatting >> s->lun & 1 ? &SENSE_FORMAT_IN_PROGRESS
 	                                   : &SENSE_INVALID_FIELD_IN_CDB;
 }
@@ -468,7 +470,9 @@ static const struct scsi_sense *sense_of(const struct fake_disk *d, const struct
 /* A UNIT ATTENTION stands against the command. */
 static bool attention(const struct fake_disk *d, const struct fake_script *s)
 {
-	return s->cdb[0] != 0x12 && (d->ua || (d->luns_changed && s->cdb[0] != 0xa0));
+	bool news = d->luns_changed || d->size_changed;
+
+	return s->cdb[0] != 0x12 && (d->ua || (news && s->cdb[0] != 0xa0));
 }
 
 static void serve_one(struct fake *f, const struct fake_script *s)
@@ -487,6 +491,7 @@ static void serve_one(struct fake *f, const struct fake_script *s)
 	tn.has_status = true;
 	if (s->cdb[0] == 0x03) {
 		n = scsi_sense_put(sense_of(d, s), false, data, sizeof(data));
+		d->size_changed = d->size_changed && (d->luns_changed || d->ua);
 		d->luns_changed = d->luns_changed && d->ua;
 		d->ua = false;
 	} else if (attention(d, s)) {
