@@ -41,14 +41,18 @@ bool hba_read_inquiry(struct hba_scan *s, struct span d)
 	return true;
 }
 
-/* The bytes of a VPD page after its header, cut to its page length. */
+/* The bytes of a VPD page after its header, cut to its page length. Of a page that is longer than
+ * what was asked for there are fewer, and its length says nothing of that (SPC-4, allocation
+ * length). */
 static bool vpd_body(struct span d, uint8_t page, struct span *out)
 {
 	if (d.n < 4 || d.p[1] != page)
 		return false;
 	size_t n = get_be16(d.p + 2);
-	if (n > d.n - 4)
+	if (n > d.n - 4 && d.n < HBA_SCAN_BUF)
 		return false;
+	if (n > d.n - 4)
+		n = d.n - 4;
 	*out = (struct span){d.p + 4, n};
 	return true;
 }

@@ -248,6 +248,11 @@ static const struct {
         {0x12, 0x83, "00830005010a001210", "VPD page 83h: a designator is cut short"},
         {0x12, 0x83, "00830016010a00121000:16", "VPD page 83h: another UUID than it attached with"},
         {0x12, 0x80, "00800010", "VPD page 80h: malformed"},
+        /* longer than was asked for, and cut by that, in the middle of a designator or behind it */
+        {0x12, 0x80, "008000fd:252", NULL},
+        {0x12, 0x80, "008000fd:251", "VPD page 80h: malformed"},
+        {0x12, 0x83, "0083010001030040:64.010300ff:180", "VPD page 83h: a designator is cut short"},
+        {0x12, 0x83, "00830100010a00121000a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1:230", NULL},
         {0x12, 0xc0, "00c00001ff", "VPD page C0h: malformed"},
         {0x9e, 0x00, ":8", "READ CAPACITY(16): fewer than 12 bytes"},
         {0x9e, 0x00, ":8.00000064:20", "READ CAPACITY(16): logical blocks of 100 bytes"},
