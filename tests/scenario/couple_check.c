@@ -7,6 +7,35 @@
 #include <check.h>
 #include <string.h>
 
+unsigned couple_told;
+
+void couple_pass_done(struct hba_pass *p)
+{
+	(void)p;
+	couple_told++;
+}
+
+void couple_task_done(struct hba_task *t)
+{
+	(void)t;
+	couple_told++;
+}
+
+void couple_take(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
+{
+	uint8_t *to = t->ctx;
+
+	ck_assert_uint_le(at + n, t->data_in_len);
+	memcpy(to + at, data->data, n);
+}
+
+void couple_start(struct couple *c, struct hba_task *t, const struct scsi_cdb *cdb)
+{
+	t->cdb_len = (uint8_t)scsi_cdb_put(cdb, t->cdb);
+	t->done = couple_task_done;
+	hba_task_start(c->h, t);
+}
+
 struct block *couple_pattern(size_t len, uint64_t seed)
 {
 	struct block *b = block_new(len);
@@ -29,6 +58,7 @@ void couple_pass(struct hba_pass *p, unsigned n, lba_t lba, struct block *data)
 	        .data_len = len,
 	        .crc = crc_data(0, data->data, len),
 	        .n = n,
+	        .done = couple_pass_done,
 	};
 	for (unsigned i = 0; i < n; i++)
 		p->m[i].target = p->m[i].device = (uint8_t)i;

@@ -11,31 +11,11 @@
 #define DATA_LEN    (DATA_BLOCKS * COUPLE_BLOCK_SIZE)
 
 static struct couple *c;
-static unsigned told;
-
-static void pass_done(struct hba_pass *p)
-{
-	(void)p;
-	told++;
-}
-
-static void task_done(struct hba_task *t)
-{
-	(void)t;
-	told++;
-}
-
-/* A write to disks 0..n-1. */
-static void prepare(struct hba_pass *p, unsigned n, lba_t lba, struct block *data)
-{
-	couple_pass(p, n, lba, data);
-	p->done = pass_done;
-}
 
 /* As far as it goes without time. */
 static void start_pass(struct hba_pass *p)
 {
-	told = 0;
+	couple_told = 0;
 	hba_pass_start(c->h, p);
 	couple_run(c);
 }
@@ -44,7 +24,7 @@ static void start_pass(struct hba_pass *p)
 static void run_pass(struct hba_pass *p)
 {
 	start_pass(p);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 }
 
 static void expect_good(const struct hba_pass *p, unsigned i)
@@ -128,7 +108,7 @@ START_TEST(a_silent_pass_writes_all_copies)
 	c = couple_new(n < 7 ? n : 7, _i % 2, 16);
 	n = n < 7 ? n : 7;
 	couple_forget(c);
-	prepare(&p, n, 16, data);
+	couple_pass(&p, n, 16, data);
 	run_pass(&p);
 	all_good(&p);
 	ck_assert_uint_gt(p.bus_ns, 0);
@@ -143,7 +123,7 @@ START_TEST(a_flush_pass_and_a_verify_pass)
 	struct hba_pass p;
 
 	c = couple_new(3, _i, 16);
-	prepare(&p, 3, 0, data);
+	couple_pass(&p, 3, 0, data);
 	run_pass(&p);
 	p.cdb = (struct scsi_cdb){.op = OP_SYNCHRONIZE_CACHE_16};
 	p.data = NULL;
@@ -154,7 +134,7 @@ START_TEST(a_flush_pass_and_a_verify_pass)
 		ck_assert_uint_eq(p.m[i].status, SCSI_GOOD);
 	}
 	c->disk[1].media[3 * COUPLE_BLOCK_SIZE + 5] ^= 1;
-	prepare(&p, 3, 0, data);
+	couple_pass(&p, 3, 0, data);
 	p.cdb = (struct scsi_cdb){.op = OP_VERIFY_16, .blocks = DATA_BLOCKS, .bytchk = 1};
 	run_pass(&p);
 	ck_assert_uint_eq(p.m[0].status, SCSI_GOOD);
@@ -166,34 +146,25 @@ START_TEST(a_flush_pass_and_a_verify_pass)
 END_TEST
 
 static uint8_t got[DATA_LEN];
-static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
-{
-	(void)t;
-	ck_assert_uint_le(at + n, sizeof(got));
-	memcpy(got + at, data->data, n);
-}
-
 static void start_task(struct hba_task *t, uint8_t target, const struct scsi_cdb *cdb)
 {
 	t->target = target;
-	t->cdb_len = (uint8_t)scsi_cdb_put(cdb, t->cdb);
-	t->done = task_done;
-	told = 0;
-	hba_task_start(c->h, t);
+	couple_told = 0;
+	couple_start(c, t, cdb);
 	couple_run(c);
 }
 
 static void run_task(struct hba_task *t, uint8_t target, const struct scsi_cdb *cdb)
 {
 	start_task(t, target, cdb);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 }
 
 START_TEST(a_task_writes_and_another_reads)
 {
 	struct block *data = couple_pattern(DATA_LEN, 3);
 	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
-	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
+	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = couple_take, .ctx = got};
 
 	c = couple_new(1, _i, 16);
 	run_task(&w, 0, &(struct scsi_cdb){.op = OP_WRITE_10, .lba = 7, .blocks = DATA_BLOCKS});
@@ -211,13 +182,14 @@ END_TEST
 
 START_TEST(room_for_less_than_the_disk_sends)
 {
-	struct hba_task r = {.data_in_len = 700, .data_in = take_data, .timeout_ns = NS_PER_S};
-	struct hba_task again = {.data_in_len = DATA_LEN, .data_in = take_data};
+	struct hba_task r = {
+	        .data_in_len = 700, .data_in = couple_take, .ctx = got, .timeout_ns = NS_PER_S};
+	struct hba_task again = {.data_in_len = DATA_LEN, .data_in = couple_take, .ctx = got};
 
 	c = couple_new(1, _i, 16);
 	start_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 2});
 	couple_wait(c, 3 * NS_PER_S);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	/* However it ends: the disk can be used as before. */
 	ck_assert_uint_le(r.moved_in, 700);
 	run_task(&again, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = DATA_BLOCKS});
@@ -245,14 +217,14 @@ START_TEST(untagged_tasks)
 	struct hba_task t[3];
 
 	c = couple_new(1, _i, 16);
-	told = 0;
+	couple_told = 0;
 	for (unsigned i = 0; i < 3; i++) {
 		t[i] = (struct hba_task){
-		        .untagged = true, .cdb = {0x00}, .cdb_len = 6, .done = task_done};
+		        .untagged = true, .cdb = {0x00}, .cdb_len = 6, .done = couple_task_done};
 		hba_task_start(c->h, &t[i]);
 	}
 	couple_run(c);
-	ck_assert_uint_eq(told, 3);
+	ck_assert_uint_eq(couple_told, 3);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert_uint_eq(t[i].status, SCSI_GOOD);
 	end(NULL);
@@ -280,7 +252,7 @@ START_TEST(a_medium_error_names_its_block)
 
 	c = couple_new(3, _i, 16);
 	couple_fault(c, 1, "medium-error:lba=21,times=1");
-	prepare(&p, 3, 16, data);
+	couple_pass(&p, 3, 16, data);
 	run_pass(&p);
 	expect_good(&p, 0);
 	expect_good(&p, 2);
@@ -289,7 +261,7 @@ START_TEST(a_medium_error_names_its_block)
 	ck_assert_uint_eq(p.m[1].sense.key, KEY_MEDIUM_ERROR);
 	ck_assert_uint_eq(p.m[1].sense.info, 21);
 	/* to just the one that misses it */
-	prepare(&p, 1, 16, data);
+	couple_pass(&p, 1, 16, data);
 	p.m[0].target = p.m[0].device = 1;
 	run_pass(&p);
 	ck_assert_uint_eq(p.m[0].status, SCSI_GOOD);
@@ -306,7 +278,7 @@ START_TEST(busy_and_full_skip_their_data)
 	c = couple_new(3, _i, 16);
 	couple_fault(c, 0, "busy:times=1");
 	couple_fault(c, 2, "task-set-full:times=1");
-	prepare(&p, 3, 16, data);
+	couple_pass(&p, 3, 16, data);
 	run_pass(&p);
 	ck_assert_uint_eq(p.m[0].status, SCSI_BUSY);
 	ck_assert_uint_eq(p.m[0].moved, 0);
@@ -325,7 +297,7 @@ START_TEST(a_crc_error_is_told)
 
 	c = couple_new(2, _i, 16);
 	couple_fault(c, 1, "crc-error:times=1");
-	prepare(&p, 2, 0, data);
+	couple_pass(&p, 2, 0, data);
 	run_pass(&p);
 	expect_good(&p, 0);
 	ck_assert_uint_eq(p.m[1].status, SCSI_CHECK_CONDITION);
@@ -341,11 +313,11 @@ START_TEST(a_status_that_never_comes)
 
 	c = couple_new(3, _i, 16);
 	couple_fault(c, 2, "no-status:times=1");
-	prepare(&p, 3, 0, data);
+	couple_pass(&p, 3, 0, data);
 	start_pass(&p);
-	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_eq(couple_told, 0);
 	couple_wait(c, 5 * NS_PER_S);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	expect_good(&p, 0);
 	expect_good(&p, 1);
 	ck_assert_int_eq(p.m[2].outcome, PASS_TIMEOUT);
@@ -361,14 +333,14 @@ END_TEST
 
 START_TEST(a_task_without_status_is_aborted)
 {
-	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
+	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = couple_take, .ctx = got};
 
 	c = couple_new(1, _i, 16);
 	couple_fault(c, 0, "no-status:times=1");
 	start_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = DATA_BLOCKS});
-	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_eq(couple_told, 0);
 	couple_wait(c, 11 * NS_PER_S);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	ck_assert_int_eq(r.outcome, HBA_COMMAND_TIMEOUT);
 	run_task(&r, 0, &(struct scsi_cdb){.op = OP_READ_10, .blocks = DATA_BLOCKS});
 	ck_assert_uint_eq(r.status, SCSI_GOOD);
@@ -384,12 +356,12 @@ START_TEST(slow_disks_do_not_hold_the_others)
 
 	c = couple_new(3, _i, 16);
 	couple_fault(c, 1, "slow:ms=300");
-	prepare(&p, 3, 0, data);
+	couple_pass(&p, 3, 0, data);
 	start_pass(&p);
-	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_eq(couple_told, 0);
 	ck_assert_uint_eq(hba_target(c->h, 0)->in_flight, 0);
 	couple_wait(c, 300 * NS_PER_MS);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	expect_good(&p, 1);
 	end(data);
 }
@@ -408,10 +380,10 @@ START_TEST(one_dies_in_a_pass)
 	c = couple_new(3, false, 16);
 	snprintf(spec, sizeof(spec), "die:at=%s", steps[_i / 3]);
 	couple_fault(c, (uint8_t)victim, spec);
-	prepare(&p, 3, 0, data);
+	couple_pass(&p, 3, 0, data);
 	start_pass(&p);
 	couple_wait(c, 10 * NS_PER_S);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	ck_assert(c->disk[victim].dead);
 	ck_assert_int_eq(hba_target(c->h, (uint8_t)victim)->state, HBA_ABSENT);
 	for (unsigned i = 0; i < 3; i++) {
@@ -428,7 +400,7 @@ START_TEST(one_dies_in_a_pass)
 		}
 	}
 	/* The others go on, another of them leading; the dead one comes back. */
-	prepare(&p, 2, 8, data);
+	couple_pass(&p, 2, 8, data);
 	p.m[0].target = p.m[0].device = (uint8_t)((victim + 1) % 3);
 	p.m[1].target = p.m[1].device = (uint8_t)((victim + 2) % 3);
 	run_pass(&p);
@@ -450,12 +422,12 @@ START_TEST(a_reset_under_way)
 
 	c = couple_new(3, _i, 16);
 	c->disk[1].slow = true;
-	prepare(&p, 3, 0, data);
+	couple_pass(&p, 3, 0, data);
 	start_pass(&p);
-	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_eq(couple_told, 0);
 	hba_reset_bus(c->h);
 	couple_run(c);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	ck_assert_int_eq(p.m[0].outcome, PASS_STATUS);
 	ck_assert_int_eq(p.m[1].outcome, PASS_LOST);
 	ck_assert_int_eq(p.m[2].outcome, PASS_STATUS);
@@ -481,12 +453,12 @@ START_TEST(the_bus_server_is_restarted)
 
 	c = couple_new(3, _i, 16);
 	c->disk[1].slow = true;
-	prepare(&p, 3, 0, data);
+	couple_pass(&p, 3, 0, data);
 	start_pass(&p);
-	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_eq(couple_told, 0);
 	couple_restart_bus(c);
 	couple_wait(c, NS_PER_S);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	expect_good(&p, 0);
 	ck_assert_int_eq(p.m[1].outcome, PASS_LOST);
 	expect_good(&p, 2);
@@ -510,19 +482,19 @@ START_TEST(passes_that_wait_are_chained)
 	ns_t before = bus_now(c->bus);
 	for (unsigned k = 0; k < CHAIN; k++) {
 		data[k] = couple_pattern(DATA_LEN, 50 + k);
-		prepare(&p[k], 3, k * DATA_BLOCKS, data[k]);
+		couple_pass(&p[k], 3, k * DATA_BLOCKS, data[k]);
 	}
 	run_pass(&p[0]);
 	ns_t alone = bus_now(c->bus) - before;
 	ck_assert_uint_eq(p[0].bus_ns, alone);
 	couple_forget(c);
-	told = 0;
+	couple_told = 0;
 	before = bus_now(c->bus);
-	prepare(&p[0], 3, 0, data[0]);
+	couple_pass(&p[0], 3, 0, data[0]);
 	for (unsigned k = 0; k < CHAIN; k++)
 		hba_pass_start(c->h, &p[k]);
 	couple_run(c);
-	ck_assert_uint_eq(told, CHAIN);
+	ck_assert_uint_eq(couple_told, CHAIN);
 	ns_t took = 0;
 	for (unsigned k = 0; k < CHAIN; k++) {
 		for (unsigned i = 0; i < 3; i++)
@@ -552,17 +524,17 @@ START_TEST(a_leader_dies_in_a_chain)
 	couple_forget(c);
 	for (unsigned k = 0; k < 3; k++) {
 		data[k] = couple_pattern(DATA_LEN, 60 + k);
-		prepare(&p[k], 3, k * DATA_BLOCKS, data[k]);
+		couple_pass(&p[k], 3, k * DATA_BLOCKS, data[k]);
 		hba_pass_start(c->h, &p[k]);
 	}
-	told = 0;
+	couple_told = 0;
 	while (couple_count(c, PHASE_COMMAND) < 2)
 		couple_turns(c, 1);
 	couple_kill(c, 0);
 	couple_run(c);
 	couple_attach(c, 0);
 	couple_wait(c, 20 * NS_PER_S);
-	ck_assert_uint_eq(told, 3);
+	ck_assert_uint_eq(couple_told, 3);
 	ck_assert(!p[0].leader_failed && p[1].leader_failed && p[2].leader_failed);
 	ck_assert_int_eq(p[0].m[0].outcome, PASS_LOST); /* its status */
 	expect_good(&p[0], 1);

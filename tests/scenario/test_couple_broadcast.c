@@ -11,13 +11,6 @@
 
 static struct couple *c;
 static struct block *data;
-static unsigned told;
-
-static void pass_done(struct hba_pass *p)
-{
-	(void)p;
-	told++;
-}
 
 static void begin(unsigned n, bool unarmed)
 {
@@ -44,7 +37,7 @@ static void run(struct hba_pass *p, uint16_t ids, lba_t lba)
 	        .data = data,
 	        .data_len = DATA_LEN,
 	        .crc = crc_data(0, data->data, DATA_LEN),
-	        .done = pass_done,
+	        .done = couple_pass_done,
 	};
 	for (uint8_t id = 0; id < WIRE_IDS; id++) {
 		if (!(ids >> id & 1))
@@ -52,7 +45,7 @@ static void run(struct hba_pass *p, uint16_t ids, lba_t lba)
 		p->m[p->n].target = p->m[p->n].device = id;
 		p->n++;
 	}
-	told = 0;
+	couple_told = 0;
 	hba_pass_start(c->h, p);
 	couple_run(c);
 }
@@ -74,7 +67,7 @@ START_TEST(one_data_phase_and_as_many_copies)
 	begin(n, false);
 	ck_assert(hba_target(c->h, 0)->vpd.broadcast);
 	run(&p, (uint16_t)((1U << n) - 1), 16);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	for (unsigned i = 0; i < n; i++)
 		expect_good(&p, i);
 	ck_assert_uint_eq(couple_count(c, PHASE_SELECTION), 1);
@@ -103,10 +96,10 @@ START_TEST(verify)
 	run(&p, 7, 0);
 	c->disk[1].media[3 * COUPLE_BLOCK_SIZE + 5] ^= 1;
 	p.cdb = (struct scsi_cdb){.op = OP_VERIFY_16, .blocks = DATA_BLOCKS, .bytchk = 1};
-	told = 0;
+	couple_told = 0;
 	hba_pass_start(c->h, &p);
 	couple_run(c);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	ck_assert_uint_eq(p.m[0].status, SCSI_GOOD);
 	ck_assert_uint_eq(p.m[1].status, SCSI_CHECK_CONDITION);
 	ck_assert(p.m[1].has_sense && p.m[1].sense.key == KEY_MISCOMPARE);
@@ -123,7 +116,7 @@ START_TEST(a_crc_error_is_one_member_s)
 	begin(3, false);
 	couple_fault(c, 1, "crc-error:times=1");
 	run(&p, 7, 16);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	expect_good(&p, 0);
 	expect_good(&p, 2);
 	ck_assert_int_eq(p.m[1].outcome, PASS_STATUS);
@@ -141,7 +134,7 @@ START_TEST(a_member_that_would_have_to_be_asked_misses_it)
 	begin(3, false);
 	couple_fault(c, 2, _i ? "die:at=data" : "busy:times=1");
 	run(&p, 7, 16);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	expect_good(&p, 0);
 	expect_good(&p, 1);
 	ck_assert_int_eq(p.m[2].outcome, PASS_NOT_TAKEN);
@@ -156,7 +149,7 @@ START_TEST(nobody_but_the_leader_is_armed)
 
 	begin(3, true); /* nor is it: it is asked phase by phase */
 	run(&p, 7, 16);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	expect_good(&p, 0);
 	ck_assert_int_eq(p.m[1].outcome, PASS_NOT_TAKEN);
 	ck_assert_int_eq(p.m[2].outcome, PASS_NOT_TAKEN);
@@ -172,7 +165,7 @@ START_TEST(a_leader_that_refuses)
 	begin(3, false);
 	couple_fault(c, 0, "busy:times=1");
 	run(&p, 7, 16);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	ck_assert_int_eq(p.m[0].outcome, PASS_STATUS);
 	ck_assert_uint_eq(p.m[0].status, SCSI_BUSY);
 	ck_assert_int_eq(p.m[1].outcome, PASS_NOT_TAKEN);
@@ -193,10 +186,10 @@ START_TEST(a_member_dies_while_its_status_is_awaited)
 	begin(3, false);
 	c->disk[1].slow = true;
 	run(&p, 7, 16);
-	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_eq(couple_told, 0);
 	couple_kill(c, 1);
 	couple_run(c);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	expect_good(&p, 0);
 	ck_assert_int_eq(p.m[1].outcome, PASS_LOST);
 	expect_good(&p, 2);
@@ -210,13 +203,13 @@ START_TEST(many_at_once)
 	struct hba_pass p[PASSES];
 
 	begin(4, false);
-	told = 0;
+	couple_told = 0;
 	for (unsigned i = 0; i < PASSES; i++) {
-		unsigned before = told;
+		unsigned before = couple_told;
 		run(&p[i], 15, i * DATA_BLOCKS);
-		told += before;
+		couple_told += before;
 	}
-	ck_assert_uint_eq(told, PASSES);
+	ck_assert_uint_eq(couple_told, PASSES);
 	for (unsigned i = 0; i < PASSES; i++)
 		for (unsigned m = 0; m < 4; m++)
 			expect_good(&p[i], m);

@@ -3,7 +3,7 @@
  * Disconnection by the limits of mode page 02h, by the three cores together: MODE SELECT, then
  * writes and reads whose data phases come in parts.
  */
-#include "scenario/couple.h"
+#include "scenario/couple_check.h"
 #include "unit/tap_main.h"
 
 #include "base/prng.h"
@@ -15,28 +15,7 @@
 #define TASKS    8
 
 static struct couple *c;
-static unsigned told;
 static uint8_t got[TASKS][DATA_LEN];
-
-static void task_done(struct hba_task *t)
-{
-	(void)t;
-	told++;
-}
-
-static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
-{
-	uint8_t *to = t->ctx;
-	ck_assert_uint_le(at + n, DATA_LEN);
-	memcpy(to + at, data->data, n);
-}
-
-static void start(struct hba_task *t, const struct scsi_cdb *cdb)
-{
-	t->cdb_len = (uint8_t)scsi_cdb_put(cdb, t->cdb);
-	t->done = task_done;
-	hba_task_start(c->h, t);
-}
 
 /* Mode page 02h, from its third byte on. */
 static void select_page(const uint8_t values[11])
@@ -49,10 +28,10 @@ static void select_page(const uint8_t values[11])
 	data->data[8] = 0x02;
 	data->data[9] = 14;
 	memcpy(data->data + 10, values, 11);
-	told = 0;
-	start(&t, &select);
+	couple_told = 0;
+	couple_start(c, &t, &select);
 	couple_run(c);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	ck_assert_msg(t.outcome == HBA_COMPLETED && t.status == SCSI_GOOD, "%x/%x", t.sense.asc,
 	              t.sense.ascq);
 	block_unref(data);
@@ -98,7 +77,7 @@ START_TEST(limits_of_page_02h)
 	                     .untagged = rows[_i].untagged,
 	                     .no_disconnect = rows[_i].no_disconnect};
 	struct hba_task r = {.data_in_len = DATA_LEN,
-	                     .data_in = take_data,
+	                     .data_in = couple_take,
 	                     .ctx = got[0],
 	                     .untagged = rows[_i].untagged,
 	                     .no_disconnect = rows[_i].no_disconnect};
@@ -108,16 +87,16 @@ START_TEST(limits_of_page_02h)
 	c = couple_new(1, false, 16);
 	select_page(rows[_i].page);
 	couple_forget(c);
-	told = 0;
-	start(&w, &(struct scsi_cdb){.op = OP_WRITE_10, .lba = 7, .blocks = BLOCKS});
+	couple_told = 0;
+	couple_start(c, &w, &(struct scsi_cdb){.op = OP_WRITE_10, .lba = 7, .blocks = BLOCKS});
 	couple_run(c);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	ck_assert(w.outcome == HBA_COMPLETED && w.status == SCSI_GOOD);
 	ck_assert_uint_eq(w.moved_out, DATA_LEN);
 	ck_assert_mem_eq(c->disk[0].media + 7 * COUPLE_BLOCK_SIZE, data->data, DATA_LEN);
-	start(&r, &(struct scsi_cdb){.op = OP_READ_10, .lba = 7, .blocks = BLOCKS});
+	couple_start(c, &r, &(struct scsi_cdb){.op = OP_READ_10, .lba = 7, .blocks = BLOCKS});
 	couple_run(c);
-	ck_assert_uint_eq(told, 2);
+	ck_assert_uint_eq(couple_told, 2);
 	ck_assert(r.outcome == HBA_COMPLETED && r.status == SCSI_GOOD);
 	ck_assert_uint_eq(r.moved_in, DATA_LEN);
 	ck_assert_mem_eq(got[0], data->data, DATA_LEN);
@@ -140,24 +119,26 @@ START_TEST(many_at_once)
 
 	c = couple_new(1, _i, 16);
 	select_page((const uint8_t[11]){0, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0});
-	told = 0;
+	couple_told = 0;
 	for (unsigned k = 0; k < TASKS; k++) {
 		data[k] = block_new(DATA_LEN);
 		memset(data[k]->data, (int)(0x30 + k), DATA_LEN);
 		w[k] = (struct hba_task){.data_out = data[k], .data_out_len = DATA_LEN};
-		start(&w[k],
-		      &(struct scsi_cdb){.op = OP_WRITE_10, .lba = k * BLOCKS, .blocks = BLOCKS});
+		couple_start(
+		        c, &w[k],
+		        &(struct scsi_cdb){.op = OP_WRITE_10, .lba = k * BLOCKS, .blocks = BLOCKS});
 	}
 	couple_run(c);
-	ck_assert_uint_eq(told, TASKS);
+	ck_assert_uint_eq(couple_told, TASKS);
 	for (unsigned k = 0; k < TASKS; k++) {
 		r[k] = (struct hba_task){
-		        .data_in_len = DATA_LEN, .data_in = take_data, .ctx = got[k]};
-		start(&r[k],
-		      &(struct scsi_cdb){.op = OP_READ_10, .lba = k * BLOCKS, .blocks = BLOCKS});
+		        .data_in_len = DATA_LEN, .data_in = couple_take, .ctx = got[k]};
+		couple_start(
+		        c, &r[k],
+		        &(struct scsi_cdb){.op = OP_READ_10, .lba = k * BLOCKS, .blocks = BLOCKS});
 	}
 	couple_run(c);
-	ck_assert_uint_eq(told, 2 * TASKS);
+	ck_assert_uint_eq(couple_told, 2 * TASKS);
 	for (unsigned k = 0; k < TASKS; k++) {
 		ck_assert(w[k].status == SCSI_GOOD && r[k].status == SCSI_GOOD);
 		ck_assert_uint_eq(r[k].moved_in, DATA_LEN);
@@ -181,16 +162,16 @@ START_TEST(aborted_between_bursts)
 		struct hba_task again = {.data_out = data, .data_out_len = DATA_LEN};
 		c = couple_new(1, _i, 16);
 		select_page((const uint8_t[11]){0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0});
-		told = 0;
-		start(&w, &(struct scsi_cdb){.op = OP_WRITE_10, .blocks = BLOCKS});
+		couple_told = 0;
+		couple_start(c, &w, &(struct scsi_cdb){.op = OP_WRITE_10, .blocks = BLOCKS});
 		couple_turns(c, turns);
 		hba_task_abort(c->h, &w);
 		couple_run(c);
 		couple_wait(c, 3 * NS_PER_S);
-		ck_assert_uint_eq(told, 1);
-		start(&again, &(struct scsi_cdb){.op = OP_WRITE_10, .blocks = BLOCKS});
+		ck_assert_uint_eq(couple_told, 1);
+		couple_start(c, &again, &(struct scsi_cdb){.op = OP_WRITE_10, .blocks = BLOCKS});
 		couple_run(c);
-		ck_assert_uint_eq(told, 2);
+		ck_assert_uint_eq(couple_told, 2);
 		ck_assert(again.outcome == HBA_COMPLETED && again.status == SCSI_GOOD);
 		ck_assert_mem_eq(c->disk[0].media, data->data, DATA_LEN);
 		ck_assert_uint_eq(tgt_tasks(c->disk[0].t), 0);
@@ -217,16 +198,16 @@ START_TEST(quick_arbitration)
 		c = couple_with(&setup);
 		ck_assert_uint_eq(hba_target(c->h, 2)->xfer.options, setup.xfer.options);
 		couple_forget(c);
-		told = 0;
+		couple_told = 0;
 		ns_t before = bus_now(c->bus);
 		for (unsigned k = 0; k < ARRAY_LEN(t); k++) {
 			t[k] = (struct hba_task){.target = (uint8_t)(k % 3)};
-			start(&t[k], &(struct scsi_cdb){.op = OP_SYNCHRONIZE_CACHE_10});
+			couple_start(c, &t[k], &(struct scsi_cdb){.op = OP_SYNCHRONIZE_CACHE_10});
 		}
 		couple_run(c);
 		took[qas] = bus_now(c->bus) - before;
 		free[qas] = couple_count(c, PHASE_BUS_FREE);
-		ck_assert_uint_eq(told, ARRAY_LEN(t));
+		ck_assert_uint_eq(couple_told, ARRAY_LEN(t));
 		for (unsigned k = 0; k < ARRAY_LEN(t); k++)
 			ck_assert_uint_eq(t[k].status, SCSI_GOOD);
 		ck_assert_uint_eq(couple_count(c, PHASE_ARBITRATION), 2 * ARRAY_LEN(t));

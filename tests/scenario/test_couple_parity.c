@@ -3,7 +3,7 @@
  * Wrong parity on demand in each phase, by the three cores together: what is tried again leaves no
  * trace but in the trace, what is not ends the command.
  */
-#include "scenario/couple.h"
+#include "scenario/couple_check.h"
 #include "unit/tap_main.h"
 
 #include <string.h>
@@ -12,31 +12,15 @@
 #define DATA_LEN (BLOCKS * COUPLE_BLOCK_SIZE)
 
 static struct couple *c;
-static unsigned told;
 static uint8_t got[DATA_LEN];
-
-static void task_done(struct hba_task *t)
-{
-	(void)t;
-	told++;
-}
-
-static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
-{
-	(void)t;
-	ck_assert_uint_le(at + n, sizeof(got));
-	memcpy(got + at, data->data, n);
-}
 
 static void run(struct hba_task *t, const struct scsi_cdb *cdb)
 {
-	t->cdb_len = (uint8_t)scsi_cdb_put(cdb, t->cdb);
-	t->done = task_done;
-	told = 0;
-	hba_task_start(c->h, t);
+	couple_told = 0;
+	couple_start(c, t, cdb);
 	couple_run(c);
 	couple_wait(c, 2 * NS_PER_S);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 }
 
 /* Messages of this name in the trace. */
@@ -90,7 +74,7 @@ START_TEST(wrong_parity)
 {
 	struct block *data = block_new(DATA_LEN);
 	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
-	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
+	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = couple_take, .ctx = got};
 	const struct scsi_cdb write = {.op = OP_WRITE_10, .lba = 7, .blocks = BLOCKS};
 	const struct scsi_cdb read = {.op = OP_READ_10, .lba = 7, .blocks = BLOCKS};
 	struct hba_task *struck = rows[_i].read ? &r : &w;
@@ -115,7 +99,7 @@ START_TEST(wrong_parity)
 		ck_assert_uint_eq(w.moved_out, DATA_LEN);
 	/* The fault has gone, and all is as before. */
 	run(&w, &write);
-	r = (struct hba_task){.data_in_len = DATA_LEN, .data_in = take_data};
+	r = (struct hba_task){.data_in_len = DATA_LEN, .data_in = couple_take, .ctx = got};
 	run(&r, &read);
 	ck_assert_uint_eq(r.moved_in, DATA_LEN);
 	ck_assert_mem_eq(got, data->data, DATA_LEN);

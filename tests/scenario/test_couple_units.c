@@ -13,7 +13,6 @@
 #define DATA_LEN (BLOCKS * COUPLE_BLOCK_SIZE)
 
 static struct couple *c;
-static unsigned told;
 static uint8_t got[DATA_LEN];
 
 static void begin(unsigned n, bool unarmed)
@@ -26,33 +25,13 @@ static void begin(unsigned n, bool unarmed)
 	couple_forget(c);
 }
 
-static void task_done(struct hba_task *t)
-{
-	(void)t;
-	told++;
-}
-
-static void take_data(struct hba_task *t, uint32_t at, struct block *data, uint32_t n)
-{
-	(void)t;
-	ck_assert_uint_le(at + n, sizeof(got));
-	memcpy(got + at, data->data, n);
-}
-
-static void start(struct hba_task *t, const struct scsi_cdb *cdb)
-{
-	t->cdb_len = (uint8_t)scsi_cdb_put(cdb, t->cdb);
-	t->done = task_done;
-	hba_task_start(c->h, t);
-}
-
 static void run(struct hba_task *t, const struct scsi_cdb *cdb)
 {
-	told = 0;
+	couple_told = 0;
 	couple_forget(c);
-	start(t, cdb);
+	couple_start(c, t, cdb);
 	couple_run(c);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 }
 
 /* No phase in the trace but those of packetized tenures. */
@@ -92,7 +71,7 @@ START_TEST(a_write_and_a_read)
 {
 	struct block *data = couple_pattern(DATA_LEN, 3);
 	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
-	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
+	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = couple_take, .ctx = got};
 
 	begin(1, _i);
 	run(&w, &(struct scsi_cdb){.op = OP_WRITE_16, .lba = 7, .blocks = BLOCKS});
@@ -104,7 +83,8 @@ START_TEST(a_write_and_a_read)
 	ck_assert_mem_eq(got, data->data, DATA_LEN);
 	only_units();
 	/* Less room than there is, more, and untagged. */
-	r = (struct hba_task){.data_in_len = 100, .data_in = take_data, .untagged = true};
+	r = (struct hba_task){
+	        .data_in_len = 100, .data_in = couple_take, .ctx = got, .untagged = true};
 	run(&r, &(struct scsi_cdb){.op = OP_READ_10, .lba = 7, .blocks = 1});
 	ck_assert(r.status == SCSI_GOOD && r.moved_in == 100 && r.over_in == 412);
 	w = (struct hba_task){.data_out = data, .data_out_len = 512};
@@ -119,8 +99,8 @@ END_TEST
 /* One tenure, or with its reselection two: the sense is there, and nobody asks for it. */
 START_TEST(sense_comes_with_the_status)
 {
-	struct hba_task bad = {.data_in_len = 512, .data_in = take_data};
-	struct hba_task sense = {.data_in_len = 18, .data_in = take_data};
+	struct hba_task bad = {.data_in_len = 512, .data_in = couple_take, .ctx = got};
+	struct hba_task sense = {.data_in_len = 18, .data_in = couple_take, .ctx = got};
 
 	begin(1, _i);
 	run(&bad, &(struct scsi_cdb){.op = OP_READ_10, .lba = COUPLE_BLOCKS, .blocks = 1});
@@ -143,11 +123,12 @@ START_TEST(aca_is_cleared)
 	struct hba_task bad = {.data_in_len = 512}, next = {.data_in_len = 512};
 
 	begin(1, false);
-	told = 0;
-	start(&bad, &(struct scsi_cdb){
-	                    .op = OP_READ_10, .lba = COUPLE_BLOCKS, .blocks = 1, .control = 0x04});
+	couple_told = 0;
+	couple_start(c, &bad,
+	             &(struct scsi_cdb){
+	                     .op = OP_READ_10, .lba = COUPLE_BLOCKS, .blocks = 1, .control = 0x04});
 	couple_run(c);
-	ck_assert(told == 1 && bad.status == SCSI_CHECK_CONDITION && bad.has_sense);
+	ck_assert(couple_told == 1 && bad.status == SCSI_CHECK_CONDITION && bad.has_sense);
 	run(&next, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
 	ck_assert_uint_eq(next.status, SCSI_GOOD);
 	only_units();
@@ -182,16 +163,16 @@ START_TEST(an_abort)
 
 	begin(1, false);
 	c->disk[0].slow = true;
-	told = 0;
-	start(&r, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
+	couple_told = 0;
+	couple_start(c, &r, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
 	couple_run(c);
-	ck_assert_uint_eq(told, 0);
+	ck_assert_uint_eq(couple_told, 0);
 	couple_wait(c, NS_PER_S);
 	/* What is in the store drains first. */
 	couple_release(c, 0);
 	couple_run(c);
 	couple_wait(c, NS_PER_S);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	ck_assert(r.outcome == HBA_COMMAND_TIMEOUT && r.aborted);
 	only_units();
 	ck_assert(hba_stats(c->h)->aborts == 1 && hba_stats(c->h)->aborts_failed == 0);
@@ -228,12 +209,6 @@ END_TEST
 
 /* ---- passes ---- */
 
-static void pass_done(struct hba_pass *p)
-{
-	(void)p;
-	told++;
-}
-
 /* Silent and broadcast, with commands to the same disks in flight: all of them are done, and no
  * phase of a pass has information units. */
 START_TEST(passes_beside_commands)
@@ -250,18 +225,19 @@ START_TEST(passes_beside_commands)
 	        .data_len = DATA_LEN,
 	        .crc = crc_data(0, data->data, DATA_LEN),
 	        .n = 3,
-	        .done = pass_done,
+	        .done = couple_pass_done,
 	};
 
 	begin(3, false);
-	told = 0;
+	couple_told = 0;
 	for (uint8_t i = 0; i < 3; i++) {
 		p.m[i].target = p.m[i].device = i;
-		start(&r[i], &(struct scsi_cdb){.op = OP_READ_10, .lba = 200, .blocks = 1});
+		couple_start(c, &r[i],
+		             &(struct scsi_cdb){.op = OP_READ_10, .lba = 200, .blocks = 1});
 	}
 	hba_pass_start(c->h, &p);
 	couple_run(c);
-	ck_assert_uint_eq(told, 4);
+	ck_assert_uint_eq(couple_told, 4);
 	for (unsigned i = 0; i < 3; i++) {
 		ck_assert(r[i].outcome == HBA_COMPLETED && r[i].status == SCSI_GOOD);
 		ck_assert(p.m[i].outcome == PASS_STATUS && p.m[i].status == SCSI_GOOD);
@@ -293,15 +269,15 @@ START_TEST(a_pass_that_is_refused)
 	        .data_len = DATA_LEN,
 	        .crc = crc_data(0, data->data, DATA_LEN),
 	        .n = 2,
-	        .done = pass_done,
+	        .done = couple_pass_done,
 	};
 
 	begin(2, _i);
 	p.m[1].target = p.m[1].device = 1;
-	told = 0;
+	couple_told = 0;
 	hba_pass_start(c->h, &p);
 	couple_run(c);
-	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(couple_told, 1);
 	for (unsigned i = 0; i < 2; i++) {
 		ck_assert(p.m[i].outcome == PASS_STATUS && p.m[i].status == SCSI_CHECK_CONDITION);
 		ck_assert(p.m[i].has_sense && p.m[i].sense.asc == 0x21);
@@ -321,7 +297,7 @@ START_TEST(limits_of_page_02h)
 	struct block *page = block_new(24), *data = couple_pattern(DATA_LEN, 7);
 	struct hba_task m = {.data_out = page, .data_out_len = 24};
 	struct hba_task w = {.data_out = data, .data_out_len = DATA_LEN};
-	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = take_data};
+	struct hba_task r = {.data_in_len = DATA_LEN, .data_in = couple_take, .ctx = got};
 	unsigned units = 0;
 
 	begin(1, _i);
@@ -358,8 +334,8 @@ START_TEST(a_scan_waits)
 
 	begin(1, false);
 	c->disk[0].slow = true;
-	told = 0;
-	start(&r, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
+	couple_told = 0;
+	couple_start(c, &r, &(struct scsi_cdb){.op = OP_READ_10, .blocks = 1});
 	couple_run(c);
 	hba_scan(c->h);
 	couple_wait(c, NS_PER_S);
@@ -367,7 +343,7 @@ START_TEST(a_scan_waits)
 	couple_release(c, 0);
 	c->disk[0].slow = false;
 	couple_wait(c, NS_PER_S);
-	ck_assert(told == 1 && r.outcome == HBA_COMPLETED && r.status == SCSI_GOOD);
+	ck_assert(couple_told == 1 && r.outcome == HBA_COMPLETED && r.status == SCSI_GOOD);
 	ck_assert_int_eq(hba_target(c->h, 0)->state, HBA_READY);
 	ck_assert(xfer_equal(hba_target(c->h, 0)->xfer, XFER_ULTRA320));
 	couple_quiet(c);
@@ -404,7 +380,7 @@ static void except(void)
 START_TEST(an_attention_that_stays)
 {
 	static const uint8_t interlocked[12] = {0x0a, 10, [4] = 0x20};
-	struct hba_task r = {.data_in_len = 512, .data_in = take_data};
+	struct hba_task r = {.data_in_len = 512, .data_in = couple_take, .ctx = got};
 
 	begin(1, false);
 	select_page(interlocked);
