@@ -326,8 +326,8 @@ void hba_probe_stop(struct hba *h, struct hba_scan *s);
 /* ---- hba_reset.c ---- */
 
 void hba_on_port(struct hba *h, const struct wire_port *p);
-/* Ends the tasks that wait for their turn at this LUN, WIRE_NO_ID: at any: they are for a unit that
- * has gone, not for who comes in its place. Mirroring passes go on: they name group and device. */
+/* Ends the tasks and passes that wait for their turn at this LUN, WIRE_NO_ID: at any: they are for
+ * a unit that has gone, not for who comes in its place. */
 void hba_waiting_lost(struct hba *h, uint8_t id, uint8_t lun);
 void hba_on_rst(struct hba *h, const struct wire_reset *r);
 void hba_all_lost(struct hba *h);

@@ -28,17 +28,43 @@ static void nexus_lost(struct hba *h, uint8_t id, enum hba_outcome outcome, bool
 	hba_tags_void(h, id);
 }
 
+static bool is_for(struct hba_item *i, uint8_t id, uint8_t lun)
+{
+	if (!(i->targets >> id & 1))
+		return false;
+	if (lun == WIRE_NO_ID)
+		return true;
+	if (i->kind == HBA_ITEM_TASK)
+		return hba_task_of(i)->lun == lun;
+	const struct hba_pass *p = hba_pass_of(i);
+	for (unsigned k = 0; k < p->n; k++)
+		if (p->m[k].target == id && p->m[k].lun == lun)
+			return true;
+	return false;
+}
+
+/* What a target looks at, group and device, the next one may have, too: of a group of somebody
+ * else's. To the others a pass may be sent again, it is no fault of theirs. */
+static void waiting_pass_lost(struct hba *h, struct hba_pass *p)
+{
+	for (unsigned k = 0; k < p->n; k++)
+		p->m[k].outcome = PASS_LOST;
+	hba_pass_lost(h, p);
+}
+
 void hba_waiting_lost(struct hba *h, uint8_t id, uint8_t lun)
 {
 	struct hba_item *i, *next;
 
 	for (i = TAILQ_FIRST(&h->waiting); i; i = next) {
 		next = TAILQ_NEXT(i, link);
-		if (i->kind != HBA_ITEM_TASK)
+		if (!is_for(i, id, lun))
 			continue;
+		if (i->kind == HBA_ITEM_PASS) {
+			waiting_pass_lost(h, hba_pass_of(i));
+			continue;
+		}
 		struct hba_task *t = hba_task_of(i);
-		if (t->target != id || (lun != WIRE_NO_ID && t->lun != lun))
-			continue;
 		t->aborted = true;
 		hba_task_lost(h, t, HBA_ABORTED);
 	}

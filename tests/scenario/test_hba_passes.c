@@ -636,6 +636,26 @@ START_TEST(the_adapter_is_freed)
 }
 END_TEST
 
+/* It is not for who comes in a member's place. */
+START_TEST(what_waits_when_a_member_goes)
+{
+	struct hba_pass p;
+
+	hba_scan(f.h);
+	fake_run(&f);
+	start(&p, 3);
+	fake_port(&f, 2, true); /* another one, with that ID */
+	ck_assert_uint_eq(told, 1);
+	expect(&p, PASS_LOST, PASS_LOST, PASS_LOST);
+	ck_assert(!p.leader_failed);
+	while (f.n > 0) {
+		ck_assert(!f.script[0].mirror);
+		fake_serve_one(&f);
+	}
+	ck_assert_uint_eq(told, 1);
+}
+END_TEST
+
 START_TEST(a_new_incarnation_is_not_the_old_one)
 {
 	struct hba_pass p;
@@ -772,6 +792,7 @@ TAP_MAIN_TABLE("hba_passes", setup, teardown, TAP_ONCE(the_script_is_as_the_prot
                TAP_ONCE(an_abort_without_answer), TAP_TIMES(old_statuses_are_dropped, 6),
                TAP_ONCE(a_status_cut_short_is_none), TAP_ONCE(the_server_goes),
                TAP_ONCE(the_server_goes_after_all_statuses), TAP_ONCE(the_adapter_is_freed),
+               TAP_ONCE(what_waits_when_a_member_goes),
                TAP_ONCE(a_new_incarnation_is_not_the_old_one), TAP_ONCE(a_refused_script),
                TAP_TIMES(a_silent_server, 2),
                TAP_ONCE(a_broadcast_names_all_and_sends_the_data_once),
