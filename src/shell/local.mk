@@ -105,6 +105,7 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/store_beside.c \
 	src/shell/store_beside.h \
 	src/shell/store_inside.h \
+	src/shell/store_make.c \
 	src/shell/store_map.c \
 	src/shell/store_mapped.c \
 	src/shell/store_protect.c \
@@ -155,6 +156,7 @@ unit_tests += \
 	tests/unit/test_store \
 	tests/unit/test_store_atomic \
 	tests/unit/test_store_integrity \
+	tests/unit/test_store_make \
 	tests/unit/test_store_mapped \
 	tests/unit/test_store_protect \
 	tests/unit/test_target_io

@@ -62,6 +62,8 @@ static bool open_file(struct store *s, const struct store_config *c, bool *made,
 	if (s->fd < 0 && errno == ENOENT && c->size == 0)
 		return fail(why, n, c->path, "no such file, and no size to create it with", 0);
 	if (s->fd < 0 && errno == ENOENT) {
+		if (!store_may_make(c->path, "not there", why, n))
+			return false;
 		s->fd = open(c->path, (mode & ~O_ACCMODE) | O_RDWR | O_CREAT | O_EXCL, 0660);
 		/* One that is refused for O_DIRECT has been made all the same. */
 		*made = s->fd >= 0 || errno == EINVAL;
@@ -72,6 +74,7 @@ static bool open_file(struct store *s, const struct store_config *c, bool *made,
 		return fail(why, n, c->path, "cannot be opened", errno);
 	if (flock(s->fd, LOCK_EX | LOCK_NB) == 0)
 		return true;
+	*made = false; /* another process has found it, and may be using it */
 	if (errno == EWOULDBLOCK)
 		return fail(why, n, c->path, "in use by another process", 0);
 	return fail(why, n, c->path, "cannot be locked", errno);
@@ -106,12 +109,15 @@ static bool size_ok(struct store *s, const struct store_config *c, bool made, ch
 	if (!measure(s, c, &bytes, why, n))
 		return false;
 	/* An empty file is one whose creation was cut off. */
-	if (bytes == 0 && c->size > 0 && !c->write_protect) {
+	bool sized = bytes == 0 && c->size > 0 && !c->write_protect;
+	if (sized) {
+		if (!made && !store_may_make(c->path, "empty", why, n))
+			return false;
 		if (ftruncate(s->fd, (off_t)c->size) != 0)
 			return fail(why, n, c->path, "cannot be given its size", errno);
 		bytes = c->size;
 	}
-	if (made && (fsync(s->fd) != 0 || !dirsync(c->path)))
+	if ((made || sized) && (fsync(s->fd) != 0 || !dirsync(c->path)))
 		return fail(why, n, c->path, "cannot be made durable", errno);
 	if (c->size > 0 && bytes != c->size) {
 		(void)snprintf(text, sizeof(text), "has %llu bytes, not %llu as --size says",
@@ -185,7 +191,7 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	    (!s->tuples || store_tuples_repair(s, c->write_protect, why, n)))
 		return s;
 	if (made)
-		(void)unlink(c->path);
+		store_unmake(c->path);
 	store_close(s);
 	return NULL;
 }

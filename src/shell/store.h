@@ -14,7 +14,9 @@ struct store;
 
 struct store_config {
 	const char *path;
-	uint64_t size; /* bytes; 0: as the file is. A file that is not there is created sparse */
+	/* Bytes; 0: as the file is. A file that is not there, or empty, is made, sparse, unless
+	 * metadata, checksums or protection information lie beside it. */
+	uint64_t size;
 	uint32_t block_size; /* the size is a multiple of it */
 	bool write_protect;  /* the file is opened for reading only */
 	bool direct;         /* past the page cache (O_DIRECT) */

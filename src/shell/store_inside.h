@@ -50,6 +50,14 @@ typedef enum tgt_store_result store_look_fn(struct store *s, lba_t lba, uint32_t
 bool store_look_through(struct store *s, struct beside *b, store_look_fn *look, bool write_protect,
                         char *why, size_t n);
 
+/* ---- store_make.c ---- */
+
+/* Before a store is made at `path`, which is not there, or empty, as `state` says: false with why,
+ * if what makes a disk known lies beside it. What was begun in a store that is gone is removed. */
+bool store_may_make(const char *path, const char *state, char *why, size_t n);
+/* One that was made after that could not be opened: nothing is left of it. */
+void store_unmake(const char *path);
+
 /* ---- store_mapped.c ---- */
 
 /* What a process before this one had begun to write is brought to its end; then the file is mapped,

@@ -193,6 +193,10 @@ REAL(int, mkdir, const char *path, mode_t mode)
 
 REAL(int, faccessat, int dir, const char *path, int mode, int flags)
 {
+	uint32_t file;
+
+	if (inside(path))
+		return image_find(&files_now, inside(path), &file) ? 0 : fail(ENOENT);
 	return ours(dir) ? 0 : __real_faccessat(dir, path, mode, flags);
 }
 

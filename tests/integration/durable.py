@@ -146,6 +146,32 @@ def bad_log(how):
         writer.check(names)
 
 
+@test("a store that is gone is not made anew where its metadata would vouch for it")
+def lost_store():
+    with Lab() as lab:
+        names = started(lab)
+        writer = Writer(lab, seed=5)
+        with lab.rpc() as rpc:
+            writer.run(rpc, 10)
+        lab.targets["disk1"].stop()
+        store = lab.store("disk1")
+        os.rename(store, store + ".away")
+        for state in "is not there", "is empty":
+            if state == "is empty":
+                open(store, "x", encoding="ascii").close()
+            refused = lab.target("disk1", 1, "--size", SIZE, size=None, wait=False)
+            refused.wait(expect=1)
+            assert f"{store}: {state}, but" in refused.stderr() and ".meta" in refused.stderr(), refused.stderr()
+            assert state == "is empty" or not os.path.exists(store), "made all the same"
+            assert state == "is not there" or os.path.getsize(store) == 0, "given its size all the same"
+        os.unlink(store + ".meta")
+        lab.target("disk1", 1, "--size", SIZE, size=None)
+        lab.wait_targets(names)
+        other = next(m for m in group(lab)["members"] if m["name"] == "disk1")
+        assert other["id"] is None, other  # the new disk is not the member
+        writer.check(["disk0", "disk2"])
+
+
 @test("a clean end leaves nothing to recover")
 def clean_end():
     with Lab() as lab:
