@@ -77,6 +77,9 @@ static void step(struct ini *ini, struct cmd *c)
 	case CMD_WAIT:
 		wait_step(ini, c);
 		break;
+	case CMD_BYPASS:
+		bypass_step(ini, c);
+		break;
 	}
 }
 

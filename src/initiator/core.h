@@ -6,6 +6,7 @@
  *   cmd.c, group_cmd.c, group_io.c   commands of the control socket
  *   job*.c                           jobs: sweep, catch-up, flush, settle
  *   intents.c                        write-intent logs: marks before writes, flushes, recovery
+ *   bypass.c                         commands that clients send to members themselves
  *   change.c                         a group's change of generation and in-sync set, made durable
  *   io.c, attempt.c, resend.c        one run of blocks to (or from) members: the engine
  *   heal.c                           a scrub's run: which member is right, and the others rewritten
@@ -63,6 +64,7 @@ enum cmd_kind {
 	CMD_READ,
 	CMD_FLUSH,
 	CMD_WAIT,
+	CMD_BYPASS,
 };
 
 struct cmd {
@@ -78,6 +80,9 @@ struct cmd {
 	uint32_t job;    /* WAIT */
 	uint64_t over;   /* WAIT: ini's jobs_over when it looked last */
 	unsigned member; /* REMOVE */
+	struct ini_bypass bypass;
+	uint64_t
+	        waits; /* BYPASS: groups (by slot) whose change it waited for when it looked last */
 	/* WRITE, READ */
 	struct block *data;
 	lba_t first, next, end;
@@ -144,6 +149,8 @@ struct ini {
 	bool save_flying;
 	int save_err;
 
+	TAILQ_HEAD(, ini_bypass) bypasses; /* that are under way */
+
 	struct intent *logs; /* of each group */
 	struct {
 		bool busy; /* a save, or the removal, is in work */
@@ -193,6 +200,11 @@ struct cmd *cmd_new(struct ini *ini, enum cmd_kind kind, uint64_t token, struct 
 void cmd_reply(struct ini *ini, struct cmd *c);
 void cmd_free(struct ini *ini, struct cmd *c);
 void cmd_run(struct ini *ini);
+
+/* bypass.c */
+void bypass_step(struct ini *ini, struct cmd *c);
+/* A client's own command is changing this member, or may be. */
+bool bypass_under_way(const struct group *g, unsigned member);
 
 /* group_cmd.c */
 void group_cmd_step(struct ini *ini, struct cmd *c);

@@ -39,6 +39,8 @@ struct member {
 	bool loose;        /* a write was not aborted for sure and may still land: until it
 	                      attaches anew, nothing more is written to it */
 	lba_t mend_told;   /* the block that could not be written anew last: told once */
+	uint64_t given_up; /* a client's command changes it: the change that makes it durable that
+	                      it is stale and the log does not know what it lacks; 0: none */
 	bool leader_fail;  /* it failed as a leader: another one is preferred while there is one */
 	struct page_write page;
 };

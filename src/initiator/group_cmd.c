@@ -375,6 +375,7 @@ void group_cmd_step(struct ini *ini, struct cmd *c)
 	case CMD_READ:
 	case CMD_FLUSH:
 	case CMD_WAIT:
+	case CMD_BYPASS:
 		sm_assert(false);
 		break;
 	}

@@ -41,6 +41,7 @@ static void make_lists(struct ini *ini)
 	TAILQ_INIT(&ini->cmd_free);
 	TAILQ_INIT(&ini->cmd_live);
 	TAILQ_INIT(&ini->replies);
+	TAILQ_INIT(&ini->bypasses);
 	ini->n_io_free = INI_IOS;
 	for (unsigned i = 0; i < INI_CMDS; i++)
 		TAILQ_INSERT_TAIL(&ini->cmd_free, &ini->cmds[i], link);
@@ -163,17 +164,6 @@ bool ini_drained(const struct ini *ini)
 		if (c->kind != CMD_WAIT)
 			return false;
 	return true;
-}
-
-void ini_medium_changed(struct ini *ini, uint8_t target, const struct scsi_cdb *cdb)
-{
-	unsigned member;
-
-	if (target >= HBA_UNITS || !scsi_op_writes_medium(cdb->op))
-		return;
-	struct group *g = group_of(ini, hba_target(ini->hba, target)->uuid, &member);
-	if (g && member_doubt(g, member, "a command changed its medium behind the group's back"))
-		(void)group_change(g, true);
 }
 
 /* ---- invariants ---- */

@@ -12,6 +12,8 @@
 
 #include "initiator/hba.h"
 
+#include <sys/queue.h>
+
 #define INI_NAME_MAX        63 /* bytes of a group's name: [A-Za-z0-9_.-], first a letter or digit */
 #define INI_GROUPS_MAX      64
 #define INI_MEMBERS_MAX     15  /* 16 IDs, one is ours */
@@ -391,9 +393,23 @@ bool ini_job_wait(struct ini *ini, uint32_t id, uint64_t token, struct ini_error
 /* A caller has gone: its token's reply is not wanted any more. */
 void ini_forget(struct ini *ini, uint64_t token);
 
-/* scsi.execute of the shell tells here that a command changed a medium behind the groups' back: the
- * member becomes stale. */
-void ini_medium_changed(struct ini *ini, uint8_t target, const struct scsi_cdb *cdb);
+/*
+ * A command of a client to a disk itself (scsi.execute of the shell), which changes its medium, or
+ * may: told here from before it goes out until it is over, or does not go out. The caller's; no job
+ * brings members in sync meanwhile that it concerns.
+ */
+struct ini_bypass {
+	uint8_t id, lun; /* whom it is sent to */
+	bool whole;      /* it may change other logical units of this target, too */
+	TAILQ_ENTRY(ini_bypass) link;
+};
+void ini_bypass_begin(struct ini *ini, struct ini_bypass *b);
+/* Replies when it may go out: members that it concerns are stale, and it is durable that all of
+ * them is to be copied. At once where there is none. False: too many commands are in work. */
+bool ini_bypass_ready(struct ini *ini, const struct ini_bypass *b, uint64_t token,
+                      struct ini_error *e);
+/* loose: it was given up, and the target has not confirmed that: it may still be at work. */
+void ini_bypass_end(struct ini *ini, struct ini_bypass *b, bool loose);
 
 /* ---- looking ---- */
 

@@ -61,8 +61,9 @@ struct job {
 	uint64_t log_ticket; /* from before its flush */
 	uint16_t flushed;    /* members that have confirmed it */
 	uint16_t repaired;   /* a scrub: members that it wrote to */
-	uint16_t doubted; /* a scrub: members that hold what it could not mend, or lost what it did
-	                   */
+	uint16_t doubted;  /* a scrub: members that hold what it could not mend, or lost what it did
+	                    */
+	uint16_t bypassed; /* members that a client's own command changed meanwhile, or may have */
 	uint16_t unflushed; /* members that have failed another's flush since it began */
 	/* catch-up */
 	unsigned catch_target, catch_rounds;

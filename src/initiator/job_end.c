@@ -31,12 +31,27 @@ static void unflushed(struct job *j, uint16_t complete)
 	}
 }
 
+/* What was copied to it may have been changed by a client's command since, or be so any time. */
+static void bypassed(struct job *j, uint16_t complete)
+{
+	struct why why = {.status = STATUS_NONE,
+	                  .what = "a client's own command changed its medium"};
+
+	for (unsigned t = 0; t < j->pub.n_targets; t++) {
+		if (!(complete & j->bypassed & 1U << j->member_of[t]))
+			continue;
+		j->pub.t[t].good = 0;
+		target_bad(j, t, 0, j->blocks, &why);
+	}
+}
+
 static void settle_writer(struct job *j)
 {
 	struct group *g = j->g;
 	char text[96];
 
 	unflushed(j, job_complete_members(j));
+	bypassed(j, job_complete_members(j));
 	target_settle_missed(j); /* what other writes have spoiled since the flush began */
 	j->holders &= job_complete_members(j) & (uint16_t)~j->unflushed;
 	for (unsigned t = 0; t < j->pub.n_targets; t++) {

@@ -72,6 +72,9 @@ static void prepare(struct job *j)
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (j->want >> i & 1)
 			g->x[i].mute = 0;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (bypass_under_way(g, i))
+			j->bypassed |= (uint16_t)(1U << i);
 	switch (j->pub.type) {
 	case JOB_MIRROR:
 		for (unsigned i = 0; i < g->pub.n; i++)

@@ -7,6 +7,7 @@ noinst_LIBRARIES += src/initiator/libinitiator.a
 src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/attempt.c \
 	src/initiator/broadcast.c \
+	src/initiator/bypass.c \
 	src/initiator/change.c \
 	src/initiator/cmd.c \
 	src/initiator/compare.c \

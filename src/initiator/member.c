@@ -118,6 +118,7 @@ bool member_stale(struct group *g, unsigned member, const char *why)
 	copy_text(m->why, sizeof(m->why), why);
 	if (was) {
 		m->logged = true;
+		g->x[member].given_up = 0;
 		intent_void(g->log);
 		ini_log(g->ini, 4, "group %s: member %s is stale: %s", g->pub.name, m->name, why);
 		group_changed(g);

@@ -192,6 +192,14 @@ void source_outcome(struct io *io, const struct verdict *v)
 
 	switch (v->kind) {
 	case V_GOOD:
+		/* The command was on its way when the member left: what made it leave may have come
+		 * before. */
+		if (!(readable(io) >> io->rd.member & 1)) {
+			io->rd.tried |= (uint16_t)(1U << io->rd.member);
+			io->rd.why = (struct why){.status = STATUS_NONE,
+			                          .what = "it is not in sync any more"};
+			return;
+		}
 		mend_read(io);
 		read_on(io, lba + io->rd.blocks);
 		return;

@@ -264,6 +264,7 @@ static void stop(struct daemon *d)
 		hba_free(d->hba);
 	if (d->ini)
 		ini_free(d->ini);
+	d->ini = NULL;
 	while ((c = TAILQ_FIRST(&d->calls)) != NULL)
 		call_free(c);
 	files_free(d);

@@ -114,6 +114,7 @@ void call_free(struct call *c)
 
 	if (c->token)
 		TAILQ_REMOVE(bucket(d, c->token), c, bucket);
+	exec_over(c);
 	TAILQ_REMOVE(&d->calls, c, all);
 	leave_client(c);
 	block_unref(c->data_in);
@@ -149,7 +150,7 @@ void call_reply(struct daemon *d, const struct ini_action *a)
 	TAILQ_FOREACH (c, bucket(d, a->token), bucket) {
 		if (c->token != a->token)
 			continue;
-		if (c->wait != CALL_REPLY)
+		if (c->wait != CALL_REPLY && c->wait != CALL_SAVED)
 			return;
 		if (a->error.kind != INI_OK && c->req->method != CTL_JOB_WAIT)
 			call_fail_ini(c, &a->error);
@@ -259,7 +260,7 @@ void call_start(struct client *client, struct ctl_decoded *decoded)
 
 static void expire(struct call *c)
 {
-	if (c->wait == CALL_REPLY)
+	if (c->wait == CALL_REPLY || c->wait == CALL_SAVED)
 		ini_forget(c->d->ini, c->token);
 	switch (c->wait) {
 	case CALL_REPLY:
@@ -275,7 +276,9 @@ static void expire(struct call *c)
 		call_fail_kind(c, "timeout", "the scan is not done");
 		return;
 	case CALL_SAVED:
-		call_fail_kind(c, "state_dir", "it could not be saved that the member is stale");
+		call_fail_kind(c, "state_dir",
+		               "it was not saved within %d s that the member is stale",
+		               (int)(SAVED_LIMIT_NS / NS_PER_S));
 		return;
 	case CALL_NEW:
 	case CALL_TASK:
@@ -303,8 +306,6 @@ static void look(struct call *c, ns_t now)
 	} else if ((c->wait == CALL_SCAN || c->wait == CALL_QUERY) &&
 	           d->bus_state != BUS_ATTACHED) {
 		call_fail_kind(c, "bus_down", "the connection to the bus server was lost");
-	} else if (c->wait == CALL_SAVED && d->saves_done >= c->save_wanted) {
-		exec_go(c);
 	} else if (c->wait == CALL_JOBS && d->core_runs >= c->after_run &&
 	           d->jobs_done >= c->jobs_version) {
 		jobs_answer(c);

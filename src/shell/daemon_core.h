@@ -62,7 +62,7 @@ enum call_wait {
 	CALL_REPLY,  /* of the core, by token */
 	CALL_QUERY,  /* a management frame of the bus server or a target, by mgmt_req */
 	CALL_SCAN,   /* until no target is being scanned */
-	CALL_SAVED,  /* until the state is durable; then its task starts */
+	CALL_SAVED,  /* of the core, that it is durable who is stale; then its task starts */
 	CALL_TASK,   /* its SCSI command */
 	CALL_JOBS,   /* until the cores ran and jobs.json is as new as jobs_version; then it answers
 	              */
@@ -79,8 +79,9 @@ struct call {
 	uint32_t mgmt_req;
 	uint8_t target;
 	uint64_t jobs_version;
-	uint64_t after_run;   /* CALL_JOBS: the run of the cores that is to be over */
-	uint64_t save_wanted; /* number of the save that must be done */
+	uint64_t after_run; /* CALL_JOBS: the run of the cores that is to be over */
+	bool bypasses;      /* the core was told that it changes a medium */
+	struct ini_bypass bypass;
 	uint32_t job;
 	struct hba_task task;
 	struct block *data_in;
@@ -215,8 +216,6 @@ struct daemon {
 	uint8_t uuid[UUID_LEN];
 	struct ctl_state *state; /* what is being put together */
 	bool saving, save_again;
-	uint64_t saves_started, saves_done; /* one at a time, so the numbers go in step */
-	int save_err;                       /* of the last one */
 	uint64_t save_seq, save_again_seq;
 	struct save *save, *jobs_save;
 	struct ctl_jobs old_jobs; /* of earlier runs, until the core has them */
@@ -309,6 +308,8 @@ void query_put_target(struct daemon *d, struct jw *w, const char *key, uint8_t i
 /* daemon_exec.c */
 void exec_start(struct call *c);
 void exec_go(struct call *c);
+/* The call ends. */
+void exec_over(struct call *c);
 
 /* daemon_events.c */
 void events_subscribe(struct call *c);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * scsi.execute. A command that may change the medium of a member that is in sync goes out only when
- * it is durable that the member is stale: a crash in between must not leave it trusted.
+ * scsi.execute. A command that may change the medium of a member goes out only when it is durable
+ * that the member is stale and all of it is to be copied: a crash in between must not leave it
+ * trusted (initiator/bypass.c).
  */
 #include "shell/daemon_core.h"
 
@@ -75,10 +76,24 @@ static void encode_done(struct work *work)
 	call_free(c);
 }
 
+static void end_bypass(struct call *c, bool loose)
+{
+	if (c->bypasses && c->d->ini)
+		ini_bypass_end(c->d->ini, &c->bypass, loose);
+	c->bypasses = false;
+}
+
+void exec_over(struct call *c)
+{
+	end_bypass(c, false);
+}
+
 static void task_done(struct hba_task *t)
 {
 	struct call *c = t->ctx;
+	bool given_up = t->outcome == HBA_COMMAND_TIMEOUT || t->outcome == HBA_ABORTED;
 
+	end_bypass(c, given_up && !t->aborted);
 	if (!c->client || c->req->notification) {
 		call_free(c);
 		return;
@@ -102,10 +117,6 @@ void exec_go(struct call *c)
 	if (c->d->bus_state != BUS_ATTACHED) {
 		call_fail_kind(c, "bus_down", "not attached to the bus server at %s",
 		               c->d->cfg.bus.text);
-		return;
-	}
-	if (c->wait == CALL_SAVED && c->d->save_err) {
-		call_fail_kind(c, "state_dir", "it could not be saved that the member is stale");
 		return;
 	}
 	c->wait = CALL_TASK;
@@ -168,27 +179,29 @@ static bool fill_task(struct call *c, uint8_t unit)
 	return false;
 }
 
-/* True when the command has to wait until the member is stale, durably. */
-static bool changes_member(struct call *c)
+static bool changes_medium(const struct ctl_request *r)
 {
-	const struct ctl_request *r = c->req;
-	struct daemon *d = c->d;
-	uint8_t unit = hba_unit_at(d->hba, c->task.target, c->task.lun);
-	const struct hba_target *t = unit == WIRE_NO_ID ? NULL : hba_target(d->hba, unit);
-	const struct ini_group *g = t ? ini_group_of(d->ini, t->uuid) : NULL;
 	struct scsi_cdb cdb;
 
-	if (!g || t->state == HBA_ABSENT ||
-	    !scsi_cdb_get((struct span){r->cdb, r->cdb_len}, &cdb) ||
-	    !scsi_op_writes_medium(cdb.op))
-		return false;
-	for (unsigned i = 0; i < g->n; i++) {
-		if (g->m[i].unit == unit && g->m[i].state == MEMBER_IN_SYNC) {
-			ini_medium_changed(d->ini, unit, &cdb);
-			return true;
-		}
+	return scsi_cdb_get((struct span){r->cdb, r->cdb_len}, &cdb) &&
+	       scsi_op_writes_medium(cdb.op);
+}
+
+/* It does not go out before nobody it may change is trusted any more. */
+static void go_when_ready(struct call *c)
+{
+	struct ini_error e;
+
+	c->bypass = (struct ini_bypass){.id = c->task.target, .lun = c->task.lun};
+	c->bypasses = true;
+	ini_bypass_begin(c->d->ini, &c->bypass);
+	if (!ini_bypass_ready(c->d->ini, &c->bypass, call_await_reply(c), &e)) {
+		call_fail_ini(c, &e);
+		return;
 	}
-	return false;
+	c->wait = CALL_SAVED;
+	c->deadline = loop_now() + SAVED_LIMIT_NS;
+	loop_wake(c->d->loop);
 }
 
 void exec_start(struct call *c)
@@ -201,13 +214,8 @@ void exec_start(struct call *c)
 	uint8_t target = find_target(c);
 	if (target == WIRE_NO_ID || !fill_task(c, target))
 		return;
-	if (changes_member(c)) {
-		/* Any save that begins from now on holds it. */
-		c->wait = CALL_SAVED;
-		c->save_wanted = c->d->saves_started + 1;
-		c->deadline = loop_now() + SAVED_LIMIT_NS;
-		loop_wake(c->d->loop);
-	} else {
+	if (changes_medium(c->req))
+		go_when_ready(c);
+	else
 		exec_go(c);
-	}
 }

@@ -332,7 +332,9 @@ void method_reply(struct call *c, const struct ini_action *a)
 	/* The action is the core's, and what is called here calls the core. */
 	struct ini_error error = a->error;
 
-	if (c->req->method == CTL_GROUP_WRITE)
+	if (c->req->method == CTL_SCSI_EXECUTE)
+		exec_go(c);
+	else if (c->req->method == CTL_GROUP_WRITE)
 		answer_written(c);
 	else if (c->req->method == CTL_GROUP_READ)
 		answer_data(c);

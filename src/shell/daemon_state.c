@@ -83,7 +83,6 @@ static void put_state(struct daemon *d, struct jw *w)
 static void start_save(struct daemon *d, uint64_t seq)
 {
 	d->saving = true;
-	d->saves_started++;
 	d->save->seq = seq;
 	d->save->text = jw_init();
 	put_state(d, &d->save->text);
@@ -99,8 +98,6 @@ static void save_done(struct work *work)
 	struct daemon *d = s->d;
 
 	d->saving = false;
-	d->saves_done++;
-	d->save_err = s->err;
 	if (s->err)
 		log_error("%s/%s could not be written: %s", d->cfg.state_dir, s->name,
 		          strerror(s->err));

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The daemon's control socket and state directory, with the real daemon; most of it needs no bus."""
 
+import base64
 import grp
 import json
 import os
@@ -508,6 +509,34 @@ def execute_member():
         lab.wait_targets(names)
         states = {m["name"]: m["state"] for m in lab.call("group.show", group="g0")["members"]}
         assert states == {"disk0": "in_sync", "disk1": "stale"}, states
+
+
+@test("scsi.execute that changes a stale member's medium: a resync copies all of it, not what the log knows of")
+def execute_stale_member():
+    with Lab() as lab:
+        lab.bus()
+        disks = [lab.target(f"disk{i}", i) for i in range(2)]
+        lab.daemon()
+        lab.wait_targets(["disk0", "disk1"])
+        lab.call("group.create", name="g0", members=["disk0", "disk1"])
+        lab.run_job("mirror", image=lab.image(4 * MIB))
+        disks[1].kill()
+        until("the daemon to miss disk1", lambda: "disk1" not in lab.ready_targets())
+        lab.call("group.write", group="g0", offset_bytes=0, data=base64.b64encode(bytes(4096)).decode())
+        lab.target("disk1", 1)
+        lab.wait_targets(["disk0", "disk1"])
+        members = lab.call("group.show", group="g0")["members"]
+        assert [(m["state"], m["logged"]) for m in members] == [("in_sync", True), ("stale", True)], members
+        with lab.rpc() as rpc:
+            clear(rpc, "disk1")
+            assert run(rpc, "04" + "00" * 5, target="disk1")["status"] == 0
+            lab.daemon_process.kill()
+        lab.daemon()
+        lab.wait_targets(["disk0", "disk1"])
+        job = lab.run_job("resync")
+        assert job["total_bytes"] == 4 * MIB, job
+        with open(lab.path("disk0.img"), "rb") as a, open(lab.path("disk1.img"), "rb") as b:
+            assert a.read() == b.read()
 
 
 @test("bus.show, bus.stats and bus.scan tell what is there; target.fault sets, lists and clears")

@@ -74,6 +74,9 @@ tests_scenario_test_intents_SOURCES = tests/scenario/test_intents.c $(fake_hba_s
 scenario_tests += tests/scenario/test_groups
 tests_scenario_test_groups_SOURCES = tests/scenario/test_groups.c $(fake_hba_sources)
 
+scenario_tests += tests/scenario/test_bypass
+tests_scenario_test_bypass_SOURCES = tests/scenario/test_bypass.c $(fake_hba_sources)
+
 scenario_tests += tests/scenario/test_group_io
 tests_scenario_test_group_io_SOURCES = tests/scenario/test_group_io.c $(fake_hba_sources)
 

@@ -351,6 +351,17 @@ void rig_add(struct rig *r, const char *name)
 	            INI_OK);
 }
 
+void rig_bypass(struct rig *r, uint8_t id)
+{
+	struct ini_bypass b = {.id = id};
+	uint64_t token = next_token(r);
+	struct ini_error e;
+
+	ini_bypass_begin(r->ini, &b);
+	rig_replies(r, ini_bypass_ready(r->ini, &b, token, &e), &e, token, NS_PER_S, INI_OK);
+	ini_bypass_end(r->ini, &b, false);
+}
+
 struct block *rig_bytes(uint32_t len, uint8_t seed)
 {
 	struct block *b = block_new(len);

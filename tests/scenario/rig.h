@@ -81,6 +81,9 @@ uint64_t rig_begin_write(struct rig *r, uint64_t offset, struct block *b);
 /* Writes it; a reply of this kind comes within so long. */
 const struct rig_reply *rig_write(struct rig *r, uint64_t offset, struct block *b, ns_t within,
                                   enum ini_kind kind);
+/* A client's own command to this target, that changes its medium, up to the moment before it goes
+ * out; it is over then. */
+void rig_bypass(struct rig *r, uint8_t id);
 void rig_image(struct rig *r, uint64_t bytes, uint64_t seed);
 uint32_t rig_mirror(struct rig *r, uint64_t bytes); /* a job with an image of this length */
 uint32_t rig_start(struct rig *r, const struct ini_job_spec *spec);

@@ -335,23 +335,6 @@ START_TEST(what_a_catch_up_waits_for_may_be_missed_by_another)
 }
 END_TEST
 
-START_TEST(a_changed_medium_makes_a_member_stale)
-{
-	struct rig *r = rig_new(2, BLOCKS);
-	struct scsi_cdb read = {.op = OP_READ_10}, write = {.op = OP_WRITE_10};
-
-	rig_group(r, 2, true);
-	ini_medium_changed(r->ini, 1, &read);
-	ck_assert(rig_in_sync(r, 1));
-	ini_medium_changed(r->ini, 9, &write);
-	ini_medium_changed(r->ini, 1, &write);
-	rig_run(r, NS_PER_S);
-	ck_assert(!rig_in_sync(r, 1) && rig_in_sync(r, 0));
-	ck_assert_int_eq(r->saved[0].m[1].state, MEMBER_STALE);
-	rig_free(r);
-}
-END_TEST
-
 TAP_MAIN("group_io", write_read_flush, io_refusals,
          what_the_member_that_stays_lacks_is_not_acknowledged,
          nothing_that_a_stale_member_lacks_is_acknowledged_early,
@@ -361,4 +344,4 @@ TAP_MAIN("group_io", write_read_flush, io_refusals,
          a_read_falls_over_to_another_member, writes_that_overlap_leave_equal_members,
          writes_during_a_resync_reach_the_new_member,
          a_write_that_fails_on_the_new_member_is_copied_again,
-         what_a_catch_up_waits_for_may_be_missed_by_another, a_changed_medium_makes_a_member_stale);
+         what_a_catch_up_waits_for_may_be_missed_by_another);

@@ -279,9 +279,8 @@ END_TEST
 START_TEST(a_member_whose_past_is_unknown_gets_all)
 {
 	struct rig *r = clean_group(2);
-	struct scsi_cdb cdb = {.op = OP_WRITE_16};
 
-	ini_medium_changed(r->ini, 1, &cdb);
+	rig_bypass(r, 1);
 	rig_run(r, NS_PER_S);
 	ck_assert(!rig_in_sync(r, 1) && !rig_member(r, 1)->logged);
 	const struct ini_job *j = rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);

@@ -328,10 +328,9 @@ END_TEST
 START_TEST(stale_members_are_not_asked)
 {
 	struct rig *r = mirrored(3);
-	const struct scsi_cdb write = {.op = OP_WRITE_16, .blocks = 1};
 
 	spoil(r, 2, 9, 1, 1);
-	ini_medium_changed(r->ini, 2, &write);
+	rig_bypass(r, 2);
 	rig_run(r, NS_PER_S);
 	const struct ini_job *j = scrub(r, INI_SILENT);
 	ck_assert_int_eq(j->conclusion, JOB_SUCCESS);

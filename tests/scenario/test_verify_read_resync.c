@@ -195,9 +195,8 @@ START_TEST(the_last_member_in_sync_goes_while_it_is_read)
 {
 	struct rig *r = mirrored(2, BLOCKS);
 	struct ini_job_spec s = rig_spec(r, JOB_READ);
-	const struct scsi_cdb write = {.op = OP_WRITE_16, .blocks = 1};
 
-	ini_medium_changed(r->ini, 0, &write);
+	rig_bypass(r, 0);
 	rig_step(r);
 	uint32_t id = rig_start(r, &s);
 	while (ini_job_find(r->ini, id)->done < BLOCKS * FAKE_BLOCK / 4)
@@ -230,10 +229,8 @@ END_TEST
 /* Makes disk `id` stale and different. */
 static void degrade(struct rig *r, uint8_t id)
 {
-	struct scsi_cdb write = {.op = OP_WRITE_10};
-
 	memset(r->h->disk[id].store, 0x33, BLOCKS * FAKE_BLOCK);
-	ini_medium_changed(r->ini, id, &write);
+	rig_bypass(r, id);
 	rig_run(r, NS_PER_S);
 }
 
