@@ -7,8 +7,6 @@
 #include "scenario/bus_rig.h"
 #include "unit/tap_main.h"
 
-#include "base/crc.h"
-
 #define TAG 3
 
 #define IDENTIFY           0xc0

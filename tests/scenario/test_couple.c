@@ -5,7 +5,6 @@
 #include "unit/tap_main.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define DATA_BLOCKS 8
 #define DATA_LEN    (DATA_BLOCKS * COUPLE_BLOCK_SIZE)

@@ -4,8 +4,6 @@
 #include "scenario/couple_check.h"
 #include "unit/tap_main.h"
 
-#include <string.h>
-
 #define DATA_BLOCKS 8
 #define DATA_LEN    (DATA_BLOCKS * COUPLE_BLOCK_SIZE)
 
