@@ -305,6 +305,14 @@ enum tgt_store_result store_read(struct store *s, lba_t lba, uint32_t blocks, ui
 	return known != STORE_OK ? known : r;
 }
 
+enum tgt_store_result store_begin(struct store *s, struct beside *b, lba_t lba, uint32_t blocks)
+{
+	enum tgt_store_result r = beside_begin(b, lba, blocks);
+	if (r == STORE_DEAD)
+		s->dead = true;
+	return r;
+}
+
 enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, const uint8_t *data,
                                   uint32_t *good)
 {
@@ -314,7 +322,7 @@ enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, c
 		return STORE_DEAD;
 	if (!s->sums)
 		return store_move(s, true, p, lba, blocks, good);
-	enum tgt_store_result r = beside_begin(s->sums, lba, blocks);
+	enum tgt_store_result r = store_begin(s, s->sums, lba, blocks);
 	if (r != STORE_OK)
 		return r;
 	r = store_move(s, true, p, lba, blocks, good);
@@ -378,7 +386,7 @@ enum tgt_store_result store_zero(struct store *s, lba_t lba, uint32_t blocks, ui
 	*good = 0;
 	if (s->dead)
 		return STORE_DEAD;
-	enum tgt_store_result r = s->sums ? beside_begin(s->sums, lba, blocks) : STORE_OK;
+	enum tgt_store_result r = s->sums ? store_begin(s, s->sums, lba, blocks) : STORE_OK;
 	if (r != STORE_OK)
 		return r;
 	int error = store_mapped_punch(s, lba * s->block_size, (uint64_t)blocks * s->block_size);

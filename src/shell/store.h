@@ -69,8 +69,9 @@ enum tgt_store_result store_compare(struct store *s, lba_t lba, uint32_t blocks,
  * mapped. Returns how many, at most `most`; up to the end if that is enough. */
 unsigned store_map(struct store *s, lba_t lba, struct lba_status *out, unsigned most);
 enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good);
-/* All that was written before is durable. Once it fails it fails for good, as does each write from
- * then on: the kernel may have dropped what it could not write. */
+/* All that was written before is durable. Once it fails, or a write fails for good because a file
+ * beside the store could not be synced (STORE_DEAD), so does each flush and write from then on: the
+ * kernel may have dropped what it could not write. */
 enum tgt_store_result store_flush(struct store *s);
 
 /* An operation on blocks and their protection information. */

@@ -103,7 +103,9 @@ static bool create(struct store *s)
 	if (s->journal >= 0)
 		return true;
 	s->journal = open(s->journal_path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
-	return s->journal >= 0 && dirsync(s->journal_path);
+	if (s->journal >= 0 && !dirsync(s->journal_path))
+		s->dead = true; /* or the next record would be taken to have a name */
+	return s->journal >= 0 && !s->dead;
 }
 
 /* ---- opening ---- */
@@ -181,6 +183,14 @@ static enum tgt_store_result reserve(struct store *s, const struct record *r)
 	return k != 0 && (errno == ENOSPC || errno == EDQUOT) ? STORE_NO_SPACE : STORE_OK;
 }
 
+/* A sync that failed is not tried again on top of what the kernel may have dropped. */
+static bool sync_record(struct store *s)
+{
+	if (fdatasync(s->journal) != 0)
+		s->dead = true;
+	return !s->dead;
+}
+
 static enum tgt_store_result keep(struct store *s, const struct record *r, const uint8_t *data,
                                   const uint8_t *tuples)
 {
@@ -190,11 +200,13 @@ static enum tgt_store_result keep(struct store *s, const struct record *r, const
 	errno = 0;
 	if (create(s) && fileio_put(s->journal, head, HEAD_LEN, 0) &&
 	    fileio_put(s->journal, data, data_len(s, r), HEAD_LEN) &&
-	    fileio_put(s->journal, tuples, tuples_len(r), end) && fdatasync(s->journal) == 0)
+	    fileio_put(s->journal, tuples, tuples_len(r), end) && sync_record(s))
 		return STORE_OK;
 	bool full = errno == ENOSPC || errno == EDQUOT;
-	if (s->journal >= 0)
-		(void)forget(s);
+	/* One that is whole would be done at the next start, on top of what is written until then.
+	 */
+	if (s->journal >= 0 && !forget(s))
+		s->dead = true;
 	return full ? STORE_NO_SPACE : STORE_ERROR;
 }
 

@@ -41,6 +41,9 @@ struct beside {
 	pthread_mutex_t marking;
 	_Atomic uint64_t begun;   /* writes */
 	_Atomic uint64_t writers; /* of them, those that are not over */
+	/* It could not be synced: the kernel may have dropped what it could not write, and would
+	 * say next time that all is there. */
+	atomic_bool dead;
 };
 
 static bool fail(char *why, size_t n, const struct beside *b, const char *what, int error)
@@ -92,6 +95,13 @@ enum tgt_store_result beside_none(struct beside *b, lba_t lba, uint32_t n)
 	return result_of(ok);
 }
 
+static bool sync_it(struct beside *b)
+{
+	if (!b->dead && fdatasync(b->fd) != 0)
+		b->dead = true;
+	return !b->dead;
+}
+
 /* ---- marks ---- */
 
 static bool marked(const struct beside *b, uint64_t region)
@@ -100,7 +110,7 @@ static bool marked(const struct beside *b, uint64_t region)
 }
 
 /* More of them, durably. */
-static bool mark(struct beside *b, uint64_t first, uint64_t last)
+static enum tgt_store_result mark(struct beside *b, uint64_t first, uint64_t last)
 {
 	uint8_t marks[MARKS_LEN];
 	sm_assert(pthread_mutex_lock(&b->marking) == 0);
@@ -108,11 +118,14 @@ static bool mark(struct beside *b, uint64_t first, uint64_t last)
 		marks[i] = b->marks[i];
 	for (uint64_t r = first; r <= last; r++)
 		marks[r / 8] = (uint8_t)(marks[r / 8] | 1U << r % 8);
-	bool ok = fileio_put(b->fd, marks, sizeof(marks), MARKS_AT) && fdatasync(b->fd) == 0;
-	for (size_t i = 0; ok && i < MARKS_LEN; i++)
+	enum tgt_store_result r =
+	        result_of(fileio_put(b->fd, marks, sizeof(marks), MARKS_AT) && sync_it(b));
+	if (b->dead)
+		r = STORE_DEAD;
+	for (size_t i = 0; r == STORE_OK && i < MARKS_LEN; i++)
 		b->marks[i] = marks[i];
 	sm_assert(pthread_mutex_unlock(&b->marking) == 0);
-	return ok;
+	return r;
 }
 
 enum tgt_store_result beside_begin(struct beside *b, lba_t lba, uint32_t n)
@@ -127,10 +140,14 @@ enum tgt_store_result beside_begin(struct beside *b, lba_t lba, uint32_t n)
 	b->begun++;
 	for (uint64_t r = first; r <= last; r++)
 		all = all && marked(b, r);
-	enum tgt_store_result r = all ? STORE_OK : result_of(mark(b, first, last));
-	if (r != STORE_OK)
+	enum tgt_store_result result = STORE_OK;
+	if (b->dead)
+		result = STORE_DEAD;
+	else if (!all)
+		result = mark(b, first, last);
+	if (result != STORE_OK)
 		b->writers--;
-	return r;
+	return result;
 }
 
 void beside_end(struct beside *b)
@@ -149,8 +166,7 @@ static bool any_mark(const struct beside *b)
 bool beside_settled(struct beside *b)
 {
 	static const uint8_t none[MARKS_LEN];
-	bool ok = fdatasync(b->fd) == 0 && fileio_put(b->fd, none, sizeof(none), MARKS_AT) &&
-	          fdatasync(b->fd) == 0;
+	bool ok = sync_it(b) && fileio_put(b->fd, none, sizeof(none), MARKS_AT) && sync_it(b);
 	for (size_t i = 0; ok && i < MARKS_LEN; i++)
 		b->marks[i] = 0;
 	return ok;
@@ -181,7 +197,7 @@ uint64_t beside_flush_begin(struct beside *b)
 
 bool beside_flush_end(struct beside *b, uint64_t begun)
 {
-	if (fdatasync(b->fd) != 0)
+	if (!sync_it(b))
 		return false;
 	if (begun != UINT64_MAX && any_mark(b))
 		clear_if_quiet(b, begun);
@@ -226,7 +242,12 @@ static bool create(struct beside *b, char *why, size_t n)
 	          fileio_put(b->fd, head, HEAD_LEN, 0) && fsync(b->fd) == 0 && dirsync(b->path);
 	for (size_t i = 0; ok && i < MARKS_LEN; i++)
 		b->marks[i] = marks[i];
-	return ok || fail(why, n, b, "cannot be created", errno);
+	if (ok)
+		return true;
+	/* What is not known to be there is not to be found by the next start. */
+	(void)fail(why, n, b, "cannot be created", errno);
+	(void)unlink(b->path);
+	return false;
 }
 
 static bool head_ok(struct beside *b, char *why, size_t n)

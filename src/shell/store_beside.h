@@ -51,7 +51,8 @@ enum tgt_store_result beside_write(struct beside *b, lba_t lba, uint32_t n, cons
 enum tgt_store_result beside_none(struct beside *b, lba_t lba, uint32_t n);
 
 /* Blocks, or their entries, are about to be written: they are durably in doubt. beside_end()
- * follows when both are, whatever became of it, unless this has failed. */
+ * follows when both are, whatever became of it, unless this has failed. STORE_DEAD: the file could
+ * not be synced, now or before, which is for good. */
 enum tgt_store_result beside_begin(struct beside *b, lba_t lba, uint32_t n);
 void beside_end(struct beside *b);
 
@@ -61,7 +62,7 @@ bool beside_doubt(const struct beside *b, lba_t lba, lba_t *first, uint64_t *blo
 bool beside_settled(struct beside *b);
 
 /* Around a flush of the store: the entries are durable, and, if nothing was written meanwhile,
- * nothing is in doubt any more. False: not durable. */
+ * nothing is in doubt any more. False: not durable, for good. */
 uint64_t beside_flush_begin(struct beside *b);
 bool beside_flush_end(struct beside *b, uint64_t begun);
 

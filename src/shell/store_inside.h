@@ -20,7 +20,7 @@ struct store {
 	uint32_t block_size;
 	uint64_t blocks;
 	bool direct, in_memory;
-	atomic_bool dead;               /* a flush failed */
+	atomic_bool dead;               /* a flush failed, or a sync of what is beside it */
 	atomic_bool silent_r, silent_w; /* the file system does not know RWF_NOWAIT */
 	pthread_mutex_t flushing; /* by one at a time: the kernel tells only one of an error */
 	int journal;              /* of atomic writes; -1: not opened yet */
@@ -42,6 +42,9 @@ void store_scratch_put(struct store *s, uint8_t *p);
 /* Blocks of the file as they are, without checksums; out: they are written. *good as in store.h. */
 enum tgt_store_result store_move(struct store *s, bool out, uint8_t *p, lba_t lba, uint32_t blocks,
                                  uint32_t *good);
+
+/* beside_begin() of one of its files: where that cannot be synced, the store is dead. */
+enum tgt_store_result store_begin(struct store *s, struct beside *b, lba_t lba, uint32_t blocks);
 
 /* What may have been cut off is looked through, in pieces: `got` of n blocks could be read, those
  * behind say so when they are read. tuples: room for PROTECT_LEN bytes each. False with why. */

@@ -267,7 +267,7 @@ static enum tgt_store_result run(struct job *j)
 	bool writes = j->kind == TGT_STORE_WRITE || j->kind == TGT_STORE_OR ||
 	              j->kind == TGT_STORE_ATOMIC;
 	if (r == STORE_OK && writes)
-		r = beside_begin(j->s->tuples, j->o->lba, j->o->blocks);
+		r = store_begin(j->s, j->s->tuples, j->o->lba, j->o->blocks);
 	if (r != STORE_OK)
 		return r;
 	r = work(j);
