@@ -237,6 +237,7 @@ bool attempt_start(struct io *io, int run, uint16_t members)
 	}
 	mir_set_send(&io->set, run, members);
 	io->flying = members;
+	io->sent |= members;
 	enum ini_mode mode = mode_of(io, members);
 	if (mode != INI_CONVENTIONAL) {
 		count(io, mode, 1, resend);

@@ -57,6 +57,39 @@ bool group_change_done(const struct group *g, uint64_t ticket)
 	return g->change_done >= ticket;
 }
 
+void group_settled(struct group *g)
+{
+	g->was_generation = g->pub.generation;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		g->x[i].was_in_sync = g->pub.m[i].state == MEMBER_IN_SYNC;
+}
+
+/*
+ * Somebody may save while a change is under way. A state file that is newer than all pages would
+ * make all members stale, and so might one that trusts who has just come in sync, and not those who
+ * have missed a write that nobody was told of yet. So it has what was before the change, and that a
+ * later generation is owed: those whose pages have that one are newer than the file, and are
+ * believed.
+ */
+void ini_group_save(const struct ini *ini, unsigned i, struct ini_group *out)
+{
+	const struct group *g = ini->listed[i];
+
+	*out = g->pub;
+	out->generation = g->was_generation;
+	if (g->pub.generation > out->generation && out->owed < g->pub.generation)
+		out->owed = g->pub.generation;
+	for (unsigned k = 0; k < g->pub.n; k++) {
+		struct ini_member *m = &out->m[k];
+		if (g->x[k].was_in_sync == (m->state == MEMBER_IN_SYNC))
+			continue;
+		m->state = g->x[k].was_in_sync ? MEMBER_IN_SYNC : MEMBER_STALE;
+		m->logged = false;
+		copy_text(m->why, sizeof(m->why),
+		          g->x[k].was_in_sync ? "" : "its page 30h was still to be written");
+	}
+}
+
 static bool same_page(const struct mode_mirror *a, const struct mode_mirror *b)
 {
 	return a->member == b->member && a->device == b->device && a->group == b->group &&
@@ -204,7 +237,7 @@ static bool known_generation(const struct group *g, unsigned i, uint64_t *genera
  */
 static void pages_done(struct group *g)
 {
-	uint16_t have = 0;
+	uint16_t have = 0, leave = 0;
 	bool may_have = false;
 	uint64_t has;
 
@@ -224,6 +257,13 @@ static void pages_done(struct group *g)
 			continue;
 		if (!have && (!known_generation(g, i, &has) || has == g->pub.generation))
 			continue;
+		leave |= (uint16_t)(1U << i);
+	}
+	leave = members_that_may_leave(g, leave);
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		const struct page_write *w = &g->x[i].page;
+		if (!(leave >> i & 1))
+			continue;
 		may_have |= have && (w->may_have || g->pub.generation == g->old_generation);
 		member_stale(g, i,
 		             w->failed ? "its page 30h could not be written"
@@ -236,6 +276,9 @@ static void pages_done(struct group *g)
 		return;
 	}
 	g->untold = g->pub.owed && members_in_sync(g);
+	/* What nobody was told of is not so yet: nothing is acknowledged on it. */
+	if (!g->untold)
+		group_settled(g);
 	g->save_seq = save_request(g->ini);
 	g->phase = CHANGE_SAVE;
 }

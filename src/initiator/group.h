@@ -35,6 +35,7 @@ struct member {
 	ns_t gone_ns;      /* when it went */
 	ns_t wait_until;   /* away with the whole bus: it may come back until then */
 	unsigned mute;     /* attempts in a row that brought no status */
+	bool was_in_sync;  /* when the last change's pages were written: a state file says so */
 	bool syncing;      /* a resync job copies to it: writes go to it, too */
 	bool loose;        /* a write was not aborted for sure and may still land: until it
 	                      attaches anew, nothing more is written to it */
@@ -65,6 +66,7 @@ struct group {
 	enum change_phase phase;
 	uint64_t change_wanted, change_running, change_done;
 	uint64_t old_generation; /* before the change in work */
+	uint64_t was_generation; /* as was_in_sync */
 	bool untold;             /* a generation is owed, and those in sync were not told of it */
 	unsigned pages_open;
 	uint64_t save_seq;
@@ -94,6 +96,10 @@ void members_look(struct ini *ini); /* takes notice of what came and went */
 enum presence member_presence(const struct group *g, unsigned member);
 /* The members of `of` that can be sent something now. */
 uint16_t members_here(const struct group *g, uint16_t of);
+/* Those of the set that leave the in-sync set when all of it has failed in something. If that were
+ * all that are in sync, one stays, one that is here: alone it is consistent with itself, and a
+ * group that has no member in sync cannot be read any more. */
+uint16_t members_that_may_leave(const struct group *g, uint16_t set);
 uint16_t members_in_sync(const struct group *g);
 uint16_t members_syncing(const struct group *g);
 /* Stale ones that are here and lack no more than the log knows of. */
@@ -123,6 +129,8 @@ const char *uuid_text(const uint8_t uuid[UUID_LEN], char buf[37]);
 bool uuid_parse_text(const char *text, uint8_t out[UUID_LEN]);
 
 /* change.c */
+/* What the group is now is what a state file may have. */
+void group_settled(struct group *g);
 uint64_t group_change(struct group *g, bool bump); /* a ticket; bump: the generation grows */
 /* The next change makes the generation later than this one, as soon as a member in sync is there.
  * It is kept in the state. */

@@ -248,8 +248,8 @@ enum ini_action_kind {
 	INI_ACT_FILE_WRITE, /* write len bytes of data (from data_off) at offset; ini_file_done() */
 	INI_ACT_FILE_SYNC,  /* fsync; ini_file_done() */
 	INI_ACT_FILE_CLOSE, /* the job is done with it; no completion */
-	INI_ACT_SAVE,   /* save all groups and job ids durably (ini_group_at(), ini_next_job()), and
-	                   what is to be known of jobs after a restart (ini_job_at()), then
+	INI_ACT_SAVE,   /* save all groups and job ids durably (ini_group_save(), ini_next_job()),
+	                   and what is to be known of jobs after a restart (ini_job_at()), then
 	                   ini_saved(seq) */
 	INI_ACT_INTENT, /* make `len` bytes of `bytes` the write-intent log of the group `uuid`,
 	                   durably and all or nothing (len 0: remove it), then ini_intent_saved(op)
@@ -419,6 +419,9 @@ uint8_t ini_target_by(const struct ini *ini, const char *text, struct ini_error 
 unsigned ini_groups(const struct ini *ini);
 const struct ini_group *ini_group_at(const struct ini *ini, unsigned i);
 const struct ini_group *ini_group_find(const struct ini *ini, const char *name);
+/* The group as a state file is to have it now: of a change that its members are just being told of
+ * nothing, but that there is one. */
+void ini_group_save(const struct ini *ini, unsigned i, struct ini_group *out);
 /* The group that a target is a configured member of, or NULL. */
 const struct ini_group *ini_group_of(const struct ini *ini, const uint8_t uuid[UUID_LEN]);
 unsigned ini_jobs(const struct ini *ini); /* live and history, oldest first */

@@ -122,7 +122,7 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	io->data_off = 0;
 	io->by_read = 0;
 	io->cmp = NULL;
-	io->want = io->sync = io->from = io->bad = io->away = io->flying = 0;
+	io->want = io->sync = io->from = io->bad = io->away = io->flying = io->sent = 0;
 	io->ticket = 0;
 	io->round = 0;
 	io->delay_ns = io->busy_since_ns = 0;
@@ -358,25 +358,25 @@ static void await_change(struct io *io, uint64_t ticket)
 	TAILQ_INSERT_TAIL(&io->ini->io_durable, io, wait);
 }
 
-/*
- * The members that failed leave the in-sync set. If all of them failed, one stays: alone it is
- * consistent with itself, and a group that has no member in sync cannot be read any more.
- */
+/* The members that failed leave the in-sync set. */
 static void leave_in_sync(struct io *io)
 {
 	struct group *g = io->g;
-	uint16_t sync = members_in_sync(g), failed = io->bad & sync;
+	uint16_t failed = members_that_may_leave(g, io->bad);
 	char text[64];
 
-	if (!(sync & ~failed)) {
-		uint16_t here = members_here(g, failed);
-		uint16_t among = here ? here : failed;
-		failed &= (uint16_t) ~(among & (~among + 1U));
-	}
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (failed >> i & 1)
 			member_stale(g, i, why_text(&io->last, text, sizeof(text)));
 	await_change(io, group_change(g, true));
+}
+
+/* Nobody in sync was there: they are as they were, and who comes first is not the only good one. */
+static bool nowhere(const struct io *io)
+{
+	uint16_t sync = members_in_sync(io->g);
+
+	return !(sync & ~io->bad) && !(sync & io->sent);
 }
 
 /*
@@ -427,7 +427,7 @@ static void run_done(struct io *io)
 	/* Nobody asked for it, or it brought nothing new: who is away has not failed. */
 	if ((io->cmd && io->cmd->clean) || (io->job && io->job->pub.type == JOB_SCRUB))
 		bad &= (uint16_t)~io->away;
-	if (changes && (bad & members_in_sync(g)))
+	if (changes && (bad & members_in_sync(g)) && !nowhere(io))
 		leave_in_sync(io);
 	else if (changes && !group_change_done(g, g->change_wanted))
 		/* A member that it did not reach may be stale in memory only, by another's doing.

@@ -124,6 +124,7 @@ struct io {
 		uint16_t members;
 		struct view *view;
 	} try;
+	uint16_t sent;   /* members that something of it was sent to */
 	uint16_t bad;    /* members that have failed for good with some block of it */
 	uint16_t away;   /* of them, those that were not here */
 	struct why last; /* of the last failure for good */

@@ -94,6 +94,16 @@ uint16_t members_logged(const struct group *g)
 	return members_here(g, set);
 }
 
+uint16_t members_that_may_leave(const struct group *g, uint16_t set)
+{
+	uint16_t sync = members_in_sync(g), leave = set & sync;
+
+	if (sync & ~leave)
+		return leave;
+	uint16_t here = members_here(g, leave), among = here ? here : leave;
+	return leave & (uint16_t) ~(among & (~among + 1U));
+}
+
 struct mode_mirror member_page(const struct group *g, unsigned member)
 {
 	const struct ini_member *m = &g->pub.m[member];
@@ -230,9 +240,12 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	x->leader_fail = false;
 	if (!g->listed)
 		return;
-	/* Back in the middle of a change, with its page as it was: that is about to be written. */
-	bool expected = g->phase == CHANGE_PAGES && x->page.was_here &&
-	                t->member.generation == x->page.before;
+	bool was_in_sync = m->state == MEMBER_IN_SYNC;
+	/* Back in the middle of a change, with its page as it was: that is about to be written. Who
+	 * was not here when it began, and is in sync, has missed nothing. */
+	uint64_t was = x->page.was_here ? x->page.before : g->old_generation;
+	bool expected = g->phase == CHANGE_PAGES && t->member.generation == was &&
+	                (x->page.was_here || m->state == MEMBER_IN_SYNC);
 	if (m->state == MEMBER_IN_SYNC && !expected) {
 		if (!page_is_ours(g, member, &t->member))
 			member_doubt(g, member, "its page 30h has lost the membership");
@@ -248,8 +261,8 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 		look_at_stale(g, member, &t->member);
 	}
 	struct mode_mirror wanted = member_page(g, member);
-	if (!page_is_ours(g, member, &t->member) || t->member.generation != wanted.generation ||
-	    g->pub.owed)
+	if (was_in_sync != (m->state == MEMBER_IN_SYNC) || !page_is_ours(g, member, &t->member) ||
+	    t->member.generation != wanted.generation || g->pub.owed)
 		(void)group_change(g, false);
 	group_changed(g);
 }

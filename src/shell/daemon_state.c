@@ -76,7 +76,7 @@ static void put_state(struct daemon *d, struct jw *w)
 	s->n = ini_groups(d->ini);
 	sm_assert(s->n <= INI_GROUPS_MAX);
 	for (unsigned i = 0; i < s->n; i++)
-		s->groups[i] = *ini_group_at(d->ini, i);
+		ini_group_save(d->ini, i, &s->groups[i]);
 	ctl_state_put(w, s);
 }
 

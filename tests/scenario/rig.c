@@ -93,7 +93,7 @@ static void save(struct rig *r, const struct ini_action *a)
 	if (!r->save_err) {
 		r->n_saved = ini_groups(r->ini);
 		for (unsigned i = 0; i < r->n_saved; i++)
-			r->saved[i] = *ini_group_at(r->ini, i);
+			ini_group_save(r->ini, i, &r->saved[i]);
 	}
 	ini_saved(r->ini, seq, r->save_err);
 }

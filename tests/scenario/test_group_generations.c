@@ -62,8 +62,69 @@ START_TEST(who_may_have_the_new_generation_gets_no_equal)
 }
 END_TEST
 
-/* disk1 fails a write, as all do, and is out; nobody is there to be told. With `restart`, the
- * daemon starts anew before disk0 comes. */
+/* Both disks go while a write is on its way to them: it fails, one of them stays in sync, and
+ * nobody is there to be told. */
+static void lost_on_the_way(struct rig *r, struct block *b)
+{
+	r->h->latency_ns = 10 * NS_PER_MS;
+	uint64_t token = rig_begin_write(r, 0, b);
+	rig_run(r, NS_PER_MS);
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 1);
+	r->h->latency_ns = 100 * NS_PER_US;
+	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_E_DEVICE);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+}
+
+/* Nobody is there: nobody has missed anything, and whoever comes first is not the only good one. */
+START_TEST(a_write_when_nobody_is_there_changes_nobody)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	rig_write(r, 0, b, LIMIT, INI_E_DEVICE);
+	rig_replies(r, ini_group_flush(r->ini, "g0", 2, &e), &e, 2, LIMIT, INI_E_DEVICE);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	fake_back(r->h, 0);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* disk0 is away for a moment when a change begins, which disk1 is told of: disk2 does not do silent
+ * mirroring any more. disk0 comes with the page that it had, and has missed nothing. */
+START_TEST(who_is_awaited_in_a_change_is_believed)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+
+	rig_group(r, 3, true);
+	uint64_t before = r->h->target[0].member.generation;
+	fake_bus_down(r->h);
+	rig_step(r);
+	r->h->up = true;
+	r->h->target[2].mirror = false;
+	fake_back(r->h, 1);
+	fake_back(r->h, 2);
+	rig_run(r, 100 * NS_PER_MS);
+	ck_assert_uint_eq(r->h->target[1].member.generation, before + 1);
+	fake_back(r->h, 0);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && !rig_in_sync(r, 2));
+	ck_assert_uint_eq(r->h->target[0].member.generation, r->h->target[1].member.generation);
+	rig_free(r);
+}
+END_TEST
+
+/* With `restart`, the daemon starts anew before disk0 comes. */
 static void owed_generation(bool restart)
 {
 	struct rig *r = rig_new(2, BLOCKS);
@@ -71,11 +132,7 @@ static void owed_generation(bool restart)
 
 	rig_group(r, 2, true);
 	uint64_t before = r->h->target[1].member.generation;
-	fake_gone(r->h, 0);
-	fake_gone(r->h, 1);
-	rig_step(r);
-	rig_write(r, 0, b, LIMIT, INI_E_DEVICE);
-	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	lost_on_the_way(r, b);
 	if (restart)
 		rig_restart(r);
 	fake_back(r->h, 0);
@@ -128,6 +185,39 @@ START_TEST(a_generation_that_nobody_took_is_owed)
 }
 END_TEST
 
+/* Somebody saves the state, for a job that was asked for, while disk0 is being told of a new
+ * generation; then the daemon is killed, and disk0 never heard. It has not missed anything. */
+START_TEST(a_state_is_not_newer_than_all_pages)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[0].member.generation;
+	fake_gone(r->h, 1);
+	rig_step(r);
+	r->h->latency_ns = 100 * NS_PER_MS;
+	(void)rig_begin_write(r, 0, b);
+	const struct ini_group *g = ini_group_find(r->ini, "g0");
+	for (unsigned i = 0; i < 1000 && g->generation == before; i++)
+		rig_run(r, NS_PER_MS);
+	ck_assert_uint_gt(g->generation, before);
+	ck_assert_uint_eq(r->h->target[0].member.generation, before);
+	(void)rig_begin(r, JOB_VERIFY);
+	rig_step(r);
+	ck_assert_uint_eq(r->saved[0].generation, before);
+	ck_assert_uint_gt(r->saved[0].owed, before);
+	ck_assert_int_eq(r->saved[0].m[1].state, MEMBER_IN_SYNC); /* nobody was told otherwise */
+	r->h->latency_ns = 0;
+	rig_restart(r);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0));
+	ck_assert_uint_gt(r->h->target[0].member.generation, before);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* One of two has taken a write that the other one missed, and is away while pages are written: what
  * waited for that, and what waits for the change behind it, is not acknowledged. */
 START_TEST(a_change_behind_one_that_nobody_was_told_of)
@@ -138,10 +228,7 @@ START_TEST(a_change_behind_one_that_nobody_was_told_of)
 	struct ini_error e;
 
 	rig_group(r, 2, true);
-	fake_gone(r->h, 0);
-	fake_gone(r->h, 1);
-	rig_step(r);
-	rig_write(r, 0, b, LIMIT, INI_E_DEVICE);
+	lost_on_the_way(r, b);
 	ck_assert_uint_gt(ini_group_find(r->ini, "g0")->owed, 0);
 	rig_replies(r, ini_group_set(r->ini, "g0", &set, 2, &e), &e, 2, LIMIT, INI_E_DEVICE);
 	fake_back(r->h, 0);
@@ -264,7 +351,8 @@ TAP_MAIN("group_generations", who_misses_a_change_looks_older,
          who_may_have_the_new_generation_gets_no_equal,
          a_generation_that_nobody_could_be_told_is_owed,
          a_generation_that_is_owed_outlives_the_daemon, a_generation_that_nobody_took_is_owed,
-         a_change_behind_one_that_nobody_was_told_of,
+         a_change_behind_one_that_nobody_was_told_of, a_state_is_not_newer_than_all_pages,
+         a_write_when_nobody_is_there_changes_nobody, who_is_awaited_in_a_change_is_believed,
          a_stale_member_does_not_look_as_good_as_the_others,
          a_generation_beyond_all_sense_is_nobodys,
          a_page_that_cannot_be_written_does_not_cost_the_last_member,

@@ -205,7 +205,7 @@ static void start_save(struct sim *s, uint64_t seq)
 	h->saving.n = ini_groups(h->ini);
 	sm_assert(h->saving.n <= 1);
 	if (h->saving.n)
-		h->saving.g = *ini_group_at(h->ini, 0);
+		ini_group_save(h->ini, 0, &h->saving.g);
 	sim_at(s, s->now + sim_about(&s->disk, s->store_delay), SIM_SAVE, 0, h->life);
 }
 
@@ -360,6 +360,28 @@ static ns_t cores_due(const struct sim *s)
 	return a < b ? a : b;
 }
 
+/* Its page says that it is in sync: a mirror job that was cut off may have begun to say otherwise.
+ */
+static bool says_so(const struct sim_host *h, const struct ini_group *g, unsigned i)
+{
+	return g->m[i].state == MEMBER_IN_SYNC && g->m[i].unit != WIRE_NO_ID &&
+	       hba_target(h->h, g->m[i].unit)->member.generation == g->generation;
+}
+
+/* Somebody stays in sync, whatever happens, until a mirror job overwrites all members. */
+static void look_at_members(struct sim *s)
+{
+	struct sim_host *h = &s->host;
+	const struct ini_group *g = ini_groups(h->ini) ? ini_group_at(h->ini, 0) : NULL;
+
+	if (!g)
+		h->may_have_none = true;
+	else if (in_sync(g) == 0 && !h->may_have_none)
+		sim_fail(s, "no member is in sync any more");
+	for (unsigned i = 0; g && h->may_have_none && i < g->n; i++)
+		h->may_have_none = !says_so(h, g, i) || work_mirrors(s);
+}
+
 static bool run_cores(struct sim *s)
 {
 	const struct ini_action *a;
@@ -375,6 +397,7 @@ static bool run_cores(struct sim *s)
 		act(s, a);
 		some = true;
 	}
+	look_at_members(s);
 	return output(s) || some || cores_due(s) <= s->now;
 }
 

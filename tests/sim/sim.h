@@ -141,6 +141,8 @@ struct sim_host {
 	struct host_intent log, log_saving;
 	bool log_is_saving;
 	uint64_t log_op;
+	bool may_have_none; /* that no member is in sync is what clients, or a loss, have brought
+	                       about */
 	bool knows_marks; /* there is a log: what of each block is marked in it, as it is durable */
 	bool dirty[SIM_BLOCKS];
 	struct host_file_op op[SIM_FILE_OPS];
@@ -338,6 +340,8 @@ bool work_idle(struct sim *s);
 bool work_create_group(struct sim *s);
 /* Starts a job that takes no file, or an image of one value; 0: refused. */
 uint32_t work_job(struct sim *s, enum ini_job_type type);
+/* Whether a mirror job overwrites the group. */
+bool work_mirrors(const struct sim *s);
 
 /* ---- faults.c ---- */
 

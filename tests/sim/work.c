@@ -428,6 +428,14 @@ static unsigned jobs_live(const struct sim *s)
 	return n;
 }
 
+bool work_mirrors(const struct sim *s)
+{
+	for (unsigned i = 0; i < SIM_FILES; i++)
+		if (s->file[i].used && s->file[i].type == JOB_MIRROR)
+			return true;
+	return false;
+}
+
 uint32_t work_job(struct sim *s, enum ini_job_type type)
 {
 	struct ini_job_spec spec = {.type = type, .group = SIM_GROUP, .mode = INI_MODE_DEFAULT};
@@ -454,8 +462,10 @@ uint32_t work_job(struct sim *s, enum ini_job_type type)
 	f->job = ini_job_create(s->host.ini, &spec, &e);
 	host_node_wake(s);
 	SAY(s, "job %s: %s", ini_job_type_name(type), f->job ? "created" : e.text);
-	if (f->job)
+	if (f->job) {
+		s->host.may_have_none |= type == JOB_MIRROR;
 		return f->job;
+	}
 	if (type == JOB_MIRROR)
 		model_undo(&s->model, 0, s->blocks, f->write);
 	f->used = false;

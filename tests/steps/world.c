@@ -466,7 +466,7 @@ static void put_work(struct world *w, const struct ini_action *a)
 		k.n_groups = ini_groups(h->ini);
 		k.next_job = ini_next_job(h->ini);
 		if (k.n_groups)
-			k.group = *ini_group_at(h->ini, 0);
+			ini_group_save(h->ini, 0, &k.group);
 	} else if (a->kind == INI_ACT_INTENT && a->len) {
 		k.bytes = malloc(a->len);
 		must(k.bytes != NULL, "no memory");
