@@ -228,10 +228,11 @@ static uint16_t alike(const struct io *io, uint16_t among, unsigned member, uint
 static struct judgement judge(const struct io *io, uint32_t block)
 {
 	const struct heal *h = &io->heal;
-	uint16_t unread = h->unread[block];
-	uint16_t readable = h->members & (uint16_t) ~(unread | h->silent);
+	/* One that has left meanwhile lacks what was acknowledged since. */
+	uint16_t sync = members_in_sync(io->g), unread = h->unread[block] & sync;
+	uint16_t readable = h->members & sync & (uint16_t) ~(unread | h->silent);
 	/* Those in sync that are away, or gave no answer, would have a vote. */
-	uint16_t voters = members_in_sync(io->g) & io->job->want & (uint16_t)~unread;
+	uint16_t voters = sync & io->job->want & (uint16_t)~unread;
 	struct judgement j = {.winner = INI_MEMBERS_MAX, .losers = unread};
 
 	for (unsigned i = 0; i < io->g->pub.n; i++) {

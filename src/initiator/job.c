@@ -261,6 +261,15 @@ void job_list_targets(struct job *j)
 	}
 }
 
+void job_size_resync(struct job *j)
+{
+	const struct group *g = j->g;
+
+	j->pub.total = log_lacking(g, j->want, j->pub.recovery) * g->pub.block_size;
+	if (!j->want) /* nothing is stale: done at once */
+		j->blocks = j->pub.total = 0;
+}
+
 static void fill(struct job *j, const struct group *g, const struct ini_job_spec *s)
 {
 	uint32_t bs = g->pub.block_size;
@@ -282,9 +291,7 @@ static void fill(struct job *j, const struct group *g, const struct ini_job_spec
 	if (s->type == JOB_RESYNC && !s->speed_limit)
 		j->pub.speed_limit = g->ini->cfg.resync_rate;
 	if (s->type == JOB_RESYNC)
-		j->pub.total = log_lacking(g, j->want, s->recovery) * bs;
-	if (s->type == JOB_RESYNC && !j->want) /* nothing is stale: done at once */
-		j->blocks = j->pub.total = 0;
+		job_size_resync(j);
 	j->file = s->image;
 	j->has_file = s->has_image;
 	if (s->type == JOB_LOAD)

@@ -51,6 +51,7 @@ struct job {
 	uint16_t lost; /* by pub.t: missed more runs than can be remembered; not caught up */
 	uint64_t lost_blocks[INI_MEMBERS_MAX];
 	uint16_t holders; /* members that hold all of it */
+	uint16_t whole;   /* mirror: members that were in sync when it began */
 	struct why flush_why;
 	unsigned flush_member;
 	uint64_t ticket;
@@ -99,6 +100,7 @@ bool job_writes(const struct job *j);
 bool job_copies(const struct job *j);
 /* Lists the targets that it wants. */
 void job_list_targets(struct job *j);
+void job_size_resync(struct job *j); /* how much there is to copy, as things are */
 struct job *job_find(const struct ini *ini, uint32_t id);
 /* job_run.c: phases */
 void job_step(struct job *j);

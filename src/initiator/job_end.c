@@ -7,12 +7,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* An image that is smaller than the group says nothing of what a stale member has missed behind it.
+ */
+static bool lacks_the_rest(const struct job *j, unsigned member)
+{
+	return j->pub.type == JOB_MIRROR && j->blocks < j->g->pub.blocks && j->whole &&
+	       !(j->whole >> member & 1) && (job_complete_members(j) >> member & 1);
+}
+
 static void stale_text(const struct job *j, unsigned t, char *text, size_t n)
 {
 	const struct ini_job_target *x = &j->pub.t[t];
 	const struct ini_run *r = x->n_runs ? &x->runs[0] : NULL;
 
-	if (x->bad == 0)
+	if (lacks_the_rest(j, j->member_of[t]))
+		(void)snprintf(text, n, "job %u: it may lack blocks behind the image: resync",
+		               j->pub.id);
+	else if (x->bad == 0)
 		(void)snprintf(text, n, "job %u: its cache could not be flushed", j->pub.id);
 	else
 		(void)snprintf(text, n, "job %u: %llu blocks bad: %.40s", j->pub.id,
@@ -59,7 +70,7 @@ static void settle_writer(struct job *j)
 		/* Members in sync that a recovery could not write have left by that. */
 		if (j->pub.recovery && g->pub.m[m].state == MEMBER_IN_SYNC)
 			continue;
-		if (j->holders >> m & 1) {
+		if ((j->holders >> m & 1) && !lacks_the_rest(j, m)) {
 			g->pub.m[m].state = MEMBER_IN_SYNC;
 			g->pub.m[m].why[0] = '\0';
 		} else {
@@ -70,38 +81,13 @@ static void settle_writer(struct job *j)
 	j->ticket = group_change(g, true);
 }
 
-/* Members that differ from the one in sync that they were compared with cannot be in sync, too. */
-static void settle_verify(struct job *j)
-{
-	struct group *g = j->g;
-	bool some = false;
-
-	for (unsigned t = 0; t < j->pub.n_targets; t++) {
-		const struct ini_job_target *x = &j->pub.t[t];
-		bool differs = false;
-		for (unsigned i = 0; i < x->n_runs; i++)
-			differs |= x->runs[i].has_sense && x->runs[i].sense.key == KEY_MISCOMPARE;
-		unsigned m = j->member_of[t];
-		if (!differs || g->pub.m[m].state != MEMBER_IN_SYNC)
-			continue;
-		some |= member_doubt(g, m, "a verify found that it differs from another member");
-	}
-	if (some)
-		j->ticket = group_change(g, true);
-}
-
-/* Members that hold blocks that are wrong, or may be, and stay so. One is left to be read from. */
+/* Members that hold blocks that are wrong, or may be, and stay so. */
 static void settle_scrub(struct job *j)
 {
 	struct group *g = j->g;
-	uint16_t sync = members_in_sync(g);
-	uint16_t doubted = sync & j->doubted;
+	uint16_t doubted = members_that_may_leave(g, j->doubted);
 	bool some = false;
 
-	if (!(sync & ~doubted)) {
-		uint16_t here = members_here(g, doubted), among = here ? here : doubted;
-		doubted &= (uint16_t) ~(among & (~among + 1U));
-	}
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (doubted >> i & 1)
 			some |= member_doubt(g, i, "a scrub found blocks that it could not repair");
@@ -116,8 +102,6 @@ void job_settle(struct job *j)
 		settle_writer(j);
 	else if (j->pub.type == JOB_LOAD)
 		load_settle(j);
-	else if (j->pub.type == JOB_VERIFY && !j->has_file)
-		settle_verify(j);
 	else if (j->pub.type == JOB_SCRUB)
 		settle_scrub(j);
 }
@@ -155,7 +139,8 @@ static void lost_at_the_end(struct job *j)
 
 	for (unsigned t = 0; t < j->pub.n_targets; t++) {
 		unsigned m = j->member_of[t];
-		if (j->pub.t[t].bad > 0 || g->pub.m[m].state == MEMBER_IN_SYNC)
+		if (j->pub.t[t].bad > 0 || g->pub.m[m].state == MEMBER_IN_SYNC ||
+		    lacks_the_rest(j, m))
 			continue;
 		j->pub.t[t].good = 0;
 		target_bad(j, t, 0, j->blocks, &why);
@@ -192,6 +177,15 @@ enum ini_conclusion job_verdict(struct job *j)
 		const char *name = j->g->pub.m[j->flush_member].name;
 		(void)ini_refuse(e, INI_E_DEVICE, "%s was repaired, but not flushed", name);
 		ini_error_why(e, name, &j->flush_why);
+		return JOB_PARTIAL;
+	}
+	for (unsigned t = 0; good == j->pub.n_targets && t < j->pub.n_targets; t++) {
+		if (!lacks_the_rest(j, j->member_of[t]))
+			continue;
+		(void)ini_refuse(&j->pub.error, INI_E_UNSYNCED,
+		                 "%s, which was stale, holds the image, and may lack blocks behind "
+		                 "it: resync",
+		                 j->pub.t[t].name);
 		return JOB_PARTIAL;
 	}
 	if (good == j->pub.n_targets)

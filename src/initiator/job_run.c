@@ -77,6 +77,7 @@ static void prepare(struct job *j)
 			j->bypassed |= (uint16_t)(1U << i);
 	switch (j->pub.type) {
 	case JOB_MIRROR:
+		j->whole = members_in_sync(g);
 		for (unsigned i = 0; i < g->pub.n; i++)
 			if (j->want >> i & 1)
 				(void)member_stale(g, i, "a mirror job has begun to overwrite it");
@@ -88,6 +89,10 @@ static void prepare(struct job *j)
 			                */
 			j->want = members_in_sync(g) | members_logged(g);
 			job_list_targets(j);
+		} else if (j->want & members_in_sync(g)) {
+			j->want &= (uint16_t)~members_in_sync(g);
+			job_list_targets(j);
+			job_size_resync(j);
 		}
 		for (unsigned i = 0; i < g->pub.n; i++)
 			g->x[i].syncing = j->want >> i & 1;
@@ -261,7 +266,8 @@ static void settling(struct job *j)
 		return;
 	}
 	if (j->pub.type == JOB_MIRROR)
-		log_overwritten(j->g, j->log_ticket, j->flushed & j->holders, j->blocks);
+		log_overwritten(j->g, j->log_ticket,
+		                j->flushed & j->holders & members_in_sync(j->g), j->blocks);
 	job_conclude(j, job_verdict(j));
 }
 

@@ -71,6 +71,8 @@ tests_scenario_test_member_loss_SOURCES = tests/scenario/test_member_loss.c $(fa
 scenario_tests += tests/scenario/test_intents
 tests_scenario_test_intents_SOURCES = tests/scenario/test_intents.c $(fake_hba_sources)
 
+scenario_tests += tests/scenario/test_in_sync
+tests_scenario_test_in_sync_SOURCES = tests/scenario/test_in_sync.c $(fake_hba_sources)
 scenario_tests += tests/scenario/test_groups
 tests_scenario_test_groups_SOURCES = tests/scenario/test_groups.c $(fake_hba_sources)
 

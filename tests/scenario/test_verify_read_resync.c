@@ -83,9 +83,8 @@ START_TEST(a_verify_finds_exactly_what_differs)
 		ck_assert_uint_eq(j->differing, 67);
 		ck_assert_ptr_nonnull(strstr(j->t[1].runs[0].what, "differs"));
 		ck_assert_uint_eq(j->t[1].resent, 0);
-		/* compared with each other, those that differ are not in sync */
-		ck_assert_int_eq(rig_in_sync(r, 1), image);
-		ck_assert(rig_in_sync(r, 0));
+		/* who is right a verify cannot know: a scrub is for that */
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
 		rig_free(r);
 	}
 }
