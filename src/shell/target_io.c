@@ -19,8 +19,8 @@
 /* All that STORE_MAP can say. */
 #define MAP_BYTES (LBA_STATUS_HEAD_LEN + TGT_MAP_MAX * LBA_STATUS_DESCRIPTOR_LEN)
 
-/* An operation, from its action to its completion. A thread sees bytes, never blocks: these count
- * their references on the loop. */
+/* An operation, from its action to its completion. A thread sees bytes; of a block it asks only
+ * whose its data are, for references are counted on the loop. */
 struct op {
 	struct work work; /* first: a thread gets it, and gives it back */
 	STAILQ_ENTRY(op) link;
@@ -320,22 +320,70 @@ static void perform(struct op *op)
 	op->stalled = watch && stall_end(&w);
 }
 
-static void run(struct work *work)
-{
-	struct op *op = (struct op *)work;
-	op->result = STORE_ERROR;
-	if (!op->disk->io->closing)
-		perform(op);
-}
+/* ---- data that are in a ring ---- */
 
-/* ---- completion ---- */
-
-/* Data in a ring are the task's only as long as the initiator waits for it: before the store is
- * touched, and, for it may have read others by then, after. */
+/*
+ * They are the task's only as long as the initiator waits for it. One that has given up gives their
+ * memory to others, so what is written from then on would be anybody's: it is looked at when the
+ * operation is asked for, when a thread comes to it, which may be long after in a line behind a
+ * store that hangs, and when it is over: nothing is promised for what may have been others'.
+ *
+ * A store that waits for a device may hang in the middle of a write, too. So a thread writes to it
+ * from a copy, which is known to be of the task's own data by looking after it was made. What
+ * remains is not acknowledged either, but may be others' data: a write that is done on the loop and
+ * is the first to hang (those after it are the threads'), and one to memory while this process does
+ * not run.
+ */
 static bool data_gone(const struct op *op)
 {
 	return op->block && !ring_current(op->block);
 }
+
+static size_t bytes_of(const struct op *op)
+{
+	bool moved = op->protect.type && op->protect.moved;
+	size_t stride = op->disk->disk.meta.block_size + (moved ? PROTECT_LEN : 0U);
+	size_t n = (op->repeat ? 1 : op->blocks) * stride;
+	size_t left = op->block->len - (size_t)(op->bytes - op->block->data);
+	return n < left ? n : left;
+}
+
+static bool to_be_copied(const struct op *op)
+{
+	return op->block && op->block->shared && !store_in_memory(op->disk->disk.store);
+}
+
+static void perform_from_copy(struct op *op)
+{
+	size_t n = bytes_of(op);
+	uint8_t *copy = malloc(n), *theirs = op->bytes;
+	if (!copy)
+		return;
+	memcpy(copy, theirs, n);
+	op->bytes = copy;
+	if (data_gone(op))
+		op->result = STORE_DATA_GONE;
+	else
+		perform(op);
+	op->bytes = theirs;
+	free(copy);
+}
+
+static void run(struct work *work)
+{
+	struct op *op = (struct op *)work;
+	op->result = STORE_ERROR;
+	if (op->disk->io->closing)
+		return;
+	if (data_gone(op))
+		op->result = STORE_DATA_GONE;
+	else if (to_be_copied(op))
+		perform_from_copy(op);
+	else
+		perform(op);
+}
+
+/* ---- completion ---- */
 
 static void tell(struct disk *d, const struct op *op)
 {

@@ -535,6 +535,92 @@ START_TEST(shared_data_that_changed_meanwhile)
 }
 END_TEST
 
+/* A ring, by its two ends, and a write from it to LBA 4 that is given up: its memory is another's.
+ */
+static struct ring *maker, *reader;
+static struct block *others;
+
+static void open_ring(void)
+{
+	char why[160];
+	maker = ring_new(7, 4 * MIB, why, sizeof(why));
+	ck_assert_msg(maker != NULL, "%s", why);
+	reader = ring_open(7, ring_bytes(maker), dup(ring_fd(maker)), why, sizeof(why));
+	ck_assert_msg(reader != NULL, "%s", why);
+}
+
+static struct block *ask_from_ring(enum tgt_action_kind kind, uint32_t blocks, uint8_t fill)
+{
+	char why[160];
+	struct wire_ref ref;
+	struct block *b = ring_get(maker, blocks * 512);
+	ck_assert(ring_find(maker, b, &ref));
+	memset(b->data, fill, b->len);
+	struct block *got = ring_at(reader, &ref, blocks * 512, why, sizeof(why));
+	(void)ask(kind, 4, blocks, got);
+	block_unref(got);
+	return b;
+}
+
+static void give_up(struct block *b, uint8_t fill)
+{
+	const uint8_t *was = b->data;
+	size_t n = b->len;
+	block_unref(b);
+	others = ring_get(maker, n);
+	ck_assert_ptr_eq(others->data, was);
+	memset(others->data, fill, n);
+}
+
+static void close_ring(void)
+{
+	block_unref(others);
+	ring_unref(maker);
+	ring_unref(reader);
+}
+
+/* All threads hang, and when they wake the data are another write's. */
+START_TEST(data_that_changed_in_the_line_are_not_written)
+{
+	open_it();
+	open_ring();
+	fake.in_memory = _i > 0; /* more than a MiB is a thread's there, too */
+	gate(1, true);
+	gate(2, true);
+	uint32_t n = fake.in_memory ? 2049 : 1;
+	for (lba_t lba = 1; lba <= 2; lba++)
+		(void)ask(TGT_STORE_VERIFY, lba, 2049, NULL);
+	await_waiting(2);
+	give_up(ask_from_ring(TGT_STORE_WRITE, n, 0x44), 0xee);
+	gate(1, false);
+	gate(2, false);
+	while (later(), done_result == STORE_OK)
+		;
+	ck_assert_int_eq(done_result, STORE_DATA_GONE);
+	ck_assert_uint_eq(fake.media[4 * 512], 0);
+	ck_assert_ptr_null(strchr(fake.log, 'w'));
+	close_ring();
+}
+END_TEST
+
+/* The store hangs in the middle of it: what comes to it is the task's own. */
+START_TEST(data_that_changed_under_a_write_are_not_written)
+{
+	open_it();
+	open_ring();
+	gate(4, true);
+	struct block *b = ask_from_ring(TGT_STORE_WRITE, 3, 0x44);
+	await_waiting(1);
+	give_up(b, 0xee);
+	gate(4, false);
+	(void)later();
+	ck_assert_int_eq(done_result, STORE_DATA_GONE);
+	for (size_t i = 0; i < 3UL * 512; i++)
+		ck_assert_uint_eq(fake.media[4 * 512 + i], 0x44);
+	close_ring();
+}
+END_TEST
+
 START_TEST(flushes_that_come_meanwhile_go_together)
 {
 	open_it();
@@ -712,11 +798,17 @@ START_TEST(the_end_waits_for_what_has_begun)
 }
 END_TEST
 
-TAP_MAIN_WITH("target_io", set_up, tear_down, a_slow_one_holds_up_only_itself,
-              more_than_threads_wait_their_turn, what_is_asked_is_what_is_done,
-              protection_information, protection_is_kept, data_are_held_until_it_is_done,
-              shared_data_that_changed_meanwhile, flushes_that_come_meanwhile_go_together,
-              in_memory_all_is_done_at_once, what_the_kernel_can_do_now_is_done_at_once,
-              a_calm_store_is_written_at_once, direct_io_is_a_threads,
-              without_threads_all_is_done_at_once, pages_are_saved_when_it_says_so,
-              the_end_waits_for_what_has_begun);
+TAP_MAIN_TABLE("target_io", set_up, tear_down, TAP_ONCE(a_slow_one_holds_up_only_itself),
+               TAP_ONCE(more_than_threads_wait_their_turn), TAP_ONCE(what_is_asked_is_what_is_done),
+               TAP_ONCE(protection_information), TAP_ONCE(protection_is_kept),
+               TAP_ONCE(data_are_held_until_it_is_done),
+               TAP_ONCE(shared_data_that_changed_meanwhile),
+               TAP_TIMES(data_that_changed_in_the_line_are_not_written, 2),
+               TAP_ONCE(data_that_changed_under_a_write_are_not_written),
+               TAP_ONCE(flushes_that_come_meanwhile_go_together),
+               TAP_ONCE(in_memory_all_is_done_at_once),
+               TAP_ONCE(what_the_kernel_can_do_now_is_done_at_once),
+               TAP_ONCE(a_calm_store_is_written_at_once), TAP_ONCE(direct_io_is_a_threads),
+               TAP_ONCE(without_threads_all_is_done_at_once),
+               TAP_ONCE(pages_are_saved_when_it_says_so),
+               TAP_ONCE(the_end_waits_for_what_has_begun));
