@@ -228,44 +228,22 @@ static const struct {
 };
 
 static const struct scsi_op_info infos[OP_COUNT] = {
-#define SCSI_OP(sym, code, sa, len, name_, layout, dir_)                                           \
+#define SCSI_OP(sym, code, sa, len, name_, layout, dir_, changes_)                                 \
 	[OP_##sym] = {.op = OP_##sym,                                                              \
 	              .opcode = (code),                                                            \
 	              .service_action = (sa),                                                      \
 	              .cdb_len = (len),                                                            \
 	              .name = (name_),                                                             \
-	              .dir = (dir_)},
+	              .dir = (dir_),                                                               \
+	              .changes = (changes_)},
 #include "scsi/opcodes.def"
 #undef SCSI_OP
 };
 
 static const uint8_t op_layouts[OP_COUNT] = {
-#define SCSI_OP(sym, code, sa, len, name, layout, dir) [OP_##sym] = (layout),
+#define SCSI_OP(sym, code, sa, len, name, layout, dir, changes) [OP_##sym] = (layout),
 #include "scsi/opcodes.def"
 #undef SCSI_OP
-};
-
-/* Not a column of the table: most operations do not write. */
-static const bool op_writes[OP_COUNT] = {
-        [OP_WRITE_6] = true,
-        [OP_WRITE_10] = true,
-        [OP_WRITE_12] = true,
-        [OP_WRITE_16] = true,
-        [OP_WRITE_SAME_10] = true,
-        [OP_WRITE_SAME_16] = true,
-        [OP_UNMAP] = true,
-        [OP_FORMAT_UNIT] = true,
-        [OP_SANITIZE_OVERWRITE] = true,
-        [OP_SANITIZE_BLOCK_ERASE] = true,
-        [OP_WRITE_ATOMIC_16] = true,
-        [OP_COMPARE_AND_WRITE] = true,
-        [OP_ORWRITE_16] = true,
-        [OP_WRITE_AND_VERIFY_10] = true,
-        [OP_WRITE_AND_VERIFY_12] = true,
-        [OP_WRITE_AND_VERIFY_16] = true,
-        [OP_WRITE_32] = true,
-        [OP_WRITE_AND_VERIFY_32] = true,
-        [OP_WRITE_SAME_32] = true,
 };
 
 const struct scsi_op_info *scsi_op_info(enum scsi_op op)
@@ -537,7 +515,7 @@ bool scsi_op_protects(enum scsi_op op)
 
 bool scsi_op_writes_medium(enum scsi_op op)
 {
-	return (unsigned)op < OP_COUNT && op_writes[op];
+	return (unsigned)op < OP_COUNT && infos[op].changes == C_MEDIUM;
 }
 
 const char *scsi_cdb_name(struct span cdb, char *buf, size_t n)

@@ -18,7 +18,7 @@
 #define SCSI_CONTROL_VENDOR 0xc0
 
 enum scsi_op {
-#define SCSI_OP(sym, code, sa, len, name, layout, dir) OP_##sym,
+#define SCSI_OP(sym, code, sa, len, name, layout, dir, changes) OP_##sym,
 #include "scsi/opcodes.def"
 #undef SCSI_OP
 	OP_COUNT,
@@ -26,6 +26,9 @@ enum scsi_op {
 };
 
 enum scsi_dir { D_NONE, D_IN, D_OUT };
+
+/* What a command may change of what a mirror relies on (opcodes.def). */
+enum scsi_changes { C_NONE, C_MEDIUM, C_UNIT, C_TARGET, C_MODES, C_OFFLINE, C_BUFFER };
 
 struct scsi_cdb {
 	enum scsi_op op;
@@ -75,6 +78,7 @@ struct scsi_op_info {
 	uint8_t cdb_len;
 	const char *name;
 	enum scsi_dir dir;
+	enum scsi_changes changes;
 };
 const struct scsi_op_info *scsi_op_info(enum scsi_op op);
 
@@ -114,7 +118,8 @@ uint64_t scsi_cdb_data_len(const struct scsi_cdb *c, uint32_t block_size, enum s
 /* True for commands that have a RDPROTECT, WRPROTECT, VRPROTECT or ORPROTECT field. */
 bool scsi_op_protects(enum scsi_op op);
 
-/* True for commands that may change the medium or make it differ from what was read before. */
+/* True for commands that write blocks of the medium that they are sent to, or make them differ from
+ * what was read before (C_MEDIUM). What a mirror has to know is more: scsi/reach.h. */
 bool scsi_op_writes_medium(enum scsi_op op);
 
 /* The operation's name by the raw CDB ("WRITE(16)"), or "OPCODE xxh" written to buf (at least 16

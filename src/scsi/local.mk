@@ -18,6 +18,8 @@ src_scsi_libscsi_a_SOURCES = \
 	src/scsi/phase.h \
 	src/scsi/protect.c \
 	src/scsi/protect.h \
+	src/scsi/reach.c \
+	src/scsi/reach.h \
 	src/scsi/sense.c \
 	src/scsi/sense.def \
 	src/scsi/sense.h \
@@ -27,6 +29,7 @@ src_scsi_libscsi_a_SOURCES = \
 	src/scsi/xfer.h
 
 unit_tests += tests/unit/test_cdb
+unit_tests += tests/unit/test_reach
 unit_tests += tests/unit/test_iu
 unit_tests += tests/unit/test_msg
 unit_tests += tests/unit/test_page

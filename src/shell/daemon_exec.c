@@ -7,6 +7,7 @@
 #include "shell/daemon_core.h"
 
 #include "base/assert.h"
+#include "scsi/reach.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,20 +180,19 @@ static bool fill_task(struct call *c, uint8_t unit)
 	return false;
 }
 
-static bool changes_medium(const struct ctl_request *r)
+static enum scsi_reach reach_of(const struct ctl_request *r)
 {
-	struct scsi_cdb cdb;
+	struct span list = {r->data ? r->data->data : NULL, r->data ? r->data_len : 0};
 
-	return scsi_cdb_get((struct span){r->cdb, r->cdb_len}, &cdb) &&
-	       scsi_op_writes_medium(cdb.op);
+	return scsi_reach((struct span){r->cdb, r->cdb_len}, list);
 }
 
 /* It does not go out before nobody it may change is trusted any more. */
-static void go_when_ready(struct call *c)
+static void go_when_ready(struct call *c, bool whole)
 {
 	struct ini_error e;
 
-	c->bypass = (struct ini_bypass){.id = c->task.target, .lun = c->task.lun};
+	c->bypass = (struct ini_bypass){.id = c->task.target, .lun = c->task.lun, .whole = whole};
 	c->bypasses = true;
 	ini_bypass_begin(c->d->ini, &c->bypass);
 	if (!ini_bypass_ready(c->d->ini, &c->bypass, call_await_reply(c), &e)) {
@@ -214,8 +214,9 @@ void exec_start(struct call *c)
 	uint8_t target = find_target(c);
 	if (target == WIRE_NO_ID || !fill_task(c, target))
 		return;
-	if (changes_medium(c->req))
-		go_when_ready(c);
-	else
+	enum scsi_reach reach = reach_of(c->req);
+	if (reach == REACH_NONE)
 		exec_go(c);
+	else
+		go_when_ready(c, reach == REACH_TARGET);
 }

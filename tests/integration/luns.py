@@ -175,6 +175,18 @@ def designator(lab, target):
     return page[at + 4:at + 4 + page[at + 3]]
 
 
+def copy_parameters(lab, units, segments):
+    """EXTENDED COPY of (blocks, source, destination), counted in blocks of the source, from the first to the second of (name, block size)."""
+    cscds = b"".join(struct.pack(">BBHBBBB20sB3s", 0xE4, 0, 0, 1, 3, 0, 8, designator(lab, name), 0, size.to_bytes(3, "big")) for name, size in units)
+    moves = b"".join(struct.pack(">BBHHHHHQQ", 2, 0, 24, 0, 1, 0, *segment) for segment in segments)
+    return struct.pack(">BBHIII", 5, 0, len(cscds), 0, len(moves), 0) + cscds + moves
+
+
+def send_copy(lab, target, parameters):
+    return lab.call("scsi.execute", target=target, cdb="83" + "00" * 9 + f"{len(parameters):08x}" + "0000",
+                    data_out=base64.b64encode(parameters).decode())
+
+
 @test("EXTENDED COPY moves blocks between logical units, of two block sizes, and takes no bus time for them")
 def extended_copy():
     with Lab() as lab:
@@ -183,18 +195,9 @@ def extended_copy():
         lab.target("x", 0, "--lun", f"1={lab.path('x-1.img')},size=16M,block-size=4096", size=None)
         lab.daemon()
         lab.wait_targets(["x", "x:1"])
-        cscds = b"".join(struct.pack(">BBHBBBB20sB3s", 0xE4, 0, 0, 1, 3, 0, 8, designator(lab, name), 0, size.to_bytes(3, "big"))
-                         for name, size in (("x", 512), ("x:1", 4096)))
-        # 4 MiB, then the last 2 MiB to the end: counted in blocks of the source
-        segments = b"".join(struct.pack(">BBHHHHHQQ", 2, 0, 24, 0, 1, 0, blocks, source, destination)
-                            for blocks, source, destination in ((8192, 0, 8), (4096, 12288, 3584)))
-        parameters = struct.pack(">BBHIII", 5, 0, len(cscds), 0, len(segments), 0) + cscds + segments
-
-        def copy(parameters):
-            return lab.call("scsi.execute", target="x", cdb="83" + "00" * 9 + f"{len(parameters):08x}" + "0000",
-                            data_out=base64.b64encode(parameters).decode())
-
-        done = copy(parameters)
+        # 4 MiB, then the last 2 MiB to the end
+        parameters = copy_parameters(lab, (("x", 512), ("x:1", 4096)), ((8192, 0, 8), (4096, 12288, 3584)))
+        done = send_copy(lab, "x", parameters)
         assert done["status"] == 0 and done["bus_time_ns"] < 1000000, done
         with open(image, "rb") as file:
             data = file.read()
@@ -206,8 +209,28 @@ def extended_copy():
         assert base64.b64decode(status["data_in"]).hex() == "000000080100020000000000", status
         # nine blocks of 512 bytes are no whole blocks there
         odd = parameters[:16 + 64 + 10] + b"\0\x09" + parameters[16 + 64 + 12:]
-        done = copy(odd)
+        done = send_copy(lab, "x", odd)
         assert done["status"] == 2 and done["sense"][4:6] == "0a" and done["sense"][24:28] == "260a", done
+
+
+@test("EXTENDED COPY to one logical unit: each one of that target that is a member is stale, since the list may name it")
+def extended_copy_members():
+    with Lab() as lab:
+        lab.bus()
+        for i, name in enumerate(("x", "y")):
+            lab.target(name, i, "--lun", f"1={lab.path(f'{name}-1.img')},size=4M", "--lun", f"2={lab.path(f'{name}-2.img')},size=4M")
+        lab.daemon()
+        lab.wait_targets([f"{name}{lun}" for name in "xy" for lun in ("", ":1", ":2")])
+        for lun in (1, 2):
+            lab.call("group.create", name=f"g{lun}", members=[f"x:{lun}", f"y:{lun}"])
+            lab.run_job("mirror", f"g{lun}", lab.image(4 * MIB, name=f"i{lun}", seed=lun))
+        done = send_copy(lab, "x", copy_parameters(lab, (("x", 512), ("x:1", 512)), ((64, 0, 100),)))
+        assert done["status"] == 0, done
+        for lun in (1, 2):
+            members = lab.call("group.show", group=f"g{lun}")["members"]
+            assert [(m["name"], m["state"]) for m in members] == [(f"x:{lun}", "stale"), (f"y:{lun}", "in_sync")], members
+        assert lab.run_job("resync", "g1")["total_bytes"] == 4 * MIB
+        assert_copy(lab, lab.path("i1"), "x-1.img")
 
 
 @test("a target that ends and comes back: its logical units are the members that they were")
