@@ -51,7 +51,7 @@ struct job {
 	uint16_t lost; /* by pub.t: missed more runs than can be remembered; not caught up */
 	uint64_t lost_blocks[INI_MEMBERS_MAX];
 	uint16_t holders; /* members that hold all of it */
-	uint16_t whole;   /* mirror: members that were in sync when it began */
+	uint16_t rest;    /* mirror: members that lack something behind the image */
 	struct why flush_why;
 	unsigned flush_member;
 	uint64_t ticket;

@@ -7,12 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* An image that is smaller than the group says nothing of what a stale member has missed behind it.
- */
+/* It holds the image, and what it has missed behind it does not come with that. */
 static bool lacks_the_rest(const struct job *j, unsigned member)
 {
-	return j->pub.type == JOB_MIRROR && j->blocks < j->g->pub.blocks && j->whole &&
-	       !(j->whole >> member & 1) && (job_complete_members(j) >> member & 1);
+	return (j->rest & job_complete_members(j)) >> member & 1;
 }
 
 static void stale_text(const struct job *j, unsigned t, char *text, size_t n)
@@ -21,7 +19,7 @@ static void stale_text(const struct job *j, unsigned t, char *text, size_t n)
 	const struct ini_run *r = x->n_runs ? &x->runs[0] : NULL;
 
 	if (lacks_the_rest(j, j->member_of[t]))
-		(void)snprintf(text, n, "job %u: it may lack blocks behind the image: resync",
+		(void)snprintf(text, n, "job %u: it lacks writes behind the image: resync",
 		               j->pub.id);
 	else if (x->bad == 0)
 		(void)snprintf(text, n, "job %u: its cache could not be flushed", j->pub.id);
@@ -182,10 +180,11 @@ enum ini_conclusion job_verdict(struct job *j)
 	for (unsigned t = 0; good == j->pub.n_targets && t < j->pub.n_targets; t++) {
 		if (!lacks_the_rest(j, j->member_of[t]))
 			continue;
-		(void)ini_refuse(&j->pub.error, INI_E_UNSYNCED,
-		                 "%s, which was stale, holds the image, and may lack blocks behind "
-		                 "it: resync",
-		                 j->pub.t[t].name);
+		(void)ini_refuse(
+		        &j->pub.error, INI_E_UNSYNCED,
+		        "%s, which was stale, holds the image, and lacks writes behind it: "
+		        "resync",
+		        j->pub.t[t].name);
 		return JOB_PARTIAL;
 	}
 	if (good == j->pub.n_targets)

@@ -59,6 +59,24 @@ static void end_loose_writes(struct job *j)
 	hba_reset_bus(j->ini->hba);
 }
 
+/*
+ * Stale members that lack writes behind the end of a smaller image, as far as the write-intent log
+ * tells: a region that the image ends in is not looked at, for what is marked there may be an
+ * image's own. Where nobody is in sync, nobody has more than they.
+ */
+static uint16_t rest_of(const struct job *j)
+{
+	const struct group *g = j->g;
+	uint16_t rest = 0;
+
+	if (!members_in_sync(g) || !intent_lacking_from(g->log, j->blocks))
+		return 0;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.m[i].state == MEMBER_STALE && g->pub.m[i].logged)
+			rest |= (uint16_t)(1U << i);
+	return rest;
+}
+
 static void prepare(struct job *j)
 {
 	struct group *g = j->g;
@@ -77,7 +95,7 @@ static void prepare(struct job *j)
 			j->bypassed |= (uint16_t)(1U << i);
 	switch (j->pub.type) {
 	case JOB_MIRROR:
-		j->whole = members_in_sync(g);
+		j->rest = rest_of(j);
 		for (unsigned i = 0; i < g->pub.n; i++)
 			if (j->want >> i & 1)
 				(void)member_stale(g, i, "a mirror job has begun to overwrite it");

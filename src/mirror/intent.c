@@ -249,6 +249,16 @@ static uint64_t wanted(const struct intent *l, uint32_t w, bool lacking, bool wh
 	return l->dirty[w] | (lacking ? l->behind[w] : 0);
 }
 
+bool intent_lacking_from(const struct intent *l, lba_t from)
+{
+	uint64_t first = (from + (1ULL << l->shift) - 1) >> l->shift;
+
+	for (uint64_t r = first; r < l->n; r++)
+		if ((l->dirty[r / 64] | l->behind[r / 64]) >> r % 64 & 1)
+			return true;
+	return false;
+}
+
 uint64_t intent_lacking(const struct intent *l, bool lacking, bool whole)
 {
 	uint64_t regions = 0;

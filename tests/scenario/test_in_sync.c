@@ -130,7 +130,7 @@ START_TEST(a_smaller_image_does_not_make_up_for_what_was_missed)
 	ck_assert_ptr_nonnull(strstr(j->error.text, "disk1, which was stale"));
 	ck_assert_uint_eq(j->t[1].bad, 0);
 	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
-	ck_assert_ptr_nonnull(strstr(rig_member(r, 1)->why, "behind the image"));
+	ck_assert_ptr_nonnull(strstr(rig_member(r, 1)->why, "lacks writes behind the image"));
 	ck_assert_int_eq(rig_job(r, start(r, JOB_RESYNC), LIMIT)->conclusion, JOB_SUCCESS);
 	ck_assert(rig_in_sync(r, 1));
 	ck_assert_uint_eq(*byte_of(r, 1, 1000), 9);

@@ -171,6 +171,24 @@ START_TEST(a_plan_is_what_differs)
 }
 END_TEST
 
+/* Of regions that begin behind: one that is only begun before does not count. */
+START_TEST(what_is_lacking_behind_an_image)
+{
+	struct intent *l = log_new(100, 3);
+	lba_t region = 8;
+
+	ck_assert(!intent_lacking_from(l, 0));
+	(void)intent_begin(l, 2 * region, 1);
+	intent_end(l, 2 * region, 1);
+	ck_assert(intent_lacking_from(l, 0) && intent_lacking_from(l, 2 * region));
+	ck_assert(intent_lacking_from(l, region + 1));
+	ck_assert(!intent_lacking_from(l, 2 * region + 1) && !intent_lacking_from(l, 100));
+	ck_assert(intent_flushed(l, intent_ticket(l), false)); /* it is behind now */
+	ck_assert(intent_lacking_from(l, 2 * region) && !intent_lacking_from(l, 3 * region));
+	free(l);
+}
+END_TEST
+
 START_TEST(regions_fit_the_table)
 {
 	ck_assert_uint_eq(512ULL << intent_shift(512, 2048, 0), INTENT_REGION_BYTES);
@@ -468,6 +486,7 @@ END_TEST
 
 TAP_MAIN("intent", a_write_waits_for_its_mark_once, a_save_that_fails_marks_nothing,
          a_flush_lets_go_of_what_was_before_it, a_region_let_go_while_it_is_saved_is_marked_anew,
-         a_member_that_leaves_voids_flushes, a_plan_is_what_differs, regions_fit_the_table,
-         what_was_saved_comes_back, nothing_else_is_taken_for_it,
-         a_log_that_does_not_fit_is_refused, whatever_a_crash_leaves_tells_all, it_comes_clean);
+         a_member_that_leaves_voids_flushes, a_plan_is_what_differs,
+         what_is_lacking_behind_an_image, regions_fit_the_table, what_was_saved_comes_back,
+         nothing_else_is_taken_for_it, a_log_that_does_not_fit_is_refused,
+         whatever_a_crash_leaves_tells_all, it_comes_clean);
