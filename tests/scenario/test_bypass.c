@@ -290,21 +290,75 @@ START_TEST(what_is_read_meanwhile_comes_from_another_member)
 }
 END_TEST
 
-/* Not ready, or inquired just now: whoever was there may be changed. */
+/* Not ready, whether it said who it is or not: whoever was there may be changed. */
 START_TEST(a_member_that_cannot_be_used_is_meant_too)
+{
+	for (unsigned named = 0; named < 2; named++) {
+		struct rig *r = group(2);
+
+		r->h->target[1].state = HBA_FAILED;
+		if (!named)
+			memset(r->h->target[1].uuid, 0, UUID_LEN);
+		r->h->on_target(r->h->target_ctx, 1);
+		rig_run(r, NS_PER_S);
+		ck_assert(rig_in_sync(r, 1) && rig_member(r, 1)->unit == WIRE_NO_ID);
+		rig_bypass(r, 1);
+		ck_assert(!rig_in_sync(r, 1) && rig_in_sync(r, 0));
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* Another disk has its ID: that one is nobody's. */
+START_TEST(who_comes_in_a_members_place_is_not_it)
+{
+	struct rig *r = group(2);
+
+	fake_gone(r->h, 1);
+	rig_run(r, NS_PER_S);
+	fake_add(r->h, 1, "other", BLOCKS, FAKE_BLOCK);
+	r->h->target[1].uuid[0] ^= 0xff;
+	rig_run(r, NS_PER_S);
+	ck_assert_int_eq(r->h->target[1].state, HBA_READY);
+	rig_bypass(r, 1);
+	ck_assert(rig_in_sync(r, 1));
+	rig_free(r);
+}
+END_TEST
+
+/* What was durable of it once was so until it was in sync. */
+START_TEST(a_member_that_was_in_sync_meanwhile)
+{
+	struct rig *r = group(2);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	struct ini_bypass b;
+
+	rig_bypass(r, 1);
+	rig_concludes(r, rig_start(r, &s), LIMIT, JOB_SUCCESS);
+	ck_assert(rig_in_sync(r, 1));
+	r->saves_held = true;
+	r->h->target[1].mirror = false; /* stale, and the log does not know what it lacks */
+	r->h->target[1].epoch++;
+	r->h->on_target(r->h->target_ctx, 1);
+	rig_run(r, NS_PER_MS);
+	ck_assert(!rig_in_sync(r, 1) && !rig_member(r, 1)->logged);
+	begin(r, &b, 1, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(!has_replied(r, 1));
+	save(r);
+	rig_run(r, NS_PER_S);
+	ck_assert(has_replied(r, 1));
+	ini_bypass_end(r->ini, &b, false);
+	rig_free(r);
+}
+END_TEST
+
+/* Inquired just now: nobody knows who is there. */
+START_TEST(a_target_that_is_scanned_is_waited_for)
 {
 	struct rig *r = group(2);
 	struct ini_bypass b;
 
-	r->h->target[1].state = HBA_FAILED;
-	r->h->on_target(r->h->target_ctx, 1);
-	rig_run(r, NS_PER_S);
-	ck_assert(rig_in_sync(r, 1) && rig_member(r, 1)->unit == WIRE_NO_ID);
-	rig_bypass(r, 1);
-	ck_assert(!rig_in_sync(r, 1));
-	rig_free(r);
-
-	r = group(2);
 	r->h->disk[1].scanning = true;
 	r->h->target[1].state = HBA_SCANNING;
 	r->h->on_target(r->h->target_ctx, 1);
@@ -366,5 +420,6 @@ TAP_MAIN("bypass", a_member_in_sync_is_stale_durably_before,
          what_cannot_be_saved_does_not_go_out, a_command_in_the_middle_of_a_resync,
          a_resync_that_begins_beside_a_command, nobody_catches_up_from_a_changed_member,
          what_is_read_meanwhile_comes_from_another_member,
-         a_member_that_cannot_be_used_is_meant_too, other_units_of_the_target,
-         a_command_that_was_given_up_is_ended_before_a_resync);
+         a_member_that_cannot_be_used_is_meant_too, who_comes_in_a_members_place_is_not_it,
+         a_member_that_was_in_sync_meanwhile, a_target_that_is_scanned_is_waited_for,
+         other_units_of_the_target, a_command_that_was_given_up_is_ended_before_a_resync);
