@@ -119,6 +119,8 @@ static void page_written(struct hba_set_member *s, bool ok, const char *why)
 	w->busy = false;
 	w->failed = !ok;
 	w->may_have |= ok || s->may_have;
+	if (ok && g->pub.m[w->member].unit != WIRE_NO_ID)
+		member_seen(&g->x[w->member], hba_target(g->ini->hba, g->pub.m[w->member].unit));
 	if (s->conflict)
 		w->tries = PAGE_TRIES;
 	if (s->busy)
@@ -194,14 +196,29 @@ static bool awaited(const struct group *g, unsigned i)
 	return g->pub.m[i].state == MEMBER_IN_SYNC && member_presence(g, i) == COMING;
 }
 
+/* Those in sync first: as long as none of them has heard, the state file says what it said, and
+ * pages of those that it trusts stay as they are. */
+static uint16_t to_be_told(const struct group *g)
+{
+	uint16_t sync = members_in_sync(g), all = (uint16_t)((1U << g->pub.n) - 1);
+
+	if (g->dissolving)
+		return all;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if ((sync >> i & 1) && page_is_there(g, i))
+			return all;
+	return sync ? sync : all;
+}
+
 /* Writes the pages that are not as they are to be; true while there is something to wait for. */
 static bool write_pages(struct group *g)
 {
+	uint16_t told = to_be_told(g);
 	bool waits = false;
 
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct page_write *w = &g->x[i].page;
-		if (page_is_there(g, i))
+		if (!(told >> i & 1) || page_is_there(g, i))
 			continue;
 		if (g->pub.m[i].unit == WIRE_NO_ID) {
 			waits |= awaited(g, i);

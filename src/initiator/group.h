@@ -35,6 +35,8 @@ struct member {
 	ns_t gone_ns;      /* when it went */
 	ns_t wait_until;   /* away with the whole bus: it may come back until then */
 	unsigned mute;     /* attempts in a row that brought no status */
+	bool seen;         /* since we are here, with a page of this generation, the last time */
+	uint64_t seen_generation;
 	bool was_in_sync;  /* when the last change's pages were written: a state file says so */
 	bool syncing;      /* a resync job copies to it: writes go to it, too */
 	bool loose;        /* a write was not aborted for sure and may still land: until it
@@ -91,6 +93,8 @@ struct group {
 
 /* member.c */
 void members_watch(struct ini *ini);
+/* Its page, as it is now. */
+void member_seen(struct member *x, const struct hba_target *t);
 void member_arrives(struct group *g, unsigned member, const struct hba_target *t);
 void members_look(struct ini *ini); /* takes notice of what came and went */
 enum presence member_presence(const struct group *g, unsigned member);

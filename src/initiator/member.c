@@ -94,6 +94,11 @@ uint16_t members_logged(const struct group *g)
 	return members_here(g, set);
 }
 
+static bool newer(const struct member *a, const struct member *b)
+{
+	return a->seen && (!b->seen || a->seen_generation > b->seen_generation);
+}
+
 uint16_t members_that_may_leave(const struct group *g, uint16_t set)
 {
 	uint16_t sync = members_in_sync(g), leave = set & sync;
@@ -101,7 +106,11 @@ uint16_t members_that_may_leave(const struct group *g, uint16_t set)
 	if (sync & ~leave)
 		return leave;
 	uint16_t here = members_here(g, leave), among = here ? here : leave;
-	return leave & (uint16_t) ~(among & (~among + 1U));
+	unsigned best = (unsigned)__builtin_ctz(among | 1U << 15);
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if ((among >> i & 1) && newer(&g->x[i], &g->x[best]))
+			best = i;
+	return leave & (uint16_t) ~(1U << best);
 }
 
 struct mode_mirror member_page(const struct group *g, unsigned member)
@@ -222,6 +231,12 @@ static void look_at_stale(struct group *g, unsigned member, const struct mode_mi
 	group_owes(g, page->generation);
 }
 
+void member_seen(struct member *x, const struct hba_target *t)
+{
+	x->seen = true;
+	x->seen_generation = t->member.generation;
+}
+
 void member_arrives(struct group *g, unsigned member, const struct hba_target *t)
 {
 	struct ini_member *m = &g->pub.m[member];
@@ -241,13 +256,18 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	if (!g->listed)
 		return;
 	bool was_in_sync = m->state == MEMBER_IN_SYNC;
-	/* Back in the middle of a change, with its page as it was: that is about to be written. Who
-	 * was not here when it began, and is in sync, has missed nothing. */
-	uint64_t was = x->page.was_here ? x->page.before : g->old_generation;
-	bool expected = g->phase == CHANGE_PAGES && t->member.generation == was &&
-	                (x->page.was_here || m->state == MEMBER_IN_SYNC);
+	/* Back in the middle of a change, with its page as it was: that is about to be written. */
+	bool due = g->phase == CHANGE_PAGES && x->page.was_here &&
+	           t->member.generation == x->page.before;
+	/* Back with the page that it had when it was seen last: it has not been with anybody else,
+	 * and nothing was acknowledged without it. Nor has who was in sync before the change in
+	 * work. */
+	bool as_it_was = x->seen && t->member.generation == x->seen_generation;
+	as_it_was |= g->phase == CHANGE_PAGES && t->member.generation == g->old_generation;
+	bool ours = page_is_ours(g, member, &t->member), expected = due || (ours && as_it_was);
+	member_seen(x, t);
 	if (m->state == MEMBER_IN_SYNC && !expected) {
-		if (!page_is_ours(g, member, &t->member))
+		if (!ours)
 			member_doubt(g, member, "its page 30h has lost the membership");
 		else if (t->member.generation < g->pub.generation)
 			older(g, member, t->member.generation,
@@ -257,11 +277,11 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 			adopt_generation(g, t->member.generation);
 		else if (t->member.generation > g->pub.generation)
 			member_doubt(g, member, "its generation makes no sense");
-	} else if (m->state == MEMBER_STALE && !expected) {
+	} else if (m->state == MEMBER_STALE && !due) {
 		look_at_stale(g, member, &t->member);
 	}
 	struct mode_mirror wanted = member_page(g, member);
-	if (was_in_sync != (m->state == MEMBER_IN_SYNC) || !page_is_ours(g, member, &t->member) ||
+	if (was_in_sync != (m->state == MEMBER_IN_SYNC) || !ours ||
 	    t->member.generation != wanted.generation || g->pub.owed)
 		(void)group_change(g, false);
 	group_changed(g);

@@ -124,6 +124,57 @@ START_TEST(who_is_awaited_in_a_change_is_believed)
 }
 END_TEST
 
+/* The daemon has started anew, and has seen disk1 only, which goes with a write on its way: it
+ * stays, and not disk0, which may be anything. */
+START_TEST(who_was_seen_stays)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	rig_restart(r);
+	fake_back(r->h, 1);
+	rig_step(r);
+	r->h->latency_ns = 10 * NS_PER_MS;
+	uint64_t token = rig_begin_write(r, 0, b);
+	rig_run(r, NS_PER_MS);
+	fake_gone(r->h, 1);
+	r->h->latency_ns = 100 * NS_PER_US;
+	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_E_DEVICE);
+	ck_assert(!rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* disk1 has missed a write, which disk0 took; but disk0's page cannot be written, so nobody hears
+ * of it. Then disk1's stays as it is: the state file still trusts it. */
+START_TEST(who_has_left_is_told_after_who_stays)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[1].member.generation;
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 0, .blocks = 1});
+	r->h->disk[0].page_fails = true;
+	rig_write(r, 0, b, LIMIT, INI_E_DEVICE);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	ck_assert_uint_eq(r->h->target[1].member.generation, before);
+	ck_assert_int_eq(r->saved[0].m[1].state, MEMBER_IN_SYNC);
+	r->h->disk[0].page_fails = false;
+	rig_write(r, 512, b, LIMIT, INI_OK);
+	ck_assert_uint_gt(r->h->target[0].member.generation, before);
+	ck_assert_uint_eq(r->h->target[1].member.generation, 0);
+	ck_assert_int_eq(r->saved[0].m[1].state, MEMBER_STALE);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* With `restart`, the daemon starts anew before disk0 comes. */
 static void owed_generation(bool restart)
 {
@@ -353,6 +404,7 @@ TAP_MAIN("group_generations", who_misses_a_change_looks_older,
          a_generation_that_is_owed_outlives_the_daemon, a_generation_that_nobody_took_is_owed,
          a_change_behind_one_that_nobody_was_told_of, a_state_is_not_newer_than_all_pages,
          a_write_when_nobody_is_there_changes_nobody, who_is_awaited_in_a_change_is_believed,
+         who_was_seen_stays, who_has_left_is_told_after_who_stays,
          a_stale_member_does_not_look_as_good_as_the_others,
          a_generation_beyond_all_sense_is_nobodys,
          a_page_that_cannot_be_written_does_not_cost_the_last_member,

@@ -364,7 +364,8 @@ static ns_t cores_due(const struct sim *s)
  */
 static bool says_so(const struct sim_host *h, const struct ini_group *g, unsigned i)
 {
-	return g->m[i].state == MEMBER_IN_SYNC && g->m[i].unit != WIRE_NO_ID &&
+	return g->m[i].state == MEMBER_IN_SYNC && g->m[i].unit != WIRE_NO_ID && i < h->disk.g.n &&
+	       h->disk.g.m[i].state == MEMBER_IN_SYNC &&
 	       hba_target(h->h, g->m[i].unit)->member.generation == g->generation;
 }
 
