@@ -86,6 +86,24 @@ static void compare(struct hba_set_member *s)
 		start(s, false);
 }
 
+/* The target may have the page, now or after its next start, unless it says that it did nothing: by
+ * these statuses, or sense keys of commands that are refused. What fails in the middle of saving it
+ * (HARDWARE ERROR of a target whose file is renamed, and its directory not synced) does not say. */
+static bool may_have(const struct hba_set_member *s)
+{
+	const struct hba_task *t = &s->task;
+
+	if (s->wrote || s->reading)
+		return s->wrote;
+	if (t->outcome != HBA_COMPLETED)
+		return true;
+	if (t->status == SCSI_CHECK_CONDITION && t->has_sense)
+		return t->sense.key != KEY_NOT_READY && t->sense.key != KEY_ILLEGAL_REQUEST &&
+		       t->sense.key != KEY_UNIT_ATTENTION && t->sense.key != KEY_DATA_PROTECT;
+	return t->status != SCSI_BUSY && t->status != SCSI_TASK_SET_FULL &&
+	       t->status != SCSI_RESERVATION_CONFLICT && t->status != SCSI_ACA_ACTIVE;
+}
+
 static void task_done(struct hba_task *t)
 {
 	struct hba_set_member *s = HBA_OWNER(t, struct hba_set_member, task);
@@ -109,7 +127,7 @@ static void task_done(struct hba_task *t)
 		start(s, s->reading);
 		return;
 	}
-	s->may_have = s->wrote || (!s->reading && t->outcome != HBA_COMPLETED);
+	s->may_have = may_have(s);
 	s->busy = t->outcome == HBA_COMPLETED &&
 	          (t->status == SCSI_BUSY || t->status == SCSI_TASK_SET_FULL);
 	explain(s, why, sizeof(why));

@@ -24,7 +24,8 @@ enum meta_load { META_LOADED, META_NONE, META_BAD };
 /* The metadata of the store at `store`. META_BAD: with why, which names the file and what is wrong.
  */
 enum meta_load meta_load(const char *store, struct meta *out, char *why, size_t n);
-/* Durable when it returns true. */
+/* Durable when it returns true. False: the old ones count, or, where the directory of the new file
+ * could not be synced, whichever the next start finds. */
 bool meta_save(const char *store, const struct meta *m, char *why, size_t n);
 
 #endif

@@ -691,6 +691,54 @@ START_TEST(a_membership_may_be_busy)
 }
 END_TEST
 
+/* A MODE SELECT that failed: whether the page may be there all the same. */
+static const struct {
+	uint8_t status, key; /* 0: no sense data come */
+	bool may_have;
+} selects[] = {
+        {SCSI_BUSY, 0, false},
+        {SCSI_TASK_SET_FULL, 0, false},
+        {SCSI_RESERVATION_CONFLICT, 0, false},
+        {SCSI_ACA_ACTIVE, 0, false},
+        {SCSI_TASK_ABORTED, 0, true},
+        {SCSI_CHECK_CONDITION, 0, true},
+        {SCSI_CHECK_CONDITION, KEY_NOT_READY, false},
+        {SCSI_CHECK_CONDITION, KEY_ILLEGAL_REQUEST, false},
+        {SCSI_CHECK_CONDITION, KEY_DATA_PROTECT, false},
+        {SCSI_CHECK_CONDITION, KEY_MEDIUM_ERROR, true},
+        {SCSI_CHECK_CONDITION, KEY_HARDWARE_ERROR, true}, /* saved, its directory not synced */
+        {SCSI_CHECK_CONDITION, KEY_ABORTED_COMMAND, true},
+};
+
+START_TEST(a_membership_that_failed_may_be_there)
+{
+	const uint8_t sense[18] = {0x70, [2] = selects[_i].key, [7] = 10, [12] = 0x44};
+	struct hba_set_member m = {
+	        .page = {.member = true, .device = 2, .group = 5, .generation = 7},
+	        .done = member_done,
+	        .param = block_new(MODE_MIRROR_LEN + 16),
+	};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	hba_set_member(f.h, 1, &m);
+	fake_run(&f);
+	fake_serve_one(&f); /* looks first */
+	struct fake_script s = fake_take(&f);
+	ck_assert_uint_eq(s.cdb[0], 0x55);
+	fake_end_task(&f, &s, selects[_i].status, NULL, 0);
+	if (selects[_i].status == SCSI_CHECK_CONDITION) {
+		s = fake_take(&f);
+		ck_assert_uint_eq(s.cdb[0], 0x03);
+		fake_end_task(&f, &s, SCSI_GOOD, sense, selects[_i].key ? sizeof(sense) : 0);
+	}
+	ck_assert_uint_eq(member_told, 1);
+	ck_assert(!member_ok);
+	ck_assert_int_eq(m.may_have, selects[_i].may_have);
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(it_shows_that_it_lives)
 {
 	struct wire_attached a = {.epoch = 9, .id = FAKE_OUR_ID, .heartbeat_ms = 1000};
@@ -724,4 +772,5 @@ TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data),
                TAP_TIMES(the_port_or_the_server_goes, 2),
                TAP_TIMES(membership_is_written_and_read_back, 2),
                TAP_TIMES(a_membership_of_another_is_left_alone, 2),
-               TAP_TIMES(a_membership_may_be_busy, 3));
+               TAP_TIMES(a_membership_may_be_busy, 3),
+               TAP_EACH(a_membership_that_failed_may_be_there, selects));
