@@ -119,6 +119,8 @@ static void page_written(struct hba_set_member *s, bool ok, const char *why)
 	w->busy = false;
 	w->failed = !ok;
 	w->may_have |= ok || s->may_have;
+	if (ok)
+		g->x[w->member].mute = 0;
 	if (ok && g->pub.m[w->member].unit != WIRE_NO_ID)
 		member_seen(&g->x[w->member], hba_target(g->ini->hba, g->pub.m[w->member].unit));
 	if (s->conflict)

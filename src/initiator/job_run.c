@@ -38,11 +38,14 @@ static bool must_wait(const struct job *j)
 	return false;
 }
 
-/* A member that may still be doing a write that was given up; NULL: none. */
+/* A member that may still be doing a write that was given up, of those that are copied to, or from;
+ * NULL: none. */
 static const struct ini_member *loose_member(const struct job *j)
 {
+	uint16_t set = j->want | members_in_sync(j->g);
+
 	for (unsigned i = 0; i < j->g->pub.n; i++)
-		if ((j->want >> i & 1) && j->g->x[i].loose && j->g->pub.m[i].unit != WIRE_NO_ID)
+		if ((set >> i & 1) && j->g->x[i].loose && j->g->pub.m[i].unit != WIRE_NO_ID)
 			return &j->g->pub.m[i];
 	return NULL;
 }
@@ -87,9 +90,8 @@ static void prepare(struct job *j)
 		load_begin(j);
 	if (job_writes(j))
 		end_loose_writes(j);
-	for (unsigned i = 0; i < g->pub.n; i++)
-		if (j->want >> i & 1)
-			g->x[i].mute = 0;
+	for (unsigned i = 0; i < g->pub.n; i++) /* the one that is copied from, too */
+		g->x[i].mute = 0;
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (bypass_under_way(g, i))
 			j->bypassed |= (uint16_t)(1U << i);

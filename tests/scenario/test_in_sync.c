@@ -174,6 +174,34 @@ START_TEST(a_resync_leaves_alone_who_is_in_sync_by_then)
 }
 END_TEST
 
-TAP_MAIN("in_sync", a_verify_tells_and_changes_nobody, who_has_left_has_no_vote_in_a_scrub,
+/* disk0, alone in sync, gave no answer to a write, nor was that aborted for sure: it may still do
+ * it, and nothing is read from it until RST has made an end of that. */
+START_TEST(a_source_that_may_still_write_is_not_given_up)
+{
+	struct rig *r = mirrored(2);
+	struct block *b = nines();
+
+	fake_gone(r->h, 1);
+	rig_run(r, NS_PER_S);
+	write_good(r, b, 501, 6);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_NO_STATUS, .unaborted = true});
+	begin_write(r, b, 500, 7);
+	ck_assert_int_eq(rig_reply(r, 7, LIMIT)->error.kind, INI_E_DEVICE);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	fake_clear_faults(r->h, 0);
+	rig_run(r, NS_PER_S);
+	unsigned before = r->h->resets;
+	ck_assert_int_eq(rig_job(r, start(r, JOB_RESYNC), LIMIT)->conclusion, JOB_SUCCESS);
+	ck_assert_uint_eq(r->h->resets, before + 1);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("in_sync", a_source_that_may_still_write_is_not_given_up,
+         a_verify_tells_and_changes_nobody, who_has_left_has_no_vote_in_a_scrub,
          a_smaller_image_does_not_make_up_for_what_was_missed,
          a_resync_leaves_alone_who_is_in_sync_by_then);
