@@ -183,6 +183,13 @@ TAKE(take_assume_clean)
 	return true;
 }
 
+TAKE(take_force)
+{
+	UNUSED;
+	r->force = json_is_true(v);
+	return true;
+}
+
 TAKE(take_clear)
 {
 	UNUSED;

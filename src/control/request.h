@@ -50,7 +50,7 @@ struct ctl_request {
 	uint32_t block;     /* block_bytes */
 	unsigned in_flight; /* in_flight */
 	char spec[CTL_SPEC_MAX + 1];
-	bool assume_clean, clear, list, live, overwrite;
+	bool assume_clean, force, clear, list, live, overwrite;
 	unsigned objects; /* bits of 1 << enum ini_object */
 	uint8_t lun;
 	uint8_t cdb[SCSI_CDB_MAX];

@@ -189,6 +189,8 @@ void hba_detached(struct hba *h, ns_t now)
 	if (!h->attached)
 		return;
 	hba_all_lost(h);
+	for (uint8_t id = 0; id < WIRE_IDS; id++)
+		h->port[id].other.up = false;
 	h->attached = h->settled = h->resetting = h->pong = false;
 	h->out_n = 0;
 }

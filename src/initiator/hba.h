@@ -121,6 +121,10 @@ const struct hba_target *hba_target(const struct hba *h, uint8_t unit);
 uint8_t hba_unit_at(const struct hba *h, uint8_t id, uint8_t lun);
 /* By UUID; NULL when no target that is READY has it. */
 const struct hba_target *hba_find(const struct hba *h, const uint8_t uuid[UUID_LEN]);
+/* Another initiator that is attached, that with the lowest SCSI ID: its name, valid until the next
+ * frame, and the ID; NULL and WIRE_NO_ID: there is none. Known of all ports once a target is READY:
+ * the server tells them before anything else. */
+const char *hba_other_initiator(const struct hba *h, uint8_t *id);
 /* Inquires all ports again (bus.scan). A target that says that its logical units have changed, or
  * the capacity of one (UNIT ATTENTION, 3Fh/0Eh, 2Ah/09h), is inquired anyway. */
 void hba_scan(struct hba *h);

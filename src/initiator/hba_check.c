@@ -126,8 +126,10 @@ void hba_check(const struct hba *h)
 	check_timers(h);
 	check_scripts(h);
 	check_lists(h);
-	for (unsigned id = 0; id < WIRE_IDS; id++)
+	for (unsigned id = 0; id < WIRE_IDS; id++) {
 		check_port(h, id);
+		sm_assert(!h->port[id].other.up || (h->attached && !h->port[id].up));
+	}
 	for (unsigned i = 0; i < h->n_extra; i++) {
 		const struct hba_target *t = &h->extra[i];
 		sm_assert(t->unit == WIRE_IDS + i && t->lun != 0 && t->id < WIRE_IDS);

@@ -106,9 +106,17 @@ struct hba_scan {
 	uint32_t got;
 };
 
+/* Another initiator with this SCSI ID. */
+struct hba_initiator {
+	bool up;
+	uint32_t epoch;
+	char name[TARGET_NAME_MAX + 1];
+};
+
 struct hba_port {
 	struct hba_target t; /* LUN 0; in_flight: of all */
-	bool up;
+	bool up;             /* a target's port */
+	struct hba_initiator other;
 	bool scanning;        /* what is started for it waits */
 	unsigned depth;       /* credit */
 	unsigned frozen;      /* tasks with a REQUEST SENSE due or running */

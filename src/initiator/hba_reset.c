@@ -100,6 +100,14 @@ static void port_up(struct hba *h, const struct wire_port *w)
 	hba_scan_start(h, w->id);
 }
 
+static void initiator_up(struct hba_initiator *other, const struct wire_port *w)
+{
+	other->up = true;
+	other->epoch = w->epoch;
+	memcpy(other->name, w->name, sizeof(other->name));
+	other->name[TARGET_NAME_MAX] = '\0';
+}
+
 void hba_on_port(struct hba *h, const struct wire_port *w)
 {
 	if (w->id >= WIRE_IDS || w->id == h->cfg.id)
@@ -108,14 +116,28 @@ void hba_on_port(struct hba *h, const struct wire_port *w)
 	if (!w->up) {
 		if (p->up && p->t.epoch == w->epoch)
 			port_down(h, w->id);
+		if (p->other.epoch == w->epoch)
+			p->other.up = false;
 		return;
 	}
 	if (p->up && p->t.epoch == w->epoch)
 		return;
 	if (p->up)
 		port_down(h, w->id); /* superseded */
+	p->other.up = false;         /* likewise */
 	if (w->role == ROLE_TARGET)
 		port_up(h, w);
+	else if (w->role == ROLE_INITIATOR)
+		initiator_up(&p->other, w);
+}
+
+const char *hba_other_initiator(const struct hba *h, uint8_t *id)
+{
+	for (*id = 0; *id < WIRE_IDS; ++*id)
+		if (h->port[*id].other.up)
+			return h->port[*id].other.name;
+	*id = WIRE_NO_ID;
+	return NULL;
 }
 
 void hba_on_rst(struct hba *h, const struct wire_reset *r)

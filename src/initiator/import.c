@@ -119,8 +119,26 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, u
 	return true;
 }
 
-bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, uint64_t token,
-                      struct ini_error *e)
+/*
+ * Range locks and the write-intent log are in one daemon's memory: what two write to one group, or
+ * one writes while the other recovers it, can be lost. Members do not say who serves them, so any
+ * other initiator may be the one.
+ */
+static bool nobody_else(const struct ini *ini, bool force, struct ini_error *e)
+{
+	uint8_t id;
+	const char *other = force ? NULL : hba_other_initiator(ini->hba, &id);
+
+	if (!other)
+		return true;
+	return ini_refuse(e, INI_E_BUSY,
+	                  "initiator %s (SCSI ID %u) is on this bus and may serve this group: "
+	                  "stop it first, or import with force",
+	                  other, id);
+}
+
+bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, bool force,
+                      uint64_t token, struct ini_error *e)
 {
 	const uint8_t *found[HBA_UNITS];
 	unsigned n = unknown_groups(ini, found);
@@ -135,7 +153,8 @@ bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uu
 		                  uuid_text(group_uuid, text));
 	for (unsigned i = 0; i < n; i++)
 		if (group_uuid ? memcmp(found[i], group_uuid, UUID_LEN) == 0 : n == 1)
-			return import_one(ini, name, found[i], token, e);
+			return nobody_else(ini, force, e) &&
+			       import_one(ini, name, found[i], token, e);
 	if (group_uuid || n == 0)
 		return ini_refuse(e, INI_E_NO_MEMBERS, "no target here is a member of %s",
 		                  group_uuid ? uuid_text(group_uuid, text) : "an unknown group");

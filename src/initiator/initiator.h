@@ -357,9 +357,10 @@ bool ini_group_add_member(struct ini *ini, const char *name, const char *target,
 bool ini_group_remove_member(struct ini *ini, const char *name, const char *target, uint64_t token,
                              struct ini_error *e);
 /* From the members' page 30h, after the daemon lost its state: group_uuid or NULL for all that are
- * found; all members are stale unless every member is there with the same generation. */
-bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, uint64_t token,
-                      struct ini_error *e);
+ * found; all members are stale unless every member is there with the same generation. Refused while
+ * another initiator is on the bus, which may serve the group, unless `force` is set. */
+bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, bool force,
+                      uint64_t token, struct ini_error *e);
 
 struct ini_group_set {
 	bool has_mode, has_transfer, has_window, has_max_passes;

@@ -231,7 +231,7 @@ static void group_import(struct call *c)
 	struct ini_error e;
 
 	started(c,
-	        ini_group_import(c->d->ini, r->name, CTL_HAS(r, UUID) ? r->uuid : NULL,
+	        ini_group_import(c->d->ini, r->name, CTL_HAS(r, UUID) ? r->uuid : NULL, r->force,
 	                         call_await_reply(c), &e),
 	        &e);
 }

@@ -172,6 +172,28 @@ def groups():
         assert as_json(lab, "group", "list")["groups"] == []
 
 
+@test("of two daemons on one bus the second's import of a group is refused, naming the first; forced it is done, and once that one is gone")
+def two_daemons():
+    with Lab() as lab:
+        names = lab.start(4, group=None)
+        uuids = [as_json(lab, "group", "create", f"g{i}", "--members", ",".join(names[2 * i:2 * i + 2]), "--assume-clean")["uuid"] for i in range(2)]
+        first = lab.daemon_process
+        os.mkdir(lab.path("state2"))
+        lab.daemon("--id", 6, "--state-dir", lab.path("state2"), "--control", lab.path("second.sock"))
+        os.rename(lab.path("second.sock"), lab.path("control.sock"))  # from here on the commands are for the second
+        lab.wait_targets(names)
+        for uuid in uuids:
+            text = lab.ctl("group", "import", "h1", "--uuid", uuid, expect=1)
+            assert "initiator smirrord (SCSI ID 7) is on this bus and may serve this group: stop it first, or import with force" in text, text
+        assert as_json(lab, "group", "list")["groups"] == []
+        assert as_json(lab, "group", "import", "h0", "--uuid", uuids[0], "--force")["uuid"] == uuids[0]
+        os.rename(lab.path("control.sock"), lab.path("second.sock"))
+        first.stop()  # it removes what it knows as its socket
+        os.rename(lab.path("second.sock"), lab.path("control.sock"))
+        until("the first has gone", lambda: 7 not in {p["id"] for p in lab.call("bus.show")["ports"]})
+        assert as_json(lab, "group", "import", "h1", "--uuid", uuids[1])["uuid"] == uuids[1]
+
+
 @test("group write and read carry bytes by files, standard input and standard output")
 def group_bytes():
     with Lab() as lab:

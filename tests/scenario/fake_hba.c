@@ -306,6 +306,12 @@ bool hba_settled(const struct hba *h)
 	return hba_up(h);
 }
 
+const char *hba_other_initiator(const struct hba *h, uint8_t *id)
+{
+	*id = h->other ? 6 : WIRE_NO_ID;
+	return h->other;
+}
+
 bool hba_up(const struct hba *h)
 {
 	return h->up;

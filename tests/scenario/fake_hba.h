@@ -73,6 +73,7 @@ struct hba {
 	void *reset_ctx;
 	ns_t now, latency_ns;
 	bool up;
+	const char *other; /* another initiator's name, at SCSI ID 6; NULL: there is none */
 	ns_t scan_ends;    /* after a reset */
 	bool held;         /* nothing completes */
 	bool broadcasting; /* the command at hand is of a broadcast pass */

@@ -317,7 +317,7 @@ static void stale_and_newer(uint64_t by)
 		ck_assert_uint_gt(r->h->target[i].member.generation, newest);
 	r->n_saved = 0;
 	rig_restart(r);
-	rig_replies(r, ini_group_import(r->ini, "again", NULL, 2, &e), &e, 2, LIMIT, INI_OK);
+	rig_replies(r, ini_group_import(r->ini, "again", NULL, false, 2, &e), &e, 2, LIMIT, INI_OK);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert_int_eq(ini_group_at(r->ini, 0)->m[i].state, MEMBER_STALE);
 	block_unref(b);

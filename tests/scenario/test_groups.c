@@ -176,15 +176,16 @@ START_TEST(import)
 	struct rig *r = rig_new(3, BLOCKS);
 	struct ini_error e;
 
-	rig_refused(ini_group_import(r->ini, "g1", NULL, 1, &e), &e, INI_E_NO_MEMBERS, "");
+	rig_refused(ini_group_import(r->ini, "g1", NULL, false, 1, &e), &e, INI_E_NO_MEMBERS, "");
 	rig_group(r, 3, false);
 	rig_job(r, rig_mirror(r, 700 * FAKE_BLOCK), LIMIT);
 	uint64_t generation = ini_group_find(r->ini, "g0")->generation;
-	rig_refused(ini_group_import(r->ini, "g1", NULL, 1, &e), &e, INI_E_NO_MEMBERS, "");
+	rig_refused(ini_group_import(r->ini, "g1", NULL, false, 1, &e), &e, INI_E_NO_MEMBERS, "");
 	r->n_saved = 0;
 	rig_restart(r);
 	ck_assert_uint_eq(ini_groups(r->ini), 0);
-	rig_replies(r, ini_group_import(r->ini, "again", NULL, 2, &e), &e, 2, NS_PER_S, INI_OK);
+	rig_replies(r, ini_group_import(r->ini, "again", NULL, false, 2, &e), &e, 2, NS_PER_S,
+	            INI_OK);
 	const struct ini_group *g = ini_group_find(r->ini, "again");
 	ck_assert_uint_eq(g->n, 3);
 	ck_assert_uint_eq(g->generation, generation);
@@ -205,7 +206,8 @@ START_TEST(import_of_unequal_generations_is_stale)
 	r->n_saved = 0;
 	r->h->target[1].member.generation--;
 	rig_restart(r);
-	rig_replies(r, ini_group_import(r->ini, "again", NULL, 3, &e), &e, 3, NS_PER_S, INI_OK);
+	rig_replies(r, ini_group_import(r->ini, "again", NULL, false, 3, &e), &e, 3, NS_PER_S,
+	            INI_OK);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert_int_eq(ini_group_at(r->ini, 0)->m[i].state, MEMBER_STALE);
 	rig_free(r);
@@ -247,6 +249,11 @@ static void ending(struct rig *r)
 	ini_drain(r->ini);
 }
 
+static void not_alone(struct rig *r)
+{
+	r->h->other = "smirrord";
+}
+
 static void as_it_is(struct rig *r)
 {
 	(void)r;
@@ -268,6 +275,9 @@ static const struct {
         {same_target, 0, "again", "is a member of another group already", INI_E_MEMBER_OF_OTHER},
         {no_bus, 0, "again", "there is no bus server", INI_E_BUS_DOWN},
         {ending, 0, "again", "the daemon is shutting down", INI_E_SHUTDOWN},
+        {not_alone, 0, "again",
+         "initiator smirrord (SCSI ID 6) is on this bus and may serve this group", INI_E_BUSY},
+        {not_alone, 0xaa, "again", "stop it first, or import with force", INI_E_BUSY},
         {as_it_is, 0xbb, "again", "no target here is a member of bb01", INI_E_NO_MEMBERS},
         {as_it_is, 0xaa, "no name", "", INI_E_BAD_NAME},
 };
@@ -283,9 +293,31 @@ START_TEST(what_cannot_be_imported)
 	rig_restart(r);
 	no_imports[_i].change(r);
 	rig_step(r);
-	rig_refused(ini_group_import(r->ini, no_imports[_i].name, uuid[0] ? uuid : NULL, 2, &e), &e,
-	            no_imports[_i].kind, no_imports[_i].says);
+	rig_refused(
+	        ini_group_import(r->ini, no_imports[_i].name, uuid[0] ? uuid : NULL, false, 2, &e),
+	        &e, no_imports[_i].kind, no_imports[_i].says);
 	ck_assert_uint_eq(ini_groups(r->ini), 0);
+	rig_free(r);
+}
+END_TEST
+
+/* Beside another initiator if it is forced, and without that once the other is gone. */
+START_TEST(an_import_beside_another_initiator)
+{
+	const bool force = _i == 0;
+	struct rig *r = rig_new(3, BLOCKS);
+	struct ini_error e;
+
+	rig_group(r, 3, true);
+	r->n_saved = 0;
+	rig_restart(r);
+	r->h->other = "smirrord";
+	rig_refused(ini_group_import(r->ini, "again", NULL, false, 2, &e), &e, INI_E_BUSY, "");
+	if (!force)
+		r->h->other = NULL;
+	rig_replies(r, ini_group_import(r->ini, "again", NULL, force, 3, &e), &e, 3, NS_PER_S,
+	            INI_OK);
+	ck_assert_uint_eq(ini_group_find(r->ini, "again")->n, 3);
 	rig_free(r);
 }
 END_TEST
@@ -300,11 +332,12 @@ START_TEST(import_by_name_of_one_of_two)
 	r->n_saved = 0;
 	rig_restart(r);
 	r->h->target[2].member.group_uuid[0] = 0xcc;
-	rig_replies(r, ini_group_import(r->ini, "again", uuid, 2, &e), &e, 2, NS_PER_S, INI_OK);
+	rig_replies(r, ini_group_import(r->ini, "again", uuid, false, 2, &e), &e, 2, NS_PER_S,
+	            INI_OK);
 	ck_assert_uint_eq(ini_group_at(r->ini, 0)->n, 2);
-	rig_refused(ini_group_import(r->ini, "more", uuid, 3, &e), &e, INI_E_EXISTS, "");
+	rig_refused(ini_group_import(r->ini, "more", uuid, false, 3, &e), &e, INI_E_EXISTS, "");
 	/* the other one has its group id */
-	rig_refused(ini_group_import(r->ini, "more", NULL, 3, &e), &e, INI_E_EXISTS,
+	rig_refused(ini_group_import(r->ini, "more", NULL, false, 3, &e), &e, INI_E_EXISTS,
 	            "is that of group again");
 	rig_free(r);
 }
@@ -336,4 +369,5 @@ TAP_MAIN_TABLE("groups", NULL, NULL, TAP_ONCE(create_writes_page_30h_and_the_sta
                TAP_ONCE(settings), TAP_ONCE(import),
                TAP_ONCE(import_of_unequal_generations_is_stale),
                TAP_ONCE(import_by_name_of_one_of_two), TAP_ONCE(a_bad_saved_group_is_refused),
-               TAP_EACH(what_cannot_be_imported, no_imports));
+               TAP_EACH(what_cannot_be_imported, no_imports),
+               TAP_TIMES(an_import_beside_another_initiator, 2));

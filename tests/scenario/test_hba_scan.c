@@ -146,6 +146,65 @@ START_TEST(what_is_started_during_a_scan_waits)
 }
 END_TEST
 
+static void initiator_port(uint8_t id, enum wire_role role, bool up, uint32_t epoch,
+                           const char *name)
+{
+	struct wire_frame frame = {
+	        .type = WIRE_PORT,
+	        .port = {.up = up, .id = id, .role = (uint8_t)role, .epoch = epoch}};
+
+	snprintf(frame.port.name, sizeof(frame.port.name), "%s", name);
+	fake_frame(&f, &frame);
+}
+
+static void other_is(const char *name, uint8_t id)
+{
+	uint8_t at;
+	const char *other = hba_other_initiator(f.h, &at);
+
+	if (name)
+		ck_assert_str_eq(other, name);
+	else
+		ck_assert_ptr_null(other);
+	ck_assert_uint_eq(at, id);
+}
+
+START_TEST(other_initiators_that_come_and_go)
+{
+	char longest[TARGET_NAME_MAX + 1];
+
+	fake_init(&f, NULL);
+	other_is(NULL, WIRE_NO_ID);
+	fake_disk_up(&f, 1, 8); /* a target, a tap, and we ourselves are none */
+	initiator_port(4, ROLE_TAP, true, 90, "tap");
+	initiator_port(FAKE_OUR_ID, ROLE_INITIATOR, true, 91, "us");
+	other_is(NULL, WIRE_NO_ID);
+	initiator_port(6, ROLE_INITIATOR, true, 92, "second");
+	other_is("second", 6);
+	initiator_port(15, ROLE_INITIATOR, true, 93, "third");
+	initiator_port(6, ROLE_INITIATOR, true, 94, "anew"); /* superseded, and that is told late */
+	initiator_port(6, ROLE_INITIATOR, false, 92, "second");
+	other_is("anew", 6);
+	initiator_port(6, ROLE_INITIATOR, false, 94, "anew");
+	other_is("third", 15);
+	/* one whose ID a target gets, or that gets a target's; nothing of a target's is told of it
+	 */
+	memset(longest, 'n', TARGET_NAME_MAX);
+	longest[TARGET_NAME_MAX] = '\0';
+	fake_disk_up(&f, 15, 8);
+	other_is(NULL, WIRE_NO_ID);
+	initiator_port(1, ROLE_INITIATOR, true, 999, longest);
+	other_is(longest, 1);
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_ABSENT);
+	/* the bus goes: who is there when it comes back is told anew */
+	hba_detached(f.h, f.now);
+	other_is(NULL, WIRE_NO_ID);
+	fake_attach(&f);
+	other_is(NULL, WIRE_NO_ID);
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(a_scan_that_is_asked_for_again_starts_over)
 {
 	fake_init(&f, NULL);
@@ -354,6 +413,7 @@ static Suite *make_suite(void)
 	        scan_finds_two_targets,
 	        scan_judges_targets,
 	        a_port_that_goes_and_comes,
+	        other_initiators_that_come_and_go,
 	        a_scan_that_is_asked_for_again_starts_over,
 	        a_target_that_never_answers_the_scan,
 	};

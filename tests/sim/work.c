@@ -152,7 +152,7 @@ static void import(struct sim *s)
 
 	if (host_group(s) || !sim_all_ready(s) || !(o = op_new(s, CLIENT_IMPORT)))
 		return;
-	if (!ini_group_import(s->host.ini, SIM_GROUP, NULL, o->token, &e))
+	if (!ini_group_import(s->host.ini, SIM_GROUP, NULL, false, o->token, &e))
 		refused(s, o, &e);
 	host_node_wake(s);
 }

@@ -61,6 +61,7 @@ START_TEST(words_become_a_method_and_its_parameters)
 	     "{\"name\":\"g0\",\"members\":[\"a\",\"b\",\"c\"],\"mode\":\"silent\"}");
 	runs("group create --assume-clean --members=a --members b g0", "group.create",
 	     "{\"name\":\"g0\",\"members\":[\"a\",\"b\"],\"assume_clean\":true}");
+	runs("group import g1 --force", "group.import", "{\"name\":\"g1\",\"force\":true}");
 	runs("group add-member g0 disk9", "group.add_member",
 	     "{\"group\":\"g0\",\"target\":\"disk9\"}");
 	runs("group read g0 64K 0x200", "group.read",

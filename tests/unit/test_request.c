@@ -50,6 +50,7 @@ static const struct {
         {"members", "[\"disk0\",3]"},
         {"mode", "\"conventional\""},
         {"assume_clean", "true"},
+        {"force", "true"},
         {"transfer_bytes", "65536"},
         {"window", "4"},
         {"max_passes", "3"},
@@ -215,6 +216,7 @@ START_TEST(values_arrive)
 	r = d.request;
 	ck_assert_msg(r != NULL, "%s", d.error.text);
 	ck_assert(r->notification);
+	ck_assert(!r->force);
 	ck_assert_uint_eq(r->uuid[1], 0x11);
 	ck_assert_uint_eq(r->uuid[15], 0xff);
 	ctl_request_free(r);
