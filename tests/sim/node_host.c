@@ -143,8 +143,10 @@ void host_node_start(struct sim *s)
 
 static void hang_up(struct sim *s)
 {
-	if (s->host.conn)
+	if (s->host.conn) {
+		net_keep(s, s->host.conn); /* what is on its way outlives the initiator */
 		net_close(s, s->host.conn, false);
+	}
 	s->host.conn = NULL;
 }
 
