@@ -77,8 +77,8 @@ void ini_group_save(const struct ini *ini, unsigned i, struct ini_group *out)
 
 	*out = g->pub;
 	out->generation = g->was_generation;
-	if (g->pub.generation > out->generation && out->owed < g->pub.generation)
-		out->owed = g->pub.generation;
+	if (g->pub.generation > out->generation && out->owed <= g->pub.generation)
+		out->owed = g->pub.generation + 1; /* some may have that one, for this change */
 	for (unsigned k = 0; k < g->pub.n; k++) {
 		struct ini_member *m = &out->m[k];
 		if (g->x[k].was_in_sync == (m->state == MEMBER_IN_SYNC))

@@ -257,7 +257,7 @@ START_TEST(a_state_is_not_newer_than_all_pages)
 	(void)rig_begin(r, JOB_VERIFY);
 	rig_step(r);
 	ck_assert_uint_eq(r->saved[0].generation, before);
-	ck_assert_uint_gt(r->saved[0].owed, before);
+	ck_assert_uint_gt(r->saved[0].owed, before + 1);          /* some may have that one */
 	ck_assert_int_eq(r->saved[0].m[1].state, MEMBER_IN_SYNC); /* nobody was told otherwise */
 	r->h->latency_ns = 0;
 	rig_restart(r);
