@@ -22,8 +22,9 @@ void nexus_find(struct bus *b)
 		return;
 	TAILQ_FOREACH (s, &b->port[t->init].nexuses, link) {
 		if (s->target == t->target && s->target_epoch == t->target_epoch &&
-		    s->tenure == t->nexus && s->lun == t->lun && s->tagged == t->tagged &&
-		    (!s->tagged || s->tag == t->tag)) {
+		    (t->nexus == 0 || s->tenure == t->nexus) && s->lun == t->lun &&
+		    s->tagged == t->tagged && (!s->tagged || s->tag == t->tag)) {
+			t->nexus = s->tenure;
 			s->out_at = s->out_saved;
 			s->in_at = s->in_saved;
 			t->script = s;

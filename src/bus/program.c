@@ -144,7 +144,7 @@ static bool reset_since(const struct bus *b, const struct port *p, const struct 
 {
 	uint64_t came = b->tenures - (uint32_t)((uint32_t)b->tenures - g->tenure);
 
-	return came < p->since;
+	return g->tenure != 0 && came < p->since;
 }
 
 /* Its tag is a later task's: with that one's script its data and its status would be taken for what
@@ -153,7 +153,7 @@ static bool superseded(const struct bus *b, const struct port *p, const struct p
 {
 	const struct script *s;
 
-	if (g->mirror) /* which names its operation */
+	if (g->mirror || g->tenure == 0) /* its operation is named; or nothing is */
 		return false;
 	TAILQ_FOREACH (s, &b->port[g->initiator].nexuses, link) {
 		if (s->target == p->id && s->lun == g->lun && s->tagged == g->tagged &&

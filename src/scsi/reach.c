@@ -5,45 +5,11 @@
 #include "scsi/cdb.h"
 #include "scsi/page.h"
 
-#define PARAM_PF   0x10 /* MODE SELECT: the pages are as SPC-4 has them */
-#define PARAM_SP   0x01
-#define DIAG_UNIT  0x01 /* SEND DIAGNOSTIC: UNITOFFL */
-#define PAGE_CODE  0x3f
-#define PAGE_SPF   0x40
-#define ANY_ACTION (-1)
-
-#define OPCODE_THIRD_PARTY_COPY_OUT 0x83
-
-/* Of operations that opcodes.def does not have, those that change nothing: by opcode and service
- * action (SPC-4, SBC-3). */
-static const struct {
-	uint8_t opcode;
-	int action;
-} harmless[] = {
-        {0x01, ANY_ACTION}, /* REZERO UNIT (obsolete) */
-        {0x0b, ANY_ACTION}, /* SEEK(6) (obsolete) */
-        {0x2b, ANY_ACTION}, /* SEEK(10) (obsolete) */
-        {0x3e, ANY_ACTION}, /* READ LONG(10) */
-        {0x5e, ANY_ACTION}, /* PERSISTENT RESERVE IN */
-        {0x5f, ANY_ACTION}, /* PERSISTENT RESERVE OUT */
-        {0x84, ANY_ACTION}, /* third-party copy IN: RECEIVE COPY ..., RECEIVE ROD TOKEN ... */
-        {0x8c, ANY_ACTION}, /* READ ATTRIBUTE */
-        {0x9e, 0x11},       /* READ LONG(16) */
-        {0x9e, 0x13},       /* REPORT REFERRALS */
-        {0xa2, ANY_ACTION}, /* SECURITY PROTOCOL IN */
-        {0xa3, ANY_ACTION}, /* MAINTENANCE IN: REPORT ... */
-};
-
-static enum scsi_reach unknown(struct span cdb)
-{
-	for (size_t i = 0; i < ARRAY_LEN(harmless); i++)
-		if (cdb.p[0] == harmless[i].opcode &&
-		    (harmless[i].action == ANY_ACTION || (cdb.p[1] & 0x1f) == harmless[i].action))
-			return REACH_NONE;
-	/* EXTENDED COPY(LID4), WRITE USING TOKEN and the like */
-	return cdb.p[0] == OPCODE_THIRD_PARTY_COPY_OUT ? REACH_TARGET : REACH_UNIT;
-}
-
+#define PARAM_PF  0x10 /* MODE SELECT: the pages are as SPC-4 has them */
+#define PARAM_SP  0x01
+#define DIAG_UNIT 0x01 /* SEND DIAGNOSTIC: UNITOFFL */
+#define PAGE_CODE 0x3f
+#define PAGE_SPF  0x40
 /* Mode pages up to the end of the list: page 30h, or something that is no page, is among them. */
 static bool pages_change(struct rd *r)
 {
@@ -99,10 +65,10 @@ enum scsi_reach scsi_reach(struct span cdb, struct span list)
 {
 	struct scsi_cdb c;
 
-	if (!scsi_cdb_get(cdb, &c)) /* shorter than it says, or than anybody knows */
-		return REACH_UNIT;
-	if (c.op == OP_UNKNOWN)
-		return cdb.n > 1 ? unknown(cdb) : REACH_UNIT;
+	/* The disk's commands are those of the same table: it refuses what that has not, or what is
+	 * shorter than it has. */
+	if (!scsi_cdb_get(cdb, &c) || c.op == OP_UNKNOWN)
+		return REACH_NONE;
 	switch (scsi_op_info(c.op)->changes) {
 	case C_NONE:
 		break;

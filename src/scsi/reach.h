@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How far a command reaches that is sent to a member of a mirror group past the group: whose
- * medium, or whose being a member, may be different afterwards. What is not known counts as
- * changing.
+ * medium, or whose being a member, may be different afterwards. What the table of operations has
+ * not, the disk, which has the same one, refuses.
  */
 #ifndef SCSI_REACH_H
 #define SCSI_REACH_H

@@ -141,7 +141,7 @@ void wire_get_program(struct wire_in *in, struct wire_program *out)
 	out->kind = in_u8_range(in, "kind", PROGRAM_CONTINUE, PROGRAM_RESELECT);
 	bool reselect = out->kind == PROGRAM_RESELECT;
 	out->id = in_u32_range(in, "id", reselect ? 1 : 0, UINT32_MAX);
-	out->tenure = in_u32_range(in, "tenure", reselect ? 1 : 0, UINT32_MAX);
+	out->tenure = in_u32(in, "tenure");
 	out->token = in_u32(in, "token");
 	out->initiator = reselect ? in_id(in, "initiator") : in_id_or_none(in, "initiator");
 	out->epoch = in_u32(in, "epoch");

@@ -378,7 +378,7 @@ enum wire_program_kind { PROGRAM_CONTINUE = 1, PROGRAM_RESELECT = 2 };
  * the tag). A program may end in FREE; if not, a burst asks for more. RESELECT is answered by a
  * burst only when data came in it or when it could not be run (ITEM_FREE with ITEM_CUT). It names
  * the tenure in which its task came: a target may not have heard yet that the task is over, and
- * its tag another one's.
+ * its tag another one's. (0: it does not say.)
  */
 struct wire_program {
 	uint8_t kind;

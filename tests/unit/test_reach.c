@@ -86,24 +86,15 @@ static const struct {
         {"3b 0a 00 000000 000000 00", "", REACH_NONE},
         {"3b 05 00 000000 000000 00", "", REACH_TARGET},
         {"3b 01 00 000000 000000 00", "", REACH_TARGET},
-        /* what the table has not */
-        {"07 00 00 00 00 00", "", REACH_UNIT},             /* REASSIGN BLOCKS */
-        {"3f 00 00 00 00 00 00 00 00 00", "", REACH_UNIT}, /* WRITE LONG(10) */
-        {"3e 00 00 00 00 00 00 00 00 00", "", REACH_NONE}, /* READ LONG(10) */
-        {"48 03 00 00 00 00 00 00 00 00", "", REACH_UNIT}, /* SANITIZE, CRYPTOGRAPHIC ERASE */
-        {"83 01 0000000000000000 00000000 00 00", "", REACH_TARGET}, /* EXTENDED COPY(LID4) */
-        {"83 11 0000000000000000 00000000 00 00", "", REACH_TARGET}, /* WRITE USING TOKEN */
-        {"9e 11 0000000000000000 00000000 00 00", "", REACH_NONE},   /* READ LONG(16) */
-        {"9e 18 0000000000000000 00000000 00 00", "", REACH_UNIT}, /* REMOVE ELEMENT AND TRUNCATE */
-        {"9f 11 0000000000000000 00000000 00 00", "", REACH_UNIT}, /* WRITE LONG(16) */
-        {"a3 0a 00 00 00 00 00 00 00 00 00 00", "", REACH_NONE},   /* REPORT TARGET PORT GROUPS */
-        {"b5 00 00 00 00 00 00 00 00 00 00 00", "", REACH_UNIT},   /* SECURITY PROTOCOL OUT */
-        {"c1 00 00 00 00 00", "", REACH_UNIT},                     /* the vendor's */
-        {"60 00 00 00 00 00", "", REACH_UNIT},
-        {"7f", "", REACH_UNIT},
-        /* shorter than its opcode says */
-        {"2a 00 00 00 00 00", "", REACH_UNIT},
-        {"00", "", REACH_UNIT},
+        /* what the table has not, and what is too short: the disk refuses it */
+        {"07 00 00 00 00 00", "", REACH_NONE},                     /* REASSIGN BLOCKS */
+        {"3f 00 00 00 00 00 00 00 00 00", "", REACH_NONE},         /* WRITE LONG(10) */
+        {"83 01 0000000000000000 00000000 00 00", "", REACH_NONE}, /* EXTENDED COPY(LID4) */
+        {"02 00 00 00 00 04", "", REACH_NONE},
+        {"c1 00 00 00 00 00", "", REACH_NONE},
+        {"7f", "", REACH_NONE},
+        {"2a 00 00 00 00 00", "", REACH_NONE},
+        {"00", "", REACH_NONE},
 };
 
 START_TEST(what_says_more_than_its_opcode)
