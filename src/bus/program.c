@@ -171,7 +171,7 @@ static bool runnable(struct bus *b, const struct port *p, const struct program *
 	       !superseded(b, p, g);
 }
 
-/* Tells that it cannot be run: the initiator that its task belonged to is gone. */
+/* Tells that it cannot be run: its task is over, or its initiator is gone. */
 static void tell(struct bus *b, struct port *p, const struct program *g)
 {
 	uint8_t item[WIRE_ITEM_LEN];

@@ -119,10 +119,12 @@ static void page_written(struct hba_set_member *s, bool ok, const char *why)
 	w->busy = false;
 	w->failed = !ok;
 	w->may_have |= ok || s->may_have;
-	if (ok)
+	if (ok) {
+		uint8_t unit = g->pub.m[w->member].unit;
 		g->x[w->member].mute = 0;
-	if (ok && g->pub.m[w->member].unit != WIRE_NO_ID)
-		member_seen(&g->x[w->member], hba_target(g->ini->hba, g->pub.m[w->member].unit));
+		if (unit != WIRE_NO_ID)
+			member_seen(&g->x[w->member], hba_target(g->ini->hba, unit));
+	}
 	if (s->conflict)
 		w->tries = PAGE_TRIES;
 	if (s->busy)

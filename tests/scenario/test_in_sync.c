@@ -15,38 +15,9 @@ static struct rig *mirrored(unsigned n)
 	struct rig *r = rig_new(n, BLOCKS);
 
 	rig_group(r, n, false);
-	ck_assert_int_eq(rig_job(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT)->conclusion,
-	                 JOB_SUCCESS);
+	rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	rig_run(r, 10 * NS_PER_S);
 	return r;
-}
-
-static struct block *nines(void)
-{
-	struct block *b = block_new(FAKE_BLOCK);
-
-	memset(b->data, 9, b->len);
-	return b;
-}
-
-static void begin_write(struct rig *r, struct block *b, lba_t lba, uint64_t token)
-{
-	struct ini_error e;
-
-	ck_assert(ini_group_write(r->ini, "g0", lba * FAKE_BLOCK, FAKE_BLOCK, b, token, &e));
-}
-
-static void write_good(struct rig *r, struct block *b, lba_t lba, uint64_t token)
-{
-	begin_write(r, b, lba, token);
-	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
-}
-
-static uint32_t start(struct rig *r, enum ini_job_type type)
-{
-	struct ini_job_spec s = rig_spec(r, type);
-
-	return rig_start(r, &s);
 }
 
 static uint8_t *byte_of(struct rig *r, uint8_t disk, lba_t lba)
@@ -63,12 +34,12 @@ START_TEST(a_verify_tells_and_changes_nobody)
 	uint8_t was = *byte_of(r, 0, 100);
 
 	*byte_of(r, 0, 100) ^= 1;
-	const struct ini_job *j = rig_job(r, start(r, JOB_VERIFY), LIMIT);
+	const struct ini_job *j = rig_job(r, rig_begin(r, JOB_VERIFY), LIMIT);
 	ck_assert_int_ne(j->conclusion, JOB_SUCCESS);
 	ck_assert_uint_gt(j->differing, 0);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert(rig_in_sync(r, i));
-	ck_assert_int_eq(rig_job(r, start(r, JOB_SCRUB), LIMIT)->conclusion, JOB_SUCCESS);
+	(void)rig_do(r, JOB_SCRUB, LIMIT, JOB_SUCCESS);
 	for (uint8_t i = 0; i < 3; i++)
 		ck_assert(rig_in_sync(r, i) && *byte_of(r, i, 100) == was);
 	rig_free(r);
@@ -81,7 +52,7 @@ END_TEST
 START_TEST(who_has_left_has_no_vote_in_a_scrub)
 {
 	struct rig *r = mirrored(2);
-	struct block *b = nines();
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
 	uint8_t was = *byte_of(r, 0, 100);
 	struct ini_group_set set = {.has_max_passes = true, .max_passes = 1};
 	struct ini_error e;
@@ -91,7 +62,7 @@ START_TEST(who_has_left_has_no_vote_in_a_scrub)
 	ck_assert_int_eq(rig_reply(r, 5, LIMIT)->error.kind, INI_OK);
 	*byte_of(r, 0, 100) ^= 1;
 	r->h->latency_ns = 20 * NS_PER_MS;
-	uint32_t id = start(r, JOB_SCRUB);
+	uint32_t id = rig_begin(r, JOB_SCRUB);
 	for (unsigned n = 0; !read; rig_run(r, NS_PER_MS)) {
 		ck_assert_int_ne(ini_job_find(r->ini, id)->state, JOB_CONCLUDED);
 		for (; n < r->h->n_trace; n++) {
@@ -102,9 +73,9 @@ START_TEST(who_has_left_has_no_vote_in_a_scrub)
 	}
 	rig_run(r, 10 * NS_PER_MS);
 	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 900, .blocks = 1});
-	begin_write(r, b, 900, 7);
+	uint64_t token = rig_begin_write(r, 900 * FAKE_BLOCK, b);
 	(void)rig_job(r, id, LIMIT);
-	ck_assert_int_eq(rig_reply(r, 7, LIMIT)->error.kind, INI_OK);
+	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
 	ck_assert(!rig_in_sync(r, 0) && rig_in_sync(r, 1));
 	ck_assert_uint_eq(*byte_of(r, 1, 100), was);
 	block_unref(b);
@@ -118,11 +89,11 @@ END_TEST
 START_TEST(a_smaller_image_does_not_make_up_for_what_was_missed)
 {
 	struct rig *r = mirrored(2);
-	struct block *b = nines();
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
 
 	fake_gone(r->h, 1);
 	rig_run(r, NS_PER_S);
-	write_good(r, b, 1000, 7);
+	rig_write(r, 1000 * FAKE_BLOCK, b, LIMIT, INI_OK);
 	fake_back(r->h, 1);
 	rig_run(r, NS_PER_S);
 	const struct ini_job *j = rig_job(r, rig_mirror(r, 10 * FAKE_BLOCK), LIMIT);
@@ -131,14 +102,13 @@ START_TEST(a_smaller_image_does_not_make_up_for_what_was_missed)
 	ck_assert_uint_eq(j->t[1].bad, 0);
 	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
 	ck_assert_ptr_nonnull(strstr(rig_member(r, 1)->why, "lacks writes behind the image"));
-	ck_assert_int_eq(rig_job(r, start(r, JOB_RESYNC), LIMIT)->conclusion, JOB_SUCCESS);
+	(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
 	ck_assert(rig_in_sync(r, 1));
-	ck_assert_uint_eq(*byte_of(r, 1, 1000), 9);
+	ck_assert_uint_eq(*byte_of(r, 1, 1000), b->data[17]);
 	/* nobody has been in sync before: there is nothing that somebody lacks */
 	struct rig *fresh = rig_new(2, BLOCKS);
 	rig_group(fresh, 2, false);
-	ck_assert_int_eq(rig_job(fresh, rig_mirror(fresh, 10 * FAKE_BLOCK), LIMIT)->conclusion,
-	                 JOB_SUCCESS);
+	rig_concludes(fresh, rig_mirror(fresh, 10 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 	ck_assert(rig_in_sync(fresh, 0) && rig_in_sync(fresh, 1));
 	rig_free(fresh);
 	block_unref(b);
@@ -153,21 +123,21 @@ END_TEST
 START_TEST(a_resync_leaves_alone_who_is_in_sync_by_then)
 {
 	struct rig *r = mirrored(3);
-	struct block *b = nines();
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
 
 	fake_gone(r->h, 1);
 	fake_gone(r->h, 2);
 	rig_run(r, NS_PER_S);
-	write_good(r, b, 500, 7);
+	rig_write(r, 500 * FAKE_BLOCK, b, LIMIT, INI_OK);
 	fake_back(r->h, 1);
 	fake_back(r->h, 2);
 	rig_run(r, NS_PER_S);
-	uint32_t first = start(r, JOB_RESYNC), second = start(r, JOB_RESYNC);
+	uint32_t first = rig_begin(r, JOB_RESYNC), second = rig_begin(r, JOB_RESYNC);
 	ck_assert_int_eq(rig_job(r, first, LIMIT)->conclusion, JOB_SUCCESS);
 	fake_gone(r->h, 0);
 	(void)rig_job(r, second, LIMIT);
 	ck_assert(rig_in_sync(r, 1) && rig_in_sync(r, 2));
-	write_good(r, b, 501, 8);
+	rig_write(r, 501 * FAKE_BLOCK, b, LIMIT, INI_OK);
 	ck_assert(!rig_in_sync(r, 0));
 	block_unref(b);
 	rig_free(r);
@@ -179,21 +149,20 @@ END_TEST
 START_TEST(a_source_that_may_still_write_is_not_given_up)
 {
 	struct rig *r = mirrored(2);
-	struct block *b = nines();
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
 
 	fake_gone(r->h, 1);
 	rig_run(r, NS_PER_S);
-	write_good(r, b, 501, 6);
+	rig_write(r, 501 * FAKE_BLOCK, b, LIMIT, INI_OK);
 	fake_back(r->h, 1);
 	rig_run(r, NS_PER_S);
 	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_NO_STATUS, .unaborted = true});
-	begin_write(r, b, 500, 7);
-	ck_assert_int_eq(rig_reply(r, 7, LIMIT)->error.kind, INI_E_DEVICE);
+	rig_write(r, 500 * FAKE_BLOCK, b, LIMIT, INI_E_DEVICE);
 	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
 	fake_clear_faults(r->h, 0);
 	rig_run(r, NS_PER_S);
 	unsigned before = r->h->resets;
-	ck_assert_int_eq(rig_job(r, start(r, JOB_RESYNC), LIMIT)->conclusion, JOB_SUCCESS);
+	(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
 	ck_assert_uint_eq(r->h->resets, before + 1);
 	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
 	block_unref(b);
