@@ -171,7 +171,6 @@ static void begin(struct group *g)
 		g->pub.generation = g->pub.owed;
 		g->pub.owed = 0;
 	}
-	g->phase = CHANGE_PAGES;
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct page_write *w = &g->x[i].page;
 		w->failed = w->may_have = false;
@@ -181,6 +180,29 @@ static void begin(struct group *g)
 		if (w->was_here)
 			w->before = hba_target(g->ini->hba, g->pub.m[i].unit)->member.generation;
 	}
+}
+
+/*
+ * A generation that is on some member's page must not be used again for another change, by whoever
+ * starts after a crash: without the state file, which knows who has left, they would look alike. So
+ * the state file owes a later one before the first page has this one.
+ */
+static void announce(struct group *g)
+{
+	bool used = !g->listed || g->pub.generation == g->was_generation ||
+	            g->owed_saved > g->pub.generation;
+
+	g->phase = used ? CHANGE_PAGES : CHANGE_OWED;
+	if (!used)
+		g->save_seq = save_request(g->ini);
+}
+
+/* If that was not saved, the change will not be, either, and says so. */
+static void announced(struct group *g)
+{
+	if (!g->ini->save_err)
+		g->owed_saved = g->pub.generation + 1;
+	g->phase = CHANGE_PAGES;
 }
 
 static bool page_is_there(const struct group *g, unsigned i)
@@ -294,6 +316,7 @@ static void pages_done(struct group *g)
 		group_owes(g, g->pub.generation);
 	if (have && g->pub.owed) {
 		begin(g);
+		announce(g);
 		return;
 	}
 	g->untold = g->pub.owed && members_in_sync(g);
@@ -350,6 +373,12 @@ void change_step(struct group *g)
 			if (g->change_done == g->change_wanted)
 				return;
 			begin(g);
+			announce(g);
+			break;
+		case CHANGE_OWED:
+			if (!save_is_done(ini, g->save_seq))
+				return;
+			announced(g);
 			break;
 		case CHANGE_PAGES:
 			if (g->pages_open > 0 || write_pages(g))

@@ -449,6 +449,7 @@ bool ini_restore_group(struct ini *ini, const struct ini_group *p, struct ini_er
 		g->pub.m[i].resent = g->pub.m[i].failed = 0;
 	}
 	g->restored_generation = p->generation;
+	g->owed_saved = p->owed;
 	log_open(g);
 	group_list(g);
 	ini->targets_seen = UINT16_MAX;

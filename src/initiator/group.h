@@ -51,10 +51,11 @@ struct member {
 enum presence { HERE, COMING, GONE, MUTE };
 
 /*
- * A change: IDLE -> PAGES (MODE SELECT on those whose page 30h differs) -> SAVE (state file) ->
- * IDLE. Whoever needs one takes a ticket and waits until change_done has reached it.
+ * A change: IDLE -> [OWED (state file: this generation is used)] -> PAGES (MODE SELECT on those
+ * whose page 30h differs) -> SAVE (state file) -> IDLE. Whoever needs one takes a ticket and waits
+ * until change_done has reached it.
  */
-enum change_phase { CHANGE_IDLE, CHANGE_PAGES, CHANGE_SAVE };
+enum change_phase { CHANGE_IDLE, CHANGE_OWED, CHANGE_PAGES, CHANGE_SAVE };
 
 struct group {
 	struct ini_group pub;
@@ -69,6 +70,7 @@ struct group {
 	uint64_t change_wanted, change_running, change_done;
 	uint64_t old_generation; /* before the change in work */
 	uint64_t was_generation; /* as was_in_sync */
+	uint64_t owed_saved;     /* the state file has that so much is owed, at least */
 	bool untold;             /* a generation is owed, and those in sync were not told of it */
 	unsigned pages_open;
 	uint64_t save_seq;

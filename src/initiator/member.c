@@ -257,13 +257,13 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 		return;
 	bool was_in_sync = m->state == MEMBER_IN_SYNC;
 	/* Back in the middle of a change, with its page as it was: that is about to be written. */
-	bool due = g->phase == CHANGE_PAGES && x->page.was_here &&
-	           t->member.generation == x->page.before;
+	bool changing = g->phase == CHANGE_OWED || g->phase == CHANGE_PAGES;
+	bool due = changing && x->page.was_here && t->member.generation == x->page.before;
 	/* Back with the page that it had when it was seen last: it has not been with anybody else,
 	 * and nothing was acknowledged without it. Nor has who was in sync before the change in
 	 * work. */
 	bool as_it_was = x->seen && t->member.generation == x->seen_generation;
-	as_it_was |= g->phase == CHANGE_PAGES && t->member.generation == g->old_generation;
+	as_it_was |= changing && t->member.generation == g->old_generation;
 	bool ours = page_is_ours(g, member, &t->member), expected = due || (ours && as_it_was);
 	member_seen(x, t);
 	if (m->state == MEMBER_IN_SYNC && !expected) {

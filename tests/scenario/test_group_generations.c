@@ -269,6 +269,35 @@ START_TEST(a_state_is_not_newer_than_all_pages)
 }
 END_TEST
 
+/* Whoever starts after a crash must not use a generation again that some page may have. */
+START_TEST(a_generation_is_on_no_page_before_a_later_one_is_owed)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[0].member.generation;
+	fake_gone(r->h, 1);
+	rig_step(r);
+	r->saves_held = true;
+	uint64_t token = rig_begin_write(r, 0, b);
+	rig_run(r, 10 * NS_PER_S);
+	ck_assert_uint_eq(r->h->target[0].member.generation, before);
+	r->saves_held = false;
+	struct ini_group saved;
+	ini_group_save(r->ini, 0, &saved);
+	ck_assert_uint_eq(saved.generation, before);
+	ck_assert_uint_gt(saved.owed, before + 1);
+	ini_saved(r->ini, r->held_save, 0);
+	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
+	ck_assert_uint_eq(r->h->target[0].member.generation, before + 1);
+	ck_assert_uint_eq(r->saved[0].generation, before + 1);
+	ck_assert_uint_eq(r->saved[0].owed, 0);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* One of two has taken a write that the other one missed, and is away while pages are written: what
  * waited for that, and what waits for the change behind it, is not acknowledged. */
 START_TEST(a_change_behind_one_that_nobody_was_told_of)
@@ -403,6 +432,7 @@ TAP_MAIN("group_generations", who_misses_a_change_looks_older,
          a_generation_that_nobody_could_be_told_is_owed,
          a_generation_that_is_owed_outlives_the_daemon, a_generation_that_nobody_took_is_owed,
          a_change_behind_one_that_nobody_was_told_of, a_state_is_not_newer_than_all_pages,
+         a_generation_is_on_no_page_before_a_later_one_is_owed,
          a_write_when_nobody_is_there_changes_nobody, who_is_awaited_in_a_change_is_believed,
          who_was_seen_stays, who_has_left_is_told_after_who_stays,
          a_stale_member_does_not_look_as_good_as_the_others,
