@@ -4,6 +4,8 @@
  * on the members (page 30h), then in the state file. In this order a crash in
  * between leaves members that are newer than the state, which is then
  * adopted (member.c); the other way round it would make good members stale.
+ * A member that the state file trusts, and that has left, keeps its page until
+ * one that the file trusts, too, has the new one, or until the file is saved.
  */
 #include "initiator/core.h"
 
@@ -62,6 +64,12 @@ void group_settled(struct group *g)
 	g->was_generation = g->pub.generation;
 	for (unsigned i = 0; i < g->pub.n; i++)
 		g->x[i].was_in_sync = g->pub.m[i].state == MEMBER_IN_SYNC;
+}
+
+void group_saved(struct group *g)
+{
+	for (unsigned i = 0; i < g->pub.n; i++)
+		g->x[i].in_sync_saved = g->x[i].was_in_sync;
 }
 
 /*
@@ -147,6 +155,8 @@ static void write_page(struct group *g, unsigned member, const struct mode_mirro
 		return;
 	}
 	w->busy = true;
+	if (page->generation > g->x[member].offered)
+		g->x[member].offered = page->generation;
 	g->pages_open++;
 	memset(&w->set, 0, sizeof(w->set));
 	w->set.page = *page;
@@ -222,18 +232,46 @@ static bool awaited(const struct group *g, unsigned i)
 	return g->pub.m[i].state == MEMBER_IN_SYNC && member_presence(g, i) == COMING;
 }
 
-/* Those in sync first: as long as none of them has heard, the state file says what it said, and
- * pages of those that it trusts stay as they are. */
+/* Members whose pages are there. */
+static uint16_t have_pages(const struct group *g, uint16_t of)
+{
+	uint16_t set = 0;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if ((of >> i & 1) && page_is_there(g, i))
+			set |= (uint16_t)(1U << i);
+	return set;
+}
+
+/* Members that are stale, and perhaps still trusted by the state file. */
+static uint16_t leaving(const struct group *g)
+{
+	return members_trusted(g) & (uint16_t)~members_in_sync(g);
+}
+
+/* Members in sync that the state file trusts, too. */
+static uint16_t staying(const struct group *g)
+{
+	uint16_t set = 0;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->x[i].was_in_sync && g->x[i].in_sync_saved)
+			set |= (uint16_t)(1U << i);
+	return set & members_in_sync(g);
+}
+
+/*
+ * Those in sync first: as long as none of them has heard, the state file says what it said, and
+ * pages of those that it trusts stay as they are. If all that it trusts have left, they keep them
+ * until it says so: or after a crash nobody would be in sync.
+ */
 static uint16_t to_be_told(const struct group *g)
 {
 	uint16_t sync = members_in_sync(g), all = (uint16_t)((1U << g->pub.n) - 1);
 
-	if (g->dissolving)
+	if (g->dissolving || have_pages(g, staying(g)))
 		return all;
-	for (unsigned i = 0; i < g->pub.n; i++)
-		if ((sync >> i & 1) && page_is_there(g, i))
-			return all;
-	return sync ? sync : all;
+	return sync && !have_pages(g, sync) ? sync : all & (uint16_t)~leaving(g);
 }
 
 /* Writes the pages that are not as they are to be; true while there is something to wait for. */
@@ -298,7 +336,8 @@ static void pages_done(struct group *g)
 			        g->pub.name, g->pub.m[i].name, w->why);
 		if ((have >> i & 1) || g->pub.m[i].state != MEMBER_IN_SYNC)
 			continue;
-		if (!have && (!known_generation(g, i, &has) || has == g->pub.generation))
+		if (!have && (!known_generation(g, i, &has) || has == g->pub.generation ||
+		              member_offered(g, i, has)))
 			continue;
 		leave |= (uint16_t)(1U << i);
 	}
@@ -363,6 +402,18 @@ static void note_error(struct group *g)
 		                 g->pub.name);
 }
 
+static void change_saved(struct group *g)
+{
+	uint16_t left = members_here(g, leaving(g));
+
+	if (g->ini->save_err)
+		return;
+	group_saved(g);
+	left &= (uint16_t)~leaving(g);
+	if (have_pages(g, left) != left) /* now they are */
+		(void)group_change(g, false);
+}
+
 void change_step(struct group *g)
 {
 	struct ini *ini = g->ini;
@@ -389,6 +440,7 @@ void change_step(struct group *g)
 			if (!save_is_done(ini, g->save_seq))
 				return;
 			note_error(g);
+			change_saved(g);
 			g->change_done = g->change_running;
 			g->phase = CHANGE_IDLE;
 			ini->moves++;

@@ -153,6 +153,7 @@ void group_list(struct group *g)
 	sm_assert(!g->listed && ini->n_listed < INI_GROUPS_MAX);
 	g->listed = true;
 	group_settled(g);
+	group_saved(g);
 	ini->listed[ini->n_listed++] = g;
 	group_changed(g);
 }

@@ -37,14 +37,16 @@ struct member {
 	unsigned mute;     /* attempts in a row that brought no status */
 	bool seen;         /* since we are here, with a page of this generation, the last time */
 	uint64_t seen_generation;
-	bool was_in_sync;  /* when the last change's pages were written: a state file says so */
-	bool syncing;      /* a resync job copies to it: writes go to it, too */
-	bool loose;        /* a write was not aborted for sure and may still land: until it
-	                      attaches anew, nothing more is written to it */
-	lba_t mend_told;   /* the block that could not be written anew last: told once */
-	uint64_t given_up; /* a client's command changes it: the change that makes it durable that
-	                      it is stale and the log does not know what it lacks; 0: none */
-	bool leader_fail;  /* it failed as a leader: another one is preferred while there is one */
+	bool was_in_sync; /* when the last change's pages were written: a state file will say so */
+	bool in_sync_saved; /* so says the state file that was saved for a change last */
+	uint64_t offered;   /* the generation of the page 30h that it was sent last */
+	bool syncing;       /* a resync job copies to it: writes go to it, too */
+	bool loose;         /* a write was not aborted for sure and may still land: until it
+	                       attaches anew, nothing more is written to it */
+	lba_t mend_told;    /* the block that could not be written anew last: told once */
+	uint64_t given_up;  /* a client's command changes it: the change that makes it durable that
+	                       it is stale and the log does not know what it lacks; 0: none */
+	bool leader_fail;   /* it failed as a leader: another one is preferred while there is one */
 	struct page_write page;
 };
 
@@ -96,6 +98,7 @@ struct group {
 /* member.c */
 void members_watch(struct ini *ini);
 /* Its page, as it is now. */
+bool member_offered(const struct group *g, unsigned member, uint64_t generation);
 void member_seen(struct member *x, const struct hba_target *t);
 void member_arrives(struct group *g, unsigned member, const struct hba_target *t);
 void members_look(struct ini *ini); /* takes notice of what came and went */
@@ -107,6 +110,9 @@ uint16_t members_here(const struct group *g, uint16_t of);
  * group that has no member in sync cannot be read any more. */
 uint16_t members_that_may_leave(const struct group *g, uint16_t set);
 uint16_t members_in_sync(const struct group *g);
+/* Those, and those that a state file may trust until a change in work is durable: a daemon that
+ * starts with it takes them for equal, but for what is marked in the log. */
+uint16_t members_trusted(const struct group *g);
 uint16_t members_syncing(const struct group *g);
 /* Stale ones that are here and lack no more than the log knows of. */
 uint16_t members_logged(const struct group *g);
@@ -137,6 +143,8 @@ bool uuid_parse_text(const char *text, uint8_t out[UUID_LEN]);
 /* change.c */
 /* What the group is now is what a state file may have. */
 void group_settled(struct group *g);
+/* And now it has it. */
+void group_saved(struct group *g);
 uint64_t group_change(struct group *g, bool bump); /* a ticket; bump: the generation grows */
 /* The next change makes the generation later than this one, as soon as a member in sync is there.
  * It is kept in the state. */

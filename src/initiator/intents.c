@@ -146,7 +146,7 @@ void log_flushed(struct group *g, uint64_t ticket, uint16_t members)
 {
 	bool all = members == all_members(g);
 
-	if (g->recover || (members_in_sync(g) & ~members))
+	if (g->recover || (members_trusted(g) & ~members))
 		return;
 	(void)intent_flushed(g->log, ticket, all);
 	if (!intent_wants_flush(g->log, all))
@@ -189,7 +189,8 @@ static bool can_clean(const struct group *g)
 	if (g->ini->draining && g->ios > 0) /* after the last write */
 		return false;
 	return g->listed && g->ini->bus_up && !g->command && !g->cleaning && !g->recover &&
-	       intent_wants_flush(g->log, all) && all_in_sync_are_here(g) && !being_copied(g);
+	       intent_wants_flush(g->log, all) && all_in_sync_are_here(g) &&
+	       members_trusted(g) == members_in_sync(g) && !being_copied(g);
 }
 
 static void clean_start(struct group *g)

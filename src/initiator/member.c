@@ -74,6 +74,16 @@ uint16_t members_in_sync(const struct group *g)
 	return set;
 }
 
+uint16_t members_trusted(const struct group *g)
+{
+	uint16_t set = members_in_sync(g);
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->x[i].was_in_sync || g->x[i].in_sync_saved)
+			set |= (uint16_t)(1U << i);
+	return set;
+}
+
 uint16_t members_syncing(const struct group *g)
 {
 	uint16_t set = 0;
@@ -153,9 +163,12 @@ bool member_doubt(struct group *g, unsigned member, const char *why)
 	return was;
 }
 
-/* The log was kept beside this generation; a member that has another one was with somebody else. */
+/* The log was kept beside this generation; a member that has another one was with somebody else.
+ * If it may get the group's all the same, from a change in work, the group gets a later one. */
 static void older(struct group *g, unsigned member, uint64_t generation, const char *why)
 {
+	if (g->x[member].offered >= g->pub.generation)
+		group_owes(g, g->pub.generation);
 	if (generation == g->restored_generation)
 		(void)member_stale(g, member, why);
 	else
@@ -194,7 +207,8 @@ static const char *unusable(const struct group *g, unsigned member, const struct
 static void adopt_generation(struct group *g, uint64_t generation)
 {
 	(void)group_change(g, false);
-	g->pub.generation = generation;
+	if (g->pub.generation < generation)
+		g->pub.generation = generation;
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct ini_member *m = &g->pub.m[i];
 		if (m->unit == WIRE_NO_ID || m->state != MEMBER_IN_SYNC)
@@ -231,6 +245,46 @@ static void look_at_stale(struct group *g, unsigned member, const struct mode_mi
 	group_owes(g, page->generation);
 }
 
+/*
+ * Later than the last generation that is durable, and one that the member was sent: by a change
+ * that was not finished, so nothing was acknowledged that it lacks.
+ */
+bool member_offered(const struct group *g, unsigned member, uint64_t generation)
+{
+	return generation > g->was_generation && generation <= g->x[member].offered;
+}
+
+/*
+ * A change is under way, and nobody in sync is known to have its generation yet. Then one that lies
+ * between the two was of a change before the daemon started, which reached the member late: as if
+ * it had been seen when the daemon started, it is newer than what the state file says.
+ */
+static bool newer_than_the_file(const struct group *g, uint64_t generation)
+{
+	if (generation <= g->was_generation)
+		return false;
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		const struct ini_member *m = &g->pub.m[i];
+		if (m->state == MEMBER_IN_SYNC && m->unit != WIRE_NO_ID &&
+		    hba_target(g->ini->hba, m->unit)->member.generation > generation)
+			return false;
+	}
+	return true;
+}
+
+/* A member in sync has come with a page that it was not expected to have. */
+static void look_at_in_sync(struct group *g, unsigned member, const struct mode_mirror *page)
+{
+	if (!page_is_ours(g, member, page))
+		member_doubt(g, member, "its page 30h has lost the membership");
+	else if (page->generation >= GENERATION_MAX)
+		member_doubt(g, member, "its generation makes no sense");
+	else if (page->generation > g->pub.generation || newer_than_the_file(g, page->generation))
+		adopt_generation(g, page->generation);
+	else if (page->generation < g->pub.generation)
+		older(g, member, page->generation, "its generation is older than the group's");
+}
+
 void member_seen(struct member *x, const struct hba_target *t)
 {
 	x->seen = true;
@@ -264,22 +318,13 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	 * work. */
 	bool as_it_was = x->seen && t->member.generation == x->seen_generation;
 	as_it_was |= changing && t->member.generation == g->old_generation;
+	as_it_was |= member_offered(g, member, t->member.generation);
 	bool ours = page_is_ours(g, member, &t->member), expected = due || (ours && as_it_was);
 	member_seen(x, t);
-	if (m->state == MEMBER_IN_SYNC && !expected) {
-		if (!ours)
-			member_doubt(g, member, "its page 30h has lost the membership");
-		else if (t->member.generation < g->pub.generation)
-			older(g, member, t->member.generation,
-			      "its generation is older than the group's");
-		else if (t->member.generation > g->pub.generation &&
-		         t->member.generation < GENERATION_MAX)
-			adopt_generation(g, t->member.generation);
-		else if (t->member.generation > g->pub.generation)
-			member_doubt(g, member, "its generation makes no sense");
-	} else if (m->state == MEMBER_STALE && !due) {
+	if (m->state == MEMBER_IN_SYNC && !expected)
+		look_at_in_sync(g, member, &t->member);
+	else if (m->state == MEMBER_STALE && !due)
 		look_at_stale(g, member, &t->member);
-	}
 	struct mode_mirror wanted = member_page(g, member);
 	if (was_in_sync != (m->state == MEMBER_IN_SYNC) || !ours ||
 	    t->member.generation != wanted.generation || g->pub.owed)

@@ -298,6 +298,118 @@ START_TEST(a_generation_is_on_no_page_before_a_later_one_is_owed)
 }
 END_TEST
 
+/*
+ * disk0 is sent a generation, and goes; it comes with its page as it was, and is sent a later one;
+ * then it comes with the first one, which it saved late. Nothing was acknowledged that it lacks.
+ * With `restart`, the daemon starts anew in between.
+ */
+static void page_that_comes_late(bool restart)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+	const struct ini_group *g;
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[0].member.generation;
+	fake_gone(r->h, 1);
+	rig_step(r);
+	for (unsigned i = 1; i < 3; i++) {
+		r->h->latency_ns = 100 * NS_PER_MS;
+		(void)rig_begin_write(r, 0, b);
+		g = ini_group_find(r->ini, "g0");
+		for (unsigned k = 0; k < 1000 && g->generation != before + i; k++)
+			rig_run(r, NS_PER_MS);
+		ck_assert_uint_eq(g->generation, before + i);
+		rig_run(r, NS_PER_MS);
+		fake_gone(r->h, 0);
+		r->h->latency_ns = 0;
+		if (i == 1) {
+			rig_run(r, NS_PER_S);
+			if (restart)
+				rig_restart(r);
+		} else {
+			r->h->target[0].member.generation = before + 1;
+		}
+		fake_back(r->h, 0);
+		r->h->latency_ns = 100 * NS_PER_MS;
+		rig_step(r);
+	}
+	rig_run(r, 10 * NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	ck_assert_uint_gt(r->h->target[0].member.generation, before + 1);
+	block_unref(b);
+	rig_free(r);
+}
+
+START_TEST(a_page_that_comes_late_is_not_an_old_one)
+{
+	page_that_comes_late(false);
+	page_that_comes_late(true);
+}
+END_TEST
+
+/* The state file owes a generation when the daemon starts. While disk0, which it trusts, is being
+ * told of a later one, disk1 comes with one in between: it was with somebody else since. */
+START_TEST(who_is_newer_than_the_file_is_believed_while_another_is_told)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[0].member.generation;
+	fake_gone(r->h, 1);
+	rig_step(r);
+	r->saved[0].owed = before + 2;
+	r->h->latency_ns = 100 * NS_PER_MS;
+	rig_restart(r);
+	rig_run(r, NS_PER_MS);
+	ck_assert_uint_eq(ini_group_find(r->ini, "g0")->generation, before + 2);
+	ck_assert_uint_eq(r->h->target[0].member.generation, before);
+	r->h->target[1].member.generation = before + 1;
+	fake_back(r->h, 1);
+	rig_run(r, 10 * NS_PER_S);
+	ck_assert(!rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert_uint_gt(r->h->target[1].member.generation, before + 2);
+	ck_assert_uint_eq(r->h->target[0].member.generation, 0);
+	rig_free(r);
+}
+END_TEST
+
+/* A mirror job begins to overwrite the only member in sync. A daemon that starts after a crash
+ * before the state file says so still has that member. */
+START_TEST(who_the_file_trusts_alone_keeps_its_page_till_it_does_not)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	uint64_t before = r->h->target[0].member.generation;
+	rig_image(r, BLOCKS * 512, 1);
+	r->saves_held = true;
+	(void)rig_mirror(r, BLOCKS * 512);
+	for (bool told = false; !told;) {
+		struct ini_group saved;
+		rig_run(r, NS_PER_S);
+		ck_assert_uint_eq(r->h->target[0].member.generation, before);
+		ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, 1), 0);
+		ini_group_save(r->ini, 0, &saved);
+		told = saved.m[0].state == MEMBER_STALE;
+		ini_saved(r->ini, r->held_save, 0);
+	}
+	r->saves_held = false;
+	rig_run(r, 100 * NS_PER_MS);
+	ck_assert_uint_ne(r->h->target[0].member.generation, before);
+	ck_assert_uint_gt(fake_count(r->h, OP_WRITE_16, 1), 0);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* One of two has taken a write that the other one missed, and is away while pages are written: what
  * waited for that, and what waits for the change behind it, is not acknowledged. */
 START_TEST(a_change_behind_one_that_nobody_was_told_of)
@@ -434,8 +546,10 @@ TAP_MAIN("group_generations", who_misses_a_change_looks_older,
          a_change_behind_one_that_nobody_was_told_of, a_state_is_not_newer_than_all_pages,
          a_generation_is_on_no_page_before_a_later_one_is_owed,
          a_write_when_nobody_is_there_changes_nobody, who_is_awaited_in_a_change_is_believed,
-         who_was_seen_stays, who_has_left_is_told_after_who_stays,
-         a_stale_member_does_not_look_as_good_as_the_others,
+         a_page_that_comes_late_is_not_an_old_one,
+         who_is_newer_than_the_file_is_believed_while_another_is_told,
+         who_the_file_trusts_alone_keeps_its_page_till_it_does_not, who_was_seen_stays,
+         who_has_left_is_told_after_who_stays, a_stale_member_does_not_look_as_good_as_the_others,
          a_generation_beyond_all_sense_is_nobodys,
          a_page_that_cannot_be_written_does_not_cost_the_last_member,
          a_page_that_is_busy_is_written_later);
