@@ -315,7 +315,7 @@ bool port_init(struct bus *b, uint8_t id)
 	TAILQ_INIT(&p->programs);
 	TAILQ_INIT(&p->free_programs);
 	p->scripts = b->scripts + (size_t)id * SCRIPTS_LIVE;
-	p->program_slots = b->programs + (size_t)id * PROGRAMS_QUEUED;
+	p->program_slots = b->programs + (size_t)id * PROGRAM_SLOTS;
 	p->script_bufs = malloc((SCRIPTS_QUEUED + 1) * sizeof(*p->script_bufs));
 	p->program_bufs = malloc(PROGRAM_LARGE * (size_t)WIRE_HEAD_MAX);
 	if (!p->script_bufs || !p->program_bufs)

@@ -30,7 +30,7 @@ struct bus *bus_new(const struct bus_config *cfg)
 	b->arena = malloc(ARENA_MAX);
 	/* Megabytes, mostly of no use: each is filled in when it is taken. */
 	b->scripts = malloc((size_t)WIRE_IDS * SCRIPTS_LIVE * sizeof(*b->scripts));
-	b->programs = malloc((size_t)WIRE_IDS * PROGRAMS_QUEUED * sizeof(*b->programs));
+	b->programs = malloc((size_t)WIRE_IDS * PROGRAM_SLOTS * sizeof(*b->programs));
 	bool good = b->action && b->trace && b->held && b->arena && b->scripts && b->programs;
 	for (uint8_t i = 0; good && i < WIRE_IDS; i++)
 		good = port_init(b, i);

@@ -55,12 +55,18 @@ static void check_scripts(const struct bus *b, const struct port *p)
 static void check_programs(const struct port *p)
 {
 	const struct program *g;
-	unsigned n = 0, large = 0;
+	unsigned n = 0, large = 0, idle = 0;
+	uint64_t data = 0;
 
 	TAILQ_FOREACH (g, &p->programs, link) {
 		n++;
 		large += g->large != NULL;
+		data += g->data ? g->data->len : 0;
 	}
+	TAILQ_FOREACH (g, &p->free_programs, link)
+		idle++;
+	sm_assert(n + idle == p->programs_used && p->programs_used <= PROGRAM_SLOTS);
+	sm_assert(data == p->program_data);
 	sm_assert(n == p->n_programs && large + p->n_free_large == PROGRAM_LARGE);
 	sm_assert(p->up || n == 0);
 }

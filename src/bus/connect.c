@@ -56,7 +56,7 @@ uint32_t connect_bytes(struct bus *b, bool out, uint32_t len)
 	const struct script *s = t->script;
 	const struct wire_limit *l = limit_of(p, t->lun);
 
-	if (!l || !s || t->mirror || !s->disc_priv || l->hold || p->n_programs == PROGRAMS_QUEUED ||
+	if (!l || !s || t->mirror || !s->disc_priv || l->hold || !program_room(p, 0) ||
 	    t->rest.n > REST_MAX)
 		return len;
 	uint32_t most = out ? l->out : l->in;

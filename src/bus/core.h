@@ -28,14 +28,15 @@
 
 /* ---- bounds ---- */
 
-#define SCRIPTS_QUEUED    64                   /* that wait for the bus, of one port */
-#define SCRIPTS_LIVE      512                  /* with those that live on as a nexus */
-#define SCRIPT_DATA_MAX   (256U * 1024 * 1024) /* bytes that live scripts of one port hold */
-#define SCRIPT_PIECES     8                    /* data items of one conventional script */
-#define MESSAGE_MAX       512                  /* bytes of one MESSAGE OUT item */
-#define PROGRAMS_QUEUED   320                  /* of one port */
-#define PROGRAM_SMALL     256                  /* bytes of items; longer ones share buffers */
-#define PROGRAM_LARGE     32                   /* of one port */
+#define SCRIPTS_QUEUED    64                    /* that wait for the bus, of one port */
+#define SCRIPTS_LIVE      512                   /* with those that live on as a nexus */
+#define SCRIPT_DATA_MAX   (256U * 1024 * 1024)  /* bytes that live scripts of one port hold */
+#define SCRIPT_PIECES     8                     /* data items of one conventional script */
+#define MESSAGE_MAX       512                   /* bytes of one MESSAGE OUT item */
+#define PROGRAMS_QUEUED   320                   /* of one port */
+#define PROGRAM_SLOTS     (PROGRAMS_QUEUED + 1) /* with the one that runs */
+#define PROGRAM_SMALL     256                   /* bytes of items; longer ones share buffers */
+#define PROGRAM_LARGE     32                    /* of one port */
 #define PROGRAM_DATA_MAX  (256U * 1024 * 1024)
 #define RELAYS            32 /* management requests of one port that wait for an answer */
 #define RELAY_LIMIT_NS    (10 * NS_PER_S) /* then its place is given to another */
@@ -203,7 +204,7 @@ struct port {
 	struct program_list programs, free_programs;
 	unsigned n_programs;
 	uint64_t program_data;
-	struct program *program_slots; /* PROGRAMS_QUEUED, likewise */
+	struct program *program_slots; /* PROGRAM_SLOTS, likewise */
 	unsigned programs_used;
 	uint8_t *program_bufs; /* PROGRAM_LARGE, WIRE_HEAD_MAX each */
 	uint8_t *free_large[PROGRAM_LARGE];
@@ -458,7 +459,9 @@ void programs_void_for(struct port *p, uint8_t initiator);
 /* The tenure has ended tasks of its initiator in this target (tenure.ends), which has answered:
  * what it had asked for on behalf of them does not come any more. */
 void programs_end(struct bus *b, struct port *p);
-/* A slot, empty, at the end of those that wait; one has to be free. */
+/* Whether one more can wait, with so many bytes of data. */
+bool program_room(const struct port *p, uint64_t data);
+/* A slot, empty, at the end of those that wait; there has to be room. */
 struct program *program_take(struct port *p);
 /* Whether one waits that can be run. Drops those before it whose task is over, or whose initiator
  * is gone, with a burst that says so. */

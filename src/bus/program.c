@@ -42,11 +42,20 @@ static bool begins_right(const struct wire_program *w, struct span *messages)
 	return true;
 }
 
+/* A program that runs waits no more and has its slot still: slots are what is asked for. */
+bool program_room(const struct port *p, uint64_t data)
+{
+	bool slot = !TAILQ_EMPTY(&p->free_programs) || p->programs_used < PROGRAM_SLOTS;
+
+	return slot && p->n_programs < PROGRAMS_QUEUED &&
+	       p->program_data + data <= PROGRAM_DATA_MAX;
+}
+
 struct program *program_take(struct port *p)
 {
 	struct program *g = TAILQ_FIRST(&p->free_programs);
 
-	sm_assert(p->n_programs < PROGRAMS_QUEUED);
+	sm_assert(program_room(p, 0));
 	if (g)
 		TAILQ_REMOVE(&p->free_programs, g, link);
 	else
@@ -76,8 +85,7 @@ void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 		       "program: a reconnection begins with IDENTIFY in MESSAGE IN");
 		return;
 	}
-	if (p->n_programs >= PROGRAMS_QUEUED || (large && p->n_free_large == 0) ||
-	    p->program_data + data > PROGRAM_DATA_MAX) {
+	if (!program_room(p, data) || (large && p->n_free_large == 0)) {
 		refuse(b, c, CODE_FLOOD, WIRE_PROGRAM, w->id, "%u programs wait", p->n_programs);
 		return;
 	}

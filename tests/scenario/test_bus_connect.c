@@ -362,8 +362,37 @@ START_TEST(a_silent_pass_is_not_split)
 }
 END_TEST
 
+/* As many programs wait as may while one runs: what that one leaves has a place. */
+START_TEST(many_wait)
+{
+	struct rig *r = begin(ARM_FULL, (struct wire_limit){.in = 512});
+	struct block *data = rig_block(1024);
+	struct items i;
+	uint32_t first = 0;
+
+	read_script(r, 5);
+	rig_disconnect(r, 2);
+	rig_forget(r);
+	it_begin(&i);
+	it_reconnect(&i, 5);
+	it_data(&i, ITEM_DATA_IN, 0, 1024, crc_data(0, data->data, 1024));
+	it_complete(&i, 0);
+	for (uint32_t n = 1; n <= 320; n++)
+		rig_reselect(r, 2, 7, n, &i, data);
+	ck_assert(!rig_closed(r, r->handle[2]));
+	rig_go_once(r);
+	ck_assert_uint_eq(phases(r, PHASE_DATA_IN, &first), 8);
+	ck_assert_uint_eq(first, 512);
+	ck_assert_uint_eq(r->report[0].outcome, OUTCOME_DISCONNECTED);
+	ck_assert_uint_eq(r->report[0].data_in, 512);
+	r->sends = r->traces = false; /* the others are many lines */
+	rig_end(r, data);
+}
+END_TEST
+
 TAP_MAIN_TABLE("bus_connect", NULL, NULL, TAP_ONCE(an_armed_write_in_bursts),
                TAP_ONCE(a_process_asks_for_the_data), TAP_ONCE(a_read_in_bursts),
                TAP_EACH(what_limits_a_data_phase, writes), TAP_ONCE(disconnect_time_limit),
                TAP_ONCE(others_get_the_bus), TAP_ONCE(the_nexus_is_gone),
-               TAP_ONCE(reset_and_limits_end), TAP_ONCE(a_silent_pass_is_not_split));
+               TAP_ONCE(reset_and_limits_end), TAP_ONCE(a_silent_pass_is_not_split),
+               TAP_ONCE(many_wait));
