@@ -152,6 +152,7 @@ bool tgt_task_ended(const struct tgt *t, const struct task *k)
 
 void tgt_task_drained(struct tgt *t, struct task *k)
 {
+	tgt_copy_aborted(k);
 	if (k->told)
 		tgt_task_deliver(t, k);
 	else

@@ -121,6 +121,8 @@ bool tgt_copy_next(struct tgt *t, struct task *k);
 void tgt_copy_drop(struct tgt *t, struct task *k);
 /* Its status is known: that is kept. */
 void tgt_copy_end(struct task *k);
+/* It was aborted, and is in no store any more: the same. */
+void tgt_copy_aborted(struct task *k);
 bool tgt_cmd_accept_log_sense(struct tgt *t, struct task *k);
 bool tgt_cmd_run_log_sense(struct tgt *t, struct task *k);
 

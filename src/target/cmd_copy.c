@@ -232,6 +232,7 @@ void tgt_copy_end(struct task *k)
 	struct copy_result *r = &tgt_nexus(k)->copy;
 	if (!k->copies)
 		return;
+	k->copies = false;
 	act_on(k, NULL);
 	const struct copy_list l = parsed(k);
 	if (!l.keeps || !r->kept || r->list != l.id)
@@ -240,6 +241,14 @@ void tgt_copy_end(struct task *k)
 	r->segments = k->step;
 	r->status = k->status;
 	r->sense = k->sense;
+}
+
+void tgt_copy_aborted(struct task *k)
+{
+	if (!k->copies)
+		return;
+	k->status = SCSI_TASK_ABORTED;
+	tgt_copy_end(k);
 }
 
 /* ---- RECEIVE COPY RESULTS ---- */

@@ -32,6 +32,7 @@ void tgt_task_drop(struct tgt *t, struct task *k)
 	sm_assert(k->state != TASK_FREE);
 	if (t->tenure.task == k)
 		t->tenure.task = NULL;
+	tgt_copy_aborted(k);
 	/* Actions of this step may still point to them. */
 	tgt_out_hold(t, k->data);
 	tgt_out_hold(t, k->in);

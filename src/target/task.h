@@ -100,7 +100,8 @@ struct task {
 	uint16_t step;     /* UNMAP: descriptors that were begun; EXTENDED COPY: segments done */
 	struct tgt_lu *on; /* EXTENDED COPY: whose store is worked on; NULL: lu's */
 	uint64_t copied;   /* EXTENDED COPY: bytes of the segment */
-	bool copies, copy_wrote; /* its list was found right; what is in `in` goes to `on` */
+	bool copies, copy_wrote; /* its list was found right, and it has not ended; what is in `in`
+	                            goes to `on` */
 	ns_t due;                /* TASK_DONE that waits; else NS_NEVER */
 	bool told;               /* TASK_DRAIN: its status is TASK ABORTED */
 	bool after_drain;        /* TASK_DONE that waits for its unit's tasks in TASK_DRAIN */

@@ -123,12 +123,28 @@ static bool reads(enum scsi_op op)
 	       op == OP_READ_32;
 }
 
-void tgt_work_next(struct tgt *t, struct task *k)
+/* One whose store is to be worked on went meanwhile, and another may be at its LUN: the task fails.
+ */
+static bool went(struct tgt *t, struct task *k)
 {
 	bool copy = k->cdb.op == OP_EXTENDED_COPY;
 	bool more = k->work || copy || (!k->bad && k->cdb.op == OP_UNMAP);
 	if (more && !k->lu->present) {
-		tgt_task_fail(k, SENSE_LUN_NOT_SUPPORTED); /* it went meanwhile */
+		tgt_task_fail(k, SENSE_LUN_NOT_SUPPORTED);
+		return true;
+	}
+	if (k->work && !unit(k)->present) {
+		tgt_copy_drop(t, k);
+		tgt_task_fail(k, scsi_sense_specific(SENSE_COPY_NOT_REACHABLE, k->step));
+		return true;
+	}
+	return false;
+}
+
+void tgt_work_next(struct tgt *t, struct task *k)
+{
+	bool copy = k->cdb.op == OP_EXTENDED_COPY;
+	if (went(t, k)) {
 		tgt_task_finish(t, k);
 		return;
 	}

@@ -292,6 +292,44 @@ START_TEST(one_goes)
 }
 END_TEST
 
+/* It goes between the WRITE and the FLUSH, also if another one is at its LUN then. */
+START_TEST(one_goes_before_the_flush)
+{
+	struct disk *d = three();
+	(void)disk_burst(d, "t=5 want sel msg=82 cmd=1511.0000.1800 out=x:4.0812.:18");
+	d->hold = true;
+	ck_assert_str_eq(copy(d, HEAD2, LUN0 "." LUN2 "." SEGMENT("00", "01", "01", "04", "00")),
+	                 "read 4+1");
+	ck_assert_str_eq(disk_answer(d, 0), "lun 2 write 0+1");
+	(void)disk_remove(d, 2);
+	if (_i)
+		(void)disk_add(d, 2, (struct span){0});
+	ck_assert_str_eq(disk_answer(d, 0), CHECK);
+	d->hold = false;
+	ck_assert_str_eq(disk_sense(d), "a/d/2");
+	disk_free(d);
+}
+END_TEST
+
+/* ABORT TASK, while it is in the store. */
+START_TEST(aborted)
+{
+	struct disk *d = three();
+	d->hold = true;
+	(void)disk_burst(d, "t=50 want sel msg=c02009 cmd=83:9.0000006c0000 out=x" HEAD2 "." LUN0
+	                    "." LUN2 "." SEGMENT("00", "01", "04", "05", "0a"));
+	(void)disk_burst(d, "t=51 want sel msg=c020090d");
+	ck_assert_str_eq(disk_command(d, "8400.09.:7.00000040.0000"), "cont DATA-IN(12) " END);
+	hex_assert(d->in, d->n_in, "00000008 00 0000 00 00000000");
+	(void)disk_release(d);
+	ck_assert_str_eq(disk_command(d, "8400.09.:7.00000040.0000"), "cont DATA-IN(12) " END);
+	hex_assert(d->in, d->n_in, "00000008 02 0000 00 00000000");
+	ck_assert_str_eq(disk_command(d, "8404.09.:7.00000100.0000"), "cont DATA-IN(78) " END);
+	hex_assert(d->in + 56, 4, "40 00 0012");
+	disk_free(d);
+}
+END_TEST
+
 START_TEST(results)
 {
 	struct disk *d = three();
@@ -316,4 +354,5 @@ TAP_MAIN_TABLE("target_copy", NULL, NULL, TAP_ONCE(copies), TAP_ONCE(one_of_the_
                TAP_ONCE(within_one), TAP_ONCE(overlaps), TAP_ONCE(nothing_to_do),
                TAP_EACH(refuses, refused), TAP_ONCE(of_the_cdb), TAP_ONCE(too_many_descriptors),
                TAP_ONCE(ends_at_a_bad_segment), TAP_ONCE(what_stands_against_it), TAP_ONCE(alone),
-               TAP_ONCE(one_goes), TAP_ONCE(results));
+               TAP_ONCE(one_goes), TAP_TIMES(one_goes_before_the_flush, 2), TAP_ONCE(aborted),
+               TAP_ONCE(results));
