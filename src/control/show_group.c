@@ -55,6 +55,10 @@ void ctl_put_group(struct jw *w, const char *key, const struct ini_group *g)
 	jw_u64(w, "window", g->window);
 	jw_u64(w, "max_passes", g->max_passes);
 	jw_u64(w, "members_in_sync", in_sync);
+	if (g->served_by[0])
+		jw_str(w, "served_by", g->served_by);
+	else
+		jw_null(w, "served_by");
 	put_intent(w, &g->intent);
 	jw_arr(w, "members");
 	for (unsigned i = 0; i < g->n; i++)

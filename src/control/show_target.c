@@ -44,6 +44,7 @@ static void put_membership(struct jw *w, const struct mode_mirror *m)
 	jw_u64(w, "device", m->device);
 	jw_uuid(w, "group_uuid", m->group_uuid);
 	jw_u64(w, "generation", m->generation);
+	jw_uuid(w, "owner", m->owner);
 	jw_end_obj(w);
 }
 

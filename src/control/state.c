@@ -24,6 +24,7 @@ static void put_group(struct jw *w, const struct ini_group *g)
 	jw_u64(w, "id", g->id);
 	jw_hex(w, "uuid", g->uuid, UUID_LEN);
 	jw_u64(w, "generation", g->generation);
+	jw_u64(w, "term", g->term);
 	jw_u64(w, "owed", g->owed);
 	jw_str(w, "mode", ini_mode_name(g->mode));
 	jw_u64(w, "block_size", g->block_size);
@@ -74,6 +75,8 @@ static void get_group(struct saved *g, const json_t *o, struct ini_group *to)
 	to->id = (uint16_t)saved_u64(g, o, "id", UINT16_MAX);
 	saved_hex16(g, o, "uuid", to->uuid);
 	to->generation = saved_u64(g, o, "generation", INT64_MAX);
+	if (json_object_get(o, "term")) /* older files have none: it never went to another */
+		to->term = (uint16_t)saved_u64(g, o, "term", UINT16_MAX);
 	if (json_object_get(o, "owed")) /* older files have none: nothing is */
 		to->owed = saved_u64(g, o, "owed", INT64_MAX);
 	to->mode = saved_mode(g, o);

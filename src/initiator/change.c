@@ -70,6 +70,8 @@ void group_saved(struct group *g)
 {
 	for (unsigned i = 0; i < g->pub.n; i++)
 		g->x[i].in_sync_saved = g->x[i].was_in_sync;
+	if (members_in_sync(g))
+		g->heir_of.member = false;
 }
 
 /*
@@ -96,13 +98,6 @@ void ini_group_save(const struct ini *ini, unsigned i, struct ini_group *out)
 		copy_text(m->why, sizeof(m->why),
 		          g->x[k].was_in_sync ? "" : "its page 30h was still to be written");
 	}
-}
-
-static bool same_page(const struct mode_mirror *a, const struct mode_mirror *b)
-{
-	return a->member == b->member && a->device == b->device && a->group == b->group &&
-	       memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0 &&
-	       a->generation == b->generation;
 }
 
 /* BUSY says nothing about the member: it may be saving the page that was written before. */
@@ -223,7 +218,7 @@ static bool page_is_there(const struct group *g, unsigned i)
 	const struct mode_mirror *has = &hba_target(g->ini->hba, g->pub.m[i].unit)->member;
 	if (!page.member && has->member && memcmp(has->group_uuid, g->pub.uuid, UUID_LEN) != 0)
 		return true; /* another group's: not ours to clear */
-	return same_page(&page, has);
+	return mode_mirror_equal(&page, has);
 }
 
 /* A member in sync that is away for a moment (a reset, the bus server) is waited for. */

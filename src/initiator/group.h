@@ -63,9 +63,12 @@ struct group {
 	struct ini_group pub;
 	struct ini *ini;
 	bool used;
-	bool listed;     /* not while it is being created */
-	bool dissolving; /* its members' pages are being cleared */
-	bool changed;    /* INI_ACT_CHANGED is due */
+	bool listed;                /* not while it is being created */
+	bool dissolving;            /* its members' pages are being cleared */
+	bool changed;               /* INI_ACT_CHANGED is due */
+	struct mode_mirror heir_of; /* the page of who served it before; !member: of nobody, or what
+	                               it left is known */
+	bool held; /* another initiator serves it: its members look as if they were away */
 	struct member x[INI_MEMBERS_MAX];
 	uint16_t leaving; /* members whose page is being cleared */
 	enum change_phase phase;
@@ -154,6 +157,17 @@ void change_step(struct group *g);
 ns_t changes_deadline(const struct ini *ini);
 uint64_t save_request(struct ini *ini);
 bool save_is_done(const struct ini *ini, uint64_t seq);
+
+/* owner.c: who serves the group */
+bool page_is_foreign(const struct ini *ini, const struct mode_mirror *page);
+/* Another initiator wrote it, and not before the group went to us. */
+bool page_succeeds_us(const struct group *g, const struct mode_mirror *page);
+/* A page of the group is here, and nobody who is here serves it but us: the page is of before. */
+void group_take(struct group *g, const struct mode_mirror *page);
+/* The name and SCSI ID of another initiator on the bus that does; NULL: none. */
+const char *group_holder(const struct group *g, uint8_t *id);
+bool group_is_free(const struct group *g,
+                   struct ini_error *e); /* false, with the error: one does */
 
 /* broadcast.c: who can take part in a broadcast pass. False, with the error: this target cannot,
  * beside these members; these members cannot (those that are not there do not count). */

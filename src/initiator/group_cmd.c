@@ -182,7 +182,7 @@ bool ini_group_add_member(struct ini *ini, const char *name, const char *target,
 {
 	struct group *g = group_need(ini, name, e);
 
-	if (!g || !idle(ini, g, e))
+	if (!g || !group_is_free(g, e) || !idle(ini, g, e))
 		return false;
 	uint8_t id = ini_target_by(ini, target, e);
 	if (id == WIRE_NO_ID || !group_admit(ini, g, id, e))
@@ -272,7 +272,8 @@ bool ini_group_remove_member(struct ini *ini, const char *name, const char *targ
 	struct group *g = group_need(ini, name, e);
 	unsigned member = 0;
 
-	if (!g || !idle(ini, g, e) || !find_member(ini, g, target, &member, e))
+	if (!g || !group_is_free(g, e) || !idle(ini, g, e) ||
+	    !find_member(ini, g, target, &member, e))
 		return false;
 	if (g->pub.n == 1)
 		return ini_refuse(e, INI_E_NO_MEMBERS,
@@ -308,7 +309,7 @@ bool ini_group_set(struct ini *ini, const char *name, const struct ini_group_set
 {
 	struct group *g = group_need(ini, name, e);
 
-	if (!g || !may_change(ini, g, e))
+	if (!g || !group_is_free(g, e) || !may_change(ini, g, e))
 		return false;
 	if (set->has_mode && set->mode > INI_BROADCAST)
 		return ini_refuse(e, INI_E_BAD_VALUE, "that is no mode of a group");
@@ -340,8 +341,10 @@ bool ini_group_set(struct ini *ini, const char *name, const struct ini_group_set
 
 static void set_step(struct ini *ini, struct cmd *c)
 {
-	c->error = c->g->change_error;
-	c->g->command = NULL;
+	struct group *g = c->g;
+
+	c->error = g->change_error;
+	g->command = NULL;
 	cmd_reply(ini, c);
 }
 

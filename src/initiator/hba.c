@@ -314,6 +314,9 @@ static void tell_changes(struct hba *h)
 	uint64_t changed = h->changed;
 
 	h->changed = 0;
+	if (h->initiators_changed && h->target_fn)
+		h->target_fn(h->target_ctx, WIRE_NO_ID);
+	h->initiators_changed = false;
 	if (h->reset_seen) {
 		h->reset_seen = false;
 		if (h->reset_fn)
@@ -360,7 +363,8 @@ ns_t hba_deadline(const struct hba *h)
 	const struct hba_timer *t = hba_timer_first(h);
 	ns_t at = t ? t->at : NS_NEVER;
 
-	if (h->n_done || h->changed || h->reset_seen || (h->dirty && h->attached))
+	if (h->n_done || h->changed || h->initiators_changed || h->reset_seen ||
+	    (h->dirty && h->attached))
 		return h->now;
 	if (h->resetting && h->reset_until < at)
 		at = h->reset_until;

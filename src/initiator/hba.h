@@ -125,8 +125,13 @@ const struct hba_target *hba_find(const struct hba *h, const uint8_t uuid[UUID_L
  * frame, and the ID; NULL and WIRE_NO_ID: there is none. Known of all ports once a target is READY:
  * the server tells them before anything else. */
 const char *hba_other_initiator(const struct hba *h, uint8_t *id);
+/* The same of the one with this UUID. The target callback is called with WIRE_NO_ID when one comes
+ * or goes. */
+const char *hba_initiator(const struct hba *h, const uint8_t uuid[UUID_LEN], uint8_t *id);
+const uint8_t *hba_own_uuid(const struct hba *h);
 /* Inquires all ports again (bus.scan). A target that says that its logical units have changed, or
- * the capacity of one (UNIT ATTENTION, 3Fh/0Eh, 2Ah/09h), is inquired anyway. */
+ * the capacity or the mode pages of one (UNIT ATTENTION, 3Fh/0Eh, 2Ah/09h, 2Ah/01h), is inquired
+ * anyway. */
 void hba_scan(struct hba *h);
 /* True when all ports were told to us since the attach and no target is SCANNING. A target that is
  * inquired again (hba_scan(), a reset) keeps its epoch; what is started for it waits. */

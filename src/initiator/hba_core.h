@@ -110,6 +110,7 @@ struct hba_scan {
 struct hba_initiator {
 	bool up;
 	uint32_t epoch;
+	uint8_t uuid[UUID_LEN];
 	char name[TARGET_NAME_MAX + 1];
 };
 
@@ -166,6 +167,7 @@ struct hba {
 	uint8_t items[HBA_ITEMS_LEN];
 
 	uint64_t changed; /* units to be told of */
+	bool initiators_changed;
 	hba_target_fn target_fn;
 	void *target_ctx;
 	uint8_t reset_by;

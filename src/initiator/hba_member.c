@@ -44,16 +44,18 @@ static void explain(const struct hba_set_member *s, char *why, size_t n)
 	}
 }
 
-static bool same_page(const struct mode_mirror *a, const struct mode_mirror *b)
-{
-	return a->member == b->member && a->device == b->device && a->group == b->group &&
-	       memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0 &&
-	       a->generation == b->generation;
-}
-
 static bool same_group(const struct mode_mirror *a, const struct mode_mirror *b)
 {
 	return a->member == b->member && memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0;
+}
+
+/* Somebody else has taken the group over since its page was read last. */
+static bool other_owner(const struct hba_set_member *s, const struct mode_mirror *page)
+{
+	const uint8_t *known = hba_target(s->hba, s->unit)->member.owner;
+
+	return memcmp(page->owner, s->page.owner, UUID_LEN) != 0 &&
+	       memcmp(page->owner, known, UUID_LEN) != 0;
 }
 
 static bool same_unit(const struct hba_set_member *s)
@@ -72,14 +74,17 @@ static void compare(struct hba_set_member *s)
 		finish(s, false, "MODE SENSE of page 30h: malformed");
 		return;
 	}
-	s->conflict = !s->wrote && page.member && !same_group(&page, &s->page) &&
-	              !same_group(&page, &t->member);
+	bool taken = page.member && s->page.member && other_owner(s, &page);
+	bool regrouped = !same_group(&page, &s->page) && !same_group(&page, &t->member);
+	s->conflict = !s->wrote && page.member && (regrouped || taken);
 	t->member = page;
 	hba_target_changed(s->hba, t->unit);
-	if (same_page(&page, &s->page))
+	if (mode_mirror_equal(&page, &s->page))
 		finish(s, true, "");
 	else if (s->conflict)
-		finish(s, false, "another initiator has made it a member of another group");
+		finish(s, false,
+		       regrouped ? "another initiator has made it a member of another group"
+		                 : "another initiator serves its group now");
 	else if (s->wrote)
 		finish(s, false, "page 30h reads back otherwise than it was written");
 	else

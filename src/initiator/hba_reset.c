@@ -100,12 +100,16 @@ static void port_up(struct hba *h, const struct wire_port *w)
 	hba_scan_start(h, w->id);
 }
 
-static void initiator_up(struct hba_initiator *other, const struct wire_port *w)
+static void initiator_up(struct hba *h, const struct wire_port *w)
 {
+	struct hba_initiator *other = &h->port[w->id].other;
+
 	other->up = true;
 	other->epoch = w->epoch;
+	memcpy(other->uuid, w->uuid, UUID_LEN);
 	memcpy(other->name, w->name, sizeof(other->name));
 	other->name[TARGET_NAME_MAX] = '\0';
+	h->initiators_changed = true;
 }
 
 void hba_on_port(struct hba *h, const struct wire_port *w)
@@ -116,8 +120,10 @@ void hba_on_port(struct hba *h, const struct wire_port *w)
 	if (!w->up) {
 		if (p->up && p->t.epoch == w->epoch)
 			port_down(h, w->id);
-		if (p->other.epoch == w->epoch)
+		if (p->other.up && p->other.epoch == w->epoch) {
 			p->other.up = false;
+			h->initiators_changed = true;
+		}
 		return;
 	}
 	if (p->up && p->t.epoch == w->epoch)
@@ -128,7 +134,23 @@ void hba_on_port(struct hba *h, const struct wire_port *w)
 	if (w->role == ROLE_TARGET)
 		port_up(h, w);
 	else if (w->role == ROLE_INITIATOR)
-		initiator_up(&p->other, w);
+		initiator_up(h, w);
+}
+
+const uint8_t *hba_own_uuid(const struct hba *h)
+{
+	return h->cfg.uuid;
+}
+
+const char *hba_initiator(const struct hba *h, const uint8_t uuid[UUID_LEN], uint8_t *id)
+{
+	for (*id = 0; *id < WIRE_IDS; ++*id) {
+		const struct hba_initiator *other = &h->port[*id].other;
+		if (other->up && memcmp(other->uuid, uuid, UUID_LEN) == 0)
+			return other->name;
+	}
+	*id = WIRE_NO_ID;
+	return NULL;
 }
 
 const char *hba_other_initiator(const struct hba *h, uint8_t *id)

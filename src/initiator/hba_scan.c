@@ -529,12 +529,14 @@ void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *sens
 {
 	struct hba_scan *s = &h->port[id].scan;
 	bool list = scsi_sense_is(sense, &SENSE_LUNS_CHANGED);
+	bool pages = scsi_sense_is(sense, &SENSE_MODE_PARAMETERS_CHANGED);
+	enum scan_step reads = pages ? SCAN_MEMBER : SCAN_CAPACITY;
 
-	if ((!list && !scsi_sense_is(sense, &SENSE_CAPACITY_CHANGED)) || !h->port[id].up)
+	if ((!list && !pages && !scsi_sense_is(sense, &SENSE_CAPACITY_CHANGED)) || !h->port[id].up)
 		return;
 	if (!own)
 		hba_scan_start(h, id);
-	else if (list ? !s->probing && s->unlisted : s->step <= SCAN_CAPACITY)
+	else if (list ? !s->probing && s->unlisted : s->step <= reads)
 		return; /* it is still to be read */
 	else if (!s->probing)
 		s->outdated = true;

@@ -80,8 +80,43 @@ static bool all_are_there(const struct ini *ini, const struct group *g)
 	return g->pub.generation > 0;
 }
 
-static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, uint64_t token,
-                       struct ini_error *e)
+/* As owner.c says; but pages of a group that no initiator was named for may be anybody's. */
+static bool nobody_else(const struct group *g, struct ini_error *e)
+{
+	static const uint8_t nobody[UUID_LEN];
+	struct ini *ini = g->ini;
+	bool named = false;
+	uint8_t id;
+	const char *other = group_holder(g, &id);
+
+	if (other)
+		return ini_refuse(e, INI_E_BUSY,
+		                  "initiator %s (SCSI ID %u) serves this group: stop it first, or "
+		                  "import with force",
+		                  other, id);
+	for (unsigned i = 0; i < g->pub.n; i++)
+		named |= memcmp(hba_target(ini->hba, g->pub.m[i].unit)->member.owner, nobody,
+		                UUID_LEN) != 0;
+	other = hba_other_initiator(ini->hba, &id);
+	if (named || !other)
+		return true;
+	return ini_refuse(e, INI_E_BUSY,
+	                  "initiator %s (SCSI ID %u) is on this bus and may serve this group: "
+	                  "stop it first, or import with force",
+	                  other, id);
+}
+
+/* Another initiator, which may be on the bus, is to see that its pages are not the latest. */
+static bool was_foreign(const struct group *g)
+{
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (page_is_foreign(g->ini, &hba_target(g->ini->hba, g->pub.m[i].unit)->member))
+			return true;
+	return false;
+}
+
+static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, bool force,
+                       uint64_t token, struct ini_error *e)
 {
 	struct group *g = group_new(ini, name, e);
 	bool ok = true;
@@ -99,6 +134,7 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, u
 		if (&ini->group[k] != g && ini->group[k].used && ini->group[k].pub.id == g->pub.id)
 			ok = ini_refuse(e, INI_E_EXISTS, "group id %u is that of group %s",
 			                g->pub.id, ini->group[k].pub.name);
+	ok = ok && (force || nobody_else(g, e));
 	struct cmd *c = ok ? cmd_new(ini, CMD_IMPORT, token, e) : NULL;
 	if (!c) {
 		g->used = false;
@@ -114,27 +150,11 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, u
 	}
 	c->g = g;
 	g->command = c;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		group_take(g, &hba_target(ini->hba, g->pub.m[i].unit)->member);
 	group_list(g);
-	c->ticket = group_change(g, false);
+	c->ticket = group_change(g, was_foreign(g));
 	return true;
-}
-
-/*
- * Range locks and the write-intent log are in one daemon's memory: what two write to one group, or
- * one writes while the other recovers it, can be lost. Members do not say who serves them, so any
- * other initiator may be the one.
- */
-static bool nobody_else(const struct ini *ini, bool force, struct ini_error *e)
-{
-	uint8_t id;
-	const char *other = force ? NULL : hba_other_initiator(ini->hba, &id);
-
-	if (!other)
-		return true;
-	return ini_refuse(e, INI_E_BUSY,
-	                  "initiator %s (SCSI ID %u) is on this bus and may serve this group: "
-	                  "stop it first, or import with force",
-	                  other, id);
 }
 
 bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, bool force,
@@ -153,8 +173,7 @@ bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uu
 		                  uuid_text(group_uuid, text));
 	for (unsigned i = 0; i < n; i++)
 		if (group_uuid ? memcmp(found[i], group_uuid, UUID_LEN) == 0 : n == 1)
-			return nobody_else(ini, force, e) &&
-			       import_one(ini, name, found[i], token, e);
+			return import_one(ini, name, found[i], force, token, e);
 	if (group_uuid || n == 0)
 		return ini_refuse(e, INI_E_NO_MEMBERS, "no target here is a member of %s",
 		                  group_uuid ? uuid_text(group_uuid, text) : "an unknown group");

@@ -105,15 +105,17 @@ struct ini_group {
 	uint16_t id;
 	uint8_t uuid[UUID_LEN];
 	uint64_t generation; /* grows with each change of membership or of what is in sync */
+	uint16_t term;       /* how often it went to another initiator (scsi/page.h) */
 	uint64_t owed;       /* what it is to grow to, at least, once a member in sync is there to
 	                        be told; 0: nothing */
 	enum ini_mode mode;
 	uint32_t block_size;
-	uint64_t blocks;          /* of the smallest member */
-	uint32_t transfer;        /* bytes per pass, default for jobs */
-	unsigned window;          /* passes in flight, default for jobs */
-	unsigned max_passes;      /* for one block, the first included */
-	struct ini_intent intent; /* as it was when the group was looked at */
+	uint64_t blocks;                     /* of the smallest member */
+	uint32_t transfer;                   /* bytes per pass, default for jobs */
+	unsigned window;                     /* passes in flight, default for jobs */
+	unsigned max_passes;                 /* for one block, the first included */
+	struct ini_intent intent;            /* as it was when the group was looked at */
+	char served_by[TARGET_NAME_MAX + 1]; /* likewise: another initiator on the bus; "": none */
 	unsigned n;
 	struct ini_member m[INI_MEMBERS_MAX];
 };
@@ -358,7 +360,8 @@ bool ini_group_remove_member(struct ini *ini, const char *name, const char *targ
                              struct ini_error *e);
 /* From the members' page 30h, after the daemon lost its state: group_uuid or NULL for all that are
  * found; all members are stale unless every member is there with the same generation. Refused while
- * another initiator is on the bus, which may serve the group, unless `force` is set. */
+ * another initiator on the bus serves the group, or may (its pages do not say who does), unless
+ * `force` is set. */
 bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, bool force,
                       uint64_t token, struct ini_error *e);
 

@@ -286,7 +286,7 @@ static void recover_look(struct group *g)
 	struct ini_job_spec s = {.type = JOB_RESYNC, .mode = INI_MODE_DEFAULT, .recovery = true};
 	struct ini_error e;
 
-	if (!g->recover || !g->listed || ini->draining || !ini->bus_up || g->command ||
+	if (!g->recover || !g->listed || g->held || ini->draining || !ini->bus_up || g->command ||
 	    !all_in_sync_are_here(g) || live_recovery(g))
 		return;
 	if (!hba_settled(ini->hba)) {
@@ -449,5 +449,8 @@ const struct ini_group *log_shown(struct group *g)
 	                            .dirty = g->log->n_dirty,
 	                            .behind = g->log->n_behind,
 	                            .recovering = g->recover};
+	uint8_t id;
+	const char *holder = group_holder(g, &id);
+	copy_text(g->pub.served_by, sizeof(g->pub.served_by), holder ? holder : "");
 	return &g->pub;
 }

@@ -50,6 +50,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/mend.c \
 	src/initiator/names.c \
 	src/initiator/output.c \
+	src/initiator/owner.c \
 	src/initiator/parts.h \
 	src/initiator/pool.c \
 	src/initiator/resend.c \

@@ -20,6 +20,8 @@ static void on_target(void *ctx, uint8_t unit)
 
 	if (unit < HBA_UNITS)
 		ini->targets_seen |= UINT64_C(1) << unit;
+	else
+		ini->holders_seen = true;
 }
 
 static void on_reset(void *ctx, uint8_t by)
@@ -134,6 +136,8 @@ struct mode_mirror member_page(const struct group *g, unsigned member)
 	page.device = m->device;
 	page.group = g->pub.id;
 	memcpy(page.group_uuid, g->pub.uuid, UUID_LEN);
+	memcpy(page.owner, hba_own_uuid(g->ini->hba), UUID_LEN);
+	page.term = g->pub.term;
 	page.generation = m->state == MEMBER_IN_SYNC ? g->pub.generation : 0;
 	return page;
 }
@@ -169,7 +173,7 @@ static void older(struct group *g, unsigned member, uint64_t generation, const c
 {
 	if (g->x[member].offered >= g->pub.generation)
 		group_owes(g, g->pub.generation);
-	if (generation == g->restored_generation)
+	if (generation > 0 && generation == g->restored_generation)
 		(void)member_stale(g, member, why);
 	else
 		(void)member_doubt(g, member, why);
@@ -209,6 +213,8 @@ static void adopt_generation(struct group *g, uint64_t generation)
 	(void)group_change(g, false);
 	if (g->pub.generation < generation)
 		g->pub.generation = generation;
+	if (g->pub.owed)
+		group_owes(g, generation);
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct ini_member *m = &g->pub.m[i];
 		if (m->unit == WIRE_NO_ID || m->state != MEMBER_IN_SYNC)
@@ -224,11 +230,13 @@ static void adopt_generation(struct group *g, uint64_t generation)
  * anything was acknowledged that the member lacks, and the page may be of a change that was cut
  * off, or one that was written without our hearing of it. So a page as new as the group's, or
  * newer, makes nobody else stale. But without the state it would count: those in sync get a
- * generation that is later.
+ * generation that is later. A newer one that somebody else wrote, who served the group since, says
+ * what our state does not know.
  */
 static void look_at_stale(struct group *g, unsigned member, const struct mode_mirror *page)
 {
 	struct ini_member *m = &g->pub.m[member];
+	bool foreign = page_succeeds_us(g, page);
 
 	if (!page_is_ours(g, member, page)) {
 		m->logged = false; /* other media, perhaps */
@@ -236,6 +244,12 @@ static void look_at_stale(struct group *g, unsigned member, const struct mode_mi
 	}
 	if (page->generation < g->pub.generation || page->generation >= GENERATION_MAX)
 		return;
+	if (foreign && page->generation > g->pub.generation) {
+		m->state = MEMBER_IN_SYNC;
+		m->why[0] = '\0';
+		adopt_generation(g, page->generation);
+		return;
+	}
 	if (page->generation > g->pub.generation)
 		m->logged = false; /* it was with somebody else, perhaps */
 	ini_log(g->ini, 4,
@@ -320,14 +334,19 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	as_it_was |= changing && t->member.generation == g->old_generation;
 	as_it_was |= member_offered(g, member, t->member.generation);
 	bool ours = page_is_ours(g, member, &t->member), expected = due || (ours && as_it_was);
+	bool foreign = ours && page_is_foreign(g->ini, &t->member);
+	if (foreign)
+		due = expected = false;
 	member_seen(x, t);
 	if (m->state == MEMBER_IN_SYNC && !expected)
 		look_at_in_sync(g, member, &t->member);
 	else if (m->state == MEMBER_STALE && !due)
 		look_at_stale(g, member, &t->member);
+	if (ours)
+		group_take(g, &t->member);
 	struct mode_mirror wanted = member_page(g, member);
 	if (was_in_sync != (m->state == MEMBER_IN_SYNC) || !ours ||
-	    t->member.generation != wanted.generation || g->pub.owed)
+	    !mode_mirror_equal(&t->member, &wanted) || g->pub.owed)
 		(void)group_change(g, false);
 	group_changed(g);
 }
@@ -341,7 +360,7 @@ static void member_goes(struct group *g, unsigned member)
 
 	m->unit = m->id = WIRE_NO_ID;
 	x->gone_ns = ini->now;
-	x->wait_until = rescan || !ini->bus_up ? ini->now + ini->cfg.bus_wait_ns : 0;
+	x->wait_until = !g->held && (rescan || !ini->bus_up) ? ini->now + ini->cfg.bus_wait_ns : 0;
 	group_changed(g);
 }
 
@@ -359,7 +378,7 @@ static void look_at_member(struct group *g, unsigned member)
 	struct ini *ini = g->ini;
 	struct ini_member *m = &g->pub.m[member];
 	struct member *x = &g->x[member];
-	const struct hba_target *t = hba_find(ini->hba, m->uuid);
+	const struct hba_target *t = g->held ? NULL : hba_find(ini->hba, m->uuid);
 	const char *no = t ? unusable(g, member, t) : NULL;
 
 	if (no) {
@@ -372,6 +391,8 @@ static void look_at_member(struct group *g, unsigned member)
 		member_arrives(g, member, t);
 	else if (!t && m->unit != WIRE_NO_ID)
 		member_goes(g, member);
+	else if (g->held)
+		x->wait_until = 0;
 	else if (!t && x->wait_until > ini->now && unit_is_off_the_list(ini, x))
 		x->wait_until = 0;
 	else if (!t && !no && x->wait_until <= ini->now && x->last_unit < HBA_UNITS &&
@@ -391,12 +412,29 @@ static void bus_went(struct ini *ini)
 	}
 }
 
+static void look_at_holder(struct group *g)
+{
+	uint8_t id;
+	const char *holder = group_holder(g, &id);
+
+	if (!holder == !g->held)
+		return;
+	g->held = holder;
+	if (holder)
+		ini_log(g->ini, 4, "group %s is served by initiator %s (SCSI ID %u): not by us",
+		        g->pub.name, holder, id);
+	else
+		ini_log(g->ini, 5, "group %s: who served it has left", g->pub.name);
+	group_changed(g);
+}
+
 void members_look(struct ini *ini)
 {
 	bool up = hba_up(ini->hba), was = ini->bus_up;
 
-	if (!ini->targets_seen && up == was)
+	if (!ini->targets_seen && !ini->holders_seen && up == was)
 		return;
+	ini->holders_seen = false;
 	logs_touch(ini);
 	ini->targets_changed |= ini->targets_seen;
 	ini->targets_seen = 0;
@@ -404,6 +442,8 @@ void members_look(struct ini *ini)
 	ini->bus_changed |= up != was;
 	for (unsigned k = 0; k < ini->groups_used; k++) {
 		struct group *g = &ini->group[k];
+		if (g->used)
+			look_at_holder(g);
 		for (unsigned i = 0; g->used && i < g->pub.n; i++)
 			look_at_member(g, i);
 	}

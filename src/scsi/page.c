@@ -81,19 +81,10 @@ void mode_mirror_put(struct wr *w, const struct mode_mirror *p)
 	wr_u8(w, p->member ? MODE_MEMBER : 0);
 	wr_u8(w, p->device);
 	wr_u16(w, p->group);
-	wr_zero(w, 2);
+	wr_u16(w, p->term);
 	wr_bytes(w, p->group_uuid, UUID_LEN);
 	wr_u64(w, p->generation);
-	wr_zero(w, 16);
-}
-
-/* True when the next n bytes are all zero: reserved ones, which a MODE SELECT may not set. */
-static bool reserved_get(struct rd *r, size_t n)
-{
-	uint8_t any = 0;
-	for (size_t i = 0; i < n; i++)
-		any |= rd_u8(r);
-	return any == 0;
+	wr_bytes(w, p->owner, UUID_LEN);
 }
 
 bool mode_mirror_get(struct span page, struct mode_mirror *out)
@@ -106,14 +97,22 @@ bool mode_mirror_get(struct span page, struct mode_mirror *out)
 	uint8_t flags = rd_u8(&r);
 	struct mode_mirror p = {.member = flags & MODE_MEMBER, .device = rd_u8(&r)};
 	p.group = rd_u16(&r);
-	ok = reserved_get(&r, 2) && ok;
+	p.term = rd_u16(&r);
 	rd_copy(&r, p.group_uuid, UUID_LEN);
 	p.generation = rd_u64(&r);
-	ok = reserved_get(&r, 16) && ok;
+	rd_copy(&r, p.owner, UUID_LEN);
 	if (r.error || !ok || (flags & ~MODE_MEMBER))
 		return false;
 	*out = p;
 	return true;
+}
+
+bool mode_mirror_equal(const struct mode_mirror *a, const struct mode_mirror *b)
+{
+	return a->member == b->member && a->device == b->device && a->group == b->group &&
+	       memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0 &&
+	       a->generation == b->generation && a->term == b->term &&
+	       memcmp(a->owner, b->owner, UUID_LEN) == 0;
 }
 
 void lba_status_put(struct wr *w, const struct lba_status *v, size_t n)

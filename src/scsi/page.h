@@ -38,8 +38,9 @@ bool vpd_mirror_get(struct span page, struct vpd_mirror *out);
 
 /*
  * Mode page 30h, page length 2Eh (48 bytes in all): byte 2 flags (bit 0 member), 3 device id, 4-5
- * group id, 6-7 reserved, 8-23 group UUID, 24-31 generation, 32-47 reserved. All zero: no
- * membership.
+ * group id, 6-7 term, 8-23 group UUID, 24-31 generation, 32-47 UUID of the initiator that serves
+ * the group, its owner (zero: none says so). The term is how often the group went to another owner:
+ * of pages that name different ones the latest counts. All zero: no membership.
  */
 struct mode_mirror {
 	bool member;
@@ -47,6 +48,8 @@ struct mode_mirror {
 	uint16_t group;
 	uint8_t group_uuid[UUID_LEN];
 	uint64_t generation;
+	uint8_t owner[UUID_LEN];
+	uint16_t term;
 };
 #define MODE_MIRROR_LEN SMIRROR_MODE_PAGE_LEN
 /* With page code and length, PS=1. */
@@ -54,6 +57,7 @@ void mode_mirror_put(struct wr *w, const struct mode_mirror *p);
 /* The page begins at its page code byte; other pages may follow it. False (out untouched): too
  * short, another page or length, reserved bits set. */
 bool mode_mirror_get(struct span page, struct mode_mirror *out);
+bool mode_mirror_equal(const struct mode_mirror *a, const struct mode_mirror *b);
 
 /*
  * GET LBA STATUS parameter data (SBC-3): bytes 0-3 length of what follows, 4-7 reserved, then

@@ -129,17 +129,15 @@ static void fields_put(const struct page *p, const struct mode_values *v, bool m
 	}
 }
 
-/* The bytes of the membership that may be changed: all but the reserved ones. */
+/* The bits of the membership that may be changed: of the flags one, and all that follows. */
 static void mirror_mask_put(struct wr *w)
 {
 	wr_u8(w, PS | MODE_MIRROR_PAGE);
 	wr_u8(w, MODE_MIRROR_LEN - 2);
 	wr_u8(w, 0x01);
-	uint8_t mask[32 - 3]; /* from byte 3 on */
+	uint8_t mask[MODE_MIRROR_LEN - 3]; /* from byte 3 on */
 	memset(mask, 0xff, sizeof(mask));
-	mask[6 - 3] = mask[7 - 3] = 0;
 	wr_bytes(w, mask, sizeof(mask));
-	wr_zero(w, 16);
 }
 
 static const struct page *page_of(uint8_t code)

@@ -172,26 +172,50 @@ def groups():
         assert as_json(lab, "group", "list")["groups"] == []
 
 
-@test("of two daemons on one bus the second's import of a group is refused, naming the first; forced it is done, and once that one is gone")
+@test("a group is one daemon's: another one's import is refused, naming the first; forced it is done, and the first refuses the group, by its old state too, until the other has gone")
 def two_daemons():
     with Lab() as lab:
         names = lab.start(4, group=None)
         uuids = [as_json(lab, "group", "create", f"g{i}", "--members", ",".join(names[2 * i:2 * i + 2]), "--assume-clean")["uuid"] for i in range(2)]
         first = lab.daemon_process
         os.mkdir(lab.path("state2"))
-        lab.daemon("--id", 6, "--state-dir", lab.path("state2"), "--control", lab.path("second.sock"))
-        os.rename(lab.path("second.sock"), lab.path("control.sock"))  # from here on the commands are for the second
-        lab.wait_targets(names)
+        second = lab.daemon("--id", 6, "--state-dir", lab.path("state2"), "--control", lab.path("second.sock"))
+        to_first = ["--control", lab.path("control.sock")]
+        to_second = ["--control", lab.path("second.sock")]
+
+        def served(group, by, socket):
+            until(f"{group} is served by {by}", lambda: as_json(lab, *socket, "group", "show", group)["served_by"] == by)
+
+        def write(socket, group, data):
+            return run(lab, *socket, "group", "write", group, 0, data=data)
+
+        until("the second sees all", lambda: sum(t["state"] == "ready" for t in as_json(lab, *to_second, "target", "list")["targets"]) == 4)
         for uuid in uuids:
-            text = lab.ctl("group", "import", "h1", "--uuid", uuid, expect=1)
-            assert "initiator smirrord (SCSI ID 7) is on this bus and may serve this group: stop it first, or import with force" in text, text
-        assert as_json(lab, "group", "list")["groups"] == []
-        assert as_json(lab, "group", "import", "h0", "--uuid", uuids[0], "--force")["uuid"] == uuids[0]
-        os.rename(lab.path("control.sock"), lab.path("second.sock"))
-        first.stop()  # it removes what it knows as its socket
-        os.rename(lab.path("second.sock"), lab.path("control.sock"))
-        until("the first has gone", lambda: 7 not in {p["id"] for p in lab.call("bus.show")["ports"]})
-        assert as_json(lab, "group", "import", "h1", "--uuid", uuids[1])["uuid"] == uuids[1]
+            text = lab.ctl(*to_second, "group", "import", "h1", "--uuid", uuid, expect=1)
+            assert "initiator smirrord (SCSI ID 7) serves this group: stop it first, or import with force" in text, text
+        assert as_json(lab, *to_second, "group", "list")["groups"] == []
+        assert write(to_first, "g0", b"1" * 512)[0] == 0
+        assert as_json(lab, *to_second, "group", "import", "h0", "--uuid", uuids[0], "--force")["uuid"] == uuids[0]
+        # Its next command to a member is told.
+        status, _, errors = write(to_first, "g0", b"2" * 512)
+        assert status == 1, errors
+        served("g0", "smirrord", to_first)
+        status, _, errors = write(to_first, "g0", b"2" * 512)
+        assert status == 1 and "group g0 is served by initiator smirrord (SCSI ID 6)" in errors and "busy" in errors, errors
+        assert write(to_second, "h0", b"3" * 512)[0] == 0
+        assert write(to_first, "g1", b"4" * 512)[0] == 0  # that one is nobody else's
+        first.stop()
+        first = lab.daemon()
+        lab.wait_targets(names)
+        served("g0", "smirrord", to_first)
+        assert write(to_first, "g0", b"2" * 512)[0] == 1
+        assert run(lab, *to_second, "group", "read", "h0", 0, 512)[1] == b"3" * 512
+        second.stop()
+        served("g0", None, to_first)
+        until("what the second may have had in flight is copied", lambda: as_json(lab, "group", "show", "g0")["intent_log"]["dirty_regions"] == 0)
+        assert write(to_first, "g0", b"5" * 512)[0] == 0
+        job = as_json(lab, "verify", "g0")
+        assert job["conclusion"] == "success", job
 
 
 @test("group write and read carry bytes by files, standard input and standard output")

@@ -463,6 +463,8 @@ static const struct scsi_sense *sense_of(const struct fake_disk *d, const struct
 		return &SENSE_LUNS_CHANGED;
 	if (d->size_changed)
 		return &SENSE_CAPACITY_CHANGED;
+	if (d->pages_changed)
+		return &SENSE_MODE_PARAMETERS_CHANGED;
 	return d->formatting >> s->lun & 1 ? &SENSE_FORMAT_IN_PROGRESS
 	                                   : &SENSE_INVALID_FIELD_IN_CDB;
 }
@@ -470,7 +472,7 @@ static const struct scsi_sense *sense_of(const struct fake_disk *d, const struct
 /* A UNIT ATTENTION stands against the command. */
 static bool attention(const struct fake_disk *d, const struct fake_script *s)
 {
-	bool news = d->luns_changed || d->size_changed;
+	bool news = d->luns_changed || d->size_changed || d->pages_changed;
 
 	return s->cdb[0] != 0x12 && (d->ua || (news && s->cdb[0] != 0xa0));
 }
@@ -491,6 +493,8 @@ static void serve_one(struct fake *f, const struct fake_script *s)
 	tn.has_status = true;
 	if (s->cdb[0] == 0x03) {
 		n = scsi_sense_put(sense_of(d, s), false, data, sizeof(data));
+		d->pages_changed =
+		        d->pages_changed && (d->size_changed || d->luns_changed || d->ua);
 		d->size_changed = d->size_changed && (d->luns_changed || d->ua);
 		d->luns_changed = d->luns_changed && d->ua;
 		d->ua = false;

@@ -40,9 +40,9 @@ struct fake_script {
 
 struct fake_disk {
 	bool up, ua, no_mirror, reject_ppr, reject_all, liar;
-	bool luns_changed, size_changed; /* a UNIT ATTENTION, once for all units */
-	uint32_t block_size;             /* 0: 512 */
-	bool busy_list;                  /* REPORT LUNS is always BUSY */
+	bool luns_changed, size_changed, pages_changed; /* a UNIT ATTENTION, once for all units */
+	uint32_t block_size;                            /* 0: 512 */
+	bool busy_list;                                 /* REPORT LUNS is always BUSY */
 	uint32_t epoch;
 	uint16_t queue_depth;
 	struct mode_mirror member;

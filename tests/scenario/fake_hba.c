@@ -28,6 +28,8 @@ struct hba *fake_new(void)
 	for (uint8_t i = 0; i < WIRE_IDS; i++)
 		h->target[i].unit = h->target[i].id = i;
 	h->up = true;
+	h->own_uuid[0] = 0xa1;
+	h->other_uuid[0] = 0xb2;
 	h->latency_ns = 100 * NS_PER_US;
 	return h;
 }
@@ -102,6 +104,12 @@ void fake_gone(struct hba *h, uint8_t id)
 {
 	h->target[id].state = HBA_ABSENT;
 	tell(h, id);
+}
+
+void fake_other(struct hba *h, const char *name)
+{
+	h->other = name;
+	tell(h, WIRE_NO_ID);
 }
 
 void fake_back(struct hba *h, uint8_t id)
@@ -310,6 +318,19 @@ const char *hba_other_initiator(const struct hba *h, uint8_t *id)
 {
 	*id = h->other ? 6 : WIRE_NO_ID;
 	return h->other;
+}
+
+const char *hba_initiator(const struct hba *h, const uint8_t uuid[UUID_LEN], uint8_t *id)
+{
+	const char *name = memcmp(uuid, h->other_uuid, UUID_LEN) == 0 ? h->other : NULL;
+
+	*id = name ? 6 : WIRE_NO_ID;
+	return name;
+}
+
+const uint8_t *hba_own_uuid(const struct hba *h)
+{
+	return h->own_uuid;
 }
 
 bool hba_up(const struct hba *h)

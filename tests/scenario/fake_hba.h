@@ -74,6 +74,8 @@ struct hba {
 	ns_t now, latency_ns;
 	bool up;
 	const char *other; /* another initiator's name, at SCSI ID 6; NULL: there is none */
+	uint8_t other_uuid[UUID_LEN];
+	uint8_t own_uuid[UUID_LEN];
 	ns_t scan_ends;    /* after a reset */
 	bool held;         /* nothing completes */
 	bool broadcasting; /* the command at hand is of a broadcast pass */
@@ -104,6 +106,8 @@ void fake_clear_faults(struct hba *h, uint8_t id);
 void fake_gone(struct hba *h, uint8_t id);
 void fake_back(struct hba *h, uint8_t id);
 void fake_move(struct hba *h, uint8_t from, uint8_t to); /* the disk attaches with another ID */
+/* Another initiator with this name comes (NULL: goes). */
+void fake_other(struct hba *h, const char *name);
 void fake_bus_down(struct hba *h);
 void fake_bus_up(struct hba *h);
 void fake_reset(struct hba *h);

@@ -65,6 +65,9 @@ tests_scenario_test_job_control_SOURCES = tests/scenario/test_job_control.c $(fa
 scenario_tests += tests/scenario/test_load_jobs
 tests_scenario_test_load_jobs_SOURCES = tests/scenario/test_load_jobs.c $(fake_hba_sources)
 
+scenario_tests += tests/scenario/test_owner
+tests_scenario_test_owner_SOURCES = tests/scenario/test_owner.c $(fake_hba_sources)
+
 scenario_tests += tests/scenario/test_member_loss
 tests_scenario_test_member_loss_SOURCES = tests/scenario/test_member_loss.c $(fake_hba_sources)
 

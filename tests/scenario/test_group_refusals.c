@@ -108,7 +108,8 @@ START_TEST(groups_that_cannot_be_made)
 	fake_add(r->h, 10, "plain", BLOCKS, FAKE_BLOCK);
 	r->h->target[10].mirror = false;
 	fake_add(r->h, 11, "foreign", BLOCKS, FAKE_BLOCK);
-	r->h->target[11].member = (struct mode_mirror){true, 1, 9, {9}, 3};
+	r->h->target[11].member = (struct mode_mirror){
+	        .member = true, .device = 1, .group = 9, .group_uuid = {9}, .generation = 3};
 	rig_group(r, 1, false);
 	for (unsigned i = 0; i < ARRAY_LEN(no_groups); i++) {
 		const char *const *member = no_groups[i].member;

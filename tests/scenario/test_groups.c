@@ -252,6 +252,15 @@ static void ending(struct rig *r)
 static void not_alone(struct rig *r)
 {
 	r->h->other = "smirrord";
+	for (unsigned i = 0; i < 3; i++)
+		memset(r->h->target[i].member.owner, 0, UUID_LEN);
+}
+
+static void served(struct rig *r)
+{
+	r->h->other = "smirrord";
+	memcpy(r->h->target[1].member.owner, r->h->other_uuid, UUID_LEN);
+	r->h->target[1].member.term = 1;
 }
 
 static void as_it_is(struct rig *r)
@@ -278,6 +287,8 @@ static const struct {
         {not_alone, 0, "again",
          "initiator smirrord (SCSI ID 6) is on this bus and may serve this group", INI_E_BUSY},
         {not_alone, 0xaa, "again", "stop it first, or import with force", INI_E_BUSY},
+        {served, 0, "again", "initiator smirrord (SCSI ID 6) serves this group: stop it first",
+         INI_E_BUSY},
         {as_it_is, 0xbb, "again", "no target here is a member of bb01", INI_E_NO_MEMBERS},
         {as_it_is, 0xaa, "no name", "", INI_E_BAD_NAME},
 };
@@ -311,7 +322,7 @@ START_TEST(an_import_beside_another_initiator)
 	rig_group(r, 3, true);
 	r->n_saved = 0;
 	rig_restart(r);
-	r->h->other = "smirrord";
+	served(r);
 	rig_refused(ini_group_import(r->ini, "again", NULL, false, 2, &e), &e, INI_E_BUSY, "");
 	if (!force)
 		r->h->other = NULL;

@@ -489,6 +489,31 @@ START_TEST(a_size_that_changes)
 }
 END_TEST
 
+/* The same of page 30h, which somebody else has written. */
+START_TEST(a_page_that_changes)
+{
+	static const uint8_t ops[] = {0x00, 0x5a};
+	struct fake_disk d = {.luns = LUN(2), .queue_depth = 8};
+	struct hba_task t;
+
+	if (_i == 0) {
+		attach(d);
+		ck_assert(!unit(2)->member.member);
+		start(&t, 2);
+		fake_run(&f);
+	} else {
+		come(d);
+		ck_assert(serve_up_to(ops[_i - 1]));
+	}
+	f.disk[1].member = (struct mode_mirror){.member = true, .device = 4, .owner = {9}};
+	f.disk[1].pages_changed = true;
+	serve_all();
+	ck_assert(!f.disk[1].pages_changed);
+	ck_assert(mode_mirror_equal(&unit(2)->member, &f.disk[1].member));
+	that_was_all();
+}
+END_TEST
+
 /* ---- lists that do not come ---- */
 
 /* What it has beside LUN 0 is asked for when that answers: of a target that is new, and of one
@@ -566,6 +591,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(ways, a_probe_that_meets_another_list, 0, 2);
 	tcase_add_loop_test(ways, a_list_that_changes_behind_its_back, 0, 3);
 	tcase_add_loop_test(ways, a_size_that_changes, 0, 3);
+	tcase_add_loop_test(ways, a_page_that_changes, 0, 3);
 	tcase_add_loop_test(ways, a_list_that_always_changes, 0, 3);
 	tcase_add_loop_test(ways, a_target_that_is_too_busy_for_its_list, 0, 2);
 	suite_add_tcase(suite, ways);
