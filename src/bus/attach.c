@@ -24,11 +24,8 @@ void conn_open(struct bus *b, uint32_t handle)
 {
 	uint32_t slot = BUS_HANDLE_SLOT(handle);
 	sm_assert(slot < BUS_CONNS && b->conn[slot].state == CONN_NONE);
-	b->conn[slot] = (struct conn){.state = CONN_OPEN,
-	                              .handle = handle,
-	                              .id = WIRE_NO_ID,
-	                              .heard = b->now,
-	                              .forgiven = b->now};
+	b->conn[slot] = (struct conn){
+	        .state = CONN_OPEN, .handle = handle, .id = WIRE_NO_ID, .heard = b->now};
 }
 
 void conn_closed(struct bus *b, struct conn *c, const char *why)
@@ -107,7 +104,8 @@ static void port_up(struct bus *b, struct conn *c)
 	p->conn = (uint8_t)BUS_HANDLE_SLOT(c->handle);
 	p->epoch = new_epoch(b);
 	p->refused = 0;
-	p->late = 0;
+	p->late = p->unwanted = 0;
+	p->resets = (struct forgiven){0};
 	p->fair = 0;
 	p->arm = (struct wire_arm){.mode = ARM_NONE};
 	p->limits.n = 0;
@@ -254,10 +252,10 @@ void port_set_arm(struct port *p, const struct wire_arm *a)
 
 /* ---- memberships ---- */
 
-static bool claims(const struct port *p, const struct wire_member *m)
+static bool claims(const struct wire_members *c, const struct wire_member *m)
 {
-	for (unsigned i = 0; i < p->members.n; i++)
-		if (p->members.m[i].group == m->group && p->members.m[i].device == m->device)
+	for (unsigned i = 0; i < c->n; i++)
+		if (c->m[i].group == m->group && c->m[i].device == m->device)
 			return true;
 	return false;
 }
@@ -275,12 +273,16 @@ static void tell_conflict(struct bus *b, const struct port *p, const struct port
 	           name_of(other), other->id);
 }
 
-/* Whoever claims what another one has is told, and it counts as a refusal: who claims again and
- * again floods the other with such news. */
+/*
+ * Who comes to claim what another one has is told, and it counts as a refusal: who does so again
+ * and again floods the other with such news. Who says once more what it said before (a target does
+ * so after RST) tells nothing new: another one that has claimed the same does not put it out.
+ */
 void port_set_members(struct bus *b, struct port *p, const struct wire_members *m)
 {
 	const struct wire_member *mine = NULL;
 	const struct port *theirs = NULL;
+	const struct wire_members before = p->members;
 
 	p->members = *m;
 	for (unsigned i = 0; i < WIRE_IDS; i++) {
@@ -288,7 +290,8 @@ void port_set_members(struct bus *b, struct port *p, const struct wire_members *
 		if (!other->up || other == p)
 			continue;
 		for (unsigned k = 0; k < p->members.n; k++) {
-			if (!claims(other, &p->members.m[k]))
+			if (!claims(&other->members, &p->members.m[k]) ||
+			    claims(&before, &p->members.m[k]))
 				continue;
 			mine = &p->members.m[k];
 			theirs = other;

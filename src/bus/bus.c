@@ -79,8 +79,18 @@ static void program(struct bus *b, struct conn *c, const struct wire_frame *f)
 		program_queue(b, c, f);
 }
 
-static void reset_by(struct bus *b, const struct conn *c)
+/* Without a bound one port's RSTs would be all that the bus carries, and all that others get to
+ * read. */
+static void reset_by(struct bus *b, struct conn *c)
 {
+	struct port *p = &b->port[c->id];
+
+	forgive(&p->resets, RESET_FORGET_NS, b->now);
+	if (p->resets.n >= RESETS_MAX) {
+		refuse(b, c, CODE_FLOOD, WIRE_RESET, 0, "RST again and again");
+		return;
+	}
+	p->resets.n++;
 	bus_reset(b, c->id, "RST was asserted");
 }
 

@@ -10,7 +10,7 @@ static void check_conns(const struct bus *b)
 		if (c->state == CONN_NONE)
 			continue;
 		sm_assert(BUS_HANDLE_SLOT(c->handle) == i);
-		sm_assert(c->refusals < REFUSALS_MAX);
+		sm_assert(c->refusals.n < REFUSALS_MAX);
 		if (c->state == CONN_PORT) {
 			sm_assert(c->id < WIRE_IDS && b->port[c->id].up);
 			sm_assert(b->port[c->id].conn == i);

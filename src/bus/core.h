@@ -41,7 +41,9 @@
 #define RELAYS            32 /* management requests of one port that wait for an answer */
 #define RELAY_LIMIT_NS    (10 * NS_PER_S) /* then its place is given to another */
 #define REFUSALS_MAX      16
-#define REFUSAL_FORGET_NS (10 * NS_PER_S) /* one refusal is forgiven in this time */
+#define REFUSAL_FORGET_NS (10 * NS_PER_S)   /* one refusal is forgiven in this time */
+#define RESETS_MAX        64                /* RSTs of one port; more are refused */
+#define RESET_FORGET_NS   (100 * NS_PER_MS) /* likewise */
 
 /* Actions of one step; one tenure and what hangs on it never needs more than TENURE_*. */
 #define ACTIONS_MAX    4096U
@@ -64,13 +66,18 @@ enum conn_state {
 	CONN_TAP,
 };
 
+/* What is counted, and forgiven with time. */
+struct forgiven {
+	unsigned n;
+	ns_t since; /* machine time at which the last was forgiven, or the first counted */
+};
+
 struct conn {
 	enum conn_state state;
 	uint32_t handle;
 	uint8_t id; /* CONN_PORT */
 	ns_t heard; /* when it last sent something */
-	unsigned refusals;
-	ns_t forgiven;
+	struct forgiven refusals;
 	struct wire_attach attach;
 };
 
@@ -180,8 +187,11 @@ struct port {
 	uint8_t uuid[UUID_LEN];
 	char name[TARGET_NAME_MAX + 1];
 	uint32_t refused;
-	uint32_t late; /* token that was taken from it while its program may have been under way */
-	uint16_t fair; /* IDs that lost against it and go first */
+	uint32_t
+	        late; /* questions that were taken back while its program may have been under way */
+	uint32_t unwanted; /* management requests to it whose answers nobody waits for any more */
+	struct forgiven resets; /* RSTs that it asserted */
+	uint16_t fair;          /* IDs that lost against it and go first */
 
 	/* initiator */
 	struct script_list queue, nexuses, free_scripts;
@@ -406,6 +416,8 @@ struct bus_trace *act_trace(struct bus *b);
 /* ---- refuse.c ---- */
 void refuse(struct bus *b, struct conn *c, uint8_t code, uint8_t type, uint32_t ref,
             const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* One for each time as long as `each` that has passed. */
+void forgive(struct forgiven *f, ns_t each, ns_t now);
 /* REFUSED, and the end of the connection. */
 void refuse_conn(struct bus *b, struct conn *c, uint8_t code, uint8_t type, const char *fmt, ...)
         __attribute__((format(printf, 5, 6)));

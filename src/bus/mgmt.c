@@ -122,12 +122,23 @@ static struct relay *relay_find(struct port *asker, uint8_t to, uint32_t req)
 	return NULL;
 }
 
-/* A target that never answers keeps a place for a while, not for good. */
-static struct relay *relay_new(struct port *asker, ns_t now)
+/* Nobody waits for the answer any more; it may come. */
+static void relay_drop(struct bus *b, struct relay *r)
 {
-	for (unsigned i = 0; i < RELAYS; i++)
-		if (!asker->relay[i].used || now - asker->relay[i].since >= RELAY_LIMIT_NS)
-			return &asker->relay[i];
+	r->used = false;
+	b->port[r->to].unwanted++;
+}
+
+/* A target that never answers keeps a place for a while, not for good. */
+static struct relay *relay_new(struct bus *b, struct port *asker)
+{
+	for (unsigned i = 0; i < RELAYS; i++) {
+		struct relay *r = &asker->relay[i];
+		if (r->used && b->now - r->since >= RELAY_LIMIT_NS)
+			relay_drop(b, r);
+		if (!r->used)
+			return r;
+	}
 	return NULL;
 }
 
@@ -139,7 +150,7 @@ static void ask(struct bus *b, struct port *asker, const struct wire_mgmt *m)
 		answer_text(b, asker, m, CODE_NO_PORT, "no target with this SCSI ID is attached");
 		return;
 	}
-	struct relay *r = relay_find(asker, m->to, m->req) ? NULL : relay_new(asker, b->now);
+	struct relay *r = relay_find(asker, m->to, m->req) ? NULL : relay_new(b, asker);
 	if (!r) {
 		answer_text(b, asker, m, CODE_FLOOD,
 		            "too many requests wait, or one with this number");
@@ -154,13 +165,27 @@ static void ask(struct bus *b, struct port *asker, const struct wire_mgmt *m)
 	send_on(b, to, m, asker->id);
 }
 
+/* Who asked may have gone, or waited too long: that is not the target's fault. */
+static void unwanted(struct bus *b, struct conn *c, const struct wire_mgmt *m)
+{
+	static const char text[] = "an answer that nobody waits for";
+	struct port *p = &b->port[c->id];
+
+	if (p->unwanted == 0) {
+		refuse(b, c, CODE_NOT_YOURS, WIRE_MGMT, m->req, "%s", text);
+		return;
+	}
+	p->unwanted--;
+	tell_error(b, p, CODE_NOT_YOURS, WIRE_MGMT, m->req, "%s", text);
+}
+
 static void pass_back(struct bus *b, struct conn *c, const struct wire_mgmt *m)
 {
 	struct port *asker = port_get(b, m->to);
 	struct relay *r = asker ? relay_find(asker, c->id, m->req) : NULL;
 
 	if (!r || r->kind != m->kind) {
-		refuse(b, c, CODE_NOT_YOURS, WIRE_MGMT, m->req, "an answer that nobody waits for");
+		unwanted(b, c, m);
 		return;
 	}
 	r->used = false;
@@ -190,7 +215,7 @@ void mgmt_port_down(struct bus *b, const struct port *p)
 			struct relay *r = &asker->relay[k];
 			if (!r->used || (asker != p && r->to != p->id))
 				continue;
-			r->used = false;
+			relay_drop(b, r);
 			struct wire_mgmt m = {.req = r->req, .to = r->to, .kind = r->kind};
 			if (asker->up)
 				answer_text(b, asker, &m, CODE_NO_PORT, "the target has gone");

@@ -18,14 +18,14 @@ static void fill(struct wire_error *e, uint8_t code, uint8_t type, uint32_t ref,
 	(void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
 }
 
-static void forgive(struct conn *c, ns_t now)
+void forgive(struct forgiven *f, ns_t each, ns_t now)
 {
-	while (c->refusals > 0 && now - c->forgiven >= REFUSAL_FORGET_NS) {
-		c->refusals--;
-		c->forgiven += REFUSAL_FORGET_NS;
+	while (f->n > 0 && now - f->since >= each) {
+		f->n--;
+		f->since += each;
 	}
-	if (c->refusals == 0)
-		c->forgiven = now;
+	if (f->n == 0)
+		f->since = now;
 }
 
 void refuse(struct bus *b, struct conn *c, uint8_t code, uint8_t type, uint32_t ref,
@@ -41,9 +41,9 @@ void refuse(struct bus *b, struct conn *c, uint8_t code, uint8_t type, uint32_t 
 	b->stats.refused_frames++;
 	if (c->state == CONN_PORT)
 		b->port[c->id].refused++;
-	forgive(c, b->now);
-	if (++c->refusals >= REFUSALS_MAX)
-		refuse_conn(b, c, code, type, "%u frames were refused", c->refusals);
+	forgive(&c->refusals, REFUSAL_FORGET_NS, b->now);
+	if (++c->refusals.n >= REFUSALS_MAX)
+		refuse_conn(b, c, code, type, "%u frames were refused", c->refusals.n);
 }
 
 void refuse_conn(struct bus *b, struct conn *c, uint8_t code, uint8_t type, const char *fmt, ...)

@@ -190,12 +190,13 @@ void run_items(struct bus *b, struct span items, struct block *data)
 }
 
 /* Its program crossed with a reset, or with the end of the tenure: told, and not held against it,
- * or one port's RSTs would put out the others. */
+ * or one port's RSTs would put out the others. As many as questions were taken back: several, where
+ * RSTs come faster than answers. */
 static bool is_late(struct bus *b, struct port *p, const struct wire_program *w)
 {
-	if (p->late == 0 || w->token != p->late)
+	if (p->late == 0)
 		return false;
-	p->late = 0;
+	p->late--;
 	tell_error(b, p, CODE_NOT_YOURS, WIRE_PROGRAM, w->id,
 	           "tenure %u does not wait for token %u any more", w->tenure, w->token);
 	return true;
@@ -221,6 +222,8 @@ void run_continue(struct bus *b, struct conn *c, const struct wire_frame *f)
 	}
 	t->state = TENURE_RUNS;
 	t->awaited = WIRE_NO_ID;
+	b->port[c->id].late =
+	        0; /* it answers in order: what was to come late has come, or will not */
 	run_items(b, w->items, f->data);
 	tenure_advance(b);
 }

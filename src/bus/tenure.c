@@ -326,7 +326,7 @@ void tenure_unwait(struct bus *b)
 	struct tenure *t = &b->ten;
 
 	if (t->awaited != WIRE_NO_ID)
-		b->port[t->awaited].late = t->token;
+		b->port[t->awaited].late++;
 	t->awaited = WIRE_NO_ID;
 }
 

@@ -64,8 +64,10 @@ START_TEST(who_claims_again_and_again_is_out)
 	rig_attach(r, 9, ROLE_TARGET, "twin");
 	rig_go(r);
 	handle = r->handle[9];
-	for (unsigned i = 0; i < 15; i++)
+	for (unsigned i = 0; i < 15; i++) {
 		rig_member(r, 9, 1, 1);
+		rig_member(r, 9, 1, 2);
+	}
 	ck_assert(!rig_closed(r, handle));
 	rig_forget(r);
 	rig_member(r, 9, 1, 1);
@@ -106,6 +108,24 @@ START_TEST(no_status_behind_an_identification)
 }
 END_TEST
 
+/* A member says what it is after each RST: whoever claims the same does not put it out. */
+START_TEST(what_was_claimed_is_no_new_claim)
+{
+	struct rig *r = begin();
+
+	rig_member(r, 2, 1, 1);
+	rig_attach(r, 9, ROLE_TARGET, "twin");
+	rig_go(r);
+	rig_member(r, 9, 1, 1);
+	rig_forget(r);
+	for (unsigned i = 0; i < 40; i++)
+		rig_member(r, 2, 1, 1);
+	rig_expect(r, "");
+	ck_assert(!rig_closed(r, r->handle[2]));
+	rig_free(r);
+}
+END_TEST
+
 /* Somebody asserts RST again and again, each time while another's program is under way. */
 START_TEST(a_late_program_is_not_held_against_its_port)
 {
@@ -137,6 +157,132 @@ START_TEST(a_late_program_is_not_held_against_its_port)
 }
 END_TEST
 
-TAP_MAIN("bus_rogue", a_late_program_is_not_held_against_its_port, another_role_is_another_device,
-         live_taps_are_bounded, who_claims_again_and_again_is_out,
-         no_status_behind_an_identification);
+/* ... and faster than answers come. */
+START_TEST(many_questions_are_taken_back)
+{
+	struct rig *r = begin();
+	const uint32_t handle = r->handle[2];
+	struct wire_frame rst = {.type = WIRE_RESET};
+	struct items script, program;
+	unsigned n;
+
+	it_begin(&script);
+	it_select(&script, 2);
+	it_identify(&script, 1);
+	it_cdb6(&script, 0, 0);
+	it_begin(&program);
+	it_plain(&program, ITEM_MSG_OUT, 0);
+	for (n = 1; n <= 40; n++) {
+		rig_script(r, 7, n, &script, NULL);
+		rig_go(r);
+		rig_frame(r, r->handle[7], &rst);
+	}
+	rig_script(r, 7, n, &script, NULL);
+	rig_go(r);
+	const uint32_t token = r->token[2];
+	for (n = 40; n > 0; n--) {
+		r->token[2] = token - n;
+		rig_continue(r, 2, &program, NULL);
+	}
+	ck_assert(!rig_closed(r, handle));
+	/* What it is asked for now is right, and nothing is late from then on. */
+	r->token[2] = token;
+	rig_forget(r);
+	rig_continue(r, 2, &program, NULL);
+	ck_assert_ptr_null(strstr(r->text, "ERROR"));
+	r->token[2] = token;
+	for (n = 0; n < 16; n++)
+		rig_continue(r, 2, &program, NULL);
+	ck_assert(rig_closed(r, handle));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(rst_again_and_again)
+{
+	struct rig *r = begin();
+	const uint32_t handle = r->handle[7];
+	struct wire_frame rst = {.type = WIRE_RESET};
+
+	r->sends = r->traces = false;
+	for (unsigned n = 0; n < 100; n++) { /* ten a second are no crime */
+		rig_frame(r, handle, &rst);
+		rig_wait(r, 100 * NS_PER_MS);
+	}
+	ck_assert(!rig_closed(r, handle));
+	for (unsigned n = 0; n < 64 + 15; n++)
+		rig_frame(r, handle, &rst);
+	ck_assert(!rig_closed(r, handle));
+	r->sends = true;
+	rig_forget(r);
+	rig_frame(r, handle, &rst);
+	rig_expect(r, "7< ERROR flood 0: RST again and again\n"
+	              "7< REFUSED flood 0: 16 frames were refused\n"
+	              "2< PORT 7 down\n");
+	rig_free(r);
+}
+END_TEST
+
+/* Whoever asks and goes does not make the answers a crime of who was asked. */
+START_TEST(answers_for_one_that_has_gone)
+{
+	struct rig *r = begin();
+	const uint32_t handle = r->handle[2];
+	struct wire_frame f = {.type = WIRE_MGMT};
+
+	for (unsigned round = 0; round < 2; round++) {
+		for (uint32_t n = 1; n <= 20; n++) {
+			f.mgmt = (struct wire_mgmt){
+			        .req = n, .from = 7, .to = 2, .kind = MGMT_FAULT_LIST};
+			rig_frame(r, r->handle[7], &f);
+		}
+		rig_close(r, r->handle[7]);
+		rig_attach(r, 7, ROLE_INITIATOR, "host");
+		rig_go(r);
+		rig_forget(r);
+		for (uint32_t n = 1; n <= 20; n++) {
+			f.mgmt = (struct wire_mgmt){.req = n,
+			                            .answer = true,
+			                            .from = 2,
+			                            .to = 7,
+			                            .kind = MGMT_FAULT_LIST};
+			rig_frame(r, handle, &f);
+		}
+		ck_assert_ptr_nonnull(strstr(r->text, "2< ERROR not_yours"));
+		ck_assert(!rig_closed(r, handle));
+	}
+	for (unsigned n = 0; n < 16; n++)
+		rig_frame(r, handle, &f);
+	ck_assert(rig_closed(r, handle));
+	rig_free(r);
+}
+END_TEST
+
+/* ... or waits for too long. */
+START_TEST(answers_after_their_time)
+{
+	struct rig *r = begin();
+	const uint32_t handle = r->handle[2];
+	struct wire_frame f = {.type = WIRE_MGMT};
+
+	r->sends = false;
+	for (uint32_t n = 1; n <= 64; n++) {
+		f.mgmt = (struct wire_mgmt){.req = n, .from = 7, .to = 2, .kind = MGMT_FAULT_LIST};
+		rig_frame(r, r->handle[7], &f);
+		if (n == 32)
+			r->now += 10 * NS_PER_S;
+	}
+	for (uint32_t n = 1; n <= 64; n++) {
+		f.mgmt = (struct wire_mgmt){
+		        .req = n, .answer = true, .from = 2, .to = 7, .kind = MGMT_FAULT_LIST};
+		rig_frame(r, handle, &f);
+	}
+	ck_assert(!rig_closed(r, handle));
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("bus_rogue", a_late_program_is_not_held_against_its_port, answers_after_their_time,
+         answers_for_one_that_has_gone, another_role_is_another_device, live_taps_are_bounded,
+         many_questions_are_taken_back, no_status_behind_an_identification, rst_again_and_again,
+         what_was_claimed_is_no_new_claim, who_claims_again_and_again_is_out);
