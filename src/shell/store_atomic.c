@@ -7,8 +7,9 @@
  *   record written, durable -> blocks written, durable -> record gone, durable
  *
  * Whoever opens the store writes the blocks of a record that is whole, and forgets one that is not:
- * its blocks were not begun. Each step waits for the one before it; a record that outlived later
- * writes to its blocks would undo them.
+ * its blocks were not begun. One that is whole and cannot be of this store, as it was opened, is
+ * the only copy of some blocks of another: it is kept, and the store not opened. Each step waits
+ * for the one before it; a record that outlived later writes to its blocks would undo them.
  *
  * The record: 8 bytes magic, version (32 bits), block size (32), first block (64), blocks (32),
  * CRC-32C of all that and the data (32); then the data. Version 2: behind them the protection
@@ -36,13 +37,13 @@
 
 struct record {
 	lba_t lba;
-	uint32_t blocks;
+	uint32_t block_size, blocks;
 	bool tuples; /* protection information follows the data */
 };
 
-static size_t data_len(const struct store *s, const struct record *r)
+static size_t data_len(const struct record *r)
 {
-	return (size_t)r->blocks * s->block_size;
+	return (size_t)r->blocks * r->block_size;
 }
 
 static size_t tuples_len(const struct record *r)
@@ -52,43 +53,49 @@ static size_t tuples_len(const struct record *r)
 
 /* ---- the record ---- */
 
-static uint32_t crc_of(const struct store *s, const struct record *r, const uint8_t *head,
-                       const uint8_t *data, const uint8_t *tuples)
+static uint32_t crc_of(const struct record *r, const uint8_t *head, const uint8_t *data,
+                       const uint8_t *tuples)
 {
-	uint32_t crc = crc32c(crc32c(0, head, CRC_AT), data, data_len(s, r));
+	uint32_t crc = crc32c(crc32c(0, head, CRC_AT), data, data_len(r));
 	return r->tuples ? crc32c(crc, tuples, tuples_len(r)) : crc;
 }
 
-static void head_put(uint8_t head[HEAD_LEN], const struct store *s, const struct record *r,
-                     const uint8_t *data, const uint8_t *tuples)
+static void head_put(uint8_t head[HEAD_LEN], const struct record *r, const uint8_t *data,
+                     const uint8_t *tuples)
 {
 	struct wr w = wr_init(head, HEAD_LEN);
 	wr_bytes(&w, MAGIC, MAGIC_LEN);
 	wr_u32(&w, RECORD_VERSION + (r->tuples ? 1U : 0U));
-	wr_u32(&w, s->block_size);
+	wr_u32(&w, r->block_size);
 	wr_u64(&w, r->lba);
 	wr_u32(&w, r->blocks);
-	wr_u32(&w, crc_of(s, r, head, data, tuples));
+	wr_u32(&w, crc_of(r, head, data, tuples));
 	sm_assert(wr_ok(&w) && w.n == HEAD_LEN);
 }
 
-/* A record of this store that is whole. */
-static bool record_get(const struct store *s, const uint8_t *p, size_t n, struct record *r)
+/* A record that is whole, of whichever store. */
+static bool record_get(const uint8_t *p, size_t n, struct record *r)
 {
 	struct rd in = rd_init(p, n);
 	struct span magic = rd_bytes(&in, MAGIC_LEN);
-	bool ours = !in.error && memcmp(magic.p, MAGIC, MAGIC_LEN) == 0;
+	bool known = !in.error && memcmp(magic.p, MAGIC, MAGIC_LEN) == 0;
 	uint32_t version = rd_u32(&in);
 	r->tuples = version == RECORD_VERSION + 1;
-	ours = ours && (version == RECORD_VERSION || (r->tuples && s->tuples)) &&
-	       rd_u32(&in) == s->block_size;
+	known = known && (version == RECORD_VERSION || r->tuples);
+	r->block_size = rd_u32(&in);
 	r->lba = rd_u64(&in);
 	r->blocks = rd_u32(&in);
 	uint32_t crc = rd_u32(&in);
 	const uint8_t *data = p + HEAD_LEN;
-	return ours && !in.error && rd_left(&in) == data_len(s, r) + tuples_len(r) &&
-	       r->lba <= s->blocks && r->blocks <= s->blocks - r->lba &&
-	       crc == crc_of(s, r, p, data, data + data_len(s, r));
+	known = known && r->block_size >= 512 && r->blocks <= TGT_ATOMIC_MAX / r->block_size;
+	return known && !in.error && rd_left(&in) == data_len(r) + tuples_len(r) &&
+	       crc == crc_of(r, p, data, data + data_len(r));
+}
+
+static bool is_of(const struct record *r, const struct store *s)
+{
+	return r->block_size == s->block_size && r->lba <= s->blocks &&
+	       r->blocks <= s->blocks - r->lba && (!r->tuples || s->tuples);
 }
 
 /* ---- the file ---- */
@@ -117,6 +124,17 @@ static bool fail(char *why, size_t n, const struct store *s, const char *what, i
 	return false;
 }
 
+static bool refuse(char *why, size_t n, const struct store *s, const struct record *r)
+{
+	char text[200];
+	(void)snprintf(text, sizeof(text),
+	               "has a write that was cut off of another disk (block %llu, %u blocks of %u "
+	               "bytes%s): open it as that, or remove this file",
+	               (unsigned long long)r->lba, (unsigned)r->blocks, (unsigned)r->block_size,
+	               r->tuples ? " with protection information" : "");
+	return fail(why, n, s, text, 0);
+}
+
 static bool finish(struct store *s, const struct store_config *c, uint8_t *p, char *why, size_t n)
 {
 	uint32_t good = 0;
@@ -124,7 +142,9 @@ static bool finish(struct store *s, const struct store_config *c, uint8_t *p, ch
 	ssize_t got = fileio_load(s->journal, p, RECORD_MAX + 1);
 	if (got < 0)
 		return fail(why, n, s, "cannot be read", errno);
-	bool whole = (size_t)got <= RECORD_MAX && record_get(s, p, (size_t)got, &r);
+	bool whole = (size_t)got <= RECORD_MAX && record_get(p, (size_t)got, &r);
+	if (whole && !is_of(&r, s))
+		return refuse(why, n, s, &r);
 	if (c->write_protect)
 		return !whole || fail(why, n, s,
 		                      "a write was cut off: it has to be finished without "
@@ -132,8 +152,8 @@ static bool finish(struct store *s, const struct store_config *c, uint8_t *p, ch
 		                      0);
 	uint8_t *data = p + HEAD_LEN;
 	if (whole && (store_write(s, r.lba, r.blocks, data, &good) != STORE_OK ||
-	              (r.tuples && store_tuples_write(s, r.lba, r.blocks, data + data_len(s, &r)) !=
-	                                   STORE_OK) ||
+	              (r.tuples &&
+	               store_tuples_write(s, r.lba, r.blocks, data + data_len(&r)) != STORE_OK) ||
 	              store_flush(s) != STORE_OK))
 		return fail(why, n, s, "a write that was cut off cannot be finished", 0);
 	if (got > 0 && !forget(s))
@@ -178,7 +198,7 @@ static enum tgt_store_result reserve(struct store *s, const struct record *r)
 	int k;
 	do {
 		k = fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)(r->lba * s->block_size),
-		              (off_t)r->blocks * s->block_size);
+		              (off_t)data_len(r));
 	} while (k != 0 && errno == EINTR);
 	return k != 0 && (errno == ENOSPC || errno == EDQUOT) ? STORE_NO_SPACE : STORE_OK;
 }
@@ -195,11 +215,11 @@ static enum tgt_store_result keep(struct store *s, const struct record *r, const
                                   const uint8_t *tuples)
 {
 	uint8_t head[HEAD_LEN];
-	off_t end = (off_t)(HEAD_LEN + data_len(s, r));
-	head_put(head, s, r, data, tuples);
+	off_t end = (off_t)(HEAD_LEN + data_len(r));
+	head_put(head, r, data, tuples);
 	errno = 0;
 	if (create(s) && fileio_put(s->journal, head, HEAD_LEN, 0) &&
-	    fileio_put(s->journal, data, data_len(s, r), HEAD_LEN) &&
+	    fileio_put(s->journal, data, data_len(r), HEAD_LEN) &&
 	    fileio_put(s->journal, tuples, tuples_len(r), end) && sync_record(s))
 		return STORE_OK;
 	bool full = errno == ENOSPC || errno == EDQUOT;
@@ -227,7 +247,7 @@ static enum tgt_store_result write_tuples(struct store *s, const struct record *
 enum tgt_store_result store_write_record(struct store *s, lba_t lba, uint32_t blocks,
                                          const uint8_t *data, const uint8_t *tuples, uint32_t *good)
 {
-	const struct record r = {lba, blocks, tuples != NULL};
+	const struct record r = {lba, s->block_size, blocks, tuples != NULL};
 	*good = 0;
 	sm_assert((uint64_t)blocks * s->block_size <= TGT_ATOMIC_MAX);
 	if (s->dead)

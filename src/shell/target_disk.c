@@ -32,6 +32,16 @@ static bool metadata(const struct disk_opts *o, struct meta *m, bool *fresh, cha
 	return true;
 }
 
+/* Another process has not made it meanwhile. */
+static bool same(const struct disk_opts *o, const struct meta *before, const struct meta *m,
+                 char *why, size_t n)
+{
+	if (m->block_size == before->block_size)
+		return true;
+	(void)snprintf(why, n, "%s: was made by another process meanwhile", o->store);
+	return false;
+}
+
 /* A disk that had no protection information says from now on that it has this type; one that had,
  * and may have been formatted since, keeps what it says. */
 static bool protection(const struct disk_opts *o, struct meta *m, bool *fresh)
@@ -43,20 +53,20 @@ static bool protection(const struct disk_opts *o, struct meta *m, bool *fresh)
 	return true;
 }
 
-/* The store first: its lock keeps others from the metadata, too. */
+/* The metadata first: opening a store as one that it is not could leave files beside it that are of
+ * no disk. And again: only the store's lock keeps others from changing them. */
 bool target_disk_open(const struct disk_opts *o, bool direct, bool map, struct target_disk *d,
                       char *why, size_t n)
 {
 	bool fresh = false;
-	struct meta peek;
-	char ignored[256];
-	uint32_t block_size = o->block_size ? o->block_size : 512;
-	if (!o->block_size && meta_load(o->store, &peek, ignored, sizeof(ignored)) == META_LOADED)
-		block_size = peek.block_size;
+	struct meta before;
+	*d = (struct target_disk){.store = NULL};
+	if (!metadata(o, &before, &fresh, why, n))
+		return false;
 	struct store_config c = {
 	        .path = o->store,
 	        .size = o->size,
-	        .block_size = block_size,
+	        .block_size = before.block_size,
 	        .write_protect = o->write_protect,
 	        .direct = direct,
 	        .map = map,
@@ -64,11 +74,11 @@ bool target_disk_open(const struct disk_opts *o, bool direct, bool map, struct t
 	        .protects = o->protects,
 	        .integrity = o->integrity,
 	};
-	*d = (struct target_disk){.store = store_open(&c, why, n)};
+	d->store = store_open(&c, why, n);
 	if (!d->store)
 		return false;
-	if (metadata(o, &d->meta, &fresh, why, n) && protection(o, &d->meta, &fresh) &&
-	    (!fresh || meta_save(o->store, &d->meta, why, n)))
+	if (metadata(o, &d->meta, &fresh, why, n) && same(o, &before, &d->meta, why, n) &&
+	    protection(o, &d->meta, &fresh) && (!fresh || meta_save(o->store, &d->meta, why, n)))
 		return true;
 	target_disk_close(d);
 	return false;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "unit/store_files.h"
 
+#include "base/crc.h"
+#include "base/cursor.h"
 #include "unit/checks.h"
 
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define MARKS_LEN 4096
@@ -68,6 +71,34 @@ void poke(const char *file, const void *p, size_t n, off_t at)
 	int fd = open(file, O_WRONLY);
 
 	ck_assert(fd >= 0 && pwrite(fd, p, n, at) == (ssize_t)n && close(fd) == 0);
+}
+
+void files_record(const struct files_record *r, size_t n)
+{
+	size_t data = (size_t)r->blocks * r->block_size, all = FILES_RECORD_HEAD + data;
+	uint8_t *bytes = malloc(all + (size_t)r->blocks * PROTECT_LEN);
+	char path[160];
+
+	ck_assert_ptr_nonnull(bytes);
+	memset(bytes + FILES_RECORD_HEAD, r->fill, data);
+	for (uint32_t i = 0; r->tuples && i < r->blocks; i++, all += PROTECT_LEN)
+		protect_put(bytes + all,
+		            (struct protect_tuple){
+		                    crc16_guard(bytes + FILES_RECORD_HEAD, r->block_size), r->fill,
+		                    (uint32_t)r->lba + i});
+	struct wr w = wr_init(bytes, FILES_RECORD_HEAD);
+	wr_bytes(&w, "SMIRATW", 8);
+	wr_u32(&w, r->tuples ? 2 : 1);
+	wr_u32(&w, r->block_size);
+	wr_u64(&w, r->lba);
+	wr_u32(&w, r->blocks);
+	wr_u32(&w, crc32c(crc32c(0, bytes, FILES_RECORD_HEAD - 4), bytes + FILES_RECORD_HEAD,
+	                  all - FILES_RECORD_HEAD));
+	(void)snprintf(path, sizeof(path), "%s.atomic", files.path);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	n = n < all ? n : all;
+	ck_assert(fd >= 0 && write(fd, bytes, n) == (ssize_t)n && close(fd) == 0);
+	free(bytes);
 }
 
 bool in_doubt(void)

@@ -25,6 +25,16 @@ struct store *files_open(uint64_t size, uint32_t block_size, struct store_config
 struct store *files_opened(uint64_t size, uint32_t block_size, struct store_config how);
 void peek(const char *file, void *p, size_t n, off_t at);
 void poke(const char *file, const void *p, size_t n, off_t at);
+/* What is left in FILE.atomic of a write that was cut off: the first n bytes, at most all. */
+#define FILES_RECORD_HEAD 32
+struct files_record {
+	uint32_t block_size;
+	lba_t lba;
+	uint32_t blocks;
+	uint8_t fill; /* each byte of the data */
+	bool tuples;  /* with protection information, of type 1; application tag: fill */
+};
+void files_record(const struct files_record *r, size_t n);
 /* Some region is marked. */
 bool in_doubt(void);
 

@@ -3,7 +3,6 @@
 #include "unit/store_files.h"
 #include "unit/tap_main.h"
 
-#include "base/crc.h"
 #include "shell/store.h"
 
 #include <fcntl.h>
@@ -13,7 +12,7 @@
 
 #define BLOCK  512
 #define BLOCKS 64
-#define HEAD   32
+#define HEAD   FILES_RECORD_HEAD
 
 static void set_up(void)
 {
@@ -29,19 +28,7 @@ static struct store *open_it(bool write_protect)
 /* A record, of which the first n bytes came to the file; its data are of one byte. */
 static void leave_record(lba_t lba, uint32_t blocks, uint8_t fill, size_t n)
 {
-	uint8_t bytes[HEAD + BLOCKS * BLOCK];
-	size_t data = (size_t)blocks * BLOCK;
-	struct wr w = wr_init(bytes, sizeof(bytes));
-	wr_bytes(&w, "SMIRATW", 8);
-	wr_u32(&w, 1);
-	wr_u32(&w, BLOCK);
-	wr_u64(&w, lba);
-	wr_u32(&w, blocks);
-	memset(bytes + HEAD, fill, data);
-	wr_u32(&w, crc32c(crc32c(0, bytes, HEAD - 4), bytes + HEAD, data));
-	int fd = open(files.beside, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	n = n < HEAD + data ? n : HEAD + data;
-	ck_assert(fd >= 0 && write(fd, bytes, n) == (ssize_t)n && close(fd) == 0);
+	files_record(&(struct files_record){BLOCK, lba, blocks, fill, false}, n);
 }
 
 static off_t record_left(void)
@@ -115,34 +102,55 @@ START_TEST(forgets_what_is_not_whole)
 }
 END_TEST
 
-/* Of what is no record of this store, nothing is believed. */
-START_TEST(forgets_what_is_not_its_own)
+/* Of what is no record, nothing is believed. */
+START_TEST(forgets_what_is_no_record)
 {
-	static const struct {
-		lba_t lba;
-		uint32_t blocks;
-		long flip; /* a byte, -1: none */
-	} bad[] = {
-	        {BLOCKS - 2, 3, -1}, {UINT64_MAX, 1, -1}, {10, 3, 0},  {10, 3, 11},
-	        {10, 3, 15},         {10, 3, 23},         {10, 3, 31}, {10, 3, HEAD + 700},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+	static const off_t flip[] = {0, 11, 12, 15, 23, 24, 27, 31, HEAD + 700};
+	for (size_t i = 0; i < ARRAY_LEN(flip); i++) {
+		uint8_t b;
 		store_close(open_it(false));
-		leave_record(bad[i].lba, bad[i].blocks, 0x77, SIZE_MAX);
-		int fd = open(files.beside, O_RDWR);
-		uint8_t b = 0;
-		if (bad[i].flip >= 0) {
-			ck_assert(pread(fd, &b, 1, bad[i].flip) == 1);
-			b ^= 1;
-			ck_assert(pwrite(fd, &b, 1, bad[i].flip) == 1);
-		}
-		(void)close(fd);
+		leave_record(10, 3, 0x77, SIZE_MAX);
+		peek(files.beside, &b, 1, flip[i]);
+		b ^= 1;
+		poke(files.beside, &b, 1, flip[i]);
 		struct store *s = open_it(false);
 		ck_assert_msg(s != NULL, "%zu: %s", i, files.why);
 		assert_blocks(s, 0, BLOCKS, 0);
 		ck_assert_int_eq(record_left(), 0);
 		store_close(s);
 	}
+}
+END_TEST
+
+/* The only copy of what another disk has: opened as that, it gets it. */
+START_TEST(keeps_what_is_not_its_own)
+{
+	static const struct files_record others[] = {
+	        {BLOCK, BLOCKS - 2, 3, 0x77, false}, {BLOCK, UINT64_MAX, 1, 0x77, false},
+	        {4096, 2, 2, 0x77, false},           {8192, 0, 1, 0x77, false},
+	        {BLOCK, 10, 3, 0x77, true},
+	};
+	store_close(open_it(false));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		files_record(&others[i], SIZE_MAX);
+		off_t n = record_left();
+		for (unsigned k = 0; k < 2; k++) {
+			ck_assert_ptr_null(open_it(k == 1));
+			ck_assert_ptr_nonnull(strstr(files.why, "of another disk"));
+			ck_assert_ptr_nonnull(strstr(files.why, files.beside));
+			ck_assert_int_eq(record_left(), n);
+		}
+	}
+	files_record(&others[2], SIZE_MAX);
+	ck_assert_ptr_null(open_it(false));
+	struct store *s = files_opened(BLOCKS * BLOCK, 4096, (struct store_config){.size = 0});
+	ck_assert_int_eq(record_left(), 0);
+	store_close(s);
+	s = open_it(false);
+	assert_blocks(s, 15, 1, 0);
+	assert_blocks(s, 16, 16, 0x77);
+	assert_blocks(s, 32, 1, 0);
+	store_close(s);
 }
 END_TEST
 
@@ -166,4 +174,5 @@ END_TEST
 
 TAP_MAIN_TABLE("store_atomic", set_up, files_tear_down, TAP_ONCE(writes),
                TAP_ONCE(finishes_what_was_cut_off), TAP_EACH(forgets_what_is_not_whole, cut_off_at),
-               TAP_ONCE(forgets_what_is_not_its_own), TAP_ONCE(no_record_no_write));
+               TAP_ONCE(forgets_what_is_no_record), TAP_ONCE(keeps_what_is_not_its_own),
+               TAP_ONCE(no_record_no_write));

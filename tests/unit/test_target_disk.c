@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A disk that is opened: a start that is refused changes nothing of it, and the right one finds
+ * what it needs. */
+#include "shell/target_disk.h"
+#include "unit/store_files.h"
+#include "unit/tap_main.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BYTES (64U * 4096)
+
+static struct target_disk disk;
+
+static void set_up(void)
+{
+	files_set_up(".meta");
+}
+
+static const char *beside(const char *suffix)
+{
+	static char name[160];
+	(void)snprintf(name, sizeof(name), "%s%s", files.path, suffix);
+	return name;
+}
+
+static bool opens(struct disk_opts o)
+{
+	o.store = files.path;
+	return target_disk_open(&o, false, false, &disk, files.why, sizeof(files.why));
+}
+
+static const struct disk_opts as_it_is = {.size = BYTES};
+
+/* Of blocks of 4096 bytes, with an atomic write that was cut off. */
+static void make_disk(void)
+{
+	ck_assert_msg(opens((struct disk_opts){.size = BYTES, .block_size = 4096}), "%s",
+	              files.why);
+	target_disk_close(&disk);
+	files_record(&(struct files_record){4096, 9, 2, 0x77, false}, SIZE_MAX);
+}
+
+static void is_finished(void)
+{
+	uint8_t byte;
+	ck_assert_msg(opens(as_it_is), "%s", files.why);
+	ck_assert_uint_eq(disk.meta.block_size, 4096);
+	ck_assert_uint_eq(store_blocks(disk.store), BYTES / 4096);
+	target_disk_close(&disk);
+	peek(files.path, &byte, 1, 10 * 4096 + 4095);
+	ck_assert_uint_eq(byte, 0x77);
+}
+
+static const struct {
+	struct disk_opts o;
+	const char *why;
+} wrong[] = {
+        {{.size = BYTES, .block_size = 512}, "has blocks of 4096 bytes, not 512"},
+        {{.size = BYTES, .block_size = 512, .integrity = true}, "has blocks of 4096 bytes"},
+        {{.size = BYTES, .block_size = 512, .protects = true, .protection = 1},
+         "has blocks of 4096 bytes"},
+        {{.size = BYTES, .has_uuid = true, .integrity = true}, "has another UUID"},
+        {{.size = BYTES / 2, .integrity = true}, "as --size says"},
+};
+
+START_TEST(opened_as_another_disk)
+{
+	make_disk();
+	ck_assert(!opens(wrong[_i].o));
+	ck_assert_msg(strstr(files.why, wrong[_i].why), "%s", files.why);
+	ck_assert(access(beside(".integrity"), F_OK) != 0);
+	ck_assert(access(beside(".protection"), F_OK) != 0);
+	is_finished();
+}
+END_TEST
+
+/* Its block size is not known then. */
+START_TEST(metadata_that_are_damaged)
+{
+	uint8_t was, is;
+	make_disk();
+	peek(files.beside, &was, 1, 20);
+	is = was ^ 1;
+	poke(files.beside, &is, 1, 20);
+	ck_assert(!opens((struct disk_opts){.size = BYTES, .integrity = true}));
+	ck_assert_ptr_nonnull(strstr(files.why, ".meta: damaged"));
+	ck_assert(access(beside(".integrity"), F_OK) != 0);
+	poke(files.beside, &was, 1, 20);
+	is_finished();
+}
+END_TEST
+
+TAP_MAIN_TABLE("target_disk", set_up, files_tear_down, TAP_EACH(opened_as_another_disk, wrong),
+               TAP_ONCE(metadata_that_are_damaged));
