@@ -183,12 +183,16 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	sm_assert(pthread_mutex_init(&s->lock, NULL) == 0);
 	sm_assert(pthread_mutex_init(&s->flushing, NULL) == 0);
 	sm_assert(pthread_mutex_init(&s->journaling, NULL) == 0);
-	if (open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n) &&
-	    direct_ok(s, c, why, n) && holes_ok(s, c, why, n) && store_mapped_open(s, c, why, n) &&
-	    store_tuples_open(s, c, why, n) && store_sums_open(s, c, why, n) &&
-	    store_atomic_open(s, c, why, n) &&
-	    (!s->sums || store_sums_repair(s, c->write_protect, why, n)) &&
-	    (!s->tuples || store_tuples_repair(s, c->write_protect, why, n)))
+	/* What is in doubt is looked through before anything is written: the end of a write that
+	 * was cut off is flushed, and a flush says that nothing is in doubt. */
+	s->opened = open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n) &&
+	            direct_ok(s, c, why, n) && holes_ok(s, c, why, n) &&
+	            store_mapped_open(s, c, why, n) && store_tuples_open(s, c, why, n) &&
+	            store_sums_open(s, c, why, n) &&
+	            (!s->sums || store_sums_repair(s, c->write_protect, why, n)) &&
+	            (!s->tuples || store_tuples_repair(s, c->write_protect, why, n)) &&
+	            store_atomic_open(s, c, why, n);
+	if (s->opened)
 		return s;
 	if (made)
 		store_unmake(c->path);
@@ -201,8 +205,8 @@ void store_close(struct store *s)
 	struct scratch *one;
 	if (!s)
 		return;
-	/* All is there: nothing is in doubt. */
-	bool clean = s->fd >= 0 && (s->tuples || s->sums) && store_flush(s) == STORE_OK;
+	/* All is there: nothing is in doubt. Where opening it has failed, who knows. */
+	bool clean = s->opened && (s->tuples || s->sums) && store_flush(s) == STORE_OK;
 	if (s->tuples)
 		beside_close(s->tuples, clean);
 	if (s->sums)
@@ -328,6 +332,8 @@ enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, c
 	r = store_move(s, true, p, lba, blocks, good);
 	enum tgt_store_result known = store_sums_put(s, lba, *good, data);
 	beside_end(s->sums);
+	if (known != STORE_OK)
+		*good = 0; /* they cannot be read */
 	return r != STORE_OK ? r : known;
 }
 
@@ -516,6 +522,10 @@ bool store_look_through(struct store *s, struct beside *b, store_look_fn *look, 
 		store_scratch_put(s, data);
 	if (tuples)
 		store_scratch_put(s, tuples);
+	/* What was seen may be in memory only, of a process that was killed: other data would be
+	 * found after the end of the machine, and nothing in doubt. */
+	if (ok && r == STORE_OK && fdatasync(s->fd) != 0)
+		return fail(why, n, beside_path(b), "what it is of cannot be made durable", errno);
 	if (ok && r == STORE_OK && beside_settled(b))
 		return true;
 	return fail(why, n, beside_path(b), "cannot be looked through", errno);

@@ -41,6 +41,7 @@ struct beside {
 	pthread_mutex_t marking;
 	_Atomic uint64_t begun;   /* writes */
 	_Atomic uint64_t writers; /* of them, those that are not over */
+	pthread_mutex_t syncing;  /* by one at a time: the kernel tells only one of an error */
 	/* It could not be synced: the kernel may have dropped what it could not write, and would
 	 * say next time that all is there. */
 	atomic_bool dead;
@@ -81,9 +82,9 @@ enum tgt_store_result beside_none(struct beside *b, lba_t lba, uint32_t n)
 	static const uint8_t zeros[PAGE];
 	off_t at = place(b, lba);
 	size_t bytes = (size_t)n * b->kind->entry;
-	int k;
+	int how = b->kind->roomy ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE, k;
 	do {
-		k = fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, (off_t)bytes);
+		k = fallocate(b->fd, how | FALLOC_FL_KEEP_SIZE, at, (off_t)bytes);
 	} while (k != 0 && errno == EINTR);
 	bool ok = true;
 	while (k != 0 && ok && bytes > 0) {
@@ -97,9 +98,12 @@ enum tgt_store_result beside_none(struct beside *b, lba_t lba, uint32_t n)
 
 static bool sync_it(struct beside *b)
 {
+	sm_assert(pthread_mutex_lock(&b->syncing) == 0);
 	if (!b->dead && fdatasync(b->fd) != 0)
 		b->dead = true;
-	return !b->dead;
+	bool ok = !b->dead;
+	sm_assert(pthread_mutex_unlock(&b->syncing) == 0);
+	return ok;
 }
 
 /* ---- marks ---- */
@@ -131,14 +135,12 @@ static enum tgt_store_result mark(struct beside *b, uint64_t first, uint64_t las
 enum tgt_store_result beside_begin(struct beside *b, lba_t lba, uint32_t n)
 {
 	bool all = true;
-	if (n == 0)
-		n = 1;
-	uint64_t first = lba >> b->shift, last = (lba + n - 1) >> b->shift;
+	uint64_t first = lba >> b->shift, last = (lba + (n ? n - 1 : 0)) >> b->shift;
 	/* In this order: clear_if_quiet() takes the marks away, then looks whether someone began.
 	 */
 	b->writers++;
 	b->begun++;
-	for (uint64_t r = first; r <= last; r++)
+	for (uint64_t r = first; n > 0 && r <= last; r++)
 		all = all && marked(b, r);
 	enum tgt_store_result result = STORE_OK;
 	if (b->dead)
@@ -172,7 +174,9 @@ bool beside_settled(struct beside *b)
 	return ok;
 }
 
-/* Not durably: marks that are found again cost time only. */
+/* Not durably: marks that are found again cost time only. So do those that could not be taken out
+ * of the file: which of them are there still is not known, and the next write makes its own anew.
+ */
 static void clear_if_quiet(struct beside *b, uint64_t begun)
 {
 	static const uint8_t none[MARKS_LEN];
@@ -182,8 +186,9 @@ static void clear_if_quiet(struct beside *b, uint64_t begun)
 		marks[i] = b->marks[i];
 		b->marks[i] = 0;
 	}
-	bool quiet = b->writers == 0 && b->begun == begun;
-	if (!quiet || !fileio_put(b->fd, none, sizeof(none), MARKS_AT))
+	if (b->writers == 0 && b->begun == begun)
+		(void)fileio_put(b->fd, none, sizeof(none), MARKS_AT);
+	else
 		for (size_t i = 0; i < MARKS_LEN; i++)
 			b->marks[i] = marks[i];
 	sm_assert(pthread_mutex_unlock(&b->marking) == 0);
@@ -294,6 +299,7 @@ static struct beside *new_beside(const struct beside_config *c)
 	}
 	(void)snprintf(b->path, len, "%s%s", c->path, c->kind->suffix);
 	sm_assert(pthread_mutex_init(&b->marking, NULL) == 0);
+	sm_assert(pthread_mutex_init(&b->syncing, NULL) == 0);
 	b->kind = c->kind;
 	b->block_size = c->block_size;
 	b->blocks = c->blocks;
@@ -327,6 +333,7 @@ void beside_close(struct beside *b, bool clean)
 	if (b->fd >= 0)
 		(void)close(b->fd);
 	(void)pthread_mutex_destroy(&b->marking);
+	(void)pthread_mutex_destroy(&b->syncing);
 	free(b->path);
 	free(b);
 }

@@ -26,6 +26,9 @@ struct beside_kind {
 	uint32_t entry;     /* bytes of a block; those of a block that was never written are 0 */
 	const char *what;   /* "the protection information" */
 	bool doubted;       /* a new file: all blocks are in doubt */
+	/* Entries have their room before anything is written to their blocks: without one a block
+	 * cannot be read. */
+	bool roomy;
 };
 
 struct beside_config {
@@ -40,14 +43,14 @@ struct beside_config {
 /* NULL with an empty why: there is none, and none was to be made. NULL with why: the file cannot be
  * used. Calls for different blocks may be made side by side. */
 struct beside *beside_open(const struct beside_config *cfg, char *why, size_t n);
-/* clean: what was written is durable, and nothing is in doubt. */
+/* clean: what was written is durable, and nothing is in doubt, not even what it was opened with. */
 void beside_close(struct beside *b, bool clean);
 const char *beside_path(const struct beside *b);
 
 /* The entries of n blocks, to and from p. */
 enum tgt_store_result beside_read(struct beside *b, lba_t lba, uint32_t n, uint8_t *p);
 enum tgt_store_result beside_write(struct beside *b, lba_t lba, uint32_t n, const uint8_t *p);
-/* Zeros, as holes if the file system makes them. */
+/* Zeros; as holes if the file system makes them, unless entries are to keep their room. */
 enum tgt_store_result beside_none(struct beside *b, lba_t lba, uint32_t n);
 
 /* Blocks, or their entries, are about to be written: they are durably in doubt. beside_end()
@@ -58,7 +61,7 @@ void beside_end(struct beside *b);
 
 /* The next blocks from `lba` on that are in doubt; false: there are none. */
 bool beside_doubt(const struct beside *b, lba_t lba, lba_t *first, uint64_t *blocks);
-/* They were looked through, all of them: durable. */
+/* They were looked through, all of them, and the blocks that were seen are durable: so is that. */
 bool beside_settled(struct beside *b);
 
 /* Around a flush of the store: the entries are durable, and, if nothing was written meanwhile,

@@ -20,7 +20,8 @@ struct store {
 	uint32_t block_size;
 	uint64_t blocks;
 	bool direct, in_memory;
-	atomic_bool dead;               /* a flush failed, or a sync of what is beside it */
+	bool opened;      /* nothing of what a process before this one has left is in doubt */
+	atomic_bool dead; /* a flush failed, or a sync of what is beside it */
 	atomic_bool silent_r, silent_w; /* the file system does not know RWF_NOWAIT */
 	pthread_mutex_t flushing; /* by one at a time: the kernel tells only one of an error */
 	int journal;              /* of atomic writes; -1: not opened yet */
@@ -96,7 +97,8 @@ enum tgt_store_result store_sums_put(struct store *s, lba_t lba, uint32_t n, con
 
 /* ---- store_atomic.c ---- */
 
-/* What a process before this one had begun is brought to its end. False with why. */
+/* What a process before this one had begun is brought to its end; nothing else is in doubt any
+ * more. False with why. */
 bool store_atomic_open(struct store *s, const struct store_config *c, char *why, size_t n);
 void store_atomic_close(struct store *s);
 /* As store_write_atomic(), with their protection information; tuples NULL: without. */

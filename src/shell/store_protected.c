@@ -161,7 +161,7 @@ static enum tgt_store_result put_piece(struct job *j, uint32_t at, uint32_t n, c
 	make_tuples(j, at, n, data);
 	enum tgt_store_result r = store_write(j->s, lba, n, data, &good);
 	enum tgt_store_result kept = store_tuples_write(j->s, lba, good, j->tuples);
-	j->o->good = at + good;
+	j->o->good = at + (kept == STORE_OK ? good : 0);
 	return r == STORE_OK ? kept : r;
 }
 
@@ -205,7 +205,7 @@ static enum tgt_store_result write_atomic(struct job *j)
 	return r;
 }
 
-/* What has none, first: a block that is zeros already is right either way. */
+/* What has none, first: whatever the block is then, it can be read. */
 static enum tgt_store_result zero(struct job *j)
 {
 	j->o->good = 0;
@@ -265,7 +265,7 @@ static enum tgt_store_result run(struct job *j)
 {
 	enum tgt_store_result r = check_given(j);
 	bool writes = j->kind == TGT_STORE_WRITE || j->kind == TGT_STORE_OR ||
-	              j->kind == TGT_STORE_ATOMIC;
+	              j->kind == TGT_STORE_ATOMIC || j->kind == TGT_STORE_ZERO;
 	if (r == STORE_OK && writes)
 		r = store_begin(j->s, j->s->tuples, j->o->lba, j->o->blocks);
 	if (r != STORE_OK)

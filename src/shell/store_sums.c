@@ -21,7 +21,8 @@ static const struct beside_kind kind = {.suffix = ".integrity",
                                         .magic = "SMIRSUM",
                                         .entry = SUM_LEN,
                                         .what = "the checksums",
-                                        .doubted = true};
+                                        .doubted = true,
+                                        .roomy = true};
 
 static bool is_zero(const uint8_t *p, size_t n)
 {

@@ -9,9 +9,11 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -213,6 +215,35 @@ START_TEST(a_write_that_was_cut_off_is_no_damage)
 }
 END_TEST
 
+/* Nor where the end of an atomic write is found beside it, which is flushed. */
+START_TEST(nor_beside_an_atomic_write)
+{
+	uint8_t block[BS];
+	memset(block, 0x99, BS);
+	cut_off(false, false);
+	poke(files.path, block, BS, 120 * BS);
+	files_record(&(struct files_record){BS, 1000, 2, 0x66, false}, SIZE_MAX);
+	struct store *s = open_it();
+	assert_right(s);
+	store_close(s);
+	peek(files.path, block, BS, 1001 * BS);
+	ck_assert_uint_eq(block[0], 0x66);
+}
+END_TEST
+
+START_TEST(the_first_checksums_beside_an_atomic_write)
+{
+	struct store *s = open_as(false, false);
+	ck_assert_ptr_nonnull(s);
+	put(s, 10, 2000, 5);
+	store_close(s);
+	files_record(&(struct files_record){BS, 1000, 2, 0x66, false}, SIZE_MAX);
+	s = open_it();
+	assert_right(s);
+	store_close(s);
+}
+END_TEST
+
 /* What was flushed is not in doubt: a crash does not whitewash it. */
 START_TEST(what_was_flushed_is_not_in_doubt)
 {
@@ -266,6 +297,41 @@ START_TEST(writes_and_flushes_side_by_side)
 }
 END_TEST
 
+/* Where the file system is full the data may get the last room: their checksums have theirs. */
+START_TEST(checksums_keep_their_room)
+{
+	struct stat before, after;
+	uint32_t good;
+	struct store *s = open_it();
+	put(s, 0, BLOCKS, 1);
+	ck_assert_int_eq(store_flush(s), STORE_OK);
+	ck_assert(stat(files.beside, &before) == 0);
+	ck_assert_int_eq(store_zero(s, 0, BLOCKS, &good), STORE_OK);
+	ck_assert_int_eq(store_flush(s), STORE_OK);
+	ck_assert(stat(files.beside, &after) == 0);
+	ck_assert_int_ge(after.st_blocks, before.st_blocks);
+	assert_right(s);
+	store_close(s);
+}
+END_TEST
+
+/* A block without its checksum is none that was written. The checksums begin behind the limit. */
+START_TEST(blocks_without_checksums_are_not_good)
+{
+	const uint8_t data[2 * BS] = {1};
+	struct rlimit was, few;
+	uint32_t good = 9;
+	struct store *s = open_it();
+	ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && getrlimit(RLIMIT_FSIZE, &was) == 0);
+	few = (struct rlimit){.rlim_cur = SUMS_AT, .rlim_max = was.rlim_max};
+	ck_assert(setrlimit(RLIMIT_FSIZE, &few) == 0);
+	ck_assert_int_eq(store_write(s, 3, 2, data, &good), STORE_NO_SPACE);
+	ck_assert(setrlimit(RLIMIT_FSIZE, &was) == 0);
+	ck_assert_uint_eq(good, 0);
+	store_close(s);
+}
+END_TEST
+
 static void refused(const char *text)
 {
 	ck_assert_ptr_null(open_as(true, false));
@@ -311,8 +377,12 @@ static Suite *make_suite(void)
 	tcase_add_test(c, damage_to_what_was_never_written);
 	tcase_add_test(c, a_store_with_data_gets_its_checksums_at_the_first_start);
 	tcase_add_test(c, a_write_that_was_cut_off_is_no_damage);
+	tcase_add_test(c, nor_beside_an_atomic_write);
+	tcase_add_test(c, the_first_checksums_beside_an_atomic_write);
 	tcase_add_test(c, what_was_flushed_is_not_in_doubt);
 	tcase_add_test(c, writes_and_flushes_side_by_side);
+	tcase_add_test(c, checksums_keep_their_room);
+	tcase_add_test(c, blocks_without_checksums_are_not_good);
 	tcase_add_test(c, a_file_that_is_no_such_file_is_refused);
 	suite_add_tcase(s, c);
 	return s;

@@ -303,43 +303,69 @@ START_TEST(marked_first)
 	struct store *s = open_it();
 	const struct protect p = {.type = 1, .none = true};
 	struct store_op o = {.lba = 5, .blocks = 9};
-	ck_assert_int_eq(store_protected(s, TGT_STORE_ZERO, &p, &o), STORE_OK);
-	ck_assert(!in_doubt()); /* what is zeros, and has nothing, is never in doubt */
+	ck_assert(!in_doubt());
 	ck_assert_int_eq(write_plain(s, 5, 1, 0x33), STORE_OK);
+	ck_assert(in_doubt());
+	ck_assert_int_eq(store_flush(s), STORE_OK);
+	ck_assert(!in_doubt());
+	/* The hole may come to the medium, and the guard of what was there stay. */
+	ck_assert_int_eq(store_protected(s, TGT_STORE_ZERO, &p, &o), STORE_OK);
 	ck_assert(in_doubt());
 	store_close(s);
 }
 END_TEST
 
-/* WRITE ATOMIC: blocks and protection information are there, or neither. The record is made by
- * hand. */
+/* WRITE ATOMIC: blocks and protection information are there, or neither. */
 START_TEST(an_atomic_write_is_finished)
 {
-	uint8_t record[32 + 2 * (BS + PROTECT_LEN)], *data = record + 32, *tuples = data + 2 * BS;
-	char atomic[160];
-	(void)snprintf(atomic, sizeof(atomic), "%s.atomic", files.path);
+	const struct files_record r = {BS, 9, 2, 0x66, true};
+	const size_t all = FILES_RECORD_HEAD + 2 * (BS + PROTECT_LEN);
 	for (int whole = 0; whole < 2; whole++) {
+		uint8_t first;
 		store_close(open_it());
-		struct wr w = wr_init(record, sizeof(record));
-		wr_bytes(&w, "SMIRATW", 8);
-		wr_u32(&w, 2);
-		wr_u32(&w, BS);
-		wr_u64(&w, 9);
-		wr_u32(&w, 2);
-		memset(data, 0x66, 2 * BS);
-		for (uint32_t i = 0; i < 2; i++)
-			protect_put(tuples + i * PROTECT_LEN,
-			            (struct protect_tuple){crc16_guard(data, BS), 5, 9 + i});
-		wr_u32(&w, crc32c(crc32c(0, record, 28), data, 2 * (BS + PROTECT_LEN)));
-		int fd = open(atomic, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-		ssize_t n = (ssize_t)sizeof(record) - (whole ? 0 : 1);
-		ck_assert(write(fd, record, (size_t)n) == n && close(fd) == 0);
+		files_record(&r, all - (whole ? 0 : 1));
 		store_close(open_it());
 		struct protect_tuple t = kept(10);
-		ck_assert_int_eq(t.app == 5 && t.ref == 10, whole);
-		peek(files.path, record, BS, 10 * BS);
-		ck_assert_int_eq(record[0] == 0x66, whole);
+		ck_assert_int_eq(t.app == 0x66 && t.ref == 10, whole);
+		peek(files.path, &first, 1, 10 * BS);
+		ck_assert_int_eq(first == 0x66, whole);
 	}
+}
+END_TEST
+
+/* Beside another one that was cut off: that is looked through before the flush of this. */
+START_TEST(in_doubt_beside_an_atomic_write)
+{
+	uint8_t block[BS];
+	uint32_t good = 0;
+	memset(block, 0x11, sizeof(block));
+	killed();
+	poke(files.path, block, BS, 4 * BS);
+	files_record(&(struct files_record){BS, 100, 2, 0x66, true}, SIZE_MAX);
+	struct store *s = open_it();
+	ck_assert_int_eq(verify(s, 0, BLOCKS, &good), STORE_OK);
+	ck_assert(protect_is_none(kept(4)) && kept(101).ref == 101);
+	store_close(s);
+}
+END_TEST
+
+/* What is in doubt stays so where another file keeps the store from being opened. */
+START_TEST(in_doubt_after_a_start_that_is_refused)
+{
+	uint8_t block[BS];
+	uint32_t good = 0;
+	char sums[160];
+	(void)snprintf(sums, sizeof(sums), "%s.integrity", files.path);
+	memset(block, 0x11, sizeof(block));
+	killed();
+	poke(files.path, block, BS, 4 * BS);
+	ck_assert(mkdir(sums, 0700) == 0);
+	ck_assert_ptr_null(open_as(true, false));
+	ck_assert(in_doubt());
+	ck_assert(rmdir(sums) == 0);
+	struct store *s = open_it();
+	ck_assert_int_eq(verify(s, 0, BLOCKS, &good), STORE_OK);
+	store_close(s);
 }
 END_TEST
 
@@ -390,6 +416,8 @@ static Suite *make_suite(void)
 	tcase_add_test(c, doubts_need_writing);
 	tcase_add_test(c, marked_first);
 	tcase_add_test(c, an_atomic_write_is_finished);
+	tcase_add_test(c, in_doubt_beside_an_atomic_write);
+	tcase_add_test(c, in_doubt_after_a_start_that_is_refused);
 	tcase_add_test(c, files_that_are_none);
 	suite_add_tcase(s, c);
 	return s;

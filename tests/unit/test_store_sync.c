@@ -2,25 +2,34 @@
 /*
  * Syncs that fail. The kernel has dropped what it could not write, and says the next time that all
  * is there: so whatever is tried again, the store takes no more. The linker leads fsync(),
- * fdatasync() and ftruncate() here; one that fails has done nothing.
+ * fdatasync(), ftruncate() and pwrite() here; one that fails has done nothing.
  */
 #include "unit/store_files.h"
 #include "unit/tap_main.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BS    512U
 #define BYTES (64U * BS)
+#define FAR   600000U /* another region than that of the first blocks */
 
 /* ---- calls that fail ---- */
 
 static char broken[160]; /* a path; "": none */
 static unsigned before;  /* as many of its syncs succeed */
 static bool stuck;       /* it cannot be made shorter either */
+static bool once;        /* only the first that is told of it is */
+static bool full;        /* half of what is written comes to it, and nothing after that */
+static bool slow;        /* who is told of it is not done with that until another has returned */
+static sem_t told, returned;
 
 static bool is_broken(int fd)
 {
@@ -38,6 +47,18 @@ static bool fails(int fd)
 	if (before > 0) {
 		before--;
 		return false;
+	}
+	if (once)
+		broken[0] = '\0';
+	if (slow) {
+		struct timespec limit;
+		ck_assert(clock_gettime(CLOCK_REALTIME, &limit) == 0);
+		limit.tv_nsec += 300 * 1000 * 1000;
+		limit.tv_sec += limit.tv_nsec / 1000000000;
+		limit.tv_nsec %= 1000000000;
+		ck_assert(sem_post(&told) == 0);
+		/* The other one may have to wait for this one. */
+		(void)sem_timedwait(&returned, &limit);
 	}
 	errno = EIO;
 	return true;
@@ -63,6 +84,18 @@ REAL(ftruncate, int fd, off_t n)
 	return stuck && is_broken(fd) ? -1 : __real_ftruncate(fd, n);
 }
 
+ssize_t __real_pwrite(int fd, const void *p, size_t n, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	static bool half;
+	if (!full || !is_broken(fd))
+		return __real_pwrite(fd, p, n, at);
+	half = !half;
+	errno = ENOSPC;
+	return half ? __real_pwrite(fd, p, n / 2, at) : -1;
+}
+
 static void break_it(const char *suffix)
 {
 	(void)snprintf(broken, sizeof(broken), "%s%s", files.path, suffix);
@@ -71,13 +104,14 @@ static void break_it(const char *suffix)
 static void mend_it(void)
 {
 	broken[0] = '\0';
-	stuck = false;
+	stuck = once = full = slow = false;
 }
 
 static void set_up(void)
 {
 	files_set_up(".none");
 	mend_it();
+	ck_assert(sem_init(&told, 0, 0) == 0 && sem_init(&returned, 0, 0) == 0);
 }
 
 /* ---- stores ---- */
@@ -160,6 +194,83 @@ START_TEST(entries_at_a_flush)
 }
 END_TEST
 
+static struct store *the_store;
+
+static void *put_far(void *ctx)
+{
+	ck_assert_int_eq(put(the_store, ctx, FAR, 0x44), STORE_DEAD);
+	return NULL;
+}
+
+/* The mark of another write is synced beside it, by the same descriptor: the kernel tells that one
+ * of what became of the entries. */
+START_TEST(entries_at_a_flush_beside_a_mark)
+{
+	struct row r = rows[_i];
+	pthread_t t;
+	struct store *s = the_store = files_opened((FAR + 1) * BS, BS, r.how);
+	ck_assert_int_eq(put(s, &r, 3, 0x33), STORE_OK);
+	break_it(r.suffix);
+	once = slow = true;
+	ck_assert_int_eq(pthread_create(&t, NULL, put_far, &r), 0);
+	ck_assert_int_eq(sem_wait(&told), 0);
+	ck_assert_int_eq(store_flush(s), STORE_DEAD);
+	ck_assert_int_eq(sem_post(&returned), 0);
+	ck_assert_int_eq(pthread_join(t, NULL), 0);
+	mend_it();
+	store_close(s);
+}
+END_TEST
+
+/* Marks that a flush could take away only in part: the next write makes its own anew. */
+START_TEST(marks_that_go)
+{
+	const struct row *r = &rows[_i];
+	struct store *s = opened(r);
+	(void)snprintf(files.beside, sizeof(files.beside), "%s%s", files.path, r->suffix);
+	ck_assert_int_eq(put(s, r, 3, 0x33), STORE_OK);
+	ck_assert(in_doubt());
+	break_it(r->suffix);
+	full = true;
+	before = 1;
+	ck_assert_int_eq(store_flush(s), STORE_OK);
+	mend_it();
+	ck_assert_int_eq(put(s, r, 3, 0x34), STORE_OK);
+	ck_assert(in_doubt());
+	store_close(s);
+}
+END_TEST
+
+/* What a process that was killed has left in memory is looked through at the next start, which says
+ * of nothing that it is right before it is on the medium. */
+START_TEST(blocks_that_were_looked_through)
+{
+	const struct row *r = &rows[_i];
+	uint8_t other[BS] = {0x44};
+	(void)snprintf(files.beside, sizeof(files.beside), "%s%s", files.path, r->suffix);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(put(opened(r), r, 3, 0x33) != STORE_OK);
+	int status;
+	ck_assert(waitpid(pid, &status, 0) == pid && status == 0);
+	break_it("");
+	once = true;
+	ck_assert_ptr_null(files_open(BYTES, BS, r->how));
+	ck_assert_ptr_nonnull(strstr(files.why, r->suffix));
+	ck_assert(broken[0] == '\0' && in_doubt());
+	mend_it();
+	poke(files.path, other, BS, 3 * BS); /* what is on the medium is not what was in memory */
+	struct store *s = opened(r);
+	const struct protect p = {.type = r->protect.type, .medium = PROTECT_GUARD};
+	struct store_op o = {.blocks = BYTES / BS};
+	uint32_t good;
+	ck_assert_int_eq(p.type ? store_protected(s, TGT_STORE_VERIFY, &p, &o)
+	                        : store_verify(s, 0, BYTES / BS, &good),
+	                 STORE_OK);
+	store_close(s);
+}
+END_TEST
+
 START_TEST(blocks_at_a_flush)
 {
 	struct store *s = files_opened(BYTES, BS, (struct store_config){.direct = false});
@@ -233,6 +344,7 @@ START_TEST(the_name_of_the_first_record)
 END_TEST
 
 TAP_MAIN_TABLE("store_sync", set_up, files_tear_down, TAP_EACH(a_mark, rows),
-               TAP_EACH(entries_at_a_flush, rows), TAP_ONCE(blocks_at_a_flush),
-               TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2), TAP_ONCE(a_record_that_goes),
-               TAP_ONCE(the_name_of_the_first_record));
+               TAP_EACH(entries_at_a_flush, rows), TAP_EACH(entries_at_a_flush_beside_a_mark, rows),
+               TAP_EACH(marks_that_go, rows), TAP_EACH(blocks_that_were_looked_through, rows),
+               TAP_ONCE(blocks_at_a_flush), TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2),
+               TAP_ONCE(a_record_that_goes), TAP_ONCE(the_name_of_the_first_record));
