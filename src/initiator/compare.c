@@ -80,9 +80,11 @@ bool compare_start(struct io *io, int run, unsigned member)
 	const struct mir_run *r = &io->set.run[run];
 
 	sm_assert(io->kind == IO_VERIFY && !io->cmp);
-	io->cmp = buffer_get(io->ini, r->blocks * io->g->pub.block_size);
-	if (!io->cmp)
+	io->cmp = buffer_get(io->ini, r->blocks * io->g->pub.block_size, true);
+	if (!io->cmp) {
+		io->awaits_buffer = true;
 		return false;
+	}
 	io->try.lba = r->lba;
 	io->try.blocks = r->blocks;
 	io->try.members = (uint16_t)(1U << member);

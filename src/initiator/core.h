@@ -140,6 +140,7 @@ struct ini {
 	TAILQ_HEAD(, view) view_free;
 	struct buffer buffer[INI_BUFFERS];
 	TAILQ_HEAD(, buffer) buffer_free;
+	unsigned n_buffer_free;
 	bool buffer_short; /* somebody waits for a buffer */
 	uint8_t *noise;    /* INI_BLOCK_MAX bytes that loads write; made for the first one */
 	bool noisy;        /* it is made */
@@ -193,7 +194,9 @@ bool ini_pool_new(struct ini *ini);
 void ini_pool_free(struct ini *ini);
 /* Parts of a block; NULL: all in use, try again. The first takes a reference to b. */
 struct view *view_get(struct ini *ini, struct block *b, uint32_t off, uint32_t len);
-struct block *buffer_get(struct ini *ini, uint32_t len);
+/* NULL: whoever waits for one is stepped when there is one. `second`: by somebody who holds one
+ * already, and gives this one back without waiting for a third. */
+struct block *buffer_get(struct ini *ini, uint32_t len, bool second);
 struct block *param_get(struct ini *ini);
 
 /* cmd.c */

@@ -180,7 +180,6 @@ static void nobody(struct io *io)
 void heal_step(struct io *io)
 {
 	struct heal *h = &io->heal;
-	struct ini *ini = io->ini;
 
 	if (io->abandon) {
 		over(io);
@@ -197,12 +196,10 @@ void heal_step(struct io *io)
 	}
 	if (!io->data) {
 		uint32_t n = (uint32_t)__builtin_popcount(h->members) * h->span;
-		io->data = buffer_get(ini, n * io->g->pub.block_size);
+		io->data = buffer_get(io->ini, n * io->g->pub.block_size, false);
 	}
-	if (!io->data) {
-		ini->buffer_short = true;
+	if (!io->data)
 		return;
-	}
 	read_from(io, (unsigned)__builtin_ctz(h->members));
 }
 

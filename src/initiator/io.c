@@ -104,7 +104,11 @@ static struct io *take_free(struct ini *ini)
 
 struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd *cmd)
 {
-	if (ini->n_io_free == 0 || (job && ini->n_io_free <= INI_IOS_SPARE))
+	/* A job's flush is one, and the last: others, that have work for all there are, would keep
+	 * it waiting. */
+	bool spares = job && job->phase != PHASE_FLUSH;
+
+	if (ini->n_io_free == 0 || (spares && ini->n_io_free <= INI_IOS_SPARE))
 		return NULL;
 	struct io *io = take_free(ini);
 
@@ -115,7 +119,7 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	io->kind = IO_WRITE;
 	io->state = IO_FILE;
 	io->from_member = io->catch_up = io->abandon = false;
-	io->awaits_presence = io->started = io->broadcast = false;
+	io->awaits_presence = io->awaits_buffer = io->started = io->broadcast = false;
 	io->logged = io->log_failed = false;
 	io->file_offset = 0;
 	io->data = NULL;
@@ -451,10 +455,12 @@ static void run_step(struct io *io)
 	if (io->flying)
 		return;
 	if (io->is_timed) {
-		if (io->ini->now < io->due_ns && !io->abandon && !io->awaits_presence)
+		if (io->ini->now < io->due_ns && !io->abandon && !io->awaits_presence &&
+		    !io->awaits_buffer)
 			return;
 		timer_off(io);
 	}
+	io->awaits_buffer = false;
 	if (io->delay_ns == 0 || io->abandon) {
 		mir_set_release(&io->set);
 		mir_set_merge(&io->set);
@@ -526,10 +532,12 @@ static void wake_for_buffers(struct ini *ini)
 	if (!ini->buffer_short || TAILQ_EMPTY(&ini->buffer_free))
 		return;
 	ini->buffer_short = false;
-	for (unsigned i = 0; i < ini->ios_used; i++)
-		if ((ini->ios[i].state == IO_SOURCE || ini->ios[i].state == IO_HEAL) &&
-		    !ini->ios[i].data)
-			io_due(&ini->ios[i]);
+	for (unsigned i = 0; i < ini->ios_used; i++) {
+		struct io *io = &ini->ios[i];
+		if (((io->state == IO_SOURCE || io->state == IO_HEAL) && !io->data) ||
+		    (io->state == IO_RUN && io->awaits_buffer))
+			io_due(io);
+	}
 }
 
 void io_run(struct ini *ini)

@@ -90,6 +90,7 @@ struct io {
 	bool log_failed;  /* its mark could not be made durable */
 	bool broadcast;   /* it went out by a broadcast pass: what is left goes by silent ones */
 	bool is_due, is_timed, wants_file, awaits_presence;
+	bool awaits_buffer; /* one to compare with */
 	uint64_t file_op;
 	uint64_t file_offset; /* of its first byte in the job's file */
 	uint64_t number;      /* of a load's write */

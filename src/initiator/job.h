@@ -58,6 +58,7 @@ struct job {
 	ns_t grace_until_ns;
 	uint64_t sync_op;
 	bool sync_wanted, sync_flying, sync_done;
+	bool flush_wanted;   /* in PHASE_FLUSH: no io was free for it yet */
 	uint64_t save_seq;   /* the job's id is durable */
 	uint64_t log_ticket; /* from before its flush */
 	uint16_t flushed;    /* members that have confirmed it */

@@ -232,18 +232,22 @@ static void begin_flush(struct job *j)
 		j->ini->syncs_due = true;
 		return;
 	}
-	uint16_t complete = j->repaired;
-	if (job_copies(j))
-		complete = job_complete_members(j) & j->want;
 	j->holders = j->flushed = j->unflushed = 0;
+	j->flush_wanted = true;
+}
+
+/* All ios may be in use: then it is looked at again when one is free. */
+static void start_flush(struct job *j)
+{
+	uint16_t complete = job_copies(j) ? job_complete_members(j) & j->want : j->repaired;
+	struct io *io = complete ? io_new(j->ini, j->g, j, NULL) : NULL;
+
+	if (complete && !io)
+		return;
+	j->flush_wanted = false;
 	j->log_ticket = intent_ticket(j->g->log);
-	if (!complete)
+	if (!io)
 		return;
-	struct io *io = io_new(j->ini, j->g, j, NULL);
-	if (!io) {
-		enter(j, PHASE_GRACE); /* all are in use: again, shortly */
-		return;
-	}
 	io->kind = IO_FLUSH;
 	io->want = complete;
 	j->ios++;
@@ -270,7 +274,9 @@ static void grace(struct job *j)
 
 static void flushing(struct job *j)
 {
-	if (j->ios > 0 || j->sync_wanted || j->sync_flying)
+	if (j->flush_wanted)
+		start_flush(j);
+	if (j->flush_wanted || j->ios > 0 || j->sync_wanted || j->sync_flying)
 		return;
 	job_settle(j);
 	enter(j, PHASE_SETTLE);

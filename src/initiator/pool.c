@@ -32,6 +32,7 @@ static void buffer_back(struct block *b, void *ctx)
 
 	(void)b;
 	TAILQ_INSERT_HEAD(&u->ini->buffer_free, u, link);
+	u->ini->n_buffer_free++;
 }
 
 bool ini_pool_new(struct ini *ini)
@@ -61,6 +62,7 @@ bool ini_pool_new(struct ini *ini)
 		u->b->release_ctx = u;
 		u->b->refs = 0;
 		TAILQ_INSERT_TAIL(&ini->buffer_free, u, link);
+		ini->n_buffer_free++;
 	}
 	return true;
 }
@@ -100,14 +102,17 @@ struct view *view_get(struct ini *ini, struct block *b, uint32_t off, uint32_t l
 	return v;
 }
 
-struct block *buffer_get(struct ini *ini, uint32_t len)
+struct block *buffer_get(struct ini *ini, uint32_t len, bool second)
 {
 	struct buffer *u = TAILQ_FIRST(&ini->buffer_free);
 
 	sm_assert(len <= INI_BLOCK_MAX);
-	if (!u)
+	if (!u || (!second && ini->n_buffer_free <= INI_BUFFERS_SPARE)) {
+		ini->buffer_short = true;
 		return NULL;
+	}
 	TAILQ_REMOVE(&ini->buffer_free, u, link);
+	ini->n_buffer_free--;
 	u->b->refs = 1;
 	u->b->len = len;
 	return u->b;

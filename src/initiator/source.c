@@ -169,11 +169,9 @@ void source_step(struct io *io)
 	if (io->is_timed && !io->abandon && !io->awaits_presence && ini->now < io->due_ns)
 		return;
 	if (!io->data && !io->abandon) {
-		io->data = buffer_get(ini, io->blocks * io->g->pub.block_size);
-		if (!io->data) {
-			ini->buffer_short = true;
+		io->data = buffer_get(ini, io->blocks * io->g->pub.block_size, false);
+		if (!io->data)
 			return;
-		}
 	}
 	if (io->abandon && io->rd.lba < end_of(io)) {
 		io->rd.why = (struct why){.status = STATUS_NONE, .what = "cancelled"};

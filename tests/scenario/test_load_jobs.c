@@ -595,10 +595,50 @@ START_TEST(a_speed_limit_is_kept)
 }
 END_TEST
 
-TAP_MAIN("load_jobs", by_count, what_is_written_where, a_seed_says_it_all, sequential,
-         range_locks_are_honoured, by_time, whichever_limit_comes_first, defaults,
-         pause_is_not_counted, cancelled_members_stay_in_sync_and_equal,
-         a_failed_block_is_sent_again, a_member_that_stays_bad_leaves, a_member_that_goes_leaves,
+/* Loads have more in work than there are ios; a mirror job of another group comes to its flush. */
+START_TEST(a_flush_finds_an_io_beside_loads)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct ini_error e;
+	uint32_t ids[2];
+
+	for (uint8_t i = 0; i < 3; i++) {
+		char name[] = "g0", disk[] = "disk0";
+		const char *members[] = {disk};
+		const uint8_t uuid[UUID_LEN] = {0xaa, (uint8_t)(i + 1)};
+		name[1] = disk[4] = (char)('0' + i);
+		rig_replies(r,
+		            ini_group_create(r->ini, name, members, 1, INI_SILENT, true, uuid,
+		                             100 + i, &e),
+		            &e, 100 + i, LIMIT, INI_OK);
+	}
+	r->h->latency_ns = 20 * NS_PER_MS;
+	uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
+	while (fake_count(r->h, OP_WRITE_16, 0) == 0)
+		rig_run(r, NS_PER_MS);
+	for (unsigned i = 0; i < 2; i++) {
+		struct ini_job_spec s = {
+		        .type = JOB_LOAD,
+		        .window = INI_WINDOW_MAX,
+		        .transfer = FAKE_BLOCK,
+		        .load = {.for_ns = 5 * NS_PER_S, .pattern = INI_RANDOM, .seed = i}};
+		snprintf(s.group, sizeof(s.group), "g%u", i + 1);
+		ids[i] = rig_start(r, &s);
+	}
+	rig_concludes(r, id, NS_PER_S, JOB_SUCCESS);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(ini_job_find(r->ini, ids[i])->state, JOB_RUNNING);
+		ck_assert(ini_job_cancel(r->ini, ids[i], &e));
+	}
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("load_jobs", a_flush_finds_an_io_beside_loads, by_count, what_is_written_where,
+         a_seed_says_it_all, sequential, range_locks_are_honoured, by_time,
+         whichever_limit_comes_first, defaults, pause_is_not_counted,
+         cancelled_members_stay_in_sync_and_equal, a_failed_block_is_sent_again,
+         a_member_that_stays_bad_leaves, a_member_that_goes_leaves,
          a_member_that_somebody_else_made_stale_is_partial, when_all_fail_the_job_fails,
          a_client_may_write_meanwhile, it_waits_for_a_mirror_and_takes_its_members,
          who_writes_else_waits_for_it, a_verification_waits_for_it, every_mode, refusals,

@@ -332,7 +332,30 @@ START_TEST(a_write_fails_behind_a_cancelled_resync)
 }
 END_TEST
 
-TAP_MAIN("verify_read_resync", a_verify_finds_exactly_what_differs, every_second_block_differs,
+/* All of a member differs, so each run takes a buffer for its source, and one to compare with:
+ * there are fewer than such a window would like. */
+START_TEST(a_wide_window_over_members_that_differ_ends)
+{
+	static const unsigned windows[] = {8, 31, 32, 40, 64};
+
+	for (unsigned i = 0; i < 2 * ARRAY_LEN(windows); i++) {
+		struct rig *r = rig_new(2, 64 * 128);
+		rig_group(r, 2, true);
+		memset(r->h->disk[1].store, 0x55, 64 * 128 * FAKE_BLOCK);
+		struct ini_job_spec s = rig_spec(r, i % 2 ? JOB_SCRUB : JOB_VERIFY);
+		s.window = windows[i / 2];
+		s.has_image = false;
+		const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
+		ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+		ck_assert_uint_eq(j->differing, 64 * 128);
+		ini_check(r->ini);
+		rig_free(r);
+	}
+}
+END_TEST
+
+TAP_MAIN("verify_read_resync", a_wide_window_over_members_that_differ_ends,
+         a_verify_finds_exactly_what_differs, every_second_block_differs,
          blocks_that_cannot_be_verified_are_bad, a_verify_with_a_member_missing_is_partial,
          a_read_job_gives_the_image_back, a_read_job_uses_another_member_where_one_fails,
          what_nobody_can_read_is_told, the_last_member_in_sync_goes_while_it_is_read,
