@@ -104,6 +104,14 @@ static bool is_given_up(struct cmd *c, struct group *g, unsigned member)
 	return true;
 }
 
+/* One that was given up for this command, perhaps, and has gone before that was durable: it may be
+ * back before the command goes out. */
+static bool is_owed(const struct cmd *c, const struct group *g, unsigned member)
+{
+	return (c->waits >> (unsigned)(g - g->ini->group) & 1) && g->x[member].given_up &&
+	       g->pub.m[member].state == MEMBER_STALE;
+}
+
 void bypass_step(struct ini *ini, struct cmd *c)
 {
 	bool ready = !is_scanned(ini, &c->bypass);
@@ -112,7 +120,8 @@ void bypass_step(struct ini *ini, struct cmd *c)
 	for (unsigned k = 0; k < ini->groups_used; k++) {
 		struct group *g = &ini->group[k];
 		for (unsigned i = 0; g->used && i < g->pub.n; i++)
-			if (concerns(&c->bypass, g, i) && !is_given_up(c, g, i))
+			if ((concerns(&c->bypass, g, i) || is_owed(c, g, i)) &&
+			    !is_given_up(c, g, i))
 				waits |= UINT64_C(1) << k;
 	}
 	c->waits = waits;

@@ -356,6 +356,10 @@ void group_cmd_step(struct ini *ini, struct cmd *c)
 
 	if (c->g && (!group_change_done(c->g, c->ticket) || (minds_recovery && log_busy(c->g))))
 		return;
+	/* Another change may have begun while the recovery came to its end: it writes pages of
+	 * members by their place in the table. */
+	if (c->g && c->g->phase != CHANGE_IDLE)
+		return;
 	switch (c->kind) {
 	case CMD_CREATE:
 		create_step(ini, c);

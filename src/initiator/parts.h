@@ -7,14 +7,12 @@
 
 #include <sys/queue.h>
 
-#define INI_IOS       512 /* runs of blocks in work at once */
-#define INI_IOS_SPARE 64  /* of them kept for commands and jobs' flushes: sweeps leave these alone \
-	                   */
-#define INI_CMDS    256
-#define INI_VIEWS   1024
-#define INI_BUFFERS 40 /* of INI_BLOCK_MAX: what jobs read from members */
-#define INI_BUFFERS_SPARE                                                                          \
-	8 /* of them kept for who holds one, and needs another to compare it with */
+#define INI_IOS        512 /* runs of blocks in work at once */
+#define INI_IOS_SPARE  64  /* of them kept for commands, and jobs' flushes */
+#define INI_CMDS       256
+#define INI_VIEWS      1024
+#define INI_BUFFERS    40 /* of INI_BLOCK_MAX: what jobs read from members */
+#define INI_SECOND     8  /* of them kept for who has one, to compare with another */
 #define INI_PARAMS     256
 #define INI_LOG_LINES  64
 #define INI_GONE_MAX   64

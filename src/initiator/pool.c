@@ -107,7 +107,7 @@ struct block *buffer_get(struct ini *ini, uint32_t len, bool second)
 	struct buffer *u = TAILQ_FIRST(&ini->buffer_free);
 
 	sm_assert(len <= INI_BLOCK_MAX);
-	if (!u || (!second && ini->n_buffer_free <= INI_BUFFERS_SPARE)) {
+	if (!u || (!second && ini->n_buffer_free <= INI_SECOND)) {
 		ini->buffer_short = true;
 		return NULL;
 	}

@@ -413,8 +413,41 @@ START_TEST(a_command_that_was_given_up_is_ended_before_a_resync)
 }
 END_TEST
 
-TAP_MAIN("bypass", a_member_in_sync_is_stale_durably_before,
-         a_stale_member_is_copied_as_a_whole_after,
+/* The target goes before it is durable that it is stale, and may be back before the command is
+ * sent. */
+START_TEST(a_member_that_goes_is_waited_for_all_the_same)
+{
+	for (unsigned fails = 0; fails < 2; fails++) {
+		struct rig *r = group(2);
+		struct ini_bypass b;
+
+		r->saves_held = true;
+		begin(r, &b, 1, 1);
+		rig_run(r, 10 * NS_PER_MS);
+		fake_gone(r->h, 1);
+		rig_run(r, 10 * NS_PER_MS);
+		ck_assert(!has_replied(r, 1));
+		fake_back(r->h, 1);
+		rig_run(r, 10 * NS_PER_MS);
+		ck_assert(!has_replied(r, 1));
+		ck_assert_int_eq(r->saved[0].m[1].state, MEMBER_IN_SYNC);
+		if (fails)
+			fake_gone(r->h, 1);
+		rig_run(r, 10 * NS_PER_MS);
+		r->saves_held = false;
+		r->save_err = fails ? 28 : 0;
+		ini_saved(r->ini, r->held_save, r->save_err);
+		ck_assert_int_eq(rig_reply(r, 1, NS_PER_S)->error.kind,
+		                 fails ? INI_E_STATE_DIR : INI_OK);
+		ck_assert(fails || r->saved[0].m[1].state == MEMBER_STALE);
+		ini_bypass_end(r->ini, &b, false);
+		rig_free(r);
+	}
+}
+END_TEST
+
+TAP_MAIN("bypass", a_member_that_goes_is_waited_for_all_the_same,
+         a_member_in_sync_is_stale_durably_before, a_stale_member_is_copied_as_a_whole_after,
          a_second_command_waits_for_what_the_first_has_asked_for,
          a_command_waits_for_what_a_failed_write_has_asked_for,
          what_cannot_be_saved_does_not_go_out, a_command_in_the_middle_of_a_resync,

@@ -509,6 +509,64 @@ START_TEST(a_command_comes_before_a_recovery)
 END_TEST
 
 /* It was asked for before the resync began, and goes after that: nobody else would copy it. */
+/* What a command waits for is done, a recovery that was stopped for it is not; meanwhile a member
+ * is back, and its page is being written. */
+static void changed_while_a_recovery_ends(bool remove)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct ini_error e;
+
+	rig_group(r, 3, true);
+	fake_gone(r->h, 2);
+	rig_step(r);
+	write_all(r, 0, 1, 7); /* what disk2 lacks: the recovery is to mark it anew */
+	rig_replies(r, ini_group_flush(r->ini, "g0", 9, &e), &e, 9, LIMIT, INI_OK);
+	write_all(r, BLOCKS / 2, 1, 7);
+	fake_gone(r->h, 1);
+	rig_restart(r);
+	r->logs_held = true;
+	fake_back(r->h, 2);
+	rig_run(r, 100 * NS_PER_MS);
+	fake_back(r->h, 1);
+	rig_run(r, 100 * NS_PER_MS);
+	ck_assert_int_eq(ini_job_at(r->ini, 0)->state, JOB_RUNNING);
+	bool taken = remove ? ini_group_remove_member(r->ini, "g0", "disk0", 7, &e)
+	                    : ini_group_delete(r->ini, "g0", 7, &e);
+	ck_assert_msg(taken, "%s", e.text);
+	rig_run(r, 500 * NS_PER_MS);
+	ck_assert(!r->h->target[0].member.member);
+	fake_gone(r->h, 2);
+	rig_run(r, 10 * NS_PER_MS);
+	r->h->latency_ns = 100 * NS_PER_MS;
+	r->saves_held = !remove;
+	r->h->target[2].member.generation = 0;
+	fake_back(r->h, 2);
+	rig_run(r, 20 * NS_PER_MS);
+	r->logs_held = false;
+	ini_intent_saved(r->ini, r->held_log, 0);
+	rig_run(r, 3 * NS_PER_S);
+	if (r->saves_held) {
+		r->saves_held = false;
+		ini_saved(r->ini, r->held_save, 0);
+	}
+	ck_assert_int_eq(rig_reply(r, 7, LIMIT)->error.kind, INI_OK);
+	if (remove) {
+		ck_assert_str_eq(rig_member(r, 1)->name, "disk2");
+		ck_assert(r->h->target[2].member.member);
+	} else {
+		ck_assert_uint_eq(ini_groups(r->ini), 0);
+	}
+	ini_check(r->ini);
+	rig_free(r);
+}
+
+START_TEST(a_change_beside_a_recovery_that_ends_is_waited_for)
+{
+	changed_while_a_recovery_ends(false);
+	changed_while_a_recovery_ends(true);
+}
+END_TEST
+
 START_TEST(a_write_that_waited_goes_to_the_new_member)
 {
 	struct rig *r = clean_group(3);
@@ -715,7 +773,8 @@ START_TEST(resyncs_are_throttled)
 }
 END_TEST
 
-TAP_MAIN("intents", nothing_is_let_go_of_that_one_lacks_whom_the_file_trusts,
+TAP_MAIN("intents", a_change_beside_a_recovery_that_ends_is_waited_for,
+         nothing_is_let_go_of_that_one_lacks_whom_the_file_trusts,
          a_write_to_a_clean_region_waits_for_its_mark, writes_that_wait_share_a_save,
          a_mark_that_cannot_be_saved_fails_the_write, an_idle_group_is_flushed_and_comes_clean,
          a_mirror_job_leaves_a_clean_log, a_member_that_is_away_keeps_marks,
