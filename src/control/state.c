@@ -25,7 +25,7 @@ static void put_group(struct jw *w, const struct ini_group *g)
 	jw_hex(w, "uuid", g->uuid, UUID_LEN);
 	jw_u64(w, "generation", g->generation);
 	jw_u64(w, "term", g->term);
-	jw_u64(w, "owed", g->owed);
+	jw_u64(w, "used", g->used);
 	jw_str(w, "mode", ini_mode_name(g->mode));
 	jw_u64(w, "block_size", g->block_size);
 	jw_u64(w, "blocks", g->blocks);
@@ -77,8 +77,14 @@ static void get_group(struct saved *g, const json_t *o, struct ini_group *to)
 	to->generation = saved_u64(g, o, "generation", INT64_MAX);
 	if (json_object_get(o, "term")) /* older files have none: it never went to another */
 		to->term = (uint16_t)saved_u64(g, o, "term", UINT16_MAX);
-	if (json_object_get(o, "owed")) /* older files have none: nothing is */
-		to->owed = saved_u64(g, o, "owed", INT64_MAX);
+	/* Older files have what comes behind it, or nothing, which is no more than the generation.
+	 */
+	if (json_object_get(o, "used"))
+		to->used = saved_u64(g, o, "used", INT64_MAX);
+	else if (json_object_get(o, "owed"))
+		to->used = saved_u64(g, o, "owed", INT64_MAX);
+	if (!json_object_get(o, "used") && to->used > 0)
+		to->used--;
 	to->mode = saved_mode(g, o);
 	to->block_size = (uint32_t)saved_u64(g, o, "block_size", UINT32_MAX);
 	to->blocks = saved_u64(g, o, "blocks", INT64_MAX);

@@ -74,11 +74,16 @@ void group_saved(struct group *g)
 		g->heir_of.member = false;
 }
 
+bool group_is_saved(const struct group *g)
+{
+	return g->change_done == g->change_wanted && g->change_error.kind != INI_E_STATE_DIR;
+}
+
 /*
  * Somebody may save while a change is under way. A state file that is newer than all pages would
  * make all members stale, and so might one that trusts who has just come in sync, and not those who
  * have missed a write that nobody was told of yet. So it has what was before the change, and that a
- * later generation is owed: those whose pages have that one are newer than the file, and are
+ * later generation is used: those whose pages have that one are newer than the file, and are
  * believed.
  */
 void ini_group_save(const struct ini *ini, unsigned i, struct ini_group *out)
@@ -87,8 +92,8 @@ void ini_group_save(const struct ini *ini, unsigned i, struct ini_group *out)
 
 	*out = g->pub;
 	out->generation = g->was_generation;
-	if (g->pub.generation > out->generation && out->owed <= g->pub.generation)
-		out->owed = g->pub.generation + 1; /* some may have that one, for this change */
+	if (out->used < g->pub.generation)
+		out->used = g->pub.generation;
 	for (unsigned k = 0; k < g->pub.n; k++) {
 		struct ini_member *m = &out->m[k];
 		if (g->x[k].was_in_sync == (m->state == MEMBER_IN_SYNC))
@@ -173,6 +178,7 @@ static void begin(struct group *g)
 		told |= g->pub.m[i].state == MEMBER_IN_SYNC && g->pub.m[i].unit != WIRE_NO_ID;
 	if (g->pub.owed && (told || members_in_sync(g) == 0)) {
 		group_owes(g, g->pub.generation);
+		group_owes(g, g->pub.used);
 		g->pub.generation = g->pub.owed;
 		g->pub.owed = 0;
 	}
@@ -190,24 +196,32 @@ static void begin(struct group *g)
 /*
  * A generation that is on some member's page must not be used again for another change, by whoever
  * starts after a crash: without the state file, which knows who has left, they would look alike. So
- * the state file owes a later one before the first page has this one.
+ * the state file has it before the first page has.
  */
 static void announce(struct group *g)
 {
-	bool used = !g->listed || g->pub.generation == g->was_generation ||
-	            g->owed_saved > g->pub.generation;
-
-	g->phase = used ? CHANGE_PAGES : CHANGE_OWED;
-	if (!used)
+	if (g->pub.used < g->pub.generation)
+		g->pub.used = g->pub.generation;
+	g->unannounced = false;
+	g->phase = !g->listed || g->used_saved >= g->pub.used ? CHANGE_PAGES : CHANGE_USED;
+	if (g->phase == CHANGE_USED)
 		g->save_seq = save_request(g->ini);
 }
 
-/* If that was not saved, the change will not be, either, and says so. */
+/* No page gets a generation that is not in the state file: there is no change, as if nobody could
+ * be told. */
 static void announced(struct group *g)
 {
-	if (!g->ini->save_err)
-		g->owed_saved = g->pub.generation + 1;
 	g->phase = CHANGE_PAGES;
+	if (!g->ini->save_err) {
+		g->used_saved = g->pub.used;
+		return;
+	}
+	group_owes(g, g->pub.generation);
+	g->pub.generation = g->old_generation;
+	g->untold = g->unannounced = true;
+	g->save_seq = save_request(g->ini);
+	g->phase = CHANGE_SAVE;
 }
 
 static bool page_is_there(const struct group *g, unsigned i)
@@ -386,7 +400,7 @@ static void note_error(struct group *g)
 	struct ini_error *e = &g->change_error;
 
 	*e = (struct ini_error){.kind = INI_OK};
-	if (g->ini->save_err)
+	if (g->ini->save_err || g->unannounced)
 		(void)ini_refuse(e, INI_E_STATE_DIR,
 		                 "the state of group %s could not be saved (error %d)", g->pub.name,
 		                 g->ini->save_err);
@@ -421,7 +435,7 @@ void change_step(struct group *g)
 			begin(g);
 			announce(g);
 			break;
-		case CHANGE_OWED:
+		case CHANGE_USED:
 			if (!save_is_done(ini, g->save_seq))
 				return;
 			announced(g);

@@ -203,6 +203,14 @@ static const struct ini_member *same_target(const struct group *g, const struct 
 	return NULL;
 }
 
+static const struct group *group_with(const struct ini *ini, const uint8_t uuid[UUID_LEN])
+{
+	for (unsigned k = 0; k < ini->groups_used; k++)
+		if (ini->group[k].used && memcmp(ini->group[k].pub.uuid, uuid, UUID_LEN) == 0)
+			return &ini->group[k];
+	return NULL;
+}
+
 bool group_admit(struct ini *ini, struct group *g, uint8_t id, struct ini_error *e)
 {
 	const struct hba_target *t = hba_target(ini->hba, id);
@@ -242,12 +250,17 @@ bool group_admit(struct ini *ini, struct group *g, uint8_t id, struct ini_error 
 		ini_refuse(e, INI_E_TOO_MANY, "a group has at most %d members", INI_MEMBERS_MAX);
 		kind = e->kind;
 	} else if (t->member.member) {
-		bool ours = false; /* left over from a removal while it was away */
-		for (unsigned k = 0; k < ini->groups_used; k++)
-			ours |= ini->group[k].used &&
-			        memcmp(ini->group[k].pub.uuid, t->member.group_uuid, UUID_LEN) == 0;
+		const struct group *ours = group_with(ini, t->member.group_uuid);
 		char text[37];
-		if (!ours) {
+		if (ours && t->member.generation > ours->pub.generation) {
+			ini_refuse(
+			        e, INI_E_BAD_STATE,
+			        "target %s has generation %llu of group %s, which is at %llu: it "
+			        "may hold what was written since",
+			        t->name, (unsigned long long)t->member.generation, ours->pub.name,
+			        (unsigned long long)ours->pub.generation);
+			kind = e->kind;
+		} else if (!ours) { /* else left over from a removal while it was away */
 			ini_refuse(e, INI_E_MEMBER_OF_OTHER,
 			           "target %s says that it is a member of the unknown group %s "
 			           "(group import takes it over)",
@@ -450,7 +463,10 @@ bool ini_restore_group(struct ini *ini, const struct ini_group *p, struct ini_er
 		g->pub.m[i].resent = g->pub.m[i].failed = 0;
 	}
 	g->restored_generation = p->generation;
-	g->owed_saved = p->owed;
+	if (g->pub.used < p->generation)
+		g->pub.used = p->generation;
+	g->used_saved = g->pub.used;
+	g->pub.owed = 0; /* what a change was due for is not so, nobody was told */
 	log_open(g);
 	group_list(g);
 	ini->targets_seen = UINT16_MAX;

@@ -53,11 +53,11 @@ struct member {
 enum presence { HERE, COMING, GONE, MUTE };
 
 /*
- * A change: IDLE -> [OWED (state file: this generation is used)] -> PAGES (MODE SELECT on those
+ * A change: IDLE -> [USED (state file: this generation is used)] -> PAGES (MODE SELECT on those
  * whose page 30h differs) -> SAVE (state file) -> IDLE. Whoever needs one takes a ticket and waits
  * until change_done has reached it.
  */
-enum change_phase { CHANGE_IDLE, CHANGE_OWED, CHANGE_PAGES, CHANGE_SAVE };
+enum change_phase { CHANGE_IDLE, CHANGE_USED, CHANGE_PAGES, CHANGE_SAVE };
 
 struct group {
 	struct ini_group pub;
@@ -75,7 +75,8 @@ struct group {
 	uint64_t change_wanted, change_running, change_done;
 	uint64_t old_generation; /* before the change in work */
 	uint64_t was_generation; /* as was_in_sync */
-	uint64_t owed_saved;     /* the state file has that so much is owed, at least */
+	uint64_t used_saved;     /* pub.used, as the state file has it */
+	bool unannounced;        /* the change in work was given up: that could not be saved */
 	bool untold;             /* a generation is owed, and those in sync were not told of it */
 	unsigned pages_open;
 	uint64_t save_seq;
@@ -148,6 +149,8 @@ bool uuid_parse_text(const char *text, uint8_t out[UUID_LEN]);
 void group_settled(struct group *g);
 /* And now it has it. */
 void group_saved(struct group *g);
+/* The state file has the group's members as they are: the last change was saved. */
+bool group_is_saved(const struct group *g);
 uint64_t group_change(struct group *g, bool bump); /* a ticket; bump: the generation grows */
 /* The next change makes the generation later than this one, as soon as a member in sync is there.
  * It is kept in the state. */

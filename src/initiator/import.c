@@ -68,16 +68,43 @@ static bool add(struct ini *ini, struct group *g, const struct hba_target *t, st
 	return true;
 }
 
-/* All members are there, as far as can be told: device ids 1..n, one generation, not 0. */
-static bool all_are_there(const struct ini *ini, const struct group *g)
+/* How many members the group has, by the latest page; 0: it does not say. */
+static unsigned members_of(const struct group *g)
 {
 	for (unsigned i = 0; i < g->pub.n; i++) {
+		const struct mode_mirror *page = &hba_target(g->ini->hba, g->pub.m[i].unit)->member;
+		if (page->generation == g->pub.generation)
+			return page->members;
+	}
+	return 0;
+}
+
+/*
+ * All members are there, as far as can be told: then those with the latest generation are in sync.
+ * Pages that do not say how many there are: device ids 1..n, and all of one generation.
+ */
+static bool all_are_there(const struct group *g)
+{
+	unsigned members = members_of(g);
+
+	for (unsigned i = 0; members == 0 && i < g->pub.n; i++) {
 		const struct ini_member *m = &g->pub.m[i];
 		if (m->device == 0 || m->device > g->pub.n ||
-		    hba_target(ini->hba, m->unit)->member.generation != g->pub.generation)
+		    hba_target(g->ini->hba, m->unit)->member.generation != g->pub.generation)
 			return false;
 	}
-	return g->pub.generation > 0;
+	return g->pub.generation > 0 && (members == 0 || members == g->pub.n);
+}
+
+static bool none_is_missing(const struct group *g, struct ini_error *e)
+{
+	unsigned members = members_of(g);
+
+	return members <= g->pub.n ||
+	       ini_refuse(e, INI_E_MEMBER_MISSING,
+	                  "the group has %u members, and %u of them are here: the others may "
+	                  "hold what was written last (force imports it without them)",
+	                  members, g->pub.n);
 }
 
 /* As owner.c says; but pages of a group that no initiator was named for may be anybody's. */
@@ -134,7 +161,7 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, b
 		if (&ini->group[k] != g && ini->group[k].used && ini->group[k].pub.id == g->pub.id)
 			ok = ini_refuse(e, INI_E_EXISTS, "group id %u is that of group %s",
 			                g->pub.id, ini->group[k].pub.name);
-	ok = ok && (force || nobody_else(g, e));
+	ok = ok && (force || (nobody_else(g, e) && none_is_missing(g, e)));
 	struct cmd *c = ok ? cmd_new(ini, CMD_IMPORT, token, e) : NULL;
 	if (!c) {
 		g->used = false;
@@ -142,11 +169,15 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, b
 	}
 	log_open(g);
 	log_unknown(g); /* it was lost with the rest */
-	bool clean = all_are_there(ini, g);
+	bool all = all_are_there(g);
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct ini_member *m = &g->pub.m[i];
-		m->state = clean ? MEMBER_IN_SYNC : MEMBER_STALE;
-		copy_text(m->why, sizeof(m->why), clean ? "" : "imported");
+		bool latest = hba_target(ini->hba, m->unit)->member.generation == g->pub.generation;
+		m->state = all && latest ? MEMBER_IN_SYNC : MEMBER_STALE;
+		copy_text(m->why, sizeof(m->why),
+		          m->state == MEMBER_IN_SYNC ? ""
+		          : all ? "its generation is older than another member's"
+		                : "imported without all members");
 	}
 	c->g = g;
 	g->command = c;

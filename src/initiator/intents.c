@@ -146,7 +146,7 @@ void log_flushed(struct group *g, uint64_t ticket, uint16_t members)
 {
 	bool all = members == all_members(g);
 
-	if (g->recover || (members_trusted(g) & ~members))
+	if (g->recover || (members_trusted(g) & ~members) || !group_is_saved(g))
 		return;
 	(void)intent_flushed(g->log, ticket, all);
 	if (!intent_wants_flush(g->log, all))
@@ -190,7 +190,7 @@ static bool can_clean(const struct group *g)
 		return false;
 	return g->listed && g->ini->bus_up && !g->command && !g->cleaning && !g->recover &&
 	       intent_wants_flush(g->log, all) && all_in_sync_are_here(g) &&
-	       members_trusted(g) == members_in_sync(g) && !being_copied(g);
+	       members_trusted(g) == members_in_sync(g) && group_is_saved(g) && !being_copied(g);
 }
 
 static void clean_start(struct group *g)

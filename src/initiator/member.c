@@ -133,6 +133,7 @@ struct mode_mirror member_page(const struct group *g, unsigned member)
 	if (g->dissolving || (g->leaving >> member & 1))
 		return page;
 	page.member = true;
+	page.members = (uint8_t)g->pub.n;
 	page.device = m->device;
 	page.group = g->pub.id;
 	memcpy(page.group_uuid, g->pub.uuid, UUID_LEN);
@@ -325,7 +326,7 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 		return;
 	bool was_in_sync = m->state == MEMBER_IN_SYNC;
 	/* Back in the middle of a change, with its page as it was: that is about to be written. */
-	bool changing = g->phase == CHANGE_OWED || g->phase == CHANGE_PAGES;
+	bool changing = g->phase == CHANGE_USED || g->phase == CHANGE_PAGES;
 	bool due = changing && x->page.was_here && t->member.generation == x->page.before;
 	/* Back with the page that it had when it was seen last: it has not been with anybody else,
 	 * and nothing was acknowledged without it. Nor has who was in sync before the change in

@@ -15,6 +15,8 @@
 #define MODE_CODE          0x3f
 #define MODE_MIRROR_LENGTH (MODE_MIRROR_LEN - 2) /* PAGE LENGTH */
 #define MODE_MEMBER        0x01
+#define MODE_MEMBERS_SHIFT 3
+#define MODE_RESERVED      0x06
 
 bool target_name_ok(const char *name, size_t n)
 {
@@ -78,7 +80,7 @@ void mode_mirror_put(struct wr *w, const struct mode_mirror *p)
 {
 	wr_u8(w, MODE_PS | MODE_MIRROR_PAGE);
 	wr_u8(w, MODE_MIRROR_LENGTH);
-	wr_u8(w, p->member ? MODE_MEMBER : 0);
+	wr_u8(w, (uint8_t)(p->members << MODE_MEMBERS_SHIFT | (p->member ? MODE_MEMBER : 0)));
 	wr_u8(w, p->device);
 	wr_u16(w, p->group);
 	wr_u16(w, p->term);
@@ -95,13 +97,15 @@ bool mode_mirror_get(struct span page, struct mode_mirror *out)
 	bool ok = (rd_u8(&r) & (MODE_SPF | MODE_CODE)) == MODE_MIRROR_PAGE;
 	ok = rd_u8(&r) == MODE_MIRROR_LENGTH && ok;
 	uint8_t flags = rd_u8(&r);
-	struct mode_mirror p = {.member = flags & MODE_MEMBER, .device = rd_u8(&r)};
+	struct mode_mirror p = {.member = flags & MODE_MEMBER,
+	                        .members = flags >> MODE_MEMBERS_SHIFT,
+	                        .device = rd_u8(&r)};
 	p.group = rd_u16(&r);
 	p.term = rd_u16(&r);
 	rd_copy(&r, p.group_uuid, UUID_LEN);
 	p.generation = rd_u64(&r);
 	rd_copy(&r, p.owner, UUID_LEN);
-	if (r.error || !ok || (flags & ~MODE_MEMBER))
+	if (r.error || !ok || (flags & MODE_RESERVED))
 		return false;
 	*out = p;
 	return true;
@@ -109,8 +113,8 @@ bool mode_mirror_get(struct span page, struct mode_mirror *out)
 
 bool mode_mirror_equal(const struct mode_mirror *a, const struct mode_mirror *b)
 {
-	return a->member == b->member && a->device == b->device && a->group == b->group &&
-	       memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0 &&
+	return a->member == b->member && a->members == b->members && a->device == b->device &&
+	       a->group == b->group && memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0 &&
 	       a->generation == b->generation && a->term == b->term &&
 	       memcmp(a->owner, b->owner, UUID_LEN) == 0;
 }

@@ -37,13 +37,15 @@ void vpd_mirror_put(struct wr *w, const struct vpd_mirror *p);
 bool vpd_mirror_get(struct span page, struct vpd_mirror *out);
 
 /*
- * Mode page 30h, page length 2Eh (48 bytes in all): byte 2 flags (bit 0 member), 3 device id, 4-5
- * group id, 6-7 term, 8-23 group UUID, 24-31 generation, 32-47 UUID of the initiator that serves
- * the group, its owner (zero: none says so). The term is how often the group went to another owner:
- * of pages that name different ones the latest counts. All zero: no membership.
+ * Mode page 30h, page length 2Eh (48 bytes in all): byte 2 bit 0 member, bits 3-7 how many members
+ * the group has (0: it does not say), 3 device id, 4-5 group id, 6-7 term, 8-23 group UUID, 24-31
+ * generation, 32-47 UUID of the initiator that serves the group, its owner (zero: none says so).
+ * The term is how often the group went to another owner: of pages that name different ones the
+ * latest counts. All zero: no membership.
  */
 struct mode_mirror {
 	bool member;
+	uint8_t members; /* at most 31 */
 	uint8_t device;
 	uint16_t group;
 	uint8_t group_uuid[UUID_LEN];

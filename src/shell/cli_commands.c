@@ -124,7 +124,7 @@ static const struct cli_arg set_args[] = {
 static const struct cli_arg import_args[] = {
         OPERAND("NAME", "name", CLI_TEXT),
         OPTION("--uuid", "UUID", "uuid", CLI_TEXT),
-        FLAG("--force", "force", "Even while another initiator serves it."),
+        FLAG("--force", "force", "Even while another initiator serves it, or without all members."),
 };
 static const struct cli_arg write_args[] = {
         GROUP,

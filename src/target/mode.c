@@ -134,7 +134,7 @@ static void mirror_mask_put(struct wr *w)
 {
 	wr_u8(w, PS | MODE_MIRROR_PAGE);
 	wr_u8(w, MODE_MIRROR_LEN - 2);
-	wr_u8(w, 0x01);
+	wr_u8(w, 0xf9);
 	uint8_t mask[MODE_MIRROR_LEN - 3]; /* from byte 3 on */
 	memset(mask, 0xff, sizeof(mask));
 	wr_bytes(w, mask, sizeof(mask));

@@ -102,6 +102,31 @@ START_TEST(nothing_is_let_go_of_that_one_lacks_whom_the_file_trusts)
 }
 END_TEST
 
+/* disk2 lacks a write, and is removed, which could not be saved: a daemon that starts with that
+ * file still has it, so what it lacks stays marked. */
+START_TEST(nothing_is_let_go_of_when_a_removal_is_not_saved)
+{
+	struct rig *r = clean_group(3);
+	struct ini_error e;
+
+	fake_gone(r->h, 2);
+	rig_step(r);
+	write_all(r, 20, 1, 7);
+	r->save_err = 28;
+	rig_replies(r, ini_group_remove_member(r->ini, "g0", "disk2", 7, &e), &e, 7, LIMIT,
+	            INI_E_STATE_DIR);
+	(void)rig_replies(r, ini_group_flush(r->ini, "g0", 8, &e), &e, 8, LIMIT, INI_E_STATE_DIR);
+	rig_run(r, 3 * IDLE);
+	r->save_err = 0;
+	rig_restart(r);
+	fake_back(r->h, 2);
+	rig_run(r, 20 * NS_PER_S);
+	(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+	ck_assert(rig_in_sync(r, 2) && equal(r, 0, 2));
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(writes_that_wait_share_a_save)
 {
 	struct rig *r = clean_group(2);
@@ -774,6 +799,7 @@ START_TEST(resyncs_are_throttled)
 END_TEST
 
 TAP_MAIN("intents", a_change_beside_a_recovery_that_ends_is_waited_for,
+         nothing_is_let_go_of_when_a_removal_is_not_saved,
          nothing_is_let_go_of_that_one_lacks_whom_the_file_trusts,
          a_write_to_a_clean_region_waits_for_its_mark, writes_that_wait_share_a_save,
          a_mark_that_cannot_be_saved_fails_the_write, an_idle_group_is_flushed_and_comes_clean,

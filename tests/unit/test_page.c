@@ -119,6 +119,7 @@ static const struct {
 	const char *hex;
 } modes[] = {
         {{.member = true,
+          .members = 21,
           .device = 3,
           .group = 0x0102,
           .term = 0x7172,
@@ -127,7 +128,7 @@ static const struct {
                          0xdd, 0xee, 0xff},
           .owner = {0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd,
                     0xee, 0xff}},
-         "b02e 01 03 0102 7172" UUID "1112131415161718" UUID},
+         "b02e a9 03 0102 7172" UUID "1112131415161718" UUID},
         {{.member = false},
          "b02e 00 00 0000 0000 00000000000000000000000000000000 0000000000000000"
          "00000000000000000000000000000000"},
@@ -139,6 +140,7 @@ static const struct {
 static void check_mode(const struct mode_mirror *a, const struct mode_mirror *b)
 {
 	ck_assert_int_eq(a->member, b->member);
+	ck_assert_uint_eq(a->members, b->members);
 	ck_assert_uint_eq(a->device, b->device);
 	ck_assert_uint_eq(a->group, b->group);
 	ck_assert_mem_eq(a->group_uuid, b->group_uuid, UUID_LEN);
@@ -180,8 +182,8 @@ START_TEST(mode_refusals)
 	static const struct change changes[] = {
 	        {0, 0x30, true},  {0, 0xf0, false}, {0, 0x70, false}, {0, 0xb1, false},
 	        {1, 0x2d, false}, {1, 0x2f, false}, {2, 0x00, true},  {2, 0x03, false},
-	        {2, 0x81, false}, {6, 0x01, true},  {7, 0x80, true},  {32, 0x01, true},
-	        {47, 0x01, true},
+	        {2, 0x81, true},  {2, 0x05, false}, {6, 0x01, true},  {7, 0x80, true},
+	        {32, 0x01, true}, {47, 0x01, true},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
 		uint8_t buf[MODE_MIRROR_LEN];

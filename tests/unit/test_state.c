@@ -23,7 +23,7 @@ static struct ctl_state *sample_state(void)
 		g->id = (uint16_t)(65535 - i);
 		memset(g->uuid, (int)i + 1, UUID_LEN);
 		g->generation = 77 + i;
-		g->owed = i ? 99 : 0;
+		g->used = i ? 99 : 0;
 		g->mode = i ? INI_CONVENTIONAL : INI_SILENT;
 		g->block_size = 4096;
 		g->blocks = 1ULL << 40;
@@ -64,7 +64,7 @@ START_TEST(state_round_trip)
 	ck_assert_str_eq(again->groups[1].m[1].why, "it was \"away\" \\");
 	ck_assert_int_eq(again->groups[1].m[1].state, MEMBER_STALE);
 	ck_assert_uint_eq(again->groups[1].blocks, 1ULL << 40);
-	ck_assert_uint_eq(again->groups[1].owed, 99);
+	ck_assert_uint_eq(again->groups[1].used, 99);
 	jw_free(&w);
 	jw_free(&w2);
 	free(s);
@@ -72,8 +72,8 @@ START_TEST(state_round_trip)
 }
 END_TEST
 
-/* Of before there was such a thing as an owed generation. */
-START_TEST(an_older_file_is_taken)
+/* Of before generations that are used were saved; some have what comes behind it. */
+static void older_file(bool owed)
 {
 	struct ctl_state *s = sample_state(), *again = calloc(1, sizeof(*again));
 	struct jw w = jw_init(), old = jw_init(), file = jw_init();
@@ -83,21 +83,29 @@ START_TEST(an_older_file_is_taken)
 	jw_raw(&w, "", 1);
 	const char *at = strstr(w.p, "\"content\":") + 10, *end = strstr(at, "}\n");
 	unsigned n = 0;
-	for (const char *owed; (owed = strstr(at, ",\"owed\":")); n++) {
-		jw_raw(&old, at, (size_t)(owed - at));
-		at = strchr(owed + 1, ',');
+	for (const char *used; (used = strstr(at, ",\"used\":")); n++) {
+		jw_raw(&old, at, (size_t)(used - at));
+		if (owed)
+			jw_raw(&old, ",\"owed\":100", 11);
+		at = strchr(used + 1, ',');
 	}
 	jw_raw(&old, at, (size_t)(end - at));
 	ck_assert_uint_eq(n, 2);
 	saved_put(&file, "smirror-state", &old);
 	ck_assert_msg(ctl_state_get(file.p, file.n, again, why, sizeof(why)), "%s", why);
-	ck_assert_uint_eq(again->groups[1].owed, 0);
+	ck_assert_uint_eq(again->groups[1].used, owed ? 99 : 0);
 	ck_assert_uint_eq(again->groups[1].generation, 78);
 	jw_free(&w);
 	jw_free(&old);
 	jw_free(&file);
 	free(s);
 	free(again);
+}
+
+START_TEST(an_older_file_is_taken)
+{
+	older_file(false);
+	older_file(true);
 }
 END_TEST
 
