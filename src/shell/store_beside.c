@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -236,48 +237,68 @@ static void head_put(uint8_t head[HEAD_LEN], const struct beside *b)
 	sm_assert(wr_ok(&w) && w.n == HEAD_LEN);
 }
 
-static bool create(struct beside *b, char *why, size_t n)
+/* All that a new file has; it is open then. */
+static bool fill(struct beside *b, const char *tmp)
 {
 	uint8_t head[HEAD_LEN], marks[MARKS_LEN];
 	head_put(head, b);
 	memset(marks, b->kind->doubted ? 0xff : 0, sizeof(marks));
-	/* The head is written when all else is there: what is shorter is made again. */
-	bool ok = ftruncate(b->fd, place(b, b->blocks)) == 0 &&
-	          fileio_put(b->fd, marks, sizeof(marks), MARKS_AT) && fsync(b->fd) == 0 &&
-	          fileio_put(b->fd, head, HEAD_LEN, 0) && fsync(b->fd) == 0 && dirsync(b->path);
-	for (size_t i = 0; ok && i < MARKS_LEN; i++)
+	for (size_t i = 0; i < MARKS_LEN; i++)
 		b->marks[i] = marks[i];
-	if (ok)
+	b->fd = open(tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0660);
+	return b->fd >= 0 && ftruncate(b->fd, place(b, b->blocks)) == 0 &&
+	       fileio_put(b->fd, head, HEAD_LEN, 0) &&
+	       fileio_put(b->fd, marks, sizeof(marks), MARKS_AT) && fsync(b->fd) == 0;
+}
+
+/* It gets its name when all of it is durable: half a file would be taken for a damaged one. */
+static bool create(struct beside *b, char *why, size_t n)
+{
+	char tmp[PATH_MAX];
+	int len = snprintf(tmp, sizeof(tmp), "%s.tmp", b->path);
+	if (len < 0 || (size_t)len >= sizeof(tmp))
+		return fail(why, n, b, "cannot be created", ENAMETOOLONG);
+	if (b->fd >= 0)
+		(void)close(b->fd);
+	if (fill(b, tmp) && rename(tmp, b->path) == 0 && dirsync(b->path))
 		return true;
 	/* What is not known to be there is not to be found by the next start. */
 	(void)fail(why, n, b, "cannot be created", errno);
+	(void)unlink(tmp);
 	(void)unlink(b->path);
 	return false;
 }
 
-static bool head_ok(struct beside *b, char *why, size_t n)
+static bool marks_get(struct beside *b)
 {
-	uint8_t head[HEAD_LEN], wanted[HEAD_LEN], none[HEAD_LEN] = {0}, marks[MARKS_LEN];
+	uint8_t marks[MARKS_LEN];
+	if (!fileio_get(b->fd, marks, sizeof(marks), MARKS_AT))
+		return false;
+	for (size_t i = 0; i < MARKS_LEN; i++)
+		b->marks[i] = marks[i];
+	return true;
+}
+
+static bool head_ok(struct beside *b, bool read_only, char *why, size_t n)
+{
+	uint8_t head[HEAD_LEN] = {0}, wanted[HEAD_LEN], none[HEAD_LEN] = {0};
 	char text[120];
 	struct stat st;
 	head_put(wanted, b);
 	if (fstat(b->fd, &st) != 0)
 		return fail(why, n, b, "cannot be examined", errno);
-	bool whole = st.st_size == place(b, b->blocks);
-	if (st.st_size == 0)
-		return create(b, why, n);
-	if (whole && !fileio_get(b->fd, head, HEAD_LEN, 0))
+	if (fileio_load(b->fd, head, HEAD_LEN) < 0)
 		return fail(why, n, b, "cannot be read", errno);
-	if (whole && memcmp(head, none, HEAD_LEN) == 0)
+	/* A program before this one wrote the head last. */
+	bool begun = memcmp(head, none, HEAD_LEN) == 0;
+	if (begun && read_only)
+		return fail(why, n, b, "its creation was cut off", 0);
+	if (begun)
 		return create(b, why, n);
 	(void)snprintf(text, sizeof(text), "not %s of such a disk", b->kind->what);
-	if (!whole || memcmp(head, wanted, HEAD_LEN) != 0)
+	if (st.st_size != place(b, b->blocks) || memcmp(head, wanted, HEAD_LEN) != 0)
 		return fail(why, n, b, text, 0);
-	if (!fileio_get(b->fd, marks, sizeof(marks), MARKS_AT))
-		return fail(why, n, b, "cannot be read", errno);
-	for (size_t i = 0; i < MARKS_LEN; i++)
-		b->marks[i] = marks[i];
-	return true;
+	return marks_get(b) || fail(why, n, b, "cannot be read", errno);
 }
 
 static unsigned shift_of(const struct beside *b)
@@ -316,11 +337,15 @@ struct beside *beside_open(const struct beside_config *c, char *why, size_t n)
 		(void)snprintf(why, n, "%s: out of memory", c->path);
 		return NULL;
 	}
-	int make = c->make && !c->read_only ? O_CREAT : 0;
-	b->fd = open(b->path, (c->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | make, 0660);
-	if (b->fd < 0 && (errno != ENOENT || c->make))
+	b->fd = open(b->path, (c->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	bool ok = false;
+	if (b->fd >= 0)
+		ok = head_ok(b, c->read_only, why, n);
+	else if (errno == ENOENT && c->make && !c->read_only)
+		ok = create(b, why, n);
+	else if (errno != ENOENT || c->make)
 		(void)fail(why, n, b, "cannot be opened", errno);
-	if (b->fd >= 0 && head_ok(b, why, n))
+	if (ok)
 		return b;
 	beside_close(b, false);
 	return NULL;

@@ -12,6 +12,8 @@
  * were not flushed. So a region is marked, durably, before the first write to it; a flush while
  * nothing is written, and closing, clear the marks. Whoever opens a store with marks looks through
  * those regions. Without that a write that was cut off would look like a medium that rots.
+ *
+ * It is made as FILE.protection.tmp or FILE.integrity.tmp, and gets its name when it is whole.
  */
 #ifndef SHELL_STORE_BESIDE_H
 #define SHELL_STORE_BESIDE_H

@@ -152,6 +152,9 @@ static int rename_inside(const char *from, const char *to)
 	sm_assert(strlen(to) < FILES_NAME);
 	(void)snprintf(r.to, sizeof(r.to), "%s", to);
 	files_do(&r);
+	for (int i = 0; i < FDS; i++)
+		if (fds[i].used && fds[i].file == file)
+			fds[i].scratch = files_scratch(to);
 	return 0;
 }
 
@@ -271,12 +274,28 @@ REAL(int, fdatasync, int fd)
 	return ours(fd) ? sync_inside(fd) : __real_fdatasync(fd);
 }
 
+/* Zeros within the file, which the end of the machine treats as if they were written. */
+static void zero_inside(int fd, uint64_t at, uint64_t n)
+{
+	static const uint8_t zeros[65536];
+	size_t size = bytes_of(fd)->n;
+
+	if (at >= size)
+		return;
+	n = n < size - at ? n : size - at;
+	sm_assert(n <= sizeof(zeros));
+	(void)__wrap_pwrite(fd, zeros, n, (off_t)at);
+}
+
 /* Room there is. */
 REAL(int, fallocate, int fd, int mode, off_t at, off_t n)
 {
-	if (ours(fd))
-		sm_assert(mode == FALLOC_FL_KEEP_SIZE);
-	return ours(fd) ? 0 : __real_fallocate(fd, mode, at, n);
+	if (!ours(fd))
+		return __real_fallocate(fd, mode, at, n);
+	sm_assert(mode & FALLOC_FL_KEEP_SIZE);
+	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		zero_inside(fd, (uint64_t)at, (uint64_t)n);
+	return 0;
 }
 
 /* ---- the rest ---- */

@@ -214,13 +214,13 @@ void points_history(struct points *p, struct history *h, const struct points_of 
 	files_reset();
 }
 
-Suite *points_suite(const char *name, const TTest *test)
+Suite *points_suite(const char *name, const TTest *test, unsigned times)
 {
 	Suite *s = suite_create(name);
 	TCase *c = tcase_create("states");
 
 	tcase_set_timeout(c, points_all() ? 24 * 3600 : 600);
-	tcase_add_test(c, test);
+	tcase_add_loop_test(c, test, 0, (int)times);
 	suite_add_tcase(s, c);
 	return s;
 }

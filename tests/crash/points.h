@@ -41,8 +41,9 @@ struct points_of {
 	uint64_t distinct; /* at least so many are found, if all cuts are */
 };
 void points_history(struct points *p, struct history *h, const struct points_of *o, void *ctx);
-/* A suite of one test, which has all the time that it needs. */
-Suite *points_suite(const char *name, const TTest *test);
+/* A suite of one test, which has all the time that it needs, and is run so often (its number is
+ * _i). */
+Suite *points_suite(const char *name, const TTest *test, unsigned times);
 /* In the state that is being looked at a write is torn. */
 bool points_torn(void);
 /* What is being looked at, for messages of failures. */

@@ -791,7 +791,7 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-	return points_suite("crash points of the daemon", each_crash_state_is_recovered_right);
+	return points_suite("crash points of the daemon", each_crash_state_is_recovered_right, 1);
 }
 
 TAP_MAIN_SUITE(make_suite);

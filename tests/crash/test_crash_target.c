@@ -9,7 +9,11 @@
  *   - the pages and reservations are those of the last command that was answered, or of the one
  * that was under way;
  *   - of an atomic write all blocks or none; all, when it was answered;
- *   - a block that was flushed holds what was flushed.
+ *   - a block that was flushed holds what was flushed;
+ *   - each block can be read, with checksums, or protection information, as without: what was cut
+ *     off is none that rots. A block that was flushed has its protection information.
+ *
+ * In the history itself processes are closed, and killed.
  */
 #include "crash/points.h"
 #include "shell/target_disk.h"
@@ -130,11 +134,28 @@ static struct promise promised(const struct history *h, size_t cut)
 
 /* ---- the disk as it is to be found ---- */
 
-static const struct disk_opts opts = {
+/* What it keeps beside its blocks. */
+static const struct kind {
+	const char *name;
+	bool integrity, later; /* from the first restart on */
+	bool protects;
+	bool few;          /* as in points.h, unless all are looked at */
+	uint64_t distinct; /* states, at least */
+} kinds[] = {
+        {"target", .distinct = 2000},
+        {"target with checksums", .integrity = true, .distinct = 6000},
+        {"target with checksums later", .integrity = true, .later = true, .few = true,
+         .distinct = 2000},
+        {"target with protection information", .protects = true, .distinct = 6000},
+        {"target with both", .integrity = true, .protects = true, .few = true, .distinct = 2000},
+};
+
+static struct disk_opts opts = {
         .store = FILES_DIR "/d",
         .size = BLOCKS * BLOCK,
         .block_size = BLOCK,
         .name = "disk0",
+        .thin = true,
         .has_uuid = true,
         .uuid = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
 };
@@ -218,7 +239,8 @@ static void check_blocks(const struct target_disk *t, const struct promise *p)
 	uint32_t good, fresh = 0;
 	const struct area *a = &p->atomic;
 
-	ck_assert_int_eq(store_read(t->store, 0, BLOCKS, all, &good), STORE_OK);
+	enum tgt_store_result r = store_read(t->store, 0, BLOCKS, all, &good);
+	ck_assert_msg(r == STORE_OK, "%s: block %u cannot be read: %d", points_where(), good, r);
 	for (uint32_t i = 0; i < a->blocks; i++) {
 		const uint8_t *b = all + (a->lba + i) * BLOCK;
 		fresh += uniform(b) && b[0] == a->fill;
@@ -230,6 +252,28 @@ static void check_blocks(const struct target_disk *t, const struct promise *p)
 		bool in_atomic = fresh && i >= a->lba && i < a->lba + a->blocks;
 		ck_assert_msg(in_atomic || allowed(p, i, all + i * BLOCK), "%s: block %u is %02x",
 		              points_where(), i, all[i * BLOCK]);
+	}
+}
+
+/* Of blocks that can be one thing only. */
+static void check_protection(const struct target_disk *t, const struct promise *p)
+{
+	static uint8_t all[BLOCKS * (BLOCK + PROTECT_LEN)];
+	const struct protect how = {.type = 1, .moved = true, .medium = PROTECT_GUARD};
+	struct store_op o = {.blocks = BLOCKS, .bytes = all};
+
+	ck_assert_msg(store_protected(t->store, TGT_STORE_READ, &how, &o) == STORE_OK,
+	              "%s: the guard of block %u is wrong", points_where(), o.good);
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		const uint8_t *b = all + i * (BLOCK + PROTECT_LEN);
+		const struct area *a = &p->atomic;
+		struct protect_tuple tuple = protect_get(b + BLOCK);
+		bool in_atomic = i >= a->lba && i < a->lba + a->blocks;
+		if (in_atomic || p->block[i].n > 1 || p->block[i].may[0] == WILD)
+			continue;
+		ck_assert_msg(protect_is_none(tuple) ? p->block[i].may[0] == 0 : tuple.ref == i,
+		              "%s: block %u of %02x has lost its protection information",
+		              points_where(), i, p->block[i].may[0]);
 	}
 }
 
@@ -249,6 +293,8 @@ static void open_and_check(const struct promise *p)
 	              points_where(), why);
 	check_meta(&t, p);
 	check_blocks(&t, p);
+	if (opts.protects)
+		check_protection(&t, p);
 	target_disk_close(&t);
 }
 
@@ -281,19 +327,33 @@ struct shell {
 	struct disk *d;
 };
 
+static enum tgt_store_result to_blocks(struct shell *s, const struct tgt_action *a,
+                                       const uint8_t *from)
+{
+	struct store_op o = {
+	        .lba = a->lba, .blocks = a->blocks, .bytes = (uint8_t *)(uintptr_t)from};
+
+	if (a->protect.type)
+		return store_protected(s->t.store, a->kind, &a->protect, &o);
+	if (a->kind == TGT_STORE_ATOMIC)
+		return store_write_atomic(s->t.store, a->lba, a->blocks, from, &o.good);
+	return a->kind == TGT_STORE_WRITE
+	               ? store_write(s->t.store, a->lba, a->blocks, from, &o.good)
+	               : store_zero(s->t.store, a->lba, a->blocks, &o.good);
+}
+
 static enum tgt_store_result to_store(struct shell *s, const struct tgt_action *a)
 {
-	uint32_t good;
 	const uint8_t *from = a->block ? a->block->data + a->offset : NULL;
 	struct area area = {(uint32_t)a->lba, a->blocks, from ? from[0] : 0};
 	enum tgt_store_result r = STORE_OK;
 
-	if (a->kind == TGT_STORE_WRITE && !a->repeat) {
+	if ((a->kind == TGT_STORE_WRITE && !a->repeat) || a->kind == TGT_STORE_ZERO) {
 		files_note(NOTE_WRITE, &area, sizeof(area));
-		r = store_write(s->t.store, a->lba, a->blocks, from, &good);
+		r = to_blocks(s, a, from);
 	} else if (a->kind == TGT_STORE_ATOMIC) {
 		files_note(NOTE_ATOMIC, &area, sizeof(area));
-		r = store_write_atomic(s->t.store, a->lba, a->blocks, from, &good);
+		r = to_blocks(s, a, from);
 		files_note(NOTE_ATOMIC_DONE, NULL, 0);
 	} else if (a->kind == TGT_STORE_FLUSH) {
 		r = store_flush(s->t.store);
@@ -382,6 +442,17 @@ static void open_disk(struct shell *s)
 	files_note(NOTE_OPENED, NULL, 0);
 }
 
+/* The process is killed: what it wrote is there, and what was not synced stays so. */
+static void kill_disk(struct shell *s)
+{
+	static struct target_disk left[4]; /* its memory is nobody's any more */
+	static unsigned n;
+
+	disk_free(s->d);
+	ck_assert_uint_lt(n, ARRAY_LEN(left));
+	left[n++] = s->t;
+}
+
 static void close_disk(struct shell *s)
 {
 	disk_free(s->d);
@@ -394,10 +465,23 @@ static void close_disk(struct shell *s)
 
 enum { REGISTER, RESERVE, RELEASE, CLEAR, PREEMPT };
 
-static void run_history(void)
+/* One block. */
+static void unmap(struct shell *s, unsigned lba)
+{
+	char words[100];
+
+	(void)snprintf(words, sizeof(words), "42:6.0018.00 out=x00160010:4.%016x.00000001.00000000",
+	               lba);
+	command(s, words);
+}
+
+static void run_history(const struct kind *k)
 {
 	struct shell s;
 
+	opts.protects = k->protects;
+	opts.protection = k->protects;
+	opts.integrity = k->integrity && !k->later;
 	open_disk(&s);
 	say(s.d, version[0].said, sizeof(version[0].said));
 	memcpy(version[0].saved, s.t.meta.saved, s.t.meta.n_saved);
@@ -414,10 +498,22 @@ static void run_history(void)
 	command(&s, FLUSH);
 	reserve_out(&s, REGISTER, 0, 0x77, 0x99, 1);
 	close_disk(&s);
+	opts.integrity = k->integrity;
 	open_disk(&s); /* a restart */
 	command(&s, "9c:8.30.0000.0010.0000 out=8192:55");
 	command(&s, "2a:4.30.0000.10.00 out=8192:66");
 	join(&s, 3);
+	command(&s, FLUSH);
+	unmap(&s, 0x31);
+	command(&s, "2a:4.32.0000.01.00 out=512:77");
+	kill_disk(&s);
+	open_disk(&s);
+	command(&s, "2a:4.33.0000.01.00 out=512:88");
+	command(&s, "9c:8.10.0000.0002.0000 out=1024:99"); /* beside that */
+	command(&s, "2a:4.11.0000.01.00 out=512:aa");
+	command(&s, FLUSH);
+	unmap(&s, 0x11);
+	unmap(&s, 0x33);
 	command(&s, FLUSH);
 	reserve_out(&s, RELEASE, 3, 0x99, 0, 0);
 	reserve_out(&s, CLEAR, 0, 0x99, 0, 0);
@@ -434,21 +530,27 @@ static uint64_t salt(const struct history *h, size_t cut)
 
 START_TEST(each_crash_state_is_recovered_right)
 {
+	const struct kind *k = &kinds[_i];
 	struct run r = {0};
 
 	files_reset();
-	run_history();
+	run_history(k);
 	struct history h = files_take();
 	points_history(&r.points, &h,
-	               &(struct points_of){
-	                       .name = "target", .fn = recover, .salt = salt, .distinct = 1000},
+	               &(struct points_of){.name = k->name,
+	                                   .fn = recover,
+	                                   .salt = salt,
+	                                   .few = k->few && !points_all(),
+	                                   .slow = _i > 0,
+	                                   .distinct = k->distinct},
 	               &r);
 }
 END_TEST
 
 static Suite *make_suite(void)
 {
-	return points_suite("crash points of a target", each_crash_state_is_recovered_right);
+	return points_suite("crash points of a target", each_crash_state_is_recovered_right,
+	                    ARRAY_LEN(kinds));
 }
 
 TAP_MAIN_SUITE(make_suite);

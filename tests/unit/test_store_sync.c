@@ -23,7 +23,7 @@
 
 /* ---- calls that fail ---- */
 
-static char broken[160]; /* a path; "": none */
+static char broken[192]; /* a path; "": none */
 static unsigned before;  /* as many of its syncs succeed */
 static bool stuck;       /* it cannot be made shorter either */
 static bool once;        /* only the first that is told of it is */
@@ -286,15 +286,16 @@ END_TEST
 START_TEST(a_new_file)
 {
 	const struct row *r = &rows[_i % (int)ARRAY_LEN(rows)];
-	char beside[160];
+	char beside[160], tmp[170];
 	(void)snprintf(beside, sizeof(beside), "%s%s", files.path, r->suffix);
+	(void)snprintf(tmp, sizeof(tmp), "%s.tmp", beside);
 	store_close(files_opened(BYTES, BS, (struct store_config){.direct = false}));
-	break_it(r->suffix);
-	before = (unsigned)_i / ARRAY_LEN(rows);
+	/* Of what is in it, and of its name. */
+	(void)snprintf(broken, sizeof(broken), "%s", _i < (int)ARRAY_LEN(rows) ? tmp : files.dir);
 	ck_assert_ptr_null(files_open(BYTES, BS, r->how));
 	ck_assert_ptr_nonnull(strstr(files.why, "cannot be created"));
 	mend_it();
-	ck_assert(access(beside, F_OK) != 0);
+	ck_assert(access(beside, F_OK) != 0 && access(tmp, F_OK) != 0);
 	store_close(opened(r));
 }
 END_TEST
