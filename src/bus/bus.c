@@ -250,6 +250,15 @@ void bus_step(struct bus *b, const struct bus_event *ev, struct bus_actions *out
 	finish(b, out);
 }
 
+bool bus_reads(const struct bus *b, uint32_t handle)
+{
+	uint32_t slot = BUS_HANDLE_SLOT(handle);
+	const struct conn *c = slot < BUS_CONNS ? &b->conn[slot] : NULL;
+
+	return !c || c->handle != handle || c->state != CONN_PORT ||
+	       !programs_full(b, &b->port[c->id]);
+}
+
 ns_t bus_deadline(const struct bus *b)
 {
 	ns_t first = limit_deadline(b);

@@ -115,6 +115,9 @@ void bus_free(struct bus *b);
 void bus_step(struct bus *b, const struct bus_event *ev, struct bus_actions *out);
 /* Machine time at which it wants BUS_EV_DEADLINE (then GO); NS_NEVER: none. */
 ns_t bus_deadline(const struct bus *b);
+/* Whether frames of this connection are to be read now; false: as much of it waits as may, until
+ * some step after this one. What is given nevertheless is taken, or refused. */
+bool bus_reads(const struct bus *b, uint32_t handle);
 /* Asserts every invariant. */
 void bus_check(const struct bus *b);
 

@@ -28,16 +28,21 @@
 
 /* ---- bounds ---- */
 
-#define SCRIPTS_QUEUED    64                    /* that wait for the bus, of one port */
-#define SCRIPTS_LIVE      512                   /* with those that live on as a nexus */
-#define SCRIPT_DATA_MAX   (256U * 1024 * 1024)  /* bytes that live scripts of one port hold */
-#define SCRIPT_PIECES     8                     /* data items of one conventional script */
-#define MESSAGE_MAX       512                   /* bytes of one MESSAGE OUT item */
-#define PROGRAMS_QUEUED   320                   /* of one port */
+#define SCRIPTS_QUEUED  64                   /* that wait for the bus, of one port */
+#define SCRIPTS_LIVE    512                  /* with those that live on as a nexus */
+#define SCRIPT_DATA_MAX (256U * 1024 * 1024) /* bytes that live scripts of one port hold */
+#define SCRIPT_PIECES   8                    /* data items of one conventional script */
+#define MESSAGE_MAX     512                  /* bytes of one MESSAGE OUT item */
+/* Programs that wait, of one port: with so many, or so many bytes of data, it is not read any
+ * more, but while the bus waits for it; then up to these. */
+#define PROGRAMS_FULL     2048
+#define PROGRAM_DATA_FULL (256U * 1024 * 1024)
+#define PROGRAMS_QUEUED   4096
+#define PROGRAM_DATA_MAX  (512U * 1024 * 1024)
 #define PROGRAM_SLOTS     (PROGRAMS_QUEUED + 1) /* with the one that runs */
 #define PROGRAM_SMALL     256                   /* bytes of items; longer ones share buffers */
 #define PROGRAM_LARGE     32                    /* of one port */
-#define PROGRAM_DATA_MAX  (256U * 1024 * 1024)
+
 #define RELAYS            32 /* management requests of one port that wait for an answer */
 #define RELAY_LIMIT_NS    (10 * NS_PER_S) /* then its place is given to another */
 #define REFUSALS_MAX      16
@@ -466,6 +471,8 @@ void program_unlink(struct port *p, struct program *g);
 void program_release(struct port *p, struct program *g);
 const uint8_t *program_items(const struct program *g);
 void programs_void(struct port *p);
+/* So much waits that no more is to be read of it. */
+bool programs_full(const struct bus *b, const struct port *p);
 /* Those for this initiator. */
 void programs_void_for(struct port *p, uint8_t initiator);
 /* The tenure has ended tasks of its initiator in this target (tenure.ends), which has answered:

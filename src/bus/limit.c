@@ -181,13 +181,13 @@ static void limit_silence(struct bus *b)
 	if (b->cfg.heartbeat_ms == 0 || b->now < b->hear_at)
 		return;
 	/* We were late ourselves (stopped, suspended): nobody is silent who had no chance to be
-	 * heard. */
+	 * heard. Nor is one that is not read. */
 	bool late = b->hear_at != 0 && b->now - b->hear_at > beat_ns(b);
 	for (unsigned i = 0; i < BUS_CONNS; i++) {
 		struct conn *c = &b->conn[i];
 		if (c->state == CONN_NONE)
 			continue;
-		if (late)
+		if (late || !bus_reads(b, c->handle))
 			c->heard = b->now;
 		else if (b->now - c->heard >= silence_ns(b))
 			refuse_conn(b, c, CODE_BAD_STATE, 0, "silent for %llu ms",

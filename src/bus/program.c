@@ -102,6 +102,18 @@ void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f)
 	look(g, messages);
 }
 
+/*
+ * What a target has read of its medium it brings to the bus as fast as it can, and the bus may be
+ * held by another one: no rule is broken. What the bus waits for comes behind that, so then it is
+ * read, too.
+ */
+bool programs_full(const struct bus *b, const struct port *p)
+{
+	bool awaited = b->ten.state == TENURE_WAITS && b->ten.awaited == p->id;
+
+	return (p->n_programs >= PROGRAMS_FULL || p->program_data >= PROGRAM_DATA_FULL) && !awaited;
+}
+
 void program_free(struct port *p, struct program *g)
 {
 	program_unlink(p, g);

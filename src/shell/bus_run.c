@@ -30,6 +30,7 @@ struct slot {
 	bool tap;
 	uint8_t role;  /* as its first ATTACH said, the one that counts; 0: none came */
 	bool attached; /* it has said what it is, and was taken */
+	bool held;     /* not read, for as much of it waits in the core as may */
 };
 
 struct server {
@@ -44,6 +45,7 @@ struct server {
 	uint32_t next_generation;
 	uint64_t accepted;
 	unsigned turned_away;
+	unsigned n_held;
 	bool ending;
 	ns_t frames_at; /* the time of the frames that came by one read; 0: not read yet */
 };
@@ -69,7 +71,8 @@ static struct conn *slot_clear(struct slot *slot)
 		bus_tap_remove(slot->server->tap, c);
 	bus_rings_gone(&slot->server->rings, c);
 	slot->conn = NULL;
-	slot->tap = slot->attached = false;
+	slot->server->n_held -= slot->held;
+	slot->tap = slot->attached = slot->held = false;
 	slot->role = 0;
 	watch(slot->server);
 	return c;
@@ -117,6 +120,27 @@ static void perform(struct server *s, const struct bus_actions *out)
 		loop_wake(s->loop);
 }
 
+/* Whose frames are not read while the core has no room for them. */
+static void hold(struct server *s, struct slot *slot)
+{
+	bool held = !bus_reads(s->bus, slot->handle);
+	if (slot->held == held)
+		return;
+	slot->held = held;
+	s->n_held = held ? s->n_held + 1 : s->n_held - 1;
+	conn_read(slot->conn, !held);
+}
+
+static void hold_all(struct server *s, uint32_t handle)
+{
+	struct slot *slot = slot_of(s, handle);
+	if (slot)
+		hold(s, slot);
+	for (unsigned i = 0; s->n_held > 0 && i < BUS_CONNS; i++)
+		if (s->slot[i].conn && s->slot[i].held)
+			hold(s, &s->slot[i]);
+}
+
 static void step(struct server *s, enum bus_event_kind kind, uint32_t handle,
                  const struct wire_frame *frame, const char *why)
 {
@@ -130,6 +154,7 @@ static void step(struct server *s, enum bus_event_kind kind, uint32_t handle,
 	s->frames_at = kind == BUS_EV_FRAME ? ev.now : 0;
 	bus_step(s->bus, &ev, &out);
 	perform(s, &out);
+	hold_all(s, handle);
 }
 
 /* ---- connections ---- */

@@ -12,7 +12,7 @@ import frames as fr
 from beside import (KIB, MIB, Beside, bench, execute, membership, refused_of, resident, shown, sound, stats, together)
 from frames import (I_COMMAND, I_DATA_IN, I_DATA_OUT, I_FREE, I_MSG_IN, I_MSG_OUT, I_PASS, I_SELECT, I_STATUS, I_TOKEN,
                     Disk, Wire)
-from lab import LIMIT_S, RpcError, until
+from lab import LIMIT_S, Lab, RpcError, until
 from tap import main, test
 
 INQUIRY = "120000006000"
@@ -646,6 +646,34 @@ def closes(case):
 
 
 # ---- never reading ----
+
+
+@test("a target that brings more than there is room for, while another one has the bus, waits with it: nothing is refused")
+def brings_much():
+    with Lab() as lab:
+        lab.bus("--phase-timeout-ms", "20000", "--tenure-limit-ms", "20000", trace=False)
+        with Wire(lab).attach(fr.INITIATOR, 7) as host, Wire(lab).attach(fr.TARGET, 2) as brings, \
+                Wire(lab).attach(fr.TARGET, 3) as holds:
+            brings.sync()
+            holds.sync()
+            host.send(fr.script(1, fr.conventional(3, bytes(6))))
+            burst = fr.Burst(*holds.await_frame(fr.BURST)[1:])
+            read = [(I_MSG_IN, b"\x80"), (I_DATA_IN, 0, 16 * MIB), (I_STATUS, 0), (I_MSG_IN, b"\0"), (I_FREE,)]
+            data = bytes(16 * MIB)
+            frames = [fr.program(fr.RESELECT, read, number=i + 1, initiator=7, epoch=brings.ports[7][1], data=data)
+                      for i in range(24)]
+            sender = threading.Thread(target=lambda: [brings.send(f) for f in frames])
+            sender.start()
+            until("as many wait as may", lambda: resident(lab.bus_process) > 250 * MIB)
+            for _ in range(200):  # time in which more would be read
+                host.sync()
+            assert resident(lab.bus_process) < 330 * MIB and sender.is_alive(), resident(lab.bus_process)
+            holds.send(fr.program(fr.CONTINUE, [(I_FREE,)], tenure=burst.tenure, token=burst.token))
+            for _ in range(len(frames)):
+                host.await_frame(fr.TENURE)
+            sender.join(LIMIT_S)
+            brings.sync()
+            assert not brings.errors and not brings.refused, (brings.errors, brings.refused)
 
 
 @test("an initiator that never reads what it asked for, and an armed target that never reads what it took")

@@ -377,7 +377,7 @@ START_TEST(many_wait)
 	it_reconnect(&i, 5);
 	it_data(&i, ITEM_DATA_IN, 0, 1024, crc_data(0, data->data, 1024));
 	it_complete(&i, 0);
-	for (uint32_t n = 1; n <= 320; n++)
+	for (uint32_t n = 1; n <= 4096; n++)
 		rig_reselect(r, 2, 7, n, &i, data);
 	ck_assert(!rig_closed(r, r->handle[2]));
 	rig_go_once(r);
