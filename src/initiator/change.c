@@ -283,6 +283,14 @@ static uint16_t to_be_told(const struct group *g)
 	return sync && !have_pages(g, sync) ? sync : all & (uint16_t)~leaving(g);
 }
 
+/* A stale member that does not answer would hold up what waits for the change. Its page is that of
+ * a generation before this one. */
+static bool is_let_be(const struct group *g, unsigned i)
+{
+	return g->pub.m[i].state == MEMBER_STALE && member_presence(g, i) == MUTE &&
+	       !g->dissolving && !(g->leaving >> i & 1);
+}
+
 /* Writes the pages that are not as they are to be; true while there is something to wait for. */
 static bool write_pages(struct group *g)
 {
@@ -291,7 +299,7 @@ static bool write_pages(struct group *g)
 
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct page_write *w = &g->x[i].page;
-		if (!(told >> i & 1) || page_is_there(g, i))
+		if (!(told >> i & 1) || page_is_there(g, i) || is_let_be(g, i))
 			continue;
 		if (g->pub.m[i].unit == WIRE_NO_ID) {
 			waits |= awaited(g, i);

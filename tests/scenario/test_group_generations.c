@@ -477,6 +477,31 @@ START_TEST(who_is_newer_than_the_file_is_believed_while_another_is_told)
 }
 END_TEST
 
+/* disk1 does not answer a write, nor the aborts. Nobody waits for it to take a page, too: that of
+ * disk0 is newer. */
+START_TEST(who_does_not_answer_is_not_told)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 2, true);
+	uint64_t before = r->h->target[1].member.generation;
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_NO_STATUS, .unaborted = true});
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	ck_assert_uint_gt(r->h->target[0].member.generation, before);
+	ck_assert_uint_eq(r->h->target[1].member.generation, before);
+	/* when it comes anew it is */
+	fake_clear_faults(r->h, 1);
+	fake_gone(r->h, 1);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert_uint_eq(r->h->target[1].member.generation, 0);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* A mirror job begins to overwrite the only member in sync. A daemon that starts after a crash
  * before the state file says so still has that member. */
 START_TEST(who_the_file_trusts_alone_keeps_its_page_till_it_does_not)
@@ -652,6 +677,7 @@ TAP_MAIN("group_generations", who_misses_a_change_looks_older,
          who_comes_first_is_not_the_only_good_one, who_comes_after_a_change_that_was_cut_off,
          a_generation_that_is_not_saved_is_on_no_page, a_write_when_nobody_is_there_changes_nobody,
          who_is_awaited_in_a_change_is_believed, a_page_that_comes_late_is_not_an_old_one,
+         who_does_not_answer_is_not_told,
          who_is_newer_than_the_file_is_believed_while_another_is_told,
          who_the_file_trusts_alone_keeps_its_page_till_it_does_not, who_was_seen_stays,
          who_has_left_is_told_after_who_stays, a_stale_member_does_not_look_as_good_as_the_others,
