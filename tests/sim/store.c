@@ -231,11 +231,13 @@ static enum tgt_store_result do_flush(struct sim *s, unsigned disk)
 
 static bool save_meta(struct sim *s, struct store_sim *t, const struct store_op *o)
 {
-	if (sim_strikes(s, MARK_META_FAIL))
+	bool fails = sim_strikes(s, MARK_META_FAIL);
+	/* Behind the rename: its directory could not be synced. */
+	if (fails && sim_chance(&s->disk, 2))
 		return false;
 	memcpy(t->saved, o->bytes, o->n_bytes);
 	t->n_saved = o->n_bytes;
-	return true;
+	return !fails;
 }
 
 static void carry_out(struct sim *s, unsigned disk, struct store_op *o, struct tgt_event *ev)

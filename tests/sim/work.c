@@ -224,6 +224,14 @@ static void flushed(struct sim *s, const struct client_op *o, bool good)
 	}
 }
 
+static bool any_in_sync(const struct ini_group *g)
+{
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->m[i].state == MEMBER_IN_SYNC)
+			return true;
+	return false;
+}
+
 void work_reply(struct sim *s, const struct ini_action *a)
 {
 	struct client_op *o = s->op;
@@ -244,8 +252,7 @@ void work_reply(struct sim *s, const struct ini_action *a)
 	else if (o->kind == CLIENT_FLUSH)
 		flushed(s, o, good);
 	else if (o->kind == CLIENT_IMPORT && good)
-		sim_mark(s, host_group(s)->m[0].state == MEMBER_IN_SYNC ? MARK_IMPORTED
-		                                                        : MARK_IMPORTED_STALE);
+		sim_mark(s, any_in_sync(host_group(s)) ? MARK_IMPORTED : MARK_IMPORTED_STALE);
 	else if (o->kind == CLIENT_CREATE && !good)
 		sim_fail(s, "the group cannot be made: %s", a->error.text);
 	op_free(o);
