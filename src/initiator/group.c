@@ -463,6 +463,8 @@ bool ini_restore_group(struct ini *ini, const struct ini_group *p, struct ini_er
 		g->pub.m[i].resent = g->pub.m[i].failed = 0;
 	}
 	g->restored_generation = p->generation;
+	if (g->pub.term == 0) /* saved before there were terms */
+		g->pub.term = 1;
 	if (g->pub.used < p->generation)
 		g->pub.used = p->generation;
 	g->used_saved = g->pub.used;

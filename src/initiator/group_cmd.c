@@ -90,6 +90,7 @@ bool ini_group_create(struct ini *ini, const char *name, const char *const membe
 	if (!g)
 		return false;
 	memcpy(g->pub.uuid, uuid, UUID_LEN);
+	g->pub.term = 1;
 	g->pub.mode = mode == INI_MODE_DEFAULT ? INI_SILENT : mode;
 	if (!find_members(ini, g, members, n, e) || !begin(ini, g, CMD_CREATE, token, e)) {
 		g->used = false;

@@ -105,8 +105,8 @@ struct ini_group {
 	uint16_t id;
 	uint8_t uuid[UUID_LEN];
 	uint64_t generation; /* grows with each change of membership or of what is in sync */
-	uint16_t term;       /* how often it went to another initiator (scsi/page.h) */
-	uint64_t used;       /* the highest that some page may have: it is not used again */
+	uint16_t term; /* grows when it goes to another initiator (scsi/page.h); 0: not ours yet */
+	uint64_t used; /* the highest that some page may have: it is not used again */
 	uint64_t owed; /* not saved: what it is to grow to, at least, once a member in sync is there
 	                  to be told; 0: nothing */
 	enum ini_mode mode;

@@ -413,6 +413,18 @@ static void bus_went(struct ini *ini)
 	}
 }
 
+/* The daemon has just started: a member that the state trusts has not left for not being there yet.
+ */
+static void bus_came(struct ini *ini)
+{
+	for (unsigned k = 0; k < ini->groups_used; k++) {
+		struct group *g = &ini->group[k];
+		for (unsigned i = 0; g->used && i < g->pub.n; i++)
+			if (g->x[i].last_unit == WIRE_NO_ID && g->pub.m[i].state == MEMBER_IN_SYNC)
+				g->x[i].wait_until = ini->now + ini->cfg.bus_wait_ns;
+	}
+}
+
 static void look_at_holder(struct group *g)
 {
 	uint8_t id;
@@ -440,6 +452,8 @@ void members_look(struct ini *ini)
 	ini->targets_changed |= ini->targets_seen;
 	ini->targets_seen = 0;
 	ini->bus_up = up;
+	if (up && !was)
+		bus_came(ini);
 	ini->bus_changed |= up != was;
 	for (unsigned k = 0; k < ini->groups_used; k++) {
 		struct group *g = &ini->group[k];

@@ -416,7 +416,7 @@ static void page_that_comes_late(bool restart)
 		r->h->latency_ns = 100 * NS_PER_MS;
 		(void)rig_begin_write(r, 0, b);
 		g = ini_group_find(r->ini, "g0");
-		for (unsigned k = 0; k < 1000 && g->generation != before + i; k++)
+		for (unsigned k = 0; k < 100000 && g->generation != before + i; k++)
 			rig_run(r, NS_PER_MS);
 		ck_assert_uint_eq(g->generation, before + i);
 		rig_run(r, NS_PER_MS);

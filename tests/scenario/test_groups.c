@@ -263,11 +263,30 @@ static void not_alone(struct rig *r)
 		memset(r->h->target[i].member.owner, 0, UUID_LEN);
 }
 
+/* Whichever UUID is the lesser one: a tie is of two that have it. */
+static void served_with(struct rig *r, uint8_t other)
+{
+	r->h->other_uuid[0] = other;
+	r->h->other = "smirrord";
+	for (unsigned i = 0; i < 3; i++)
+		memcpy(r->h->target[i].member.owner, r->h->other_uuid, UUID_LEN);
+}
+
+static void served_by_the_lesser(struct rig *r)
+{
+	served_with(r, 0x01);
+}
+
+static void served_by_the_greater(struct rig *r)
+{
+	served_with(r, 0xff);
+}
+
 static void served(struct rig *r)
 {
 	r->h->other = "smirrord";
 	memcpy(r->h->target[1].member.owner, r->h->other_uuid, UUID_LEN);
-	r->h->target[1].member.term = 1;
+	r->h->target[1].member.term = 2;
 }
 
 static void as_it_is(struct rig *r)
@@ -295,6 +314,10 @@ static const struct {
          "initiator smirrord (SCSI ID 6) is on this bus and may serve this group", INI_E_BUSY},
         {not_alone, 0xaa, "again", "stop it first, or import with force", INI_E_BUSY},
         {served, 0, "again", "initiator smirrord (SCSI ID 6) serves this group: stop it first",
+         INI_E_BUSY},
+        {served_by_the_lesser, 0, "again", "initiator smirrord (SCSI ID 6) serves this group",
+         INI_E_BUSY},
+        {served_by_the_greater, 0, "again", "initiator smirrord (SCSI ID 6) serves this group",
          INI_E_BUSY},
         {as_it_is, 0xbb, "again", "no target here is a member of bb01", INI_E_NO_MEMBERS},
         {as_it_is, 0xaa, "no name", "", INI_E_BAD_NAME},

@@ -257,7 +257,7 @@ START_TEST(a_page_of_before_counts_no_more)
 	for (uint8_t i = 0; i < 2; i++)
 		fake_gone(r->h, i);
 	memcpy(r->h->target[2].member.owner, r->h->other_uuid, UUID_LEN);
-	r->h->target[2].member.term = 1;
+	r->h->target[2].member.term = 2;
 	rig_restart(r);
 	rig_run(r, NS_PER_S);
 	ck_assert_str_eq(ini_group_find(r->ini, "g0")->served_by, "");
@@ -276,7 +276,7 @@ START_TEST(a_tie_is_one_s)
 		r->h->other_uuid[0] = lesser ? 0x01 : 0xff;
 		fake_other(r->h, "another");
 		taken_over(r, 1, gen + 1);
-		r->h->target[1].member.term = 0;
+		r->h->target[1].member.term = 1;
 		rig_run(r, NS_PER_S);
 		ck_assert_str_eq(ini_group_find(r->ini, "g0")->served_by, lesser ? "another" : "");
 		ck_assert(owned_by_us(r, 1) == !lesser);
