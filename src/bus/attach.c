@@ -99,12 +99,14 @@ static void port_up(struct bus *b, struct conn *c)
 {
 	struct port *p = &b->port[c->attach.id];
 
+	if (memcmp(p->uuid, c->attach.uuid, UUID_LEN) != 0)
+		p->held = 0; /* the same device begins with what it had */
 	p->up = true;
 	p->role = c->attach.role;
 	p->conn = (uint8_t)BUS_HANDLE_SLOT(c->handle);
 	p->epoch = new_epoch(b);
 	p->refused = 0;
-	p->late = p->unwanted = 0;
+	p->late = p->unwanted = p->waited_in = 0;
 	p->resets = (struct forgiven){0};
 	p->fair = 0;
 	p->arm = (struct wire_arm){.mode = ARM_NONE};

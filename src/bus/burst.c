@@ -144,6 +144,7 @@ void burst_want(struct bus *b)
 	t->token = b->next_token;
 	t->awaited = p->id;
 	t->state = TENURE_WAITS;
+	t->asked_at = b->now;
 	t->phase_deadline = b->now + b->cfg.phase_timeout_ns;
 	burst_flush(b, p, true);
 	flush_data(b, p);

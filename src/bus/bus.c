@@ -10,6 +10,7 @@ struct bus_config bus_config_default(void)
 	        .fairness = true,
 	        .phase_timeout_ns = 2 * NS_PER_S,
 	        .tenure_limit_ns = 5 * NS_PER_S,
+	        .hold_limit_ns = 5 * NS_PER_S,
 	        .heartbeat_ms = 5000,
 	        .tenures_per_go = 8,
 	};

@@ -29,13 +29,14 @@ struct bus_config {
 	bool pace;             /* tenures start when the machine's time has caught up */
 	ns_t phase_timeout_ns; /* machine time that a port may keep a phase waiting */
 	ns_t tenure_limit_ns;  /* machine time that a tenure with waits may take */
+	ns_t hold_limit_ns;    /* that a port's waits may take, over tenures: limit.c; 0: off */
 	uint32_t
 	        heartbeat_ms; /* as told in ATTACHED; three of them in silence end a port; 0: off */
 	unsigned tenures_per_go; /* run before the sockets are read again */
 	uint64_t boot;           /* told in ATTACHED */
 };
 
-/* Timing spi3, fairness, no pace, 2 s, 5 s, 5 s, 8 tenures. */
+/* Timing spi3, fairness, no pace, 2 s, 5 s, 5 s, 5 s, 8 tenures. */
 struct bus_config bus_config_default(void);
 
 enum bus_event_kind {

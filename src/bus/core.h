@@ -196,7 +196,11 @@ struct port {
 	        late; /* questions that were taken back while its program may have been under way */
 	uint32_t unwanted; /* management requests to it whose answers nobody waits for any more */
 	struct forgiven resets; /* RSTs that it asserted */
-	uint16_t fair;          /* IDs that lost against it and go first */
+	/* Machine time that the bus has waited for it: in the tenure `waited_in`; and what it has
+	 * kept the bus beyond its due, as of then (limit.c). */
+	uint32_t waited_in;
+	ns_t waited, held, held_at;
+	uint16_t fair; /* IDs that lost against it and go first */
 
 	/* initiator */
 	struct script_list queue, nexuses, free_scripts;
@@ -306,7 +310,7 @@ struct tenure {
 
 	uint8_t driver, awaited; /* WIRE_NO_ID: none */
 	uint32_t token;
-	ns_t phase_deadline; /* machine time */
+	ns_t asked_at, phase_deadline; /* machine time */
 	enum pos pos;
 	bool io;      /* I/O was true in the last phase */
 	ps_t lost_ps; /* spent waiting on the bus; counts with the next phase */
@@ -648,6 +652,10 @@ void agree_none(struct bus *b, uint8_t id); /* all agreements of this port: asyn
 void limit_run(struct bus *b);
 ns_t limit_deadline(const struct bus *b);
 void bus_reset(struct bus *b, uint8_t by, const char *text);
+/* What the bus has waited for the awaited port, as of now, counts. */
+void limit_waited(struct bus *b);
+/* A port that has kept the bus for too long, all in all, is out; true. */
+bool limit_holds(struct bus *b, struct port *p);
 
 /* ---- phase.c ---- */
 struct phase {

@@ -96,6 +96,54 @@ static void fence(struct bus *b, const struct port *p, const char *what, uint32_
 	            (unsigned long long)(limit_ns / NS_PER_MS));
 }
 
+/* ---- what a port keeps the bus waiting, all in all ---- */
+
+/*
+ * A port may stay below both limits and have the bus nearly always: it answers late, each time, and
+ * comes back. So what it keeps the bus waiting in one tenure beyond half of the limit of a phase is
+ * added up, a tenth of the time that passes is taken off, and who comes beyond hold_limit_ns is
+ * out. A port whose process is asked for each phase and answers as soon as it can never gets there,
+ * however often it has the bus.
+ */
+#define FORGIVEN 10 /* one part of so many */
+
+static ns_t beyond(ns_t waited, ns_t due)
+{
+	return waited > due ? waited - due : 0;
+}
+
+void limit_waited(struct bus *b)
+{
+	struct tenure *t = &b->ten;
+	struct port *p = &b->port[t->awaited];
+	ns_t due = b->cfg.phase_timeout_ns / 2, took = b->now - t->asked_at;
+
+	if (took > b->cfg.phase_timeout_ns) /* we were late ourselves */
+		took = b->cfg.phase_timeout_ns;
+	t->asked_at = b->now;
+	if (p->waited_in != t->number) {
+		p->waited_in = t->number;
+		p->waited = 0;
+	}
+	p->held = beyond(p->held, (b->now - p->held_at) / FORGIVEN);
+	p->held_at = b->now;
+	p->held += beyond(p->waited + took, due) - beyond(p->waited, due);
+	p->waited += took;
+}
+
+bool limit_holds(struct bus *b, struct port *p)
+{
+	if (b->cfg.hold_limit_ns == 0 || p->held <= b->cfg.hold_limit_ns)
+		return false;
+	refuse_conn(
+	        b, &b->conn[p->conn], CODE_BAD_STATE, 0,
+	        "ID %u kept the bus waiting in many tenures, %llu ms beyond its due: attach anew",
+	        p->id, (unsigned long long)(p->held / NS_PER_MS));
+	return true;
+}
+
+/* ---- one phase, one tenure ---- */
+
 static void phase_over(struct bus *b)
 {
 	struct tenure *t = &b->ten;
@@ -114,15 +162,28 @@ static void phase_over(struct bus *b)
 	fence(b, p, "a phase waiting", number, b->cfg.phase_timeout_ns);
 }
 
-/* Whom the bus waits for at that moment is to blame: others that were slow before it had their own
- * limit. */
+/* Whom the bus has waited for the most in this tenure is to blame: it may wait now for one that was
+ * asked just now. */
+static const struct port *slowest(struct bus *b)
+{
+	const struct port *p = ten_driver(b);
+
+	for (unsigned i = 0; i < WIRE_IDS; i++) {
+		const struct port *other = &b->port[i];
+		if (other->up && other->waited_in == b->ten.number && other->waited > p->waited)
+			p = other;
+	}
+	return p;
+}
+
 static void tenure_over(struct bus *b)
 {
 	const struct tenure *t = &b->ten;
-	const struct port *p = ten_driver(b);
 	uint32_t number = t->number;
 	char text[128];
 
+	limit_waited(b);
+	const struct port *p = slowest(b);
 	(void)snprintf(text, sizeof(text), "tenure %u of ID %u is past its limit", number,
 	               t->target);
 	bus_reset(b, WIRE_NO_ID, text);

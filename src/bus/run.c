@@ -220,6 +220,9 @@ void run_continue(struct bus *b, struct conn *c, const struct wire_frame *f)
 		refuse(b, c, CODE_BAD_STATE, WIRE_PROGRAM, w->id, "program: %s", why);
 		return;
 	}
+	limit_waited(b);
+	if (limit_holds(b, &b->port[c->id]))
+		return;
 	t->state = TENURE_RUNS;
 	t->awaited = WIRE_NO_ID;
 	b->port[c->id].late =

@@ -325,8 +325,10 @@ void tenure_unwait(struct bus *b)
 {
 	struct tenure *t = &b->ten;
 
-	if (t->awaited != WIRE_NO_ID)
+	if (t->awaited != WIRE_NO_ID) {
+		limit_waited(b);
 		b->port[t->awaited].late++;
+	}
 	t->awaited = WIRE_NO_ID;
 }
 

@@ -21,6 +21,7 @@ enum option {
 	O_UNFAIR,
 	O_PHASE_TIMEOUT,
 	O_TENURE_LIMIT,
+	O_HOLD_LIMIT,
 	O_HEARTBEAT,
 	O_BUSY_POLL,
 	O_CONFIG,
@@ -40,6 +41,8 @@ static const struct args_option options[] = {
          O_PHASE_TIMEOUT},
         {"tenure-limit-ms", "N", "how long a tenure that waits may hold the bus; default 5000",
          O_TENURE_LIMIT},
+        {"hold-limit-ms", "N",
+         "how long a port may keep the bus, over tenures; default 5000, 0: off", O_HOLD_LIMIT},
         {"heartbeat-ms", "N", "ports send something this often; default 5000, 0: never",
          O_HEARTBEAT},
         {"busy-poll-us", "N", "how long it looks for more before it sleeps; default 100, 0: not",
@@ -57,6 +60,7 @@ static cfg_opt_t file_options[] = {
         CFG_BOOL("unfair", cfg_false, CFGF_NODEFAULT),
         CFG_INT("phase-timeout-ms", 0, CFGF_NODEFAULT),
         CFG_INT("tenure-limit-ms", 0, CFGF_NODEFAULT),
+        CFG_INT("hold-limit-ms", 0, CFGF_NODEFAULT),
         CFG_INT("heartbeat-ms", 0, CFGF_NODEFAULT),
         CFG_INT("busy-poll-us", 0, CFGF_NODEFAULT),
         CFG_STR("log-level", NULL, CFGF_NODEFAULT),
@@ -213,6 +217,9 @@ static void take(struct reading *r, enum option id)
 	case O_TENURE_LIMIT:
 		o->bus.tenure_limit_ns = args_number(a, 1, MS_MOST) * NS_PER_MS;
 		break;
+	case O_HOLD_LIMIT:
+		o->bus.hold_limit_ns = args_number(a, 0, MS_MOST) * NS_PER_MS;
+		break;
 	case O_HEARTBEAT:
 		o->bus.heartbeat_ms = (uint32_t)args_number(a, 0, MS_MOST);
 		break;
@@ -255,6 +262,8 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		o->bus.phase_timeout_ns = (ns_t)cfg_getint(cfg, "phase-timeout-ms") * NS_PER_MS;
 	if (in_file(r, cfg, O_TENURE_LIMIT, "tenure-limit-ms"))
 		o->bus.tenure_limit_ns = (ns_t)cfg_getint(cfg, "tenure-limit-ms") * NS_PER_MS;
+	if (in_file(r, cfg, O_HOLD_LIMIT, "hold-limit-ms"))
+		o->bus.hold_limit_ns = (ns_t)cfg_getint(cfg, "hold-limit-ms") * NS_PER_MS;
 	if (in_file(r, cfg, O_HEARTBEAT, "heartbeat-ms"))
 		o->bus.heartbeat_ms = (uint32_t)cfg_getint(cfg, "heartbeat-ms");
 	if (in_file(r, cfg, O_BUSY_POLL, "busy-poll-us"))
@@ -270,6 +279,7 @@ static const struct conf_check file_checks[] = {
         {.name = "pace", .kind = CONF_WORD, .words = "none real"},
         {.name = "phase-timeout-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
         {.name = "tenure-limit-ms", .kind = CONF_NUMBER, .least = 1, .most = MS_MOST},
+        {.name = "hold-limit-ms", .kind = CONF_NUMBER, .most = MS_MOST},
         {.name = "heartbeat-ms", .kind = CONF_NUMBER, .most = MS_MOST},
         {.name = "busy-poll-us", .kind = CONF_NUMBER, .most = LOOP_POLL_US_MOST},
         {.name = "log-level", .kind = CONF_LEVEL},

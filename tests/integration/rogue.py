@@ -676,6 +676,38 @@ def brings_much():
             assert not brings.errors and not brings.refused, (brings.errors, brings.refused)
 
 
+def reselects_late(rogue):
+    """Again and again, in the limits of a phase and of a tenure, until it is out: in how many tenures."""
+    rogue.sync()
+    tenures = 0
+    try:
+        while tenures < 100:
+            rogue.offer(fr.program(fr.RESELECT, [(I_MSG_IN, b"\x80")], number=1, initiator=7, epoch=rogue.ports[7][1]))
+            for listed in ([(I_MSG_IN, b"\x02")], [(I_FREE,)]):
+                burst = fr.Burst(*rogue.await_frame(fr.BURST)[1:])
+                time.sleep(0.7)  # what it does wrong
+                rogue.offer(fr.program(fr.CONTINUE, listed, tenure=burst.tenure, token=burst.token))
+            tenures += 1
+    except fr.Ended:
+        pass
+    assert "kept the bus waiting in many tenures" in rogue.refused[1], rogue.refused
+    return tenures
+
+
+@test("a target that keeps the bus by answers that are late, but not too late, is out; a new attach is no new start")
+def late_again_and_again():
+    with Lab() as lab:
+        lab.bus("--phase-timeout-ms", "1000", "--hold-limit-ms", "1200", trace=False)
+        lab.target("disk0", 1)
+        identity = uuid.uuid4().bytes
+        with Wire(lab).attach(fr.INITIATOR, 7) as host:
+            for most in (2, 1):
+                with Wire(lab).attach(fr.TARGET, 3, identity=identity) as rogue:
+                    assert reselects_late(rogue) <= most
+            host.send(fr.script(1, fr.conventional(1, bytes(6))))
+            host.await_frame(fr.TENURE, limit_s=1)
+
+
 @test("an initiator that never reads what it asked for, and an armed target that never reads what it took")
 def never_read():
     with bench(before=lambda lab: lab.target("other", 3)) as lab, Wire(lab).attach(fr.INITIATOR, 6) as rogue:

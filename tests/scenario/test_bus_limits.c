@@ -817,6 +817,80 @@ START_TEST(untraced_it_does_the_same)
 }
 END_TEST
 
+/* One reselection of target 2 after the other: the bus waits for it so long, twice in each. False:
+ * it is out. */
+static bool reselects(struct rig *r, unsigned times, ns_t wait)
+{
+	const struct wire_frame ping = {.type = WIRE_PING};
+	const uint32_t handle = r->handle[2];
+	struct items i;
+
+	for (unsigned n = 1; n <= times; n++) {
+		it_begin(&i);
+		it_hex(&i, ITEM_MSG_IN, "80");
+		rig_reselect(r, 2, 7, n, &i, NULL);
+		rig_go(r);
+		for (unsigned k = 0; k < 2 && !rig_closed(r, handle); k++) {
+			rig_wait(r, wait);
+			rig_frame(r, r->handle[7], &ping);
+			if (k == 0) {
+				it_begin(&i);
+				it_hex(&i, ITEM_MSG_IN, "02");
+				rig_continue(r, 2, &i, NULL);
+			} else {
+				rig_plain(r, 2, ITEM_FREE, 0);
+			}
+		}
+		if (rig_closed(r, handle))
+			return false;
+	}
+	return true;
+}
+
+/* It keeps below the limits of a phase and of a tenure, and has the bus all the time. */
+START_TEST(who_is_slow_again_and_again_is_out)
+{
+	struct rig *r = rig_disks(1, ARM_NONE);
+
+	r->sends = r->traces = false;
+	ck_assert(reselects(r, 100, NS_PER_S / 2)); /* half a phase's limit a tenure: its due */
+	r->sends = true;
+	ck_assert(reselects(r, 1, 1900 * NS_PER_MS));
+	rig_forget(r);
+	ck_assert(!reselects(r, 1, 1900 * NS_PER_MS));
+	ck_assert_ptr_nonnull(strstr(r->text,
+	                             "2< REFUSED bad_state 0: ID 2 kept the bus waiting in "
+	                             "many tenures, 5"));
+	/* A new attach is no new start; time is. */
+	rig_attach(r, 2, ROLE_TARGET, "disk2");
+	rig_go(r);
+	ck_assert(!reselects(r, 1, 1900 * NS_PER_MS));
+	for (unsigned n = 0; n < 6; n++) {
+		rig_wait(r, 10 * NS_PER_S);
+		rig_frame(r, r->handle[7], &(struct wire_frame){.type = WIRE_PING});
+	}
+	rig_attach(r, 2, ROLE_TARGET, "disk2");
+	rig_go(r);
+	ck_assert(reselects(r, 1, 1900 * NS_PER_MS));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(the_hold_limit_can_be_off)
+{
+	struct bus_config cfg = bus_config_default();
+	cfg.hold_limit_ns = 0;
+	struct rig *r = rig_new(&cfg);
+
+	r->sends = r->traces = false;
+	rig_target(r, 2, ARM_NONE, 1, 0);
+	rig_attach(r, 7, ROLE_INITIATOR, "host");
+	rig_go(r);
+	ck_assert(reselects(r, 20, 1900 * NS_PER_MS));
+	rig_free(r);
+}
+END_TEST
+
 TAP_MAIN_TABLE("bus_limits", NULL, NULL, TAP_ONCE(an_id_has_one_holder),
                TAP_ONCE(the_same_device_supersedes_itself), TAP_ONCE(a_crowd_attaches),
                TAP_ONCE(an_end_that_was_read_in_time_frees_the_id),
@@ -827,7 +901,8 @@ TAP_MAIN_TABLE("bus_limits", NULL, NULL, TAP_ONCE(an_id_has_one_holder),
                TAP_ONCE(refusals_are_forgiven_with_time), TAP_ONCE(what_is_no_frame),
                TAP_ONCE(scripts_that_cannot_be), TAP_ONCE(a_script_id_is_used_once_at_a_time),
                TAP_ONCE(a_flood_of_scripts), TAP_ONCE(a_flood_of_programs),
-               TAP_TIMES(what_is_full_is_not_read, 2), TAP_ONCE(a_program_that_is_no_reconnection),
+               TAP_TIMES(what_is_full_is_not_read, 2), TAP_ONCE(who_is_slow_again_and_again_is_out),
+               TAP_ONCE(the_hold_limit_can_be_off), TAP_ONCE(a_program_that_is_no_reconnection),
                TAP_ONCE(a_program_that_does_not_fit_the_part), TAP_ONCE(a_silent_port_is_closed),
                TAP_ONCE(who_slept_himself_blames_nobody),
                TAP_ONCE(an_idle_bus_wakes_for_heartbeats_only), TAP_ONCE(rst_voids_everything),

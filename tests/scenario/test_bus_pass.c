@@ -419,6 +419,29 @@ START_TEST(a_slow_tenure_is_reset)
 }
 END_TEST
 
+/* It passes the token on just before the limit: whom the bus waits for then is not to blame. */
+START_TEST(a_slow_leader_blames_nobody_else)
+{
+	struct setup s = begin(2, ARM_NONE);
+	static const uint8_t answers[] = {ITEM_MSG_OUT, ITEM_COMMAND, ITEM_DATA_OUT, ITEM_MSG_OUT,
+	                                  ITEM_PASS};
+	const uint32_t innocent = s.r->handle[4];
+
+	rig_go(s.r);
+	for (size_t n = 0; n < ARRAY_LEN(answers); n++) {
+		rig_wait(s.r, NS_PER_S - NS_PER_MS);
+		answer(s.r, 2, answers[n]);
+	}
+	ck_assert_ptr_nonnull(strstr(s.r->text, "4< BURST participant T1 wanted"));
+	rig_forget(s.r);
+	rig_wait(s.r, 5 * NS_PER_MS);
+	ck_assert_ptr_nonnull(
+	        strstr(s.r->text, "2< REFUSED bad_state 0: ID 2 kept the bus in tenure 1"));
+	ck_assert(!rig_closed(s.r, innocent));
+	end(&s);
+}
+END_TEST
+
 START_TEST(unarmed_everything)
 {
 	struct setup s = begin(3, ARM_NONE);
@@ -900,9 +923,9 @@ TAP_MAIN("bus_pass", two_targets_armed, each_target_returns_its_status, a_pass_t
          a_participant_declines, a_participant_decides_and_takes, the_leader_declines,
          a_participant_is_absent, a_participant_is_silent, an_old_token, the_leader_dies,
          the_initiator_dies, a_participant_dies_with_the_token, a_silent_leader_is_reset,
-         a_slow_tenure_is_reset, unarmed_everything, unarmed_the_token_comes_back,
-         a_leader_that_arms_itself_late, a_chained_pass, a_chained_pass_unarmed,
-         two_claimants_take_nothing, a_member_that_did_not_hear_the_command, named_twice_takes_once,
-         a_leader_of_another_group_is_asked, a_pass_without_data, the_port_takes_only_what_fits,
-         part_of_a_block_is_what_is_delivered, a_member_that_came_anew_holds_no_cdb,
-         an_ordered_pass_is_the_process_s);
+         a_slow_tenure_is_reset, a_slow_leader_blames_nobody_else, unarmed_everything,
+         unarmed_the_token_comes_back, a_leader_that_arms_itself_late, a_chained_pass,
+         a_chained_pass_unarmed, two_claimants_take_nothing, a_member_that_did_not_hear_the_command,
+         named_twice_takes_once, a_leader_of_another_group_is_asked, a_pass_without_data,
+         the_port_takes_only_what_fits, part_of_a_block_is_what_is_delivered,
+         a_member_that_came_anew_holds_no_cdb, an_ordered_pass_is_the_process_s);
