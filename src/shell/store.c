@@ -102,11 +102,27 @@ static void look_at_file_system(struct store *s)
 	                                           (unsigned long)f.f_type == RAMFS_MAGIC);
 }
 
+/* Another file has been put in its place, or somebody has made it longer or shorter. */
+static bool kept_ok(const struct store_config *c, uint64_t bytes, char *why, size_t n)
+{
+	char text[240];
+	if (c->size > 0 || c->kept == 0 || bytes == c->kept)
+		return true;
+	(void)snprintf(
+	        text, sizeof(text),
+	        "has %llu bytes, not %llu as it had: bring that one back, or say --size %llu "
+	        "if it was made so for this disk",
+	        (unsigned long long)bytes, (unsigned long long)c->kept, (unsigned long long)bytes);
+	return fail(why, n, c->path, text, 0);
+}
+
 static bool size_ok(struct store *s, const struct store_config *c, bool made, char *why, size_t n)
 {
 	char text[160];
 	uint64_t bytes = 0;
 	if (!measure(s, c, &bytes, why, n))
+		return false;
+	if (!kept_ok(c, bytes, why, n))
 		return false;
 	/* An empty file is one whose creation was cut off. */
 	bool sized = bytes == 0 && c->size > 0 && !c->write_protect;

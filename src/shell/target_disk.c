@@ -42,6 +42,16 @@ static bool same(const struct disk_opts *o, const struct meta *before, const str
 	return false;
 }
 
+/* As it is known from now on. A disk that is not to be written to is left alone. */
+static bool capacity(const struct disk_opts *o, uint64_t blocks, struct meta *m, bool *fresh)
+{
+	bool known = m->blocks == blocks || (o->write_protect && !*fresh);
+	if (!known)
+		m->blocks = blocks;
+	*fresh = *fresh || !known;
+	return true;
+}
+
 /* A disk that had no protection information says from now on that it has this type; one that had,
  * and may have been formatted since, keeps what it says. */
 static bool protection(const struct disk_opts *o, struct meta *m, bool *fresh)
@@ -66,6 +76,7 @@ bool target_disk_open(const struct disk_opts *o, bool direct, bool map, struct t
 	struct store_config c = {
 	        .path = o->store,
 	        .size = o->size,
+	        .kept = before.blocks * before.block_size,
 	        .block_size = before.block_size,
 	        .write_protect = o->write_protect,
 	        .direct = direct,
@@ -78,6 +89,7 @@ bool target_disk_open(const struct disk_opts *o, bool direct, bool map, struct t
 	if (!d->store)
 		return false;
 	if (metadata(o, &d->meta, &fresh, why, n) && same(o, &before, &d->meta, why, n) &&
+	    capacity(o, store_blocks(d->store), &d->meta, &fresh) &&
 	    protection(o, &d->meta, &fresh) && (!fresh || meta_save(o->store, &d->meta, why, n)))
 		return true;
 	target_disk_close(d);

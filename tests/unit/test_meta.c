@@ -2,6 +2,7 @@
 /* What is kept beside a store: round trip, and every kind of damage is seen. */
 #include "unit/tap_main.h"
 
+#include "base/crc.h"
 #include "shell/meta.h"
 
 #include <fcntl.h>
@@ -71,9 +72,37 @@ START_TEST(comes_back)
 }
 END_TEST
 
+/* Files of the version before have no capacity, and are written so until it is known. */
+START_TEST(without_a_capacity)
+{
+	static const uint64_t wrong[] = {0, INT64_MAX / 4096 + 1, UINT64_MAX};
+	struct meta m = example(), out;
+	uint8_t bytes[400];
+	ck_assert(meta_save(store, &m, why, sizeof(why)));
+	ck_assert_uint_eq(get_file(bytes, sizeof(bytes)), 32 + 5 + 4);
+	ck_assert_uint_eq(bytes[9], 1);
+	ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_LOADED);
+	ck_assert_uint_eq(out.blocks, 0);
+	m.blocks = 0x1234567;
+	ck_assert(meta_save(store, &m, why, sizeof(why)));
+	size_t n = get_file(bytes, sizeof(bytes));
+	ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_LOADED);
+	ck_assert_uint_eq(out.blocks, m.blocks);
+	ck_assert(out.n_saved == 5 && memcmp(out.saved, "pages", 5) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		put_be64(bytes + 32, wrong[i]);
+		put_be32(bytes + n - 4, crc32c(0, bytes, n - 4));
+		put_file(bytes, n);
+		ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_BAD);
+		ck_assert_ptr_nonnull(strstr(why, "number of blocks"));
+	}
+}
+END_TEST
+
 START_TEST(each_damaged_byte_is_seen)
 {
 	struct meta m = example(), out = {.block_size = 77};
+	m.blocks = _i ? 99 : 0;
 	uint8_t bytes[400];
 	ck_assert(meta_save(store, &m, why, sizeof(why)));
 	size_t n = get_file(bytes, sizeof(bytes));
@@ -103,7 +132,7 @@ START_TEST(later_versions_are_named)
 	uint8_t bytes[400];
 	ck_assert(meta_save(store, &m, why, sizeof(why)));
 	size_t n = get_file(bytes, sizeof(bytes));
-	bytes[9] = 2;
+	bytes[9] = 3;
 	put_file(bytes, n);
 	ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_BAD);
 	ck_assert_ptr_nonnull(strstr(why, "version"));
@@ -124,5 +153,6 @@ START_TEST(a_save_that_fails_leaves_the_old_one)
 }
 END_TEST
 
-TAP_MAIN_WITH("meta", set_up, tear_down, comes_back, each_damaged_byte_is_seen,
-              later_versions_are_named, a_save_that_fails_leaves_the_old_one);
+TAP_MAIN_TABLE("meta", set_up, tear_down, TAP_ONCE(comes_back), TAP_ONCE(without_a_capacity),
+               TAP_TIMES(each_damaged_byte_is_seen, 2), TAP_ONCE(later_versions_are_named),
+               TAP_ONCE(a_save_that_fails_leaves_the_old_one));

@@ -93,5 +93,65 @@ START_TEST(metadata_that_are_damaged)
 }
 END_TEST
 
+/* Another file, or one that somebody made longer or shorter. The size that is asked for is what the
+ * disk has from then on. */
+static const struct {
+	off_t bytes;
+	const char *why;
+} others[] = {
+        {BYTES / 2, "has 131072 bytes, not 262144 as it had"},
+        {BYTES * 2, "has 524288 bytes, not 262144 as it had"},
+        {BYTES + 1, "has 262145 bytes, not 262144 as it had"},
+        {0, "has 0 bytes, not 262144 as it had"},
+};
+
+START_TEST(another_size)
+{
+	off_t bytes = others[_i].bytes;
+	make_disk();
+	ck_assert_int_eq(truncate(files.path, bytes), 0);
+	for (unsigned k = 0; k < 4; k++) {
+		ck_assert(!opens((struct disk_opts){.write_protect = k & 1, .integrity = k & 2}));
+		ck_assert_msg(strstr(files.why, others[_i].why), "%s", files.why);
+	}
+	ck_assert(access(beside(".integrity"), F_OK) != 0);
+	if (bytes % 4096 == 0 && bytes > 0) {
+		ck_assert_msg(opens((struct disk_opts){.size = (uint64_t)bytes}), "%s", files.why);
+		target_disk_close(&disk);
+		ck_assert_msg(opens((struct disk_opts){.size = 0}), "%s", files.why);
+		ck_assert_uint_eq(disk.meta.blocks, (uint64_t)bytes / 4096);
+		target_disk_close(&disk);
+		ck_assert_int_eq(truncate(files.path, BYTES), 0);
+		ck_assert(!opens((struct disk_opts){.size = 0}));
+	}
+	ck_assert_int_eq(truncate(files.path, BYTES), 0);
+	ck_assert_msg(opens(as_it_is), "%s", files.why);
+	target_disk_close(&disk);
+}
+END_TEST
+
+/* Metadata of a program that did not keep it. */
+START_TEST(a_size_that_is_not_known)
+{
+	make_disk();
+	ck_assert_msg(opens(as_it_is), "%s", files.why);
+	struct meta m = disk.meta;
+	target_disk_close(&disk);
+	m.blocks = 0;
+	ck_assert(meta_save(files.path, &m, files.why, sizeof(files.why)));
+	for (int k = 0; k < 3; k++) { /* what is only read stays as it is */
+		uint8_t version;
+		ck_assert_msg(opens((struct disk_opts){.write_protect = k == 0}), "%s", files.why);
+		target_disk_close(&disk);
+		peek(files.beside, &version, 1, 9);
+		ck_assert_uint_eq(version, k == 0 ? 1 : 2);
+	}
+	ck_assert_uint_eq(disk.meta.blocks, BYTES / 4096);
+	ck_assert_int_eq(truncate(files.path, BYTES / 2), 0);
+	ck_assert(!opens((struct disk_opts){.size = 0}));
+}
+END_TEST
+
 TAP_MAIN_TABLE("target_disk", set_up, files_tear_down, TAP_EACH(opened_as_another_disk, wrong),
-               TAP_ONCE(metadata_that_are_damaged));
+               TAP_ONCE(metadata_that_are_damaged), TAP_EACH(another_size, others),
+               TAP_ONCE(a_size_that_is_not_known));
