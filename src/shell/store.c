@@ -506,11 +506,14 @@ static enum tgt_store_result look_at(struct store *s, store_look_fn *look, lba_t
 {
 	uint32_t piece = blocks_of_scratch(s);
 	enum tgt_store_result r = STORE_OK;
-	for (uint64_t at = 0; r == STORE_OK && at < blocks; at += piece) {
+	for (uint64_t at = 0; r == STORE_OK && at < blocks;) {
 		uint32_t n = blocks - at < piece ? (uint32_t)(blocks - at) : piece, got = 0;
 		/* Without checksums: they are what may be wrong. */
 		(void)store_move(s, false, data, lba + at, n, &got);
-		r = look(s, lba + at, n, data, got, tuples);
+		if (got > 0)
+			r = look(s, lba + at, got, data, tuples);
+		/* A block that cannot be read will say so; those behind it can. */
+		at += got < n ? got + 1 : n;
 	}
 	return r;
 }

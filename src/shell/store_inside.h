@@ -47,10 +47,10 @@ enum tgt_store_result store_move(struct store *s, bool out, uint8_t *p, lba_t lb
 /* beside_begin() of one of its files: where that cannot be synced, the store is dead. */
 enum tgt_store_result store_begin(struct store *s, struct beside *b, lba_t lba, uint32_t blocks);
 
-/* What may have been cut off is looked through, in pieces: `got` of n blocks could be read, those
- * behind say so when they are read. tuples: room for PROTECT_LEN bytes each. False with why. */
+/* What may have been cut off is looked through, in pieces of n blocks; not those that cannot be
+ * read. tuples: room for PROTECT_LEN bytes each. False with why. */
 typedef enum tgt_store_result store_look_fn(struct store *s, lba_t lba, uint32_t n,
-                                            const uint8_t *data, uint32_t got, uint8_t *tuples);
+                                            const uint8_t *data, uint8_t *tuples);
 bool store_look_through(struct store *s, struct beside *b, store_look_fn *look, bool write_protect,
                         char *why, size_t n);
 

@@ -52,11 +52,11 @@ bool store_tuples_open(struct store *s, const struct store_config *c, char *why,
 
 /* The blocks of a piece that do not fit. */
 static enum tgt_store_result look(struct store *s, lba_t lba, uint32_t n, const uint8_t *data,
-                                  uint32_t got, uint8_t *tuples)
+                                  uint8_t *tuples)
 {
 	bool changed = false;
 	enum tgt_store_result r = store_tuples_read(s, lba, n, tuples);
-	for (uint32_t i = 0; r == STORE_OK && i < got; i++) {
+	for (uint32_t i = 0; r == STORE_OK && i < n; i++) {
 		struct protect_tuple t = protect_get(tuples + (size_t)i * PROTECT_LEN);
 		const uint8_t *block = data + (size_t)i * s->block_size;
 		if (protect_is_none(t) || t.guard == crc16_guard(block, s->block_size))

@@ -98,10 +98,10 @@ bool store_sums_open(struct store *s, const struct store_config *c, char *why, s
 }
 
 static enum tgt_store_result look(struct store *s, lba_t lba, uint32_t n, const uint8_t *data,
-                                  uint32_t got, uint8_t *unused)
+                                  uint8_t *unused)
 {
-	(void)n, (void)unused;
-	return store_sums_put(s, lba, got, data);
+	(void)unused;
+	return store_sums_put(s, lba, n, data);
 }
 
 bool store_sums_repair(struct store *s, bool write_protect, char *why, size_t n)

@@ -2,12 +2,13 @@
 /*
  * Syncs that fail. The kernel has dropped what it could not write, and says the next time that all
  * is there: so whatever is tried again, the store takes no more. The linker leads fsync(),
- * fdatasync(), ftruncate() and pwrite() here; one that fails has done nothing.
+ * fdatasync(), ftruncate(), pread() and pwrite() here; one that fails has done nothing.
  */
 #include "unit/store_files.h"
 #include "unit/tap_main.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ static bool once;        /* only the first that is told of it is */
 static bool full;        /* half of what is written comes to it, and nothing after that */
 static bool slow;        /* who is told of it is not done with that until another has returned */
 static sem_t told, returned;
+static off_t bad; /* a byte that cannot be read; -1: none */
 
 static bool is_broken(int fd)
 {
@@ -96,6 +98,16 @@ ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t at)
 	return half ? __real_pwrite(fd, p, n / 2, at) : -1;
 }
 
+ssize_t __real_pread(int fd, void *p, size_t n, off_t at);
+ssize_t __wrap_pread(int fd, void *p, size_t n, off_t at);
+ssize_t __wrap_pread(int fd, void *p, size_t n, off_t at)
+{
+	bool within = bad >= 0 && is_broken(fd) && at <= bad && bad - at < (off_t)n;
+	size_t before_it = within ? (size_t)(bad - at) : n;
+	errno = EIO;
+	return before_it > 0 ? __real_pread(fd, p, before_it, at) : -1;
+}
+
 static void break_it(const char *suffix)
 {
 	(void)snprintf(broken, sizeof(broken), "%s%s", files.path, suffix);
@@ -104,7 +116,9 @@ static void break_it(const char *suffix)
 static void mend_it(void)
 {
 	broken[0] = '\0';
+	before = 0;
 	stuck = once = full = slow = false;
+	bad = -1;
 }
 
 static void set_up(void)
@@ -271,6 +285,41 @@ START_TEST(blocks_that_were_looked_through)
 }
 END_TEST
 
+/* One of them cannot be read: the others are looked through all the same. */
+START_TEST(blocks_behind_one_that_is_bad)
+{
+	const struct row *r = &rows[_i];
+	const struct protect p = {.type = r->protect.type, .medium = PROTECT_GUARD};
+	uint8_t data[BS], other[BS];
+	memset(other, 0x44, sizeof(other));
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct store *s = opened(r);
+		_exit(put(s, r, 3, 0x33) != STORE_OK || put(s, r, 5, 0x33) != STORE_OK ||
+		      put(s, r, 63, 0x33) != STORE_OK);
+	}
+	int status;
+	ck_assert(waitpid(pid, &status, 0) == pid && status == 0);
+	poke(files.path, other, BS, 3 * BS);
+	poke(files.path, other, BS, 5 * BS);
+	poke(files.path, other, BS, 63 * BS);
+	break_it("");
+	before = UINT_MAX; /* it can be synced */
+	bad = 4 * BS + 7;
+	struct store *s = opened(r);
+	for (lba_t lba = 0; lba < BYTES / BS; lba++) {
+		uint32_t good;
+		struct store_op o = {.lba = lba, .blocks = 1, .bytes = data};
+		enum tgt_store_result got = p.type ? store_protected(s, TGT_STORE_READ, &p, &o)
+		                                   : store_read(s, lba, 1, data, &good);
+		ck_assert_msg(got == (lba == 4 ? STORE_ERROR : STORE_OK), "block %u: %d",
+		              (unsigned)lba, got);
+	}
+	mend_it();
+	store_close(s);
+}
+END_TEST
+
 START_TEST(blocks_at_a_flush)
 {
 	struct store *s = files_opened(BYTES, BS, (struct store_config){.direct = false});
@@ -347,5 +396,6 @@ END_TEST
 TAP_MAIN_TABLE("store_sync", set_up, files_tear_down, TAP_EACH(a_mark, rows),
                TAP_EACH(entries_at_a_flush, rows), TAP_EACH(entries_at_a_flush_beside_a_mark, rows),
                TAP_EACH(marks_that_go, rows), TAP_EACH(blocks_that_were_looked_through, rows),
-               TAP_ONCE(blocks_at_a_flush), TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2),
-               TAP_ONCE(a_record_that_goes), TAP_ONCE(the_name_of_the_first_record));
+               TAP_EACH(blocks_behind_one_that_is_bad, rows), TAP_ONCE(blocks_at_a_flush),
+               TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2), TAP_ONCE(a_record_that_goes),
+               TAP_ONCE(the_name_of_the_first_record));
