@@ -14,6 +14,7 @@ static void put_member(struct jw *w, const struct ini_member *m)
 	jw_bool(w, "in_sync", m->state == MEMBER_IN_SYNC);
 	jw_str(w, "why", m->why);
 	jw_bool(w, "logged", m->state == MEMBER_STALE && m->logged);
+	jw_bool(w, "latest", m->state == MEMBER_STALE && m->latest);
 	jw_end_obj(w);
 }
 
@@ -64,6 +65,7 @@ static void get_member(struct saved *g, const json_t *o, struct ini_member *m)
 	saved_cut_text(g, o, "why", m->why, sizeof(m->why));
 	m->logged =
 	        json_is_true(json_object_get(o, "logged")); /* older files have none: it is not */
+	m->latest = json_is_true(json_object_get(o, "latest")); /* likewise */
 	m->unit = m->id = WIRE_NO_ID;
 }
 

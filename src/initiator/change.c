@@ -89,17 +89,21 @@ bool group_is_saved(const struct group *g)
 void ini_group_save(const struct ini *ini, unsigned i, struct ini_group *out)
 {
 	const struct group *g = ini->listed[i];
+	bool some = false;
 
 	*out = g->pub;
 	out->generation = g->was_generation;
 	if (out->used < g->pub.generation)
 		out->used = g->pub.generation;
+	for (unsigned k = 0; k < g->pub.n; k++)
+		some |= g->x[k].was_in_sync;
 	for (unsigned k = 0; k < g->pub.n; k++) {
 		struct ini_member *m = &out->m[k];
 		if (g->x[k].was_in_sync == (m->state == MEMBER_IN_SYNC))
 			continue;
 		m->state = g->x[k].was_in_sync ? MEMBER_IN_SYNC : MEMBER_STALE;
-		m->logged = false;
+		/* The log may have let go of what it lacks: not of what nobody had. */
+		m->logged &= m->latest && !some;
 		copy_text(m->why, sizeof(m->why),
 		          g->x[k].was_in_sync ? "" : "its page 30h was still to be written");
 	}

@@ -385,17 +385,22 @@ static bool nowhere(const struct io *io)
 
 /*
  * Members that a resync copies to take part in writes and flushes. One that failed a write, or has
- * what no member in sync has, is to be copied to once more.
+ * what no member in sync has, is to be copied to once more. A mirror job has made all stale while
+ * it was in flight, and may come to nothing.
  */
-static void tell_resync(struct io *io)
+static void tell_job(struct io *io)
 {
 	struct group *g = io->g;
 	bool failed = !io_holders(io);
 	struct job *j;
 
 	TAILQ_FOREACH (j, &io->ini->job_live, live)
-		if (j->g == g && j->pub.type == JOB_RESYNC && j->phase != PHASE_QUEUED)
+		if (j->g == g && job_copies(j) && j->phase != PHASE_QUEUED)
 			break;
+	if (j && j->pub.type == JOB_MIRROR) {
+		j->torn |= io->bad;
+		return;
+	}
 	if (j && io->kind == IO_FLUSH)
 		j->unflushed |= io->bad;
 	for (unsigned i = 0; j && io->kind == IO_WRITE && i < g->pub.n; i++)
@@ -421,7 +426,7 @@ static void run_done(struct io *io)
 		return;
 	}
 	if (io->cmd && io->bad)
-		tell_resync(io);
+		tell_job(io);
 
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (io->want >> i & 1)

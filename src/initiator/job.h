@@ -50,8 +50,14 @@ struct job {
 	struct mir_list missed[INI_MEMBERS_MAX]; /* by pub.t: blocks not sent while it was away */
 	uint16_t lost; /* by pub.t: missed more runs than can be remembered; not caught up */
 	uint64_t lost_blocks[INI_MEMBERS_MAX];
-	uint16_t holders; /* members that hold all of it */
-	uint16_t rest;    /* mirror: members that lack something behind the image */
+	uint16_t holders;  /* members that hold all of it */
+	uint16_t rest;     /* mirror: members that lack something behind the image */
+	uint16_t was_sync; /* mirror: those that were in sync when it began, */
+	uint32_t was_epoch[INI_MEMBERS_MAX]; /* in this attach, */
+	uint16_t touched;                    /* and those that it has sent something to */
+	uint16_t torn; /* mirror: members that have failed a write or flush of before, meanwhile */
+	bool differ;   /* mirror: nobody was in sync, and members may differ behind the image where
+	                  the log says so */
 	struct why flush_why;
 	unsigned flush_member;
 	uint64_t ticket;

@@ -76,7 +76,42 @@ static void settle_writer(struct job *j)
 			(void)member_stale(g, m, text);
 		}
 	}
+	for (unsigned i = 0; members_in_sync(g) && i < g->pub.n; i++)
+		if (g->pub.m[i].state == MEMBER_STALE)
+			g->pub.m[i].latest = false;
 	j->ticket = group_change(g, true);
+}
+
+/*
+ * A mirror job that has sent nothing: who was in sync is again, unless its medium is in doubt, or
+ * it was away meanwhile, with its page unseen. A write that some have and others not makes them
+ * differ, and nobody was made stale for it.
+ */
+static void put_back(struct job *j)
+{
+	struct group *g = j->g;
+	uint16_t back = 0;
+
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		const struct ini_member *m = &g->pub.m[i];
+		bool away = m->unit != WIRE_NO_ID && g->x[i].epoch != j->was_epoch[i];
+		if ((j->was_sync & (uint16_t)~j->bypassed) >> i & 1 && m->logged && !away)
+			back |= (uint16_t)(1U << i);
+	}
+	if (back & (uint16_t)~j->torn)
+		back &= (uint16_t)~j->torn;
+	else if (back)
+		g->recover = true;
+	for (unsigned i = 0; back && i < g->pub.n; i++) {
+		struct ini_member *m = &g->pub.m[i];
+		m->latest = false;
+		if (!(back >> i & 1))
+			continue;
+		m->state = MEMBER_IN_SYNC;
+		m->why[0] = '\0';
+	}
+	if (back)
+		(void)group_change(g, true);
 }
 
 /* Members that hold blocks that are wrong, or may be, and stay so. */
@@ -202,6 +237,9 @@ void job_conclude(struct job *j, enum ini_conclusion c)
 	job_time(j);
 	if (j->pub.type == JOB_LOAD)
 		load_sum_up(j);
+	if (j->pub.type == JOB_MIRROR && j->was_sync && !j->touched &&
+	    (c == JOB_FAILED || c == JOB_CANCELLED))
+		put_back(j);
 	if (j->phase != PHASE_QUEUED)
 		for (unsigned t = 0; t < j->pub.n_targets; t++)
 			j->g->x[j->member_of[t]].syncing = false;

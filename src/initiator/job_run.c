@@ -62,22 +62,65 @@ static void end_loose_writes(struct job *j)
 	hba_reset_bus(j->ini->hba);
 }
 
-/*
- * Stale members that lack writes behind the end of a smaller image, as far as the write-intent log
- * tells: a region that the image ends in is not looked at, for what is marked there may be an
- * image's own. Where nobody is in sync, nobody has more than they.
- */
-static uint16_t rest_of(const struct job *j)
+/* Of those that are stale when nobody is in sync, the ones that nobody has more than, and that are
+ * equal but for what the log has: 0, if nobody ever was in sync. */
+static uint16_t latest_of(const struct group *g)
 {
-	const struct group *g = j->g;
-	uint16_t rest = 0;
+	uint16_t latest = 0, logged = 0;
 
-	if (!members_in_sync(g) || !intent_lacking_from(g->log, j->blocks))
-		return 0;
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		const struct ini_member *m = &g->pub.m[i];
+		uint16_t b = (uint16_t)(m->latest ? 1U << i : 0);
+		latest |= b;
+		logged |= m->logged ? b : 0;
+	}
+	/* What differs between those that the log does not know is not known: one of them. */
+	return logged ? logged : (uint16_t)(latest & (~latest + 1U));
+}
+
+/*
+ * Stale members that lack writes behind the end of a smaller image, or may. The region that the
+ * image ends in counts, too, with what is marked there before the job marks it.
+ */
+static void look_behind(struct job *j)
+{
+	struct group *g = j->g;
+	uint16_t all = (uint16_t)((1U << g->pub.n) - 1), sync = members_in_sync(g);
+	uint16_t latest = latest_of(g);
+	bool marked = intent_lacking_from(g->log, j->blocks);
+
+	j->rest = 0;
+	j->differ = false;
+	if (j->blocks == g->pub.blocks)
+		return;
+	if (!sync) {
+		j->rest = latest ? all & (uint16_t)~latest : 0;
+		j->differ = marked;
+		if (!latest)
+			intent_doubt_from(g->log, j->blocks);
+		return;
+	}
 	for (unsigned i = 0; i < g->pub.n; i++)
-		if (g->pub.m[i].state == MEMBER_STALE && g->pub.m[i].logged)
-			rest |= (uint16_t)(1U << i);
-	return rest;
+		if (g->pub.m[i].state == MEMBER_STALE && (marked || !g->pub.m[i].logged))
+			j->rest |= (uint16_t)(1U << i);
+}
+
+/* From here on nobody is in sync: what the job overwrites, all members may have or not. */
+static void begin_mirror(struct job *j)
+{
+	struct group *g = j->g;
+
+	look_behind(j);
+	j->was_sync = members_in_sync(g);
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		j->was_epoch[i] = g->x[i].epoch;
+		if (j->want >> i & 1)
+			(void)member_stale(g, i, "a mirror job has begun to overwrite it");
+	}
+	for (unsigned i = 0; j->was_sync && i < g->pub.n; i++)
+		g->pub.m[i].latest = j->was_sync >> i & 1;
+	j->ticket = group_change(g, true);
+	log_prepare(j);
 }
 
 static void prepare(struct job *j)
@@ -97,12 +140,7 @@ static void prepare(struct job *j)
 			j->bypassed |= (uint16_t)(1U << i);
 	switch (j->pub.type) {
 	case JOB_MIRROR:
-		j->rest = rest_of(j);
-		for (unsigned i = 0; i < g->pub.n; i++)
-			if (j->want >> i & 1)
-				(void)member_stale(g, i, "a mirror job has begun to overwrite it");
-		j->ticket = group_change(g, true);
-		log_prepare(j);
+		begin_mirror(j);
 		break;
 	case JOB_RESYNC:
 		if (j->pub.recovery) { /* a job that it waited for may have changed who is in sync
@@ -291,6 +329,8 @@ static void settling(struct job *j)
 		job_conclude(j, JOB_FAILED);
 		return;
 	}
+	if (j->differ && members_in_sync(j->g))
+		j->g->recover = true;
 	if (j->pub.type == JOB_MIRROR)
 		log_overwritten(j->g, j->log_ticket,
 		                j->flushed & j->holders & members_in_sync(j->g), j->blocks);

@@ -303,6 +303,7 @@ void job_io_done(struct job *j, struct io *io)
 		return;
 	sm_assert(j->running > 0);
 	j->running--;
+	j->touched |= io->sent;
 	if (io->kind == IO_FLUSH) {
 		j->holders = j->flushed = io->want & (uint16_t)~io->bad;
 		j->doubted |= io->bad & (uint16_t)~io->away;

@@ -152,6 +152,8 @@ bool member_stale(struct group *g, unsigned member, const char *why)
 	copy_text(m->why, sizeof(m->why), why);
 	if (was) {
 		m->logged = true;
+		for (unsigned i = 0; !members_in_sync(g) && i < g->pub.n; i++)
+			g->pub.m[i].latest = i == member;
 		g->x[member].given_up = 0;
 		intent_void(g->log);
 		ini_log(g->ini, 4, "group %s: member %s is stale: %s", g->pub.name, m->name, why);
@@ -251,7 +253,11 @@ static void look_at_stale(struct group *g, unsigned member, const struct mode_mi
 		adopt_generation(g, page->generation);
 		return;
 	}
-	if (page->generation > g->pub.generation)
+	/* Of a change of our own that was cut off, as nobody was in sync: nothing has gone by it.
+	 */
+	bool own = m->latest && page->generation <= g->pub.used &&
+	           memcmp(page->owner, hba_own_uuid(g->ini->hba), UUID_LEN) == 0;
+	if (page->generation > g->pub.generation && !own)
 		m->logged = false; /* it was with somebody else, perhaps */
 	ini_log(g->ini, 4,
 	        "group %s: member %s, which is stale, has generation %llu, the group %llu",

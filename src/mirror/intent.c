@@ -251,12 +251,20 @@ static uint64_t wanted(const struct intent *l, uint32_t w, bool lacking, bool wh
 
 bool intent_lacking_from(const struct intent *l, lba_t from)
 {
-	uint64_t first = (from + (1ULL << l->shift) - 1) >> l->shift;
-
-	for (uint64_t r = first; r < l->n; r++)
+	for (uint64_t r = from >> l->shift; from < l->blocks && r < l->n; r++)
 		if ((l->dirty[r / 64] | l->behind[r / 64]) >> r % 64 & 1)
 			return true;
 	return false;
+}
+
+void intent_doubt_from(struct intent *l, lba_t from)
+{
+	for (uint32_t r = (uint32_t)(from >> l->shift); from < l->blocks && r < l->n; r++) {
+		if (!get(l->behind, r) || get(l->dirty, r))
+			continue;
+		mark(l, r);
+		l->stamp[r] = l->clock;
+	}
 }
 
 uint64_t intent_lacking(const struct intent *l, bool lacking, bool whole)

@@ -96,8 +96,11 @@ bool intent_wants_flush(const struct intent *l, bool all);
 uint64_t intent_plan(struct intent *l, bool lacking, bool whole);
 /* The same count, without taking it down. */
 uint64_t intent_lacking(const struct intent *l, bool lacking, bool whole);
-/* Whether stale members may lack something in regions that begin at `from` or behind it. */
+/* Whether stale members may lack something in the region of block `from`, which may be the end, or
+ * behind it. */
 bool intent_lacking_from(const struct intent *l, lba_t from);
+/* What stale members lack there, those in sync may not have alike, either: that is dirty now. */
+void intent_doubt_from(struct intent *l, lba_t from);
 /* The next run of blocks to be copied that ends behind `from`; false: none. */
 bool intent_planned(const struct intent *l, lba_t from, struct mir_span *out);
 

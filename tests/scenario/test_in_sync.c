@@ -116,6 +116,203 @@ START_TEST(a_smaller_image_does_not_make_up_for_what_was_missed)
 }
 END_TEST
 
+static bool reads_as(struct rig *r, lba_t lba, const struct block *b)
+{
+	struct block *into = block_new(FAKE_BLOCK);
+	uint64_t token = ++r->tokens;
+	struct ini_error e;
+
+	rig_replies(r, ini_group_read(r->ini, "g0", lba * FAKE_BLOCK, FAKE_BLOCK, into, token, &e),
+	            &e, token, LIMIT, INI_OK);
+	bool same = memcmp(rig_reply(r, token, LIMIT)->data, b->data, FAKE_BLOCK) == 0;
+	block_unref(into);
+	return same;
+}
+
+/* The image is on both; disk1 (or disk0) is not in sync, for it may lack something behind it. */
+static void partial(struct rig *r, uint64_t blocks, unsigned lacks)
+{
+	const struct ini_job *j = rig_job(r, rig_mirror(r, blocks * FAKE_BLOCK), LIMIT);
+
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	ck_assert_ptr_nonnull(strstr(j->error.text, "lacks writes behind it"));
+	ck_assert(rig_in_sync(r, !lacks) && !rig_in_sync(r, lacks));
+}
+
+static void resync_makes_up(struct rig *r, lba_t lba, const struct block *b)
+{
+	rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	for (uint8_t i = 0; i < 2; i++)
+		ck_assert_mem_eq(r->h->disk[i].store + lba * FAKE_BLOCK, b->data, FAKE_BLOCK);
+}
+
+/* What a member lacks is not known: it is new; a client has written to it. */
+START_TEST(who_may_lack_anything_lacks_what_is_behind_an_image)
+{
+	for (unsigned bypassed = 0; bypassed < 2; bypassed++) {
+		struct rig *r = rig_new(2, BLOCKS);
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+
+		rig_group(r, 1 + bypassed, true);
+		rig_write(r, 900 * FAKE_BLOCK, b, LIMIT, INI_OK);
+		rig_run(r, 10 * NS_PER_S);
+		if (bypassed) {
+			rig_bypass(r, 1);
+			memset(byte_of(r, 1, 900), 0xee, FAKE_BLOCK / 2);
+		} else {
+			rig_add(r, "disk1");
+		}
+		partial(r, 64, 1);
+		ck_assert(reads_as(r, 900, b));
+		resync_makes_up(r, 900, b);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* What was missed lies in the region that the image ends in. */
+START_TEST(what_was_missed_right_behind_an_image)
+{
+	struct rig *r = mirrored(2);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+
+	fake_gone(r->h, 0);
+	rig_step(r);
+	rig_write(r, 60 * FAKE_BLOCK, b, LIMIT, INI_OK);
+	fake_back(r->h, 0);
+	rig_run(r, NS_PER_S);
+	partial(r, 48, 0);
+	ck_assert(reads_as(r, 60, b));
+	resync_makes_up(r, 60, b);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* A mirror job begins while disk0 lacks a write. It does not come to its end, and nobody is in
+ * sync: disk1 still has more than disk0. */
+START_TEST(who_lacked_writes_still_does_after_a_mirror_that_was_cut_off)
+{
+	for (unsigned restart = 0; restart < 2; restart++) {
+		struct rig *r = mirrored(2);
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct ini_error e;
+
+		fake_gone(r->h, 0);
+		rig_step(r);
+		rig_write(r, 900 * FAKE_BLOCK, b, LIMIT, INI_OK);
+		fake_back(r->h, 0);
+		rig_run(r, NS_PER_S);
+		r->h->latency_ns = 100 * NS_PER_MS;
+		uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
+		while (r->h->disk[1].written < BLOCKS + 2)
+			rig_run(r, NS_PER_MS);
+		if (restart) {
+			rig_restart(r);
+		} else {
+			ck_assert(ini_job_cancel(r->ini, id, &e));
+			rig_concludes(r, id, LIMIT, JOB_CANCELLED);
+		}
+		r->h->latency_ns = 100 * NS_PER_US;
+		rig_run(r, NS_PER_S);
+		ck_assert(!rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+		partial(r, 64, 0);
+		ck_assert(reads_as(r, 900, b));
+		resync_makes_up(r, 900, b);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* Part of an image is on disk0 only, when its job is cancelled; then comes a smaller one. */
+START_TEST(what_a_cancelled_mirror_has_left_behind_an_image_is_made_equal)
+{
+	struct rig *r = mirrored(2);
+	struct ini_error e;
+
+	rig_image(r, 1000 * FAKE_BLOCK, 5);
+	uint32_t id = rig_mirror(r, 1000 * FAKE_BLOCK);
+	rig_run(r, 250 * NS_PER_US);
+	fake_gone(r->h, 1);
+	for (unsigned i = 0; i < 1000 && r->h->disk[0].written < BLOCKS + 600; i++)
+		rig_run(r, 50 * NS_PER_US);
+	ck_assert(ini_job_cancel(r->ini, id, &e));
+	rig_concludes(r, id, LIMIT, JOB_CANCELLED);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert_mem_ne(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * FAKE_BLOCK);
+	rig_concludes(r, rig_mirror(r, 48 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
+	rig_run(r, 60 * NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * FAKE_BLOCK);
+	ck_assert_uint_eq(ini_group_find(r->ini, "g0")->intent.dirty, 0);
+	rig_free(r);
+}
+END_TEST
+
+/* It cannot even begin: the state is not saved, the log is not, the image cannot be read; or it is
+ * cancelled before. */
+START_TEST(a_mirror_that_has_sent_nothing_leaves_all_in_sync)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct rig *r = mirrored(2);
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct ini_error e;
+		uint64_t before;
+
+		rig_write(r, 900 * FAKE_BLOCK, b, LIMIT, INI_OK);
+		before = r->h->disk[0].written;
+		r->save_err = i == 0 ? 28 : 0;
+		r->log_err = i == 1 ? 28 : 0;
+		r->read_err = i == 2 ? 5 : 0;
+		uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
+		if (i == 3) {
+			rig_step(r);
+			ck_assert(!rig_in_sync(r, 0));
+			ck_assert(ini_job_cancel(r->ini, id, &e));
+		}
+		rig_concludes(r, id, LIMIT, i == 3 ? JOB_CANCELLED : JOB_FAILED);
+		ck_assert_uint_eq(r->h->disk[0].written, before);
+		r->save_err = r->log_err = r->read_err = 0;
+		ck_assert(reads_as(r, 900, b));
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		rig_write(r, 901 * FAKE_BLOCK, b, LIMIT, INI_OK);
+		rig_restart(r);
+		rig_run(r, 30 * NS_PER_S);
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* The same, while a write of before is on its way, which disk1 fails. */
+START_TEST(a_mirror_that_has_sent_nothing_makes_up_for_no_write)
+{
+	struct rig *r = mirrored(2);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+
+	r->h->latency_ns = 100 * NS_PER_MS;
+	fake_fault(r->h, 1,
+	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 900, .blocks = 1, .times = 0});
+	uint64_t token = rig_begin_write(r, 900 * FAKE_BLOCK, b);
+	rig_run(r, 10 * NS_PER_MS);
+	r->read_err = 5;
+	uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
+	r->logs_held = true; /* it waits for its marks, until the write is over */
+	ck_assert_int_ne(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
+	r->logs_held = false;
+	ini_intent_saved(r->ini, r->held_log, 0);
+	rig_concludes(r, id, LIMIT, JOB_FAILED);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* ---- resync ---- */
 
 /* Two resyncs are asked for; the first one brings disk1 in sync, and disk0 goes before the second
@@ -195,6 +392,11 @@ START_TEST(who_is_not_there_yet_at_a_start_is_waited_for)
 END_TEST
 
 TAP_MAIN("in_sync", who_is_not_there_yet_at_a_start_is_waited_for,
-         a_source_that_may_still_write_is_not_given_up, a_verify_tells_and_changes_nobody,
+         a_source_that_may_still_write_is_not_given_up,
+         who_may_lack_anything_lacks_what_is_behind_an_image, what_was_missed_right_behind_an_image,
+         who_lacked_writes_still_does_after_a_mirror_that_was_cut_off,
+         what_a_cancelled_mirror_has_left_behind_an_image_is_made_equal,
+         a_mirror_that_has_sent_nothing_leaves_all_in_sync,
+         a_mirror_that_has_sent_nothing_makes_up_for_no_write, a_verify_tells_and_changes_nobody,
          who_has_left_has_no_vote_in_a_scrub, a_smaller_image_does_not_make_up_for_what_was_missed,
          a_resync_leaves_alone_who_is_in_sync_by_then);

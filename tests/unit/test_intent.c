@@ -171,7 +171,7 @@ START_TEST(a_plan_is_what_differs)
 }
 END_TEST
 
-/* Of regions that begin behind: one that is only begun before does not count. */
+/* The region that an image ends in counts, too. */
 START_TEST(what_is_lacking_behind_an_image)
 {
 	struct intent *l = log_new(100, 3);
@@ -181,10 +181,17 @@ START_TEST(what_is_lacking_behind_an_image)
 	(void)intent_begin(l, 2 * region, 1);
 	intent_end(l, 2 * region, 1);
 	ck_assert(intent_lacking_from(l, 0) && intent_lacking_from(l, 2 * region));
-	ck_assert(intent_lacking_from(l, region + 1));
-	ck_assert(!intent_lacking_from(l, 2 * region + 1) && !intent_lacking_from(l, 100));
+	ck_assert(intent_lacking_from(l, region + 1) && intent_lacking_from(l, 3 * region - 1));
+	ck_assert(!intent_lacking_from(l, 3 * region) && !intent_lacking_from(l, 100));
 	ck_assert(intent_flushed(l, intent_ticket(l), false)); /* it is behind now */
 	ck_assert(intent_lacking_from(l, 2 * region) && !intent_lacking_from(l, 3 * region));
+	intent_doubt_from(l, 3 * region);
+	intent_doubt_from(l, 100);
+	ck_assert_uint_eq(l->n_dirty, 0);
+	intent_doubt_from(l, 2 * region + 1);
+	ck_assert_uint_eq(l->n_dirty, 1);
+	ck_assert(l->unsaved && l->n_behind == 1);
+	intent_check(l);
 	free(l);
 }
 END_TEST
