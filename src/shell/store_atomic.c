@@ -200,7 +200,9 @@ static enum tgt_store_result reserve(struct store *s, const struct record *r)
 		k = fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)(r->lba * s->block_size),
 		              (off_t)data_len(r));
 	} while (k != 0 && errno == EINTR);
-	return k != 0 && (errno == ENOSPC || errno == EDQUOT) ? STORE_NO_SPACE : STORE_OK;
+	if (k != 0 && (errno == ENOSPC || errno == EDQUOT))
+		return STORE_NO_SPACE;
+	return r->tuples ? beside_reserve(s->tuples, r->lba, r->blocks) : STORE_OK;
 }
 
 /* A sync that failed is not tried again on top of what the kernel may have dropped. */

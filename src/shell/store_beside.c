@@ -68,6 +68,16 @@ static enum tgt_store_result result_of(bool ok)
 	return ok ? STORE_OK : full ? STORE_NO_SPACE : STORE_ERROR;
 }
 
+enum tgt_store_result beside_reserve(struct beside *b, lba_t lba, uint32_t n)
+{
+	int k;
+	do {
+		k = fallocate(b->fd, FALLOC_FL_KEEP_SIZE, place(b, lba),
+		              (off_t)((size_t)n * b->kind->entry));
+	} while (k != 0 && errno == EINTR);
+	return k != 0 && (errno == ENOSPC || errno == EDQUOT) ? STORE_NO_SPACE : STORE_OK;
+}
+
 enum tgt_store_result beside_read(struct beside *b, lba_t lba, uint32_t n, uint8_t *p)
 {
 	return result_of(fileio_get(b->fd, p, (size_t)n * b->kind->entry, place(b, lba)));

@@ -55,6 +55,10 @@ enum tgt_store_result beside_write(struct beside *b, lba_t lba, uint32_t n, cons
 /* Zeros; as holes if the file system makes them, unless entries are to keep their room. */
 enum tgt_store_result beside_none(struct beside *b, lba_t lba, uint32_t n);
 
+/* Entries have their room; STORE_NO_SPACE: there is none. A file system that cannot tell says
+ * nothing. */
+enum tgt_store_result beside_reserve(struct beside *b, lba_t lba, uint32_t n);
+
 /* Blocks, or their entries, are about to be written: they are durably in doubt. beside_end()
  * follows when both are, whatever became of it, unless this has failed. STORE_DEAD: the file could
  * not be synced, now or before, which is for good. */

@@ -2,7 +2,8 @@
 /*
  * Syncs that fail. The kernel has dropped what it could not write, and says the next time that all
  * is there: so whatever is tried again, the store takes no more. The linker leads fsync(),
- * fdatasync(), ftruncate(), pread() and pwrite() here; one that fails has done nothing.
+ * fdatasync(), ftruncate(), pread(), pwrite() and fallocate() here; one that fails has done
+ * nothing.
  */
 #include "unit/store_files.h"
 #include "unit/tap_main.h"
@@ -84,6 +85,13 @@ REAL(fdatasync, int fd)
 REAL(ftruncate, int fd, off_t n)
 {
 	return stuck && is_broken(fd) ? -1 : __real_ftruncate(fd, n);
+}
+
+REAL(fallocate, int fd, int mode, off_t at, off_t n)
+{
+	bool fails_here = full && is_broken(fd);
+	errno = ENOSPC;
+	return fails_here ? -1 : __real_fallocate(fd, mode, at, n);
 }
 
 ssize_t __real_pwrite(int fd, const void *p, size_t n, off_t at);
@@ -349,6 +357,27 @@ START_TEST(a_new_file)
 }
 END_TEST
 
+/* There is no room for what is kept of the blocks: that is found out before they are begun. */
+START_TEST(a_record_without_room)
+{
+	const struct row *r = &rows[1];
+	uint8_t data[2 * BS] = {0x55};
+	struct store *s = opened(r);
+	struct store_op o = {.lba = 3, .blocks = 2, .bytes = data};
+	ck_assert_int_eq(put(s, r, 3, 0x33), STORE_OK); /* it is in doubt already */
+	break_it(r->suffix);
+	full = true;
+	before = UINT_MAX;
+	ck_assert_int_eq(store_protected(s, TGT_STORE_ATOMIC, &r->protect, &o), STORE_NO_SPACE);
+	mend_it();
+	ck_assert_uint_eq(o.good, 0);
+	ck_assert_uint_eq(first_byte(3), 0x33);
+	ck_assert_int_eq(store_protected(s, TGT_STORE_ATOMIC, &r->protect, &o), STORE_OK);
+	ck_assert_uint_eq(first_byte(3), 0x55);
+	store_close(s);
+}
+END_TEST
+
 /* It is not known whether it is whole: the next start would put it on top of what was written
  * since.
  */
@@ -398,4 +427,4 @@ TAP_MAIN_TABLE("store_sync", set_up, files_tear_down, TAP_EACH(a_mark, rows),
                TAP_EACH(marks_that_go, rows), TAP_EACH(blocks_that_were_looked_through, rows),
                TAP_EACH(blocks_behind_one_that_is_bad, rows), TAP_ONCE(blocks_at_a_flush),
                TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2), TAP_ONCE(a_record_that_goes),
-               TAP_ONCE(the_name_of_the_first_record));
+               TAP_ONCE(a_record_without_room), TAP_ONCE(the_name_of_the_first_record));
