@@ -85,9 +85,10 @@ static bool open_disk(const char *file)
 
 static void try_meta(size_t n, bool repair)
 {
-	if (repair && n >= 36) { /* the length of what is saved, then the checksum */
-		bytes[10] = (uint8_t)((n - 36) >> 8);
-		bytes[11] = (uint8_t)(n - 36);
+	size_t rest = n > 9 && bytes[9] == 2 ? 44 : 36; /* by version */
+	if (repair && n >= rest) { /* the length of what is saved, then the checksum */
+		bytes[10] = (uint8_t)((n - rest) >> 8);
+		bytes[11] = (uint8_t)(n - rest);
 		repair_tail(n);
 	}
 	put_file(FILES_DIR "/d.meta", bytes, n);
@@ -98,9 +99,10 @@ static void try_meta(size_t n, bool repair)
  * is kept. */
 static void try_record(size_t n, bool repair)
 {
-	if (repair && n >= 32 && (n - 32) % BLOCK == 0) {
+	uint32_t block = n >= 32 ? get_be32(bytes + 12) : 0;
+	if (block > 0 && repair && (n - 32) % block == 0) {
 		struct wr w = wr_init(bytes + 24, 8);
-		wr_u32(&w, (uint32_t)(n - 32) / BLOCK);
+		wr_u32(&w, (uint32_t)((n - 32) / block));
 		wr_u32(&w, crc32c(crc32c(0, bytes, 28), bytes + 32, n - 32));
 	}
 	put_file(FILES_DIR "/d.atomic", bytes, n);
