@@ -298,7 +298,7 @@ static bool is_let_be(const struct group *g, unsigned i)
 /* Writes the pages that are not as they are to be; true while there is something to wait for. */
 static bool write_pages(struct group *g)
 {
-	uint16_t told = to_be_told(g);
+	uint16_t told = g->phase == CHANGE_LEFT ? g->left : to_be_told(g);
 	bool waits = false;
 
 	for (unsigned i = 0; i < g->pub.n; i++) {
@@ -393,7 +393,8 @@ ns_t changes_deadline(const struct ini *ini)
 
 	for (unsigned k = 0; ini->changes_open > 0 && k < ini->groups_used; k++) {
 		const struct group *g = &ini->group[k];
-		if (!g->used || g->phase != CHANGE_PAGES || g->pages_open > 0)
+		if (!g->used || (g->phase != CHANGE_PAGES && g->phase != CHANGE_LEFT) ||
+		    g->pages_open > 0)
 			continue;
 		for (unsigned i = 0; i < g->pub.n; i++) {
 			if (awaited(g, i) && g->x[i].wait_until < at)
@@ -423,16 +424,33 @@ static void note_error(struct group *g)
 		                 g->pub.name);
 }
 
-static void change_saved(struct group *g)
+/* Those that the file trusted alone until now have left: before anything is done that they lack, or
+ * to them, their pages say so, too, if they take it. */
+static bool change_saved(struct group *g)
 {
 	uint16_t left = members_here(g, leaving(g));
 
+	note_error(g);
 	if (g->ini->save_err)
-		return;
+		return false;
 	group_saved(g);
-	left &= (uint16_t)~leaving(g);
-	if (have_pages(g, left) != left) /* now they are */
-		(void)group_change(g, false);
+	g->left = left & (uint16_t)~leaving(g);
+	for (unsigned i = 0; i < g->pub.n; i++)
+		g->x[i].page.tries = 0;
+	return have_pages(g, g->left) != g->left;
+}
+
+static void change_over(struct group *g)
+{
+	struct ini *ini = g->ini;
+
+	g->change_done = g->change_running;
+	g->phase = CHANGE_IDLE;
+	ini->moves++;
+	group_changed(g);
+	if (g->change_done == g->change_wanted)
+		ini->changes_open--;
+	logs_touch(ini);
 }
 
 void change_step(struct group *g)
@@ -460,16 +478,17 @@ void change_step(struct group *g)
 		case CHANGE_SAVE:
 			if (!save_is_done(ini, g->save_seq))
 				return;
-			note_error(g);
-			change_saved(g);
-			g->change_done = g->change_running;
-			g->phase = CHANGE_IDLE;
-			ini->moves++;
-			group_changed(g);
-			if (g->change_done == g->change_wanted)
-				ini->changes_open--;
-			logs_touch(ini);
+			if (change_saved(g)) {
+				g->phase = CHANGE_LEFT;
+				break;
+			}
+			change_over(g);
 			return; /* whoever waited looks first */
+		case CHANGE_LEFT:
+			if (g->pages_open > 0 || write_pages(g))
+				return;
+			change_over(g);
+			return;
 		}
 	}
 }

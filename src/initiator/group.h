@@ -54,10 +54,11 @@ enum presence { HERE, COMING, GONE, MUTE };
 
 /*
  * A change: IDLE -> [USED (state file: this generation is used)] -> PAGES (MODE SELECT on those
- * whose page 30h differs) -> SAVE (state file) -> IDLE. Whoever needs one takes a ticket and waits
- * until change_done has reached it.
+ * whose page 30h differs) -> SAVE (state file) -> [LEFT (pages of those that only the file of
+ * before trusted)] -> IDLE. Whoever needs one takes a ticket and waits until change_done has
+ * reached it.
  */
-enum change_phase { CHANGE_IDLE, CHANGE_USED, CHANGE_PAGES, CHANGE_SAVE };
+enum change_phase { CHANGE_IDLE, CHANGE_USED, CHANGE_PAGES, CHANGE_SAVE, CHANGE_LEFT };
 
 struct group {
 	struct ini_group pub;
@@ -71,6 +72,7 @@ struct group {
 	bool held; /* another initiator serves it: its members look as if they were away */
 	struct member x[INI_MEMBERS_MAX];
 	uint16_t leaving; /* members whose page is being cleared */
+	uint16_t left;    /* whose page is written when the file does not trust them any more */
 	enum change_phase phase;
 	uint64_t change_wanted, change_running, change_done;
 	uint64_t old_generation; /* before the change in work */
@@ -90,7 +92,8 @@ struct group {
 	ns_t clean_not_before_ns; /* after a flush that failed */
 	bool cleaning;            /* such a flush is in work */
 	bool clean_failed;
-	bool log_failed; /* the log could not be saved, the last time */
+	ns_t save_not_before_ns; /* after a state that could not be saved */
+	bool log_failed;         /* the log could not be saved, the last time */
 	bool recover; /* writes were in flight at the last end: nothing is let go of before members
 	                 are made equal */
 	ns_t recover_not_before_ns;

@@ -68,29 +68,37 @@ static bool add(struct ini *ini, struct group *g, const struct hba_target *t, st
 	return true;
 }
 
+static const struct mode_mirror *page_at(const struct group *g, unsigned i)
+{
+	return &hba_target(g->ini->hba, g->pub.m[i].unit)->member;
+}
+
 /* How many members the group has, by the latest page; 0: it does not say. */
 static unsigned members_of(const struct group *g)
 {
-	for (unsigned i = 0; i < g->pub.n; i++) {
-		const struct mode_mirror *page = &hba_target(g->ini->hba, g->pub.m[i].unit)->member;
-		if (page->generation == g->pub.generation)
-			return page->members;
-	}
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (page_at(g, i)->generation == g->pub.generation &&
+		    page_at(g, i)->members != MODE_MIRROR_NO_SYNC)
+			return page_at(g, i)->members;
 	return 0;
 }
 
 /*
- * All members are there, as far as can be told: then those with the latest generation are in sync.
- * Pages that do not say how many there are: device ids 1..n, and all of one generation.
+ * All members are there, as far as can be told: then those with the latest generation are in sync,
+ * unless a member says that none was: that is the last word, or it was away when there was one
+ * again. Pages that do not say how many there are: device ids 1..n, and all of one generation.
  */
 static bool all_are_there(const struct group *g)
 {
 	unsigned members = members_of(g);
 
-	for (unsigned i = 0; members == 0 && i < g->pub.n; i++) {
-		const struct ini_member *m = &g->pub.m[i];
-		if (m->device == 0 || m->device > g->pub.n ||
-		    hba_target(g->ini->hba, m->unit)->member.generation != g->pub.generation)
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		const struct mode_mirror *page = page_at(g, i);
+		uint8_t device = g->pub.m[i].device;
+		if (page->members == MODE_MIRROR_NO_SYNC)
+			return false;
+		if (members == 0 &&
+		    (device == 0 || device > g->pub.n || page->generation != g->pub.generation))
 			return false;
 	}
 	return g->pub.generation > 0 && (members == 0 || members == g->pub.n);
@@ -122,8 +130,7 @@ static bool nobody_else(const struct group *g, struct ini_error *e)
 		                  "import with force",
 		                  other, id);
 	for (unsigned i = 0; i < g->pub.n; i++)
-		named |= memcmp(hba_target(ini->hba, g->pub.m[i].unit)->member.owner, nobody,
-		                UUID_LEN) != 0;
+		named |= memcmp(page_at(g, i)->owner, nobody, UUID_LEN) != 0;
 	other = hba_other_initiator(ini->hba, &id);
 	if (named || !other)
 		return true;
@@ -137,7 +144,7 @@ static bool nobody_else(const struct group *g, struct ini_error *e)
 static bool was_foreign(const struct group *g)
 {
 	for (unsigned i = 0; i < g->pub.n; i++)
-		if (page_is_foreign(g->ini, &hba_target(g->ini->hba, g->pub.m[i].unit)->member))
+		if (page_is_foreign(g->ini, page_at(g, i)))
 			return true;
 	return false;
 }
@@ -172,7 +179,7 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, b
 	bool all = all_are_there(g);
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct ini_member *m = &g->pub.m[i];
-		bool latest = hba_target(ini->hba, m->unit)->member.generation == g->pub.generation;
+		bool latest = page_at(g, i)->generation == g->pub.generation;
 		m->state = all && latest ? MEMBER_IN_SYNC : MEMBER_STALE;
 		copy_text(m->why, sizeof(m->why),
 		          m->state == MEMBER_IN_SYNC ? ""
@@ -182,7 +189,7 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, b
 	c->g = g;
 	g->command = c;
 	for (unsigned i = 0; i < g->pub.n; i++)
-		group_take(g, &hba_target(ini->hba, g->pub.m[i].unit)->member);
+		group_take(g, page_at(g, i));
 	group_list(g);
 	c->ticket = group_change(g, was_foreign(g));
 	return true;

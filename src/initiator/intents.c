@@ -223,6 +223,21 @@ void log_clean_done(struct group *g, bool good)
 	logs_touch(ini);
 }
 
+/* The state could not be saved: what waits for that is not what a client does next. */
+static void save_look(struct group *g)
+{
+	struct ini *ini = g->ini;
+
+	if (group_is_saved(g) || g->change_done != g->change_wanted || !g->listed || ini->draining)
+		return;
+	if (ini->now < g->save_not_before_ns) {
+		look_at(ini, g->save_not_before_ns);
+		return;
+	}
+	g->save_not_before_ns = ini->now + ini->cfg.bus_wait_ns;
+	(void)group_change(g, false);
+}
+
 static void clean_look(struct group *g)
 {
 	struct ini *ini = g->ini;
@@ -356,6 +371,7 @@ void logs_run(struct ini *ini)
 		if (!g->used)
 			continue;
 		recover_look(g);
+		save_look(g);
 		clean_look(g);
 	}
 }

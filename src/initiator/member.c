@@ -133,7 +133,7 @@ struct mode_mirror member_page(const struct group *g, unsigned member)
 	if (g->dissolving || (g->leaving >> member & 1))
 		return page;
 	page.member = true;
-	page.members = (uint8_t)g->pub.n;
+	page.members = members_in_sync(g) ? (uint8_t)g->pub.n : MODE_MIRROR_NO_SYNC;
 	page.device = m->device;
 	page.group = g->pub.id;
 	memcpy(page.group_uuid, g->pub.uuid, UUID_LEN);

@@ -38,14 +38,14 @@ bool vpd_mirror_get(struct span page, struct vpd_mirror *out);
 
 /*
  * Mode page 30h, page length 2Eh (48 bytes in all): byte 2 bit 0 member, bits 3-7 how many members
- * the group has (0: it does not say), 3 device id, 4-5 group id, 6-7 term, 8-23 group UUID, 24-31
- * generation, 32-47 UUID of the initiator that serves the group, its owner (zero: none says so).
- * The term is how often the group went to another owner: of pages that name different ones the
- * latest counts. All zero: no membership.
+ * the group has (0: it does not say, 31: none of them is in sync), 3 device id, 4-5 group id, 6-7
+ * term, 8-23 group UUID, 24-31 generation, 32-47 UUID of the initiator that serves the group, its
+ * owner (zero: none says so). The term is how often the group went to another owner: of pages that
+ * name different ones the latest counts. All zero: no membership.
  */
 struct mode_mirror {
 	bool member;
-	uint8_t members; /* at most 31 */
+	uint8_t members;
 	uint8_t device;
 	uint16_t group;
 	uint8_t group_uuid[UUID_LEN];
@@ -53,7 +53,8 @@ struct mode_mirror {
 	uint8_t owner[UUID_LEN];
 	uint16_t term;
 };
-#define MODE_MIRROR_LEN SMIRROR_MODE_PAGE_LEN
+#define MODE_MIRROR_LEN     SMIRROR_MODE_PAGE_LEN
+#define MODE_MIRROR_NO_SYNC 31 /* members */
 /* With page code and length, PS=1. */
 void mode_mirror_put(struct wr *w, const struct mode_mirror *p);
 /* The page begins at its page code byte; other pages may follow it. False (out untouched): too

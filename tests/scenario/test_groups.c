@@ -342,6 +342,39 @@ START_TEST(what_cannot_be_imported)
 }
 END_TEST
 
+/* disk0 has missed a write, and keeps its page; disk1, the last one in sync, began to be
+ * overwritten: of both nothing is trusted. */
+START_TEST(an_import_when_nobody_was_in_sync)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 0);
+	rig_step(r);
+	rig_write(r, 0, b, 300 * NS_PER_S, INI_OK);
+	r->h->disk[0].page_fails = true; /* its page stays as it was */
+	fake_back(r->h, 0);
+	rig_run(r, NS_PER_S);
+	rig_image(r, BLOCKS * 512, 1);
+	r->h->latency_ns = 10 * NS_PER_MS;
+	(void)rig_mirror(r, BLOCKS * 512);
+	for (unsigned i = 0; i < 1000 && fake_count(r->h, OP_WRITE_16, 1) < 3; i++)
+		rig_run(r, 10 * NS_PER_MS);
+	ck_assert(!rig_in_sync(r, 1));
+	r->n_saved = 0;
+	memset(r->log, 0, sizeof(r->log));
+	rig_restart(r);
+	r->h->latency_ns = 0;
+	rig_run(r, NS_PER_S);
+	rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 5, &e), &e, 5, NS_PER_S, INI_OK);
+	ck_assert(!rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* Of a group of two, whose state was lost, that member is there that lacks what was written last:
  * it is not trusted alone, and the other one is not overwritten. */
 START_TEST(an_import_of_a_part)
@@ -442,6 +475,6 @@ TAP_MAIN_TABLE("groups", NULL, NULL, TAP_ONCE(create_writes_page_30h_and_the_sta
                TAP_ONCE(delete_clears_the_pages), TAP_ONCE(members_are_added_and_removed),
                TAP_ONCE(settings), TAP_ONCE(import), TAP_ONCE(import_of_unequal_generations),
                TAP_ONCE(import_by_name_of_one_of_two), TAP_ONCE(an_import_of_a_part),
-               TAP_ONCE(a_bad_saved_group_is_refused),
+               TAP_ONCE(an_import_when_nobody_was_in_sync), TAP_ONCE(a_bad_saved_group_is_refused),
                TAP_EACH(what_cannot_be_imported, no_imports),
                TAP_TIMES(an_import_beside_another_initiator, 2));

@@ -127,6 +127,27 @@ START_TEST(nothing_is_let_go_of_when_a_removal_is_not_saved)
 }
 END_TEST
 
+/* The state could not be saved once: that is made up for, and the log lets go, without a client. */
+START_TEST(a_state_that_was_not_saved_is_saved_later)
+{
+	struct rig *r = clean_group(3);
+
+	fake_gone(r->h, 2);
+	rig_step(r);
+	r->save_err = 28;
+	ck_assert_int_eq(rig_reply(r, begin_write(r, 20, 1, 7), LIMIT)->error.kind,
+	                 INI_E_STATE_DIR);
+	rig_run(r, IDLE);
+	ck_assert_uint_eq(shown(r).dirty, 1);
+	r->save_err = 0;
+	rig_run(r, LIMIT);
+	ck_assert_int_eq(r->saved[0].m[2].state, MEMBER_STALE);
+	ck_assert_uint_eq(shown(r).dirty, 0);
+	ck_assert_uint_eq(shown(r).behind, 1);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(writes_that_wait_share_a_save)
 {
 	struct rig *r = clean_group(2);
@@ -798,7 +819,8 @@ START_TEST(resyncs_are_throttled)
 }
 END_TEST
 
-TAP_MAIN("intents", a_change_beside_a_recovery_that_ends_is_waited_for,
+TAP_MAIN("intents", a_state_that_was_not_saved_is_saved_later,
+         a_change_beside_a_recovery_that_ends_is_waited_for,
          nothing_is_let_go_of_when_a_removal_is_not_saved,
          nothing_is_let_go_of_that_one_lacks_whom_the_file_trusts,
          a_write_to_a_clean_region_waits_for_its_mark, writes_that_wait_share_a_save,
