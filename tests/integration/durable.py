@@ -146,7 +146,7 @@ def bad_log(how):
         writer.check(names)
 
 
-@test("a store that is gone is not made anew where its metadata would vouch for it")
+@test("a store that is gone is not made anew where its metadata would vouch for it, nor is one of another size taken for it")
 def lost_store():
     with Lab() as lab:
         names = started(lab)
@@ -164,6 +164,12 @@ def lost_store():
             assert f"{store}: {state}, but" in refused.stderr() and ".meta" in refused.stderr(), refused.stderr()
             assert state == "is empty" or not os.path.exists(store), "made all the same"
             assert state == "is not there" or os.path.getsize(store) == 0, "given its size all the same"
+        had = os.path.getsize(store + ".away")
+        os.truncate(store, had // 2)
+        refused = lab.target("disk1", 1, size=None, wait=False)
+        refused.wait(expect=1)
+        assert f"{store}: has {had // 2} bytes, not {had} as it had" in refused.stderr(), refused.stderr()
+        os.truncate(store, 0)
         os.unlink(store + ".meta")
         lab.target("disk1", 1, "--size", SIZE, size=None)
         lab.wait_targets(names)
