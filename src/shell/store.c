@@ -116,6 +116,15 @@ static bool kept_ok(const struct store_config *c, uint64_t bytes, char *why, siz
 	return fail(why, n, c->path, text, 0);
 }
 
+/* A process before this one may have been killed before it synced what it had made here: the store,
+ * and the names of what lies beside it. This one goes by what it finds, so it has to stay. */
+static bool durable(const struct store *s, const struct store_config *c, bool fresh)
+{
+	if (c->write_protect)
+		return true;
+	return ((!fresh && c->kept > 0) || fsync(s->fd) == 0) && dirsync(c->path);
+}
+
 static bool size_ok(struct store *s, const struct store_config *c, bool made, char *why, size_t n)
 {
 	char text[160];
@@ -133,7 +142,7 @@ static bool size_ok(struct store *s, const struct store_config *c, bool made, ch
 			return fail(why, n, c->path, "cannot be given its size", errno);
 		bytes = c->size;
 	}
-	if ((made || sized) && (fsync(s->fd) != 0 || !dirsync(c->path)))
+	if (!durable(s, c, made || sized))
 		return fail(why, n, c->path, "cannot be made durable", errno);
 	if (c->size > 0 && bytes != c->size) {
 		(void)snprintf(text, sizeof(text), "has %llu bytes, not %llu as --size says",

@@ -17,8 +17,8 @@ struct store_config {
 	/* Bytes; 0: as the file is. A file that is not there, or empty, is made, sparse, unless
 	 * metadata, checksums or protection information lie beside it. */
 	uint64_t size;
-	/* Bytes that it had when it was known last, 0: not known. It has as many, unless size says
-	 * otherwise. */
+	/* Bytes that it had when it was known last, and durable; 0: not known. It has as many,
+	 * unless size says otherwise. */
 	uint64_t kept;
 	uint32_t block_size; /* the size is a multiple of it */
 	bool write_protect;  /* the file is opened for reading only */

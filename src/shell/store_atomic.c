@@ -151,6 +151,9 @@ static bool finish(struct store *s, const struct store_config *c, uint8_t *p, ch
 		                      "--write-protect",
 		                      0);
 	uint8_t *data = p + HEAD_LEN;
+	/* A process that was killed may not have come to that. */
+	if (whole && fdatasync(s->journal) != 0)
+		return fail(why, n, s, "cannot be made durable", errno);
 	if (whole && (store_write(s, r.lba, r.blocks, data, &good) != STORE_OK ||
 	              (r.tuples &&
 	               store_tuples_write(s, r.lba, r.blocks, data + data_len(&r)) != STORE_OK) ||

@@ -257,16 +257,34 @@ static void tear(struct image *m, const struct record *r, const struct fates *f)
 			to->bytes[r->at + i] = r->bytes[i];
 }
 
-void files_crash(struct history *h, size_t cut, const struct fates *f)
+/* What is durable in any case is there; from which record on others need not be. */
+static size_t begin_with_sure(struct history *h, size_t sure)
 {
-	size_t loose[LOOSE_MAX];
-	unsigned n = history_loose(h, cut, loose), k = 0;
-	size_t sure = n ? loose[0] : cut;
-
 	for (; h->n_before < sure; h->n_before++)
 		apply(&h->before, &h->v[h->n_before], h->v[h->n_before].n);
 	files_reset();
 	files_now = image_copy(&h->before);
+	return sure;
+}
+
+void files_kill(struct history *h, size_t cut)
+{
+	size_t loose[LOOSE_MAX];
+	unsigned n = history_loose(h, cut, loose);
+	size_t sure = begin_with_sure(h, n ? loose[0] : cut);
+
+	history.before = image_copy(&files_now);
+	for (size_t i = sure; i < cut; i++)
+		if (h->v[i].kind != RECORD_NOTE)
+			files_do(&h->v[i]);
+}
+
+void files_crash(struct history *h, size_t cut, const struct fates *f)
+{
+	size_t loose[LOOSE_MAX];
+	unsigned n = history_loose(h, cut, loose), k = 0;
+	size_t sure = begin_with_sure(h, n ? loose[0] : cut);
+
 	for (size_t i = sure; i < cut; i++) {
 		bool is_loose = k < n && loose[k] == i;
 		if (is_loose && f->torn == i)

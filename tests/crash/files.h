@@ -84,6 +84,9 @@ unsigned history_loose(const struct history *h, size_t cut, size_t loose[LOOSE_M
 /* The directory is what the end of the machine left behind the first `cut` records; of one history
  * they are asked for in ascending order. */
 void files_crash(struct history *h, size_t cut, const struct fates *f);
+/* The process is killed behind the first `cut` records, in ascending order, too: all of it is
+ * there, and what is not durable can still be lost behind what happens from now on. */
+void files_kill(struct history *h, size_t cut);
 /* Of what is there now. Of a file that is written anew before it gets its name only that it is
  * there: nobody reads it (calls.c sees to it). */
 uint64_t files_hash(void);

@@ -199,28 +199,31 @@ void points_at(struct points *p, struct history *h, size_t cut, bool few, uint64
 
 /* ---- a history ---- */
 
+void points_done(struct points *p, const char *name, size_t records, uint64_t distinct)
+{
+	printf("# %s: %zu records, %llu crash states, %llu of them distinct: all recovered right\n",
+	       name, records, (unsigned long long)p->states, (unsigned long long)p->distinct);
+	(void)fflush(stdout);
+	ck_assert_uint_ge(p->distinct, distinct);
+	points_free(p);
+	files_reset();
+}
+
 void points_history(struct points *p, struct history *h, const struct points_of *o, void *ctx)
 {
 	size_t stride = stride_of(o);
 
 	for (size_t cut = 1; cut <= h->n; cut += stride)
 		points_at(p, h, cut, o->few, o->salt(h, cut), o->fn, ctx);
-	printf("# %s: %zu records, %llu crash states, %llu of them distinct: all recovered right\n",
-	       o->name, h->n, (unsigned long long)p->states, (unsigned long long)p->distinct);
-	(void)fflush(stdout);
-	ck_assert_uint_ge(p->distinct, stride > 1 ? o->distinct / 32 : o->distinct);
+	points_done(p, o->name, h->n, stride > 1 ? o->distinct / 32 : o->distinct);
 	history_free(h);
-	points_free(p);
-	files_reset();
 }
 
-Suite *points_suite(const char *name, const TTest *test, unsigned times)
+void points_add(Suite *s, const TTest *test, unsigned times)
 {
-	Suite *s = suite_create(name);
 	TCase *c = tcase_create("states");
 
 	tcase_set_timeout(c, points_all() ? 24 * 3600 : 600);
 	tcase_add_loop_test(c, test, 0, (int)times);
 	suite_add_tcase(s, c);
-	return s;
 }

@@ -41,9 +41,10 @@ struct points_of {
 	uint64_t distinct; /* at least so many are found, if all cuts are */
 };
 void points_history(struct points *p, struct history *h, const struct points_of *o, void *ctx);
-/* A suite of one test, which has all the time that it needs, and is run so often (its number is
- * _i). */
-Suite *points_suite(const char *name, const TTest *test, unsigned times);
+/* What was gone through is told, and is enough. */
+void points_done(struct points *p, const char *name, size_t records, uint64_t distinct);
+/* A test that has all the time that it needs, and is run so often (its number is _i). */
+void points_add(Suite *s, const TTest *test, unsigned times);
 /* In the state that is being looked at a write is torn. */
 bool points_torn(void);
 /* What is being looked at, for messages of failures. */

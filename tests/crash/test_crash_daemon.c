@@ -791,7 +791,10 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-	return points_suite("crash points of the daemon", each_crash_state_is_recovered_right, 1);
+	Suite *s = suite_create("crash points of the daemon");
+
+	points_add(s, each_crash_state_is_recovered_right, 1);
+	return s;
 }
 
 TAP_MAIN_SUITE(make_suite);

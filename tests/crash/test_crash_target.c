@@ -13,7 +13,8 @@
  *   - each block can be read, with checksums, or protection information, as without: what was cut
  *     off is none that rots. A block that was flushed has its protection information.
  *
- * In the history itself processes are closed, and killed.
+ * In the history itself processes are closed, and killed. And the process is killed behind each of
+ * its operations, and what it has left is recovered, before the machine ends.
  */
 #include "crash/points.h"
 #include "shell/target_disk.h"
@@ -203,7 +204,8 @@ static bool is_version(const struct target_disk *t, unsigned v)
 	       memcmp(t->meta.saved, version[v].saved, version[v].n_saved) == 0;
 }
 
-static void check_meta(const struct target_disk *t, const struct promise *p)
+/* Returns the version that is there. */
+static unsigned check_meta(const struct target_disk *t, const struct promise *p)
 {
 	unsigned v = p->saved;
 	char said[sizeof(version[0].said)] = "";
@@ -217,6 +219,7 @@ static void check_meta(const struct target_disk *t, const struct promise *p)
 	disk_free(d);
 	ck_assert_msg(strcmp(said, version[v].said) == 0, "%s: version %u is %s, was %s",
 	              points_where(), v, said, version[v].said);
+	return v;
 }
 
 static bool uniform(const uint8_t *p)
@@ -284,18 +287,25 @@ struct run {
 	const struct promise *promise;
 };
 
-static void open_and_check(const struct promise *p)
+/* What a disk that has been opened says of itself, after so many records. */
+struct found {
+	unsigned version;
+	size_t records;
+};
+
+static struct found open_and_check(const struct promise *p)
 {
 	struct target_disk t;
 	char why[400] = "";
 
 	ck_assert_msg(target_disk_open(&opts, false, false, &t, why, sizeof(why)), "%s: %s",
 	              points_where(), why);
-	check_meta(&t, p);
+	struct found f = {.records = files_records(), .version = check_meta(&t, p)};
 	check_blocks(&t, p);
 	if (opts.protects)
 		check_protection(&t, p);
 	target_disk_close(&t);
+	return f;
 }
 
 static void again(void *ctx, struct history *h, size_t cut)
@@ -303,7 +313,7 @@ static void again(void *ctx, struct history *h, size_t cut)
 	const struct run *r = ctx;
 	(void)h, (void)cut;
 
-	open_and_check(r->promise);
+	(void)open_and_check(r->promise);
 }
 
 /* Then each end of the machine in this very recovery. */
@@ -312,7 +322,7 @@ static void recover(void *ctx, struct history *h, size_t cut)
 	struct run *r = ctx;
 	struct promise p = promised(h, cut);
 
-	open_and_check(&p);
+	(void)open_and_check(&p);
 	struct history second = files_take();
 	r->promise = &p;
 	for (size_t i = 1; i < second.n; i++)
@@ -547,10 +557,54 @@ START_TEST(each_crash_state_is_recovered_right)
 }
 END_TEST
 
+/* What is looked at behind a kill grows with each record that may be lost yet. */
+#define LOOSE_AT_A_KILL 5
+
+static void kill_at(struct run *r, struct history *h, size_t cut)
+{
+	size_t loose[LOOSE_MAX];
+	struct promise p = promised(h, cut);
+
+	if (history_loose(h, cut, loose) > LOOSE_AT_A_KILL)
+		return;
+	files_kill(h, cut);
+	size_t before = files_records();
+	struct found f = open_and_check(&p);
+	struct history second = files_take();
+	r->promise = &p;
+	for (size_t i = before + 1; i <= second.n; i++) {
+		/* Somebody may have seen it. */
+		if (i >= f.records)
+			p.saved = f.version;
+		points_at(&r->points, &second, i, true, cut, again, r);
+	}
+	history_free(&second);
+}
+
+START_TEST(what_a_killed_process_left_is_recovered_right)
+{
+	const struct kind *k = &kinds[_i];
+	struct run r = {0};
+	char name[80];
+
+	files_reset();
+	run_history(k);
+	struct history h = files_take();
+	for (size_t cut = 1; cut <= h.n; cut++)
+		kill_at(&r, &h, cut);
+	(void)snprintf(name, sizeof(name), "%s, killed", k->name);
+	points_done(&r.points, name, h.n, 1);
+	history_free(&h);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
-	return points_suite("crash points of a target", each_crash_state_is_recovered_right,
-	                    ARRAY_LEN(kinds));
+	Suite *s = suite_create("crash points of a target");
+
+	points_add(s, each_crash_state_is_recovered_right, ARRAY_LEN(kinds));
+	points_add(s, what_a_killed_process_left_is_recovered_right, ARRAY_LEN(kinds));
+	return s;
 }
 
 TAP_MAIN_SUITE(make_suite);

@@ -277,7 +277,9 @@ START_TEST(blocks_that_were_looked_through)
 	ck_assert(waitpid(pid, &status, 0) == pid && status == 0);
 	break_it("");
 	once = true;
-	ck_assert_ptr_null(files_open(BYTES, BS, r->how));
+	struct store_config how = r->how;
+	how.kept = BYTES;
+	ck_assert_ptr_null(files_open(BYTES, BS, how));
 	ck_assert_ptr_nonnull(strstr(files.why, r->suffix));
 	ck_assert(broken[0] == '\0' && in_doubt());
 	mend_it();
@@ -349,11 +351,28 @@ START_TEST(a_new_file)
 	store_close(files_opened(BYTES, BS, (struct store_config){.direct = false}));
 	/* Of what is in it, and of its name. */
 	(void)snprintf(broken, sizeof(broken), "%s", _i < (int)ARRAY_LEN(rows) ? tmp : files.dir);
+	before = _i < (int)ARRAY_LEN(rows) ? 0 : 1; /* of the store's name */
 	ck_assert_ptr_null(files_open(BYTES, BS, r->how));
 	ck_assert_ptr_nonnull(strstr(files.why, "cannot be created"));
 	mend_it();
 	ck_assert(access(beside, F_OK) != 0 && access(tmp, F_OK) != 0);
 	store_close(opened(r));
+}
+END_TEST
+
+/* One that a process has left that was killed before it had synced it: the next one goes by it when
+ * it is durable. */
+START_TEST(a_record_that_was_left)
+{
+	store_close(files_opened(BYTES, BS, (struct store_config){.direct = false}));
+	files_record(&(struct files_record){BS, 3, 2, 0x77, false}, SIZE_MAX);
+	break_it(".atomic");
+	once = true;
+	ck_assert_ptr_null(files_open(BYTES, BS, (struct store_config){.direct = false}));
+	ck_assert_ptr_nonnull(strstr(files.why, ".atomic: cannot be made durable"));
+	ck_assert_uint_eq(first_byte(3), 0);
+	store_close(files_opened(BYTES, BS, (struct store_config){.direct = false}));
+	ck_assert_uint_eq(first_byte(4), 0x77);
 }
 END_TEST
 
@@ -427,4 +446,5 @@ TAP_MAIN_TABLE("store_sync", set_up, files_tear_down, TAP_EACH(a_mark, rows),
                TAP_EACH(marks_that_go, rows), TAP_EACH(blocks_that_were_looked_through, rows),
                TAP_EACH(blocks_behind_one_that_is_bad, rows), TAP_ONCE(blocks_at_a_flush),
                TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2), TAP_ONCE(a_record_that_goes),
-               TAP_ONCE(a_record_without_room), TAP_ONCE(the_name_of_the_first_record));
+               TAP_ONCE(a_record_without_room), TAP_ONCE(a_record_that_was_left),
+               TAP_ONCE(the_name_of_the_first_record));
