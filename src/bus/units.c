@@ -429,6 +429,18 @@ void units_command(struct bus *b)
 
 /* ---- data ---- */
 
+static bool is_reject(struct span messages)
+{
+	struct rd r = rd_init(messages.p, messages.n);
+	struct scsi_msg m;
+
+	while (rd_left(&r) > 0 && scsi_msg_get(&r, &m))
+		if (m.kind == MSG_MESSAGE_REJECT)
+			return true;
+	return false;
+}
+
+/* A task management function that is rejected was not done: it ends in a status that says so. */
 void units_message_in(struct bus *b, struct span messages)
 {
 	struct tenure *t = &b->ten;
@@ -437,6 +449,9 @@ void units_message_in(struct bus *b, struct span messages)
 	snoop_in(b, messages);
 	t->n_msg_in = n;
 	t->reject = false; /* it was not said */
+	if (t->function && is_reject(messages))
+		put_status(b, iu_l_q(IU_STATUS, t->tag, t->lun & (SCSI_LUNS - 1), 0),
+		           &(struct iu_status){.failed = true, .failure = IU_FAILURE_TMF_FAILED});
 }
 
 /* The CRC of what the initiator sends, as far as it lies together in its script. */

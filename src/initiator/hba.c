@@ -152,7 +152,13 @@ void hba_on_reset(struct hba *h, hba_reset_fn fn, void *ctx)
 	h->reset_ctx = ctx;
 }
 
-_Static_assert(HBA_UNITS <= 64, "changed");
+void hba_on_drained(struct hba *h, hba_drained_fn fn, void *ctx)
+{
+	h->drained_fn = fn;
+	h->drained_ctx = ctx;
+}
+
+_Static_assert(HBA_UNITS <= 64, "changed, drained");
 
 void hba_target_changed(struct hba *h, uint8_t unit)
 {
@@ -327,6 +333,17 @@ static void tell_changes(struct hba *h)
 			h->target_fn(h->target_ctx, unit);
 }
 
+/* After those that are done: what was given up by one of them is known then. */
+static void tell_drained(struct hba *h)
+{
+	uint64_t drained = h->units_drained;
+
+	h->units_drained = 0;
+	for (uint8_t unit = 0; unit < HBA_UNITS && drained >> unit; unit++)
+		if (drained >> unit & 1 && h->drained_fn)
+			h->drained_fn(h->drained_ctx, unit);
+}
+
 /* Those that are done now; what these callers start and what ends at once is for the next run. */
 static void tell_done(struct hba *h)
 {
@@ -352,6 +369,7 @@ void hba_run(struct hba *h, ns_t now)
 	}
 	tell_changes(h);
 	tell_done(h);
+	tell_drained(h);
 	hba_pump(h);
 	if (h->attached && h->heartbeat_ns != NS_NEVER && h->out_n == 0 &&
 	    h->now - h->sent_ns >= h->heartbeat_ns)
@@ -363,7 +381,7 @@ ns_t hba_deadline(const struct hba *h)
 	const struct hba_timer *t = hba_timer_first(h);
 	ns_t at = t ? t->at : NS_NEVER;
 
-	if (h->n_done || h->changed || h->initiators_changed || h->reset_seen ||
+	if (h->n_done || h->changed || h->units_drained || h->initiators_changed || h->reset_seen ||
 	    (h->dirty && h->attached))
 		return h->now;
 	if (h->resetting && h->reset_until < at)

@@ -314,6 +314,10 @@ void hba_on_target(struct hba *h, hba_target_fn fn, void *ctx);
 /* RST was seen. */
 typedef void (*hba_reset_fn)(void *ctx, uint8_t by);
 void hba_on_reset(struct hba *h, hba_reset_fn fn, void *ctx);
+/* Tasks that this unit was given and that ended without their abort having been confirmed have left
+ * its store: nothing of them lands any more. */
+typedef void (*hba_drained_fn)(void *ctx, uint8_t unit);
+void hba_on_drained(struct hba *h, hba_drained_fn fn, void *ctx);
 
 /* The connection to the bus server is up (ATTACHED came) or down. Down: all tasks and passes end.
  */

@@ -25,6 +25,7 @@
 #define HBA_SCAN_LUNS (8 + 8 * SCSI_LUNS)
 #define HBA_EXTRA     (HBA_UNITS - WIRE_IDS) /* units beside LUN 0 of each ID */
 #define HBA_ABORT_NS  NS_PER_S               /* for ABORT TASK to be carried out */
+#define HBA_AGAIN_NS  NS_PER_S               /* after which a rejected one is said again */
 #define HBA_LOST_TAGS 128 /* quarantined tags of one target that lead to a bus reset */
 
 enum hba_item_kind { HBA_ITEM_TASK, HBA_ITEM_PASS };
@@ -62,6 +63,8 @@ struct hba_script {
  *   FREE -> BUSY (owner) -> FREE                when the owner's task is over at the target
  *   BUSY -> ABORTING -> FREE                    ABORT TASK was confirmed
  *                    -> QUARANTINED -> FREE     it was not; a new epoch or a bus reset frees it
+ *   QUARANTINED -> ABORTING (no owner)          the target rejected it, its store was not done:
+ * again
  *
  * ABORTING outlives its owner: the tag is not used again as long as an ABORT TASK script for it may
  * still run.
@@ -75,6 +78,7 @@ struct hba_tag {
 	bool canceling; /* ABORTING: CANCEL was sent for its script */
 	bool aca;       /* what it leaves at the target is ended by CLEAR ACA */
 	bool over;      /* ABORTING: the task is over anyway, the end of the script frees the tag */
+	bool again;     /* ABORT TASK was rejected: it is said again, until it is confirmed */
 	uint32_t epoch; /* of the target, when it was taken */
 	uint32_t script; /* ABORTING: its script, 0: not handed over yet */
 	struct hba_item *owner;
@@ -174,6 +178,9 @@ struct hba {
 	bool reset_seen;
 	hba_reset_fn reset_fn;
 	void *reset_ctx;
+	hba_drained_fn drained_fn;
+	void *drained_ctx;
+	uint64_t units_drained; /* of which that is to be told, a bit for each */
 };
 
 #define HBA_OWNER(ptr, type, field) ((type *)(void *)((char *)(ptr)-offsetof(type, field)))

@@ -28,7 +28,7 @@ static void set_free(struct hba *h, struct hba_tag *g)
 	hba_timer_clear(h, &g->timer);
 	drop_data(g);
 	g->state = HBA_TAG_FREE;
-	g->over = false;
+	g->over = g->again = false;
 	g->script = 0;
 	p->free_tags[g->tag / 64] |= 1ULL << g->tag % 64;
 	h->dirty = true;
@@ -41,6 +41,8 @@ static void quarantine(struct hba *h, struct hba_tag *g)
 	g->state = HBA_TAG_QUARANTINED;
 	hba_timer_clear(h, &g->timer);
 	p->quarantined++;
+	if (g->again)
+		hba_timer_set(h, &g->timer, h->now + HBA_AGAIN_NS);
 	if (p->quarantined > HBA_LOST_TAGS)
 		hba_reset_bus(h); /* a target that answers no ABORT TASK: the next step is RST */
 }
@@ -242,11 +244,41 @@ static bool failed(struct span unit)
 	return unit.n > 0 && (!iu_status_get(unit, &s) || s.failed);
 }
 
+/* What was to be aborted is in the target's store yet. */
+static bool rejected(struct span msg_in, struct span unit)
+{
+	struct rd r = rd_init(msg_in.p, msg_in.n);
+	struct scsi_msg m;
+	struct iu_status s;
+
+	while (rd_left(&r) && scsi_msg_get(&r, &m))
+		if (m.kind == MSG_MESSAGE_REJECT)
+			return true;
+	return unit.n > 0 && iu_status_get(unit, &s) && s.failed &&
+	       s.failure == IU_FAILURE_TMF_FAILED;
+}
+
+/* The upper half hears of it when nothing of that unit is left that was given up and may go on. */
+static void drained(struct hba *h, uint8_t target, uint8_t lun)
+{
+	const struct hba_port *p = &h->port[target];
+
+	for (unsigned tag = 0; (tag = hba_tag_in_use(p, tag)) < HBA_TAGS; tag++) {
+		const struct hba_tag *g = &p->tag[tag];
+		if (g->lun == lun && !g->owner)
+			return;
+	}
+	h->units_drained |= UINT64_C(1) << hba_counts(h, target, lun)->unit;
+	h->dirty = true;
+}
+
 /* The target got ABORT TASK if it was selected and the bus was not reset: BUS FREE follows. */
 static bool was_delivered(const struct wire_tenure *tn)
 {
 	uint8_t outcome = tn->outcome;
 
+	if (rejected(tn->msg_in, tn->unit))
+		return false;
 	return (outcome == OUTCOME_COMPLETE && !failed(tn->unit)) ||
 	       outcome == OUTCOME_DISCONNECTED || outcome == OUTCOME_RELEASED ||
 	       outcome == OUTCOME_UNEXPECTED_FREE;
@@ -262,21 +294,30 @@ void hba_abort_report(struct hba *h, struct hba_script *s, const struct wire_ten
 	hba_timer_clear(h, &g->timer);
 	tell_owner(h, g, confirmed);
 	if (confirmed || g->over) {
+		bool again = g->again;
 		set_free(h, g);
+		if (again)
+			drained(h, g->target, g->lun);
 	} else {
-		h->stats.aborts_failed += !g->canceling;
+		h->stats.aborts_failed += !g->canceling && !g->again;
+		g->again = g->again || (tn && rejected(tn->msg_in, tn->unit));
 		quarantine(h, g);
 	}
 }
 
 void hba_abort_expired(struct hba *h, struct hba_tag *g)
 {
+	if (g->state == HBA_TAG_QUARANTINED) {
+		h->port[g->target].quarantined--;
+		start_abort(h, g);
+		return;
+	}
 	sm_assert(g->state == HBA_TAG_ABORTING);
 	if (g->canceling) { /* the server does not even answer CANCEL */
 		hba_reset_bus(h);
 		return;
 	}
-	h->stats.aborts_failed++;
+	h->stats.aborts_failed += !g->again;
 	tell_owner(h, g, false);
 	if (g->script) { /* its report decides on the tag */
 		g->canceling = true;

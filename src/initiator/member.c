@@ -29,6 +29,7 @@ static void on_reset(void *ctx, uint8_t by)
 	struct ini *ini = ctx;
 
 	ini->bus_changed = true;
+	logs_touch(ini);
 	/* All tasks of all targets are void: no write of before can land any more. */
 	for (unsigned k = 0; k < ini->groups_used; k++)
 		for (unsigned i = 0; ini->group[k].used && i < ini->group[k].pub.n; i++)
@@ -39,10 +40,28 @@ static void on_reset(void *ctx, uint8_t by)
 		ini_log(ini, 4, "bus reset by SCSI ID %u", by);
 }
 
+/* Its store hung, and does not any more: it is written to again. */
+static void on_drained(void *ctx, uint8_t unit)
+{
+	struct ini *ini = ctx;
+
+	logs_touch(ini);
+	for (unsigned k = 0; k < ini->groups_used; k++) {
+		struct group *g = &ini->group[k];
+		for (unsigned i = 0; g->used && i < g->pub.n; i++) {
+			if (g->pub.m[i].unit != unit)
+				continue;
+			g->x[i].loose = false;
+			g->x[i].mute = 0;
+		}
+	}
+}
+
 void members_watch(struct ini *ini)
 {
 	hba_on_target(ini->hba, on_target, ini);
 	hba_on_reset(ini->hba, on_reset, ini);
+	hba_on_drained(ini->hba, on_drained, ini);
 	ini->targets_seen = UINT64_MAX;
 }
 

@@ -145,6 +145,29 @@ static bool drains(const struct tgt *t, const struct tgt_lu *lu)
 	return false;
 }
 
+static bool is_of(const struct task *k, const struct drain *d)
+{
+	return (d->initiator == WIRE_NO_ID || k->initiator == d->initiator) &&
+	       (!d->one || (k->tagged == d->tagged && (!d->tagged || k->tag == d->tag)));
+}
+
+bool tgt_task_drains(const struct tgt *t, const struct drain *d, ns_t *since)
+{
+	const struct task *k;
+	bool any = false;
+	*since = NS_NEVER;
+	if (t->n_in[TASK_DRAIN] == 0)
+		return false;
+	TAILQ_FOREACH (k, &t->tasks, link) {
+		if (k->state != TASK_DRAIN || (d->lun != WIRE_NO_ID && k->lun != d->lun))
+			continue;
+		any = any || is_of(k, d);
+		if (k->drains < *since)
+			*since = k->drains;
+	}
+	return any;
+}
+
 bool tgt_task_ended(const struct tgt *t, const struct task *k)
 {
 	return k->state == TASK_DONE && k->due == NS_NEVER && !(k->after_drain && drains(t, k->lu));

@@ -29,7 +29,12 @@ static struct xfer without_dt(struct xfer x)
 	return x;
 }
 
-static void ended(struct tgt *t);
+static void ended(struct tgt *t, struct drain d);
+
+static struct drain of_unit(const struct tgt *t, uint8_t initiator)
+{
+	return (struct drain){.initiator = initiator, .lun = t->tenure.lun};
+}
 
 /*
  * SPI-4, IU_REQ: where a negotiation changes it, all tasks of the initiator are aborted, and BUS
@@ -42,7 +47,8 @@ static void take_units(struct tgt *t, bool units)
 		return;
 	i->units = units;
 	tgt_task_abort_all(t, t->tenure.initiator, WIRE_NO_ID);
-	ended(t);
+	ended(t,
+	      (struct drain){.initiator = t->tenure.initiator, .lun = WIRE_NO_ID, .lasts = true});
 }
 
 static void negotiate(struct tgt *t, const struct scsi_msg *m)
@@ -69,18 +75,28 @@ static void negotiate(struct tgt *t, const struct scsi_msg *m)
 /* ---- task management ---- */
 
 /* What is over goes to BUS FREE, once nothing that was aborted is left in the store. */
-static void ended(struct tgt *t)
+static void ended(struct tgt *t, struct drain d)
 {
-	t->tenure.next = t->n_in[TASK_DRAIN] > 0 ? NEXT_DRAIN : NEXT_FREE;
+	ns_t since;
+	t->tenure.drain = d;
+	t->tenure.next = tgt_task_drains(t, &d, &since) ? NEXT_DRAIN : NEXT_FREE;
+}
+
+static void abort_one(struct tgt *t, struct task *k)
+{
+	struct drain d = of_unit(t, t->tenure.initiator);
+	d.one = true;
+	d.tagged = t->tenure.tagged;
+	d.tag = t->tenure.tag;
+	if (k)
+		tgt_task_abort(t, k);
+	ended(t, d);
 }
 
 static void abort_task(struct tgt *t)
 {
 	const struct tenure *n = &t->tenure;
-	struct task *k = tgt_task_find(t, n->initiator, n->lun, n->tagged, n->tag);
-	if (k)
-		tgt_task_abort(t, k);
-	ended(t);
+	abort_one(t, tgt_task_find(t, n->initiator, n->lun, n->tagged, n->tag));
 }
 
 /* The tasks of all initiators (SAM-5, 7.4), or with TST=1 only its own. */
@@ -92,7 +108,7 @@ static void clear_task_set(struct tgt *t)
 	tgt_task_abort_set(t, lu, (uint16_t)(own ? 1U << n->initiator : UINT16_MAX), n->initiator,
 	                   NULL);
 	tgt_task_abort_gone(t, n->lun);
-	ended(t);
+	ended(t, of_unit(t, own ? n->initiator : WIRE_NO_ID));
 }
 
 /* SAM-5, "CLEAR ACA": what waited goes on. Of one that is not this initiator's nothing becomes. */
@@ -101,7 +117,7 @@ static void clear_aca(struct tgt *t)
 	struct tgt_lu *lu = tgt_lu_at(t, t->tenure.lun);
 	if (lu->aca >> t->tenure.initiator & 1)
 		tgt_allegiance_end(lu, t->tenure.initiator);
-	ended(t);
+	t->tenure.next = NEXT_FREE;
 }
 
 static void lu_reset(struct tgt *t)
@@ -112,7 +128,7 @@ static void lu_reset(struct tgt *t)
 	if (lu->present)
 		tgt_lu_reset(lu, UA_TARGET_RESET);
 	tgt_port_members(t);
-	ended(t);
+	ended(t, of_unit(t, WIRE_NO_ID));
 }
 
 void tgt_target_reset(struct tgt *t, enum ua_kind ua)
@@ -133,8 +149,7 @@ static void detected_error(struct tgt *t)
 	if (!k || k->silent)
 		return;
 	if (k->state == TASK_RUNNING) {
-		tgt_task_abort(t, k);
-		ended(t);
+		abort_one(t, k);
 		return;
 	}
 	tgt_task_fail(k, SENSE_INITIATOR_DETECTED_ERROR);
@@ -149,6 +164,11 @@ static void detected_error(struct tgt *t)
 bool tgt_retry(struct tenure *n)
 {
 	return n->retries++ < RETRIES_MAX;
+}
+
+void tgt_message_reject(struct tgt *t)
+{
+	reject(&t->tenure);
 }
 
 void tgt_message_unexpected_free(struct tgt *t)
@@ -228,7 +248,7 @@ static void one(struct tgt *t, const struct scsi_msg *m)
 		break;
 	case MSG_ABORT_TASK_SET:
 		tgt_task_abort_all(t, n->initiator, n->lun);
-		ended(t);
+		ended(t, of_unit(t, n->initiator));
 		break;
 	case MSG_CLEAR_TASK_SET:
 		clear_task_set(t);
@@ -241,7 +261,7 @@ static void one(struct tgt *t, const struct scsi_msg *m)
 		break;
 	case MSG_TARGET_RESET:
 		tgt_target_reset(t, UA_TARGET_RESET);
-		ended(t);
+		ended(t, (struct drain){.initiator = WIRE_NO_ID, .lun = WIRE_NO_ID});
 		break;
 	case MSG_INITIATOR_DETECTED_ERROR:
 		detected_error(t);

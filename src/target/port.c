@@ -102,11 +102,35 @@ void tgt_port_detach(struct tgt *t, struct task *k)
 		tgt_task_deliver(t, k);
 }
 
+/*
+ * BUS FREE says that what was aborted changes nothing any more. A store that hangs is no reason to
+ * hold the bus, for others want it, and the bus server would take it away: after so long MESSAGE
+ * REJECT says before that the abort is not done, and the next ones are rejected at once. The task
+ * has ended nevertheless.
+ */
+#define DRAIN_LIMIT_NS (100 * NS_PER_MS)
+
+ns_t tgt_port_deadline(const struct tgt *t)
+{
+	const struct tenure *n = &t->tenure;
+	ns_t since;
+	if (!n->open || n->next != NEXT_DRAIN || !n->wanted || n->drain.lasts ||
+	    !tgt_task_drains(t, &n->drain, &since))
+		return NS_NEVER;
+	return since + DRAIN_LIMIT_NS;
+}
+
 void tgt_port_drained(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
-	if (!n->open || n->next != NEXT_DRAIN || t->n_in[TASK_DRAIN] > 0)
+	ns_t since;
+	if (!n->open || n->next != NEXT_DRAIN)
 		return;
+	if (tgt_task_drains(t, &n->drain, &since)) {
+		if (tgt_port_deadline(t) > t->now)
+			return;
+		tgt_message_reject(t);
+	}
 	n->next = NEXT_FREE;
 	if (n->wanted)
 		tgt_reply_phase(t, ITEM_FREE, 0);
@@ -368,6 +392,7 @@ static void answer(struct tgt *t)
 		tgt_reply_phase(t, ITEM_FREE, 0);
 		break;
 	case NEXT_DRAIN:
+		tgt_port_drained(t);
 		break;
 	}
 }

@@ -261,6 +261,7 @@ void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out
 		break;
 	case TGT_EV_DEADLINE:
 		tgt_task_expire(t);
+		tgt_port_drained(t);
 		break;
 	}
 	do {
@@ -282,7 +283,8 @@ void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out
 
 ns_t tgt_deadline(const struct tgt *t)
 {
-	return tgt_task_deadline(t);
+	ns_t tasks = tgt_task_deadline(t), port = tgt_port_deadline(t);
+	return tasks < port ? tasks : port;
 }
 
 unsigned tgt_store_ops(const struct tgt *t)

@@ -8,6 +8,8 @@ void tgt_task_set(struct tgt *t, struct task *k, enum task_state state)
 	if (k->state != TASK_FREE)
 		t->n_in[k->state]--;
 	k->state = state;
+	if (state == TASK_DRAIN)
+		k->drains = t->now;
 	if (state != TASK_FREE)
 		t->n_in[state]++;
 }

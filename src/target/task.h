@@ -13,6 +13,8 @@
 
 #include <sys/queue.h>
 
+struct drain; /* tenure.h */
+
 /*
  * A task (SAM-5, clause 8; here also of a mirroring pass).
  *
@@ -103,6 +105,7 @@ struct task {
 	bool copies, copy_wrote; /* its list was found right, and it has not ended; what is in `in`
 	                            goes to `on` */
 	ns_t due;                /* TASK_DONE that waits; else NS_NEVER */
+	ns_t drains;             /* TASK_DRAIN: since then */
 	bool told;               /* TASK_DRAIN: its status is TASK ABORTED */
 	bool after_drain;        /* TASK_DONE that waits for its unit's tasks in TASK_DRAIN */
 	bool delayed;            /* TASK_DONE that waits for an allegiance to end */
@@ -192,6 +195,10 @@ bool tgt_task_ended(const struct tgt *t, const struct task *k);
 /* k, which was aborted, has left the store: it goes, with TASK ABORTED where that was due, and so
  * do statuses that waited for it. */
 void tgt_task_drained(struct tgt *t, struct task *k);
+
+/* Whether any of these is in the store yet; since when tasks of their unit, whosever, have been
+ * that were aborted: *since. */
+bool tgt_task_drains(const struct tgt *t, const struct drain *d, ns_t *since);
 
 /* ---- work.c ---- */
 

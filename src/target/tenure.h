@@ -32,7 +32,16 @@ enum tenure_next {
 	NEXT_MORE,     /* mirroring: drive MESSAGE OUT for the initiator's next message */
 	NEXT_PASS,     /* leader: another one drives; keep BSY */
 	NEXT_FREE,     /* release BSY */
-	NEXT_DRAIN,    /* release BSY when what was aborted has left the store */
+	NEXT_DRAIN, /* release BSY when what was aborted has left the store, or has not for too long
+	             */
+};
+
+/* The tasks that a message has ended. */
+struct drain {
+	uint8_t initiator, lun; /* WIRE_NO_ID: any */
+	bool one, tagged;       /* of those the one with this tag, or the untagged one */
+	uint8_t tag;
+	bool lasts; /* it is waited for, however long that takes */
 };
 
 struct tenure {
@@ -57,8 +66,9 @@ struct tenure {
 	uint32_t op;
 	uint8_t cdb[SCSI_CDB_MAX];
 	uint8_t cdb_len;
-	struct task *task; /* TASK_DATA, or to be answered in this tenure */
-	uint8_t reply[64]; /* MESSAGE IN bytes that are due */
+	struct task *task;  /* TASK_DATA, or to be answered in this tenure */
+	struct drain drain; /* NEXT_DRAIN: what is waited for */
+	uint8_t reply[64];  /* MESSAGE IN bytes that are due */
 	uint8_t reply_len;
 	/* Recovery from wrong parity. */
 	bool last_item;   /* the one at hand is its burst's last */
@@ -80,8 +90,10 @@ void tgt_port_close(struct tgt *t);
 /* Arming and memberships as they must be now, if the server was told otherwise. */
 void tgt_port_arm(struct tgt *t);
 void tgt_port_members(struct tgt *t);
-/* What was aborted has left the store: answers an abort that waits for it. */
+/* Answers an abort if what it has ended has left the store, or is there for too long. */
 void tgt_port_drained(struct tgt *t);
+/* When that will be too long; NS_NEVER: nothing is waited for. */
+ns_t tgt_port_deadline(const struct tgt *t);
 /* The task's part in the tenure is over: its status comes by reselection. */
 void tgt_port_detach(struct tgt *t, struct task *k);
 
@@ -91,6 +103,8 @@ void tgt_port_detach(struct tgt *t, struct task *k);
 void tgt_message_out(struct tgt *t, struct span bytes);
 /* One more try at a phase, if the tenure has not had too many. */
 bool tgt_retry(struct tenure *n);
+/* MESSAGE REJECT is due: what it said last has not been done. */
+void tgt_message_reject(struct tgt *t);
 /* BUS FREE that the initiator does not expect: what it says when nothing else can be said. */
 void tgt_message_unexpected_free(struct tgt *t);
 /* RST, TARGET RESET, LOGICAL UNIT RESET: all but the tenure. */

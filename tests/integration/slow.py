@@ -143,6 +143,46 @@ def lost():
         goes_on(server)
 
 
+def abort(server, tenure, tag):
+    """What the target answers to ABORT TASK: its messages, without BUS FREE behind them."""
+    server.burst(tenure, item(SELECT, flags=1) + item(MSG_OUT, bytes([0xC0, 0x20, tag, 0x0D])), wanted=True, token=9)
+    kind, items = server.program()
+    assert kind == "continue" and items[-1][0] == FREE, (kind, items)
+    return b"".join(i[2] for i in items[:-1])
+
+
+@test("ABORT TASK of what hangs in the store is rejected, and the bus free; it is confirmed when that has come back")
+def aborted():
+    with Gated() as lab, attached(lab, attention=False) as (server, _):
+        lab.shut(100)
+        server.write(2, 100, b"\x11" * 512)
+        lab.await_waiting(100)
+        assert abort(server, 3, 5) == b"\x07"
+        assert abort(server, 4, 6) == b""  # there is none
+        goes_on(server)
+        lab.open(100)
+        for tenure in range(30, 1000):
+            if abort(server, tenure, 5) == b"":
+                break
+        assert lab.stored(100) == b"\x11" * 512
+
+
+@test("commands that time out in a store that hangs: the bus is not reset for it, and when it comes back all go on")
+def timed_out():
+    with Gated() as lab:
+        names = lab.start(2, group="g0")
+        resets = lab.call("bus.stats")["resets"]
+        lab.shut(100)
+        answer = lab.call("scsi.execute", target=names[0], cdb="28000000006400000100", data_in_length=512, timeout_ms=200)
+        assert answer["outcome"] == "command_timeout", answer
+        assert lab.call("scsi.execute", target=names[1], cdb="000000000000")["outcome"] == "completed"
+        lab.open(100)
+        image = lab.image(1 << 20)
+        lab.run_job("mirror", "g0", image)
+        lab.assert_copies(image, names)
+        assert lab.call("bus.stats")["resets"] == resets and "attach anew" not in lab.bus_process.stderr()
+
+
 @test("SIGTERM with a write in the store: its status is sent, then it ends")
 def terminated():
     with Gated() as lab:

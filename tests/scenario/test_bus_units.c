@@ -346,6 +346,31 @@ START_TEST(attributes_and_functions)
 }
 END_TEST
 
+/* SPI-4, packetized failures: a function that is not done says so in a status. */
+START_TEST(a_function_is_rejected)
+{
+	struct rig *r = rig_units(ARM_FRONT, IU);
+	struct items i;
+
+	it_begin(&i);
+	it_select(&i, 2);
+	it_hex(&i, ITEM_MSG_OUT, "c020090d");
+	rig_script(r, 7, 9, &i, NULL);
+	rig_go(r);
+	rig_forget(r);
+	it_begin(&i);
+	it_hex(&i, ITEM_MSG_IN, "07");
+	it_plain(&i, ITEM_FREE, 0);
+	rig_continue(r, 2, &i, NULL);
+	rig_expect(r, "T3 DATA OUT bsy=2 drv=2 40: L_Q(LAST COMMAND t9 l0 20) COMMAND(SIMPLE ABORT "
+	              "TASK)\n"
+	              "T3 DATA IN bsy=2 drv=2 36: L_Q(STATUS t9 l0 16) STATUS(GOOD failure=5)\n"
+	              "T3 BUS FREE\n"
+	              "7< TENURE s9 T3 complete status=00 STATUS(GOOD failure=5)\n");
+	rig_free(r);
+}
+END_TEST
+
 /* A CDB of more than 16 bytes has additional ones. */
 START_TEST(a_long_cdb)
 {
@@ -614,4 +639,4 @@ TAP_MAIN_TABLE("bus_units", NULL, NULL, TAP_ONCE(iu_req_ends_in_bus_free), TAP_O
                TAP_ONCE(data_that_run_out), TAP_ONCE(a_long_cdb), TAP_ONCE(a_pass_has_none),
                TAP_ONCE(other_messages_have_none), TAP_ONCE(rst_ends_it), TAP_ONCE(qas),
                TAP_ONCE(the_model_is_what_runs), TAP_ONCE(the_model_has_qas),
-               TAP_EACH(attributes_and_functions, words));
+               TAP_EACH(attributes_and_functions, words), TAP_ONCE(a_function_is_rejected));

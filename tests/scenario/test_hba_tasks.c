@@ -326,6 +326,59 @@ START_TEST(command_timeout_aborts_the_task)
 }
 END_TEST
 
+static unsigned drained;
+
+static void note_drained(void *ctx, uint8_t unit)
+{
+	(void)ctx;
+	ck_assert_uint_eq(unit, 1);
+	drained++;
+}
+
+/* The task is in the target's store yet: its tag is not used again, until it has left that. */
+START_TEST(a_rejected_abort_is_unconfirmed)
+{
+	struct hba_task t;
+	static const uint8_t message_reject[] = {0x07};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	struct fake_script s = let_time_out(&t);
+	struct fake_script a = fake_take(&f);
+	struct wire_tenure tn = fake_tenure(&f, &a, OUTCOME_COMPLETE);
+	tn.msg_in = (struct span){message_reject, sizeof(message_reject)};
+	hba_on_drained(f.h, note_drained, NULL);
+	drained = 0;
+	fake_send(&f, &tn, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_COMMAND_TIMEOUT);
+	ck_assert(!t.aborted);
+	ck_assert_uint_eq(hba_stats(f.h)->aborts_failed, 1);
+	for (unsigned i = 0; i < 255; i++) {
+		start(&t, 1);
+		struct fake_script next = fake_take(&f);
+		ck_assert_uint_ne(next.tag, s.tag);
+		fake_end_task(&f, &next, SCSI_GOOD, NULL, 0);
+	}
+	/* It is said again, until it is done. */
+	for (unsigned i = 0; i < 3; i++) {
+		fake_wait(&f, NS_PER_S - 1);
+		ck_assert_uint_eq(f.n, 0);
+		fake_wait(&f, 1);
+		a = fake_take(&f);
+		ck_assert(a.abort && a.tag == s.tag);
+		ck_assert_uint_eq(drained, 0);
+		tn = fake_tenure(&f, &a, OUTCOME_COMPLETE);
+		if (i < 2)
+			tn.msg_in = (struct span){message_reject, sizeof(message_reject)};
+		fake_send(&f, &tn, NULL, 0);
+	}
+	ck_assert_uint_eq(drained, 1);
+	ck_assert_uint_eq(hba_stats(f.h)->aborts_failed, 1);
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(a_status_beats_the_abort)
 {
 	struct hba_task t;
@@ -762,11 +815,11 @@ TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data),
                TAP_ONCE(sense_that_may_be_another_tasks_is_none),
                TAP_ONCE(an_aca_ends_behind_its_sense), TAP_ONCE(an_unknown_aca_is_ended),
                TAP_ONCE(sense_that_never_comes_still_ends_the_task), TAP_ONCE(nobody_answers),
-               TAP_ONCE(command_timeout_aborts_the_task), TAP_ONCE(a_status_beats_the_abort),
-               TAP_ONCE(the_caller_aborts), TAP_ONCE(a_reset_ends_nexuses),
-               TAP_ONCE(credit_and_order), TAP_ONCE(the_server_is_not_flooded),
-               TAP_ONCE(the_server_is_not_overfed), TAP_ONCE(a_refused_script_ends_its_task),
-               TAP_ONCE(it_shows_that_it_lives),
+               TAP_ONCE(command_timeout_aborts_the_task), TAP_ONCE(a_rejected_abort_is_unconfirmed),
+               TAP_ONCE(a_status_beats_the_abort), TAP_ONCE(the_caller_aborts),
+               TAP_ONCE(a_reset_ends_nexuses), TAP_ONCE(credit_and_order),
+               TAP_ONCE(the_server_is_not_flooded), TAP_ONCE(the_server_is_not_overfed),
+               TAP_ONCE(a_refused_script_ends_its_task), TAP_ONCE(it_shows_that_it_lives),
                TAP_TIMES(an_unconfirmed_abort_quarantines_the_tag, 2),
                TAP_TIMES(a_queued_task_is_cancelled_not_aborted, 2),
                TAP_TIMES(the_port_or_the_server_goes, 2),

@@ -160,6 +160,64 @@ START_TEST(abort_messages)
 }
 END_TEST
 
+/* A store that hangs does not keep the bus: the abort is rejected, and BUS FREE follows. */
+START_TEST(aborts_in_a_store_that_hangs)
+{
+	struct disk *d = disk_new();
+	d->hold = true;
+	(void)disk_burst(d, "t=1 sel msg=c02001 " WRITE("01"));
+	(void)disk_burst(d, "t=2 sel msg=c02002 " WRITE("02"));
+	d->now += 40 * NS_PER_MS;
+	ck_assert_str_eq(disk_burst(d, "t=3 want sel msg=c02001.0d"), "");
+	ck_assert_uint_eq(tgt_deadline(d->t), d->now + 100 * NS_PER_MS);
+	ck_assert_str_eq(disk_wait(d), "cont MESSAGE REJECT FREE");
+	ck_assert(tgt_deadline(d->t) == NS_NEVER);
+	/* It is known to hang: the next ones are rejected at once; the abort of none is not. */
+	ck_assert_str_eq(disk_burst(d, "t=4 want sel msg=c02002.0d"), "cont MESSAGE REJECT FREE");
+	ck_assert_str_eq(disk_burst(d, "t=5 want sel msg=c02001.0d"), "cont MESSAGE REJECT FREE");
+	ck_assert_str_eq(disk_burst(d, "t=6 want sel msg=c02003.0d"), "cont FREE");
+	/* When they have left the store, the bus hears nothing of them, and the abort is done. */
+	ck_assert_str_eq(disk_answer(d, 0), "");
+	ck_assert_str_eq(disk_burst(d, "t=7 want sel msg=c02001.0d"), "cont FREE");
+	ck_assert_str_eq(disk_burst(d, "t=8 want sel msg=c0.06"), "");
+	ck_assert_str_eq(disk_wait(d), "cont MESSAGE REJECT FREE");
+	ck_assert_str_eq(disk_answer(d, 0), "");
+	ck_assert_str_eq(disk_burst(d, "t=9 want sel msg=c0.06"), "cont FREE");
+	disk_free(d);
+}
+END_TEST
+
+/* What others had aborted in the store is not waited for. */
+START_TEST(an_abort_waits_for_its_own)
+{
+	struct tgt_config c = disk_config();
+	c.luns = 2;
+	struct disk *d = disk_new_raw(&c);
+	(void)disk_add(d, 1, (struct span){0});
+	(void)disk_attach(d, 1);
+	(void)disk_port(d, 7, 3, true);
+	(void)disk_port(d, 6, 9, true);
+	(void)disk_lun_sense(d, 0);
+	(void)disk_lun_sense(d, 1);
+	(void)disk_burst(d, "ini=6 epoch=9 want sel msg=80 cmd=03:3.1200");
+	d->hold = true;
+	(void)disk_burst(d, "t=1 sel msg=c02001 " WRITE("01"));
+	(void)disk_burst(d, "t=2 ini=6 epoch=9 sel msg=c02001 " WRITE("02"));
+	(void)disk_burst(d, "t=3 sel msg=c12001 " WRITE("03"));
+	ck_assert_str_eq(disk_burst(d, "t=4 ini=6 epoch=9 want sel msg=c0.06"), "");
+	ck_assert_str_eq(disk_wait(d), "cont MESSAGE REJECT FREE");
+	/* the other one's task is in the store yet, and so is one of the other unit */
+	ck_assert_str_eq(disk_burst(d, "t=5 want sel msg=c12001.0d"), "");
+	ck_assert_str_eq(disk_wait(d), "cont MESSAGE REJECT FREE");
+	ck_assert_str_eq(disk_burst(d, "t=6 want sel msg=c02002.0d"), "cont FREE");
+	ck_assert_str_eq(disk_burst(d, "t=7 want sel msg=c02001.0d"), "cont MESSAGE REJECT FREE");
+	ck_assert_str_eq(disk_answer(d, 0), ""); /* of t=1 */
+	ck_assert_str_eq(disk_burst(d, "t=8 want sel msg=c0.06"), "cont FREE");
+	ck_assert_str_eq(disk_burst(d, "t=9 want sel msg=c0.0e"), "cont MESSAGE REJECT FREE");
+	disk_free(d);
+}
+END_TEST
+
 START_TEST(others_are_told_of_aborts)
 {
 	struct disk *d = disk_new();
@@ -445,6 +503,7 @@ END_TEST
 TAP_MAIN_TABLE("target_tasks", NULL, NULL, TAP_ONCE(ordered_waits_and_is_waited_for),
                TAP_ONCE(simple_tasks_run_side_by_side), TAP_ONCE(depth), TAP_ONCE(overlapped_tag),
                TAP_TIMES(overlapped_by_what_is_no_command, 2), TAP_EACH(abort_messages, aborts),
+               TAP_ONCE(aborts_in_a_store_that_hangs), TAP_ONCE(an_abort_waits_for_its_own),
                TAP_EACH(others_are_told_of_aborts, aborts), TAP_ONCE(attention_in_the_middle),
                TAP_EACH(answers_messages, messages), TAP_ONCE(power_on_is_told_to_each),
                TAP_ONCE(resets_and_losses), TAP_ONCE(the_greater_reset_is_told),
