@@ -656,6 +656,10 @@ void bus_reset(struct bus *b, uint8_t by, const char *text);
 void limit_waited(struct bus *b);
 /* A port that has kept the bus for too long, all in all, is out; true. */
 bool limit_holds(struct bus *b, struct port *p);
+/* A conventional tenure is to have another data phase. Where the bus keeps to its time, one program
+ * may ask for minutes of it: past the limit of a tenure it is ended by RST, and the driver is out.
+ * True: so it was. */
+bool limit_overrun(struct bus *b);
 
 /* ---- phase.c ---- */
 struct phase {

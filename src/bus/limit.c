@@ -190,6 +190,22 @@ static void tenure_over(struct bus *b)
 	fence(b, p, "the bus", number, b->cfg.tenure_limit_ns);
 }
 
+bool limit_overrun(struct bus *b)
+{
+	const struct tenure *t = &b->ten;
+	const struct port *p = ten_driver(b);
+	uint32_t number = t->number;
+	char text[128];
+
+	if (!b->cfg.pace || ten_mirroring(t) || b->bus_ns - t->start_ns < b->cfg.tenure_limit_ns)
+		return false;
+	(void)snprintf(text, sizeof(text), "tenure %u of ID %u moves data without end", number,
+	               t->target);
+	bus_reset(b, WIRE_NO_ID, text);
+	fence(b, p, "the bus", number, b->cfg.tenure_limit_ns);
+	return true;
+}
+
 static ns_t tenure_deadline(const struct bus *b)
 {
 	const struct tenure *t = &b->ten;

@@ -184,7 +184,8 @@ void run_items(struct bus *b, struct span items, struct block *data)
 
 	while (t->state == TENURE_RUNS && t->driver == driver && wire_item_get(&r, &it)) {
 		t->rest = (struct span){r.p, r.n};
-		if (!run_item(b, &it, data))
+		bool moves = it.kind == ITEM_DATA_OUT || it.kind == ITEM_DATA_IN;
+		if ((moves && limit_overrun(b)) || !run_item(b, &it, data))
 			break;
 	}
 }
@@ -225,8 +226,8 @@ void run_continue(struct bus *b, struct conn *c, const struct wire_frame *f)
 		return;
 	t->state = TENURE_RUNS;
 	t->awaited = WIRE_NO_ID;
-	b->port[c->id].late =
-	        0; /* it answers in order: what was to come late has come, or will not */
+	/* It answers in order: what was to come late has come, or will not. */
+	b->port[c->id].late = 0;
 	run_items(b, w->items, f->data);
 	tenure_advance(b);
 }

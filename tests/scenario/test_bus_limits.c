@@ -876,6 +876,43 @@ START_TEST(who_is_slow_again_and_again_is_out)
 }
 END_TEST
 
+/* Data phases without end, in one frame: with real pace they would be the bus's for minutes. */
+START_TEST(one_program_for_minutes)
+{
+	struct bus_config cfg = bus_config_default();
+	cfg.pace = _i == 0;
+	struct rig *r = rig_new(&cfg);
+	struct block *data = rig_block(16U << 20);
+	struct items i;
+
+	rig_target(r, 2, ARM_FRONT, 1, 0);
+	rig_attach(r, 7, ROLE_INITIATOR, "host");
+	rig_go(r);
+	rig_inquiry(r, 1, 5, 255);
+	rig_go(r);
+	const uint32_t handle = r->handle[2];
+	it_begin(&i);
+	for (unsigned n = 0; n < 4; n++) /* asynchronous: 2.7 s each */
+		it_data(&i, ITEM_DATA_IN, 0, 16U << 20, 0);
+	it_complete(&i, 0);
+	rig_forget(r);
+	r->traces = false;
+	rig_continue(r, 2, &i, data);
+	ck_assert_uint_eq(rig_closed(r, handle), cfg.pace);
+	if (cfg.pace)
+		rig_expect(r, "7< TENURE s1 T1 reset in=33554432 data=255\n"
+		              "2< RESET by 255: tenure 1 of ID 2 moves data without end\n"
+		              "7< RESET by 255: tenure 1 of ID 2 moves data without end\n"
+		              "2< REFUSED bad_state 0: ID 2 kept the bus in tenure 1 for 5000 ms: "
+		              "attach anew\n"
+		              "7< PORT 2 down\n");
+	/* At once, not when that would have been over. */
+	ck_assert(bus_deadline(r->bus) > r->now + 3 * NS_PER_S || !cfg.pace);
+	rig_free(r);
+	block_unref(data);
+}
+END_TEST
+
 START_TEST(the_hold_limit_can_be_off)
 {
 	struct bus_config cfg = bus_config_default();
@@ -902,7 +939,8 @@ TAP_MAIN_TABLE("bus_limits", NULL, NULL, TAP_ONCE(an_id_has_one_holder),
                TAP_ONCE(scripts_that_cannot_be), TAP_ONCE(a_script_id_is_used_once_at_a_time),
                TAP_ONCE(a_flood_of_scripts), TAP_ONCE(a_flood_of_programs),
                TAP_TIMES(what_is_full_is_not_read, 2), TAP_ONCE(who_is_slow_again_and_again_is_out),
-               TAP_ONCE(the_hold_limit_can_be_off), TAP_ONCE(a_program_that_is_no_reconnection),
+               TAP_ONCE(the_hold_limit_can_be_off), TAP_TIMES(one_program_for_minutes, 2),
+               TAP_ONCE(a_program_that_is_no_reconnection),
                TAP_ONCE(a_program_that_does_not_fit_the_part), TAP_ONCE(a_silent_port_is_closed),
                TAP_ONCE(who_slept_himself_blames_nobody),
                TAP_ONCE(an_idle_bus_wakes_for_heartbeats_only), TAP_ONCE(rst_voids_everything),
