@@ -12,7 +12,9 @@
 /* A released block's release_ctx links it into its class: the pool is known there. */
 struct pool {
 	size_t max_bytes, kept_bytes;
-	size_t out; /* blocks that are in use */
+	size_t out, out_bytes; /* blocks that are in use */
+	void (*returned)(void *ctx);
+	void *returned_ctx;
 	bool owned;
 	struct block *kept[CLASSES];
 };
@@ -45,6 +47,9 @@ static void put_back(struct block *b, void *ctx)
 
 	sm_assert(p->out > 0);
 	p->out--;
+	p->out_bytes -= b->cap;
+	if (p->owned && p->returned)
+		p->returned(p->returned_ctx);
 	if (p->owned && k < CLASSES && b->cap <= p->max_bytes - p->kept_bytes) {
 		b->release_ctx = p->kept[k];
 		p->kept[k] = b;
@@ -81,7 +86,19 @@ struct block *pool_get(struct pool *p, size_t len)
 	b->release = put_back;
 	b->release_ctx = p;
 	p->out++;
+	p->out_bytes += b->cap;
 	return b;
+}
+
+size_t pool_in_use(const struct pool *p)
+{
+	return p->out_bytes;
+}
+
+void pool_on_return(struct pool *p, void (*fn)(void *ctx), void *ctx)
+{
+	p->returned = fn;
+	p->returned_ctx = ctx;
 }
 
 void pool_free(struct pool *p)

@@ -15,6 +15,10 @@ struct pool;
 struct pool *pool_new(size_t max_bytes);
 /* A block of len bytes, one reference, contents undefined; NULL when out of memory. */
 struct block *pool_get(struct pool *p, size_t len);
+/* Bytes of the blocks that are in use. */
+size_t pool_in_use(const struct pool *p);
+/* Calls this whenever one comes back, which may be from within anything. */
+void pool_on_return(struct pool *p, void (*fn)(void *ctx), void *ctx);
 /* The owner lets go: what is kept is freed, blocks that are out are freed as they come back. */
 void pool_free(struct pool *p);
 

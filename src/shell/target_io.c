@@ -16,6 +16,9 @@
 
 #define POOL_BYTES (32 * MIB) /* of blocks for reads that are kept */
 #define LARGE      (1 * MIB)  /* more bytes than that are a thread's to move */
+/* What reads may hold, from when they are begun until the bus server has them: with more, further
+ * ones wait. The bus may be another's for a while, and each task may read TGT_TRANSFER_MAX. */
+#define READS_MAX (256 * MIB)
 /* All that STORE_MAP can say. */
 #define MAP_BYTES (LBA_STATUS_HEAD_LEN + TGT_MAP_MAX * LBA_STATUS_DESCRIPTOR_LEN)
 
@@ -74,6 +77,7 @@ struct target_io {
 	struct pool *pool;
 	atomic_bool closing; /* nothing more is to be begun */
 	struct op_list done; /* for the core, in their order */
+	struct op_list wait; /* reads for which there is no room yet */
 };
 
 /* ---- disks ---- */
@@ -177,6 +181,13 @@ static struct tgt *make_core(struct target_io *io, char *why, size_t n)
 	return t;
 }
 
+static void room_again(void *ctx)
+{
+	struct target_io *io = ctx;
+	if (!io->closing && !STAILQ_EMPTY(&io->wait))
+		io->wake(io->ctx);
+}
+
 static bool open_all(struct target_io *io, struct event_base *base, struct tgt **t, char *why,
                      size_t n)
 {
@@ -185,6 +196,8 @@ static bool open_all(struct target_io *io, struct event_base *base, struct tgt *
 	if (!*t)
 		return false;
 	io->pool = pool_new(POOL_BYTES);
+	if (io->pool)
+		pool_on_return(io->pool, room_again, io);
 	if (io->o->workers > 0)
 		io->workers = workers_new(base, io->o->workers);
 	if (io->pool && (io->workers || io->o->workers == 0))
@@ -208,6 +221,7 @@ struct target_io *target_io_open(const struct target_opts *o, struct event_base 
 	io->wake = wake;
 	io->ctx = ctx;
 	STAILQ_INIT(&io->done);
+	STAILQ_INIT(&io->wait);
 	if (open_all(io, base, t, why, n))
 		return io;
 	target_io_close(io);
@@ -541,17 +555,25 @@ static struct op *take(struct target_io *io, const struct tgt_action *a)
 	        .protect = a->protect,
 	        .room = a->room,
 	};
-	if (brings(a->kind)) {
-		bool moved = a->protect.type && a->protect.moved;
-		size_t n =
-		        (size_t)a->blocks * (d->disk.meta.block_size + (moved ? PROTECT_LEN : 0U));
-		op->block = pool_get(io->pool, a->kind == TGT_STORE_MAP ? MAP_BYTES : n);
-		op->bytes = op->block ? op->block->data : NULL;
-	} else if (a->block) {
+	if (a->block && !brings(a->kind)) {
 		op->block = block_ref(a->block);
 		op->bytes = a->block->data + a->offset;
 	}
 	return op;
+}
+
+/* Bytes that it brings. */
+static size_t brought(const struct op *op)
+{
+	bool moved = op->protect.type && op->protect.moved;
+	size_t stride = op->disk->disk.meta.block_size + (moved ? PROTECT_LEN : 0U);
+	return op->kind == TGT_STORE_MAP ? MAP_BYTES : op->blocks * stride;
+}
+
+static bool has_room(const struct target_io *io, const struct op *op)
+{
+	size_t held = pool_in_use(io->pool);
+	return held == 0 || held + brought(op) <= READS_MAX;
 }
 
 static void keep_pages(struct disk *d, const struct tgt_action *a)
@@ -563,13 +585,14 @@ static void keep_pages(struct disk *d, const struct tgt_action *a)
 	m->n_saved = a->bytes.n;
 }
 
-void target_io_do(struct target_io *io, const struct tgt_action *a)
+static void begin(struct op *op)
 {
-	struct op *op = take(io, a);
 	bool done_now = false;
-	if (a->kind == TGT_META_SAVE)
-		keep_pages(op->disk, a);
-	if (brings(a->kind) && !op->block) {
+	if (brings(op->kind)) {
+		op->block = pool_get(op->disk->io->pool, brought(op));
+		op->bytes = op->block ? op->block->data : NULL;
+	}
+	if (brings(op->kind) && !op->block) {
 		op->result = STORE_ERROR; /* out of memory */
 		complete(op);
 		return;
@@ -588,8 +611,30 @@ void target_io_do(struct target_io *io, const struct tgt_action *a)
 	complete(op);
 }
 
+void target_io_do(struct target_io *io, const struct tgt_action *a)
+{
+	struct op *op = take(io, a);
+	if (a->kind == TGT_META_SAVE)
+		keep_pages(op->disk, a);
+	if (brings(a->kind) && (!STAILQ_EMPTY(&io->wait) || !has_room(io, op)))
+		STAILQ_INSERT_TAIL(&io->wait, op, link);
+	else
+		begin(op);
+}
+
+static void begin_waiting(struct target_io *io)
+{
+	struct op *op;
+	while ((op = STAILQ_FIRST(&io->wait)) != NULL && has_room(io, op)) {
+		STAILQ_REMOVE_HEAD(&io->wait, link);
+		begin(op);
+	}
+}
+
 bool target_io_next(struct target_io *io, struct tgt_event *out)
 {
+	if (!io->closing)
+		begin_waiting(io);
 	const struct op *op = STAILQ_FIRST(&io->done);
 	if (!op)
 		return false;

@@ -17,8 +17,9 @@
 #define RETRY_MOST_NS   (1 * NS_PER_S)
 #define ATTACH_LIMIT_NS (5 * NS_PER_S) /* for ATTACHED to come */
 #define DRAIN_LIMIT_NS  (5 * NS_PER_S) /* for tasks to end at SIGTERM */
-/* What may wait to be written, above the data of all tasks at once. */
-#define OUT_SPARE (1 * MIB)
+/* What may wait for the bus server to read it. What reads hold is bounded, below that
+ * (target_io.c); the rest are statuses and short data of as many tasks as there are. */
+#define OUT_MAX (512 * MIB)
 
 enum link_state { LINK_WAITING, LINK_ASKED, LINK_UP };
 
@@ -303,10 +304,9 @@ static void ask(struct run *r)
 static void link_conn(struct run *r)
 {
 	char why[256];
-	size_t out_max = (size_t)SCSI_LUNS * r->o->queue_depth * TGT_TRANSFER_MAX + OUT_SPARE;
 	int fd = addr_connect(&r->o->bus, why, sizeof(why));
 	if (fd >= 0) {
-		r->conn = conn_new(loop_base(r->loop), fd, &conn_ops, r, out_max);
+		r->conn = conn_new(loop_base(r->loop), fd, &conn_ops, r, OUT_MAX);
 		if (r->conn) {
 			ask(r);
 			return;

@@ -798,6 +798,37 @@ START_TEST(the_end_waits_for_what_has_begun)
 }
 END_TEST
 
+/* What was read waits for the bus: further reads wait for that. */
+START_TEST(what_reads_hold_is_bounded)
+{
+	struct block *held[64];
+	struct tgt_event ev;
+	const unsigned before = wakes;
+	opts.workers = 0;
+	open_it();
+	for (unsigned i = 0; i < 66; i++) /* of 4 MiB: 256 MiB are 64 */
+		(void)ask(TGT_STORE_READ, 0, BLOCKS, NULL);
+	for (unsigned i = 0; i < ARRAY_LEN(held); i++) {
+		ck_assert(target_io_next(io, &ev));
+		held[i] = block_ref(ev.store.block);
+		target_io_taken(io);
+	}
+	ck_assert(!target_io_next(io, &ev));
+	must_be_done(ask_write(5, 0x55)); /* which brings nothing */
+	ck_assert_uint_eq(wakes, before);
+	block_unref(held[0]);
+	ck_assert_uint_eq(wakes, before + 1);
+	ck_assert(target_io_next(io, &ev));
+	held[0] = block_ref(ev.store.block);
+	target_io_taken(io);
+	ck_assert(!target_io_next(io, &ev));
+	for (unsigned i = 0; i < ARRAY_LEN(held); i++)
+		block_unref(held[i]);
+	ck_assert(at_once());
+	ck_assert(!at_once());
+}
+END_TEST
+
 TAP_MAIN_TABLE("target_io", set_up, tear_down, TAP_ONCE(a_slow_one_holds_up_only_itself),
                TAP_ONCE(more_than_threads_wait_their_turn), TAP_ONCE(what_is_asked_is_what_is_done),
                TAP_ONCE(protection_information), TAP_ONCE(protection_is_kept),
@@ -811,4 +842,4 @@ TAP_MAIN_TABLE("target_io", set_up, tear_down, TAP_ONCE(a_slow_one_holds_up_only
                TAP_ONCE(a_calm_store_is_written_at_once), TAP_ONCE(direct_io_is_a_threads),
                TAP_ONCE(without_threads_all_is_done_at_once),
                TAP_ONCE(pages_are_saved_when_it_says_so),
-               TAP_ONCE(the_end_waits_for_what_has_begun));
+               TAP_ONCE(the_end_waits_for_what_has_begun), TAP_ONCE(what_reads_hold_is_bounded));
