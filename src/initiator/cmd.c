@@ -10,6 +10,10 @@ struct cmd *cmd_new(struct ini *ini, enum cmd_kind kind, uint64_t token, struct 
 {
 	struct cmd *c = TAILQ_FIRST(&ini->cmd_free);
 
+	if (kind == CMD_WAIT && ini->n_waits >= INI_WAITS) {
+		(void)ini_refuse(e, INI_E_TOO_MANY, "%d requests wait for jobs already", INI_WAITS);
+		return NULL;
+	}
 	if (!c) {
 		(void)ini_refuse(e, INI_E_TOO_MANY, "%d commands are in work already", INI_CMDS);
 		return NULL;
@@ -18,6 +22,7 @@ struct cmd *cmd_new(struct ini *ini, enum cmd_kind kind, uint64_t token, struct 
 	memset(c, 0, sizeof(*c));
 	c->kind = kind;
 	c->token = token;
+	ini->n_waits += kind == CMD_WAIT;
 	TAILQ_INSERT_TAIL(&ini->cmd_live, c, link);
 	ini->moves++;
 	return c;
@@ -36,6 +41,7 @@ void cmd_free(struct ini *ini, struct cmd *c)
 {
 	block_unref(c->data);
 	c->data = NULL;
+	ini->n_waits -= c->kind == CMD_WAIT;
 	c->kind = CMD_FREE;
 	TAILQ_INSERT_TAIL(&ini->cmd_free, c, link);
 }

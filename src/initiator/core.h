@@ -111,6 +111,11 @@ struct ini {
 	uint64_t targets_changed; /* to be announced */
 	bool holders_seen;        /* an initiator came or went: whose groups are is looked at */
 	bool bus_up, bus_changed;
+	struct {
+		bool is;
+		uint32_t epoch;
+	} loose[HBA_UNITS];    /* who was a member, of a group that is gone, perhaps: a write may
+	                          still land there in this attach */
 	uint8_t presence_seen; /* members came or went: ios that wait look again */
 
 	struct group group[INI_GROUPS_MAX];
@@ -135,6 +140,7 @@ struct ini {
 
 	struct cmd *cmds;
 	struct cmd_list cmd_free, cmd_live, replies;
+	unsigned n_waits; /* of them, those that wait for jobs */
 
 	struct view *views;
 	TAILQ_HEAD(, view) view_free;

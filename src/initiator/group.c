@@ -168,13 +168,10 @@ static void gone_note(struct ini *ini, const char *name)
 	ini->announce = true;
 }
 
-void group_gone(struct group *g)
+void group_unlist(struct group *g)
 {
 	struct ini *ini = g->ini;
 
-	sm_assert(g->ios == 0 && g->phase == CHANGE_IDLE && TAILQ_EMPTY(&g->locks));
-	if (g->change_done != g->change_wanted)
-		ini->changes_open--;
 	for (unsigned i = 0; i < ini->n_listed; i++) {
 		if (ini->listed[i] != g)
 			continue;
@@ -184,6 +181,19 @@ void group_gone(struct group *g)
 		        (ini->n_listed - i) * sizeof(ini->listed[0]));
 		break;
 	}
+	g->listed = false;
+}
+
+void group_gone(struct group *g)
+{
+	struct ini *ini = g->ini;
+
+	sm_assert(g->ios == 0 && g->phase == CHANGE_IDLE && TAILQ_EMPTY(&g->locks));
+	if (g->change_done != g->change_wanted)
+		ini->changes_open--;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		member_leaves(g, i);
+	group_unlist(g);
 	log_drop(g);
 	g->used = false;
 }

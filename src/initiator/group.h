@@ -96,8 +96,9 @@ struct group {
 	bool log_failed;         /* the log could not be saved, the last time */
 	bool recover; /* writes were in flight at the last end: nothing is let go of before members
 	                 are made equal */
-	ns_t recover_not_before_ns;
-	uint64_t restored_generation; /* as the state file had it */
+	ns_t recover_failed_ns, recover_pause_ns; /* the last one; not before this has passed */
+	uint64_t recover_attaches;                /* of members, at that time */
+	uint64_t restored_generation;             /* as the state file had it */
 	unsigned ios;
 	struct cmd *command; /* the group command in work */
 };
@@ -108,6 +109,8 @@ void members_watch(struct ini *ini);
 bool member_offered(const struct group *g, unsigned member, uint64_t generation);
 void member_seen(struct member *x, const struct hba_target *t);
 void member_arrives(struct group *g, unsigned member, const struct hba_target *t);
+/* It is no member any more: what may still land on it is remembered. */
+void member_leaves(struct group *g, unsigned member);
 void members_look(struct ini *ini); /* takes notice of what came and went */
 enum presence member_presence(const struct group *g, unsigned member);
 /* The members of `of` that can be sent something now. */
@@ -136,6 +139,7 @@ struct group *group_need(struct ini *ini, const char *name, struct ini_error *e)
 struct group *group_of(const struct ini *ini, const uint8_t uuid[UUID_LEN], unsigned *member);
 struct group *group_new(struct ini *ini, const char *name, struct ini_error *e);
 void group_list(struct group *g);
+void group_unlist(struct group *g); /* no state file names it any more */
 void group_gone(struct group *g);
 bool group_name_ok(const char *name);
 void group_changed(struct group *g);

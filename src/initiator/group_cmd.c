@@ -128,6 +128,7 @@ static void create_step(struct ini *ini, struct cmd *c)
 	if (c->undoing) {
 		g->command = NULL;
 		group_gone(g);
+		(void)save_request(ini);
 		cmd_reply(ini, c);
 	} else if (!g->listed) {
 		if (pages_failed(g, &c->error)) {
@@ -137,8 +138,13 @@ static void create_step(struct ini *ini, struct cmd *c)
 			group_list(g);
 		}
 		c->ticket = group_change(g, false);
-	} else {
+	} else if (g->change_error.kind != INI_OK) {
 		c->error = g->change_error;
+		c->undoing = true;
+		g->dissolving = true;
+		group_unlist(g);
+		c->ticket = group_change(g, false);
+	} else {
 		g->command = NULL;
 		cmd_reply(ini, c);
 	}
@@ -207,6 +213,7 @@ static void drop_member(struct group *g, unsigned member)
 {
 	unsigned after = g->pub.n - member - 1;
 
+	member_leaves(g, member);
 	memmove(&g->pub.m[member], &g->pub.m[member + 1], after * sizeof(g->pub.m[0]));
 	memmove(&g->x[member], &g->x[member + 1], after * sizeof(g->x[0]));
 	g->pub.n--;
@@ -279,6 +286,12 @@ bool ini_group_remove_member(struct ini *ini, const char *name, const char *targ
 	if (g->pub.n == 1)
 		return ini_refuse(e, INI_E_NO_MEMBERS,
 		                  "%s is the only member of group %s: delete the group",
+		                  g->pub.m[member].name, name);
+	/* If it is not here, they cannot be read anyway. */
+	if (members_in_sync(g) == (1U << member) && g->pub.m[member].unit != WIRE_NO_ID)
+		return ini_refuse(e, INI_E_UNSYNCED,
+		                  "%s is the only member of group %s that is in sync: resync the "
+		                  "others first, or delete the group",
 		                  g->pub.m[member].name, name);
 	struct cmd *c = begin(ini, g, CMD_REMOVE, token, e);
 	if (!c)

@@ -34,6 +34,7 @@ static void on_reset(void *ctx, uint8_t by)
 	for (unsigned k = 0; k < ini->groups_used; k++)
 		for (unsigned i = 0; ini->group[k].used && i < ini->group[k].pub.n; i++)
 			ini->group[k].x[i].loose = false;
+	memset(ini->loose, 0, sizeof(ini->loose));
 	if (by == WIRE_NO_ID)
 		ini_log(ini, 4, "bus reset by the bus server");
 	else
@@ -335,17 +336,20 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 {
 	struct ini_member *m = &g->pub.m[member];
 	struct member *x = &g->x[member];
+	const struct ini *ini = g->ini;
 
 	m->unit = t->unit;
 	m->id = t->id;
 	m->lun = t->lun;
 	if (t->name[0])
 		copy_text(m->name, sizeof(m->name), t->name);
+	/* Of another attach: all that it was sent before is void. */
+	x->loose = (x->loose && x->epoch == t->epoch) ||
+	           (ini->loose[t->unit].is && ini->loose[t->unit].epoch == t->epoch);
 	x->last_unit = t->unit;
 	x->epoch = t->epoch;
 	x->wait_until = 0;
 	x->mute = 0;
-	x->loose = false;
 	x->leader_fail = false;
 	if (!g->listed)
 		return;
@@ -375,6 +379,16 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	    !mode_mirror_equal(&t->member, &wanted) || g->pub.owed)
 		(void)group_change(g, false);
 	group_changed(g);
+}
+
+void member_leaves(struct group *g, unsigned member)
+{
+	const struct member *x = &g->x[member];
+
+	if (!x->loose || x->last_unit >= HBA_UNITS)
+		return;
+	g->ini->loose[x->last_unit].is = true;
+	g->ini->loose[x->last_unit].epoch = x->epoch;
 }
 
 static void member_goes(struct group *g, unsigned member)

@@ -9,7 +9,8 @@
 
 #define INI_IOS        512 /* runs of blocks in work at once */
 #define INI_IOS_SPARE  64  /* of them kept for commands, and jobs' flushes */
-#define INI_CMDS       256
+#define INI_CMDS       512
+#define INI_WAITS      256 /* of them, at most, wait for jobs: others need some, too */
 #define INI_VIEWS      1024
 #define INI_BUFFERS    40 /* of INI_BLOCK_MAX: what jobs read from members */
 #define INI_SECOND     8  /* of them kept for who has one, to compare with another */

@@ -81,6 +81,50 @@ START_TEST(a_create_that_fails_leaves_nothing)
 }
 END_TEST
 
+/* The pages are there, the state is not: it is no group after a restart, so it is none now. */
+START_TEST(a_create_that_cannot_be_saved_leaves_nothing)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct ini_error e;
+
+	r->save_err = 28;
+	rig_replies(r,
+	            ini_group_create(r->ini, "g0", L("disk0", "disk1"), 2, INI_SILENT, true, uuid_a,
+	                             5, &e),
+	            &e, 5, NS_PER_S, INI_E_STATE_DIR);
+	ck_assert_uint_eq(ini_groups(r->ini), 0);
+	ck_assert(!r->h->target[0].member.member && !r->h->target[1].member.member);
+	r->save_err = 0;
+	rig_group(r, 2, true);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(the_only_member_in_sync_stays)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(FAKE_BLOCK, 7);
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 0);
+	rig_step(r);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	fake_back(r->h, 0);
+	rig_run(r, NS_PER_S);
+	ck_assert(!rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	rig_refused(ini_group_remove_member(r->ini, "g0", "disk1", 7, &e), &e, INI_E_UNSYNCED,
+	            "disk1 is the only member of group g0 that is in sync");
+	ck_assert_uint_eq(ini_group_find(r->ini, "g0")->n, 2);
+	rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+	rig_replies(r, ini_group_remove_member(r->ini, "g0", "disk1", 7, &e), &e, 7, LIMIT, INI_OK);
+	ck_assert(rig_in_sync(r, 0));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(delete_clears_the_pages)
 {
 	struct rig *r = rig_new(2, BLOCKS);
@@ -476,5 +520,7 @@ TAP_MAIN_TABLE("groups", NULL, NULL, TAP_ONCE(create_writes_page_30h_and_the_sta
                TAP_ONCE(settings), TAP_ONCE(import), TAP_ONCE(import_of_unequal_generations),
                TAP_ONCE(import_by_name_of_one_of_two), TAP_ONCE(an_import_of_a_part),
                TAP_ONCE(an_import_when_nobody_was_in_sync), TAP_ONCE(a_bad_saved_group_is_refused),
+               TAP_ONCE(a_create_that_cannot_be_saved_leaves_nothing),
+               TAP_ONCE(the_only_member_in_sync_stays),
                TAP_EACH(what_cannot_be_imported, no_imports),
                TAP_TIMES(an_import_beside_another_initiator, 2));

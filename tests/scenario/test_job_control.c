@@ -308,6 +308,37 @@ START_TEST(waiting_for_a_job)
 }
 END_TEST
 
+/* However many wait for jobs: whoever writes is served. */
+START_TEST(waiters_are_bounded)
+{
+	struct rig *r = rig_new(1, BLOCKS);
+	struct block *b = rig_bytes(FAKE_BLOCK, 7);
+	struct ini_error e;
+	uint64_t n = 0;
+
+	rig_group(r, 1, true);
+	r->h->latency_ns = NS_PER_MS;
+	struct ini_job_spec s = rig_spec(r, JOB_VERIFY);
+	s.has_image = false;
+	s.transfer = FAKE_BLOCK;
+	s.window = 1;
+	uint32_t id = rig_start(r, &s);
+	while (ini_job_wait(r->ini, id, 10000 + n, &e))
+		ck_assert_uint_le(++n, 1000);
+	ck_assert_uint_eq(n, 256);
+	ck_assert_int_eq(e.kind, INI_E_TOO_MANY);
+	rig_write(r, 0, b, NS_PER_S, INI_OK);
+	for (uint64_t i = 0; i < 200; i++) /* fewer replies than the rig can take */
+		ini_forget(r->ini, 10000 + i);
+	ck_assert(ini_job_wait(r->ini, id, 9000, &e));
+	for (uint64_t i = 200; i < n; i++)
+		ini_forget(r->ini, 10000 + i);
+	rig_reply(r, 9000, LIMIT);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(history)
 {
 	struct rig *r = three();
@@ -398,5 +429,6 @@ END_TEST
 TAP_MAIN("job_control", refusals, writing_jobs_wait_for_each_other, two_groups_do_not_wait,
          cancel_in_mid_job, cancel_while_a_resend_waits, a_waiting_job_is_cancelled_at_once,
          pause_and_resume, a_waiting_job_can_be_paused, the_speed_limit_is_kept,
-         without_progress_it_says_so, waiting_for_a_job, history, the_table_of_jobs_is_bounded,
-         draining_stops_at_a_pass_boundary, a_job_of_an_earlier_life_has_failed);
+         without_progress_it_says_so, waiting_for_a_job, waiters_are_bounded, history,
+         the_table_of_jobs_is_bounded, draining_stops_at_a_pass_boundary,
+         a_job_of_an_earlier_life_has_failed);

@@ -265,6 +265,55 @@ START_TEST(a_write_that_may_still_land_bars_its_member)
 }
 END_TEST
 
+/* It is still in the same attach after a scan, as another entry of the group's table, or as a
+ * member of another group. */
+START_TEST(what_may_still_land_is_not_forgotten)
+{
+	static const char *const members[] = {"disk0", "disk1"};
+	static const uint8_t uuid[UUID_LEN] = {0xbb, 1};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct rig *r = rig_new(2, BLOCKS);
+		struct block *b = rig_bytes(FAKE_BLOCK, 7);
+		struct ini_error e;
+
+		rig_group(r, 2, true);
+		fake_fault(r->h, 1,
+		           (struct fake_fault){.kind = FAULT_NO_STATUS, .unaborted = true});
+		rig_write(r, 0, b, LIMIT, INI_OK);
+		fake_clear_faults(r->h, 1);
+		ck_assert(!rig_in_sync(r, 1));
+		if (i == 1) {
+			r->h->target[1].state = HBA_SCANNING;
+			r->h->scan_ends = r->now + NS_PER_MS;
+			r->h->on_target(r->h->target_ctx, 1);
+			rig_run(r, 10 * NS_PER_MS);
+		} else if (i == 2) {
+			rig_replies(r, ini_group_remove_member(r->ini, "g0", "disk1", 7, &e), &e, 7,
+			            LIMIT, INI_OK);
+			rig_add(r, "disk1");
+		} else if (i == 3) {
+			rig_replies(r, ini_group_delete(r->ini, "g0", 7, &e), &e, 7, LIMIT, INI_OK);
+			rig_replies(r,
+			            ini_group_create(r->ini, "g0", members, 2, INI_SILENT, false,
+			                             uuid, 8, &e),
+			            &e, 8, LIMIT, INI_OK);
+		}
+		ck_assert_uint_eq(r->h->resets, 0);
+		if (i == 3)
+			rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
+		else
+			rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+		ck_assert_uint_eq(r->h->resets, 1);
+		/* and that is the end of it */
+		rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
+		ck_assert_uint_eq(r->h->resets, 1);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
 START_TEST(members_are_known_by_uuid)
 {
 	uint32_t id;
@@ -446,10 +495,10 @@ START_TEST(two_writes_fail_on_two_members)
 }
 END_TEST
 
-TAP_MAIN("member_loss", a_member_goes_for_good, the_leader_goes_for_good,
-         a_member_that_comes_back_is_caught_up, a_catch_up_takes_what_the_others_have,
-         members_that_missed_different_blocks_end_equal, a_catch_up_that_fails_is_partial,
-         the_bus_goes_and_comes_back, the_bus_stays_away,
+TAP_MAIN("member_loss", what_may_still_land_is_not_forgotten, a_member_goes_for_good,
+         the_leader_goes_for_good, a_member_that_comes_back_is_caught_up,
+         a_catch_up_takes_what_the_others_have, members_that_missed_different_blocks_end_equal,
+         a_catch_up_that_fails_is_partial, the_bus_goes_and_comes_back, the_bus_stays_away,
          after_a_reset_what_is_unacknowledged_is_sent_again, a_reset_at_any_time_costs_nothing,
          a_rescan_is_waited_for, a_write_that_may_still_land_bars_its_member,
          members_are_known_by_uuid, all_members_go, all_come_back_and_the_image_is_read_again,
