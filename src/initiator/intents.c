@@ -12,8 +12,9 @@
 
 #include <string.h>
 
-#define OP_REMOVE (1ULL << 32)
-#define SETTLE_NS (50 * NS_PER_MS) /* between two looks at what says nothing when it ends */
+#define OP_REMOVE          (1ULL << 32)
+#define RECOVER_PAUSE_MOST (3600 * NS_PER_S) /* between two recoveries that fail */
+#define SETTLE_NS          (50 * NS_PER_MS) /* between two looks at what says nothing when it ends */
 
 static uint16_t all_members(const struct group *g)
 {
@@ -294,6 +295,25 @@ void log_pause(struct group *g)
 		(void)ini_job_cancel(g->ini, j->pub.id, &e); /* else it is about to end */
 }
 
+/* Changes when a member comes back: then what has failed before may be done. */
+static uint64_t attaches(const struct group *g)
+{
+	uint64_t sum = g->pub.n;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		sum += g->x[i].epoch;
+	return sum;
+}
+
+static ns_t recover_at(const struct group *g)
+{
+	ns_t pause = g->recover_pause_ns, least = g->ini->cfg.bus_wait_ns;
+
+	if (pause > least && attaches(g) != g->recover_attaches)
+		pause = least;
+	return pause ? g->recover_failed_ns + pause : 0;
+}
+
 /* All members in sync are waited for: one that is left out would have to leave the group. */
 static void recover_look(struct group *g)
 {
@@ -308,8 +328,8 @@ static void recover_look(struct group *g)
 		look_at(ini, ini->now + SETTLE_NS);
 		return;
 	}
-	if (ini->now < g->recover_not_before_ns) {
-		look_at(ini, g->recover_not_before_ns);
+	if (ini->now < recover_at(g)) {
+		look_at(ini, recover_at(g));
 		return;
 	}
 	if (__builtin_popcount(members_in_sync(g) | members_logged(g)) < 2) {
@@ -323,15 +343,25 @@ static void recover_look(struct group *g)
 		return;
 	}
 	ini_log(ini, 4, "group %s cannot be made equal yet: %s", g->pub.name, e.text);
-	log_recovered(g, false);
+	log_recovered(g, false, false);
 }
 
-void log_recovered(struct group *g, bool good)
+void log_recovered(struct group *g, bool good, bool failed)
 {
-	if (good)
+	ns_t least = g->ini->cfg.bus_wait_ns, pause = failed ? 2 * g->recover_pause_ns : 0;
+
+	if (pause > RECOVER_PAUSE_MOST)
+		pause = RECOVER_PAUSE_MOST;
+	if (pause < least)
+		pause = least;
+	if (good) {
 		g->recover = false;
-	else
-		g->recover_not_before_ns = g->ini->now + g->ini->cfg.bus_wait_ns;
+		g->recover_pause_ns = 0;
+	} else {
+		g->recover_pause_ns = pause;
+		g->recover_failed_ns = g->ini->now;
+		g->recover_attaches = attaches(g);
+	}
 	logs_touch(g->ini);
 }
 

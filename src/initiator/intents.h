@@ -25,7 +25,8 @@ unsigned log_ios(const struct group *g);
 bool log_busy(const struct group *g);
 void log_pause(struct group *g);
 void log_clean_done(struct group *g, bool good);
-void log_recovered(struct group *g, bool good);
+/* Not good: it is begun anew, and if it has failed, after pauses that double. */
+void log_recovered(struct group *g, bool good, bool failed);
 /* The same of a job that has written so many blocks, from the first on, to all of them alike. */
 void log_overwritten(struct group *g, uint64_t ticket, uint16_t members, uint64_t blocks);
 void logs_touch(struct ini *ini); /* something changed: they are looked at */

@@ -73,6 +73,9 @@ struct job {
 	                    */
 	uint16_t bypassed; /* members that a client's own command changed meanwhile, or may have */
 	uint16_t unflushed; /* members that have failed another's flush since it began */
+	uint64_t unread; /* a recovery: blocks of targets that were bad since nobody's medium gives
+	                  * them
+	                  */
 	/* catch-up */
 	unsigned catch_target, catch_rounds;
 	lba_t catch_lba;

@@ -229,6 +229,18 @@ enum ini_conclusion job_verdict(struct job *j)
 	return good > 0 ? JOB_PARTIAL : JOB_FAILED;
 }
 
+/* A recovery has made equal what it can: what it could not, no medium gives, and another one would
+ * not find, either. */
+static bool has_recovered(const struct job *j, enum ini_conclusion c)
+{
+	uint64_t bad = 0;
+
+	for (unsigned t = 0; t < j->pub.n_targets; t++)
+		bad += j->pub.t[t].bad;
+	return c == JOB_SUCCESS || c == JOB_PARTIAL ||
+	       (c == JOB_FAILED && bad > 0 && bad == j->unread);
+}
+
 void job_conclude(struct job *j, enum ini_conclusion c)
 {
 	struct ini *ini = j->ini;
@@ -244,7 +256,7 @@ void job_conclude(struct job *j, enum ini_conclusion c)
 		for (unsigned t = 0; t < j->pub.n_targets; t++)
 			j->g->x[j->member_of[t]].syncing = false;
 	if (j->pub.recovery)
-		log_recovered(j->g, c == JOB_SUCCESS || c == JOB_PARTIAL);
+		log_recovered(j->g, has_recovered(j, c), c == JOB_FAILED);
 	logs_touch(ini);
 	group_changed(j->g);
 	j->phase = PHASE_ENDED;

@@ -59,6 +59,8 @@ static void unreadable(struct io *io, lba_t lba, uint32_t blocks)
 	}
 	if (io->scrub) /* whoever has them is to give them to the others */
 		heal_suspect(io, lba, blocks);
+	if (io->kind == IO_VERIFY && !io->want && !io->scrub) /* nobody else is to have them */
+		io_bad(io, io->rd.member, lba, blocks, &why);
 	for (unsigned i = 0; i < io->g->pub.n; i++) {
 		if (!(io->want >> i & 1))
 			continue;
@@ -81,6 +83,9 @@ static void give_up(struct io *io)
 	           !io->abandon && (io->kind == IO_READ || mir_set_room(&io->set));
 	uint32_t n = one ? 1 : (uint32_t)(end_of(io) - io->rd.lba);
 	lba_t lba = io->rd.lba;
+
+	if (io->job && one && why_is_of_blocks(&io->rd.why))
+		io->job->unread += (unsigned)__builtin_popcount(io->want);
 
 	unreadable(io, lba, n);
 	read_on(io, lba + n);

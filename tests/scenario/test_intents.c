@@ -555,6 +555,67 @@ START_TEST(a_command_comes_before_a_recovery)
 END_TEST
 
 /* It was asked for before the resync began, and goes after that: nobody else would copy it. */
+/* A block that no medium gives in a region that is to be made equal: of both members in sync, or of
+ * the only one. */
+START_TEST(a_recovery_without_a_block_is_not_begun_anew)
+{
+	for (unsigned alone = 0; alone < 2; alone++) {
+		struct rig *r = clean_group(2);
+		struct fake_fault f = {
+		        .kind = FAULT_MEDIUM, .lba = 9, .blocks = 1, .times = 0, .reads = true};
+
+		if (alone) {
+			fake_gone(r->h, 1);
+			rig_step(r);
+		}
+		write_all(r, 0, 1, 7);
+		fake_fault(r->h, 0, f);
+		if (alone)
+			fake_back(r->h, 1);
+		else
+			fake_fault(r->h, 1, f);
+		rig_restart(r);
+		rig_run(r, 3600 * NS_PER_S);
+		ck_assert_uint_eq(ini_jobs(r->ini), 1);
+		const struct ini_job *j = ini_job_at(r->ini, 0);
+		ck_assert_int_eq(j->conclusion, JOB_FAILED);
+		ck_assert_uint_eq(j->t[0].bad, 1);
+		ck_assert_uint_eq(j->t[0].runs[0].lba, 9);
+		ck_assert(rig_in_sync(r, 0));
+		ck_assert(rig_in_sync(r, 1) != alone);
+		ck_assert(!shown(r).recovering && shown(r).dirty == 0);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* Nothing can be read, for other reasons than the media: that may be over some time. */
+START_TEST(a_recovery_that_fails_is_begun_anew_less_and_less)
+{
+	struct rig *r = stopped_in_mid_write(2);
+
+	for (uint8_t i = 0; i < 2; i++)
+		fake_fault(r->h, i,
+		           (struct fake_fault){.kind = FAULT_SENSE, .key = KEY_HARDWARE_ERROR});
+	rig_restart(r);
+	uint32_t first = ini_next_job(r->ini);
+	rig_run(r, 3600 * NS_PER_S);
+	ck_assert(shown(r).recovering);
+	ck_assert_uint_ge(ini_next_job(r->ini), first + 6);
+	ck_assert_uint_le(ini_next_job(r->ini), first + 12);
+	for (uint8_t i = 0; i < 2; i++)
+		fake_clear_faults(r->h, i);
+	/* one that is back is a reason to try again soon */
+	fake_gone(r->h, 1);
+	rig_run(r, NS_PER_S);
+	fake_back(r->h, 1);
+	rig_run(r, 60 * NS_PER_S);
+	ck_assert(!shown(r).recovering);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && equal(r, 0, 1));
+	rig_free(r);
+}
+END_TEST
+
 /* What a command waits for is done, a recovery that was stopped for it is not; meanwhile a member
  * is back, and its page is being written. */
 static void changed_while_a_recovery_ends(bool remove)
@@ -820,6 +881,8 @@ START_TEST(resyncs_are_throttled)
 END_TEST
 
 TAP_MAIN("intents", a_state_that_was_not_saved_is_saved_later,
+         a_recovery_without_a_block_is_not_begun_anew,
+         a_recovery_that_fails_is_begun_anew_less_and_less,
          a_change_beside_a_recovery_that_ends_is_waited_for,
          nothing_is_let_go_of_when_a_removal_is_not_saved,
          nothing_is_let_go_of_that_one_lacks_whom_the_file_trusts,

@@ -123,6 +123,27 @@ START_TEST(blocks_that_cannot_be_verified_are_bad)
 }
 END_TEST
 
+START_TEST(a_verify_of_one_member_tells_what_it_cannot_read)
+{
+	struct rig *r = rig_new(1, BLOCKS);
+
+	rig_group(r, 1, true);
+	fake_fault(
+	        r->h, 0,
+	        (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 100, .blocks = 4, .reads = true});
+	const struct ini_job *j = rig_do(r, JOB_VERIFY, LIMIT, JOB_FAILED);
+	ck_assert_uint_eq(j->t[0].good, BLOCKS - 4);
+	ck_assert_uint_eq(j->t[0].bad, 4);
+	ck_assert_uint_eq(j->t[0].n_runs, 1);
+	ck_assert_uint_eq(j->t[0].runs[0].lba, 100);
+	ck_assert_uint_eq(j->t[0].runs[0].blocks, 4);
+	ck_assert(rig_in_sync(r, 0));
+	fake_clear_faults(r->h, 0);
+	(void)rig_do(r, JOB_VERIFY, LIMIT, JOB_SUCCESS);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_verify_with_a_member_missing_is_partial)
 {
 	struct rig *r = mirrored(3, BLOCKS);
@@ -354,11 +375,12 @@ START_TEST(a_wide_window_over_members_that_differ_ends)
 }
 END_TEST
 
-TAP_MAIN("verify_read_resync", a_wide_window_over_members_that_differ_ends,
-         a_verify_finds_exactly_what_differs, every_second_block_differs,
-         blocks_that_cannot_be_verified_are_bad, a_verify_with_a_member_missing_is_partial,
-         a_read_job_gives_the_image_back, a_read_job_uses_another_member_where_one_fails,
-         what_nobody_can_read_is_told, the_last_member_in_sync_goes_while_it_is_read,
+TAP_MAIN("verify_read_resync", a_verify_of_one_member_tells_what_it_cannot_read,
+         a_wide_window_over_members_that_differ_ends, a_verify_finds_exactly_what_differs,
+         every_second_block_differs, blocks_that_cannot_be_verified_are_bad,
+         a_verify_with_a_member_missing_is_partial, a_read_job_gives_the_image_back,
+         a_read_job_uses_another_member_where_one_fails, what_nobody_can_read_is_told,
+         the_last_member_in_sync_goes_while_it_is_read,
          a_file_that_cannot_be_written_fails_the_read, a_resync_makes_stale_members_equal,
          a_resync_cannot_give_what_its_source_cannot_read, the_source_of_a_resync_goes,
          a_resync_is_cancelled, a_write_fails_behind_a_cancelled_resync);
