@@ -291,8 +291,12 @@ static uint16_t to_be_told(const struct group *g)
  * a generation before this one. */
 static bool is_let_be(const struct group *g, unsigned i)
 {
-	return g->pub.m[i].state == MEMBER_STALE && member_presence(g, i) == MUTE &&
-	       !g->dissolving && !(g->leaving >> i & 1);
+	if (g->pub.m[i].state != MEMBER_STALE || member_presence(g, i) != MUTE || g->dissolving ||
+	    (g->leaving >> i & 1))
+		return false;
+	const struct mode_mirror *has = &hba_target(g->ini->hba, g->pub.m[i].unit)->member;
+	return has->member &&
+	       memcmp(has->group_uuid, g->pub.uuid, UUID_LEN) == 0; /* not a new one */
 }
 
 /* Writes the pages that are not as they are to be; true while there is something to wait for. */
