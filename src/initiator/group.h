@@ -86,6 +86,8 @@ struct group {
 	struct mir_locks locks;
 	struct io_list waiting; /* ios that stand in line for their lock */
 	struct intent *log;
+	lba_t tail; /* what is marked in the region of this block was written before it, by a mirror
+	               job whose image ends there; 0: that is not known of any */
 	struct io_list unmarked;  /* ios whose regions are not durably marked yet */
 	ns_t written_ns;          /* when a write ended last */
 	ns_t dirty_ns;            /* since when the log has something to let go of; 0: it has not */

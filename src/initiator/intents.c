@@ -49,6 +49,7 @@ void log_open(struct group *g)
 void log_unknown(struct group *g)
 {
 	intent_lose(g->log);
+	g->tail = 0;
 	for (unsigned i = 0; i < g->pub.n; i++)
 		g->pub.m[i].logged = false;
 	g->recover = true;
@@ -69,12 +70,49 @@ void log_drop(struct group *g)
 
 /* ---- writes ---- */
 
+/* Images mostly end in the middle of a region. What is marked there in a mirror job that a member
+ * has missed some of says nothing of what is behind the image. */
+static bool same_region(const struct group *g, lba_t a, lba_t b)
+{
+	return a >> g->log->shift == b >> g->log->shift;
+}
+
+static void note_tail(struct group *g, uint64_t blocks)
+{
+	if (blocks == g->pub.blocks || !same_region(g, blocks - 1, blocks))
+		return;
+	if (!intent_is_marked(g->log, blocks))
+		g->tail = blocks;
+	else if (g->tail && same_region(g, g->tail, blocks) && g->tail < blocks)
+		g->tail = blocks;
+}
+
+lba_t log_behind(const struct group *g, uint64_t blocks)
+{
+	unsigned shift = g->log->shift;
+
+	if (g->tail && g->tail <= blocks && same_region(g, g->tail, blocks))
+		return ((blocks >> shift) + 1) << shift;
+	return blocks;
+}
+
+static void spoil_tail(const struct io *io)
+{
+	struct group *g = io->g;
+	unsigned shift = g->log->shift;
+
+	if (g->tail && io->lba + io->blocks > g->tail && io->lba >> shift <= g->tail >> shift &&
+	    !(io->job && io->job->pub.type == JOB_MIRROR))
+		g->tail = 0;
+}
+
 bool log_begin(struct io *io)
 {
 	struct group *g = io->g;
 	struct ini *ini = g->ini;
 
 	io->logged = true;
+	spoil_tail(io);
 	if (!g->dirty_ns) {
 		g->dirty_ns = ini->now ? ini->now : 1;
 		look_at(ini, ini->now + ini->cfg.clean_idle_ns);
@@ -121,6 +159,7 @@ void log_prepare(struct job *j)
 	if (!g->dirty_ns)
 		g->dirty_ns = g->ini->now ? g->ini->now : 1;
 	if (j->pub.type == JOB_MIRROR) {
+		note_tail(g, j->blocks);
 		intent_mark(g->log, 0, j->blocks);
 	} else if (j->blocks > 0) {
 		kinds(g, j->want, &lacking, &whole);

@@ -16,6 +16,8 @@ void log_end(struct io *io);
 void log_prepare(struct job *j);
 enum log_ready { LOG_READY, LOG_WAITS, LOG_FAILED };
 enum log_ready log_is_ready(const struct job *j);
+/* From here on marks tell what members may lack behind an image of so many blocks. */
+lba_t log_behind(const struct group *g, uint64_t blocks);
 /* Blocks that a resync of these members would copy. */
 uint64_t log_lacking(const struct group *g, uint16_t members, bool recovery);
 /* These members have confirmed a flush that began after the ticket. */

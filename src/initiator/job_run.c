@@ -78,6 +78,18 @@ static uint16_t latest_of(const struct group *g)
 	return logged ? logged : (uint16_t)(latest & (~latest + 1U));
 }
 
+/* Nobody was in sync: what members have behind the image is as good as any, where they were not
+ * written unlike. What they will lack the log has, from now on. */
+static void nobody_has_more(struct job *j, lba_t behind)
+{
+	struct group *g = j->g;
+
+	intent_doubt_from(g->log, behind);
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (!(j->bypassed >> i & 1))
+			g->pub.m[i].logged = true;
+}
+
 /*
  * Stale members that lack writes behind the end of a smaller image, or may. The region that the
  * image ends in counts, too, with what is marked there before the job marks it.
@@ -87,7 +99,8 @@ static void look_behind(struct job *j)
 	struct group *g = j->g;
 	uint16_t all = (uint16_t)((1U << g->pub.n) - 1), sync = members_in_sync(g);
 	uint16_t latest = latest_of(g);
-	bool marked = intent_lacking_from(g->log, j->blocks);
+	lba_t behind = log_behind(g, j->blocks);
+	bool marked = intent_lacking_from(g->log, behind);
 
 	j->rest = 0;
 	j->differ = false;
@@ -97,7 +110,7 @@ static void look_behind(struct job *j)
 		j->rest = latest ? all & (uint16_t)~latest : 0;
 		j->differ = marked;
 		if (!latest)
-			intent_doubt_from(g->log, j->blocks);
+			nobody_has_more(j, behind);
 		return;
 	}
 	for (unsigned i = 0; i < g->pub.n; i++)

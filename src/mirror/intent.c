@@ -249,6 +249,13 @@ static uint64_t wanted(const struct intent *l, uint32_t w, bool lacking, bool wh
 	return l->dirty[w] | (lacking ? l->behind[w] : 0);
 }
 
+bool intent_is_marked(const struct intent *l, lba_t lba)
+{
+	uint32_t r = first_of(l, lba);
+
+	return get(l->dirty, r) || get(l->behind, r);
+}
+
 bool intent_lacking_from(const struct intent *l, lba_t from)
 {
 	for (uint64_t r = from >> l->shift; from < l->blocks && r < l->n; r++)

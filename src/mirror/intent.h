@@ -96,6 +96,8 @@ bool intent_wants_flush(const struct intent *l, bool all);
 uint64_t intent_plan(struct intent *l, bool lacking, bool whole);
 /* The same count, without taking it down. */
 uint64_t intent_lacking(const struct intent *l, bool lacking, bool whole);
+/* The region of this block, one of the group, is dirty or behind. */
+bool intent_is_marked(const struct intent *l, lba_t lba);
 /* Whether stale members may lack something in the region of block `from`, which may be the end, or
  * behind it. */
 bool intent_lacking_from(const struct intent *l, lba_t from);

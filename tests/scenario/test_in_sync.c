@@ -191,6 +191,58 @@ START_TEST(what_was_missed_right_behind_an_image)
 }
 END_TEST
 
+/* What is marked there is of an image's own; or something else was written there, before or after.
+ * A region has 32 blocks. */
+START_TEST(what_an_image_itself_has_marked_right_behind_it)
+{
+	static const struct {
+		lba_t write;    /* a client's, while disk1 is away; 0: none */
+		bool after;     /* the first image, not before it */
+		uint64_t first; /* blocks of it, which disk1 misses some of, */
+		uint64_t second;
+		bool lacks;
+	} cases[] = {
+	        {0, false, 48, 48, false}, {0, false, 48, 50, false}, {0, false, 48, 40, true},
+	        {0, false, 64, 64, false}, {0, false, 64, 48, true},  {60, true, 48, 48, true},
+	        {40, true, 48, 48, false}, {60, false, 48, 48, true}, {70, true, 48, 48, true},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		struct rig *r = mirrored(2);
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+
+		if (cases[i].write && !cases[i].after) {
+			fake_gone(r->h, 1);
+			rig_run(r, NS_PER_S);
+			rig_write(r, cases[i].write * FAKE_BLOCK, b, LIMIT, INI_OK);
+			fake_back(r->h, 1);
+			rig_run(r, NS_PER_S);
+		}
+		uint32_t id = rig_mirror(r, cases[i].first * FAKE_BLOCK);
+		while (ini_job_find(r->ini, id)->state != JOB_RUNNING)
+			rig_step(r);
+		fake_gone(r->h, 1);
+		rig_concludes(r, id, LIMIT, JOB_PARTIAL);
+		if (cases[i].write && cases[i].after)
+			rig_write(r, cases[i].write * FAKE_BLOCK, b, LIMIT, INI_OK);
+		rig_run(r, 10 * NS_PER_S);
+		fake_back(r->h, 1);
+		rig_run(r, NS_PER_S);
+		ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+		if (cases[i].lacks) {
+			partial(r, cases[i].second, 1);
+		} else {
+			id = rig_mirror(r, cases[i].second * FAKE_BLOCK);
+			rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+			ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store,
+			                 BLOCKS * FAKE_BLOCK);
+		}
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* A mirror job begins while disk0 lacks a write. It does not come to its end, and nobody is in
  * sync: disk1 still has more than disk0. */
 START_TEST(who_lacked_writes_still_does_after_a_mirror_that_was_cut_off)
@@ -394,6 +446,7 @@ END_TEST
 TAP_MAIN("in_sync", who_is_not_there_yet_at_a_start_is_waited_for,
          a_source_that_may_still_write_is_not_given_up,
          who_may_lack_anything_lacks_what_is_behind_an_image, what_was_missed_right_behind_an_image,
+         what_an_image_itself_has_marked_right_behind_it,
          who_lacked_writes_still_does_after_a_mirror_that_was_cut_off,
          what_a_cancelled_mirror_has_left_behind_an_image_is_made_equal,
          a_mirror_that_has_sent_nothing_leaves_all_in_sync,

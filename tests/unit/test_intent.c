@@ -180,11 +180,13 @@ START_TEST(what_is_lacking_behind_an_image)
 	ck_assert(!intent_lacking_from(l, 0));
 	(void)intent_begin(l, 2 * region, 1);
 	intent_end(l, 2 * region, 1);
+	ck_assert(intent_is_marked(l, 3 * region - 1) && !intent_is_marked(l, 3 * region));
 	ck_assert(intent_lacking_from(l, 0) && intent_lacking_from(l, 2 * region));
 	ck_assert(intent_lacking_from(l, region + 1) && intent_lacking_from(l, 3 * region - 1));
 	ck_assert(!intent_lacking_from(l, 3 * region) && !intent_lacking_from(l, 100));
 	ck_assert(intent_flushed(l, intent_ticket(l), false)); /* it is behind now */
 	ck_assert(intent_lacking_from(l, 2 * region) && !intent_lacking_from(l, 3 * region));
+	ck_assert(intent_is_marked(l, 2 * region));
 	intent_doubt_from(l, 3 * region);
 	intent_doubt_from(l, 100);
 	ck_assert_uint_eq(l->n_dirty, 0);
