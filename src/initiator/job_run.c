@@ -104,13 +104,13 @@ static void look_behind(struct job *j)
 
 	j->rest = 0;
 	j->differ = false;
+	if (!sync && !latest)
+		nobody_has_more(j, behind);
 	if (j->blocks == g->pub.blocks)
 		return;
 	if (!sync) {
 		j->rest = latest ? all & (uint16_t)~latest : 0;
 		j->differ = marked;
-		if (!latest)
-			nobody_has_more(j, behind);
 		return;
 	}
 	for (unsigned i = 0; i < g->pub.n; i++)
