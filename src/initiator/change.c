@@ -70,8 +70,6 @@ void group_saved(struct group *g)
 {
 	for (unsigned i = 0; i < g->pub.n; i++)
 		g->x[i].in_sync_saved = g->x[i].was_in_sync;
-	if (members_in_sync(g))
-		g->heir_of.member = false;
 }
 
 bool group_is_saved(const struct group *g)
@@ -95,6 +93,8 @@ void ini_group_save(const struct ini *ini, unsigned i, struct ini_group *out)
 	out->generation = g->was_generation;
 	if (out->used < g->pub.generation)
 		out->used = g->pub.generation;
+	/* All is to be copied, and the log of before, if there is one, does not say so yet. */
+	out->log_lost = g->recover && (g->log->unsaved || g->log->saving);
 	for (unsigned k = 0; k < g->pub.n; k++)
 		some |= g->x[k].was_in_sync;
 	for (unsigned k = 0; k < g->pub.n; k++) {

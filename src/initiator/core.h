@@ -109,7 +109,7 @@ struct ini {
 	bool draining;
 	uint64_t targets_seen;    /* units whose state is to be looked at */
 	uint64_t targets_changed; /* to be announced */
-	bool holders_seen;        /* an initiator came or went: whose groups are is looked at */
+	bool initiators_seen;     /* an initiator came or went: whose groups are is looked at */
 	bool bus_up, bus_changed;
 	struct {
 		bool is;

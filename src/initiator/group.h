@@ -64,12 +64,9 @@ struct group {
 	struct ini_group pub;
 	struct ini *ini;
 	bool used;
-	bool listed;                /* not while it is being created */
-	bool dissolving;            /* its members' pages are being cleared */
-	bool changed;               /* INI_ACT_CHANGED is due */
-	struct mode_mirror heir_of; /* the page of who served it before; !member: of nobody, or what
-	                               it left is known */
-	bool held; /* another initiator serves it: its members look as if they were away */
+	bool listed;     /* not while it is being created */
+	bool dissolving; /* its members' pages are being cleared */
+	bool changed;    /* INI_ACT_CHANGED is due */
 	struct member x[INI_MEMBERS_MAX];
 	uint16_t leaving; /* members whose page is being cleared */
 	uint16_t left;    /* whose page is written when the file does not trust them any more */
@@ -172,14 +169,12 @@ bool save_is_done(const struct ini *ini, uint64_t seq);
 
 /* owner.c: who serves the group */
 bool page_is_foreign(const struct ini *ini, const struct mode_mirror *page);
-/* Another initiator wrote it, and not before the group went to us. */
-bool page_succeeds_us(const struct group *g, const struct mode_mirror *page);
-/* A page of the group is here, and nobody who is here serves it but us: the page is of before. */
-void group_take(struct group *g, const struct mode_mirror *page);
-/* The name and SCSI ID of another initiator on the bus that does; NULL: none. */
-const char *group_holder(const struct group *g, uint8_t *id);
-bool group_is_free(const struct group *g,
-                   struct ini_error *e); /* false, with the error: one does */
+/* Another initiator has taken it over: its members look as if they were away. */
+bool group_is_lost(const struct group *g);
+void group_look_at_owner(struct group *g);
+/* The name of who has it, its UUID if it is not on the bus; "": we. */
+void group_server(const struct group *g, char *name, size_t n);
+bool group_is_ours(const struct group *g, struct ini_error *e); /* false, with the error: lost */
 
 /* broadcast.c: who can take part in a broadcast pass. False, with the error: this target cannot,
  * beside these members; these members cannot (those that are not there do not count). */

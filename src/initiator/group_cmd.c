@@ -189,7 +189,7 @@ bool ini_group_add_member(struct ini *ini, const char *name, const char *target,
 {
 	struct group *g = group_need(ini, name, e);
 
-	if (!g || !group_is_free(g, e) || !idle(ini, g, e))
+	if (!g || !group_is_ours(g, e) || !idle(ini, g, e))
 		return false;
 	uint8_t id = ini_target_by(ini, target, e);
 	if (id == WIRE_NO_ID || !group_admit(ini, g, id, e))
@@ -280,7 +280,7 @@ bool ini_group_remove_member(struct ini *ini, const char *name, const char *targ
 	struct group *g = group_need(ini, name, e);
 	unsigned member = 0;
 
-	if (!g || !group_is_free(g, e) || !idle(ini, g, e) ||
+	if (!g || !group_is_ours(g, e) || !idle(ini, g, e) ||
 	    !find_member(ini, g, target, &member, e))
 		return false;
 	if (g->pub.n == 1)
@@ -323,7 +323,7 @@ bool ini_group_set(struct ini *ini, const char *name, const struct ini_group_set
 {
 	struct group *g = group_need(ini, name, e);
 
-	if (!g || !group_is_free(g, e) || !may_change(ini, g, e))
+	if (!g || !group_is_ours(g, e) || !may_change(ini, g, e))
 		return false;
 	if (set->has_mode && set->mode > INI_BROADCAST)
 		return ini_refuse(e, INI_E_BAD_VALUE, "that is no mode of a group");

@@ -46,7 +46,7 @@ static struct group *usable(struct ini *ini, const char *name, struct ini_error 
 		(void)ini_refuse(e, INI_E_BUS_DOWN, "there is no bus server");
 		return NULL;
 	}
-	if (!group_is_free(g, e))
+	if (!group_is_ours(g, e))
 		return NULL;
 	if (members_in_sync(g) == 0) {
 		(void)ini_refuse(e, INI_E_UNSYNCED,
@@ -160,7 +160,7 @@ void group_io_done(struct cmd *c, struct io *io)
 		log_flushed(g, c->log_ticket, io->want & members_in_sync(g));
 	if (c->clean)
 		log_clean_done(g, !io->bad);
-	if (c->error.kind != INI_OK || (g->held && !group_is_free(g, &c->error)))
+	if (c->error.kind != INI_OK || (group_is_lost(g) && !group_is_ours(g, &c->error)))
 		return;
 	if (io->log_failed)
 		(void)ini_refuse(&c->error, INI_E_STATE_DIR,

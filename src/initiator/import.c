@@ -1,9 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* group.import: groups from their members' page 30h, after the daemon lost its state. */
+/*
+ * group.import: groups from their members' page 30h, after the daemon lost its state, or another
+ * one had the group.
+ *
+ * The latest page (of the latest term, the latest generation) says how many members there are. All
+ * have to be there: whoever is missing may have what was written last. Then those with the latest
+ * generation are in sync, unless a member says that none was, which is the last word, or it was
+ * away when there was one again. Pages with another number of members, and older, are those of
+ * targets that were removed while they were away. Pages of before there was such a number (0):
+ * device ids 1..n, and all of one generation.
+ */
 #include "initiator/core.h"
 
 #include <stdio.h>
 #include <string.h>
+
+struct found { /* a group's targets that are here */
+	const struct hba_target *t[HBA_UNITS];
+	unsigned n;
+	const struct mode_mirror *latest;
+};
 
 static bool is_member_of(const struct hba_target *t, const uint8_t *uuid)
 {
@@ -38,6 +54,57 @@ static unsigned unknown_groups(const struct ini *ini, const uint8_t *found[HBA_U
 	return n;
 }
 
+static bool page_is_older(const struct mode_mirror *a, const struct mode_mirror *than)
+{
+	if (a->term != than->term)
+		return a->term < than->term;
+	return a->generation < than->generation;
+}
+
+static bool counts(const struct mode_mirror *page)
+{
+	return page->members != 0 && page->members != MODE_MIRROR_NO_SYNC;
+}
+
+/* It has another number of members than the latest page, or another's device id. */
+static bool was_removed(const struct found *f, const struct mode_mirror *page)
+{
+	bool taken = false;
+
+	if (!counts(page) || !counts(f->latest) || !page_is_older(page, f->latest))
+		return false;
+	for (unsigned i = 0; i < f->n; i++) {
+		const struct mode_mirror *other = &f->t[i]->member;
+		taken |= other->device == page->device && page_is_older(page, other);
+	}
+	return taken || page->members != f->latest->members;
+}
+
+static void find(struct ini *ini, const uint8_t *uuid, struct found *f)
+{
+	struct found all;
+	unsigned n = 0;
+
+	*f = (struct found){0};
+	for (uint8_t id = 0; id < HBA_UNITS; id++) {
+		const struct hba_target *t = hba_target(ini->hba, id);
+		if (!is_member_of(t, uuid) || t->member.generation >= GENERATION_MAX)
+			continue;
+		f->t[f->n++] = t;
+		if (!f->latest || page_is_older(f->latest, &t->member))
+			f->latest = &t->member;
+	}
+	all = *f;
+	for (unsigned i = 0; i < all.n; i++) {
+		if (!was_removed(&all, &all.t[i]->member))
+			f->t[n++] = all.t[i];
+		else
+			ini_log(ini, 5, "import: %s is left out, it was removed while it was away",
+			        all.t[i]->name);
+	}
+	f->n = n;
+}
+
 static bool add(struct ini *ini, struct group *g, const struct hba_target *t, struct ini_error *e)
 {
 	if (group_of(ini, t->uuid, NULL))
@@ -60,79 +127,55 @@ static bool add(struct ini *ini, struct group *g, const struct hba_target *t, st
 			return ini_refuse(e, INI_E_DUPLICATE,
 			                  "targets %s and %s have the same device id, %u",
 			                  g->pub.m[i].name, t->name, t->member.device);
+	if (g->pub.n == INI_MEMBERS_MAX)
+		return ini_refuse(e, INI_E_TOO_MANY, "a group has at most %d members",
+		                  INI_MEMBERS_MAX);
 	unsigned i = group_append(g, t->unit);
 	g->pub.m[i].device = t->member.device;
 	g->pub.id = t->member.group;
-	if (t->member.generation > g->pub.generation && t->member.generation < GENERATION_MAX)
-		g->pub.generation = t->member.generation;
+	member_seen(&g->x[i], t);
 	return true;
 }
 
-static const struct mode_mirror *page_at(const struct group *g, unsigned i)
+static bool all_are_there(const struct found *f)
 {
-	return &hba_target(g->ini->hba, g->pub.m[i].unit)->member;
-}
-
-/* How many members the group has, by the latest page; 0: it does not say. */
-static unsigned members_of(const struct group *g)
-{
-	for (unsigned i = 0; i < g->pub.n; i++)
-		if (page_at(g, i)->generation == g->pub.generation &&
-		    page_at(g, i)->members != MODE_MIRROR_NO_SYNC)
-			return page_at(g, i)->members;
-	return 0;
-}
-
-/*
- * All members are there, as far as can be told: then those with the latest generation are in sync,
- * unless a member says that none was: that is the last word, or it was away when there was one
- * again. Pages that do not say how many there are: device ids 1..n, and all of one generation.
- */
-static bool all_are_there(const struct group *g)
-{
-	unsigned members = members_of(g);
-
-	for (unsigned i = 0; i < g->pub.n; i++) {
-		const struct mode_mirror *page = page_at(g, i);
-		uint8_t device = g->pub.m[i].device;
-		if (page->members == MODE_MIRROR_NO_SYNC)
+	for (unsigned i = 0; i < f->n; i++) {
+		const struct mode_mirror *page = &f->t[i]->member;
+		if (page->members == MODE_MIRROR_NO_SYNC && page->term == f->latest->term)
 			return false;
-		if (members == 0 &&
-		    (device == 0 || device > g->pub.n || page->generation != g->pub.generation))
+		if (f->latest->members == 0 && (page->device == 0 || page->device > f->n ||
+		                                page->generation != f->latest->generation))
 			return false;
 	}
-	return g->pub.generation > 0 && (members == 0 || members == g->pub.n);
+	return f->latest->generation > 0 && f->latest->members != MODE_MIRROR_NO_SYNC &&
+	       (f->latest->members == 0 || f->latest->members == f->n);
 }
 
-static bool none_is_missing(const struct group *g, struct ini_error *e)
+static bool none_is_missing(const struct found *f, struct ini_error *e)
 {
-	unsigned members = members_of(g);
-
-	return members <= g->pub.n ||
+	return !counts(f->latest) || f->latest->members <= f->n ||
 	       ini_refuse(e, INI_E_MEMBER_MISSING,
 	                  "the group has %u members, and %u of them are here: the others may "
 	                  "hold what was written last (force imports it without them)",
-	                  members, g->pub.n);
+	                  f->latest->members, f->n);
 }
 
 /* As owner.c says; but pages of a group that no initiator was named for may be anybody's. */
-static bool nobody_else(const struct group *g, struct ini_error *e)
+static bool nobody_else(struct ini *ini, const struct found *f, struct ini_error *e)
 {
 	static const uint8_t nobody[UUID_LEN];
-	struct ini *ini = g->ini;
-	bool named = false;
 	uint8_t id;
-	const char *other = group_holder(g, &id);
+	const char *other = page_is_foreign(ini, f->latest)
+	                            ? hba_initiator(ini->hba, f->latest->owner, &id)
+	                            : NULL;
 
 	if (other)
 		return ini_refuse(e, INI_E_BUSY,
 		                  "initiator %s (SCSI ID %u) serves this group: stop it first, or "
 		                  "import with force",
 		                  other, id);
-	for (unsigned i = 0; i < g->pub.n; i++)
-		named |= memcmp(page_at(g, i)->owner, nobody, UUID_LEN) != 0;
 	other = hba_other_initiator(ini->hba, &id);
-	if (named || !other)
+	if (memcmp(f->latest->owner, nobody, UUID_LEN) != 0 || !other)
 		return true;
 	return ini_refuse(e, INI_E_BUSY,
 	                  "initiator %s (SCSI ID %u) is on this bus and may serve this group: "
@@ -140,58 +183,68 @@ static bool nobody_else(const struct group *g, struct ini_error *e)
 	                  other, id);
 }
 
-/* Another initiator, which may be on the bus, is to see that its pages are not the latest. */
-static bool was_foreign(const struct group *g)
+static bool make(struct ini *ini, struct group *g, const struct found *f, struct ini_error *e)
 {
-	for (unsigned i = 0; i < g->pub.n; i++)
-		if (page_is_foreign(g->ini, page_at(g, i)))
-			return true;
-	return false;
+	for (unsigned i = 0; i < f->n; i++)
+		if (!add(ini, g, f->t[i], e))
+			return false;
+	for (unsigned k = 0; k < ini->groups_used; k++)
+		if (&ini->group[k] != g && ini->group[k].used && ini->group[k].pub.id == g->pub.id)
+			return ini_refuse(e, INI_E_EXISTS, "group id %u is that of group %s",
+			                  g->pub.id, ini->group[k].pub.name);
+	return true;
 }
 
-static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, bool force,
-                       uint64_t token, struct ini_error *e)
+/* Who is in sync; and the term, which is later than that of whoever had it. */
+static void judge(struct group *g, const struct found *f)
 {
-	struct group *g = group_new(ini, name, e);
-	bool ok = true;
+	const struct mode_mirror *latest = f->latest;
+	bool all = all_are_there(f);
 
-	if (!g)
-		return false;
-	g->pub.generation = 0;
-	memcpy(g->pub.uuid, uuid, UUID_LEN);
-	for (uint8_t id = 0; ok && id < HBA_UNITS; id++) {
-		const struct hba_target *t = hba_target(ini->hba, id);
-		if (is_member_of(t, uuid))
-			ok = add(ini, g, t, e);
-	}
-	for (unsigned k = 0; ok && k < ini->groups_used; k++)
-		if (&ini->group[k] != g && ini->group[k].used && ini->group[k].pub.id == g->pub.id)
-			ok = ini_refuse(e, INI_E_EXISTS, "group id %u is that of group %s",
-			                g->pub.id, ini->group[k].pub.name);
-	ok = ok && (force || (nobody_else(g, e) && none_is_missing(g, e)));
-	struct cmd *c = ok ? cmd_new(ini, CMD_IMPORT, token, e) : NULL;
-	if (!c) {
-		g->used = false;
-		return false;
-	}
-	log_open(g);
-	log_unknown(g); /* it was lost with the rest */
-	bool all = all_are_there(g);
+	g->pub.generation = latest->generation;
+	g->pub.term = latest->term;
+	if (page_is_foreign(g->ini, latest) && g->pub.term < UINT16_MAX)
+		g->pub.term++;
+	if (g->pub.term == 0)
+		g->pub.term = 1;
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct ini_member *m = &g->pub.m[i];
-		bool latest = page_at(g, i)->generation == g->pub.generation;
-		m->state = all && latest ? MEMBER_IN_SYNC : MEMBER_STALE;
+		bool old = page_is_older(&f->t[i]->member, latest);
+		m->state = all && !old ? MEMBER_IN_SYNC : MEMBER_STALE;
 		copy_text(m->why, sizeof(m->why),
 		          m->state == MEMBER_IN_SYNC ? ""
 		          : all ? "its generation is older than another member's"
 		                : "imported without all members");
 	}
+}
+
+static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, bool force,
+                       uint64_t token, struct ini_error *e)
+{
+	struct found f;
+	struct group *g = group_new(ini, name, e);
+
+	if (!g)
+		return false;
+	memcpy(g->pub.uuid, uuid, UUID_LEN);
+	find(ini, uuid, &f);
+	bool ok = f.n > 0 || ini_refuse(e, INI_E_BAD_VALUE,
+	                                "no target has a page 30h of this group that makes sense");
+	ok = ok && make(ini, g, &f, e) &&
+	     (force || (nobody_else(ini, &f, e) && none_is_missing(&f, e)));
+	struct cmd *c = ok ? cmd_new(ini, CMD_IMPORT, token, e) : NULL;
+	if (!c) {
+		g->used = false;
+		return false;
+	}
+	judge(g, &f);
+	log_open(g);
+	log_unknown(g); /* it was lost with the rest, or is another's */
 	c->g = g;
 	g->command = c;
-	for (unsigned i = 0; i < g->pub.n; i++)
-		group_take(g, page_at(g, i));
 	group_list(g);
-	c->ticket = group_change(g, was_foreign(g));
+	/* Whoever had it is to see that its pages are not the latest. */
+	c->ticket = group_change(g, page_is_foreign(ini, f.latest));
 	return true;
 }
 

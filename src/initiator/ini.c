@@ -135,7 +135,7 @@ ns_t ini_deadline(const struct ini *ini)
 	ns_t at = jobs_deadline(ini);
 
 	if (!TAILQ_EMPTY(&ini->io_due) || ini->moves != ini->moves_run || ini->targets_seen ||
-	    ini->holders_seen)
+	    ini->initiators_seen)
 		return ini->now;
 	if (first && first->due_ns < at)
 		at = first->due_ns;

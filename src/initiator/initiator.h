@@ -113,12 +113,14 @@ struct ini_group {
 	                  to be told; 0: nothing */
 	enum ini_mode mode;
 	uint32_t block_size;
-	uint64_t blocks;                     /* of the smallest member */
-	uint32_t transfer;                   /* bytes per pass, default for jobs */
-	unsigned window;                     /* passes in flight, default for jobs */
-	unsigned max_passes;                 /* for one block, the first included */
-	struct ini_intent intent;            /* as it was when the group was looked at */
-	char served_by[TARGET_NAME_MAX + 1]; /* likewise: another initiator on the bus; "": none */
+	uint64_t blocks;           /* of the smallest member */
+	uint32_t transfer;         /* bytes per pass, default for jobs */
+	unsigned window;           /* passes in flight, default for jobs */
+	unsigned max_passes;       /* for one block, the first included */
+	struct ini_intent intent;  /* as it was when the group was looked at */
+	bool log_lost;             /* of a saved one: all is to be copied, whatever the log says */
+	uint8_t lost_to[UUID_LEN]; /* the initiator that has taken it over; zeros: none */
+	char served_by[40]; /* likewise: the name of lost_to, or the UUID if it is not on the bus */
 	unsigned n;
 	struct ini_member m[INI_MEMBERS_MAX];
 };

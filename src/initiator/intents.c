@@ -360,8 +360,8 @@ static void recover_look(struct group *g)
 	struct ini_job_spec s = {.type = JOB_RESYNC, .mode = INI_MODE_DEFAULT, .recovery = true};
 	struct ini_error e;
 
-	if (!g->recover || !g->listed || g->held || ini->draining || !ini->bus_up || g->command ||
-	    !all_in_sync_are_here(g) || live_recovery(g))
+	if (!g->recover || !g->listed || group_is_lost(g) || ini->draining || !ini->bus_up ||
+	    g->command || !all_in_sync_are_here(g) || live_recovery(g))
 		return;
 	if (!hba_settled(ini->hba)) {
 		look_at(ini, ini->now + SETTLE_NS);
@@ -421,6 +421,8 @@ bool ini_restore_intent(struct ini *ini, const char *group, const uint8_t *bytes
 		        "is copied",
 		        group, why);
 	}
+	if (good && g->pub.log_lost)
+		log_unknown(g);
 	g->recover = g->log->n_dirty > 0;
 	g->dirty_ns = g->recover ? 1 : 0;
 	ini->logs_due = true;
@@ -534,8 +536,6 @@ const struct ini_group *log_shown(struct group *g)
 	                            .dirty = g->log->n_dirty,
 	                            .behind = g->log->n_behind,
 	                            .recovering = g->recover};
-	uint8_t id;
-	const char *holder = group_holder(g, &id);
-	copy_text(g->pub.served_by, sizeof(g->pub.served_by), holder ? holder : "");
+	group_server(g, g->pub.served_by, sizeof(g->pub.served_by));
 	return &g->pub;
 }

@@ -436,7 +436,7 @@ static void run_done(struct io *io)
 	/* Nobody asked for it, or it brought nothing new: who is away has not failed. */
 	if ((io->cmd && io->cmd->clean) || (io->job && io->job->pub.type == JOB_SCRUB))
 		bad &= (uint16_t)~io->away;
-	if (g->held) /* nothing is acknowledged, and who has what is another's to say */
+	if (group_is_lost(g)) /* nothing is acknowledged, and who has what is another's to say */
 		io_finish(io);
 	else if (changes && (bad & members_in_sync(g)) && !nowhere(io))
 		leave_in_sync(io);

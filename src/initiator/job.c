@@ -237,7 +237,7 @@ static bool check_spec(struct ini *ini, const struct group *g, const struct ini_
 		return ini_refuse(e, INI_E_BAD_VALUE, "a window is 1 to %d", INI_WINDOW_MAX);
 	if (g->command)
 		return ini_refuse(e, INI_E_BUSY, "group %s is being changed", g->pub.name);
-	if (!group_is_free(g, e))
+	if (!group_is_ours(g, e))
 		return false;
 	if (ini->n_live >= INI_JOBS_MAX)
 		return ini_refuse(e, INI_E_TOO_MANY, "%d jobs are not over yet", INI_JOBS_MAX);

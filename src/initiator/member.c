@@ -21,7 +21,7 @@ static void on_target(void *ctx, uint8_t unit)
 	if (unit < HBA_UNITS)
 		ini->targets_seen |= UINT64_C(1) << unit;
 	else
-		ini->holders_seen = true;
+		ini->initiators_seen = true;
 }
 
 static void on_reset(void *ctx, uint8_t by)
@@ -253,13 +253,11 @@ static void adopt_generation(struct group *g, uint64_t generation)
  * anything was acknowledged that the member lacks, and the page may be of a change that was cut
  * off, or one that was written without our hearing of it. So a page as new as the group's, or
  * newer, makes nobody else stale. But without the state it would count: those in sync get a
- * generation that is later. A newer one that somebody else wrote, who served the group since, says
- * what our state does not know.
+ * generation that is later.
  */
 static void look_at_stale(struct group *g, unsigned member, const struct mode_mirror *page)
 {
 	struct ini_member *m = &g->pub.m[member];
-	bool foreign = page_succeeds_us(g, page);
 
 	if (!page_is_ours(g, member, page)) {
 		m->logged = false; /* other media, perhaps */
@@ -267,12 +265,6 @@ static void look_at_stale(struct group *g, unsigned member, const struct mode_mi
 	}
 	if (page->generation < g->pub.generation || page->generation >= GENERATION_MAX)
 		return;
-	if (foreign && page->generation > g->pub.generation) {
-		m->state = MEMBER_IN_SYNC;
-		m->why[0] = '\0';
-		adopt_generation(g, page->generation);
-		return;
-	}
 	/* Of a change of our own that was cut off, as nobody was in sync: nothing has gone by it.
 	 */
 	bool own = m->latest && page->generation <= g->pub.used &&
@@ -364,16 +356,11 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	as_it_was |= changing && t->member.generation == g->old_generation;
 	as_it_was |= member_offered(g, member, t->member.generation);
 	bool ours = page_is_ours(g, member, &t->member), expected = due || (ours && as_it_was);
-	bool foreign = ours && page_is_foreign(g->ini, &t->member);
-	if (foreign)
-		due = expected = false;
 	member_seen(x, t);
 	if (m->state == MEMBER_IN_SYNC && !expected)
 		look_at_in_sync(g, member, &t->member);
 	else if (m->state == MEMBER_STALE && !due)
 		look_at_stale(g, member, &t->member);
-	if (ours)
-		group_take(g, &t->member);
 	struct mode_mirror wanted = member_page(g, member);
 	if (was_in_sync != (m->state == MEMBER_IN_SYNC) || !ours ||
 	    !mode_mirror_equal(&t->member, &wanted) || g->pub.owed)
@@ -400,7 +387,8 @@ static void member_goes(struct group *g, unsigned member)
 
 	m->unit = m->id = WIRE_NO_ID;
 	x->gone_ns = ini->now;
-	x->wait_until = !g->held && (rescan || !ini->bus_up) ? ini->now + ini->cfg.bus_wait_ns : 0;
+	x->wait_until =
+	        !group_is_lost(g) && (rescan || !ini->bus_up) ? ini->now + ini->cfg.bus_wait_ns : 0;
 	group_changed(g);
 }
 
@@ -418,7 +406,7 @@ static void look_at_member(struct group *g, unsigned member)
 	struct ini *ini = g->ini;
 	struct ini_member *m = &g->pub.m[member];
 	struct member *x = &g->x[member];
-	const struct hba_target *t = g->held ? NULL : hba_find(ini->hba, m->uuid);
+	const struct hba_target *t = group_is_lost(g) ? NULL : hba_find(ini->hba, m->uuid);
 	const char *no = t ? unusable(g, member, t) : NULL;
 
 	if (no) {
@@ -431,7 +419,7 @@ static void look_at_member(struct group *g, unsigned member)
 		member_arrives(g, member, t);
 	else if (!t && m->unit != WIRE_NO_ID)
 		member_goes(g, member);
-	else if (g->held)
+	else if (group_is_lost(g))
 		x->wait_until = 0;
 	else if (!t && x->wait_until > ini->now && unit_is_off_the_list(ini, x))
 		x->wait_until = 0;
@@ -464,29 +452,14 @@ static void bus_came(struct ini *ini)
 	}
 }
 
-static void look_at_holder(struct group *g)
-{
-	uint8_t id;
-	const char *holder = group_holder(g, &id);
-
-	if (!holder == !g->held)
-		return;
-	g->held = holder;
-	if (holder)
-		ini_log(g->ini, 4, "group %s is served by initiator %s (SCSI ID %u): not by us",
-		        g->pub.name, holder, id);
-	else
-		ini_log(g->ini, 5, "group %s: who served it has left", g->pub.name);
-	group_changed(g);
-}
-
 void members_look(struct ini *ini)
 {
 	bool up = hba_up(ini->hba), was = ini->bus_up;
 
-	if (!ini->targets_seen && !ini->holders_seen && up == was)
+	if (!ini->targets_seen && !ini->initiators_seen && up == was)
 		return;
-	ini->holders_seen = false;
+	bool initiators = ini->initiators_seen;
+	ini->initiators_seen = false;
 	logs_touch(ini);
 	ini->targets_changed |= ini->targets_seen;
 	ini->targets_seen = 0;
@@ -497,7 +470,9 @@ void members_look(struct ini *ini)
 	for (unsigned k = 0; k < ini->groups_used; k++) {
 		struct group *g = &ini->group[k];
 		if (g->used)
-			look_at_holder(g);
+			group_look_at_owner(g);
+		if (g->used && initiators && group_is_lost(g))
+			group_changed(g); /* by the name, or by the UUID */
 		for (unsigned i = 0; g->used && i < g->pub.n; i++)
 			look_at_member(g, i);
 	}

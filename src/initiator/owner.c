@@ -2,12 +2,15 @@
 /*
  * Whose a group is: range locks and the write-intent log are in one daemon's memory, so what two
  * write to one group, or one writes while the other one recovers it, can be lost. Page 30h names
- * the initiator that serves the group; while that one is on the bus, nobody else does. One that has
- * left is succeeded: what it may have had in flight is copied.
+ * the initiator that serves the group, and its term, which grows when another one takes it over by
+ * group.import.
  *
- * A daemon whose group is taken over by force hears of it by UNIT ATTENTION, MODE PARAMETERS
- * CHANGED, which each target has for it before it does anything more: the page is read again
- * (hba_scan.c), and all of the group's members look as if they were away.
+ * A daemon that finds such a page has lost the group, and serves it no more, whether the other one
+ * is there or not: what its state says of the members is of before. It hears of it by UNIT
+ * ATTENTION, MODE PARAMETERS CHANGED, which each target has for it before it does anything more:
+ * the page is read again (hba_scan.c), and from then on all of the group's members look as if they
+ * were away. The way back is the same: to delete the group here, which leaves what others wrote,
+ * and to import it.
  */
 #include "initiator/core.h"
 
@@ -21,78 +24,64 @@ bool page_is_foreign(const struct ini *ini, const struct mode_mirror *page)
 	       memcmp(page->owner, hba_own_uuid(ini->hba), UUID_LEN) != 0;
 }
 
-/* The page of a member that is on the bus; NULL: it is not, or has none of this group. */
-static const struct mode_mirror *page_here(const struct group *g, unsigned member)
+bool group_is_lost(const struct group *g)
 {
-	const struct hba_target *t = hba_find(g->ini->hba, g->pub.m[member].uuid);
-
-	if (!t || !t->member.member || memcmp(t->member.group_uuid, g->pub.uuid, UUID_LEN) != 0)
-		return NULL;
-	return &t->member;
+	return memcmp(g->pub.lost_to, nobody, UUID_LEN) != 0;
 }
 
 /* Of two that took the group in one term, the one with the lesser UUID has it. */
-static bool later(uint16_t term, const uint8_t *owner, uint16_t than, const uint8_t *than_owner)
+static bool later(const struct group *g, const struct mode_mirror *page)
 {
-	if (term != than)
-		return term > than;
-	return memcmp(owner, than_owner, UUID_LEN) < 0;
+	if (page->term != g->pub.term)
+		return page->term > g->pub.term;
+	return memcmp(page->owner, hba_own_uuid(g->ini->hba), UUID_LEN) < 0;
 }
 
-bool page_succeeds_us(const struct group *g, const struct mode_mirror *page)
+void group_look_at_owner(struct group *g)
 {
-	const struct mode_mirror *before = &g->heir_of;
+	char text[37];
 
-	if (!page_is_foreign(g->ini, page))
-		return false;
-	if (before->member && page->term == before->term &&
-	    memcmp(page->owner, before->owner, UUID_LEN) == 0)
-		return true;
-	return later(page->term, page->owner, g->pub.term, hba_own_uuid(g->ini->hba));
-}
-
-/* Who served the group since we did may have had writes in flight. */
-static void succeed(struct group *g, const struct mode_mirror *page)
-{
-	if (!g->heir_of.member)
-		log_unknown(g);
-	g->heir_of = *page;
-	(void)group_change(g, true);
-}
-
-void group_take(struct group *g, const struct mode_mirror *page)
-{
-	uint16_t term = page->term;
-
-	if (g->listed && page_succeeds_us(g, page))
-		succeed(g, page);
-	if (page_is_foreign(g->ini, page) && term < UINT16_MAX)
-		term++;
-	if (g->pub.term < term)
-		g->pub.term = term;
-}
-
-/* The latest page counts: who was away when the group went to another still names the one before.
- */
-const char *group_holder(const struct group *g, uint8_t *id)
-{
-	const struct mode_mirror *last = NULL;
-
-	for (unsigned i = 0; i < g->pub.n; i++) {
-		const struct mode_mirror *page = page_here(g, i);
-		if (page && page_succeeds_us(g, page) &&
-		    (!last || later(page->term, page->owner, last->term, last->owner)))
-			last = page;
+	for (unsigned i = 0; g->listed && i < g->pub.n; i++) {
+		const struct hba_target *t = hba_find(g->ini->hba, g->pub.m[i].uuid);
+		const struct mode_mirror *page = t ? &t->member : NULL;
+		if (!page || memcmp(page->group_uuid, g->pub.uuid, UUID_LEN) != 0 ||
+		    !page_is_foreign(g->ini, page) || !later(g, page) ||
+		    memcmp(page->owner, g->pub.lost_to, UUID_LEN) == 0)
+			continue;
+		memcpy(g->pub.lost_to, page->owner, UUID_LEN);
+		ini_log(g->ini, 4, "group %s is that of initiator %s now, says %s", g->pub.name,
+		        uuid_text(page->owner, text), t->name);
+		(void)save_request(g->ini); /* whoever is there when we start again */
+		group_changed(g);
 	}
-	return last ? hba_initiator(g->ini->hba, last->owner, id) : NULL;
 }
 
-bool group_is_free(const struct group *g, struct ini_error *e)
+void group_server(const struct group *g, char *name, size_t n)
 {
+	char text[37];
 	uint8_t id;
-	const char *holder = group_holder(g, &id);
 
-	return !holder ||
-	       ini_refuse(e, INI_E_BUSY, "group %s is served by initiator %s (SCSI ID %u)",
-	                  g->pub.name, holder, id);
+	if (!group_is_lost(g)) {
+		copy_text(name, n, "");
+		return;
+	}
+	const char *there = hba_initiator(g->ini->hba, g->pub.lost_to, &id);
+	copy_text(name, n, there ? there : uuid_text(g->pub.lost_to, text));
+}
+
+bool group_is_ours(const struct group *g, struct ini_error *e)
+{
+	char text[37];
+	uint8_t id;
+
+	if (!group_is_lost(g))
+		return true;
+	const char *there = hba_initiator(g->ini->hba, g->pub.lost_to, &id);
+	if (there)
+		return ini_refuse(e, INI_E_BUSY, "group %s is served by initiator %s (SCSI ID %u)",
+		                  g->pub.name, there, id);
+	return ini_refuse(e, INI_E_BUSY,
+	                  "group %s was taken over by initiator %s, which is not on this bus: "
+	                  "delete it here, and import it",
+	                  g->pub.name, uuid_text(g->pub.lost_to, text));
 }

@@ -450,6 +450,54 @@ START_TEST(an_import_of_a_part)
 }
 END_TEST
 
+/* disk2 is removed while it is away, and keeps its page. */
+static struct rig *removed_while_away(void)
+{
+	struct rig *r = rig_new(4, BLOCKS);
+	struct ini_error e;
+
+	rig_group(r, 3, true);
+	fake_gone(r->h, 2);
+	rig_step(r);
+	rig_replies(r, ini_group_remove_member(r->ini, "g0", "disk2", 1, &e), &e, 1, 300 * NS_PER_S,
+	            INI_OK);
+	return r;
+}
+
+/* It is no member: neither in the place of one that is missing, nor beside all of them, nor with
+ * the device id that another one got. */
+START_TEST(an_import_leaves_out_who_was_removed)
+{
+	for (unsigned way = 0; way < 3; way++) {
+		struct rig *r = removed_while_away();
+		struct ini_error e;
+
+		if (way == 2) {
+			rig_add(r, "disk3");
+			(void)rig_do(r, JOB_RESYNC, 300 * NS_PER_S, JOB_SUCCESS);
+		}
+		r->n_saved = 0;
+		memset(r->log, 0, sizeof(r->log));
+		if (way == 0)
+			fake_gone(r->h, 0);
+		rig_restart(r);
+		fake_back(r->h, 2);
+		rig_step(r);
+		bool taken = ini_group_import(r->ini, "g0", NULL, false, 2, &e);
+		if (way == 0) {
+			rig_refused(taken, &e, INI_E_MEMBER_MISSING, "");
+			rig_free(r);
+			continue;
+		}
+		rig_replies(r, taken, &e, 2, NS_PER_S, INI_OK);
+		ck_assert_uint_eq(ini_group_find(r->ini, "g0")->n, way == 1 ? 2 : 3);
+		for (unsigned i = 0; i < ini_group_find(r->ini, "g0")->n; i++)
+			ck_assert(rig_in_sync(r, i));
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* Beside another initiator if it is forced, and without that once the other is gone. */
 START_TEST(an_import_beside_another_initiator)
 {
@@ -519,6 +567,7 @@ TAP_MAIN_TABLE("groups", NULL, NULL, TAP_ONCE(create_writes_page_30h_and_the_sta
                TAP_ONCE(delete_clears_the_pages), TAP_ONCE(members_are_added_and_removed),
                TAP_ONCE(settings), TAP_ONCE(import), TAP_ONCE(import_of_unequal_generations),
                TAP_ONCE(import_by_name_of_one_of_two), TAP_ONCE(an_import_of_a_part),
+               TAP_ONCE(an_import_leaves_out_who_was_removed),
                TAP_ONCE(an_import_when_nobody_was_in_sync), TAP_ONCE(a_bad_saved_group_is_refused),
                TAP_ONCE(a_create_that_cannot_be_saved_leaves_nothing),
                TAP_ONCE(the_only_member_in_sync_stays),

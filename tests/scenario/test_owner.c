@@ -137,63 +137,116 @@ START_TEST(a_write_in_flight_when_it_is_taken_over)
 }
 END_TEST
 
-/* Who had served it has left the bus: what it knew is its pages', and what it had in flight is
- * nobody's, so all is copied. disk1 was stale for us, and the only one in sync for the other. */
-START_TEST(who_has_left_is_succeeded)
+/* Who has it has left the bus, or its members have: that does not make the group ours again, nor
+ * does a start. */
+START_TEST(what_was_lost_stays_lost)
 {
-	struct rig *r = group_of(3);
+	struct rig *r = group_of(2);
 	struct block *b = rig_bytes(512, 3);
-
-	fake_gone(r->h, 1);
-	rig_step(r);
-	rig_write(r, 0, b, LIMIT, INI_OK);
-	ck_assert(!rig_in_sync(r, 1));
+	struct ini_error e;
 	uint64_t gen = generation_of(r);
+	const char *says = "group g0 was taken over by initiator b2000000-0000-0000-0000-"
+	                   "000000000000, which is not on this bus: delete it here, and import it";
+
+	fake_gone(r->h, 0);
+	rig_step(r);
 	fake_other(r->h, "another");
-	taken_over(r, 0, 0);
-	taken_over(r, 1, gen + 5);
-	taken_over(r, 2, 0);
-	memset(r->h->disk[1].store, 0x5c, (size_t)BLOCKS * FAKE_BLOCK);
+	taken_over(r, 1, gen + 1);
+	rig_run(r, NS_PER_S);
+	fake_back(r->h, 0); /* with our page, of before */
 	rig_run(r, NS_PER_S);
 	ck_assert_str_eq(ini_group_find(r->ini, "g0")->served_by, "another");
+	fake_gone(r->h, 1);
 	fake_other(r->h, NULL);
 	rig_run(r, LIMIT);
-	ck_assert_str_eq(ini_group_find(r->ini, "g0")->served_by, "");
-	ck_assert(!rig_in_sync(r, 0) && rig_in_sync(r, 1) && !rig_in_sync(r, 2));
-	ck_assert_uint_gt(generation_of(r), gen + 5);
-	ck_assert(owned_by_us(r, 0) && owned_by_us(r, 1) && owned_by_us(r, 2));
-	(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
-	for (unsigned i = 0; i < 3; i += 2)
-		ck_assert_mem_eq(r->h->disk[i].store, r->h->disk[1].store,
-		                 (size_t)BLOCKS * FAKE_BLOCK);
+	rig_refused(ini_group_write(r->ini, "g0", 0, 512, b, 5, &e), &e, INI_E_BUSY, says);
+	rig_restart(r);
+	rig_run(r, LIMIT);
+	rig_refused(ini_group_write(r->ini, "g0", 0, 512, b, 5, &e), &e, INI_E_BUSY, says);
+	ck_assert_uint_eq(r->h->target[0].member.generation, gen);
 	block_unref(b);
 	rig_free(r);
 }
 END_TEST
 
-/* The other one has left members as they were, with a write that only one of them took. */
-START_TEST(what_the_other_one_had_in_flight_is_made_equal)
+/*
+ * The way back. The other one had both, and went on with disk1 alone, when disk0 was away; what it
+ * wrote then is there, and what it had in flight is made equal.
+ */
+START_TEST(a_group_comes_back_by_import)
 {
 	struct rig *r = group_of(2);
+	struct ini_error e;
 	uint64_t gen = generation_of(r);
 
 	fake_other(r->h, "another");
-	for (uint8_t i = 0; i < 2; i++)
-		taken_over(r, i, gen);
+	taken_over(r, 0, gen + 1);
+	taken_over(r, 1, gen + 2);
+	memset(r->h->disk[1].store, 0x5c, (size_t)BLOCKS * FAKE_BLOCK);
 	rig_run(r, NS_PER_S);
-	memset(r->h->disk[1].store + 99 * FAKE_BLOCK, 0x77, FAKE_BLOCK);
 	fake_other(r->h, NULL);
-	rig_run(r, LIMIT);
-	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	rig_replies(r, ini_group_delete(r->ini, "g0", 6, &e), &e, 6, LIMIT, INI_OK);
+	ck_assert(!owned_by_us(r, 0) && !owned_by_us(r, 1));
+	rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 7, &e), &e, 7, LIMIT, INI_OK);
+	ck_assert(!rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert(owned_by_us(r, 0) && owned_by_us(r, 1));
+	ck_assert_uint_gt(r->h->target[1].member.generation, gen + 2);
+	ck_assert_uint_gt(r->h->target[1].member.term, 2);
+	(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
 	ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, (size_t)BLOCKS * FAKE_BLOCK);
-	ck_assert_uint_gt(r->h->target[0].member.generation, gen);
-	ck_assert_uint_gt(r->h->target[1].member.generation, gen);
 	rig_free(r);
 }
 END_TEST
 
-/* By force, beside the one that serves it: that one's pages are not the latest any more. Of a
- * member that was away, and still names the one before, nothing is believed. */
+/* Killed when the pages are written, and the log does not say yet that all is to be copied. */
+START_TEST(what_was_in_flight_is_copied_after_a_crash)
+{
+	struct rig *r = group_of(2);
+	struct ini_error e;
+	uint64_t gen = generation_of(r);
+
+	for (uint8_t i = 0; i < 2; i++)
+		taken_over(r, i, gen);
+	r->n_saved = 0; /* and a clean log of before is still there */
+	rig_restart(r);
+	memset(r->h->disk[1].store + 99 * FAKE_BLOCK, 0x77, FAKE_BLOCK);
+	r->logs_held = true;
+	ck_assert(ini_group_import(r->ini, "g0", NULL, false, 7, &e));
+	rig_run(r, NS_PER_S);
+	r->logs_held = false;
+	rig_restart(r);
+	rig_run(r, LIMIT);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert(owned_by_us(r, 0) && owned_by_us(r, 1));
+	ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, (size_t)BLOCKS * FAKE_BLOCK);
+	rig_free(r);
+}
+END_TEST
+
+/* The bus is reset while the pages of an import are on their way. */
+START_TEST(an_import_and_a_reset)
+{
+	struct rig *r = group_of(3);
+	struct ini_error e;
+	uint64_t gen = generation_of(r);
+
+	for (uint8_t i = 0; i < 3; i++)
+		taken_over(r, i, gen);
+	r->n_saved = 0;
+	rig_restart(r);
+	r->h->latency_ns = 10 * NS_PER_MS;
+	ck_assert(ini_group_import(r->ini, "g0", NULL, false, 2, &e));
+	rig_run(r, 2 * NS_PER_MS);
+	fake_reset(r->h);
+	ck_assert_int_eq(rig_reply(r, 2, LIMIT)->error.kind, INI_OK);
+	rig_run(r, LIMIT);
+	for (uint8_t i = 0; i < 3; i++)
+		ck_assert(rig_in_sync(r, i) && owned_by_us(r, i));
+	rig_free(r);
+}
+END_TEST
+
+/* By force, beside the one that serves it: that one's pages are not the latest any more. */
 START_TEST(an_import_by_force)
 {
 	struct rig *r = group_of(3);
@@ -206,61 +259,18 @@ START_TEST(an_import_by_force)
 	for (uint8_t i = 0; i < 3; i++)
 		taken_over(r, i, gen);
 	uint16_t term = r->h->target[0].member.term;
-	fake_gone(r->h, 0);
 	rig_restart(r);
 	rig_refused(ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, INI_E_BUSY,
 	            "initiator another (SCSI ID 6) serves this group: stop it first");
 	bool taken = ini_group_import(r->ini, "g0", NULL, true, 3, &e);
 	fake_other(r->h, "another"); /* who serves it is looked at before its pages are written */
 	rig_replies(r, taken, &e, 3, LIMIT, INI_OK);
-	for (uint8_t i = 1; i < 3; i++) {
-		ck_assert(owned_by_us(r, i));
+	for (uint8_t i = 0; i < 3; i++) {
+		ck_assert(rig_in_sync(r, i) && owned_by_us(r, i));
 		ck_assert_uint_gt(r->h->target[i].member.term, term);
 	}
 	ck_assert_str_eq(ini_group_find(r->ini, "g0")->served_by, "");
-	rig_image(r, BLOCKS * 512, 1);
-	rig_concludes(r, rig_mirror(r, BLOCKS * 512), LIMIT, JOB_SUCCESS);
 	rig_write(r, 0, b, LIMIT, INI_OK);
-	fake_back(r->h, 0); /* it is no member: the import did not see it */
-	rig_run(r, NS_PER_S);
-	ck_assert_str_eq(ini_group_find(r->ini, "g0")->served_by, "");
-	rig_write(r, 0, b, LIMIT, INI_OK);
-	block_unref(b);
-	rig_free(r);
-}
-END_TEST
-
-/* disk2 was away when we succeeded the other one, which comes back on the bus before disk2 does:
- * its page, of before, does not make the group the other one's, who sees ours. */
-START_TEST(a_page_of_before_counts_no_more)
-{
-	struct rig *r = group_of(3);
-	struct block *b = rig_bytes(512, 3);
-	uint64_t gen = generation_of(r);
-
-	fake_other(r->h, "another");
-	for (uint8_t i = 0; i < 3; i++)
-		taken_over(r, i, gen + 1);
-	rig_run(r, NS_PER_S);
-	fake_gone(r->h, 2);
-	fake_other(r->h, NULL);
-	rig_run(r, LIMIT);
-	rig_write(r, 0, b, LIMIT, INI_OK);
-	fake_other(r->h, "another");
-	fake_back(r->h, 2);
-	rig_run(r, NS_PER_S);
-	ck_assert_str_eq(ini_group_find(r->ini, "g0")->served_by, "");
-	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && !rig_in_sync(r, 2));
-	ck_assert(owned_by_us(r, 2));
-	rig_write(r, 0, b, LIMIT, INI_OK);
-	/* and so it is after a start, by the state file, should it see that page first */
-	for (uint8_t i = 0; i < 2; i++)
-		fake_gone(r->h, i);
-	memcpy(r->h->target[2].member.owner, r->h->other_uuid, UUID_LEN);
-	r->h->target[2].member.term = 2;
-	rig_restart(r);
-	rig_run(r, NS_PER_S);
-	ck_assert_str_eq(ini_group_find(r->ini, "g0")->served_by, "");
 	block_unref(b);
 	rig_free(r);
 }
@@ -285,7 +295,29 @@ START_TEST(a_tie_is_one_s)
 }
 END_TEST
 
-TAP_MAIN("owner", a_page_of_before_counts_no_more, a_tie_is_one_s, who_makes_a_group_owns_it,
-         pages_that_name_nobody_are_ours, a_group_that_another_serves_is_refused,
-         a_write_in_flight_when_it_is_taken_over, who_has_left_is_succeeded,
-         what_the_other_one_had_in_flight_is_made_equal, an_import_by_force);
+/* Pages of before there were terms are imported, and are somebody's from then on. */
+START_TEST(an_import_of_old_pages_has_a_term)
+{
+	struct rig *r = group_of(2);
+	struct ini_error e;
+
+	for (unsigned i = 0; i < 2; i++) {
+		memset(r->h->target[i].member.owner, 0, UUID_LEN);
+		r->h->target[i].member.term = r->h->target[i].member.members = 0;
+	}
+	r->n_saved = 0;
+	rig_restart(r);
+	rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2, LIMIT, INI_OK);
+	for (uint8_t i = 0; i < 2; i++) {
+		ck_assert(owned_by_us(r, i) && rig_in_sync(r, i));
+		ck_assert_uint_eq(r->h->target[i].member.term, 1);
+	}
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
+         a_group_that_another_serves_is_refused, a_write_in_flight_when_it_is_taken_over,
+         what_was_lost_stays_lost, a_group_comes_back_by_import,
+         what_was_in_flight_is_copied_after_a_crash, an_import_and_a_reset, an_import_by_force,
+         a_tie_is_one_s, an_import_of_old_pages_has_a_term);
