@@ -42,7 +42,8 @@ struct member {
 	uint64_t offered;   /* the generation of the page 30h that it was sent last */
 	bool syncing;       /* a resync job copies to it: writes go to it, too */
 	bool loose;         /* a write was not aborted for sure and may still land: until it
-	                       attaches anew, nothing more is written to it */
+	                       attaches anew, or the abort is confirmed, nothing more is written
+	                       to it */
 	lba_t mend_told;    /* the block that could not be written anew last: told once */
 	uint64_t given_up;  /* a client's command changes it: the change that makes it durable that
 	                       it is stale and the log does not know what it lacks; 0: none */

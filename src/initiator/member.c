@@ -47,6 +47,8 @@ static void on_drained(void *ctx, uint8_t unit)
 	struct ini *ini = ctx;
 
 	logs_touch(ini);
+	if (unit < HBA_UNITS)
+		ini->loose[unit].is = false;
 	for (unsigned k = 0; k < ini->groups_used; k++) {
 		struct group *g = &ini->group[k];
 		for (unsigned i = 0; g->used && i < g->pub.n; i++) {
