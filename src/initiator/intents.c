@@ -186,7 +186,7 @@ void log_flushed(struct group *g, uint64_t ticket, uint16_t members)
 {
 	bool all = members == all_members(g);
 
-	if (g->recover || (members_trusted(g) & ~members) || !group_is_saved(g))
+	if (!members || g->recover || (members_trusted(g) & ~members) || !group_is_saved(g))
 		return;
 	(void)intent_flushed(g->log, ticket, all);
 	if (!intent_wants_flush(g->log, all))
