@@ -52,15 +52,21 @@ static bool all_here(struct sim *s)
 	return no_job_runs(s) && ini_deadline(s->host.ini) > s->now && !s->host.is_saving;
 }
 
+/* An operation that a fault has made slow holds up what comes behind it at its disk. */
+static bool stores_rest(struct sim *s)
+{
+	for (unsigned i = 0; i < s->n_disks; i++)
+		if (s->d[i].store.n_ops > 0)
+			return false;
+	return true;
+}
+
 /* The log is clean, so nothing more is due: members were flushed for it. */
 static bool quiet(struct sim *s)
 {
 	if (!all_here(s) || host_group(s)->intent.dirty > 0)
 		return false;
-	for (unsigned i = 0; i < s->n_disks; i++)
-		if (s->d[i].store.n_ops > 0)
-			return false;
-	return !rest_kept(s->host.ini, s->host.h);
+	return stores_rest(s) && !rest_kept(s->host.ini, s->host.h);
 }
 
 static void run_job(struct sim *s, enum ini_job_type type)
@@ -150,6 +156,10 @@ void sim_end(struct sim *s)
 	if (!sim_until(s, ANSWER_LIMIT, all_here))
 		sim_fail(s, "faults have stopped, and not all is answered and here within %llu s",
 		         (unsigned long long)(ANSWER_LIMIT / NS_PER_S));
+	if (!sim_until(s, ANSWER_LIMIT, stores_rest))
+		sim_fail(s, "the store of a disk does not answer");
+	if (!sim_until(s, ANSWER_LIMIT, all_here))
+		sim_fail(s, "a member has gone after the faults have stopped");
 	bring_in_sync(s);
 	verify(s, compare_members(s));
 	run_job(s, JOB_READ);
