@@ -164,6 +164,7 @@ static void write_page(struct group *g, unsigned member, const struct mode_mirro
 	g->pages_open++;
 	memset(&w->set, 0, sizeof(w->set));
 	w->set.page = *page;
+	w->sent = true;
 	w->set.done = page_written;
 	w->set.ctx = w;
 	w->set.param = param;

@@ -24,6 +24,7 @@ struct page_write {
 	ns_t retry_at;   /* after BUSY; 0: at once */
 	ns_t busy_until; /* then BUSY counts as a try; 0: it was not BUSY yet */
 	bool was_here;   /* when the change began */
+	bool sent;       /* set.page, since we are here */
 	bool may_have;   /* this page, though it is not known to have been written */
 	uint64_t before; /* was_here: the generation that its page had then */
 	char why[64];

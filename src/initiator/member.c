@@ -357,6 +357,8 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	bool as_it_was = x->seen && t->member.generation == x->seen_generation;
 	as_it_was |= changing && t->member.generation == g->old_generation;
 	as_it_was |= member_offered(g, member, t->member.generation);
+	/* Or with the page that it was sent last, and we have not heard of that. */
+	as_it_was |= x->page.sent && mode_mirror_equal(&t->member, &x->page.set.page);
 	bool ours = page_is_ours(g, member, &t->member), expected = due || (ours && as_it_was);
 	member_seen(x, t);
 	if (m->state == MEMBER_IN_SYNC && !expected)

@@ -419,6 +419,33 @@ START_TEST(a_source_that_may_still_write_is_not_given_up)
 }
 END_TEST
 
+/* A mirror job begins: pages say that nobody is in sync, and the disks go before they say that they
+ * have them. It has sent nothing, so those that were in sync are, and are believed when they come
+ * with those pages. */
+START_TEST(who_is_put_back_is_believed)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 2, true);
+	rig_run(r, NS_PER_S);
+	r->h->disk[0].page_lost = r->h->disk[1].page_lost = true;
+	rig_image(r, BLOCKS * 512, 1);
+	(void)rig_concludes(r, rig_mirror(r, BLOCKS * 512), 300 * NS_PER_S, JOB_FAILED);
+	ck_assert_uint_eq(fake_count(r->h, OP_WRITE_16, -1), 0);
+	r->h->disk[0].page_lost = r->h->disk[1].page_lost = false;
+	for (uint8_t i = 0; i < 2; i++) {
+		ck_assert_uint_eq(r->h->target[i].member.generation, 0);
+		fake_back(r->h, i);
+	}
+	rig_run(r, 10 * NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	rig_write(r, 0, b, 60 * NS_PER_S, INI_OK);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* The daemon has started, and disk1 is not there yet: a write waits for it, and it misses nothing.
  * If it does not come, the write is acknowledged without it. */
 START_TEST(who_is_not_there_yet_at_a_start_is_waited_for)
@@ -443,7 +470,7 @@ START_TEST(who_is_not_there_yet_at_a_start_is_waited_for)
 }
 END_TEST
 
-TAP_MAIN("in_sync", who_is_not_there_yet_at_a_start_is_waited_for,
+TAP_MAIN("in_sync", who_is_put_back_is_believed, who_is_not_there_yet_at_a_start_is_waited_for,
          a_source_that_may_still_write_is_not_given_up,
          who_may_lack_anything_lacks_what_is_behind_an_image, what_was_missed_right_behind_an_image,
          what_an_image_itself_has_marked_right_behind_it,
