@@ -222,6 +222,15 @@ static bool all_in_sync_are_here(const struct group *g)
 	return sync && members_here(g, sync) == sync;
 }
 
+/* Those that do not answer, or may still write, too: a resync begins with what ends that. */
+static bool all_in_sync_are_attached(const struct group *g)
+{
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.m[i].state == MEMBER_IN_SYNC && g->pub.m[i].unit == WIRE_NO_ID)
+			return false;
+	return members_in_sync(g) != 0;
+}
+
 static bool can_clean(const struct group *g)
 {
 	bool all = members_in_sync(g) == all_members(g);
@@ -361,7 +370,7 @@ static void recover_look(struct group *g)
 	struct ini_error e;
 
 	if (!g->recover || !g->listed || group_is_lost(g) || ini->draining || !ini->bus_up ||
-	    g->command || !all_in_sync_are_here(g) || live_recovery(g))
+	    g->command || !all_in_sync_are_attached(g) || live_recovery(g))
 		return;
 	if (!hba_settled(ini->hba)) {
 		look_at(ini, ini->now + SETTLE_NS);
