@@ -40,7 +40,7 @@ struct member {
 	uint64_t seen_generation;
 	bool was_in_sync; /* when the last change's pages were written: a state file will say so */
 	bool in_sync_saved; /* so says the state file that was saved for a change last */
-	uint64_t offered;   /* the generation of the page 30h that it was sent last */
+	uint64_t offered;   /* the latest generation that it was sent */
 	bool syncing;       /* a resync job copies to it: writes go to it, too */
 	bool loose;         /* a write was not aborted for sure and may still land: until it
 	                       attaches anew, or the abort is confirmed, nothing more is written
@@ -106,8 +106,9 @@ struct group {
 
 /* member.c */
 void members_watch(struct ini *ini);
-/* Its page, as it is now. */
+/* A change that was not finished has sent it a page of this generation. */
 bool member_offered(const struct group *g, unsigned member, uint64_t generation);
+/* Its page, as it is now. */
 void member_seen(struct member *x, const struct hba_target *t);
 void member_arrives(struct group *g, unsigned member, const struct hba_target *t);
 /* It is no member any more: what may still land on it is remembered. */
@@ -170,6 +171,8 @@ uint64_t save_request(struct ini *ini);
 bool save_is_done(const struct ini *ini, uint64_t seq);
 
 /* owner.c: who serves the group */
+bool page_has_owner(const struct mode_mirror *page);
+/* Another initiator's. */
 bool page_is_foreign(const struct ini *ini, const struct mode_mirror *page);
 /* Another initiator has taken it over: its members look as if they were away. */
 bool group_is_lost(const struct group *g);

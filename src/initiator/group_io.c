@@ -160,7 +160,7 @@ void group_io_done(struct cmd *c, struct io *io)
 		log_flushed(g, c->log_ticket, io->want & members_in_sync(g));
 	if (c->clean)
 		log_clean_done(g, !io->bad);
-	if (c->error.kind != INI_OK || (group_is_lost(g) && !group_is_ours(g, &c->error)))
+	if (c->error.kind != INI_OK || !group_is_ours(g, &c->error))
 		return;
 	if (io->log_failed)
 		(void)ini_refuse(&c->error, INI_E_STATE_DIR,

@@ -163,7 +163,6 @@ static bool none_is_missing(const struct found *f, struct ini_error *e)
 /* As owner.c says; but pages of a group that no initiator was named for may be anybody's. */
 static bool nobody_else(struct ini *ini, const struct found *f, struct ini_error *e)
 {
-	static const uint8_t nobody[UUID_LEN];
 	uint8_t id;
 	const char *other = page_is_foreign(ini, f->latest)
 	                            ? hba_initiator(ini->hba, f->latest->owner, &id)
@@ -175,7 +174,7 @@ static bool nobody_else(struct ini *ini, const struct found *f, struct ini_error
 		                  "import with force",
 		                  other, id);
 	other = hba_other_initiator(ini->hba, &id);
-	if (memcmp(f->latest->owner, nobody, UUID_LEN) != 0 || !other)
+	if (page_has_owner(f->latest) || !other)
 		return true;
 	return ini_refuse(e, INI_E_BUSY,
 	                  "initiator %s (SCSI ID %u) is on this bus and may serve this group: "

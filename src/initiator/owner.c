@@ -18,10 +18,14 @@
 
 static const uint8_t nobody[UUID_LEN];
 
+bool page_has_owner(const struct mode_mirror *page)
+{
+	return page->member && memcmp(page->owner, nobody, UUID_LEN) != 0;
+}
+
 bool page_is_foreign(const struct ini *ini, const struct mode_mirror *page)
 {
-	return page->member && memcmp(page->owner, nobody, UUID_LEN) != 0 &&
-	       memcmp(page->owner, hba_own_uuid(ini->hba), UUID_LEN) != 0;
+	return page_has_owner(page) && memcmp(page->owner, hba_own_uuid(ini->hba), UUID_LEN) != 0;
 }
 
 bool group_is_lost(const struct group *g)
@@ -30,30 +34,45 @@ bool group_is_lost(const struct group *g)
 }
 
 /* Of two that took the group in one term, the one with the lesser UUID has it. */
-static bool later(const struct group *g, const struct mode_mirror *page)
+static bool later(uint16_t term, const uint8_t *owner, uint16_t than, const uint8_t *than_owner)
 {
-	if (page->term != g->pub.term)
-		return page->term > g->pub.term;
-	return memcmp(page->owner, hba_own_uuid(g->ini->hba), UUID_LEN) < 0;
+	if (term != than)
+		return term > than;
+	return memcmp(owner, than_owner, UUID_LEN) < 0;
+}
+
+/* The latest page of those that are later than our own; NULL: there is none. */
+static const struct hba_target *taker(const struct group *g)
+{
+	const struct hba_target *last = NULL;
+	const uint8_t *owner = hba_own_uuid(g->ini->hba);
+	uint16_t term = g->pub.term;
+
+	for (unsigned i = 0; g->listed && i < g->pub.n; i++) {
+		const struct hba_target *t = hba_find(g->ini->hba, g->pub.m[i].uuid);
+		if (!t || memcmp(t->member.group_uuid, g->pub.uuid, UUID_LEN) != 0 ||
+		    !page_is_foreign(g->ini, &t->member) ||
+		    !later(t->member.term, t->member.owner, term, owner))
+			continue;
+		last = t;
+		term = t->member.term;
+		owner = t->member.owner;
+	}
+	return last;
 }
 
 void group_look_at_owner(struct group *g)
 {
+	const struct hba_target *t = taker(g);
 	char text[37];
 
-	for (unsigned i = 0; g->listed && i < g->pub.n; i++) {
-		const struct hba_target *t = hba_find(g->ini->hba, g->pub.m[i].uuid);
-		const struct mode_mirror *page = t ? &t->member : NULL;
-		if (!page || memcmp(page->group_uuid, g->pub.uuid, UUID_LEN) != 0 ||
-		    !page_is_foreign(g->ini, page) || !later(g, page) ||
-		    memcmp(page->owner, g->pub.lost_to, UUID_LEN) == 0)
-			continue;
-		memcpy(g->pub.lost_to, page->owner, UUID_LEN);
-		ini_log(g->ini, 4, "group %s is that of initiator %s now, says %s", g->pub.name,
-		        uuid_text(page->owner, text), t->name);
-		(void)save_request(g->ini); /* whoever is there when we start again */
-		group_changed(g);
-	}
+	if (!t || memcmp(t->member.owner, g->pub.lost_to, UUID_LEN) == 0)
+		return;
+	memcpy(g->pub.lost_to, t->member.owner, UUID_LEN);
+	ini_log(g->ini, 4, "group %s is that of initiator %s now, says %s", g->pub.name,
+	        uuid_text(g->pub.lost_to, text), t->name);
+	(void)save_request(g->ini); /* for whoever is there when we start again */
+	group_changed(g);
 }
 
 void group_server(const struct group *g, char *name, size_t n)

@@ -244,6 +244,13 @@ static bool next(struct rig *r, ns_t end)
 	return true;
 }
 
+void rig_lose_state(struct rig *r)
+{
+	r->n_saved = 0;
+	memset(r->log, 0, sizeof(r->log));
+	rig_restart(r);
+}
+
 void rig_run(struct rig *r, ns_t ns)
 {
 	ns_t end = r->now + ns;

@@ -52,6 +52,8 @@ struct rig *rig_new(unsigned n, uint64_t blocks);
 void rig_free(struct rig *r);
 /* The daemon starts anew with what was saved. */
 void rig_restart(struct rig *r);
+/* The state directory is lost; the daemon starts anew without it. */
+void rig_lose_state(struct rig *r);
 /* Runs for so long, or until nothing is due any more. */
 void rig_run(struct rig *r, ns_t ns);
 /* One batch at the present time. */

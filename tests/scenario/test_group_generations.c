@@ -584,8 +584,7 @@ static void stale_and_newer(uint64_t by)
 	ck_assert_uint_eq(r->h->target[2].member.generation, newest);
 	for (unsigned i = 0; i < 2; i++)
 		ck_assert_uint_gt(r->h->target[i].member.generation, newest);
-	r->n_saved = 0;
-	rig_restart(r);
+	rig_lose_state(r);
 	rig_replies(r, ini_group_import(r->ini, "again", NULL, false, 2, &e), &e, 2, LIMIT, INI_OK);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert_int_eq(ini_group_at(r->ini, 0)->m[i].state,

@@ -225,8 +225,7 @@ START_TEST(import)
 	rig_job(r, rig_mirror(r, 700 * FAKE_BLOCK), LIMIT);
 	uint64_t generation = ini_group_find(r->ini, "g0")->generation;
 	rig_refused(ini_group_import(r->ini, "g1", NULL, false, 1, &e), &e, INI_E_NO_MEMBERS, "");
-	r->n_saved = 0;
-	rig_restart(r);
+	rig_lose_state(r);
 	ck_assert_uint_eq(ini_groups(r->ini), 0);
 	rig_replies(r, ini_group_import(r->ini, "again", NULL, false, 2, &e), &e, 2, NS_PER_S,
 	            INI_OK);
@@ -374,8 +373,7 @@ START_TEST(what_cannot_be_imported)
 	struct ini_error e;
 
 	rig_group(r, 3, true);
-	r->n_saved = 0;
-	rig_restart(r);
+	rig_lose_state(r);
 	no_imports[_i].change(r);
 	rig_step(r);
 	rig_refused(
@@ -407,9 +405,7 @@ START_TEST(an_import_when_nobody_was_in_sync)
 	for (unsigned i = 0; i < 1000 && fake_count(r->h, OP_WRITE_16, 1) < 3; i++)
 		rig_run(r, 10 * NS_PER_MS);
 	ck_assert(!rig_in_sync(r, 1));
-	r->n_saved = 0;
-	memset(r->log, 0, sizeof(r->log));
-	rig_restart(r);
+	rig_lose_state(r);
 	r->h->latency_ns = 0;
 	rig_run(r, NS_PER_S);
 	rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 5, &e), &e, 5, NS_PER_S, INI_OK);
@@ -432,9 +428,7 @@ START_TEST(an_import_of_a_part)
 	rig_step(r);
 	rig_write(r, 0, b, 300 * NS_PER_S, INI_OK);
 	fake_gone(r->h, 1);
-	r->n_saved = 0;
-	memset(r->log, 0, sizeof(r->log));
-	rig_restart(r);
+	rig_lose_state(r);
 	fake_back(r->h, 0);
 	rig_run(r, NS_PER_S);
 	rig_refused(ini_group_import(r->ini, "g0", NULL, false, 5, &e), &e, INI_E_MEMBER_MISSING,
@@ -506,8 +500,7 @@ START_TEST(an_import_beside_another_initiator)
 	struct ini_error e;
 
 	rig_group(r, 3, true);
-	r->n_saved = 0;
-	rig_restart(r);
+	rig_lose_state(r);
 	served(r);
 	rig_refused(ini_group_import(r->ini, "again", NULL, false, 2, &e), &e, INI_E_BUSY, "");
 	if (!force)
@@ -526,8 +519,7 @@ START_TEST(import_by_name_of_one_of_two)
 	struct ini_error e;
 
 	rig_group(r, 3, true);
-	r->n_saved = 0;
-	rig_restart(r);
+	rig_lose_state(r);
 	r->h->target[2].member.group_uuid[0] = 0xcc;
 	for (unsigned i = 0; i < 3; i++)
 		r->h->target[i].member.members = 2;

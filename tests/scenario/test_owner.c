@@ -232,8 +232,7 @@ START_TEST(an_import_and_a_reset)
 
 	for (uint8_t i = 0; i < 3; i++)
 		taken_over(r, i, gen);
-	r->n_saved = 0;
-	rig_restart(r);
+	rig_lose_state(r);
 	r->h->latency_ns = 10 * NS_PER_MS;
 	ck_assert(ini_group_import(r->ini, "g0", NULL, false, 2, &e));
 	rig_run(r, 2 * NS_PER_MS);
@@ -276,6 +275,31 @@ START_TEST(an_import_by_force)
 }
 END_TEST
 
+/* Pages name two others: the later one has it, and nothing is saved again for the earlier one. */
+START_TEST(the_last_of_two_has_it)
+{
+	struct rig *r = group_of(2);
+	uint64_t gen = generation_of(r);
+
+	fake_other(r->h, "another");
+	taken_over(r, 1, gen + 2);
+	r->h->target[1].member.term = 7;
+	memset(r->h->target[0].member.owner, 0x55, UUID_LEN);
+	r->h->target[0].member.term = 6;
+	fake_back(r->h, 0);
+	rig_run(r, NS_PER_S);
+	ck_assert_str_eq(ini_group_find(r->ini, "g0")->served_by, "another");
+	unsigned saves = r->saves;
+	for (uint8_t i = 0; i < 2; i++) {
+		fake_back(r->h, i);
+		rig_run(r, NS_PER_S);
+		ck_assert_str_eq(ini_group_find(r->ini, "g0")->served_by, "another");
+	}
+	ck_assert_uint_eq(r->saves, saves);
+	rig_free(r);
+}
+END_TEST
+
 /* Two have taken the group in one term: one has it, whoever looks. */
 START_TEST(a_tie_is_one_s)
 {
@@ -305,8 +329,7 @@ START_TEST(an_import_of_old_pages_has_a_term)
 		memset(r->h->target[i].member.owner, 0, UUID_LEN);
 		r->h->target[i].member.term = r->h->target[i].member.members = 0;
 	}
-	r->n_saved = 0;
-	rig_restart(r);
+	rig_lose_state(r);
 	rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2, LIMIT, INI_OK);
 	for (uint8_t i = 0; i < 2; i++) {
 		ck_assert(owned_by_us(r, i) && rig_in_sync(r, i));
@@ -320,4 +343,4 @@ TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
          a_group_that_another_serves_is_refused, a_write_in_flight_when_it_is_taken_over,
          what_was_lost_stays_lost, a_group_comes_back_by_import,
          what_was_in_flight_is_copied_after_a_crash, an_import_and_a_reset, an_import_by_force,
-         a_tie_is_one_s, an_import_of_old_pages_has_a_term);
+         a_tie_is_one_s, the_last_of_two_has_it, an_import_of_old_pages_has_a_term);
