@@ -17,6 +17,7 @@ src_bus_libbus_a_SOURCES = \
 	src/bus/connect.c \
 	src/bus/check.c \
 	src/bus/core.h \
+	src/bus/state.h \
 	src/bus/limit.c \
 	src/bus/mgmt.c \
 	src/bus/nexus.c \
