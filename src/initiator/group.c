@@ -236,6 +236,12 @@ bool group_admit(struct ini *ini, struct group *g, uint8_t id, struct ini_error 
 		ini_refuse(e, INI_E_MEMBER_OF_OTHER, "target %s is a member of group %s", t->name,
 		           of->pub.name);
 		kind = e->kind;
+	} else if (t->state == HBA_SCANNING) {
+		ini_refuse(e, INI_E_BUSY, "target %s is being scanned: try again", t->name);
+		kind = e->kind;
+	} else if (t->state != HBA_READY) {
+		ini_refuse(e, INI_E_DEVICE, "target %s is not ready: %s", t->name, t->why);
+		kind = e->kind;
 	} else if (!t->mirror || !t->vpd.silent) {
 		ini_refuse(e, INI_E_NOT_MIRRORING,
 		           "target %s does not do silent mirroring (VPD page C0h)", t->name);
@@ -364,27 +370,37 @@ static uint8_t by_address(const struct ini *ini, const char *text)
 	snprintf(first, sizeof(first), "%.*s", colon ? (int)(colon - text) : 3, text);
 	if (parse_number(first, WIRE_IDS, &id))
 		unit = hba_unit_at(ini->hba, id, lun);
-	return unit != WIRE_NO_ID && hba_target(ini->hba, unit)->state == HBA_READY ? unit
-	                                                                            : WIRE_NO_ID;
+	return unit != WIRE_NO_ID && hba_target(ini->hba, unit)->state != HBA_ABSENT ? unit
+	                                                                             : WIRE_NO_ID;
+}
+
+/* Of those that are usable, or that are on the bus and are not: how many go by that name or have
+ * that UUID, and one. */
+static unsigned find(const struct ini *ini, const char *text, bool usable, uint8_t *unit)
+{
+	uint8_t uuid[UUID_LEN];
+	bool is_uuid = uuid_parse_text(text, uuid);
+	unsigned found = 0;
+
+	for (uint8_t i = 0; i < HBA_UNITS; i++) {
+		const struct hba_target *t = hba_target(ini->hba, i);
+		bool same = strcmp(t->name, text) == 0 ||
+		            (is_uuid && memcmp(t->uuid, uuid, UUID_LEN) == 0);
+		if (!same || t->state == HBA_ABSENT || (t->state == HBA_READY) != usable)
+			continue;
+		*unit = i;
+		found++;
+	}
+	return found;
 }
 
 uint8_t ini_target_by(const struct ini *ini, const char *text, struct ini_error *e)
 {
-	uint8_t uuid[UUID_LEN], id = WIRE_NO_ID;
-	unsigned found = 0;
+	uint8_t id = WIRE_NO_ID;
+	unsigned found = find(ini, text, true, &id);
 
-	if (uuid_parse_text(text, uuid)) {
-		const struct hba_target *t = hba_find(ini->hba, uuid);
-		if (t)
-			return t->unit;
-	}
-	for (uint8_t i = 0; i < HBA_UNITS; i++) {
-		const struct hba_target *t = hba_target(ini->hba, i);
-		if (t->state == HBA_READY && strcmp(t->name, text) == 0) {
-			id = i;
-			found++;
-		}
-	}
+	if (found == 0)
+		found = find(ini, text, false, &id);
 	if (found == 1)
 		return id;
 	if (found > 1) {
@@ -393,11 +409,10 @@ uint8_t ini_target_by(const struct ini *ini, const char *text, struct ini_error 
 		return WIRE_NO_ID;
 	}
 	id = by_address(ini, text);
-	if (id != WIRE_NO_ID)
-		return id;
-	(void)ini_refuse(e, INI_E_NO_SUCH_TARGET, "there is no target %.63s on the bus%s", text,
-	                 ini->bus_up ? "" : " (no bus server)");
-	return WIRE_NO_ID;
+	if (id == WIRE_NO_ID)
+		(void)ini_refuse(e, INI_E_NO_SUCH_TARGET, "there is no target %.63s on the bus%s",
+		                 text, ini->bus_up ? "" : " (no bus server)");
+	return id;
 }
 
 unsigned ini_groups(const struct ini *ini)

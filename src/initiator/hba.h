@@ -205,6 +205,7 @@ struct hba_task {
 	struct hba_item item;
 	uint8_t end_as;            /* enum hba_outcome, once it is cancelled or aborted */
 	bool ending, sensing;      /* end_as counts; the REQUEST SENSE is what runs */
+	bool failed;               /* CHECK CONDITION came while ABORT TASK was on its way */
 	bool own;                  /* the hba's: not held back while the target is scanned */
 	uint64_t driven_in;        /* bytes of data in that the target drove */
 	uint8_t negotiate, answer; /* what goes out in the first MESSAGE OUT; what came back */

@@ -249,6 +249,9 @@ void hba_tag_drop(struct hba *h, uint8_t target, uint8_t tag);
 void hba_tag_left_aca(struct hba *h, uint8_t target, uint8_t tag);
 /* Aborts the owner's task: the owner hears of it by hba_task_aborted() or hba_pass_aborted(). */
 void hba_tag_abort(struct hba *h, uint8_t target, uint8_t tag);
+/* Takes that back, if it is not on its way yet: the owner's task has ended by itself. False: it is;
+ * hba_task_sense() is called when it is over. */
+bool hba_tag_keep(struct hba *h, uint8_t target, uint8_t tag);
 /* All tasks of a target are void (a new epoch, a bus reset). Owners have been dealt with. */
 void hba_tags_void(struct hba *h, uint8_t target);
 /* The server went, and all scripts with it. */
@@ -275,6 +278,9 @@ void hba_task_report(struct hba *h, struct hba_task *t, const struct wire_tenure
 void hba_task_refused(struct hba *h, struct hba_task *t);
 void hba_task_expired(struct hba *h, struct hba_task *t);
 void hba_task_aborted(struct hba *h, struct hba_task *t, bool confirmed);
+/* The ABORT TASK that CHECK CONDITION came before is over, and the tag is the task's again: what
+ * happened is asked for. */
+void hba_task_sense(struct hba *h, struct hba_task *t);
 /* Its nexus is gone (bus reset, port down, server down). */
 void hba_task_lost(struct hba *h, struct hba_task *t, enum hba_outcome outcome);
 void hba_task_tell(struct hba_task *t);

@@ -196,6 +196,21 @@ void hba_tag_abort(struct hba *h, uint8_t target, uint8_t tag)
 		start_abort(h, g);
 }
 
+bool hba_tag_keep(struct hba *h, uint8_t target, uint8_t tag)
+{
+	struct hba_tag *g = &h->port[target].tag[tag];
+
+	sm_assert(g->owner);
+	if (g->state == HBA_TAG_BUSY)
+		return true;
+	if (g->script)
+		return false;
+	TAILQ_REMOVE(&h->aborts, g, link);
+	hba_timer_clear(h, &g->timer);
+	g->state = HBA_TAG_BUSY;
+	return true;
+}
+
 bool hba_abort_hand(struct hba *h, struct hba_tag *g)
 {
 	struct hba_script *s = hba_script_new(h, HBA_SCRIPT_ABORT, g->target, g->tag, NULL);
@@ -292,6 +307,11 @@ void hba_abort_report(struct hba *h, struct hba_script *s, const struct wire_ten
 	sm_assert(g->state == HBA_TAG_ABORTING && g->script == s->id);
 	hba_script_drop(h, &g->script);
 	hba_timer_clear(h, &g->timer);
+	if (g->owner && g->owner->kind == HBA_ITEM_TASK && hba_task_of(g->owner)->failed) {
+		g->state = HBA_TAG_BUSY;
+		hba_task_sense(h, hba_task_of(g->owner));
+		return;
+	}
 	tell_owner(h, g, confirmed);
 	if (confirmed || g->over) {
 		bool again = g->again;

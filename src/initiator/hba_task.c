@@ -76,7 +76,7 @@ void hba_task_start(struct hba *h, struct hba_task *t)
 	t->moved_out = t->moved_in = 0;
 	t->driven_in = t->over_in = 0;
 	t->bus_ns = 0;
-	t->ending = t->sensing = false;
+	t->ending = t->sensing = t->failed = false;
 	t->answer = HBA_ANSWER_NONE;
 	if (!t->own)
 		t->negotiate = HBA_NEGOTIATE_NONE;
@@ -256,7 +256,7 @@ static void leaves_aca(struct hba *h, const struct hba_task *t, uint8_t status)
 
 static bool asks_for_sense(const struct hba_task *t, uint8_t status)
 {
-	if (status != SCSI_CHECK_CONDITION || t->no_auto_sense || t->item.state == HBA_ABORTING)
+	if (status != SCSI_CHECK_CONDITION || t->no_auto_sense)
 		return false;
 	return !t->has_sense ||
 	       (t->sense.key == KEY_UNIT_ATTENTION && (t->own || t->takes_attention));
@@ -277,6 +277,15 @@ static void take_sense(struct hba *h, struct hba_task *t, uint8_t status)
 	t->has_sense = !(h->port[t->target].mixed >> t->lun & 1);
 }
 
+void hba_task_sense(struct hba *h, struct hba_task *t)
+{
+	/* The tag stays ours: REQUEST SENSE goes out under it, ahead of all others. */
+	t->failed = false;
+	t->sense_raw_len = 0;
+	freeze(h, t, true);
+	hba_item_urgent(h, &t->item);
+}
+
 /* A status came: the task is over at the target. */
 static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 {
@@ -291,12 +300,13 @@ static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 	if (t->has_sense)
 		hba_take_attention(h, t->target, &t->sense, t->own);
 	if (asks_for_sense(t, status)) {
-		/* The tag stays ours: REQUEST SENSE goes out under it, ahead of all others. */
+		/* Also of one that is given up: until it is asked for, the unit may start no other.
+		 */
 		hba_timer_clear(h, &t->item.timer);
 		hba_script_drop(h, &t->item.script);
-		t->sense_raw_len = 0;
-		freeze(h, t, true);
-		hba_item_urgent(h, &t->item);
+		t->failed = !hba_tag_keep(h, t->target, t->item.tag);
+		if (!t->failed)
+			hba_task_sense(h, t);
 		return;
 	}
 	hba_tag_release(h, t->target, t->item.tag);
@@ -458,8 +468,9 @@ void hba_task_aborted(struct hba *h, struct hba_task *t, bool confirmed)
 	t->aborted = confirmed;
 	/* The server keeps the nexus until it is told: it would take the tag's next task for this
 	 * one. */
-	hba_out(h, HBA_OUT_CANCEL, t->item.script);
-	end(h, t, t->end_as);
+	if (t->item.script)
+		hba_out(h, HBA_OUT_CANCEL, t->item.script);
+	end(h, t, t->failed ? HBA_COMPLETED : t->end_as);
 }
 
 void hba_task_abort(struct hba *h, struct hba_task *t)

@@ -422,8 +422,8 @@ void ini_bypass_end(struct ini *ini, struct ini_bypass *b, bool loose);
 
 /* ---- looking ---- */
 
-/* A target by name, UUID text or SCSI ID in decimal; WIRE_NO_ID with e (ambiguous names are
- * refused). */
+/* A target on the bus by name, UUID text or SCSI ID in decimal, also one that is being scanned or
+ * that failed, if no usable one has the name; WIRE_NO_ID with e (ambiguous names are refused). */
 uint8_t ini_target_by(const struct ini *ini, const char *text, struct ini_error *e);
 unsigned ini_groups(const struct ini *ini);
 const struct ini_group *ini_group_at(const struct ini *ini, unsigned i);

@@ -106,6 +106,7 @@ def found_later():
         seen = {t["name"]: t for t in other.call("target.list")["targets"]}
         assert seen["disk1"]["state"] == "ready", seen
         assert seen["disk0"]["state"] == "failed" and "RESERVATION CONFLICT" in seen["disk0"]["why"], seen
+        assert other.status("disk0", READY) == CONFLICT, "what failed its scan is on the bus and has a name"
         assert ours.status("disk0", "170000000000") == GOOD
         other.wait_targets(["disk0"])
         assert other.status("disk0", READY) == GOOD

@@ -77,6 +77,30 @@ START_TEST(targets_have_names_numbers_and_uuids)
 }
 END_TEST
 
+/* One that is scanned, or that failed that, is on the bus: it can be named, but not used. */
+START_TEST(targets_that_are_not_ready)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct ini_error e;
+
+	r->h->target[0].state = HBA_SCANNING;
+	r->h->target[1].state = HBA_FAILED;
+	snprintf(r->h->target[1].why, sizeof(r->h->target[1].why), "TEST UNIT READY: not now");
+	ck_assert_uint_eq(ini_target_by(r->ini, "disk0", &e), 0);
+	ck_assert_uint_eq(ini_target_by(r->ini, "1", &e), 1);
+	ck_assert_uint_eq(ini_target_by(r->ini, uuid_text(r->h->target[1].uuid), &e), 1);
+	not_made(r, "g0", L("disk0"), 1, INI_E_BUSY, "target disk0 is being scanned");
+	not_made(r, "g0", L("disk2", "disk1"), 2, INI_E_DEVICE,
+	         "target disk1 is not ready: TEST UNIT READY: not now");
+	/* One that can be used goes before. */
+	fake_add(r->h, 3, "disk0", BLOCKS, FAKE_BLOCK);
+	rig_step(r);
+	r->h->target[0].state = HBA_SCANNING;
+	ck_assert_uint_eq(ini_target_by(r->ini, "disk0", &e), 3);
+	rig_free(r);
+}
+END_TEST
+
 static const struct {
 	const char *name, *member[2];
 	enum ini_kind kind;
@@ -387,7 +411,8 @@ START_TEST(groups_are_bounded)
 }
 END_TEST
 
-TAP_MAIN("group_refusals", targets_have_names_numbers_and_uuids, groups_that_cannot_be_made,
-         targets_that_cannot_be_members, members_that_cannot_be_added, groups_that_are_in_use,
-         a_bus_that_is_gone_has_no_targets, a_daemon_that_ends_changes_nothing,
-         settings_out_of_range, saved_groups_out_of_range, groups_are_bounded);
+TAP_MAIN("group_refusals", targets_have_names_numbers_and_uuids, targets_that_are_not_ready,
+         groups_that_cannot_be_made, targets_that_cannot_be_members, members_that_cannot_be_added,
+         groups_that_are_in_use, a_bus_that_is_gone_has_no_targets,
+         a_daemon_that_ends_changes_nothing, settings_out_of_range, saved_groups_out_of_range,
+         groups_are_bounded);

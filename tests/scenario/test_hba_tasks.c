@@ -401,6 +401,68 @@ START_TEST(a_status_beats_the_abort)
 }
 END_TEST
 
+/* A failure beats it, before it is on its way (0) and after: it is asked about all the same, for
+ * until then the unit starts nothing else of ours. */
+START_TEST(a_failure_beats_the_abort)
+{
+	const uint8_t hardware_error[18] = {0x70, [2] = KEY_HARDWARE_ERROR, [7] = 10, [12] = 0x44};
+	struct hba_task t;
+	struct fake_script a = {0};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	start(&t, 1);
+	struct fake_script s = fake_take(&f);
+	fake_outcome(&f, &s, OUTCOME_DISCONNECTED);
+	hba_task_abort(f.h, &t);
+	if (_i) {
+		fake_wait(&f, 1);
+		a = fake_take(&f);
+		ck_assert(a.abort);
+	}
+	fake_end_task(&f, &s, SCSI_CHECK_CONDITION, NULL, 0);
+	if (_i) {
+		ck_assert_uint_eq(f.n, 0); /* it would be aborted itself */
+		fake_outcome(&f, &a, OUTCOME_UNEXPECTED_FREE);
+	}
+	struct fake_script rs = fake_take(&f);
+	ck_assert_uint_eq(rs.cdb[0], 0x03);
+	ck_assert_uint_eq(rs.tag, s.tag);
+	ck_assert_uint_eq(told, 0);
+	fake_end_task(&f, &rs, SCSI_GOOD, hardware_error, sizeof(hardware_error));
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_COMPLETED);
+	ck_assert_uint_eq(t.status, SCSI_CHECK_CONDITION);
+	ck_assert(t.has_sense && !t.aborted);
+	ck_assert_uint_eq(f.n, 0);
+	ck_assert_uint_eq(hba_stats(f.h)->aborts, (unsigned)_i);
+	fake_end(&f);
+}
+END_TEST
+
+/* The ABORT TASK itself does not end: the task does not wait for that longer than others. */
+START_TEST(a_failure_meets_a_hung_abort)
+{
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	struct fake_script s = let_time_out(&t);
+	struct fake_script a = fake_take(&f);
+	ck_assert(a.abort);
+	fake_end_task(&f, &s, SCSI_CHECK_CONDITION, NULL, 0);
+	ck_assert_uint_eq(told, 0);
+	fake_wait(&f, NS_PER_S);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, HBA_COMPLETED);
+	ck_assert_uint_eq(t.status, SCSI_CHECK_CONDITION);
+	ck_assert(!t.has_sense);
+	ck_assert_uint_eq(f.n_cancel, 1);
+	ck_assert_uint_eq(f.cancel[0], a.id);
+	fake_end(&f);
+}
+END_TEST
+
 static bool uses_tag(uint8_t tag)
 {
 	struct hba_task t;
@@ -817,6 +879,7 @@ TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data),
                TAP_ONCE(sense_that_never_comes_still_ends_the_task), TAP_ONCE(nobody_answers),
                TAP_ONCE(command_timeout_aborts_the_task), TAP_ONCE(a_rejected_abort_is_unconfirmed),
                TAP_ONCE(a_status_beats_the_abort), TAP_ONCE(the_caller_aborts),
+               TAP_TIMES(a_failure_beats_the_abort, 2), TAP_ONCE(a_failure_meets_a_hung_abort),
                TAP_ONCE(a_reset_ends_nexuses), TAP_ONCE(credit_and_order),
                TAP_ONCE(the_server_is_not_flooded), TAP_ONCE(the_server_is_not_overfed),
                TAP_ONCE(a_refused_script_ends_its_task), TAP_ONCE(it_shows_that_it_lives),
