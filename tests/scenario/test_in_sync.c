@@ -46,6 +46,39 @@ START_TEST(a_verify_tells_and_changes_nobody)
 }
 END_TEST
 
+/* ---- recovery ---- */
+
+/* The last one in sync has not confirmed that a write which was given up is over: a recovery does
+ * not wait for it, it ends that. */
+START_TEST(a_recovery_ends_what_may_still_be_written)
+{
+	struct rig *r = mirrored(2);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct ini_error e;
+
+	fake_gone(r->h, 1);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	fake_back(r->h, 1);
+	r->h->latency_ns = 20 * NS_PER_MS;
+	rig_restart(r);
+	rig_run(r, 10 * NS_PER_MS);
+	const struct ini_job *j = ini_job_at(r->ini, ini_jobs(r->ini) - 1);
+	ck_assert(j->type == JOB_RESYNC && j->state == JOB_RUNNING);
+	ck_assert(ini_job_cancel(r->ini, j->id, &e));
+	rig_concludes(r, j->id, NS_PER_S, JOB_CANCELLED);
+	fake_fault(r->h, 0,
+	           (struct fake_fault){.kind = FAULT_NO_STATUS, .times = 1, .unaborted = true});
+	rig_write(r, 8 * FAKE_BLOCK, b, LIMIT, INI_E_DEVICE);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	ck_assert_uint_eq(r->h->resets, 0);
+	rig_run(r, LIMIT);
+	ck_assert_uint_eq(r->h->resets, 1);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* ---- scrub ---- */
 
 /* disk0 has rot in a block, and leaves by a write that it failed while the other one is read. */
@@ -470,7 +503,8 @@ START_TEST(who_is_not_there_yet_at_a_start_is_waited_for)
 }
 END_TEST
 
-TAP_MAIN("in_sync", who_is_put_back_is_believed, who_is_not_there_yet_at_a_start_is_waited_for,
+TAP_MAIN("in_sync", a_recovery_ends_what_may_still_be_written, who_is_put_back_is_believed,
+         who_is_not_there_yet_at_a_start_is_waited_for,
          a_source_that_may_still_write_is_not_given_up,
          who_may_lack_anything_lacks_what_is_behind_an_image, what_was_missed_right_behind_an_image,
          what_an_image_itself_has_marked_right_behind_it,
