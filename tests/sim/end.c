@@ -16,40 +16,40 @@
 
 static bool rested(struct sim *s)
 {
-	return work_idle(s) && s->host.link == HOST_ATTACHED && hba_settled(s->host.h);
-}
+	bool rest = work_idle(s);
 
-static unsigned in_sync(const struct sim *s)
-{
-	const struct ini_group *g = host_group(s);
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < g->n; i++)
-		n += g->m[i].state == MEMBER_IN_SYNC;
-	return n;
+	for (unsigned i = 0; rest && i < s->n_hosts; i++)
+		rest = s->host[i].link == HOST_ATTACHED && hba_settled(s->host[i].h);
+	return rest;
 }
 
 /* A recovery begins by itself, when all members in sync are there. */
-static bool no_job_runs(const struct sim *s)
+static bool no_job_runs(const struct sim_host *h)
 {
-	for (unsigned i = 0; i < ini_jobs(s->host.ini); i++) {
-		enum ini_job_state state = ini_job_at(s->host.ini, i)->state;
+	const struct ini_group *g = host_group(h);
+
+	for (unsigned i = 0; i < ini_jobs(h->ini); i++) {
+		enum ini_job_state state = ini_job_at(h->ini, i)->state;
 		if (state != JOB_CONCLUDED && state != JOB_DISMISSED)
 			return false;
 	}
-	return !host_group(s)->intent.recovering || in_sync(s) == 0;
+	return !g || !g->intent.recovering || host_in_sync(g) == 0;
 }
 
 static bool all_here(struct sim *s)
 {
-	const struct ini_group *g = host_group(s);
+	const struct ini_group *g = host_group(host_owner(s));
 
 	if (!rested(s) || !g)
 		return false;
 	for (unsigned i = 0; i < g->n; i++)
 		if (g->m[i].id == WIRE_NO_ID)
 			return false;
-	return no_job_runs(s) && ini_deadline(s->host.ini) > s->now && !s->host.is_saving;
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		if (!no_job_runs(&s->host[i]) || ini_deadline(s->host[i].ini) <= s->now ||
+		    s->host[i].is_saving)
+			return false;
+	return true;
 }
 
 /* An operation that a fault has made slow holds up what comes behind it at its disk. */
@@ -64,14 +64,17 @@ static bool stores_rest(struct sim *s)
 /* The log is clean, so nothing more is due: members were flushed for it. */
 static bool quiet(struct sim *s)
 {
-	if (!all_here(s) || host_group(s)->intent.dirty > 0)
+	if (!all_here(s) || host_group(host_owner(s))->intent.dirty > 0)
 		return false;
-	return stores_rest(s) && !rest_kept(s->host.ini, s->host.h);
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		if (rest_kept(s->host[i].ini, s->host[i].h))
+			return false;
+	return stores_rest(s);
 }
 
-static void run_job(struct sim *s, enum ini_job_type type)
+static void run_job(struct sim *s, struct sim_host *h, enum ini_job_type type)
 {
-	uint32_t job = work_job(s, type);
+	uint32_t job = work_job(s, h, type);
 
 	if (!job)
 		sim_fail(s, "at the end, a %s job is refused", ini_job_type_name(type));
@@ -79,36 +82,35 @@ static void run_job(struct sim *s, enum ini_job_type type)
 		sim_fail(s, "job %u (%s) does not end", job, ini_job_type_name(type));
 }
 
-static void bring_in_sync(struct sim *s)
+static void bring_in_sync(struct sim *s, struct sim_host *h)
 {
-	const struct ini_group *g = host_group(s);
+	const struct ini_group *g = host_group(h);
 
-	for (unsigned i = 0; in_sync(s) < g->n; i++) {
+	for (unsigned i = 0; host_in_sync(g) < g->n; i++) {
 		if (i == TRIES)
 			sim_fail(s, "%u of %u members are in sync after %u jobs without a fault",
-			         in_sync(s), g->n, TRIES);
-		run_job(s, in_sync(s) ? JOB_RESYNC : JOB_MIRROR);
+			         host_in_sync(g), g->n, TRIES);
+		run_job(s, h, host_in_sync(g) ? JOB_RESYNC : JOB_MIRROR);
 		sim_mark(s, MARK_RESYNCED);
 	}
 }
 
-static const uint8_t *member_block(const struct sim *s, unsigned member, lba_t lba)
+static const uint8_t *member_block(const struct sim *s, const struct ini_group *g, unsigned member,
+                                   lba_t lba)
 {
-	const struct ini_group *g = host_group(s);
-
 	return s->d[g->m[member].uuid[0] - 0xd0].store.cache + lba * SIM_BLOCK;
 }
 
 /* Blocks that differ from those of the first member. */
-static uint64_t compare_members(struct sim *s)
+static uint64_t compare_members(struct sim *s, struct sim_host *h)
 {
-	const struct ini_group *g = host_group(s);
+	const struct ini_group *g = host_group(h);
 	uint64_t differ = 0;
 
 	for (lba_t lba = 0; lba < s->blocks; lba++) {
-		const uint8_t *first = member_block(s, 0, lba);
+		const uint8_t *first = member_block(s, g, 0, lba);
 		for (unsigned i = 0; i < g->n; i++) {
-			const uint8_t *p = member_block(s, i, lba);
+			const uint8_t *p = member_block(s, g, i, lba);
 			if (!model_allows(&s->model, lba, model_hash(p, SIM_BLOCK),
 			                  s->model.clock + 1))
 				sim_fail(s, "at the end, block %llu of %s is what it may not be",
@@ -124,10 +126,10 @@ static uint64_t compare_members(struct sim *s)
 	return differ;
 }
 
-static void verify(struct sim *s, uint64_t differ)
+static void verify(struct sim *s, struct sim_host *h, uint64_t differ)
 {
-	run_job(s, JOB_VERIFY);
-	const struct ini_job *j = ini_job_at(s->host.ini, ini_jobs(s->host.ini) - 1);
+	run_job(s, h, JOB_VERIFY);
+	const struct ini_job *j = ini_job_at(h->ini, ini_jobs(h->ini) - 1);
 	sm_assert(j->type == JOB_VERIFY);
 	if (j->differing != differ)
 		sim_fail(s, "verify says that %llu blocks differ, %llu do",
@@ -140,10 +142,12 @@ static void verify(struct sim *s, uint64_t differ)
  * ever. */
 static void look_for_leaks(struct sim *s)
 {
-	const char *kept = rest_kept(s->host.ini, s->host.h);
-
-	if (kept)
-		sim_fail(s, "at rest, the initiator keeps something: %s", kept);
+	for (unsigned i = 0; i < s->n_hosts; i++) {
+		const char *kept = rest_kept(s->host[i].ini, s->host[i].h);
+		if (kept)
+			sim_fail(s, "at rest, initiator %u keeps something: %s", s->host[i].id,
+			         kept);
+	}
 	for (unsigned i = 0; i < s->n_disks; i++)
 		if (tgt_tasks(s->d[i].t) > 0 || s->d[i].store.n_ops > 0)
 			sim_fail(s, "at rest, disk %u has %u tasks and %u operations of its store",
@@ -160,9 +164,10 @@ void sim_end(struct sim *s)
 		sim_fail(s, "the store of a disk does not answer");
 	if (!sim_until(s, ANSWER_LIMIT, all_here))
 		sim_fail(s, "a member has gone after the faults have stopped");
-	bring_in_sync(s);
-	verify(s, compare_members(s));
-	run_job(s, JOB_READ);
+	struct sim_host *h = host_owner(s);
+	bring_in_sync(s, h);
+	verify(s, h, compare_members(s, h));
+	run_job(s, h, JOB_READ);
 	if (!sim_until(s, QUIET_LIMIT, quiet))
 		sim_fail(s, "something goes on without end");
 	look_for_leaks(s);

@@ -116,71 +116,71 @@ static bool restart_bus(struct sim *s, ns_t about)
 	return true;
 }
 
-static bool restart_host(struct sim *s)
+static bool restart_host(struct sim *s, struct sim_host *h)
 {
-	if (!s->host.ini)
+	if (!h->ini)
 		return false;
-	host_node_kill(s);
-	sim_at(s, s->now + sim_about(&s->fault, 100 * NS_PER_MS), SIM_HOST_UP, 0, s->host.life);
+	host_node_kill(s, h);
+	sim_host_at(s, h, s->now + sim_about(&s->fault, 100 * NS_PER_MS), SIM_HOST_UP, 0);
 	return true;
 }
 
-static bool lose_state(struct sim *s)
+static bool lose_state(struct sim *s, struct sim_host *h)
 {
-	if (!restart_host(s))
+	if (!restart_host(s, h))
 		return false;
-	host_node_forget(s);
+	host_files_forget(h);
 	return true;
 }
 
 /* It is back, and gone again: after a time in which it attaches, and may have begun to work. */
-static void host_back(struct sim *s)
+static void host_back(struct sim *s, struct sim_host *h)
 {
 	ns_t up = s->now + sim_about(&s->fault, 20 * NS_PER_MS);
 
-	sim_at(s, up, SIM_HOST_UP, 0, s->host.life);
+	sim_host_at(s, h, up, SIM_HOST_UP, 0);
 	if (!sim_chance(&s->fault, 3))
-		sim_at(s, up + sim_about(&s->fault, 20 * s->net_delay + 10 * NS_PER_MS), SIM_AGAIN,
-		       0, s->host.life);
+		sim_host_at(s, h, up + sim_about(&s->fault, 20 * s->net_delay + 10 * NS_PER_MS),
+		            SIM_AGAIN, 0);
 }
 
-void faults_again(struct sim *s)
+void faults_again(struct sim *s, struct sim_host *h)
 {
-	if (s->quiet || !s->host.ini)
+	if (s->quiet || !h->ini)
 		return;
-	host_node_kill(s);
-	host_back(s);
+	host_node_kill(s, h);
+	host_back(s, h);
 }
 
 /* What one disk says comes late, so that it meets a later life of the initiator. */
-static bool flap(struct sim *s)
+static bool flap(struct sim *s, struct sim_host *h)
 {
 	struct net_link *l = some_link(s);
 
-	if (!s->host.ini)
+	if (!h->ini)
 		return false;
-	if (l && l->device != SIM_HOST)
+	if (l && !host_of(s, l->device))
 		net_stall(s, l, true, s->now + sim_about(&s->fault, 100 * NS_PER_MS));
-	host_node_kill(s);
-	host_back(s);
+	host_node_kill(s, h);
+	host_back(s, h);
 	return true;
 }
 
-static bool mute_host(struct sim *s)
+static bool mute_host(struct sim *s, struct sim_host *h)
 {
-	if (!s->host.ini)
+	if (!h->ini)
 		return false;
-	SAY(s, "the initiator is stopped");
-	s->host.frozen_until = s->now + sim_about(&s->fault, 300 * NS_PER_MS);
+	SAY(s, "initiator %u is stopped", h->id);
+	h->frozen_until = s->now + sim_about(&s->fault, 300 * NS_PER_MS);
 	return true;
 }
 
-static bool reset_by_host(struct sim *s)
+static bool reset_by_host(struct sim *s, struct sim_host *h)
 {
-	if (!s->host.ini || s->host.link != HOST_ATTACHED || s->host.frozen_until > s->now)
+	if (!h->ini || h->link != HOST_ATTACHED || h->frozen_until > s->now)
 		return false;
-	hba_reset_bus(s->host.h);
-	host_node_wake(s);
+	hba_reset_bus(h->h);
+	host_node_wake(s, h);
 	return true;
 }
 
@@ -229,6 +229,8 @@ static bool disk_fault(struct sim *s, enum mark m, unsigned i)
 
 static bool strike(struct sim *s, enum mark m)
 {
+	struct sim_host *h = host_owner(s);
+
 	switch ((int)m) {
 	case MARK_NET_CUT:
 		return cut(s, false);
@@ -241,15 +243,15 @@ static bool strike(struct sim *s, enum mark m)
 	case MARK_BUS_AWAY:
 		return restart_bus(s, 4 * NS_PER_S);
 	case MARK_BUS_RESET:
-		return reset_by_host(s);
+		return reset_by_host(s, h);
 	case MARK_HOST_KILL:
-		return restart_host(s);
+		return restart_host(s, h);
 	case MARK_HOST_STATE_LOST:
-		return lose_state(s);
+		return lose_state(s, h);
 	case MARK_HOST_FLAP:
-		return flap(s);
+		return flap(s, h);
 	case MARK_HOST_MUTE:
-		return mute_host(s);
+		return mute_host(s, h);
 	default:
 		return disk_fault(s, m, (unsigned)prng_below(&s->fault, s->n_disks));
 	}
@@ -310,7 +312,7 @@ static void forgive(struct sim *s, unsigned i)
 
 static bool log_is_clean(struct sim *s)
 {
-	const struct ini_group *g = host_group(s);
+	const struct ini_group *g = host_group(host_owner(s));
 
 	return work_idle(s) && g && g->intent.dirty == 0;
 }
@@ -331,12 +333,13 @@ void faults_last(struct sim *s)
 		faults_stop(s);
 		(void)sim_until(s, REST_LIMIT, log_is_clean);
 	}
-	if (s->host.ini)
-		work_burst(s, 1 + (unsigned)prng_below(&s->fault, 6));
+	struct sim_host *h = host_owner(s);
+	if (h->ini)
+		work_burst(s, h, 1 + (unsigned)prng_below(&s->fault, 6));
 	/* About as long as what they do takes. */
 	(void)sim_until(s, sim_about(&s->fault, 2 * s->store_delay + 20 * s->net_delay), never);
-	if (s->host.ini)
-		host_node_kill(s);
+	if (h->ini)
+		host_node_kill(s, h);
 	if (all)
 		sim_mark(s, MARK_ALL_LAST);
 	for (unsigned i = 0; all && i < s->n_disks; i++)
@@ -349,7 +352,8 @@ void faults_stop(struct sim *s)
 {
 	SAY(s, "no more faults");
 	s->quiet = true;
-	s->host.frozen_until = 0;
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		s->host[i].frozen_until = 0;
 	if (!s->bus.b)
 		bus_node_start(s);
 	for (unsigned i = 0; i < NET_LINKS; i++) {
@@ -359,7 +363,9 @@ void faults_stop(struct sim *s)
 	}
 	for (unsigned i = 0; i < s->n_disks; i++)
 		forgive(s, i);
-	if (!s->host.ini)
-		host_node_start(s);
-	host_node_wake(s);
+	for (unsigned i = 0; i < s->n_hosts; i++) {
+		if (!s->host[i].ini)
+			host_node_start(s, &s->host[i]);
+		host_node_wake(s, &s->host[i]);
+	}
 }

@@ -23,6 +23,7 @@ tests_sim_libsimulator_a_SOURCES = \
 	tests/sim/net.h \
 	tests/sim/node_bus.c \
 	tests/sim/node_disk.c \
+	tests/sim/node_files.c \
 	tests/sim/node_host.c \
 	tests/sim/rest.c \
 	tests/sim/rest.h \

@@ -26,7 +26,7 @@ struct sim_wraps {
 	uint32_t last_op;
 	uint8_t last_tag[16];
 };
-extern struct sim_wraps sim_wraps;
+extern struct sim_wraps sim_wraps[16]; /* of an initiator, by its SCSI ID */
 
 /* A target has told of overlapped commands. */
 extern bool sim_overlapped;

@@ -34,15 +34,17 @@ WRAP(void, hba_pass_aborted, (struct hba * h, struct hba_pass *p, unsigned membe
 /* No mistake: tags and operation ids that begin again are seen here. */
 WRAP(uint8_t, hba_tag_pick, (struct hba * h, uint16_t targets))
 {
-	for (unsigned id = 0; sim_wraps.lowest && id < WIRE_IDS; id++)
+	struct sim_wraps *w = &sim_wraps[h->cfg.id];
+
+	for (unsigned id = 0; w->lowest && id < WIRE_IDS; id++)
 		h->port[id].next_tag = 1;
 	uint8_t tag = __real_hba_tag_pick(h, targets);
-	uint8_t *last = &sim_wraps.last_tag[__builtin_ctz(targets)];
+	uint8_t *last = &w->last_tag[__builtin_ctz(targets)];
 
-	sim_wraps.tags += tag > 0 && tag < *last;
-	sim_wraps.ops += h->next_op < sim_wraps.last_op;
+	w->tags += tag > 0 && tag < *last;
+	w->ops += h->next_op < w->last_op;
 	*last = tag;
-	sim_wraps.last_op = h->next_op;
+	w->last_op = h->next_op;
 	return tag;
 }
 

@@ -44,11 +44,12 @@ struct net_link *net_dial(struct sim *s, unsigned device)
 }
 
 /* The receiver is stopped: until when. */
-static ns_t frozen(const struct sim *s, const struct net_link *l, bool to_bus)
+static ns_t frozen(struct sim *s, const struct net_link *l, bool to_bus)
 {
 	if (to_bus)
 		return 0;
-	return l->device == SIM_HOST ? s->host.frozen_until : s->d[l->device].frozen_until;
+	const struct sim_host *h = host_of(s, l->device);
+	return h ? h->frozen_until : s->d[l->device].frozen_until;
 }
 
 static void schedule(struct sim *s, struct net_link *l, bool to_bus, bool more)
@@ -219,10 +220,11 @@ static void arrive(struct sim *s, struct net_link *l, bool to_bus, struct wire_f
 	sim_note(s, (uint64_t)f->type << 16 | (uint64_t)to_bus << 8 | l->device);
 	SAY(s, "%s %u: %s", to_bus ? "bus <-" : "bus ->", l->device,
 	    wire_type_name((uint8_t)f->type));
+	struct sim_host *h = host_of(s, l->device);
 	if (to_bus) {
 		bus_node_frame(s, l, f);
-	} else if (l->device == SIM_HOST) {
-		host_node_frame(s, f);
+	} else if (h) {
+		host_node_frame(s, h, f);
 	} else {
 		if (f->type == WIRE_BURST && f->data && f->data->len > 0 &&
 		    sim_strikes(s, MARK_NET_FLIP)) {
@@ -255,6 +257,7 @@ static bool take_frames(struct sim *s, struct net_link *l, bool to_bus)
 static void hear_closed(struct sim *s, struct net_link *l, bool to_bus)
 {
 	struct net_pipe *p = pipe_of(l, to_bus);
+	struct sim_host *h = host_of(s, l->device);
 
 	if (!p->open)
 		return;
@@ -262,18 +265,20 @@ static void hear_closed(struct sim *s, struct net_link *l, bool to_bus)
 	    l->device);
 	if (to_bus)
 		bus_node_closed(s, l);
-	else if (l->device == SIM_HOST)
-		host_node_closed(s);
+	else if (h)
+		host_node_closed(s, h);
 	else
 		disk_node_closed(s, l->device);
 }
 
 static void batch(struct sim *s, struct net_link *l, bool to_bus)
 {
+	struct sim_host *h = host_of(s, l->device);
+
 	if (to_bus)
 		bus_node_go_soon(s);
-	else if (l->device == SIM_HOST)
-		host_node_batch(s);
+	else if (h)
+		host_node_batch(s, h);
 }
 
 void net_deliver(struct sim *s, uint32_t what, uint32_t generation)

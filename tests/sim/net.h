@@ -27,7 +27,7 @@ struct net_pipe {
 struct net_link {
 	bool used;
 	uint32_t handle; /* the bus server's */
-	unsigned device; /* a disk's index, or SIM_HOST */
+	unsigned device; /* SCSI ID: a disk's index, or an initiator's */
 	uint32_t life;   /* of the device */
 	struct net_pipe to_bus, to_device;
 };

@@ -102,6 +102,12 @@ void sim_at(struct sim *s, ns_t at, enum sim_event_kind kind, uint32_t what, uin
 	s->queue[i] = e;
 }
 
+void sim_host_at(struct sim *s, const struct sim_host *h, ns_t at, enum sim_event_kind kind,
+                 uint32_t what)
+{
+	sim_at(s, at, kind, what | h->index << 16, h->life);
+}
+
 static struct sim_event pop(struct sim *s)
 {
 	struct sim_event first = s->queue[0], last = s->queue[--s->n_queue];
@@ -133,20 +139,27 @@ static bool postponed(struct sim *s, const struct sim_event *e, ns_t until)
 
 static void happen_host(struct sim *s, const struct sim_event *e)
 {
-	if (e->life != s->host.life)
+	struct sim_host *h = &s->host[e->what >> 16];
+	uint32_t what = e->what & 0xffff;
+
+	if (e->life != h->life)
 		return;
-	if (e->kind == SIM_HOST_UP && !s->host.ini) {
-		host_node_start(s);
-		host_node_wake(s);
+	if (e->kind == SIM_AGAIN) {
+		faults_again(s, h);
+		return;
 	}
-	if (!s->host.ini || postponed(s, e, s->host.frozen_until))
+	if (e->kind == SIM_HOST_UP && !h->ini) {
+		host_node_start(s, h);
+		host_node_wake(s, h);
+	}
+	if (!h->ini || postponed(s, e, h->frozen_until))
 		return;
 	if (e->kind == SIM_HOST_RUN)
-		host_node_run(s);
+		host_node_run(s, h);
 	else if (e->kind == SIM_FILE)
-		host_node_filed(s, e->what);
+		host_files_filed(s, h, what);
 	else if (e->kind == SIM_SAVE)
-		host_node_saved(s, e->what != 0);
+		host_files_saved(s, h, what != 0);
 }
 
 static void happen_disk(struct sim *s, const struct sim_event *e)
@@ -189,6 +202,7 @@ static void happen(struct sim *s, const struct sim_event *e)
 	case SIM_HOST_RUN:
 	case SIM_FILE:
 	case SIM_SAVE:
+	case SIM_AGAIN:
 		happen_host(s, e);
 		break;
 	case SIM_WORK:
@@ -197,18 +211,17 @@ static void happen(struct sim *s, const struct sim_event *e)
 	case SIM_FAULT:
 		faults_next(s);
 		break;
-	case SIM_AGAIN:
-		if (e->life == s->host.life)
-			faults_again(s);
-		break;
 	}
 }
 
 static ns_t next_deadline(struct sim *s)
 {
-	ns_t at = s->bus.b ? s->bus.deadline : NS_NEVER, due = host_node_due(s);
+	ns_t at = s->bus.b ? s->bus.deadline : NS_NEVER, due;
 
-	at = due < at ? due : at;
+	for (unsigned i = 0; i < s->n_hosts; i++) {
+		due = host_node_due(s, &s->host[i]);
+		at = due < at ? due : at;
+	}
 	for (unsigned i = 0; i < s->n_disks; i++) {
 		due = disk_node_due(s, i);
 		at = due < at ? due : at;
@@ -223,8 +236,9 @@ static void deadlines(struct sim *s)
 	for (unsigned i = 0; i < s->n_disks; i++)
 		if (disk_node_due(s, i) <= s->now)
 			disk_node_deadline(s, i);
-	if (host_node_due(s) <= s->now)
-		host_node_wake(s);
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		if (host_node_due(s, &s->host[i]) <= s->now)
+			host_node_wake(s, &s->host[i]);
 }
 
 /* What comes next, if it comes by then. */
@@ -281,6 +295,17 @@ static void draw_faults(struct sim *s)
 	}
 }
 
+static void draw_hosts(struct sim *s)
+{
+	s->n_hosts = 1;
+	for (unsigned i = 0; i < s->n_hosts; i++) {
+		struct sim_host *h = &s->host[i];
+		h->index = i;
+		h->id = (uint8_t)(SIM_HOST - i);
+		memset(h->uuid, 0x77, UUID_LEN);
+	}
+}
+
 static void draw_world(struct sim *s)
 {
 	struct prng g = stream(s->seed, 7);
@@ -300,9 +325,8 @@ static void draw_world(struct sim *s)
 	s->bus_cfg.phase_timeout_ns = 100 * NS_PER_MS;
 	s->bus_cfg.tenure_limit_ns = 300 * NS_PER_MS;
 	s->bus_cfg.fairness = !sim_chance(&g, 8);
-	s->hba_cfg = (struct hba_config){
-	        .id = SIM_HOST, .task_timeout_ns = NS_PER_S, .status_timeout_ns = 500 * NS_PER_MS};
-	memset(s->hba_cfg.uuid, 0x77, UUID_LEN);
+	s->hba_cfg = (struct hba_config){.task_timeout_ns = NS_PER_S,
+	                                 .status_timeout_ns = 500 * NS_PER_MS};
 	if (sim_chance(&g, 2))
 		s->hba_cfg.tenure_chain_limit_ns = 10 * NS_PER_MS;
 	if (sim_chance(&g, 8))
@@ -322,20 +346,28 @@ static void draw_world(struct sim *s)
 	s->xfer = sim_chance(&g, 3) ? XFER_ULTRA320 : XFER_ULTRA160;
 	s->hba_cfg.xfer = s->xfer;
 	s->lowest_tags = sim_chance(&g, 3);
+	draw_hosts(s);
 }
 
-bool sim_all_ready(struct sim *s)
+bool sim_all_ready(const struct sim *s, const struct sim_host *h)
 {
 	unsigned ready = 0;
 
 	for (uint8_t i = 0; i < s->n_disks; i++)
-		ready += hba_target(s->host.h, i)->state == HBA_READY;
-	return s->host.link == HOST_ATTACHED && hba_settled(s->host.h) && ready == s->n_disks;
+		ready += hba_target(h->h, i)->state == HBA_READY;
+	return h->link == HOST_ATTACHED && hba_settled(h->h) && ready == s->n_disks;
+}
+
+static bool all_ready(struct sim *s)
+{
+	return sim_all_ready(s, &s->host[0]);
 }
 
 static bool created(struct sim *s)
 {
-	return work_idle(s) && s->host.disk.there && s->host.disk.n == 1;
+	const struct sim_host *h = &s->host[0];
+
+	return work_idle(s) && h->disk.there && h->disk.n == 1;
 }
 
 static void set_up(struct sim *s)
@@ -350,10 +382,11 @@ static void set_up(struct sim *s)
 		store_init(s, i);
 		disk_node_start(s, i);
 	}
-	host_node_start(s);
-	if (!sim_until(s, SETUP_LIMIT, sim_all_ready))
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		host_node_start(s, &s->host[i]);
+	if (!sim_until(s, SETUP_LIMIT, all_ready))
 		sim_fail(s, "the initiator does not find its disks");
-	if (!work_create_group(s) || !sim_until(s, SETUP_LIMIT, created))
+	if (!work_create_group(s, &s->host[0]) || !sim_until(s, SETUP_LIMIT, created))
 		sim_fail(s, "the group cannot be made");
 	s->created = true;
 	s->faults_off = off;
@@ -363,8 +396,10 @@ static void tear_down(struct sim *s)
 {
 	for (unsigned i = 0; i < s->n_disks; i++)
 		disk_node_free(s, i);
-	hba_free(s->host.h); /* it has data of the upper half */
-	ini_free(s->host.ini);
+	for (unsigned i = 0; i < s->n_hosts; i++) {
+		hba_free(s->host[i].h); /* it has data of the upper half */
+		ini_free(s->host[i].ini);
+	}
 	bus_free(s->bus.b);
 	net_free(s);
 }

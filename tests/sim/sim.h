@@ -6,7 +6,7 @@
  *   sim.c       the queue of what is to happen, time, random streams, failures
  *   net.c       connections: the codecs of the shells over a network that delays, splits, cuts
  *   store.c     a disk's medium: what is cached, what is durable, how it fails
- *   node_*.c    the shells: bus server, disk, initiator
+ *   node_*.c    the shells: bus server, disk, initiator and its files
  *   model.c     what each block may be read as
  *   work.c      what is asked of the initiator; faults.c  what is done to all; end.c  the last look
  *
@@ -24,8 +24,9 @@
 #include "sim/store.h"
 #include "target/target.h"
 
-#define SIM_DISKS    7 /* at most; SCSI ID: the index */
-#define SIM_HOST     7 /* SCSI ID of the initiator */
+#define SIM_DISKS    6 /* at most; SCSI ID: the index */
+#define SIM_HOSTS    2 /* at most */
+#define SIM_HOST     7 /* SCSI ID of the first initiator, the other one's is the one before */
 #define SIM_NODES    8
 #define SIM_BLOCK    512
 #define SIM_BLOCKS   128 /* of a disk, at most */
@@ -60,7 +61,7 @@ enum sim_event_kind {
 	SIM_STORE,   /* disk, operation */
 	SIM_DISK_UP, /* disk */
 	SIM_BUS_UP,
-	SIM_HOST_UP,
+	SIM_HOST_UP, /* this and what else is an initiator's: which one (sim_host_at()) */
 	SIM_HOST_RUN,
 	SIM_FILE, /* an operation of the initiator's files */
 	SIM_SAVE,
@@ -128,6 +129,9 @@ struct host_intent { /* the write-intent log */
 };
 
 struct sim_host {
+	unsigned index;
+	uint8_t id; /* SCSI ID */
+	uint8_t uuid[UUID_LEN];
 	struct hba *h; /* NULL: not running */
 	struct ini *ini;
 	uint32_t life;
@@ -163,6 +167,7 @@ enum client_kind {
 
 struct client_op {
 	enum client_kind kind;
+	struct sim_host *host; /* who is asked */
 	uint64_t token;
 	lba_t lba;
 	uint32_t blocks;
@@ -173,6 +178,7 @@ struct client_op {
 
 struct client_file { /* a job's image or copy */
 	bool used;
+	struct sim_host *host;
 	enum ini_job_type type;
 	uint32_t job;
 	uint64_t value, began;
@@ -185,6 +191,7 @@ struct client_file { /* a job's image or copy */
 struct client_task {
 	struct hba_task t;
 	struct sim *s;
+	struct sim_host *host;
 	bool used;
 	bool by_abort;
 	uint32_t got;
@@ -209,7 +216,8 @@ struct sim {
 	struct net n;
 	struct sim_bus bus;
 	struct sim_disk d[SIM_DISKS];
-	struct sim_host host;
+	struct sim_host host[SIM_HOSTS];
+	unsigned n_hosts;
 	struct model model;
 
 	/* this seed's world */
@@ -261,8 +269,11 @@ bool sim_strikes(struct sim *s, enum mark m);
 /* What happens is in the digest. */
 void sim_note(struct sim *s, uint64_t what);
 void sim_at(struct sim *s, ns_t at, enum sim_event_kind kind, uint32_t what, uint32_t life);
+/* For an initiator, in this life of it. */
+void sim_host_at(struct sim *s, const struct sim_host *h, ns_t at, enum sim_event_kind kind,
+                 uint32_t what);
 /* All disks are on the bus, and the initiator knows them. */
-bool sim_all_ready(struct sim *s);
+bool sim_all_ready(const struct sim *s, const struct sim_host *h);
 /* One step of a core was made: true when its invariants are to be looked at. */
 bool sim_stepped(struct sim *s);
 /* Invariants are looked at everywhere: no step is counted. */
@@ -309,45 +320,65 @@ void disk_node_forgive(struct sim *s, unsigned i);
 
 /* ---- node_host.c ---- */
 
-void host_node_start(struct sim *s);
-void host_node_kill(struct sim *s);
+void host_node_start(struct sim *s, struct sim_host *h);
+void host_node_kill(struct sim *s, struct sim_host *h);
+/* The initiator that a connection is of; NULL: it is a disk's. */
+struct sim_host *host_of(struct sim *s, unsigned device);
+void host_node_frame(struct sim *s, struct sim_host *h, const struct wire_frame *f);
+void host_node_batch(struct sim *s, struct sim_host *h);
+void host_node_closed(struct sim *s, struct sim_host *h);
+void host_node_wake(struct sim *s, struct sim_host *h);
+void host_node_run(struct sim *s, struct sim_host *h);
+ns_t host_node_due(struct sim *s, struct sim_host *h);
+/* Whose the group is. */
+struct sim_host *host_owner(struct sim *s);
+/* It is running, and not stopped. */
+static inline bool host_runs(const struct sim *s, const struct sim_host *h)
+{
+	return h->ini && h->frozen_until <= s->now;
+}
+/* NULL: it has none. */
+const struct ini_group *host_group(const struct sim_host *h);
+/* How many members are in sync. */
+unsigned host_in_sync(const struct ini_group *g);
+
+/* ---- node_files.c ---- */
+
+void host_files_start(struct sim *s, struct sim_host *h);
+/* The process ends: what it was saving is there, or what was before. */
+void host_files_killed(struct sim *s, struct sim_host *h);
 /* It is down, and its files are gone. */
-void host_node_forget(struct sim *s);
-void host_node_frame(struct sim *s, const struct wire_frame *f);
-void host_node_batch(struct sim *s);
-void host_node_closed(struct sim *s);
-void host_node_wake(struct sim *s);
-void host_node_run(struct sim *s);
-ns_t host_node_due(struct sim *s);
-void host_node_filed(struct sim *s, uint32_t op);
-void host_node_saved(struct sim *s, bool log);
+void host_files_forget(struct sim_host *h);
+/* INI_ACT_FILE_*, _SAVE, _INTENT: SIM_FILE or SIM_SAVE comes when it is done. */
+void host_files_do(struct sim *s, struct sim_host *h, const struct ini_action *a);
+void host_files_filed(struct sim *s, struct sim_host *h, uint32_t op);
+void host_files_saved(struct sim *s, struct sim_host *h, bool log);
 /* A block of a disk gets what an initiator wrote. */
-void host_node_written(struct sim *s, unsigned disk, lba_t lba);
-const struct ini_group *host_group(const struct sim *s);
+void host_files_written(struct sim *s, unsigned disk, lba_t lba);
 
 /* ---- work.c ---- */
 
 void work_next(struct sim *s);
 /* Some writes at once. */
-void work_burst(struct sim *s, unsigned n);
-void work_reply(struct sim *s, const struct ini_action *a);
+void work_burst(struct sim *s, struct sim_host *h, unsigned n);
+void work_reply(struct sim *s, struct sim_host *h, const struct ini_action *a);
 void work_image_read(struct sim *s, int file, uint64_t offset, struct block *b);
 void work_copy_written(struct sim *s, int file, uint64_t offset, const uint8_t *p, uint32_t len);
 void work_file_closed(struct sim *s, int file);
 /* The initiator is gone, and who asked it gets no answer. */
-void work_host_gone(struct sim *s);
+void work_host_gone(struct sim *s, struct sim_host *h);
 bool work_idle(struct sim *s);
-bool work_create_group(struct sim *s);
+bool work_create_group(struct sim *s, struct sim_host *h);
 /* Starts a job that takes no file, or an image of one value; 0: refused. */
-uint32_t work_job(struct sim *s, enum ini_job_type type);
-/* Whether a mirror job overwrites the group. */
-bool work_mirrors(const struct sim *s);
+uint32_t work_job(struct sim *s, struct sim_host *h, enum ini_job_type type);
+/* Whether a mirror job of this one overwrites the group. */
+bool work_mirrors(const struct sim *s, const struct sim_host *h);
 
 /* ---- faults.c ---- */
 
 void faults_next(struct sim *s);
 /* The initiator is killed once more, so soon after it came back. */
-void faults_again(struct sim *s);
+void faults_again(struct sim *s, struct sim_host *h);
 /* The last of them, where the seed has it: everything at rest, a few writes, and in their midst
  * initiator, disks or all are gone. */
 void faults_last(struct sim *s);

@@ -103,7 +103,7 @@ static void write_blocks(struct sim *s, unsigned disk, const struct store_op *o,
 		bool other = memcmp(at(store_of(s, disk)->cache, to + i), p, SIM_BLOCK) != 0;
 		write_block(s, disk, to + i, p, elsewhere);
 		if (other && !elsewhere)
-			host_node_written(s, disk, to + i);
+			host_files_written(s, disk, to + i);
 	}
 	for (uint32_t i = 0; i < n && (lost || elsewhere); i++) {
 		excuse(s, disk, o->lba + i);

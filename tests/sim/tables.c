@@ -11,7 +11,7 @@ const struct mark_row sim_marks[MARKS] = {
 
 unsigned sim_mutant;
 bool sim_overlapped;
-struct sim_wraps sim_wraps;
+struct sim_wraps sim_wraps[16];
 
 const struct mutant_row sim_mutants[MUTANTS] = {
         {"none", ""},

@@ -29,13 +29,13 @@ static void look_back(struct sim *s)
 	s->model.oldest_read = oldest;
 }
 
-static struct client_op *op_new(struct sim *s, enum client_kind kind)
+static struct client_op *op_new(struct sim *s, struct sim_host *h, enum client_kind kind)
 {
 	for (unsigned i = 0; i < SIM_OPS; i++) {
 		struct client_op *o = &s->op[i];
 		if (o->kind != CLIENT_NONE)
 			continue;
-		*o = (struct client_op){.kind = kind, .token = ++s->next_token};
+		*o = (struct client_op){.kind = kind, .host = h, .token = ++s->next_token};
 		o->began = model_now(&s->model);
 		return o;
 	}
@@ -65,22 +65,22 @@ static void pick_range(struct sim *s, struct client_op *o)
 
 /* ---- groups ---- */
 
-bool work_create_group(struct sim *s)
+bool work_create_group(struct sim *s, struct sim_host *h)
 {
-	static const char *const names[SIM_DISKS] = {"disk0", "disk1", "disk2", "disk3",
-	                                             "disk4", "disk5", "disk6"};
+	static const char *const names[SIM_DISKS] = {"disk0", "disk1", "disk2",
+	                                             "disk3", "disk4", "disk5"};
 	uint8_t uuid[UUID_LEN];
 	struct ini_error e;
-	struct client_op *o = op_new(s, CLIENT_CREATE);
+	struct client_op *o = op_new(s, h, CLIENT_CREATE);
 
 	memset(uuid, 0x66, sizeof(uuid));
-	return ini_group_create(s->host.ini, SIM_GROUP, names, s->n_disks,
+	return ini_group_create(h->ini, SIM_GROUP, names, s->n_disks,
 	                        (enum ini_mode)prng_below(&s->work, 3), true, uuid, o->token, &e);
 }
 
-static void start_write(struct sim *s)
+static void start_write(struct sim *s, struct sim_host *h)
 {
-	struct client_op *o = op_new(s, CLIENT_WRITE);
+	struct client_op *o = op_new(s, h, CLIENT_WRITE);
 	struct ini_error e;
 
 	if (!o)
@@ -97,16 +97,16 @@ static void start_write(struct sim *s)
 	o->write = model_begin(&s->model, o->lba, o->blocks, o->block->data, SIM_BLOCK);
 	SAY(s, "write %llu: %u blocks at %llu", (unsigned long long)o->token, o->blocks,
 	    (unsigned long long)o->lba);
-	if (ini_group_write(s->host.ini, SIM_GROUP, o->lba * SIM_BLOCK, o->blocks * SIM_BLOCK,
-	                    o->block, o->token, &e))
+	if (ini_group_write(h->ini, SIM_GROUP, o->lba * SIM_BLOCK, o->blocks * SIM_BLOCK, o->block,
+	                    o->token, &e))
 		return;
 	model_undo(&s->model, o->lba, o->blocks, o->write);
 	refused(s, o, &e);
 }
 
-static void start_read(struct sim *s)
+static void start_read(struct sim *s, struct sim_host *h)
 {
-	struct client_op *o = op_new(s, CLIENT_READ);
+	struct client_op *o = op_new(s, h, CLIENT_READ);
 	struct ini_error e;
 
 	if (!o)
@@ -116,45 +116,45 @@ static void start_read(struct sim *s)
 	memset(o->block->data, 0x5a, o->block->len);
 	SAY(s, "read %llu: %u blocks at %llu", (unsigned long long)o->token, o->blocks,
 	    (unsigned long long)o->lba);
-	if (!ini_group_read(s->host.ini, SIM_GROUP, o->lba * SIM_BLOCK, o->blocks * SIM_BLOCK,
-	                    o->block, o->token, &e))
+	if (!ini_group_read(h->ini, SIM_GROUP, o->lba * SIM_BLOCK, o->blocks * SIM_BLOCK, o->block,
+	                    o->token, &e))
 		refused(s, o, &e);
 }
 
-static void start_flush(struct sim *s)
+static void start_flush(struct sim *s, struct sim_host *h)
 {
-	struct client_op *o = op_new(s, CLIENT_FLUSH);
+	struct client_op *o = op_new(s, h, CLIENT_FLUSH);
 	struct ini_error e;
 
 	if (!o)
 		return;
 	SAY(s, "flush %llu", (unsigned long long)o->token);
-	if (!ini_group_flush(s->host.ini, SIM_GROUP, o->token, &e))
+	if (!ini_group_flush(h->ini, SIM_GROUP, o->token, &e))
 		refused(s, o, &e);
 }
 
-static void start_set(struct sim *s)
+static void start_set(struct sim *s, struct sim_host *h)
 {
-	struct client_op *o = op_new(s, CLIENT_SET);
+	struct client_op *o = op_new(s, h, CLIENT_SET);
 	struct ini_group_set set = {.has_mode = true,
 	                            .mode = (enum ini_mode)prng_below(&s->work, 3)};
 	struct ini_error e;
 
-	if (o && !ini_group_set(s->host.ini, SIM_GROUP, &set, o->token, &e))
+	if (o && !ini_group_set(h->ini, SIM_GROUP, &set, o->token, &e))
 		refused(s, o, &e);
 }
 
 /* After the loss of its state: not while a member that knows more may be away. */
-static void import(struct sim *s)
+static void import(struct sim *s, struct sim_host *h)
 {
 	struct client_op *o;
 	struct ini_error e;
 
-	if (host_group(s) || !sim_all_ready(s) || !(o = op_new(s, CLIENT_IMPORT)))
+	if (host_group(h) || !sim_all_ready(s, h) || !(o = op_new(s, h, CLIENT_IMPORT)))
 		return;
-	if (!ini_group_import(s->host.ini, SIM_GROUP, NULL, false, o->token, &e))
+	if (!ini_group_import(h->ini, SIM_GROUP, NULL, false, o->token, &e))
 		refused(s, o, &e);
-	host_node_wake(s);
+	host_node_wake(s, h);
 }
 
 /* ---- replies ---- */
@@ -204,7 +204,7 @@ static void check_written(struct sim *s, const struct client_op *o, const struct
 
 static void written(struct sim *s, struct client_op *o, bool good)
 {
-	const struct ini_group *g = host_group(s);
+	const struct ini_group *g = host_group(o->host);
 
 	sim_mark(s, good ? MARK_WRITE_GOOD : MARK_WRITE_FAILED);
 	model_end(&s->model, o->lba, o->blocks, o->write, good);
@@ -215,7 +215,7 @@ static void written(struct sim *s, struct client_op *o, bool good)
 
 static void flushed(struct sim *s, const struct client_op *o, bool good)
 {
-	const struct ini_group *g = host_group(s);
+	const struct ini_group *g = host_group(o->host);
 
 	sim_mark(s, good ? MARK_FLUSH_GOOD : MARK_FLUSH_FAILED);
 	for (unsigned i = 0; good && i < g->n; i++) {
@@ -224,19 +224,12 @@ static void flushed(struct sim *s, const struct client_op *o, bool good)
 	}
 }
 
-static bool any_in_sync(const struct ini_group *g)
-{
-	for (unsigned i = 0; i < g->n; i++)
-		if (g->m[i].state == MEMBER_IN_SYNC)
-			return true;
-	return false;
-}
-
-void work_reply(struct sim *s, const struct ini_action *a)
+void work_reply(struct sim *s, struct sim_host *h, const struct ini_action *a)
 {
 	struct client_op *o = s->op;
 
-	while (o < s->op + SIM_OPS && (o->kind == CLIENT_NONE || o->token != a->token))
+	while (o < s->op + SIM_OPS &&
+	       (o->kind == CLIENT_NONE || o->host != h || o->token != a->token))
 		o++;
 	if (o == s->op + SIM_OPS)
 		sim_fail(s, "a second answer, or one to nobody: %llu",
@@ -252,7 +245,7 @@ void work_reply(struct sim *s, const struct ini_action *a)
 	else if (o->kind == CLIENT_FLUSH)
 		flushed(s, o, good);
 	else if (o->kind == CLIENT_IMPORT && good)
-		sim_mark(s, any_in_sync(host_group(s)) ? MARK_IMPORTED : MARK_IMPORTED_STALE);
+		sim_mark(s, host_in_sync(host_group(h)) > 0 ? MARK_IMPORTED : MARK_IMPORTED_STALE);
 	else if (o->kind == CLIENT_CREATE && !good)
 		sim_fail(s, "the group cannot be made: %s", a->error.text);
 	op_free(o);
@@ -295,7 +288,7 @@ static void task_done(struct hba_task *t)
 		sim_fail(s, "READ is GOOD, and %u of %u bytes came", k->got, t->data_in_len);
 }
 
-static void start_task(struct sim *s)
+static void start_task(struct sim *s, struct sim_host *h)
 {
 	static const enum scsi_op ops[] = {OP_TEST_UNIT_READY, OP_READ_16, OP_READ_16, OP_INQUIRY};
 	struct client_task *k = s->task;
@@ -308,6 +301,7 @@ static void start_task(struct sim *s)
 	memset(k, 0, sizeof(*k));
 	k->used = true;
 	k->s = s;
+	k->host = h;
 	k->t.target = (uint8_t)prng_below(&s->work, s->n_disks + 1);
 	k->t.untagged = sim_chance(&s->work, 16);
 	k->t.no_disconnect = sim_chance(&s->work, 8);
@@ -324,17 +318,18 @@ static void start_task(struct sim *s)
 	k->t.data_in = task_data;
 	k->t.done = task_done;
 	k->t.ctx = k;
-	hba_task_start(s->host.h, &k->t);
+	hba_task_start(h->h, &k->t);
 }
 
 static void abort_task(struct sim *s)
 {
 	struct client_task *k = &s->task[prng_below(&s->work, SIM_TASKS)];
 
-	if (!k->used || k->by_abort || !sim_strikes(s, MARK_HOST_TASK_ABORT))
+	if (!k->used || k->by_abort || !host_runs(s, k->host) ||
+	    !sim_strikes(s, MARK_HOST_TASK_ABORT))
 		return;
 	k->by_abort = true;
-	hba_task_abort(s->host.h, &k->t);
+	hba_task_abort(k->host->h, &k->t);
 }
 
 /* ---- jobs ---- */
@@ -375,9 +370,9 @@ void work_file_closed(struct sim *s, int file)
 
 /* All that it has written is durable on these: there was a flush. Clients have written since,
  * perhaps: we hear of its end late. */
-static void mirrored(struct sim *s)
+static void mirrored(struct sim *s, const struct sim_host *h)
 {
-	const struct ini_group *g = host_group(s);
+	const struct ini_group *g = host_group(h);
 
 	for (unsigned i = 0; i < g->n; i++) {
 		struct store_sim *t = &s->d[disk_of(&g->m[i])].store;
@@ -397,7 +392,7 @@ static void copied(struct sim *s, const struct client_file *f)
 
 static void settle_file(struct sim *s, struct client_file *f)
 {
-	const struct ini_job *j = ini_job_find(s->host.ini, f->job);
+	const struct ini_job *j = ini_job_find(f->host->ini, f->job);
 
 	if (!j)
 		sim_fail(s, "job %u is gone", f->job);
@@ -413,7 +408,7 @@ static void settle_file(struct sim *s, struct client_file *f)
 	if (f->type == JOB_MIRROR)
 		model_end(&s->model, 0, f->blocks, f->write, good);
 	if (f->type == JOB_MIRROR && good)
-		mirrored(s);
+		mirrored(s, f->host);
 	if (f->type == JOB_READ && good)
 		copied(s, f);
 	f->used = false;
@@ -426,24 +421,24 @@ static void settle_files(struct sim *s)
 			settle_file(s, &s->file[i]);
 }
 
-static unsigned jobs_live(const struct sim *s)
+static unsigned jobs_live(const struct sim *s, const struct sim_host *h)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < SIM_FILES; i++)
-		n += s->file[i].used;
+		n += s->file[i].used && s->file[i].host == h;
 	return n;
 }
 
-bool work_mirrors(const struct sim *s)
+bool work_mirrors(const struct sim *s, const struct sim_host *h)
 {
 	for (unsigned i = 0; i < SIM_FILES; i++)
-		if (s->file[i].used && s->file[i].type == JOB_MIRROR)
+		if (s->file[i].used && s->file[i].host == h && s->file[i].type == JOB_MIRROR)
 			return true;
 	return false;
 }
 
-uint32_t work_job(struct sim *s, enum ini_job_type type)
+uint32_t work_job(struct sim *s, struct sim_host *h, enum ini_job_type type)
 {
 	struct ini_job_spec spec = {.type = type, .group = SIM_GROUP, .mode = INI_MODE_DEFAULT};
 	struct client_file *f = s->file;
@@ -454,7 +449,7 @@ uint32_t work_job(struct sim *s, enum ini_job_type type)
 		f++;
 	if (f == s->file + SIM_FILES)
 		return 0;
-	*f = (struct client_file){.used = true, .type = type, .blocks = s->blocks};
+	*f = (struct client_file){.used = true, .host = h, .type = type, .blocks = s->blocks};
 	f->began = model_now(&s->model);
 	if (type == JOB_MIRROR || type == JOB_READ) {
 		spec.has_image = true;
@@ -466,11 +461,11 @@ uint32_t work_job(struct sim *s, enum ini_job_type type)
 		f->write = model_begin(&s->model, 0, s->blocks, contents_of(f->value, 0, s->blocks),
 		                       SIM_BLOCK);
 	}
-	f->job = ini_job_create(s->host.ini, &spec, &e);
-	host_node_wake(s);
+	f->job = ini_job_create(h->ini, &spec, &e);
+	host_node_wake(s, h);
 	SAY(s, "job %s: %s", ini_job_type_name(type), f->job ? "created" : e.text);
 	if (f->job) {
-		s->host.may_have_none |= type == JOB_MIRROR;
+		h->may_have_none |= type == JOB_MIRROR;
 		return f->job;
 	}
 	if (type == JOB_MIRROR)
@@ -480,23 +475,23 @@ uint32_t work_job(struct sim *s, enum ini_job_type type)
 	return 0;
 }
 
-static void start_job(struct sim *s)
+static void start_job(struct sim *s, struct sim_host *h)
 {
 	static const enum ini_job_type types[] = {JOB_RESYNC, JOB_RESYNC, JOB_VERIFY,
 	                                          JOB_READ,   JOB_MIRROR, JOB_SCRUB};
-	const struct ini_group *g = host_group(s);
+	const struct ini_group *g = host_group(h);
 	unsigned in_sync = 0;
 
 	if (!g)
 		return;
 	for (unsigned i = 0; i < g->n; i++)
 		in_sync += g->m[i].state == MEMBER_IN_SYNC;
-	if (jobs_live(s) >= 2)
+	if (jobs_live(s, h) >= 2)
 		return;
 	enum ini_job_type type = types[prng_below(&s->work, ARRAY_LEN(types))];
 	if (!in_sync)
 		type = JOB_MIRROR;
-	(void)work_job(s, type);
+	(void)work_job(s, h, type);
 }
 
 /* Pause, resume, cancel, speed. */
@@ -506,24 +501,26 @@ static void control_job(struct sim *s)
 	struct ini_error e;
 	uint64_t what = prng_below(&s->work, 6);
 
-	if (!f->used)
+	if (!f->used || !host_runs(s, f->host))
 		return;
 	if (what == 0)
-		(void)ini_job_cancel(s->host.ini, f->job, &e);
+		(void)ini_job_cancel(f->host->ini, f->job, &e);
 	else if (what <= 2)
-		(void)ini_job_pause(s->host.ini, f->job, &e);
+		(void)ini_job_pause(f->host->ini, f->job, &e);
 	else
-		(void)ini_job_resume(s->host.ini, f->job, &e);
+		(void)ini_job_resume(f->host->ini, f->job, &e);
 }
 
 /* ---- all ---- */
 
-void work_host_gone(struct sim *s)
+void work_host_gone(struct sim *s, struct sim_host *h)
 {
 	bool writes = false;
 
 	for (unsigned i = 0; i < SIM_OPS; i++) {
 		struct client_op *o = &s->op[i];
+		if (o->host != h)
+			continue;
 		if (o->kind == CLIENT_WRITE) {
 			model_end(&s->model, o->lba, o->blocks, o->write, false);
 			sim_mark(s, MARK_WRITE_UNKNOWN);
@@ -533,36 +530,40 @@ void work_host_gone(struct sim *s)
 	}
 	for (unsigned i = 0; i < SIM_FILES; i++) {
 		struct client_file *f = &s->file[i];
+		if (f->host != h)
+			continue;
 		if (f->used && f->type == JOB_MIRROR)
 			model_end(&s->model, 0, f->blocks, f->write, false);
 		f->used = false;
 	}
 	for (unsigned i = 0; i < SIM_TASKS; i++)
-		s->task[i].used = false;
+		s->task[i].used &= s->task[i].host != h;
 	if (writes)
 		sim_mark(s, MARK_HOST_KILL_WRITES);
 }
 
-static void go_on(struct sim *s, uint32_t job)
+static void go_on(struct sim *s, const struct client_file *f)
 {
 	struct ini_error e;
 
-	if (ini_job_find(s->host.ini, job)->state != JOB_PAUSED)
+	if (ini_job_find(f->host->ini, f->job)->state != JOB_PAUSED)
 		return;
-	(void)ini_job_resume(s->host.ini, job, &e);
-	host_node_wake(s);
+	(void)ini_job_resume(f->host->ini, f->job, &e);
+	host_node_wake(s, f->host);
 }
 
 bool work_idle(struct sim *s)
 {
-	if (!s->host.ini)
-		return false;
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		if (!s->host[i].ini)
+			return false;
 	settle_files(s);
 	for (unsigned i = 0; i < SIM_FILES; i++)
 		if (s->file[i].used)
-			go_on(s, s->file[i].job);
-	if (jobs_live(s) > 0)
-		return false;
+			go_on(s, &s->file[i]);
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		if (jobs_live(s, &s->host[i]) > 0)
+			return false;
 	for (unsigned i = 0; i < SIM_OPS; i++)
 		if (s->op[i].kind != CLIENT_NONE)
 			return false;
@@ -572,45 +573,47 @@ bool work_idle(struct sim *s)
 	return true;
 }
 
-static void start_something(struct sim *s)
+static void start_something(struct sim *s, struct sim_host *h)
 {
 	uint64_t what = prng_below(&s->work, 100);
 
 	if (what < 50)
-		start_write(s);
+		start_write(s, h);
 	else if (what < 75)
-		start_read(s);
+		start_read(s, h);
 	else if (what < 80)
-		start_flush(s);
+		start_flush(s, h);
 	else if (what < 92)
-		start_task(s);
+		start_task(s, h);
 	else if (what < 94)
-		start_job(s);
+		start_job(s, h);
 	else if (what < 98)
 		control_job(s);
 	else if (what < 99)
-		start_set(s);
-	else if (s->host.h)
-		hba_scan(s->host.h);
+		start_set(s, h);
+	else if (h->h)
+		hba_scan(h->h);
 }
 
-void work_burst(struct sim *s, unsigned n)
+void work_burst(struct sim *s, struct sim_host *h, unsigned n)
 {
 	while (n-- > 0)
-		start_write(s);
-	host_node_wake(s);
+		start_write(s, h);
+	host_node_wake(s, h);
 }
 
 void work_next(struct sim *s)
 {
+	struct sim_host *h = host_owner(s);
+
 	sim_at(s, s->now + sim_about(&s->work, s->work_every), SIM_WORK, 0, 0);
-	if (!s->host.ini || s->host.frozen_until > s->now)
+	if (!host_runs(s, h))
 		return;
-	import(s);
+	import(s, h);
 	if (s->quiet)
 		return;
 	settle_files(s);
-	start_something(s);
+	start_something(s, h);
 	abort_task(s);
-	host_node_wake(s);
+	host_node_wake(s, h);
 }
