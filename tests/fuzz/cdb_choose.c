@@ -450,8 +450,10 @@ void choose_command(struct world *w, struct expected *e)
 	w->list_at = 0;
 	if (e->known && e->cdb.op != OP_UNKNOWN)
 		effect(w, e);
-	if (e->on >= UNITS)
+	if (e->on >= UNITS) {
 		e->effect = EFFECT_NONE;
+		e->ors = e->copies = false;
+	}
 	if (e->how == 3)
 		e->out_len /= 2;
 	else if (e->how == 4)
