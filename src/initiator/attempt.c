@@ -54,6 +54,8 @@ static void landed(struct io *io, unsigned member, struct verdict *v, bool answe
 
 	if (v->loose && ready && io->kind == IO_WRITE)
 		x->loose = true;
+	if (x->loose || !answered)
+		revive_touch(io->ini);
 	/* Not its fault when it, or the whole bus, has just gone. */
 	if (!answered && v->kind == V_HARD && !ready)
 		v->kind = V_SOFT;

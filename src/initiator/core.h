@@ -165,8 +165,9 @@ struct ini {
 		bool gone; /* to be removed */
 		uint8_t uuid[UUID_LEN];
 	} log_file[INI_GROUPS_MAX];
-	bool logs_due; /* some log may have something to be saved */
-	ns_t logs_at;  /* when logs are to be looked at */
+	bool logs_due;  /* some log may have something to be saved */
+	ns_t logs_at;   /* when logs are to be looked at */
+	ns_t revive_at; /* ... members that are let be */
 	uint8_t log_bytes[INTENT_SAVED_MAX];
 
 	struct gone gone[INI_GONE_MAX];

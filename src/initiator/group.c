@@ -202,6 +202,7 @@ void group_changed(struct group *g)
 {
 	g->changed = true;
 	g->ini->announce = true;
+	revive_touch(g->ini);
 }
 
 /* The member that is another logical unit of this target. */

@@ -99,7 +99,9 @@ struct group {
 	                 are made equal */
 	ns_t recover_failed_ns, recover_pause_ns; /* the last one; not before this has passed */
 	uint64_t recover_attaches;                /* of members, at that time */
-	uint64_t restored_generation;             /* as the state file had it */
+	ns_t revive_ns;                   /* when those that are let be are tried again; 0: not */
+	ns_t revive_pause_ns, revived_ns; /* the pause before, and when it was over */
+	uint64_t restored_generation;     /* as the state file had it */
 	unsigned ios;
 	struct cmd *command; /* the group command in work */
 };
@@ -134,6 +136,10 @@ struct mode_mirror member_page(const struct group *g, unsigned member);
 bool member_stale(struct group *g, unsigned member, const char *why);
 /* The same; and the log does not know what it lacks. */
 bool member_doubt(struct group *g, unsigned member, const char *why);
+
+/* revive.c */
+void revive_touch(struct ini *ini); /* something changed: groups are looked at */
+void revive_run(struct ini *ini);
 
 /* group.c */
 struct group *group_find(const struct ini *ini, const char *name);

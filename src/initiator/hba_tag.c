@@ -312,11 +312,11 @@ void hba_abort_report(struct hba *h, struct hba_script *s, const struct wire_ten
 		hba_task_sense(h, hba_task_of(g->owner));
 		return;
 	}
+	bool told = !g->owner;
 	tell_owner(h, g, confirmed);
 	if (confirmed || g->over) {
-		bool again = g->again;
 		set_free(h, g);
-		if (again)
+		if (told)
 			drained(h, g->target, g->lun);
 	} else {
 		h->stats.aborts_failed += !g->canceling && !g->again;

@@ -65,7 +65,7 @@ struct ini *ini_new(const struct ini_config *cfg, struct hba *h)
 	ini->locks = calloc(INI_IOS, sizeof(*ini->locks));
 	ini->noise = calloc(1, INI_BLOCK_MAX);
 	ini->logs = calloc(INI_GROUPS_MAX, sizeof(*ini->logs));
-	ini->logs_at = NS_NEVER;
+	ini->logs_at = ini->revive_at = NS_NEVER;
 	if (!ini->jobs || !ini->ios || !ini->cmds || !ini->locks || !ini->noise || !ini->logs ||
 	    !ini_pool_new(ini)) {
 		ini_free(ini);
@@ -118,6 +118,7 @@ void ini_run(struct ini *ini, ns_t now)
 	sm_assert(now >= ini->now);
 	ini->now = now;
 	members_look(ini);
+	revive_run(ini);
 	logs_run(ini);
 	do {
 		moves = ini->moves;
@@ -144,6 +145,8 @@ ns_t ini_deadline(const struct ini *ini)
 		at = change;
 	if (logs_deadline(ini) < at)
 		at = logs_deadline(ini);
+	if (ini->revive_at < at)
+		at = ini->revive_at;
 	return at;
 }
 

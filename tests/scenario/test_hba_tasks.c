@@ -507,6 +507,28 @@ START_TEST(an_unconfirmed_abort_quarantines_the_tag)
 }
 END_TEST
 
+/* The owner does not wait for it any more: the upper half hears of it all the same. */
+START_TEST(an_abort_is_confirmed_late)
+{
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	struct fake_script s = let_time_out(&t);
+	struct fake_script a = fake_take(&f);
+	hba_on_drained(f.h, note_drained, NULL);
+	drained = 0;
+	fake_wait(&f, NS_PER_S);
+	ck_assert_uint_eq(told, 1);
+	ck_assert(!t.aborted);
+	ck_assert_uint_eq(drained, 0);
+	fake_outcome(&f, &a, OUTCOME_UNEXPECTED_FREE); /* CANCEL came too late */
+	ck_assert_uint_eq(drained, 1);
+	ck_assert(uses_tag(s.tag));
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(a_queued_task_is_cancelled_not_aborted)
 {
 	struct hba_task t = {.target = 1, .cdb_len = 6, .timeout_ns = NS_PER_S, .done = task_done};
@@ -885,7 +907,7 @@ TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data),
                TAP_ONCE(a_refused_script_ends_its_task), TAP_ONCE(it_shows_that_it_lives),
                TAP_TIMES(an_unconfirmed_abort_quarantines_the_tag, 2),
                TAP_TIMES(a_queued_task_is_cancelled_not_aborted, 2),
-               TAP_TIMES(the_port_or_the_server_goes, 2),
+               TAP_ONCE(an_abort_is_confirmed_late), TAP_TIMES(the_port_or_the_server_goes, 2),
                TAP_TIMES(membership_is_written_and_read_back, 2),
                TAP_TIMES(a_membership_of_another_is_left_alone, 2),
                TAP_TIMES(a_membership_may_be_busy, 3),

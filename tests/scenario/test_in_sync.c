@@ -79,6 +79,78 @@ START_TEST(a_recovery_ends_what_may_still_be_written)
 }
 END_TEST
 
+/* ---- members that are let be ---- */
+
+static void let_be_and_tried_again(bool loose)
+{
+	struct rig *r = mirrored(1);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	ns_t began;
+
+	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_NO_STATUS, .unaborted = loose});
+	do {
+		began = r->now;
+		rig_write(r, 8 * FAKE_BLOCK, b, LIMIT, INI_E_DEVICE);
+	} while (r->now - began > NS_PER_S);
+	r->h->disk[0].fault[0].kind = FAULT_NONE;
+	ck_assert(rig_in_sync(r, 0));
+	rig_run(r, 11 * NS_PER_S);
+	ck_assert_uint_eq(r->h->resets, loose);
+	rig_write(r, 8 * FAKE_BLOCK, b, NS_PER_S, INI_OK);
+	rig_run(r, LIMIT);
+	ck_assert_uint_eq(ini_group_at(r->ini, 0)->intent.dirty, 0);
+	ck_assert_uint_eq(r->h->resets, loose);
+	block_unref(b);
+	rig_free(r);
+}
+
+/* Its writes have no status, so often that it is let be, or once, and the abort is not confirmed:
+ * the only one in sync is tried again by itself, after what may still be written is ended. */
+START_TEST(the_only_one_is_tried_again)
+{
+	for (unsigned loose = 0; loose < 2; loose++)
+		let_be_and_tried_again(loose);
+}
+END_TEST
+
+/* One that is dead for good, with a write to it all the time, has the bus reset less and less
+ * often. */
+START_TEST(the_only_one_is_tried_seldom)
+{
+	struct rig *r = mirrored(1);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	ns_t end = r->now + 3600 * NS_PER_S;
+
+	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_NO_STATUS, .unaborted = true});
+	while (r->now < end) {
+		rig_write(r, 8 * FAKE_BLOCK, b, LIMIT, INI_E_DEVICE);
+		rig_run(r, 100 * NS_PER_S);
+	}
+	ck_assert(rig_in_sync(r, 0));
+	ck_assert_uint_ge(r->h->resets, 6);
+	ck_assert_uint_le(r->h->resets, 12);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* While another one in sync can be asked, or may come, there is no hurry: nothing is reset. */
+START_TEST(one_of_two_is_let_be)
+{
+	struct rig *r = mirrored(2);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+
+	fake_fault(r->h, 0,
+	           (struct fake_fault){.kind = FAULT_NO_STATUS, .times = 1, .unaborted = true});
+	rig_write(r, 8 * FAKE_BLOCK, b, LIMIT, INI_OK);
+	ck_assert(!rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	rig_run(r, 3600 * NS_PER_S);
+	ck_assert_uint_eq(r->h->resets, 0);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* ---- scrub ---- */
 
 /* disk0 has rot in a block, and leaves by a write that it failed while the other one is read. */
@@ -503,7 +575,8 @@ START_TEST(who_is_not_there_yet_at_a_start_is_waited_for)
 }
 END_TEST
 
-TAP_MAIN("in_sync", a_recovery_ends_what_may_still_be_written, who_is_put_back_is_believed,
+TAP_MAIN("in_sync", the_only_one_is_tried_again, the_only_one_is_tried_seldom, one_of_two_is_let_be,
+         a_recovery_ends_what_may_still_be_written, who_is_put_back_is_believed,
          who_is_not_there_yet_at_a_start_is_waited_for,
          a_source_that_may_still_write_is_not_given_up,
          who_may_lack_anything_lacks_what_is_behind_an_image, what_was_missed_right_behind_an_image,
