@@ -178,10 +178,21 @@ static bool write_piece(struct tgt *t, struct task *k, const struct move *m)
 	return start(t, k, m->to, m->destination + at / m->to->cfg.block_size, bytes, work);
 }
 
+/* In the middle of a segment: the unit that was read or written last. One that is there in its
+ * place by now, with its designator, has not had the pieces before. */
+static bool end_is_gone(const struct task *k)
+{
+	return k->on && !k->on->present && (k->in || k->copied > 0);
+}
+
 bool tgt_copy_next(struct tgt *t, struct task *k)
 {
 	const struct copy_list l = parsed(k);
 	struct move m;
+	if (end_is_gone(k)) {
+		tgt_copy_drop(t, k);
+		return aborted(k, SENSE_COPY_NOT_REACHABLE);
+	}
 	if (k->in && !k->copy_wrote) {
 		k->copy_wrote = true;
 		return plan(t, k, &m) && write_piece(t, k, &m);

@@ -292,6 +292,24 @@ START_TEST(one_goes)
 }
 END_TEST
 
+/* The one that is read goes, and one that says that it is the same is there by the time that its
+ * data are: they are not its data. */
+START_TEST(one_is_replaced)
+{
+	struct disk *d = three();
+	d->hold = true;
+	ck_assert_str_eq(copy(d, HEAD2, LUN2 "." LUN0 "." SEGMENT("00", "01", "01", "04", "00")),
+	                 "lun 2 read 4+1");
+	(void)disk_remove(d, 2);
+	(void)disk_add(d, 2, (struct span){0});
+	ck_assert_str_eq(disk_answer(d, 0), CHECK);
+	d->hold = false;
+	ck_assert_str_eq(disk_sense(d), "a/d/2");
+	ck_assert_uint_eq(d->media[0], 1);
+	disk_free(d);
+}
+END_TEST
+
 /* It goes between the WRITE and the FLUSH, also if another one is at its LUN then. */
 START_TEST(one_goes_before_the_flush)
 {
@@ -354,5 +372,5 @@ TAP_MAIN_TABLE("target_copy", NULL, NULL, TAP_ONCE(copies), TAP_ONCE(one_of_the_
                TAP_ONCE(within_one), TAP_ONCE(overlaps), TAP_ONCE(nothing_to_do),
                TAP_EACH(refuses, refused), TAP_ONCE(of_the_cdb), TAP_ONCE(too_many_descriptors),
                TAP_ONCE(ends_at_a_bad_segment), TAP_ONCE(what_stands_against_it), TAP_ONCE(alone),
-               TAP_ONCE(one_goes), TAP_TIMES(one_goes_before_the_flush, 2), TAP_ONCE(aborted),
-               TAP_ONCE(results));
+               TAP_ONCE(one_goes), TAP_ONCE(one_is_replaced),
+               TAP_TIMES(one_goes_before_the_flush, 2), TAP_ONCE(aborted), TAP_ONCE(results));
