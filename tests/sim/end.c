@@ -33,7 +33,7 @@ static bool no_job_runs(const struct sim_host *h)
 		if (state != JOB_CONCLUDED && state != JOB_DISMISSED)
 			return false;
 	}
-	return !g || !g->intent.recovering || host_in_sync(g) == 0;
+	return !g || host_has_lost(h) || !g->intent.recovering || host_in_sync(g) == 0;
 }
 
 static bool all_here(struct sim *s)

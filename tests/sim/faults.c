@@ -116,6 +116,11 @@ static bool restart_bus(struct sim *s, ns_t about)
 	return true;
 }
 
+static struct sim_host *some_host(struct sim *s)
+{
+	return &s->host[s->n_hosts < 2 ? 0 : prng_below(&s->fault, s->n_hosts)];
+}
+
 static bool restart_host(struct sim *s, struct sim_host *h)
 {
 	if (!h->ini)
@@ -229,9 +234,14 @@ static bool disk_fault(struct sim *s, enum mark m, unsigned i)
 
 static bool strike(struct sim *s, enum mark m)
 {
-	struct sim_host *h = host_owner(s);
+	struct sim_host *h = some_host(s);
 
 	switch ((int)m) {
+	case MARK_OWNER_KILL:
+	case MARK_OWNER_STOP:
+	case MARK_OWNER_CUT:
+	case MARK_OWNER_ENDS:
+		return owners_strike(s, m);
 	case MARK_NET_CUT:
 		return cut(s, false);
 	case MARK_NET_HALF_OPEN:
@@ -354,6 +364,7 @@ void faults_stop(struct sim *s)
 	s->quiet = true;
 	for (unsigned i = 0; i < s->n_hosts; i++)
 		s->host[i].frozen_until = 0;
+	owners_rest(s);
 	if (!s->bus.b)
 		bus_node_start(s);
 	for (unsigned i = 0; i < NET_LINKS; i++) {

@@ -43,7 +43,7 @@ static void usage(FILE *to)
 	fputs("usage: sim --seed N [--trace] | --seeds A..B [--jobs N] [--until-found]\n"
 	      "           [--progress N] [--events N] [--faults N] [--without \"FAULT\"]... "
 	      "[--mutant NAME]\n"
-	      "           [--check N]\n"
+	      "           [--check N] [--two]\n"
 	      "       sim --all-mutants --seeds A..B [--jobs N]\n"
 	      "       sim --marks | --mutants\n"
 	      "\n"
@@ -55,6 +55,7 @@ static void usage(FILE *to)
 	      "  --events N      steps of the cores before the faults stop (10000)\n"
 	      "  --check N       look at all invariants after every Nth step (512, of one seed in\n"
 	      "                  512 each; of a single seed: 1)\n"
+	      "  --two           with two initiators on the group in each seed\n"
 	      "  --faults N      inject the first N faults only\n"
 	      "  --without F     inject none of this class (a name that --marks prints)\n"
 	      "  --mutant NAME   with this mistake in it (--mutants prints them)\n"
@@ -167,6 +168,8 @@ static struct options parse(int argc, char **argv)
 			list(strcmp(argv[i], "--mutants") == 0);
 		if (strcmp(argv[i], "--trace") == 0)
 			o.sim.trace = true;
+		else if (strcmp(argv[i], "--two") == 0)
+			o.sim.two = true;
 		else if (strcmp(argv[i], "--until-found") == 0)
 			o.until_found = true;
 		else if (strcmp(argv[i], "--all-mutants") == 0)
@@ -244,6 +247,8 @@ static void told(const struct worker *w, const struct options *o, int status)
 	                                     : strsignal(WTERMSIG(status)));
 	if (sim_mutant)
 		printf(" --mutant %s", sim_mutants[sim_mutant].name);
+	if (o->sim.two)
+		printf(" --two");
 	if (o->sim.events != EVENTS_DEFAULT)
 		printf(" --events %llu", (unsigned long long)o->sim.events);
 	if (o->sim.struck_max != UINT64_MAX)

@@ -11,10 +11,11 @@
 
 /* ---- the write-intent log ---- */
 
-static void copy_log(struct host_intent *to, const struct host_intent *from)
+static void replace_log(struct sim_host *h)
 {
-	to->len = from->len;
-	memcpy(to->bytes, from->bytes, from->len);
+	h->log.len = h->log_saving.len;
+	memcpy(h->log.bytes, h->log_saving.bytes, h->log.len);
+	h->log_void &= h->log.len == 0 || !h->log_is_new;
 }
 
 unsigned host_in_sync(const struct ini_group *g)
@@ -26,25 +27,38 @@ unsigned host_in_sync(const struct ini_group *g)
 	return n;
 }
 
+/* When the owner's log lets go of a block after an import, all members are equal there, and what
+ * the other one has sent has ended. */
+static void fence_others(struct sim *s, const struct sim_host *h)
+{
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		s->host[i].fenced |= i != h->index;
+}
+
 /* What is marked in the durable log now; what it lets go of is durable on all that are in sync (one
  * alone agrees with itself). */
 static void look_at_log(struct sim *s, struct sim_host *h)
 {
 	static struct intent l;
-	const struct ini_group *g = host_group(h);
+	bool owner = host_owner(s) == h, some = false;
+	const struct ini_group *g = owner ? host_group(h) : NULL;
 	char why[128];
 	bool was = h->knows_marks;
 
 	intent_init(&l, h->disk.g.uuid, s->blocks, 0);
-	h->knows_marks = h->log.len && intent_load(&l, h->log.bytes, h->log.len, why, sizeof(why));
+	h->knows_marks = h->log.len && !h->log_void &&
+	                 intent_load(&l, h->log.bytes, h->log.len, why, sizeof(why));
 	for (lba_t lba = 0; h->knows_marks && lba < s->blocks; lba++) {
 		uint64_t r = lba >> l.shift, bit = 1ULL << r % 64;
 		bool let_go = was && h->dirty[lba] && !(l.dirty[r / 64] & bit);
 		h->dirty[lba] = l.dirty[r / 64] & bit;
+		some |= !h->dirty[lba];
 		for (unsigned i = 0; let_go && host_in_sync(g) > 1 && i < g->n; i++)
 			if (g->m[i].state == MEMBER_IN_SYNC)
 				store_let_go(s, g->m[i].uuid[0] - 0xd0U, lba);
 	}
+	if (owner && some)
+		fence_others(s, h);
 }
 
 /* A repair needs no mark: it writes what another member has, or an only one had. */
@@ -62,11 +76,23 @@ static bool another_has_it(const struct sim *s, const struct sim_host *h, unsign
 	return host_in_sync(g) == 1;
 }
 
+/* By one of them that has a mark of it, or none of which is known. */
+static bool may_be_written(const struct sim *s, lba_t lba)
+{
+	for (unsigned i = 0; i < s->n_hosts; i++) {
+		const struct sim_host *h = &s->host[i];
+		if (!h->fenced && (!h->knows_marks || h->dirty[lba]))
+			return true;
+	}
+	return false;
+}
+
 void host_files_written(struct sim *s, unsigned disk, lba_t lba)
 {
-	const struct sim_host *h = &s->host[0];
-
-	if (!s->created || !h->knows_marks || h->dirty[lba] || another_has_it(s, h, disk, lba))
+	if (!s->created || may_be_written(s, lba))
+		return;
+	const struct sim_host *h = host_owner(s);
+	if (another_has_it(s, h, disk, lba))
 		return;
 	for (unsigned i = 0; i < h->disk.g.n; i++) {
 		const struct ini_member *m = &h->disk.g.m[i];
@@ -99,9 +125,6 @@ static void restore(struct sim *s, struct sim_host *h)
 	if (!h->disk.there)
 		return;
 	look_at_log(s, h); /* it may have been saved before the state file knew its group */
-	for (lba_t lba = 0; h->disk.n > 0 && lba < s->blocks; lba++)
-		if (!h->knows_marks || h->dirty[lba])
-			model_recovers(&s->model, lba);
 	if (MUTANT(NO_RECOVERY))
 		clean_log(h);
 	if (h->disk.n > 0 && !ini_restore_group(h->ini, &h->disk.g, &e))
@@ -110,6 +133,10 @@ static void restore(struct sim *s, struct sim_host *h)
 	                                         h->log.len ? h->log.bytes : NULL, h->log.len, &e))
 		SAY(s, "there is no write-intent log: %s", e.text);
 	ini_restore_next_job(h->ini, h->disk.next_job);
+	bool owner = host_owner(s) == h;
+	for (lba_t lba = 0; owner && h->disk.n > 0 && lba < s->blocks; lba++)
+		if (!h->knows_marks || h->dirty[lba])
+			model_recovers(&s->model, lba);
 }
 
 void host_files_start(struct sim *s, struct sim_host *h)
@@ -135,7 +162,7 @@ void host_files_killed(struct sim *s, struct sim_host *h)
 			h->disk = h->saving;
 	}
 	if (h->log_is_saving && sim_chance(&s->disk, 2) && !MUTANT(LOG_NOT_SAVED)) {
-		copy_log(&h->log, &h->log_saving);
+		replace_log(h);
 		look_at_log(s, h);
 	}
 }
@@ -169,7 +196,7 @@ static void save(struct sim *s, struct sim_host *h, uint64_t seq)
 static void save_log(struct sim *s, struct sim_host *h, const struct ini_action *a)
 {
 	sm_assert(!h->log_is_saving && a->len <= SIM_INTENT_MAX);
-	h->log_is_saving = true;
+	h->log_is_saving = h->log_is_new = true;
 	h->log_op = a->op;
 	h->log_saving.len = a->len;
 	if (a->len)
@@ -181,7 +208,7 @@ static void log_saved(struct sim *s, struct sim_host *h)
 {
 	h->log_is_saving = false;
 	if (!MUTANT(LOG_NOT_SAVED) || h->log.len == 0)
-		copy_log(&h->log, &h->log_saving);
+		replace_log(h);
 	look_at_log(s, h);
 	ini_intent_saved(h->ini, h->log_op, 0);
 	host_node_wake(s, h);

@@ -74,11 +74,6 @@ const struct ini_group *host_group(const struct sim_host *h)
 	return h->ini ? ini_group_find(h->ini, SIM_GROUP) : NULL;
 }
 
-struct sim_host *host_owner(struct sim *s)
-{
-	return &s->host[0];
-}
-
 /* ---- running the cores ---- */
 
 static void act(struct sim *s, struct sim_host *h, const struct ini_action *a)
@@ -101,6 +96,8 @@ static void act(struct sim *s, struct sim_host *h, const struct ini_action *a)
 		SAY(s, "initiator %u: %s", h->id, a->text);
 		if (s->created && strstr(a->text, " is stale"))
 			sim_mark(s, MARK_STALE_SEEN);
+		if (strstr(a->text, " is that of initiator "))
+			sim_mark(s, MARK_LOST_SEEN);
 		break;
 	case INI_ACT_CHANGED:
 		break;

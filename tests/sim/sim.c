@@ -295,15 +295,22 @@ static void draw_faults(struct sim *s)
 	}
 }
 
-static void draw_hosts(struct sim *s)
+/* A stream of its own: seeds with one stay as they are. */
+static void draw_hosts(struct sim *s, bool two)
 {
-	s->n_hosts = 1;
+	s->two = stream(s->seed, 8);
+	s->n_hosts = two ? 2 : 1;
+	s->swap_every = 10 + prng_below(&s->two, 200);
 	for (unsigned i = 0; i < s->n_hosts; i++) {
 		struct sim_host *h = &s->host[i];
 		h->index = i;
 		h->id = (uint8_t)(SIM_HOST - i);
-		memset(h->uuid, 0x77, UUID_LEN);
+		h->fenced = i > 0;
+		memset(h->uuid, i == 0 ? 0x77 : sim_chance(&s->two, 2) ? 0x76 : 0x78, UUID_LEN);
 	}
+	s->owner = &s->host[0];
+	for (unsigned m = MARK_OWNER_KILL; m <= MARK_OWNER_ENDS && s->n_hosts == 1; m++)
+		s->rate[m] = 0;
 }
 
 static void draw_world(struct sim *s)
@@ -346,7 +353,6 @@ static void draw_world(struct sim *s)
 	s->xfer = sim_chance(&g, 3) ? XFER_ULTRA320 : XFER_ULTRA160;
 	s->hba_cfg.xfer = s->xfer;
 	s->lowest_tags = sim_chance(&g, 3);
-	draw_hosts(s);
 }
 
 bool sim_all_ready(const struct sim *s, const struct sim_host *h)
@@ -388,7 +394,7 @@ static void set_up(struct sim *s)
 		sim_fail(s, "the initiator does not find its disks");
 	if (!work_create_group(s, &s->host[0]) || !sim_until(s, SETUP_LIMIT, created))
 		sim_fail(s, "the group cannot be made");
-	s->created = true;
+	s->created = s->taken = true;
 	s->faults_off = off;
 }
 
@@ -423,6 +429,7 @@ uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, ui
 	s->fault = stream(seed, 5);
 	draw_faults(s);
 	draw_world(s);
+	draw_hosts(s, o->two);
 	set_up(s);
 	sim_at(s, s->now, SIM_WORK, 0, 0);
 	sim_at(s, s->now, SIM_FAULT, 0, 0);

@@ -8,7 +8,9 @@
  *   store.c     a disk's medium: what is cached, what is durable, how it fails
  *   node_*.c    the shells: bus server, disk, initiator and its files
  *   model.c     what each block may be read as
- *   work.c      what is asked of the initiator; faults.c  what is done to all; end.c  the last look
+ *   owners.c    two initiators on one group, in some seeds
+ *   work.c      what is asked of the initiators; faults.c  what is done to all; end.c  the last
+ * look
  *
  * Random numbers come from a stream for each concern, so that one that is drawn less often or not
  * at all leaves the others as they are.
@@ -152,7 +154,11 @@ struct sim_host {
 	struct host_file_op op[SIM_FILE_OPS];
 	uint32_t epoch; /* of its attach */
 	ns_t due;
-	bool changed; /* as a disk's */
+	bool changed;              /* as a disk's */
+	bool had_lost;             /* it has deleted the group after it had lost it */
+	bool log_is_new, log_void; /* its log in work is of after the last import; none is saved */
+	bool fenced; /* the owner has begun to let go of what its import marked: nothing lands
+	                any more that this one has sent */
 };
 
 enum client_kind {
@@ -162,7 +168,8 @@ enum client_kind {
 	CLIENT_READ,
 	CLIENT_FLUSH,
 	CLIENT_SET,
-	CLIENT_IMPORT
+	CLIENT_IMPORT,
+	CLIENT_DELETE
 };
 
 struct client_op {
@@ -173,7 +180,9 @@ struct client_op {
 	uint32_t blocks;
 	uint64_t began;
 	struct block *block;
-	uint32_t write; /* the model's */
+	uint32_t write;        /* the model's */
+	struct sim_host *from; /* of an import: whose the group was */
+	bool force;
 };
 
 struct client_file { /* a job's image or copy */
@@ -199,7 +208,7 @@ struct client_task {
 
 struct sim {
 	uint64_t seed;
-	struct prng net, disk, sched, work, fault;
+	struct prng net, disk, sched, work, fault, two;
 	ns_t now;
 	uint64_t seq, steps, digest;
 	unsigned check_every; /* steps */
@@ -218,6 +227,12 @@ struct sim {
 	struct sim_disk d[SIM_DISKS];
 	struct sim_host host[SIM_HOSTS];
 	unsigned n_hosts;
+	struct sim_host *owner;  /* who has imported the group last, or made it */
+	bool taken;              /* and that was answered for */
+	struct sim_host *ending; /* the owner, on its way out; NULL: it is not */
+	uint32_t ending_life;
+	ns_t take_until;     /* until then the other one tries to import */
+	uint64_t swap_every; /* ticks of the work between two tries for no reason */
 	struct model model;
 
 	/* this seed's world */
@@ -245,6 +260,7 @@ struct sim_options {
 	uint64_t events;
 	unsigned check_every; /* steps between two looks at all invariants */
 	bool trace;
+	bool two; /* each seed has two initiators */
 	uint64_t struck_max;
 	bool without[MARKS];
 };
@@ -330,8 +346,6 @@ void host_node_closed(struct sim *s, struct sim_host *h);
 void host_node_wake(struct sim *s, struct sim_host *h);
 void host_node_run(struct sim *s, struct sim_host *h);
 ns_t host_node_due(struct sim *s, struct sim_host *h);
-/* Whose the group is. */
-struct sim_host *host_owner(struct sim *s);
 /* It is running, and not stopped. */
 static inline bool host_runs(const struct sim *s, const struct sim_host *h)
 {
@@ -356,6 +370,26 @@ void host_files_saved(struct sim *s, struct sim_host *h, bool log);
 /* A block of a disk gets what an initiator wrote. */
 void host_files_written(struct sim *s, unsigned disk, lba_t lba);
 
+/* ---- owners.c ---- */
+
+/* Whose the group is, as far as it has come: of those that have it and know of no later one, the
+ * latest. */
+struct sim_host *host_owner(struct sim *s);
+/* It knows that the group is another one's. */
+bool host_has_lost(const struct sim_host *h);
+/* Whom a client asks. */
+struct sim_host *owners_pick(struct sim *s);
+/* With two initiators, before each command of a client. */
+void owners_next(struct sim *s);
+/* What is done to the owner, so that the other one takes its group over; false: not now. */
+bool owners_strike(struct sim *s, enum mark m);
+/* Nobody ends any more, and nobody takes over. */
+void owners_rest(struct sim *s);
+/* An import has begun, and has been answered for; one that has lost the group has deleted it. */
+void owners_import(struct sim *s, struct sim_host *h);
+void owners_imported(struct sim *s, const struct client_op *o);
+void owners_deleted(struct sim *s, struct sim_host *h);
+
 /* ---- work.c ---- */
 
 void work_next(struct sim *s);
@@ -365,6 +399,9 @@ void work_reply(struct sim *s, struct sim_host *h, const struct ini_action *a);
 void work_image_read(struct sim *s, int file, uint64_t offset, struct block *b);
 void work_copy_written(struct sim *s, int file, uint64_t offset, const uint8_t *p, uint32_t len);
 void work_file_closed(struct sim *s, int file);
+/* group.import when all members are there: one that knows more may be away else; group.delete. */
+void work_import(struct sim *s, struct sim_host *h, bool force);
+void work_delete(struct sim *s, struct sim_host *h);
 /* The initiator is gone, and who asked it gets no answer. */
 void work_host_gone(struct sim *s, struct sim_host *h);
 bool work_idle(struct sim *s);

@@ -52,7 +52,16 @@ static void refused(struct sim *s, struct client_op *o, const struct ini_error *
 {
 	SAY(s, "refused: %s", e->text);
 	sim_mark(s, MARK_REFUSED);
+	if (host_has_lost(o->host) && e->kind == INI_E_BUSY)
+		sim_mark(s, MARK_LOST_REFUSES);
 	op_free(o);
+}
+
+/* Who has lost the group does nothing with it. */
+static void accepted(struct sim *s, const struct sim_host *h)
+{
+	if (host_has_lost(h))
+		sim_fail(s, "initiator %u has lost the group, and takes a command", h->id);
 }
 
 static void pick_range(struct sim *s, struct client_op *o)
@@ -98,8 +107,10 @@ static void start_write(struct sim *s, struct sim_host *h)
 	SAY(s, "write %llu: %u blocks at %llu", (unsigned long long)o->token, o->blocks,
 	    (unsigned long long)o->lba);
 	if (ini_group_write(h->ini, SIM_GROUP, o->lba * SIM_BLOCK, o->blocks * SIM_BLOCK, o->block,
-	                    o->token, &e))
+	                    o->token, &e)) {
+		accepted(s, h);
 		return;
+	}
 	model_undo(&s->model, o->lba, o->blocks, o->write);
 	refused(s, o, &e);
 }
@@ -119,6 +130,8 @@ static void start_read(struct sim *s, struct sim_host *h)
 	if (!ini_group_read(h->ini, SIM_GROUP, o->lba * SIM_BLOCK, o->blocks * SIM_BLOCK, o->block,
 	                    o->token, &e))
 		refused(s, o, &e);
+	else
+		accepted(s, h);
 }
 
 static void start_flush(struct sim *s, struct sim_host *h)
@@ -131,6 +144,8 @@ static void start_flush(struct sim *s, struct sim_host *h)
 	SAY(s, "flush %llu", (unsigned long long)o->token);
 	if (!ini_group_flush(h->ini, SIM_GROUP, o->token, &e))
 		refused(s, o, &e);
+	else
+		accepted(s, h);
 }
 
 static void start_set(struct sim *s, struct sim_host *h)
@@ -140,19 +155,44 @@ static void start_set(struct sim *s, struct sim_host *h)
 	                            .mode = (enum ini_mode)prng_below(&s->work, 3)};
 	struct ini_error e;
 
-	if (o && !ini_group_set(h->ini, SIM_GROUP, &set, o->token, &e))
+	if (!o)
+		return;
+	if (!ini_group_set(h->ini, SIM_GROUP, &set, o->token, &e))
 		refused(s, o, &e);
+	else
+		accepted(s, h);
 }
 
-/* After the loss of its state: not while a member that knows more may be away. */
-static void import(struct sim *s, struct sim_host *h)
+void work_import(struct sim *s, struct sim_host *h, bool force)
 {
+	struct sim_host *from = host_owner(s);
 	struct client_op *o;
 	struct ini_error e;
 
 	if (host_group(h) || !sim_all_ready(s, h) || !(o = op_new(s, h, CLIENT_IMPORT)))
 		return;
-	if (!ini_group_import(h->ini, SIM_GROUP, NULL, false, o->token, &e))
+	o->from = from;
+	o->force = force;
+	if (ini_group_import(h->ini, SIM_GROUP, NULL, force, o->token, &e)) {
+		SAY(s, "initiator %u imports the group%s", h->id, force ? " by force" : "");
+		owners_import(s, h);
+	} else {
+		if (e.kind == INI_E_BUSY)
+			sim_mark(s, MARK_IMPORT_REFUSED);
+		refused(s, o, &e);
+	}
+	host_node_wake(s, h);
+}
+
+void work_delete(struct sim *s, struct sim_host *h)
+{
+	struct client_op *o = op_new(s, h, CLIENT_DELETE);
+	struct ini_error e;
+
+	if (!o)
+		return;
+	SAY(s, "initiator %u is to delete the group", h->id);
+	if (!ini_group_delete(h->ini, SIM_GROUP, o->token, &e))
 		refused(s, o, &e);
 	host_node_wake(s, h);
 }
@@ -224,6 +264,14 @@ static void flushed(struct sim *s, const struct client_op *o, bool good)
 	}
 }
 
+static void imported(struct sim *s, const struct client_op *o)
+{
+	const struct ini_group *g = host_group(o->host);
+
+	sim_mark(s, host_in_sync(g) > 0 ? MARK_IMPORTED : MARK_IMPORTED_STALE);
+	owners_imported(s, o);
+}
+
 void work_reply(struct sim *s, struct sim_host *h, const struct ini_action *a)
 {
 	struct client_op *o = s->op;
@@ -245,7 +293,9 @@ void work_reply(struct sim *s, struct sim_host *h, const struct ini_action *a)
 	else if (o->kind == CLIENT_FLUSH)
 		flushed(s, o, good);
 	else if (o->kind == CLIENT_IMPORT && good)
-		sim_mark(s, host_in_sync(host_group(h)) > 0 ? MARK_IMPORTED : MARK_IMPORTED_STALE);
+		imported(s, o);
+	else if (o->kind == CLIENT_DELETE && good)
+		owners_deleted(s, h);
 	else if (o->kind == CLIENT_CREATE && !good)
 		sim_fail(s, "the group cannot be made: %s", a->error.text);
 	op_free(o);
@@ -465,6 +515,7 @@ uint32_t work_job(struct sim *s, struct sim_host *h, enum ini_job_type type)
 	host_node_wake(s, h);
 	SAY(s, "job %s: %s", ini_job_type_name(type), f->job ? "created" : e.text);
 	if (f->job) {
+		accepted(s, h);
 		h->may_have_none |= type == JOB_MIRROR;
 		return f->job;
 	}
@@ -604,12 +655,14 @@ void work_burst(struct sim *s, struct sim_host *h, unsigned n)
 
 void work_next(struct sim *s)
 {
-	struct sim_host *h = host_owner(s);
-
 	sim_at(s, s->now + sim_about(&s->work, s->work_every), SIM_WORK, 0, 0);
+	if (s->n_hosts > 1)
+		owners_next(s);
+	struct sim_host *h = owners_pick(s);
 	if (!host_runs(s, h))
 		return;
-	import(s, h);
+	if (s->n_hosts == 1)
+		work_import(s, h, false);
 	if (s->quiet)
 		return;
 	settle_files(s);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Two initiators on one group: whose it is, and how it goes from one to the other. The owner is
+ * killed, stopped, cut off or ends, and the other one imports the group; or it does so by force
+ * while the owner writes. Who has lost the group finds that out, refuses everything, deletes it,
+ * and imports it again some time.
+ */
+#include "base/assert.h"
+#include "sim/sim.h"
+
+#include <string.h>
+
+#define TAKE_NS (3 * NS_PER_S) /* how long the other one tries, beyond the owner's absence */
+
+static const uint8_t nobody[UUID_LEN];
+
+bool host_has_lost(const struct sim_host *h)
+{
+	const struct ini_group *g = host_group(h);
+
+	return g && memcmp(g->lost_to, nobody, UUID_LEN) != 0;
+}
+
+/* The group as this one has it, or will have it when it starts again; NULL: it has none, or knows
+ * that it has lost it. */
+static const struct ini_group *claim(const struct sim_host *h)
+{
+	const struct ini_group *g = h->ini ? host_group(h) : h->disk.n > 0 ? &h->disk.g : NULL;
+
+	return g && memcmp(g->lost_to, nobody, UUID_LEN) == 0 ? g : NULL;
+}
+
+static struct sim_host *other_than(struct sim *s, const struct sim_host *h)
+{
+	return &s->host[1 - h->index];
+}
+
+/* As pages are compared: the later term, or else the lesser UUID. */
+static bool is_later(const struct sim_host *a, const struct sim_host *b)
+{
+	const struct ini_group *ga = claim(a), *gb = claim(b);
+
+	if (!ga || !gb)
+		return ga != NULL;
+	if (ga->term != gb->term)
+		return ga->term > gb->term;
+	return memcmp(a->uuid, b->uuid, UUID_LEN) < 0;
+}
+
+struct sim_host *host_owner(struct sim *s)
+{
+	struct sim_host *a = &s->host[0], *b = &s->host[1];
+
+	if (s->n_hosts < 2)
+		return a;
+	if (!claim(a) && !claim(b))
+		return s->owner;
+	return is_later(a, b) ? a : b;
+}
+
+struct sim_host *owners_pick(struct sim *s)
+{
+	struct sim_host *h = host_owner(s);
+
+	if (s->n_hosts < 2 || s->quiet)
+		return h;
+	return sim_chance(&s->two, host_runs(s, h) ? 12 : 3) ? other_than(s, h) : h;
+}
+
+/* ---- what clients ask for ---- */
+
+static bool is_asked(const struct sim *s, const struct sim_host *h)
+{
+	for (unsigned i = 0; i < SIM_OPS; i++)
+		if (s->op[i].host == h &&
+		    (s->op[i].kind == CLIENT_IMPORT || s->op[i].kind == CLIENT_DELETE))
+			return true;
+	return false;
+}
+
+/* One that was the owner's until the other one's import was answered leaves the members as they
+ * are, whether it has heard of that or not. */
+static bool may_delete(const struct sim *s, const struct sim_host *h)
+{
+	return host_has_lost(h) || (s->taken && s->owner != h);
+}
+
+/* A step on the way of this one to the group. */
+static void come_by(struct sim *s, struct sim_host *h, bool force)
+{
+	if (!host_runs(s, h) || is_asked(s, h))
+		return;
+	if (!host_group(h))
+		work_import(s, h, force);
+	else if (may_delete(s, h))
+		work_delete(s, h);
+}
+
+void owners_import(struct sim *s, struct sim_host *h)
+{
+	s->owner = h;
+	s->taken = h->fenced = false;
+	h->log_void = true;
+	h->log_is_new = false;
+	h->knows_marks = false;
+}
+
+void owners_imported(struct sim *s, const struct client_op *o)
+{
+	s->taken = true;
+	for (lba_t lba = 0; lba < s->blocks; lba++)
+		model_recovers(&s->model, lba);
+	if (o->from == o->host)
+		return;
+	sim_mark(s, o->force ? MARK_IMPORT_FORCED : MARK_TAKEN_OVER);
+	if (o->host->had_lost)
+		sim_mark(s, MARK_LOST_BACK);
+	o->host->had_lost = false;
+}
+
+void owners_deleted(struct sim *s, struct sim_host *h)
+{
+	h->had_lost = true;
+	sim_mark(s, MARK_LOST_DELETED);
+}
+
+/* ---- the owner ends ---- */
+
+/* Nothing is asked any more of who ends; when it has ended, the other one takes over. */
+static void end_owner(struct sim *s)
+{
+	struct sim_host *h = s->ending;
+
+	if (!h->ini || h->life != s->ending_life) {
+		s->ending = NULL;
+		return;
+	}
+	if (!host_runs(s, h) || !ini_drained(h->ini) || h->is_saving || h->log_is_saving)
+		return;
+	SAY(s, "initiator %u has ended", h->id);
+	host_node_kill(s, h);
+	sim_host_at(s, h, s->now + sim_about(&s->two, NS_PER_S), SIM_HOST_UP, 0);
+	s->ending = NULL;
+	s->take_until = s->now + TAKE_NS;
+}
+
+/* ---- the owner fails ---- */
+
+static void kill_owner(struct sim *s, struct sim_host *h)
+{
+	host_node_kill(s, h);
+	sim_host_at(s, h, s->now + sim_about(&s->fault, NS_PER_S), SIM_HOST_UP, 0);
+}
+
+/* For so long that the bus server gives it up. */
+static void stop_owner(struct sim *s, struct sim_host *h)
+{
+	SAY(s, "initiator %u is stopped", h->id);
+	h->frozen_until = s->now + 4 * NS_PER_S + sim_about(&s->fault, 2 * NS_PER_S);
+}
+
+/* It hears of it when it sends something. */
+static void cut_owner(struct sim *s, struct sim_host *h)
+{
+	SAY(s, "initiator %u is cut off", h->id);
+	net_cut(s, h->conn, false, true);
+}
+
+bool owners_strike(struct sim *s, enum mark m)
+{
+	struct sim_host *h = host_owner(s);
+
+	if (s->n_hosts < 2 || !host_runs(s, h) || !claim(h) || s->ending)
+		return false;
+	if (m == MARK_OWNER_CUT && (!h->conn || h->conn->to_bus.lost))
+		return false;
+	s->take_until = s->now + TAKE_NS;
+	if (m == MARK_OWNER_KILL) {
+		kill_owner(s, h);
+	} else if (m == MARK_OWNER_STOP) {
+		stop_owner(s, h);
+		s->take_until = h->frozen_until;
+	} else if (m == MARK_OWNER_CUT) {
+		cut_owner(s, h);
+	} else {
+		ini_drain(h->ini);
+		host_node_wake(s, h);
+		s->ending = h;
+		s->ending_life = h->life;
+	}
+	return true;
+}
+
+/* ---- all ---- */
+
+void owners_rest(struct sim *s)
+{
+	if (s->ending && s->ending->ini && s->ending->life == s->ending_life)
+		host_node_kill(s, s->ending); /* it would not take a command any more */
+	s->ending = NULL;
+	s->take_until = 0;
+}
+
+void owners_next(struct sim *s)
+{
+	struct sim_host *h = host_owner(s), *x = other_than(s, h);
+
+	if (s->ending)
+		end_owner(s);
+	else if (!claim(h))
+		come_by(s, host_runs(s, h) ? h : x, false);
+	else if (s->take_until > s->now)
+		come_by(s, x, false);
+	else if (!s->quiet && sim_chance(&s->two, s->swap_every))
+		come_by(s, x, sim_chance(&s->two, 3));
+}
