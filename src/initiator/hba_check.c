@@ -24,7 +24,7 @@ static void check_tag(const struct hba *h, const struct hba_port *p, unsigned ta
 
 	sm_assert(g->target == p->t.id && g->tag == tag);
 	sm_assert(free_bit == (g->state == HBA_TAG_FREE));
-	bool asks = g->state == HBA_TAG_ABORTING || (g->state == HBA_TAG_QUARANTINED && g->again);
+	bool asks = g->state == HBA_TAG_ABORTING || g->state == HBA_TAG_QUARANTINED;
 	sm_assert(g->timer.at == NS_NEVER || asks);
 	switch ((enum hba_tag_state)g->state) {
 	case HBA_TAG_FREE:

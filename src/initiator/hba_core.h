@@ -63,8 +63,7 @@ struct hba_script {
  *   FREE -> BUSY (owner) -> FREE                when the owner's task is over at the target
  *   BUSY -> ABORTING -> FREE                    ABORT TASK was confirmed
  *                    -> QUARANTINED -> FREE     it was not; a new epoch or a bus reset frees it
- *   QUARANTINED -> ABORTING (no owner)          the target rejected it, its store was not done:
- * again
+ *   QUARANTINED -> ABORTING (no owner)          again, a second later
  *
  * ABORTING outlives its owner: the tag is not used again as long as an ABORT TASK script for it may
  * still run.
@@ -78,7 +77,7 @@ struct hba_tag {
 	bool canceling; /* ABORTING: CANCEL was sent for its script */
 	bool aca;       /* what it leaves at the target is ended by CLEAR ACA */
 	bool over;      /* ABORTING: the task is over anyway, the end of the script frees the tag */
-	bool again;     /* ABORT TASK was rejected: it is said again, until it is confirmed */
+	bool again;     /* ABORT TASK was said before, and not confirmed */
 	uint32_t epoch; /* of the target, when it was taken */
 	uint32_t script; /* ABORTING: its script, 0: not handed over yet */
 	struct hba_item *owner;

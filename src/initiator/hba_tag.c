@@ -34,15 +34,15 @@ static void set_free(struct hba *h, struct hba_tag *g)
 	h->dirty = true;
 }
 
+/* Whoever gave the task up bars the unit as long as it may go on: it is said again. */
 static void quarantine(struct hba *h, struct hba_tag *g)
 {
 	struct hba_port *p = &h->port[g->target];
 
 	g->state = HBA_TAG_QUARANTINED;
-	hba_timer_clear(h, &g->timer);
+	g->again = true;
+	hba_timer_set(h, &g->timer, h->now + HBA_AGAIN_NS);
 	p->quarantined++;
-	if (g->again)
-		hba_timer_set(h, &g->timer, h->now + HBA_AGAIN_NS);
 	if (p->quarantined > HBA_LOST_TAGS)
 		hba_reset_bus(h); /* a target that answers no ABORT TASK: the next step is RST */
 }
@@ -320,7 +320,6 @@ void hba_abort_report(struct hba *h, struct hba_script *s, const struct wire_ten
 			drained(h, g->target, g->lun);
 	} else {
 		h->stats.aborts_failed += !g->canceling && !g->again;
-		g->again = g->again || (tn && rejected(tn->msg_in, tn->unit));
 		quarantine(h, g);
 	}
 }

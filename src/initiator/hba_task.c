@@ -419,6 +419,8 @@ void hba_task_report(struct hba *h, struct hba_task *t, const struct wire_tenure
 		failed(h, t, HBA_BUS_RESET, true);
 		return;
 	case OUTCOME_CANCELLED:
+		/* One that waited at the server: the target has not heard of it. */
+		t->aborted = t->item.state == HBA_HANDED && !t->sensing;
 		failed(h, t, HBA_ABORTED, t->item.state == HBA_HANDED);
 		return;
 	case OUTCOME_BAD_SCRIPT:
@@ -479,6 +481,7 @@ void hba_task_abort(struct hba *h, struct hba_task *t)
 	case HBA_WAITING:
 		hba_item_unlink(h, &t->item);
 		t->item.state = HBA_IDLE;
+		t->aborted = true;
 		end(h, t, HBA_ABORTED);
 		return;
 	case HBA_HANDED:

@@ -127,6 +127,7 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	io->by_read = 0;
 	io->cmp = NULL;
 	io->want = io->sync = io->from = io->bad = io->away = io->flying = io->sent = 0;
+	io->spared = 0;
 	io->ticket = 0;
 	io->round = 0;
 	io->delay_ns = io->busy_since_ns = 0;
@@ -308,6 +309,14 @@ void io_fail_open(struct io *io, unsigned member, const struct why *why)
 	}
 }
 
+/* Who has not had it yet is as it was. Of a load's block another one may have what is new, and
+ * nothing would make them equal; what a scrub or a recovery writes is what members have, and marks
+ * of a recovery stay. */
+static bool cancel_is_harmless(const struct io *io)
+{
+	return !io->sent || (io->job && io->job->pub.type != JOB_LOAD);
+}
+
 /* Gives up what cannot go on; returns the members that blocks can be sent to now. */
 static uint16_t sort_out(struct io *io)
 {
@@ -318,6 +327,8 @@ static uint16_t sort_out(struct io *io)
 		if (!(open >> i & 1))
 			continue;
 		if (io->abandon) {
+			if (cancel_is_harmless(io))
+				io->spared |= (uint16_t)(1U << i) & (uint16_t)~io->bad;
 			io_fail_open(io, i, &cancelled);
 			continue;
 		}
@@ -432,7 +443,7 @@ static void run_done(struct io *io)
 		if (io->want >> i & 1)
 			g->pub.m[i].resent += mir_set_tally(&io->set, i).again;
 	bool changes = io->kind == IO_WRITE || io->kind == IO_FLUSH;
-	uint16_t bad = io->bad;
+	uint16_t bad = io->bad & (uint16_t)~io->spared;
 	/* Nobody asked for it, or it brought nothing new: who is away has not failed. */
 	if ((io->cmd && io->cmd->clean) || (io->job && io->job->pub.type == JOB_SCRUB))
 		bad &= (uint16_t)~io->away;

@@ -128,6 +128,7 @@ struct io {
 	uint16_t sent;   /* members that something of it was sent to */
 	uint16_t bad;    /* members that have failed for good with some block of it */
 	uint16_t away;   /* of them, those that were not here */
+	uint16_t spared; /* of them, those that failed nothing before it was cancelled */
 	struct why last; /* of the last failure for good */
 	unsigned last_member;
 	uint64_t ticket; /* DURABLE */

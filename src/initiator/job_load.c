@@ -30,7 +30,8 @@ bool load_check(const struct group *g, const struct ini_job_spec *s, struct ini_
 {
 	const struct ini_load_spec *l = &s->load;
 	uint32_t bs = g->pub.block_size, block = block_of(g, s);
-	uint32_t most = group_transfer(g, block, members_in_sync(g));
+	/* Those that come in sync before it begins, or while it runs, too. */
+	uint32_t most = group_transfer(g, block, (uint16_t)((1U << g->pub.n) - 1));
 
 	if (l->pattern >= INI_PATTERNS)
 		return ini_refuse(e, INI_E_BAD_VALUE, "no such pattern");

@@ -169,12 +169,12 @@ static void prepare(struct job *j)
 			g->x[i].syncing = j->want >> i & 1;
 		log_prepare(j);
 		break;
+	case JOB_READ:
 	case JOB_SCRUB: /* what it waited for may have changed who is in sync */
 		j->want = members_in_sync(g);
 		job_list_targets(j);
 		break;
 	case JOB_VERIFY:
-	case JOB_READ:
 	case JOB_LOAD:
 	case JOB_TYPES:
 		break;

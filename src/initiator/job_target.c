@@ -177,6 +177,9 @@ void job_spoiled(struct job *j, unsigned member, lba_t lba, uint32_t blocks)
 		if (b >= j->blocks || is_ahead(j, member, b) || is_bad(&j->pub.t[t], b) ||
 		    mir_list_meets(&j->missed[t], b, 1))
 			continue;
+		/* It has missed more than can be remembered, and comes in sync no more. */
+		if (j->lost_blocks[t] > 0)
+			return;
 		if (is_planned(j, b)) { /* it was copied */
 			sm_assert(j->pub.t[t].good > 0 || j->pub.t[t].runs_dropped > 0);
 			j->pub.t[t].good -= j->pub.t[t].good > 0;

@@ -550,6 +550,7 @@ START_TEST(a_queued_task_is_cancelled_not_aborted)
 	}
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(t.outcome, HBA_COMMAND_TIMEOUT);
+	ck_assert(t.aborted);
 	ck_assert_uint_eq(f.n, 0);
 	fake_end(&f);
 }
@@ -570,6 +571,7 @@ START_TEST(the_caller_aborts)
 	fake_run(&f);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(b.outcome, HBA_ABORTED);
+	ck_assert(b.aborted);
 	hba_task_abort(f.h, &a);
 	fake_run(&f);
 	s = fake_take(&f);

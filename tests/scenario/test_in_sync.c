@@ -79,6 +79,76 @@ START_TEST(a_recovery_ends_what_may_still_be_written)
 }
 END_TEST
 
+/* It has repaired a member that is too busy to be flushed when it is cancelled. */
+START_TEST(a_cancelled_scrub_makes_nobody_stale)
+{
+	struct rig *r = mirrored(3);
+	struct ini_error e;
+
+	*byte_of(r, 1, 100) ^= 1;
+	uint64_t was = r->h->disk[1].written;
+	uint32_t id = rig_begin(r, JOB_SCRUB);
+	const struct ini_job *j = ini_job_find(r->ini, id);
+	while (r->h->disk[1].written == was || j->done < (BLOCKS - 64) * FAKE_BLOCK)
+		rig_run(r, NS_PER_MS / 100);
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_STATUS, .status = SCSI_BUSY});
+	rig_run(r, 2 * NS_PER_S);
+	ck_assert_int_eq(j->state, JOB_RUNNING);
+	ck_assert(ini_job_cancel(r->ini, id, &e));
+	rig_concludes(r, id, 2 * NS_PER_S, JOB_CANCELLED);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(rig_in_sync(r, i));
+	rig_free(r);
+}
+END_TEST
+
+/* A command of the group ends a recovery while a member is busy: it is recovered later. */
+START_TEST(a_cancelled_recovery_makes_nobody_stale)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+
+	rig_group(r, 2, true);
+	rig_write(r, 0, b, LIMIT, INI_OK); /* its region is marked */
+	rig_restart(r);
+	fake_fault(r->h, 1,
+	           (struct fake_fault){.kind = FAULT_STATUS, .status = SCSI_BUSY, .times = 30});
+	rig_run(r, 100 * NS_PER_MS);
+	const struct ini_job *j = ini_job_at(r->ini, ini_jobs(r->ini) - 1);
+	ck_assert(j->type == JOB_RESYNC && j->state == JOB_RUNNING);
+	rig_add(r, "disk2");
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert(ini_group_at(r->ini, 0)->intent.recovering);
+	rig_run(r, 60 * NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert(!ini_group_at(r->ini, 0)->intent.recovering);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* A write of a load that one has, and another one has not when the job is cancelled: they differ,
+ * so that one leaves. */
+START_TEST(a_cancelled_load_leaves_members_equal_or_stale)
+{
+	struct rig *r = mirrored(2);
+	struct ini_job_spec s = rig_spec(r, JOB_LOAD);
+	struct ini_error e;
+
+	s.load.writes = 1;
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_STATUS, .status = SCSI_BUSY});
+	uint32_t id = rig_start(r, &s);
+	rig_run(r, NS_PER_S);
+	ck_assert_int_eq(ini_job_find(r->ini, id)->state, JOB_RUNNING);
+	ck_assert(memcmp(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * FAKE_BLOCK) != 0);
+	ck_assert(ini_job_cancel(r->ini, id, &e));
+	rig_concludes(r, id, LIMIT, JOB_CANCELLED);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	rig_free(r);
+}
+END_TEST
+
 /* ---- members that are let be ---- */
 
 static void let_be_and_tried_again(bool loose)
@@ -575,7 +645,9 @@ START_TEST(who_is_not_there_yet_at_a_start_is_waited_for)
 }
 END_TEST
 
-TAP_MAIN("in_sync", the_only_one_is_tried_again, the_only_one_is_tried_seldom, one_of_two_is_let_be,
+TAP_MAIN("in_sync", a_cancelled_scrub_makes_nobody_stale, a_cancelled_recovery_makes_nobody_stale,
+         a_cancelled_load_leaves_members_equal_or_stale, the_only_one_is_tried_again,
+         the_only_one_is_tried_seldom, one_of_two_is_let_be,
          a_recovery_ends_what_may_still_be_written, who_is_put_back_is_believed,
          who_is_not_there_yet_at_a_start_is_waited_for,
          a_source_that_may_still_write_is_not_given_up,

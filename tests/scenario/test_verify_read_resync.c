@@ -375,7 +375,71 @@ START_TEST(a_wide_window_over_members_that_differ_ends)
 }
 END_TEST
 
-TAP_MAIN("verify_read_resync", a_verify_of_one_member_tells_what_it_cannot_read,
+/* A read that has waited for a mirror: who is read from was not known when it was made. */
+START_TEST(a_read_behind_a_mirror_tells_what_cannot_be_read)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct ini_job_spec s;
+
+	rig_group(r, 2, false);
+	uint32_t m = rig_mirror(r, BLOCKS * FAKE_BLOCK);
+	rig_step(r);
+	s = rig_spec(r, JOB_READ);
+	uint32_t id = rig_start(r, &s);
+	for (uint8_t i = 0; i < 2; i++)
+		fake_fault(r->h, i,
+		           (struct fake_fault){
+		                   .kind = FAULT_MEDIUM, .lba = 700, .blocks = 3, .reads = true});
+	rig_concludes(r, m, LIMIT, JOB_SUCCESS);
+	const struct ini_job *j = rig_job(r, id, LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	ck_assert_ptr_nonnull(strstr(j->error.text, "3 blocks could not be read"));
+	ck_assert_uint_eq(j->n_targets, 2);
+	rig_free(r);
+}
+END_TEST
+
+/* A client writes on, beside a resync that is paused and whose member is away: more than can be
+ * remembered of what that one misses. */
+START_TEST(writes_beside_a_paused_resync_whose_member_is_away)
+{
+	const lba_t blocks = 2 * BLOCKS;
+	struct rig *r = rig_new(2, blocks);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct ini_error e;
+
+	rig_group(r, 2, false);
+	rig_concludes(r, rig_mirror(r, blocks * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
+	rig_bypass(r, 1);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	uint32_t id = rig_start(r, &s);
+	const struct ini_job *j = ini_job_find(r->ini, id);
+	while (j->done < blocks / 2 * FAKE_BLOCK)
+		rig_run(r, NS_PER_MS / 20);
+	ck_assert(ini_job_pause(r->ini, id, &e));
+	rig_run(r, NS_PER_S);
+	ck_assert_int_eq(j->state, JOB_PAUSED);
+	fake_gone(r->h, 1);
+	rig_run(r, NS_PER_S);
+	for (unsigned n = 0; n < 2 * blocks; n++) {
+		r->n_replies = 0;
+		rig_write(r, 2 * (n % (blocks / 4)) * FAKE_BLOCK, b, LIMIT, INI_OK);
+	}
+	fake_back(r->h, 1);
+	ck_assert(ini_job_resume(r->ini, id, &e));
+	ck_assert_int_ne(rig_job(r, id, LIMIT)->conclusion, JOB_SUCCESS);
+	ck_assert(!rig_in_sync(r, 1));
+	(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+	ck_assert(rig_in_sync(r, 1));
+	ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, blocks * FAKE_BLOCK);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("verify_read_resync", a_read_behind_a_mirror_tells_what_cannot_be_read,
+         writes_beside_a_paused_resync_whose_member_is_away,
+         a_verify_of_one_member_tells_what_it_cannot_read,
          a_wide_window_over_members_that_differ_ends, a_verify_finds_exactly_what_differs,
          every_second_block_differs, blocks_that_cannot_be_verified_are_bad,
          a_verify_with_a_member_missing_is_partial, a_read_job_gives_the_image_back,
