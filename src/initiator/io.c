@@ -309,14 +309,6 @@ void io_fail_open(struct io *io, unsigned member, const struct why *why)
 	}
 }
 
-/* Who has not had it yet is as it was. Of a load's block another one may have what is new, and
- * nothing would make them equal; what a scrub or a recovery writes is what members have, and marks
- * of a recovery stay. */
-static bool cancel_is_harmless(const struct io *io)
-{
-	return !io->sent || (io->job && io->job->pub.type != JOB_LOAD);
-}
-
 /* Gives up what cannot go on; returns the members that blocks can be sent to now. */
 static uint16_t sort_out(struct io *io)
 {
@@ -327,8 +319,10 @@ static uint16_t sort_out(struct io *io)
 		if (!(open >> i & 1))
 			continue;
 		if (io->abandon) {
-			if (cancel_is_harmless(io))
-				io->spared |= (uint16_t)(1U << i) & (uint16_t)~io->bad;
+			/* Who has not had it yet is as it was: what a scrub or a recovery writes is
+			 * what members have, and its marks stay; a load's writes are not abandoned
+			 * (job.c). */
+			io->spared |= (uint16_t)(1U << i) & (uint16_t)~io->bad;
 			io_fail_open(io, i, &cancelled);
 			continue;
 		}

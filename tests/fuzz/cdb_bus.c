@@ -390,16 +390,19 @@ static bool takes_data(const struct world *w, uint32_t *bytes)
 	       e->cdb.lba <= l->blocks && e->cdb.blocks <= l->blocks - e->cdb.lba;
 }
 
-static void put_cdb(struct world *w, struct wr *items)
+/* True when it came with wrong parity: the target is asked what to do. */
+static bool put_cdb(struct world *w, struct wr *items)
 {
+	bool wrong = goes_wrong(w);
 	struct wire_item it = {.kind = ITEM_COMMAND,
-	                       .flags = goes_wrong(w) ? ITEM_PARITY : 0,
+	                       .flags = wrong ? ITEM_PARITY : 0,
 	                       .len = (uint32_t)w->at->n_raw,
 	                       .bytes = {w->at->raw, w->at->n_raw}};
 	wire_item_put(items, &it);
+	return wrong;
 }
 
-/* True when they came with wrong parity: the target is asked what to do. */
+/* The same of the messages. */
 static bool put_messages(struct world *w, struct wr *items)
 {
 	bool wrong = goes_wrong(w);
@@ -430,8 +433,7 @@ void world_command(struct world *w)
 		send_burst(w, &items, NULL, true);
 		return;
 	}
-	put_cdb(w, &items);
-	if (!takes_data(w, &bytes)) {
+	if (put_cdb(w, &items) || !takes_data(w, &bytes)) {
 		send_burst(w, &items, NULL, true);
 		return;
 	}
@@ -480,7 +482,7 @@ static void serve(struct world *w)
 	} else if (asked.message) {
 		wire_put_bytes(&items, ITEM_MSG_OUT, no_operation, 1);
 	} else if (asked.command && w->has_cdb) {
-		put_cdb(w, &items);
+		(void)put_cdb(w, &items);
 	} else if (asked.command) {
 		world_reset(w); /* the adapter has none */
 		return;
