@@ -254,7 +254,9 @@ enum ini_action_kind {
 	                  possible: it goes on in the same turn */
 	INI_ACT_FILE_WRITE, /* write len bytes of data (from data_off) at offset; ini_file_done() */
 	INI_ACT_FILE_SYNC,  /* fsync; ini_file_done() */
-	INI_ACT_FILE_CLOSE, /* the job is done with it; no completion */
+	INI_ACT_FILE_CLOSE, /* the job is done with it; no completion. Of one that was cancelled, or
+	                       has failed, operations may be in work yet: what they bring is ignored
+	                     */
 	INI_ACT_SAVE,   /* save all groups and job ids durably (ini_group_save(), ini_next_job()),
 	                   and what is to be known of jobs after a restart (ini_job_at()), then
 	                   ini_saved(seq) */

@@ -65,6 +65,13 @@ void io_want_file(struct io *io)
 	TAILQ_INSERT_TAIL(&io->ini->io_files, io, file);
 }
 
+static void want_no_file(struct io *io)
+{
+	if (io->wants_file)
+		TAILQ_REMOVE(&io->ini->io_files, io, file);
+	io->wants_file = false;
+}
+
 uint64_t io_op(const struct io *io)
 {
 	return (uint64_t)io->serial << 32 | io->index;
@@ -509,8 +516,14 @@ void io_step(struct io *io)
 {
 	switch (io->state) {
 	case IO_FREE:
+		break;
 	case IO_FILE:
 	case IO_SINK:
+		/* A file may never give an answer; one that is late finds nobody. */
+		if (io->abandon) {
+			want_no_file(io);
+			io_finish(io);
+		}
 		break;
 	case IO_FREADY:
 		break; /* its job starts it */

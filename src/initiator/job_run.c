@@ -359,8 +359,8 @@ static bool ending(struct job *j)
 	if (!working || !(j->cancel_wanted || j->aborting))
 		return false;
 	job_drop_ready(j);
-	if (j->ios == 0 && !j->sync_flying) {
-		j->sync_wanted = false;
+	if (j->ios == 0) {
+		j->sync_wanted = j->sync_flying = false; /* it may never end */
 		target_settle_missed(j);
 		job_conclude(j, j->aborting ? JOB_FAILED : JOB_CANCELLED);
 	}

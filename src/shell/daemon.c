@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uuid/uuid.h>
 
 #define ROUNDS_MOST 64 /* of one turn; sockets are looked at in between */
@@ -114,7 +115,7 @@ static void look_ready(struct daemon *d)
 
 static void look_drained(struct daemon *d, ns_t now)
 {
-	bool idle = ini_drained(d->ini) && state_idle(d) && !d->files_open && !d->logs_saving;
+	bool idle = ini_drained(d->ini) && state_idle(d) && !files_busy(d) && !d->logs_saving;
 
 	/* Without the bus nothing in flight will end; it may be back at once. */
 	if (d->draining && d->bus_state != BUS_ATTACHED)
@@ -248,6 +249,14 @@ static bool start(struct daemon *d, char *why, size_t n)
 	return state_restore(d, why, n) && server_start(d, why, n) && daemon_bus_start(d);
 }
 
+/* The state is saved, and clients have what there is to say. */
+static _Noreturn void leave(struct daemon *d)
+{
+	log_error("an image file gives no answer: %llu operations on it are given up",
+	          (unsigned long long)d->files_open);
+	_exit(d->exit_status);
+}
+
 /* Threads first: what they finish is still looked at. Then nothing new can come. */
 static void stop(struct daemon *d)
 {
@@ -256,7 +265,10 @@ static void stop(struct daemon *d)
 	d->stopped = true;
 	server_stop(d);
 	workers_free(d->workers);
+	bool ended = files_end(d);
 	clients_free(d);
+	if (!ended)
+		leave(d);
 	while ((c = TAILQ_FIRST(&d->calls)) != NULL && c->wait != CALL_TASK)
 		call_free(c);
 	/* In this order: tags may still have data that are the upper half's. */

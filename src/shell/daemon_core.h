@@ -154,6 +154,8 @@ struct daemon_file {
 	int fd;
 	uint64_t size; /* when the job began */
 	unsigned work; /* pieces of work in threads */
+	struct workers
+	        *workers; /* its own: a file that gives no answer holds up its job, no other */
 };
 
 #define DIRTY_MAX 128
@@ -321,6 +323,9 @@ void events_run(struct daemon *d, ns_t now);
 /* Takes over fd (also on failure). The handle, or -1 with e. */
 int files_add(struct daemon *d, int fd, bool writing, uint64_t *size, struct ctl_error *e);
 void files_act(struct daemon *d, const struct ini_action *a);
+bool files_busy(const struct daemon *d); /* something is in work for a job */
+/* Waits for what is in work. False: one gives no answer, and threads still have memory of ours. */
+bool files_end(struct daemon *d);
 void files_free(struct daemon *d);
 
 /* daemon_state.c */

@@ -17,6 +17,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define THREADS 2        /* of a file */
+#define END_NS  NS_PER_S /* for what they are at, at the end */
+
 struct file_work {
 	struct work work;
 	struct daemon *d;
@@ -34,6 +37,7 @@ static void close_if_idle(struct daemon_file *f)
 {
 	if (!f->closing || f->work)
 		return;
+	workers_free(f->workers);
 	close(f->fd);
 	*f = (struct daemon_file){.fd = -1};
 }
@@ -121,9 +125,13 @@ static void fail_now(struct daemon *d, enum ini_action_kind kind, uint64_t op, i
 
 static void to_thread(struct daemon *d, const struct ini_action *a, struct block *data)
 {
+	struct daemon_file *f = &d->files[a->file];
 	struct file_work *w = calloc(1, sizeof(*w));
 
-	if (!w) {
+	if (!f->workers)
+		f->workers = workers_new(loop_base(d->loop), THREADS);
+	if (!w || !f->workers) {
+		free(w);
 		block_unref(data);
 		fail_now(d, a->kind, a->op, ENOMEM);
 		return;
@@ -131,20 +139,20 @@ static void to_thread(struct daemon *d, const struct ini_action *a, struct block
 	*w = (struct file_work){
 	        .work = {.run = run_work, .done = work_done},
 	        .d = d,
-	        .file = &d->files[a->file],
-	        .fd = d->files[a->file].fd,
+	        .file = f,
+	        .fd = f->fd,
 	        .kind = a->kind,
 	        .op = a->op,
 	        .offset = a->offset,
-	        .size = d->files[a->file].size,
+	        .size = f->size,
 	        .len = a->len,
 	        .data = data,
 	        .bytes = data ? data->data + (a->kind == INI_ACT_FILE_WRITE ? a->data_off : 0)
 	                      : NULL,
 	};
-	w->file->work++;
+	f->work++;
 	d->files_open++;
-	workers_add(d->workers, &w->work);
+	workers_add(f->workers, &w->work);
 }
 
 static void read_file(struct daemon *d, const struct ini_action *a)
@@ -244,6 +252,25 @@ int files_add(struct daemon *d, int fd, bool writing, uint64_t *size, struct ctl
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	d->files[i] = (struct daemon_file){.used = true, .fd = fd, .size = *size};
 	return i;
+}
+
+bool files_busy(const struct daemon *d)
+{
+	for (int i = 0; i < DAEMON_FILES; i++)
+		if (d->files[i].used && !d->files[i].closing && d->files[i].work)
+			return true;
+	return false;
+}
+
+bool files_end(struct daemon *d)
+{
+	for (int i = 0; i < DAEMON_FILES; i++) {
+		struct workers *p = d->files[i].workers;
+		d->files[i].workers = NULL; /* their last piece of work may close the file */
+		if (!workers_end(p, END_NS))
+			return false;
+	}
+	return true;
 }
 
 void files_free(struct daemon *d)

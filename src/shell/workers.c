@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 STAILQ_HEAD(work_list, work);
@@ -20,7 +21,7 @@ struct workers {
 	bool stopping;
 	int wake;
 	struct event *ev;
-	unsigned n;
+	unsigned n; /* that have not been joined */
 	pthread_t threads[WORKERS_MAX];
 };
 
@@ -118,14 +119,37 @@ void workers_add(struct workers *p, struct work *w)
 	sm_assert(pthread_mutex_unlock(&p->lock) == 0);
 }
 
-void workers_free(struct workers *p)
+static void stop(struct workers *p)
 {
-	if (!p)
-		return;
 	sm_assert(pthread_mutex_lock(&p->lock) == 0);
 	p->stopping = true;
 	pthread_cond_broadcast(&p->some);
 	sm_assert(pthread_mutex_unlock(&p->lock) == 0);
+}
+
+bool workers_end(struct workers *p, ns_t within)
+{
+	struct timespec until;
+
+	if (!p)
+		return true;
+	clock_gettime(CLOCK_REALTIME, &until); /* the one that there is for joining */
+	ns_t at = (ns_t)until.tv_nsec + within;
+	until.tv_sec += (time_t)(at / NS_PER_S);
+	until.tv_nsec = (long)(at % NS_PER_S);
+	stop(p);
+	for (; p->n > 0; p->n--)
+		if (pthread_timedjoin_np(p->threads[p->n - 1], NULL, &until) != 0)
+			return false;
+	workers_free(p);
+	return true;
+}
+
+void workers_free(struct workers *p)
+{
+	if (!p)
+		return;
+	stop(p);
 	for (unsigned i = 0; i < p->n; i++)
 		pthread_join(p->threads[i], NULL);
 	finish(p);

@@ -28,6 +28,7 @@ sanitized_integration_tests += \
 	tests/integration/execute.py \
 	tests/integration/faults.py \
 	tests/integration/groups.py \
+	tests/integration/images.py \
 	tests/integration/integrity.py \
 	tests/integration/kills.py \
 	tests/integration/luns.py \
@@ -61,6 +62,13 @@ tests_integration_gated_target_LDADD = $(program_libs)
 tests_integration_gated_target_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=store_read,--wrap=store_write,--wrap=store_flush \
 	-Wl,--wrap=store_read_now,--wrap=store_write_now,--wrap=store_in_memory
+
+# smirrord with image files that a test can stop (images.py).
+helper_programs += tests/integration/gated_daemon
+tests_integration_gated_daemon_SOURCES = tests/integration/gated_daemon.c src/programs/smirrord.c
+tests_integration_gated_daemon_LDADD = $(program_libs)
+tests_integration_gated_daemon_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=pread,--wrap=preadv2,--wrap=pwrite,--wrap=fsync
 
 # Real programs that speak SCSI through SG_IO find a disk of ours by it (conformance.py). It goes into programs that are
 # not built with sanitizers, so it is not, either.
