@@ -80,6 +80,12 @@ struct cmd {
 	uint32_t job;    /* WAIT */
 	uint64_t over;   /* WAIT: ini's jobs_over when it looked last */
 	unsigned member; /* REMOVE */
+	/* IMPORT, until it has its group: what was asked for, and how long targets may take to say
+	 * what their pages are now */
+	char name[INI_NAME_MAX + 1];
+	uint8_t uuid[UUID_LEN];
+	bool by_uuid, force;
+	ns_t until;
 	struct ini_bypass bypass;
 	uint64_t
 	        waits; /* BYPASS: groups (by slot) whose change it waited for when it looked last */
@@ -219,6 +225,10 @@ bool bypass_under_way(const struct group *g, unsigned member);
 
 /* group_cmd.c */
 void group_cmd_step(struct ini *ini, struct cmd *c);
+
+/* import.c */
+void import_step(struct ini *ini, struct cmd *c); /* until it has its group */
+
 /* group_io.c */
 void group_io_step(struct ini *ini, struct cmd *c);
 void group_io_done(struct cmd *c, struct io *io);

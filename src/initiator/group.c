@@ -118,21 +118,23 @@ static struct group *slot(struct ini *ini, struct ini_error *e)
 	return &ini->group[k];
 }
 
+bool group_name_free(const struct ini *ini, const char *name, struct ini_error *e)
+{
+	if (!group_name_ok(name))
+		return ini_refuse(e, INI_E_BAD_NAME,
+		                  "'%.63s' is no name for a group: 1 to %d of A-Z a-z 0-9 _ . -, "
+		                  "first a letter or digit",
+		                  name, INI_NAME_MAX);
+	for (unsigned k = 0; k < ini->groups_used; k++)
+		if (ini->group[k].used && strcmp(ini->group[k].pub.name, name) == 0)
+			return ini_refuse(e, INI_E_EXISTS, "there is a group %s already", name);
+	return true;
+}
+
 struct group *group_new(struct ini *ini, const char *name, struct ini_error *e)
 {
-	if (!group_name_ok(name)) {
-		(void)ini_refuse(e, INI_E_BAD_NAME,
-		                 "'%.63s' is no name for a group: 1 to %d of A-Z a-z 0-9 _ . -, "
-		                 "first a letter or digit",
-		                 name, INI_NAME_MAX);
+	if (!group_name_free(ini, name, e))
 		return NULL;
-	}
-	for (unsigned k = 0; k < ini->groups_used; k++) {
-		if (ini->group[k].used && strcmp(ini->group[k].pub.name, name) == 0) {
-			(void)ini_refuse(e, INI_E_EXISTS, "there is a group %s already", name);
-			return NULL;
-		}
-	}
 	uint16_t id = free_group_id(ini);
 	struct group *g = slot(ini, e);
 	if (!g)

@@ -145,6 +145,7 @@ void revive_run(struct ini *ini);
 struct group *group_find(const struct ini *ini, const char *name);
 struct group *group_need(struct ini *ini, const char *name, struct ini_error *e);
 struct group *group_of(const struct ini *ini, const uint8_t uuid[UUID_LEN], unsigned *member);
+bool group_name_free(const struct ini *ini, const char *name, struct ini_error *e);
 struct group *group_new(struct ini *ini, const char *name, struct ini_error *e);
 void group_list(struct group *g);
 void group_unlist(struct group *g); /* no state file names it any more */

@@ -387,8 +387,13 @@ void group_cmd_step(struct ini *ini, struct cmd *c)
 	case CMD_REMOVE:
 		remove_step(ini, c);
 		break;
-	case CMD_SET:
 	case CMD_IMPORT:
+		if (!c->g)
+			import_step(ini, c);
+		else
+			set_step(ini, c);
+		break;
+	case CMD_SET:
 		set_step(ini, c);
 		break;
 	case CMD_FREE:

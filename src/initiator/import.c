@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * group.import: groups from their members' page 30h, after the daemon lost its state, or another
- * one had the group.
+ * one had the group. Who has nothing to do with a group hears nothing of what another initiator
+ * writes to these pages: all targets are inquired anew first.
  *
  * The latest page (of the latest term, the latest generation) says how many members there are. All
  * have to be there: whoever is missing may have what was written last. Then those with the latest
@@ -217,11 +218,10 @@ static void judge(struct group *g, const struct found *f)
 	}
 }
 
-static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, bool force,
-                       uint64_t token, struct ini_error *e)
+static bool import_one(struct ini *ini, struct cmd *c, const uint8_t *uuid, struct ini_error *e)
 {
 	struct found f;
-	struct group *g = group_new(ini, name, e);
+	struct group *g = group_new(ini, c->name, e);
 
 	if (!g)
 		return false;
@@ -230,9 +230,8 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, b
 	bool ok = f.n > 0 || ini_refuse(e, INI_E_BAD_VALUE,
 	                                "no target has a page 30h of this group that makes sense");
 	ok = ok && make(ini, g, &f, e) &&
-	     (force || (nobody_else(ini, &f, e) && none_is_missing(&f, e)));
-	struct cmd *c = ok ? cmd_new(ini, CMD_IMPORT, token, e) : NULL;
-	if (!c) {
+	     (c->force || (nobody_else(ini, &f, e) && none_is_missing(&f, e)));
+	if (!ok) {
 		g->used = false;
 		return false;
 	}
@@ -247,27 +246,70 @@ static bool import_one(struct ini *ini, const char *name, const uint8_t *uuid, b
 	return true;
 }
 
-bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, bool force,
-                      uint64_t token, struct ini_error *e)
+static bool possible(const struct ini *ini, const char *name, const uint8_t *uuid,
+                     struct ini_error *e)
 {
-	const uint8_t *found[HBA_UNITS];
-	unsigned n = unknown_groups(ini, found);
 	char text[37];
 
 	if (ini->draining)
 		return ini_refuse(e, INI_E_SHUTDOWN, "the daemon is shutting down");
 	if (!ini->bus_up)
 		return ini_refuse(e, INI_E_BUS_DOWN, "there is no bus server");
-	if (group_uuid && known(ini, group_uuid))
+	if (uuid && known(ini, uuid))
 		return ini_refuse(e, INI_E_EXISTS, "group %s is known already",
-		                  uuid_text(group_uuid, text));
+		                  uuid_text(uuid, text));
+	return group_name_free(ini, name, e);
+}
+
+/* The group that is meant is made, and its change has begun. */
+static bool begin(struct ini *ini, struct cmd *c, struct ini_error *e)
+{
+	const uint8_t *found[HBA_UNITS], *uuid = c->by_uuid ? c->uuid : NULL;
+	unsigned n = unknown_groups(ini, found);
+	char text[37];
+
+	if (!possible(ini, c->name, uuid, e))
+		return false;
 	for (unsigned i = 0; i < n; i++)
-		if (group_uuid ? memcmp(found[i], group_uuid, UUID_LEN) == 0 : n == 1)
-			return import_one(ini, name, found[i], force, token, e);
-	if (group_uuid || n == 0)
+		if (uuid ? memcmp(found[i], uuid, UUID_LEN) == 0 : n == 1)
+			return import_one(ini, c, found[i], e);
+	if (uuid || n == 0)
 		return ini_refuse(e, INI_E_NO_MEMBERS, "no target here is a member of %s",
-		                  group_uuid ? uuid_text(group_uuid, text) : "an unknown group");
+		                  uuid ? uuid_text(uuid, text) : "an unknown group");
 	return ini_refuse(e, INI_E_BAD_VALUE,
 	                  "%u unknown groups are here, name one: %s is the first", n,
 	                  uuid_text(found[0], text));
+}
+
+void import_step(struct ini *ini, struct cmd *c)
+{
+	if (!hba_settled(ini->hba) && ini->bus_up && !ini->draining && ini->now < c->until) {
+		logs_look_by(ini, c->until);
+		return;
+	}
+	if (ini->bus_up && !hba_settled(ini->hba))
+		(void)ini_refuse(&c->error, INI_E_BUSY,
+		                 "targets are still being scanned: try again");
+	else
+		(void)begin(ini, c, &c->error);
+	if (!c->g)
+		cmd_reply(ini, c);
+}
+
+bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, bool force,
+                      uint64_t token, struct ini_error *e)
+{
+	if (!possible(ini, name, group_uuid, e))
+		return false;
+	struct cmd *c = cmd_new(ini, CMD_IMPORT, token, e);
+	if (!c)
+		return false;
+	copy_text(c->name, sizeof(c->name), name);
+	c->by_uuid = group_uuid != NULL;
+	if (group_uuid)
+		memcpy(c->uuid, group_uuid, UUID_LEN);
+	c->force = force;
+	c->until = ini->now + ini->cfg.bus_wait_ns;
+	hba_scan(ini->hba);
+	return true;
 }

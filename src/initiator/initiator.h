@@ -365,10 +365,11 @@ bool ini_group_add_member(struct ini *ini, const char *name, const char *target,
                           struct ini_error *e);
 bool ini_group_remove_member(struct ini *ini, const char *name, const char *target, uint64_t token,
                              struct ini_error *e);
-/* From the members' page 30h, after the daemon lost its state: group_uuid or NULL for all that are
- * found; all members are stale unless every member is there with the same generation. Refused while
- * another initiator on the bus serves the group, or may (its pages do not say who does), unless
- * `force` is set. */
+/* From the members' page 30h, which all targets are asked for anew, after the daemon lost its
+ * state, or another one had the group: group_uuid or NULL for all that are found; all members are
+ * stale unless every member is there with the same generation. Refused, by the reply, while another
+ * initiator on the bus serves the group, or may (its pages do not say who does), unless `force` is
+ * set. */
 bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, bool force,
                       uint64_t token, struct ini_error *e);
 

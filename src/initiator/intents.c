@@ -37,6 +37,11 @@ static void look_at(struct ini *ini, ns_t at)
 		ini->logs_at = at;
 }
 
+void logs_look_by(struct ini *ini, ns_t at)
+{
+	look_at(ini, at < ini->now + SETTLE_NS ? at : ini->now + SETTLE_NS);
+}
+
 void log_open(struct group *g)
 {
 	const struct ini_group *p = &g->pub;

@@ -32,6 +32,8 @@ void log_recovered(struct group *g, bool good, bool failed);
 /* The same of a job that has written so many blocks, from the first on, to all of them alike. */
 void log_overwritten(struct group *g, uint64_t ticket, uint16_t members, uint64_t blocks);
 void logs_touch(struct ini *ini); /* something changed: they are looked at */
+/* The core is run soon, by then at the latest: what is waited for says nothing when it ends. */
+void logs_look_by(struct ini *ini, ns_t at);
 void logs_run(struct ini *ini);
 ns_t logs_deadline(const struct ini *ini);
 bool logs_idle(const struct ini *ini); /* nothing is in work, nor could be let go of now */

@@ -154,9 +154,8 @@ void fake_bus_up(struct hba *h)
 			fake_back(h, i);
 }
 
-void fake_reset(struct hba *h)
+void hba_scan(struct hba *h)
 {
-	lose_all(h);
 	for (uint8_t i = 0; i < WIRE_IDS; i++) {
 		if (h->target[i].state != HBA_READY)
 			continue;
@@ -164,6 +163,12 @@ void fake_reset(struct hba *h)
 		tell(h, i);
 	}
 	h->scan_ends = h->now + SCAN_NS;
+}
+
+void fake_reset(struct hba *h)
+{
+	lose_all(h);
+	hba_scan(h);
 	if (h->on_reset)
 		h->on_reset(h->reset_ctx, WIRE_NO_ID);
 }
@@ -615,6 +620,9 @@ void fake_run(struct hba *h, ns_t now)
 		if (h->target[i].state != HBA_SCANNING || h->disk[i].scanning)
 			continue;
 		h->target[i].state = HBA_READY;
+		if (h->disk[i].unread)
+			h->target[i].member = h->disk[i].page;
+		h->disk[i].unread = false;
 		tell(h, i);
 	}
 	for (unsigned i = 0; i < h->n_ops && !h->held;) {

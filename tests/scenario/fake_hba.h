@@ -44,6 +44,9 @@ struct fake_disk {
 	bool page_fails;    /* MODE SELECT of page 30h is refused */
 	bool page_lost;     /* it is done, and the target goes before it says so */
 	unsigned page_busy; /* so often it is BUSY first */
+	bool unread;        /* another initiator has written page 30h: it is read when it is
+	                       inquired */
+	struct mode_mirror page;
 	unsigned flushes;
 	uint64_t written; /* blocks */
 };
@@ -76,7 +79,7 @@ struct hba {
 	const char *other; /* another initiator's name, at SCSI ID 6; NULL: there is none */
 	uint8_t other_uuid[UUID_LEN];
 	uint8_t own_uuid[UUID_LEN];
-	ns_t scan_ends;    /* after a reset */
+	ns_t scan_ends;    /* after a reset, or as it was asked for */
 	bool held;         /* nothing completes */
 	bool broadcasting; /* the command at hand is of a broadcast pass */
 	unsigned resets;   /* that were asked for */

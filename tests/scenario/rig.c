@@ -309,6 +309,14 @@ void rig_refused(bool taken, const struct ini_error *e, enum ini_kind kind, cons
 	ck_assert_msg(strstr(e->text, says) != NULL, "%s", e->text);
 }
 
+void rig_fails(struct rig *r, bool taken, const struct ini_error *e, uint64_t token,
+               enum ini_kind kind, const char *says)
+{
+	if (taken)
+		e = &rig_reply(r, token, 100 * NS_PER_S)->error;
+	rig_refused(false, e, kind, says);
+}
+
 static const struct rig_reply *replied(struct rig *r, uint64_t token, ns_t within,
                                        enum ini_kind kind)
 {

@@ -68,6 +68,9 @@ const struct rig_reply *rig_reply(struct rig *r, uint64_t token, ns_t limit);
 
 /* A request that was not taken: the error is of this kind and has `says` in its text. */
 void rig_refused(bool taken, const struct ini_error *e, enum ini_kind kind, const char *says);
+/* The same of one that may have been taken: then its reply says so. */
+void rig_fails(struct rig *r, bool taken, const struct ini_error *e, uint64_t token,
+               enum ini_kind kind, const char *says);
 /* One that was taken: a reply of this kind comes within so long. */
 const struct rig_reply *rig_replies(struct rig *r, bool taken, const struct ini_error *e,
                                     uint64_t token, ns_t within, enum ini_kind kind);

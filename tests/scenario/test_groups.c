@@ -220,11 +220,13 @@ START_TEST(import)
 	struct rig *r = rig_new(3, BLOCKS);
 	struct ini_error e;
 
-	rig_refused(ini_group_import(r->ini, "g1", NULL, false, 1, &e), &e, INI_E_NO_MEMBERS, "");
+	rig_fails(r, ini_group_import(r->ini, "g1", NULL, false, 1, &e), &e, 1, INI_E_NO_MEMBERS,
+	          "");
 	rig_group(r, 3, false);
 	rig_job(r, rig_mirror(r, 700 * FAKE_BLOCK), LIMIT);
 	uint64_t generation = ini_group_find(r->ini, "g0")->generation;
-	rig_refused(ini_group_import(r->ini, "g1", NULL, false, 1, &e), &e, INI_E_NO_MEMBERS, "");
+	rig_fails(r, ini_group_import(r->ini, "g1", NULL, false, 1, &e), &e, 1, INI_E_NO_MEMBERS,
+	          "");
 	rig_lose_state(r);
 	ck_assert_uint_eq(ini_groups(r->ini), 0);
 	rig_replies(r, ini_group_import(r->ini, "again", NULL, false, 2, &e), &e, 2, NS_PER_S,
@@ -376,9 +378,10 @@ START_TEST(what_cannot_be_imported)
 	rig_lose_state(r);
 	no_imports[_i].change(r);
 	rig_step(r);
-	rig_refused(
+	rig_fails(
+	        r,
 	        ini_group_import(r->ini, no_imports[_i].name, uuid[0] ? uuid : NULL, false, 2, &e),
-	        &e, no_imports[_i].kind, no_imports[_i].says);
+	        &e, 2, no_imports[_i].kind, no_imports[_i].says);
 	ck_assert_uint_eq(ini_groups(r->ini), 0);
 	rig_free(r);
 }
@@ -431,8 +434,8 @@ START_TEST(an_import_of_a_part)
 	rig_lose_state(r);
 	fake_back(r->h, 0);
 	rig_run(r, NS_PER_S);
-	rig_refused(ini_group_import(r->ini, "g0", NULL, false, 5, &e), &e, INI_E_MEMBER_MISSING,
-	            "the group has 2 members, and 1 of them are here");
+	rig_fails(r, ini_group_import(r->ini, "g0", NULL, false, 4, &e), &e, 4,
+	          INI_E_MEMBER_MISSING, "the group has 2 members, and 1 of them are here");
 	rig_replies(r, ini_group_import(r->ini, "g0", NULL, true, 5, &e), &e, 5, NS_PER_S, INI_OK);
 	ck_assert(!rig_in_sync(r, 0));
 	fake_back(r->h, 1);
@@ -479,7 +482,7 @@ START_TEST(an_import_leaves_out_who_was_removed)
 		rig_step(r);
 		bool taken = ini_group_import(r->ini, "g0", NULL, false, 2, &e);
 		if (way == 0) {
-			rig_refused(taken, &e, INI_E_MEMBER_MISSING, "");
+			rig_fails(r, taken, &e, 2, INI_E_MEMBER_MISSING, "");
 			rig_free(r);
 			continue;
 		}
@@ -502,7 +505,7 @@ START_TEST(an_import_beside_another_initiator)
 	rig_group(r, 3, true);
 	rig_lose_state(r);
 	served(r);
-	rig_refused(ini_group_import(r->ini, "again", NULL, false, 2, &e), &e, INI_E_BUSY, "");
+	rig_fails(r, ini_group_import(r->ini, "again", NULL, false, 2, &e), &e, 2, INI_E_BUSY, "");
 	if (!force)
 		r->h->other = NULL;
 	rig_replies(r, ini_group_import(r->ini, "again", NULL, force, 3, &e), &e, 3, NS_PER_S,
@@ -526,10 +529,10 @@ START_TEST(import_by_name_of_one_of_two)
 	rig_replies(r, ini_group_import(r->ini, "again", uuid, false, 2, &e), &e, 2, NS_PER_S,
 	            INI_OK);
 	ck_assert_uint_eq(ini_group_at(r->ini, 0)->n, 2);
-	rig_refused(ini_group_import(r->ini, "more", uuid, false, 3, &e), &e, INI_E_EXISTS, "");
+	rig_fails(r, ini_group_import(r->ini, "more", uuid, false, 3, &e), &e, 3, INI_E_EXISTS, "");
 	/* the other one has its group id */
-	rig_refused(ini_group_import(r->ini, "more", NULL, false, 3, &e), &e, INI_E_EXISTS,
-	            "is that of group again");
+	rig_fails(r, ini_group_import(r->ini, "more", NULL, false, 3, &e), &e, 3, INI_E_EXISTS,
+	          "is that of group again");
 	rig_free(r);
 }
 END_TEST

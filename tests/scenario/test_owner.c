@@ -259,8 +259,8 @@ START_TEST(an_import_by_force)
 		taken_over(r, i, gen);
 	uint16_t term = r->h->target[0].member.term;
 	rig_restart(r);
-	rig_refused(ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, INI_E_BUSY,
-	            "initiator another (SCSI ID 6) serves this group: stop it first");
+	rig_fails(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2, INI_E_BUSY,
+	          "initiator another (SCSI ID 6) serves this group: stop it first");
 	bool taken = ini_group_import(r->ini, "g0", NULL, true, 3, &e);
 	fake_other(r->h, "another"); /* who serves it is looked at before its pages are written */
 	rig_replies(r, taken, &e, 3, LIMIT, INI_OK);
@@ -271,6 +271,59 @@ START_TEST(an_import_by_force)
 	ck_assert_str_eq(ini_group_find(r->ini, "g0")->served_by, "");
 	rig_write(r, 0, b, LIMIT, INI_OK);
 	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* What the disk's page says since it was inquired last. */
+static void written_since(struct rig *r, uint8_t id, uint64_t generation)
+{
+	struct mode_mirror *page = &r->h->disk[id].page;
+
+	*page = r->h->target[id].member;
+	page->generation = generation;
+	r->h->disk[id].unread = true;
+}
+
+/* A daemon that has nothing to do with the group hears nothing of it: what its pages say now is
+ * asked for. The other one has made the group since we started, or has gone on without disk0. */
+START_TEST(an_import_reads_the_pages_anew)
+{
+	for (unsigned made = 0; made < 2; made++) {
+		struct rig *r = group_of(2);
+		struct ini_error e;
+		uint64_t gen = generation_of(r);
+
+		for (uint8_t i = 0; i < 2; i++)
+			taken_over(r, i, gen);
+		rig_lose_state(r);
+		rig_run(r, NS_PER_S);
+		written_since(r, 0, gen);
+		written_since(r, 1, gen + 1);
+		for (unsigned i = 0; made && i < 2; i++)
+			r->h->target[i].member = (struct mode_mirror){0};
+		rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2, LIMIT,
+		            INI_OK);
+		ck_assert(!rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* A target is inquired for ever: the import does not wait for it for ever, nor without a bus. */
+START_TEST(an_import_does_not_wait_for_ever)
+{
+	struct rig *r = group_of(2);
+	struct ini_error e;
+
+	rig_lose_state(r);
+	r->h->disk[1].scanning = true;
+	rig_fails(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2, INI_E_BUSY,
+	          "targets are still being scanned");
+	ck_assert(ini_group_import(r->ini, "g0", NULL, false, 3, &e));
+	fake_bus_down(r->h);
+	rig_fails(r, true, &e, 3, INI_E_BUS_DOWN, "there is no bus server");
+	ck_assert_uint_eq(ini_groups(r->ini), 0);
 	rig_free(r);
 }
 END_TEST
@@ -343,4 +396,5 @@ TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
          a_group_that_another_serves_is_refused, a_write_in_flight_when_it_is_taken_over,
          what_was_lost_stays_lost, a_group_comes_back_by_import,
          what_was_in_flight_is_copied_after_a_crash, an_import_and_a_reset, an_import_by_force,
-         a_tie_is_one_s, the_last_of_two_has_it, an_import_of_old_pages_has_a_term);
+         a_tie_is_one_s, the_last_of_two_has_it, an_import_of_old_pages_has_a_term,
+         an_import_reads_the_pages_anew, an_import_does_not_wait_for_ever);

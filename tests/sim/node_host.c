@@ -29,7 +29,7 @@ void host_node_start(struct sim *s, struct sim_host *h)
 	h->retry_delay = 0;
 	h->changed = true;
 	h->frozen_until = 0;
-	h->run_due = false;
+	h->run_due = h->importing = false;
 	host_files_start(s, h);
 	SAY(s, "initiator %u is there", h->id);
 }
@@ -159,6 +159,7 @@ static bool run_cores(struct sim *s, struct sim_host *h)
 		hba_check(h->h);
 		ini_check(h->ini);
 	}
+	owners_look(s, h);
 	while ((a = ini_output(h->ini)) != NULL) {
 		act(s, h, a);
 		some = true;

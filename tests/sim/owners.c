@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#define ASK_NS  (5 * NS_PER_MS)
 #define TAKE_NS (3 * NS_PER_S) /* how long the other one tries, beyond the owner's absence */
 
 static const uint8_t nobody[UUID_LEN];
@@ -88,16 +89,20 @@ static bool may_delete(const struct sim *s, const struct sim_host *h)
 /* A step on the way of this one to the group. */
 static void come_by(struct sim *s, struct sim_host *h, bool force)
 {
-	if (!host_runs(s, h) || is_asked(s, h))
+	if (!host_runs(s, h) || is_asked(s, h) || s->now < h->ask_at)
 		return;
+	h->ask_at = s->now + sim_about(&s->two, ASK_NS);
 	if (!host_group(h))
 		work_import(s, h, force);
 	else if (may_delete(s, h))
 		work_delete(s, h);
 }
 
-void owners_import(struct sim *s, struct sim_host *h)
+void owners_look(struct sim *s, struct sim_host *h)
 {
+	if (!h->importing || !host_group(h))
+		return;
+	h->importing = false;
 	s->owner = h;
 	s->taken = h->fenced = false;
 	h->log_void = true;
@@ -105,8 +110,13 @@ void owners_import(struct sim *s, struct sim_host *h)
 	h->knows_marks = false;
 }
 
-void owners_imported(struct sim *s, const struct client_op *o)
+void owners_imported(struct sim *s, const struct client_op *o, const struct ini_error *e)
 {
+	o->host->importing = false;
+	if (e->kind == INI_E_BUSY)
+		sim_mark(s, MARK_IMPORT_REFUSED);
+	if (e->kind != INI_OK)
+		return;
 	s->taken = true;
 	for (lba_t lba = 0; lba < s->blocks; lba++)
 		model_recovers(&s->model, lba);

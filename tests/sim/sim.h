@@ -155,6 +155,8 @@ struct sim_host {
 	uint32_t epoch; /* of its attach */
 	ns_t due;
 	bool changed;              /* as a disk's */
+	bool importing;            /* and has not got the group yet */
+	ns_t ask_at;               /* it is asked to delete or import then, at the earliest */
 	bool had_lost;             /* it has deleted the group after it had lost it */
 	bool log_is_new, log_void; /* its log in work is of after the last import; none is saved */
 	bool fenced; /* the owner has begun to let go of what its import marked: nothing lands
@@ -385,9 +387,10 @@ void owners_next(struct sim *s);
 bool owners_strike(struct sim *s, enum mark m);
 /* Nobody ends any more, and nobody takes over. */
 void owners_rest(struct sim *s);
-/* An import has begun, and has been answered for; one that has lost the group has deleted it. */
-void owners_import(struct sim *s, struct sim_host *h);
-void owners_imported(struct sim *s, const struct client_op *o);
+/* After a run of its cores: an import may have begun to change something. */
+void owners_look(struct sim *s, struct sim_host *h);
+/* An import has been answered for; one that has lost the group has deleted it. */
+void owners_imported(struct sim *s, const struct client_op *o, const struct ini_error *e);
 void owners_deleted(struct sim *s, struct sim_host *h);
 
 /* ---- work.c ---- */

@@ -173,14 +173,10 @@ void work_import(struct sim *s, struct sim_host *h, bool force)
 		return;
 	o->from = from;
 	o->force = force;
-	if (ini_group_import(h->ini, SIM_GROUP, NULL, force, o->token, &e)) {
-		SAY(s, "initiator %u imports the group%s", h->id, force ? " by force" : "");
-		owners_import(s, h);
-	} else {
-		if (e.kind == INI_E_BUSY)
-			sim_mark(s, MARK_IMPORT_REFUSED);
+	SAY(s, "initiator %u is to import the group%s", h->id, force ? " by force" : "");
+	h->importing = ini_group_import(h->ini, SIM_GROUP, NULL, force, o->token, &e);
+	if (!h->importing)
 		refused(s, o, &e);
-	}
 	host_node_wake(s, h);
 }
 
@@ -264,12 +260,13 @@ static void flushed(struct sim *s, const struct client_op *o, bool good)
 	}
 }
 
-static void imported(struct sim *s, const struct client_op *o)
+static void imported(struct sim *s, const struct client_op *o, const struct ini_error *e)
 {
 	const struct ini_group *g = host_group(o->host);
 
-	sim_mark(s, host_in_sync(g) > 0 ? MARK_IMPORTED : MARK_IMPORTED_STALE);
-	owners_imported(s, o);
+	if (e->kind == INI_OK)
+		sim_mark(s, host_in_sync(g) > 0 ? MARK_IMPORTED : MARK_IMPORTED_STALE);
+	owners_imported(s, o, e);
 }
 
 void work_reply(struct sim *s, struct sim_host *h, const struct ini_action *a)
@@ -292,8 +289,8 @@ void work_reply(struct sim *s, struct sim_host *h, const struct ini_action *a)
 		was_read(s, o, a);
 	else if (o->kind == CLIENT_FLUSH)
 		flushed(s, o, good);
-	else if (o->kind == CLIENT_IMPORT && good)
-		imported(s, o);
+	else if (o->kind == CLIENT_IMPORT)
+		imported(s, o, &a->error);
 	else if (o->kind == CLIENT_DELETE && good)
 		owners_deleted(s, h);
 	else if (o->kind == CLIENT_CREATE && !good)
