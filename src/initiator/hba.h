@@ -299,7 +299,8 @@ struct hba_set_member {
 	/* private */
 	struct hba *hba;
 	uint8_t unit, tries;
-	uint8_t uuid[UUID_LEN]; /* of the unit: nobody else gets the page */
+	uint8_t uuid[UUID_LEN];  /* of the unit: nobody else gets the page */
+	uint8_t owner[UUID_LEN]; /* who had the group as far as it was known */
 	bool reading, wrote;
 	uint8_t got[MODE_MIRROR_LEN + 8];
 	uint32_t got_len;

@@ -49,13 +49,12 @@ static bool same_group(const struct mode_mirror *a, const struct mode_mirror *b)
 	return a->member == b->member && memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0;
 }
 
-/* Somebody else has taken the group over since its page was read last. */
+/* Somebody else has taken the group over since the caller knew whose it is: then it is not ours to
+ * clear, either. */
 static bool other_owner(const struct hba_set_member *s, const struct mode_mirror *page)
 {
-	const uint8_t *known = hba_target(s->hba, s->unit)->member.owner;
-
 	return memcmp(page->owner, s->page.owner, UUID_LEN) != 0 &&
-	       memcmp(page->owner, known, UUID_LEN) != 0;
+	       memcmp(page->owner, s->owner, UUID_LEN) != 0;
 }
 
 static bool same_unit(const struct hba_set_member *s)
@@ -74,7 +73,7 @@ static void compare(struct hba_set_member *s)
 		finish(s, false, "MODE SENSE of page 30h: malformed");
 		return;
 	}
-	bool taken = page.member && s->page.member && other_owner(s, &page);
+	bool taken = page.member && other_owner(s, &page);
 	bool regrouped = !same_group(&page, &s->page) && !same_group(&page, &t->member);
 	s->conflict = !s->wrote && page.member && (regrouped || taken);
 	t->member = page;
@@ -129,7 +128,7 @@ static void task_done(struct hba_task *t)
 	}
 	if (t->outcome == HBA_COMPLETED && t->has_sense && t->sense.key == KEY_UNIT_ATTENTION &&
 	    s->tries++ < TRIES) {
-		start(s, s->reading);
+		start(s, true); /* it may say that the page is another one now */
 		return;
 	}
 	s->may_have = may_have(s);
@@ -189,6 +188,7 @@ void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s)
 	s->wrote = s->conflict = s->busy = s->may_have = false;
 	s->unit = unit;
 	memcpy(s->uuid, hba_target(h, unit)->uuid, UUID_LEN);
+	memcpy(s->owner, hba_target(h, unit)->member.owner, UUID_LEN);
 	start(s, true);
 }
 

@@ -807,6 +807,43 @@ START_TEST(a_membership_of_another_is_left_alone)
 }
 END_TEST
 
+/* Another initiator took the group over after we had read the page: it is not ours to clear, when
+ * that is so at the look, and when it came after the look, which UNIT ATTENTION tells. */
+START_TEST(a_group_that_was_taken_over_is_not_cleared)
+{
+	const uint8_t changed[18] = {
+	        0x70, [2] = KEY_UNIT_ATTENTION, [7] = 10, [12] = 0x2a, [13] = 0x01};
+	struct hba_set_member m = {.done = member_done, .param = block_new(MODE_MIRROR_LEN + 16)};
+
+	fake_init(&f, NULL);
+	f.disk[1].member =
+	        (struct mode_mirror){.member = true, .group = 5, .group_uuid = {5}, .owner = {7}};
+	fake_disk_up(&f, 1, 8);
+	if (_i == 0)
+		f.disk[1].member.owner[0] = 6;
+	hba_set_member(f.h, 1, &m);
+	fake_run(&f);
+	fake_serve_one(&f);
+	if (_i == 1) {
+		f.disk[1].member.owner[0] = 6;
+		struct fake_script s = fake_take(&f);
+		ck_assert_uint_eq(s.cdb[0], 0x55);
+		fake_end_task(&f, &s, SCSI_CHECK_CONDITION, NULL, 0);
+		s = fake_take(&f);
+		ck_assert_uint_eq(s.cdb[0], 0x03);
+		fake_end_task(&f, &s, SCSI_GOOD, changed, sizeof(changed));
+		fake_serve(&f);
+	}
+	ck_assert_uint_eq(f.n, 0); /* no MODE SELECT */
+	ck_assert_uint_eq(member_told, 1);
+	ck_assert_int_eq(member_ok, false);
+	ck_assert_int_eq(m.conflict, true);
+	ck_assert_uint_eq(f.disk[1].member.owner[0], 6);
+	ck_assert(f.disk[1].member.member);
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(a_membership_may_be_busy)
 {
 	static const uint8_t status[] = {SCSI_BUSY, SCSI_TASK_SET_FULL, SCSI_RESERVATION_CONFLICT};
@@ -912,5 +949,6 @@ TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data),
                TAP_ONCE(an_abort_is_confirmed_late), TAP_TIMES(the_port_or_the_server_goes, 2),
                TAP_TIMES(membership_is_written_and_read_back, 2),
                TAP_TIMES(a_membership_of_another_is_left_alone, 2),
+               TAP_TIMES(a_group_that_was_taken_over_is_not_cleared, 2),
                TAP_TIMES(a_membership_may_be_busy, 3),
                TAP_EACH(a_membership_that_failed_may_be_there, selects));
