@@ -227,7 +227,7 @@ bool bypass_under_way(const struct group *g, unsigned member);
 void group_cmd_step(struct ini *ini, struct cmd *c);
 
 /* import.c */
-void import_step(struct ini *ini, struct cmd *c); /* until it has its group */
+void import_step(struct ini *ini, struct cmd *c);
 
 /* group_io.c */
 void group_io_step(struct ini *ini, struct cmd *c);

@@ -388,10 +388,7 @@ void group_cmd_step(struct ini *ini, struct cmd *c)
 		remove_step(ini, c);
 		break;
 	case CMD_IMPORT:
-		if (!c->g)
-			import_step(ini, c);
-		else
-			set_step(ini, c);
+		import_step(ini, c);
 		break;
 	case CMD_SET:
 		set_step(ini, c);

@@ -240,7 +240,6 @@ static bool import_one(struct ini *ini, struct cmd *c, const uint8_t *uuid, stru
 	log_unknown(g); /* it was lost with the rest, or is another's */
 	c->g = g;
 	g->command = c;
-	group_list(g);
 	/* Whoever had it is to see that its pages are not the latest. */
 	c->ticket = group_change(g, page_is_foreign(ini, f.latest));
 	return true;
@@ -281,7 +280,28 @@ static bool begin(struct ini *ini, struct cmd *c, struct ini_error *e)
 	                  uuid_text(found[0], text));
 }
 
-void import_step(struct ini *ini, struct cmd *c)
+/*
+ * Pages first: until a member has one that names us, the group is whoever's it was. If the daemon
+ * ends before, or nobody could be told, it is as if nothing had been asked for: what was judged by
+ * the pages of now says nothing of what the other one may do later.
+ */
+static void pages_done(struct ini *ini, struct cmd *c)
+{
+	struct group *g = c->g;
+
+	if (!g->listed && g->change_error.kind == INI_OK) {
+		group_list(g);
+		c->ticket = group_change(g, false);
+		return;
+	}
+	c->error = g->change_error;
+	g->command = NULL;
+	if (!g->listed)
+		group_gone(g);
+	cmd_reply(ini, c);
+}
+
+static void inquired(struct ini *ini, struct cmd *c)
 {
 	if (!hba_settled(ini->hba) && ini->bus_up && !ini->draining && ini->now < c->until) {
 		logs_look_by(ini, c->until);
@@ -294,6 +314,14 @@ void import_step(struct ini *ini, struct cmd *c)
 		(void)begin(ini, c, &c->error);
 	if (!c->g)
 		cmd_reply(ini, c);
+}
+
+void import_step(struct ini *ini, struct cmd *c)
+{
+	if (c->g)
+		pages_done(ini, c);
+	else
+		inquired(ini, c);
 }
 
 bool ini_group_import(struct ini *ini, const char *name, const uint8_t *group_uuid, bool force,

@@ -9,6 +9,9 @@
 #define BLOCKS 1024
 #define LIMIT  (300 * NS_PER_S)
 
+/* Longer than the fake host adapter takes to inquire its targets. */
+#define SCAN_AND_SAVE_NS (5 * NS_PER_MS)
+
 static struct rig *group_of(unsigned n)
 {
 	struct rig *r = rig_new(n, BLOCKS);
@@ -328,6 +331,40 @@ START_TEST(an_import_does_not_wait_for_ever)
 }
 END_TEST
 
+/* Nobody could be told: it is as if nothing had been asked for. Nor does a daemon that ends before
+ * a page is written have the group when it starts again: the other one goes on with it. */
+START_TEST(an_import_that_told_nobody)
+{
+	for (unsigned ends = 0; ends < 2; ends++) {
+		struct rig *r = group_of(2);
+		struct ini_error e;
+		uint64_t gen = generation_of(r);
+
+		for (uint8_t i = 0; i < 2; i++)
+			taken_over(r, i, gen);
+		rig_lose_state(r);
+		for (uint8_t i = 0; i < 2; i++)
+			r->h->disk[i].page_fails = true;
+		r->h->latency_ns = ends ? 10 * NS_PER_MS : 0;
+		ck_assert(ini_group_import(r->ini, "g0", NULL, false, 2, &e));
+		rig_run(r, ends ? SCAN_AND_SAVE_NS : LIMIT);
+		if (ends)
+			rig_restart(r);
+		else
+			rig_fails(r, true, &e, 2, INI_E_DEVICE, "could be told");
+		rig_run(r, LIMIT);
+		ck_assert_uint_eq(ini_groups(r->ini), 0);
+		ck_assert(!owned_by_us(r, 0) && !owned_by_us(r, 1));
+		for (uint8_t i = 0; i < 2; i++)
+			r->h->disk[i].page_fails = false;
+		rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 3, &e), &e, 3, LIMIT,
+		            INI_OK);
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* Pages name two others: the later one has it, and nothing is saved again for the earlier one. */
 START_TEST(the_last_of_two_has_it)
 {
@@ -397,4 +434,5 @@ TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
          what_was_lost_stays_lost, a_group_comes_back_by_import,
          what_was_in_flight_is_copied_after_a_crash, an_import_and_a_reset, an_import_by_force,
          a_tie_is_one_s, the_last_of_two_has_it, an_import_of_old_pages_has_a_term,
-         an_import_reads_the_pages_anew, an_import_does_not_wait_for_ever);
+         an_import_reads_the_pages_anew, an_import_that_told_nobody,
+         an_import_does_not_wait_for_ever);
