@@ -130,9 +130,11 @@ static ns_t cores_due(const struct sim_host *h)
  */
 static bool says_so(const struct sim_host *h, const struct ini_group *g, unsigned i)
 {
-	return g->m[i].state == MEMBER_IN_SYNC && g->m[i].unit != WIRE_NO_ID && i < h->disk.g.n &&
-	       h->disk.g.m[i].state == MEMBER_IN_SYNC &&
-	       hba_target(h->h, g->m[i].unit)->member.generation == g->generation;
+	if (g->m[i].state != MEMBER_IN_SYNC || g->m[i].unit == WIRE_NO_ID || i >= h->disk.g.n ||
+	    h->disk.g.m[i].state != MEMBER_IN_SYNC)
+		return false;
+	const struct mode_mirror *page = &hba_target(h->h, g->m[i].unit)->member;
+	return page->generation == g->generation && memcmp(page->owner, h->uuid, UUID_LEN) == 0;
 }
 
 /* Somebody stays in sync, whatever happens, until a mirror job overwrites all members. */

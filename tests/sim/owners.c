@@ -217,8 +217,8 @@ void owners_next(struct sim *s)
 
 	if (s->ending)
 		end_owner(s);
-	else if (!claim(h))
-		come_by(s, host_runs(s, h) ? h : x, false);
+	else if (!claim(h)) /* pages may name either: the other one is refused */
+		come_by(s, sim_chance(&s->two, 2) ? h : x, false);
 	else if (s->take_until > s->now)
 		come_by(s, x, false);
 	else if (!s->quiet && sim_chance(&s->two, s->swap_every))

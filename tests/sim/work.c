@@ -421,7 +421,7 @@ static void mirrored(struct sim *s, const struct sim_host *h)
 {
 	const struct ini_group *g = host_group(h);
 
-	for (unsigned i = 0; i < g->n; i++) {
+	for (unsigned i = 0; g && i < g->n; i++) {
 		struct store_sim *t = &s->d[disk_of(&g->m[i])].store;
 		if (g->m[i].state == MEMBER_IN_SYNC && t->flushed < t->last_flush)
 			t->flushed = t->last_flush;
