@@ -34,10 +34,20 @@ uint8_t next(struct source *s)
 
 /* ---- commands ---- */
 
-/* Another initiator's tasks may end by it. */
+/* Other tasks may end by it: another initiator's, and those with its own key are its initiator's,
+ * too. */
 static bool ends_others(const struct expected *e)
 {
 	return e->raw[0] == 0x5f;
+}
+
+/* Such a one is under way, and may have its turn yet. */
+static bool others_end(const struct world *w)
+{
+	FOR_TASKS (w, e)
+		if (e->out && ends_others(e))
+			return true;
+	return false;
 }
 
 static void maybe_all(struct world *w)
@@ -82,7 +92,7 @@ static void command(struct world *w)
 	model_over(w, e);
 	*e = chosen;
 	e->out = true;
-	e->maybe = w->lossy;
+	e->maybe = w->lossy || others_end(w);
 	model_begin(w, e);
 	if (e->bg && w->lun < UNITS)
 		w->unit[w->lun].bg |= e->what[0];
