@@ -134,7 +134,7 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	io->by_read = 0;
 	io->cmp = NULL;
 	io->want = io->sync = io->from = io->bad = io->away = io->flying = io->sent = 0;
-	io->spared = 0;
+	io->spared = io->doubt = 0;
 	io->ticket = 0;
 	io->round = 0;
 	io->delay_ns = io->busy_since_ns = 0;
@@ -291,6 +291,8 @@ void io_bad(struct io *io, unsigned member, lba_t lba, uint32_t blocks, const st
 	if (io->scrub)
 		io->heal.bad[member] += blocks;
 	io->bad |= (uint16_t)(1U << member);
+	if (why->has_sense && why->sense.deferred)
+		io->doubt |= (uint16_t)(1U << member);
 	if (why->away)
 		io->away |= (uint16_t)(1U << member);
 	io->last = *why;
@@ -375,15 +377,21 @@ static void await_change(struct io *io, uint64_t ticket)
 }
 
 /* The members that failed leave the in-sync set. */
-static void leave_in_sync(struct io *io)
+static void leave_in_sync(struct io *io, uint16_t bad)
 {
 	struct group *g = io->g;
-	uint16_t failed = members_that_may_leave(g, io->bad);
+	uint16_t failed = members_that_may_leave(g, bad);
 	char text[64];
 
-	for (unsigned i = 0; i < g->pub.n; i++)
-		if (failed >> i & 1)
-			member_stale(g, i, why_text(&io->last, text, sizeof(text)));
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		if (!(failed >> i & 1))
+			continue;
+		const char *why = why_text(&io->last, text, sizeof(text));
+		if (io->doubt >> i & 1)
+			(void)member_doubt(g, i, why);
+		else
+			(void)member_stale(g, i, why);
+	}
 	await_change(io, group_change(g, true));
 }
 
@@ -451,7 +459,7 @@ static void run_done(struct io *io)
 	if (group_is_lost(g)) /* nothing is acknowledged, and who has what is another's to say */
 		io_finish(io);
 	else if (changes && (bad & members_in_sync(g)) && !nowhere(io))
-		leave_in_sync(io);
+		leave_in_sync(io, bad);
 	else if (changes && !group_change_done(g, g->change_wanted))
 		/* A member that it did not reach may be stale in memory only, by another's doing.
 		 */

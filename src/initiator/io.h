@@ -129,6 +129,7 @@ struct io {
 	uint16_t bad;    /* members that have failed for good with some block of it */
 	uint16_t away;   /* of them, those that were not here */
 	uint16_t spared; /* of them, those that failed nothing before it was cancelled */
+	uint16_t doubt;  /* of them, those that told of an error of before: nobody knows of what */
 	struct why last; /* of the last failure for good */
 	unsigned last_member;
 	uint64_t ticket; /* DURABLE */

@@ -48,6 +48,9 @@ static enum verdict_kind of_sense(struct verdict *v, enum io_kind kind, lba_t lb
 	bool located = s->info_valid && within(s->info, lba, blocks) && kind != IO_FLUSH;
 
 	v->lba = located ? s->info : lba;
+	/* SPC-4, "Deferred errors": it is about a command of before, and this one was not done. */
+	if (s->deferred)
+		return V_FATAL;
 	/* Protection information that is wrong is no more for the whole of it than a medium error.
 	 */
 	if (located && scsi_sense_names_block(s))

@@ -230,7 +230,7 @@ static bool fault_answers(struct hba *h, uint8_t id, const struct scsi_cdb *c, b
 		if (!strikes(f, hit))
 			continue;
 		uint8_t status = f->status, key = f->key;
-		bool unaborted = f->unaborted;
+		bool unaborted = f->unaborted, deferred = f->deferred;
 		used(f);
 		*end = 0;
 		switch (kind) {
@@ -245,6 +245,7 @@ static bool fault_answers(struct hba *h, uint8_t id, const struct scsi_cdb *c, b
 			return true;
 		case FAULT_SENSE:
 			*a = check_condition(key, 0, 0, false, 0);
+			a->sense.deferred = deferred;
 			return true;
 		case FAULT_STATUS:
 			*a = (struct answer){.status = status};

@@ -17,7 +17,7 @@ enum fake_fault_kind {
 	FAULT_NONE,
 	FAULT_MEDIUM,    /* 03h/0Ch or 03h/11h with the first LBA of the area that was touched */
 	FAULT_CRC,       /* 0Bh/47h */
-	FAULT_SENSE,     /* CHECK CONDITION with `key` */
+	FAULT_SENSE,     /* CHECK CONDITION with `key`, `deferred` */
 	FAULT_STATUS,    /* `status` */
 	FAULT_NO_STATUS, /* PASS_TIMEOUT, HBA_COMMAND_TIMEOUT */
 	FAULT_NOT_TAKEN, /* does not take the token */
@@ -35,6 +35,7 @@ struct fake_fault {
 	uint8_t status, key;
 	bool unaborted; /* NO_STATUS: nor does it confirm ABORT TASK */
 	bool reads;     /* MEDIUM: strikes reads only */
+	bool deferred;
 };
 
 struct fake_disk {

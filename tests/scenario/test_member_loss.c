@@ -495,8 +495,31 @@ START_TEST(two_writes_fail_on_two_members)
 }
 END_TEST
 
-TAP_MAIN("member_loss", what_may_still_land_is_not_forgotten, a_member_goes_for_good,
-         the_leader_goes_for_good, a_member_that_comes_back_is_caught_up,
+/* What it lost was written before, and may be anything: it leaves, and all of it is to be copied.
+ */
+START_TEST(a_deferred_error)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+
+	rig_group(r, 2, true);
+	fake_fault(r->h, 1,
+	           (struct fake_fault){.kind = FAULT_SENSE,
+	                               .key = KEY_RECOVERED_ERROR,
+	                               .times = 1,
+	                               .deferred = true});
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	ck_assert(!rig_member(r, 1)->logged);
+	(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+	ck_assert(rig_in_sync(r, 1));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("member_loss", a_deferred_error, what_may_still_land_is_not_forgotten,
+         a_member_goes_for_good, the_leader_goes_for_good, a_member_that_comes_back_is_caught_up,
          a_catch_up_takes_what_the_others_have, members_that_missed_different_blocks_end_equal,
          a_catch_up_that_fails_is_partial, the_bus_goes_and_comes_back, the_bus_stays_away,
          after_a_reset_what_is_unacknowledged_is_sent_again, a_reset_at_any_time_costs_nothing,
