@@ -226,6 +226,19 @@ void model_unit_new(struct unit *u)
 	u->bg = 0;
 }
 
+void model_replaced(struct world *w, uint8_t lun)
+{
+	FOR_TASKS (w, e) {
+		if (!e->out || !e->copies)
+			continue;
+		FOR_BLOCKS (b, e->touch) {
+			e->what[b] = ANY;
+			if (e->on == lun)
+				w->unit[lun].may[b] = ANY;
+		}
+	}
+}
+
 void model_finish(const struct unit *u)
 {
 	for (unsigned b = 0; b < BLOCKS; b++) {

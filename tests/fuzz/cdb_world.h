@@ -213,6 +213,9 @@ void model_store(struct world *w, const struct tgt_action *a);
 void model_read(const struct expected *e, struct span data);
 /* A unit's medium is as it is now. */
 void model_unit_new(struct unit *u);
+/* The unit goes, or another one has come in its place: copies name units by what they say they are,
+ * and may read or write either. */
+void model_replaced(struct world *w, uint8_t lun);
 /* All is over: the medium holds what it may hold. */
 void model_finish(const struct unit *u);
 

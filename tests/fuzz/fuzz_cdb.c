@@ -210,6 +210,7 @@ static void unit_goes(struct world *w)
 
 	FOR_TASKS (w, e)
 		e->stale |= e->on == 1;
+	model_replaced(w, 1);
 	w->unit[1].present = false;
 	w->unit[1].generation++;
 	ev.removed = 1;
@@ -250,8 +251,10 @@ static void unit_comes(struct world *w)
 	struct tgt_event ev = {.kind = TGT_EV_LU_ADDED};
 	char why[128];
 
-	if (!w->unit[1].present)
+	if (!w->unit[1].present) {
 		unit_new(&w->unit[1], w->how & HOW_THIN);
+		model_replaced(w, 1);
+	}
 	struct tgt_lu_config c = world_unit_config(w, 1);
 	ev.added = tgt_lu_new(1, &c, why, sizeof(why));
 	sm_assert(ev.added);
