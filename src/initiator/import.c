@@ -289,12 +289,15 @@ static void pages_done(struct ini *ini, struct cmd *c)
 {
 	struct group *g = c->g;
 
-	if (!g->listed && g->change_error.kind == INI_OK) {
+	bool ours = group_is_ours(g, &c->error);
+
+	if (ours && !g->listed && g->change_error.kind == INI_OK) {
 		group_list(g);
 		c->ticket = group_change(g, false);
 		return;
 	}
-	c->error = g->change_error;
+	if (ours)
+		c->error = g->change_error;
 	g->command = NULL;
 	if (!g->listed)
 		group_gone(g);

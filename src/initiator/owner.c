@@ -48,7 +48,7 @@ static const struct hba_target *taker(const struct group *g)
 	const uint8_t *owner = hba_own_uuid(g->ini->hba);
 	uint16_t term = g->pub.term;
 
-	for (unsigned i = 0; g->listed && i < g->pub.n; i++) {
+	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct hba_target *t = hba_find(g->ini->hba, g->pub.m[i].uuid);
 		if (!t || memcmp(t->member.group_uuid, g->pub.uuid, UUID_LEN) != 0 ||
 		    !page_is_foreign(g->ini, &t->member) ||

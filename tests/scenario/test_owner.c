@@ -365,6 +365,39 @@ START_TEST(an_import_that_told_nobody)
 }
 END_TEST
 
+/* The bus goes while an import writes its pages, and another one takes the group over meanwhile:
+ * these pages are left alone, and the import has failed. */
+START_TEST(an_import_that_another_one_passes)
+{
+	struct rig *r = group_of(2);
+	struct ini_error e;
+	uint64_t gen = generation_of(r);
+
+	for (uint8_t i = 0; i < 2; i++)
+		taken_over(r, i, gen);
+	rig_lose_state(r);
+	r->h->latency_ns = 10 * NS_PER_MS;
+	ck_assert(ini_group_import(r->ini, "g0", NULL, false, 2, &e));
+	rig_run(r, SCAN_AND_SAVE_NS);
+	fake_bus_down(r->h);
+	rig_step(r);
+	r->h->up = true;
+	fake_other(r->h, "another");
+	for (uint8_t i = 0; i < 2; i++) {
+		r->h->target[i].member.term = 8;
+		taken_over(r, i, gen + 2);
+	}
+	rig_fails(r, true, &e, 2, INI_E_BUSY, "group g0 is served by initiator another");
+	rig_run(r, LIMIT);
+	ck_assert_uint_eq(ini_groups(r->ini), 0);
+	for (uint8_t i = 0; i < 2; i++) {
+		ck_assert(!owned_by_us(r, i));
+		ck_assert_uint_eq(r->h->target[i].member.generation, gen + 2);
+	}
+	rig_free(r);
+}
+END_TEST
+
 /* Pages name two others: the later one has it, and nothing is saved again for the earlier one. */
 START_TEST(the_last_of_two_has_it)
 {
@@ -435,4 +468,4 @@ TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
          what_was_in_flight_is_copied_after_a_crash, an_import_and_a_reset, an_import_by_force,
          a_tie_is_one_s, the_last_of_two_has_it, an_import_of_old_pages_has_a_term,
          an_import_reads_the_pages_anew, an_import_that_told_nobody,
-         an_import_does_not_wait_for_ever);
+         an_import_that_another_one_passes, an_import_does_not_wait_for_ever);

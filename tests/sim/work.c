@@ -377,6 +377,7 @@ static void abort_task(struct sim *s)
 		return;
 	k->by_abort = true;
 	hba_task_abort(k->host->h, &k->t);
+	host_node_wake(s, k->host);
 }
 
 /* ---- jobs ---- */
@@ -557,6 +558,7 @@ static void control_job(struct sim *s)
 		(void)ini_job_pause(f->host->ini, f->job, &e);
 	else
 		(void)ini_job_resume(f->host->ini, f->job, &e);
+	host_node_wake(s, f->host);
 }
 
 /* ---- all ---- */
