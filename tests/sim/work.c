@@ -238,6 +238,16 @@ static void check_written(struct sim *s, const struct client_op *o, const struct
 			         (unsigned long long)(o->lba + i), m->name);
 }
 
+/* In sync for whoever answers, and for whoever has the group by now. */
+static bool counts(struct sim *s, const struct client_op *o, unsigned member)
+{
+	const struct ini_group *g = host_group(o->host), *now = host_group(host_owner(s));
+
+	return g->m[member].state == MEMBER_IN_SYNC &&
+	       (!now || (member < now->n && now->m[member].state == MEMBER_IN_SYNC &&
+	                 memcmp(now->m[member].uuid, g->m[member].uuid, UUID_LEN) == 0));
+}
+
 static void written(struct sim *s, struct client_op *o, bool good)
 {
 	const struct ini_group *g = host_group(o->host);
@@ -245,7 +255,7 @@ static void written(struct sim *s, struct client_op *o, bool good)
 	sim_mark(s, good ? MARK_WRITE_GOOD : MARK_WRITE_FAILED);
 	model_end(&s->model, o->lba, o->blocks, o->write, good);
 	for (unsigned i = 0; good && i < g->n; i++)
-		if (g->m[i].state == MEMBER_IN_SYNC)
+		if (counts(s, o, i))
 			check_written(s, o, &g->m[i]);
 }
 
@@ -254,10 +264,9 @@ static void flushed(struct sim *s, const struct client_op *o, bool good)
 	const struct ini_group *g = host_group(o->host);
 
 	sim_mark(s, good ? MARK_FLUSH_GOOD : MARK_FLUSH_FAILED);
-	for (unsigned i = 0; good && i < g->n; i++) {
-		if (g->m[i].state == MEMBER_IN_SYNC)
+	for (unsigned i = 0; good && i < g->n; i++)
+		if (counts(s, o, i))
 			store_flushed(s, disk_of(&g->m[i]), o->began);
-	}
 }
 
 static void imported(struct sim *s, const struct client_op *o, const struct ini_error *e)
