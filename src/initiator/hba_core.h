@@ -288,7 +288,9 @@ void hba_task_forget(struct hba_task *t);
 
 /* ---- hba_member.c ---- */
 
-/* The same, where the task is that of an hba_set_member(). */
+/* The task is that of an hba_set_member(). */
+bool hba_member_is_task(const struct hba_task *t);
+/* hba_task_forget() of one. */
 void hba_member_forget(struct hba_task *t);
 
 /* ---- hba_pass.c ---- */
@@ -351,6 +353,9 @@ void hba_on_port(struct hba *h, const struct wire_port *p);
 /* Ends the tasks and passes that wait for their turn at this LUN, WIRE_NO_ID: at any: they are for
  * a unit that has gone, not for who comes in its place. */
 void hba_waiting_lost(struct hba *h, uint8_t id, uint8_t lun);
+/* Likewise when its group is another initiator's now; who is about to look at page 30h sees that
+ * for itself. */
+void hba_waiting_taken(struct hba *h, uint8_t id, uint8_t lun);
 void hba_on_rst(struct hba *h, const struct wire_reset *r);
 void hba_all_lost(struct hba *h);
 

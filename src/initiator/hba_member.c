@@ -192,8 +192,13 @@ void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s)
 	start(s, true);
 }
 
+bool hba_member_is_task(const struct hba_task *t)
+{
+	return t->done == task_done;
+}
+
 void hba_member_forget(struct hba_task *t)
 {
-	if (t->done == task_done)
+	if (hba_member_is_task(t))
 		block_unref(HBA_OWNER(t, struct hba_set_member, task)->param);
 }

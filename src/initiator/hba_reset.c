@@ -52,7 +52,7 @@ static void waiting_pass_lost(struct hba *h, struct hba_pass *p)
 	hba_pass_lost(h, p);
 }
 
-void hba_waiting_lost(struct hba *h, uint8_t id, uint8_t lun)
+static void waiting_lost(struct hba *h, uint8_t id, uint8_t lun, bool pages)
 {
 	struct hba_item *i, *next;
 
@@ -65,9 +65,21 @@ void hba_waiting_lost(struct hba *h, uint8_t id, uint8_t lun)
 			continue;
 		}
 		struct hba_task *t = hba_task_of(i);
+		if (!pages && hba_member_is_task(t))
+			continue;
 		t->aborted = true;
 		hba_task_lost(h, t, HBA_ABORTED);
 	}
+}
+
+void hba_waiting_lost(struct hba *h, uint8_t id, uint8_t lun)
+{
+	waiting_lost(h, id, lun, true);
+}
+
+void hba_waiting_taken(struct hba *h, uint8_t id, uint8_t lun)
+{
+	waiting_lost(h, id, lun, false);
 }
 
 static void port_down(struct hba *h, uint8_t id)

@@ -204,6 +204,14 @@ static bool another(const struct hba_target *was, const struct hba_target *is)
 	       memcmp(was->uuid, is->uuid, UUID_LEN) != 0;
 }
 
+/* Another initiator has taken its group over: what waits was meant for ours. */
+static bool taken_over(const struct hba *h, const struct hba_target *was,
+                       const struct hba_target *is)
+{
+	return is->member.member && memcmp(is->member.owner, h->cfg.uuid, UUID_LEN) != 0 &&
+	       memcmp(is->member.owner, was->member.owner, UUID_LEN) != 0;
+}
+
 static void finish(struct hba *h, struct hba_scan *s, bool good)
 {
 	struct hba_port *p = port_of(h, s);
@@ -214,6 +222,8 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 
 	if (another(t, f))
 		hba_waiting_lost(h, t->id, t->lun);
+	else if (taken_over(h, t, f))
+		hba_waiting_taken(h, t->id, t->lun);
 	f->epoch = t->epoch;
 	f->in_flight = t->in_flight;
 	f->commands = t->commands;

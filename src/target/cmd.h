@@ -153,6 +153,8 @@ bool tgt_cmd_run_get_lba_status(struct tgt *t, struct task *k);
 void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, uint16_t work);
 /* False, with the sense set: the unit may not be written. */
 bool tgt_cmd_may_write(struct task *k);
+/* The initiator is to ask for page 30h before this command. */
+bool tgt_members_unread(const struct task *k, unsigned flags);
 /* Quick commands: w holds the data; the allocation length cuts them. */
 void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w);
 

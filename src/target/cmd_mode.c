@@ -72,6 +72,13 @@ static void put_header(struct wr *w, const struct task *k, bool is_long, uint8_t
 	}
 }
 
+/* Who asks for all pages may know nothing of this one. */
+static void told_members(struct nexus *x, bool by_name)
+{
+	x->asks_members |= by_name;
+	x->members_changed = false;
+}
+
 bool tgt_cmd_run_mode_sense(struct tgt *t, struct task *k)
 {
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
@@ -88,6 +95,8 @@ bool tgt_cmd_run_mode_sense(struct tgt *t, struct task *k)
 			continue;
 		size_t n = mode_page_put(&k->lu->modes, mode_page_code(i), pc, page);
 		wr_bytes(&w, page, n);
+		if (mode_page_code(i) == MODE_MIRROR_PAGE && pc == PC_CURRENT)
+			told_members(tgt_nexus(k), code == MODE_MIRROR_PAGE);
 	}
 	if (is_ten(k))
 		wr_at_u16(&w, 0, (uint16_t)(w.n - 2));
@@ -197,12 +206,33 @@ static bool group_free(const struct tgt *t, const struct task *k, const struct m
 	return true;
 }
 
+/*
+ * Whose group this is may have changed. UNIT ATTENTION tells the first command of who had it; those
+ * that are on their way behind that one would still be carried out. So until an initiator that has
+ * ever asked for the page asks for it again, its commands hear of the change, each of them
+ * (tgt_members_unread()).
+ */
+static void members_changed(struct tgt_lu *lu, uint8_t by)
+{
+	for (uint8_t i = 0; i < WIRE_IDS; i++)
+		lu->nexus[i].members_changed |= i != by && lu->nexus[i].asks_members;
+}
+
+bool tgt_members_unread(const struct task *k, unsigned flags)
+{
+	bool selects = k->cdb.op == OP_MODE_SELECT_6 || k->cdb.op == OP_MODE_SELECT_10;
+	return ((flags & CMD_MEDIUM) || selects) && tgt_nexus(k)->members_changed;
+}
+
 /* The new values hold from here on, for everybody. */
 static void apply(struct tgt *t, const struct task *k)
 {
 	bool changed = !mode_values_equal(&k->lu->modes.current, &k->lu->pending.current);
+	const struct mode_mirror *was = &k->lu->modes.current.mirror;
 	if (changed)
 		k->lu->exceptions = (struct exceptions){0};
+	if (!mode_mirror_equal(was, &k->lu->pending.current.mirror))
+		members_changed(k->lu, k->initiator);
 	k->lu->modes = k->lu->pending;
 	/* SPC-4, 6.9: they are told of what changed, not of what was written as it was. */
 	if (changed)

@@ -216,6 +216,8 @@ static bool accept(struct tgt *t, struct task *k, const struct cmd *c)
 		attention(t, k, ua);
 		return false;
 	}
+	if (tgt_members_unread(k, flags))
+		return fail(k, &SENSE_MODE_PARAMETERS_CHANGED);
 	if (!opcode_known(k, c))
 		return false;
 	/* A mirroring pass begins no allegiance. */

@@ -32,6 +32,8 @@ struct nexus {
 	uint8_t ca_lun;
 	struct scsi_sense sense;
 	ns_t ca_due; /* of ca */
+	/* It has asked for page 30h; which another initiator has changed since. */
+	bool asks_members, members_changed;
 	struct copy_result copy;
 };
 

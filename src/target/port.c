@@ -466,7 +466,8 @@ static bool lu_refuses(const struct tgt *t, const struct tgt_lu *lu)
 	               lu->modes.current.swp;
 	refuses = refuses || lu->aca || tgt_reserve_hinders(t, lu);
 	for (unsigned i = 0; i < WIRE_IDS; i++)
-		refuses = refuses || (t->ini[i].up && ua_pending(&lu->nexus[i].ua));
+		refuses = refuses || (t->ini[i].up && (ua_pending(&lu->nexus[i].ua) ||
+		                                       lu->nexus[i].members_changed));
 	return refuses;
 }
 

@@ -96,8 +96,10 @@ void tgt_free(struct tgt *t)
 static void nexus_lost(struct tgt *t, uint8_t id, enum ua_kind ua)
 {
 	struct tgt_lu *lu;
-	LU_FOREACH (lu, t)
+	LU_FOREACH (lu, t) {
 		tgt_lu_lose_nexus(lu, id, ua);
+		lu->nexus[id].asks_members = lu->nexus[id].members_changed = false;
+	}
 	tgt_allegiance_end(&t->absent, id);
 }
 

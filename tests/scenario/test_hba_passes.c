@@ -656,6 +656,23 @@ START_TEST(what_waits_when_a_member_goes)
 }
 END_TEST
 
+/* Nor for a group that another initiator has taken over, as the scan finds out that it waits for.
+ */
+START_TEST(what_waits_when_a_group_is_taken_over)
+{
+	struct hba_pass p;
+
+	hba_scan(f.h);
+	fake_run(&f);
+	start(&p, 3);
+	f.disk[2].member.member = true;
+	f.disk[2].member.owner[0] = 6;
+	fake_serve(&f);
+	ck_assert_uint_eq(told, 1);
+	expect(&p, PASS_LOST, PASS_LOST, PASS_LOST);
+}
+END_TEST
+
 START_TEST(a_new_incarnation_is_not_the_old_one)
 {
 	struct hba_pass p;
@@ -793,6 +810,7 @@ TAP_MAIN_TABLE("hba_passes", setup, teardown, TAP_ONCE(the_script_is_as_the_prot
                TAP_ONCE(a_status_cut_short_is_none), TAP_ONCE(the_server_goes),
                TAP_ONCE(the_server_goes_after_all_statuses), TAP_ONCE(the_adapter_is_freed),
                TAP_ONCE(what_waits_when_a_member_goes),
+               TAP_ONCE(what_waits_when_a_group_is_taken_over),
                TAP_ONCE(a_new_incarnation_is_not_the_old_one), TAP_ONCE(a_refused_script),
                TAP_TIMES(a_silent_server, 2),
                TAP_ONCE(a_broadcast_names_all_and_sends_the_data_once),

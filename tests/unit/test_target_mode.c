@@ -217,6 +217,64 @@ START_TEST(others_are_told_of_changes)
 }
 END_TEST
 
+#define MEMBER(owner)                                                                              \
+	"00000000 30 2e 11 01 0001 0001 66666666666666666666666666666666 0000000000000001 "        \
+	"000000000000000000000000000000" owner
+
+/* A command of another initiator with a tag of the tenure of its own. */
+static const char *of(struct disk *d, uint8_t ini, const char *cdb)
+{
+	static unsigned tenure = 10;
+	char burst[128];
+
+	(void)snprintf(burst, sizeof(burst), "t=%u ini=%u epoch=%u want sel msg=80 cmd=%s",
+	               ++tenure, ini, ini + 3U, cdb);
+	return disk_burst(d, burst);
+}
+
+/* Whoever knows of page 30h hears that another one has changed it until it has read it: of commands
+ * that are on their way behind the one that is told by UNIT ATTENTION none is carried out. Who has
+ * never asked for it by name is told once. */
+START_TEST(members_are_to_be_read)
+{
+	static const char read[] = "08:3.01.00", sense[] = "1a.08.30.00.ff.00";
+	struct disk *d = disk_new();
+
+	for (uint8_t ini = 4; ini < 7; ini++) {
+		(void)disk_port(d, ini, ini + 3U, true);
+		(void)of(d, ini, "00:5"); /* its power on */
+	}
+	(void)of(d, 6, sense);
+	(void)of(d, 4, sense);
+	(void)of(d, 5, "1a.08.3f.00.ff.00");
+	(void)mode_select(d, MEMBER("77"));
+	for (uint8_t ini = 4; ini < 7; ini++)
+		ck_assert_ptr_nonnull(strstr(of(d, ini, "00:5"), CHECK));
+	ck_assert_str_eq(of(d, 6, "00:5"), "cont " END);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_ptr_nonnull(strstr(of(d, 6, read), CHECK));
+		ck_assert_ptr_nonnull(strstr(of(d, 6, "03:3.12.00"), END));
+		ck_assert_uint_eq(d->in[2], 6);
+		ck_assert_uint_eq(d->in[12], 0x2a);
+		ck_assert_uint_eq(d->in[13], 0x01);
+		ck_assert_ptr_nonnull(strstr(of(d, 6, "0a:3.01.00"), CHECK));
+		ck_assert_ptr_nonnull(strstr(of(d, 6, "15.11.00.00.00.00"), CHECK));
+	}
+	ck_assert_ptr_nonnull(strstr(of(d, 5, read), "read 0+1"));
+	ck_assert_ptr_nonnull(strstr(of(d, 6, sense), END));
+	ck_assert_ptr_nonnull(strstr(of(d, 6, read), "read 0+1"));
+	/* As it was: nothing to hear. Gone, and another one with its ID: it has asked for nothing.
+	 */
+	(void)mode_select(d, MEMBER("77"));
+	ck_assert_ptr_nonnull(strstr(of(d, 6, read), "read 0+1"));
+	(void)disk_port(d, 4, 7, false);
+	(void)disk_port(d, 4, 7, true);
+	(void)of(d, 4, "00:5");
+	ck_assert_ptr_nonnull(strstr(of(d, 4, read), "read 0+1"));
+	disk_free(d);
+}
+END_TEST
+
 /* Each page is saved with SP, and is so after a reset; without SP it is as it was saved. */
 START_TEST(saved_values)
 {
@@ -347,6 +405,7 @@ END_TEST
 
 TAP_MAIN_TABLE("target_mode", NULL, NULL, TAP_EACH(values, pages), TAP_ONCE(all_pages),
                TAP_ONCE(block_descriptors), TAP_EACH(only_the_changeable_bits, pages),
-               TAP_ONCE(others_are_told_of_changes), TAP_ONCE(saved_values),
-               TAP_ONCE(software_write_protection), TAP_ONCE(descriptor_sense),
-               TAP_ONCE(informational_exceptions), TAP_EACH(sense_formats, senses));
+               TAP_ONCE(others_are_told_of_changes), TAP_ONCE(members_are_to_be_read),
+               TAP_ONCE(saved_values), TAP_ONCE(software_write_protection),
+               TAP_ONCE(descriptor_sense), TAP_ONCE(informational_exceptions),
+               TAP_EACH(sense_formats, senses));
