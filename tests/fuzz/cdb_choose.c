@@ -450,7 +450,8 @@ void choose_command(struct world *w, struct expected *e)
 	w->list_at = 0;
 	if (e->known && e->cdb.op != OP_UNKNOWN)
 		effect(w, e);
-	if (e->on >= UNITS) {
+	bool no_list = e->copies && e->cdb.alloc == 0;
+	if (e->on >= UNITS || no_list) {
 		e->effect = EFFECT_NONE;
 		e->ors = e->copies = false;
 	}
