@@ -33,6 +33,8 @@ struct page_write {
 struct member {
 	uint8_t last_unit; /* unit that it was last */
 	uint32_t epoch;    /* of the attach that it was looked at in */
+	uint32_t power_on; /* of that in which it was seen to have been started again, last */
+	bool restarted;    /* ... in sync, with something marked: restart.c */
 	ns_t gone_ns;      /* when it went */
 	ns_t wait_until;   /* away with the whole bus: it may come back until then */
 	unsigned mute;     /* attempts in a row that brought no status */
@@ -136,6 +138,11 @@ struct mode_mirror member_page(const struct group *g, unsigned member);
 bool member_stale(struct group *g, unsigned member, const char *why);
 /* The same; and the log does not know what it lacks. */
 bool member_doubt(struct group *g, unsigned member, const char *why);
+
+/* restart.c */
+/* A member has come: if its target was started again, that is noted, for jobs, too. */
+void restart_seen(struct group *g, unsigned member, const struct hba_target *t);
+void restart_look(struct group *g); /* what comes of it, when all that came were seen */
 
 /* revive.c */
 void revive_touch(struct ini *ini); /* something changed: groups are looked at */

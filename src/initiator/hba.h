@@ -94,6 +94,9 @@ struct hba_target {
 	uint8_t unit, id, lun;
 	enum hba_target_state state;
 	uint32_t epoch; /* of its attach: changes when it comes back */
+	/* READY: the attach in which it told last that it was started again (UNIT ATTENTION, POWER
+	 * ON OCCURRED): what it had cached before is gone. 0: never. */
+	uint32_t power_on;
 	char why[160];
 	uint8_t uuid[UUID_LEN]; /* from VPD 83h: the identity */
 	/* from VPD C0h; of a further logical unit: that of LUN 0, a colon, the LUN */

@@ -69,9 +69,10 @@ struct job {
 	uint64_t log_ticket; /* from before its flush */
 	uint16_t flushed;    /* members that have confirmed it */
 	uint16_t repaired;   /* a scrub: members that it wrote to */
-	uint16_t doubted;  /* a scrub: members that hold what it could not mend, or lost what it did
-	                    */
-	uint16_t bypassed; /* members that a client's own command changed meanwhile, or may have */
+	uint16_t doubted; /* a scrub: members that hold what it could not mend, or lost what it did
+	                   */
+	uint16_t restarted; /* members whose targets were started again since it wrote to them */
+	uint16_t bypassed;  /* members that a client's own command changed meanwhile, or may have */
 	uint16_t unflushed; /* members that have failed another's flush since it began */
 	uint64_t unread; /* a recovery: blocks of targets that were bad since nobody's medium gives
 	                  * them
@@ -131,6 +132,8 @@ void job_io_bad(struct job *j, struct io *io, unsigned member, lba_t lba, uint32
 void target_bad(struct job *j, unsigned t, lba_t lba, uint64_t blocks, const struct why *why);
 /* This block of a member was told already. */
 bool target_is_bad(const struct job *j, unsigned member, lba_t lba);
+/* What it was sent may be gone: all of it is missed. Nothing of the job is in flight. */
+void target_again(struct job *j, unsigned t);
 void target_missed(struct job *j, unsigned t, lba_t lba, uint64_t blocks);
 void target_settle_missed(struct job *j);
 uint16_t job_complete_members(const struct job *j); /* those that hold all of it */

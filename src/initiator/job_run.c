@@ -306,10 +306,20 @@ static void start_flush(struct job *j)
 	io_start(io);
 }
 
+static void copy_again(struct job *j)
+{
+	for (unsigned t = 0; t < j->pub.n_targets; t++)
+		if (j->restarted >> j->member_of[t] & 1)
+			target_again(j, t);
+	j->restarted = 0;
+}
+
 static void grace(struct job *j)
 {
 	bool here, away;
 
+	if (j->restarted)
+		copy_again(j);
 	look_for_missed(j, &here, &away);
 	if (job_copies(j) && here && j->catch_rounds < CATCH_UP_ROUNDS) {
 		j->catch_rounds++;
@@ -329,6 +339,10 @@ static void flushing(struct job *j)
 		start_flush(j);
 	if (j->flush_wanted || j->ios > 0 || j->sync_wanted || j->sync_flying)
 		return;
+	if (j->restarted) { /* before it was flushed, or just after that: who knows */
+		enter(j, PHASE_GRACE);
+		return;
+	}
 	job_settle(j);
 	enter(j, PHASE_SETTLE);
 }

@@ -75,6 +75,31 @@ void target_missed(struct job *j, unsigned t, lba_t lba, uint64_t blocks)
 	j->lost_blocks[t] += blocks;
 }
 
+void target_again(struct job *j, unsigned t)
+{
+	const struct intent *l = j->g->log;
+	lba_t lba = 0;
+
+	if (j->pub.t[t].bad > 0 || j->lost_blocks[t] > 0)
+		return; /* it comes in sync no more */
+	j->pub.t[t].good = 0;
+	if (j->pub.type != JOB_RESYNC) {
+		target_missed(j, t, 0, j->blocks);
+		return;
+	}
+	while (lba < j->blocks) {
+		struct mir_span planned;
+		uint64_t blocks = (((lba >> l->shift) + 1) << l->shift) - lba;
+		if (blocks > j->blocks - lba)
+			blocks = j->blocks - lba;
+		/* And what others have written meanwhile, to all. */
+		if (intent_is_marked(l, lba) ||
+		    (intent_planned(l, lba, &planned) && planned.lba < lba + blocks))
+			target_missed(j, t, lba, blocks);
+		lba += blocks;
+	}
+}
+
 static const struct why was_away = {.status = STATUS_NONE, .what = "the target went away"};
 
 void target_settle_missed(struct job *j)

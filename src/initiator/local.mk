@@ -54,6 +54,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/parts.h \
 	src/initiator/pool.c \
 	src/initiator/resend.c \
+	src/initiator/restart.c \
 	src/initiator/revive.c \
 	src/initiator/source.c
 

@@ -345,6 +345,7 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	x->wait_until = 0;
 	x->mute = 0;
 	x->leader_fail = false;
+	restart_seen(g, member, t);
 	if (!g->listed)
 		return;
 	bool was_in_sync = m->state == MEMBER_IN_SYNC;
@@ -479,6 +480,8 @@ void members_look(struct ini *ini)
 			group_changed(g); /* by the name, or by the UUID */
 		for (unsigned i = 0; g->used && i < g->pub.n; i++)
 			look_at_member(g, i);
+		if (g->used && g->listed)
+			restart_look(g);
 	}
 	if (was && !up)
 		bus_went(ini);

@@ -119,6 +119,12 @@ void fake_back(struct hba *h, uint8_t id)
 	tell(h, id);
 }
 
+void fake_started(struct hba *h, uint8_t id)
+{
+	fake_back(h, id);
+	h->target[id].power_on = h->target[id].epoch;
+}
+
 void fake_move(struct hba *h, uint8_t from, uint8_t to)
 {
 	ck_assert_int_eq(h->target[to].state, HBA_ABSENT);

@@ -109,6 +109,8 @@ void fake_fault(struct hba *h, uint8_t id, struct fake_fault f);
 void fake_clear_faults(struct hba *h, uint8_t id);
 void fake_gone(struct hba *h, uint8_t id);
 void fake_back(struct hba *h, uint8_t id);
+/* It was started again: what it had cached may be gone, which is for the test to do. */
+void fake_started(struct hba *h, uint8_t id);
 void fake_move(struct hba *h, uint8_t from, uint8_t to); /* the disk attaches with another ID */
 /* Another initiator with this name comes (NULL: goes). */
 void fake_other(struct hba *h, const char *name);

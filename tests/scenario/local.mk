@@ -97,6 +97,9 @@ tests_scenario_test_verify_read_resync_SOURCES = tests/scenario/test_verify_read
 scenario_tests += tests/scenario/test_mend
 tests_scenario_test_mend_SOURCES = tests/scenario/test_mend.c $(fake_hba_sources)
 
+scenario_tests += tests/scenario/test_restart
+tests_scenario_test_restart_SOURCES = tests/scenario/test_restart.c $(fake_hba_sources)
+
 scenario_tests += tests/scenario/test_scrub
 tests_scenario_test_scrub_SOURCES = tests/scenario/test_scrub.c $(fake_hba_sources)
 

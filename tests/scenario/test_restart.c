@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Targets that are started again, whose machine has lost what it had cached: nothing that was
+ * acknowledged is lost with it, as long as another one has it. */
+#include "scenario/rig.h"
+#include "unit/tap_main.h"
+
+#include <string.h>
+
+#define BLOCKS 1024
+#define LIMIT  (300 * NS_PER_S)
+#define WHOLE  (BLOCKS * FAKE_BLOCK)
+
+/* Three members in sync, and a write to block 100 that nobody has flushed. */
+static struct rig *written(unsigned n, struct block *b)
+{
+	struct rig *r = rig_new(n, BLOCKS);
+
+	rig_group(r, n, true);
+	rig_write(r, 100 * FAKE_BLOCK, b, LIMIT, INI_OK);
+	ck_assert_uint_gt(ini_group_at(r->ini, 0)->intent.dirty, 0);
+	return r;
+}
+
+static void lose(struct rig *r, uint8_t disk, lba_t lba, uint64_t blocks)
+{
+	memset(r->h->disk[disk].store + lba * FAKE_BLOCK, 0, blocks * FAKE_BLOCK);
+}
+
+static void power_cut(struct rig *r, uint8_t disk, lba_t lba, uint64_t blocks)
+{
+	fake_gone(r->h, disk);
+	rig_run(r, 10 * NS_PER_MS);
+	lose(r, disk, lba, blocks);
+}
+
+static bool has(const struct rig *r, uint8_t disk, lba_t lba, const struct block *b)
+{
+	return memcmp(r->h->disk[disk].store + lba * FAKE_BLOCK, b->data, b->len) == 0;
+}
+
+static bool equal(const struct rig *r, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++)
+		if (memcmp(r->h->disk[0].store, r->h->disk[i].store, WHOLE) != 0)
+			return false;
+	return true;
+}
+
+/* It leaves before anything is read from it, and gets what it lacks from another one. */
+START_TEST(it_gets_what_it_lost)
+{
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct rig *r = written(3, b);
+
+	power_cut(r, 1, 100, 1);
+	fake_started(r->h, 1);
+	rig_step(r);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1) && rig_in_sync(r, 2));
+	ck_assert(rig_member(r, 1)->logged);
+	ck_assert_ptr_nonnull(strstr(rig_member(r, 1)->why, "started again"));
+	rig_run(r, 60 * NS_PER_S);
+	for (uint8_t i = 0; i < 3; i++)
+		ck_assert(rig_in_sync(r, i) && has(r, i, 100, b));
+	ck_assert_uint_eq(ini_group_at(r->ini, 0)->intent.dirty, 0);
+	rig_run(r, LIMIT);
+	ck_assert_uint_eq(ini_jobs(r->ini), 1);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* What was flushed is not lost, nor is what a target has whose connection was cut. */
+START_TEST(it_lost_nothing)
+{
+	for (unsigned flushed = 0; flushed < 2; flushed++) {
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct rig *r = written(2, b);
+
+		if (flushed)
+			rig_run(r, 60 * NS_PER_S);
+		fake_gone(r->h, 1);
+		rig_run(r, 10 * NS_PER_MS);
+		if (flushed)
+			fake_started(r->h, 1);
+		else
+			fake_back(r->h, 1);
+		rig_run(r, NS_PER_S);
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		ck_assert_uint_eq(ini_jobs(r->ini), 0);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* A scan in the same attach tells nothing new; what a target told before it was a member means
+ * nothing. */
+START_TEST(it_is_seen_once)
+{
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct rig *r = rig_new(2, BLOCKS);
+
+	for (uint8_t i = 0; i < 2; i++)
+		r->h->target[i].power_on = r->h->target[i].epoch;
+	rig_group(r, 2, true);
+	rig_write(r, 100 * FAKE_BLOCK, b, LIMIT, INI_OK);
+	hba_scan(r->h);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert_uint_eq(ini_jobs(r->ini), 0);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* Each may have lost something else: they are made equal, and somebody stays in sync. */
+START_TEST(all_were_started_again)
+{
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct rig *r = written(3, b);
+
+	for (uint8_t i = 0; i < 3; i++)
+		fake_gone(r->h, i);
+	rig_run(r, 10 * NS_PER_MS);
+	lose(r, 1, 100, 1);
+	for (uint8_t i = 0; i < 3; i++)
+		fake_started(r->h, i);
+	rig_run(r, 60 * NS_PER_S);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(rig_in_sync(r, i));
+	ck_assert(equal(r, 3));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* The one that has it is away when the other one is there again: it is better, when it comes. */
+START_TEST(the_one_that_has_it_comes_late)
+{
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct rig *r = written(2, b);
+
+	fake_gone(r->h, 0);
+	power_cut(r, 1, 100, 1);
+	fake_started(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	fake_back(r->h, 0);
+	rig_step(r);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	rig_run(r, 60 * NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && has(r, 1, 100, b));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* After the daemon was started again, too: it has the log, and hears of it when they come. */
+START_TEST(the_daemon_was_away)
+{
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct rig *r = written(2, b);
+
+	power_cut(r, 0, 100, 1);
+	fake_started(r->h, 0);
+	rig_restart(r);
+	rig_run(r, 60 * NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert(has(r, 0, 100, b) && has(r, 1, 100, b));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* ---- jobs ---- */
+
+static void run_until(struct rig *r, uint32_t id, uint64_t blocks)
+{
+	while (ini_job_find(r->ini, id)->done < blocks * FAKE_BLOCK)
+		rig_run(r, NS_PER_MS / 20);
+}
+
+/* In the middle of the sweep, all that it had by then is gone; it is copied again. */
+START_TEST(in_the_middle_of_a_mirror)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+
+	rig_group(r, 3, false);
+	uint32_t id = rig_mirror(r, WHOLE);
+	run_until(r, id, BLOCKS / 2);
+	fake_gone(r->h, 1);
+	lose(r, 1, 0, BLOCKS);
+	rig_step(r);
+	fake_started(r->h, 1);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+	const struct ini_job *j = ini_job_find(r->ini, id);
+	ck_assert(equal(r, 3));
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert(rig_in_sync(r, i) && j->t[i].good == BLOCKS && j->t[i].bad == 0);
+	rig_free(r);
+}
+END_TEST
+
+/* A resync of a region, beside which a client writes to another one, that it was not begun for. */
+START_TEST(in_the_middle_of_a_resync)
+{
+	const lba_t blocks = 8 * BLOCKS, late = blocks - 10;
+	struct rig *r = rig_new(2, blocks);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	ck_assert_uint_gt(ini_group_at(r->ini, 0)->intent.regions, 2);
+	fake_gone(r->h, 1);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(!rig_in_sync(r, 1) && rig_member(r, 1)->logged);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	s.transfer = 8 * FAKE_BLOCK;
+	s.window = 1;
+	uint32_t id = rig_start(r, &s);
+	const struct ini_job *j = ini_job_find(r->ini, id);
+	while (j->done == 0)
+		rig_run(r, NS_PER_MS / 100);
+	ck_assert(ini_job_pause(r->ini, id, &e));
+	rig_run(r, NS_PER_S);
+	ck_assert_int_eq(j->state, JOB_PAUSED);
+	ck_assert_uint_lt(j->done, j->total);
+	ck_assert_uint_lt(j->total, blocks / 2 * FAKE_BLOCK);
+	rig_write(r, late * FAKE_BLOCK, b, LIMIT, INI_OK);
+	ck_assert(has(r, 1, 0, b) && has(r, 1, late, b));
+	power_cut(r, 1, 0, blocks);
+	fake_started(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(ini_job_resume(r->ini, id, &e));
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+	ck_assert(rig_in_sync(r, 1) && has(r, 1, 0, b) && has(r, 1, late, b));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* All is copied, and it goes before it is flushed, or in the midst of that. */
+START_TEST(before_it_is_flushed)
+{
+	for (unsigned us = 0; us < 3000; us += 50) {
+		struct rig *r = rig_new(2, BLOCKS);
+
+		rig_group(r, 2, false);
+		r->h->latency_ns = NS_PER_MS;
+		uint32_t id = rig_mirror(r, WHOLE);
+		run_until(r, id, BLOCKS);
+		rig_run(r, us * NS_PER_US);
+		if (!r->h->disk[1].flushes) {
+			fake_gone(r->h, 1);
+			lose(r, 1, 0, BLOCKS);
+			fake_started(r->h, 1);
+		}
+		const struct ini_job *j = rig_job(r, id, LIMIT);
+		ck_assert(j->conclusion == JOB_SUCCESS || !rig_in_sync(r, 1));
+		ck_assert(!rig_in_sync(r, 1) || equal(r, 2));
+		rig_free(r);
+	}
+}
+END_TEST
+
+TAP_MAIN("restart", it_gets_what_it_lost, it_lost_nothing, it_is_seen_once, all_were_started_again,
+         the_one_that_has_it_comes_late, the_daemon_was_away, in_the_middle_of_a_mirror,
+         in_the_middle_of_a_resync, before_it_is_flushed);
