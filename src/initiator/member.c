@@ -238,8 +238,12 @@ static void adopt_generation(struct group *g, uint64_t generation)
 	(void)group_change(g, false);
 	if (g->pub.generation < generation)
 		g->pub.generation = generation;
-	if (g->pub.owed)
-		group_owes(g, generation);
+	/* A stale one that is away may have this one, too, of the change that was cut off, and as
+	 * one that is in sync: without the state file it would count. */
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.owed ||
+		    (g->pub.m[i].state == MEMBER_STALE && g->pub.m[i].unit == WIRE_NO_ID))
+			group_owes(g, generation);
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct ini_member *m = &g->pub.m[i];
 		if (m->unit == WIRE_NO_ID || m->state != MEMBER_IN_SYNC)

@@ -593,6 +593,47 @@ static void stale_and_newer(uint64_t by)
 	rig_free(r);
 }
 
+/* A change that brought it in sync was cut off after its pages were written and before the state
+ * was saved: it has gone since, with a page as new as those which the group goes on with. */
+START_TEST(a_member_of_a_change_that_was_cut_off_is_away)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+	struct ini_error e;
+
+	rig_group(r, 3, true);
+	fake_gone(r->h, 2);
+	rig_step(r);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	ck_assert(!rig_in_sync(r, 2));
+	uint64_t next = ini_group_find(r->ini, "g0")->generation + 1;
+	uint8_t device = r->h->target[2].member.device;
+	r->h->target[2].member = r->h->target[1].member;
+	r->h->target[2].member.device = device;
+	for (unsigned i = 0; i < 3; i++)
+		r->h->target[i].member.generation = next;
+	r->saved[0].used = next; /* that was saved before */
+	r->h->latency_ns = 20 * NS_PER_MS;
+	rig_restart(r);
+	rig_run(r, 10 * NS_PER_MS);
+	const struct ini_job *j = ini_job_at(r->ini, ini_jobs(r->ini) - 1);
+	ck_assert(j->type == JOB_RESYNC && j->state == JOB_RUNNING);
+	ck_assert(ini_job_cancel(r->ini, j->id, &e)); /* its end would raise the generation */
+	rig_concludes(r, j->id, NS_PER_S, JOB_CANCELLED);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && !rig_in_sync(r, 2));
+	rig_write(r, 512, b, LIMIT, INI_OK);
+	rig_lose_state(r);
+	fake_back(r->h, 2);
+	rig_step(r);
+	rig_replies(r, ini_group_import(r->ini, "again", NULL, false, 2, &e), &e, 2, LIMIT, INI_OK);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(ini_group_at(r->ini, 0)->m[i].state,
+		                 i == 2 ? MEMBER_STALE : MEMBER_IN_SYNC);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_stale_member_does_not_look_as_good_as_the_others)
 {
 	stale_and_newer(0);
@@ -680,6 +721,6 @@ TAP_MAIN("group_generations", who_misses_a_change_looks_older,
          who_is_newer_than_the_file_is_believed_while_another_is_told,
          who_the_file_trusts_alone_keeps_its_page_till_it_does_not, who_was_seen_stays,
          who_has_left_is_told_after_who_stays, a_stale_member_does_not_look_as_good_as_the_others,
-         a_generation_beyond_all_sense_is_nobodys,
+         a_member_of_a_change_that_was_cut_off_is_away, a_generation_beyond_all_sense_is_nobodys,
          a_page_that_cannot_be_written_does_not_cost_the_last_member,
          a_page_that_is_busy_is_written_later);
