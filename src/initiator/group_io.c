@@ -184,6 +184,9 @@ void group_io_step(struct ini *ini, struct cmd *c)
 	while (c->error.kind == INI_OK && c->next < c->end && c->ios < c->g->pub.window)
 		if (!next_io(ini, c))
 			break;
-	if (c->ios == 0 && (c->next == c->end || c->error.kind != INI_OK))
-		cmd_reply(ini, c);
+	if (c->ios > 0 || (c->next < c->end && c->error.kind == INI_OK))
+		return;
+	if (c->clean && c->next < c->end)
+		log_clean_done(c->g, false); /* it was not even begun */
+	cmd_reply(ini, c);
 }

@@ -880,8 +880,34 @@ START_TEST(resyncs_are_throttled)
 }
 END_TEST
 
-TAP_MAIN("intents", a_state_that_was_not_saved_is_saved_later,
-         a_recovery_without_a_block_is_not_begun_anew,
+/* A mirror job makes all stale in the moment that the log is to be cleaned: that is done later. */
+START_TEST(nobody_is_in_sync_when_the_log_is_to_be_cleaned)
+{
+	struct rig *r = rig_new(1, BLOCKS);
+	struct block *b = rig_bytes(FAKE_BLOCK, 3);
+
+	rig_group(r, 1, true);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	rig_step(r);
+	unsigned flushes = r->h->disk[0].flushes;
+	rig_run(r, ini_deadline(r->ini) - r->now); /* as long after the write began */
+	ck_assert_uint_gt(ini_deadline(r->ini), r->now);
+	r->now = ini_deadline(r->ini); /* ... and after its end */
+	uint32_t id = rig_mirror(r, BLOCKS * FAKE_BLOCK);
+	rig_step(r);
+	ck_assert_uint_eq(r->h->disk[0].flushes, flushes);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	ck_assert_uint_gt(ini_group_at(r->ini, 0)->intent.dirty, 0);
+	rig_run(r, 60 * NS_PER_S);
+	ck_assert_uint_eq(ini_group_at(r->ini, 0)->intent.dirty, 0);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("intents", nobody_is_in_sync_when_the_log_is_to_be_cleaned,
+         a_state_that_was_not_saved_is_saved_later, a_recovery_without_a_block_is_not_begun_anew,
          a_recovery_that_fails_is_begun_anew_less_and_less,
          a_change_beside_a_recovery_that_ends_is_waited_for,
          nothing_is_let_go_of_when_a_removal_is_not_saved,
