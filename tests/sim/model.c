@@ -77,7 +77,7 @@ void model_init(struct model *m, lba_t blocks, size_t block_len)
 	m->next_write = 1;
 	for (lba_t i = 0; i < blocks; i++) {
 		m->b[i].n = 0;
-		m->b[i].wild = 0;
+		m->b[i].wild = m->b[i].tamed = 0;
 		add(&m->b[i], &(struct model_entry){.hash = model_hash(zeros, block_len),
 		                                    .acked = true,
 		                                    .began = 1,
@@ -134,8 +134,10 @@ static void supersede(const struct model *m, struct model_block *b, const struct
 		if (!e->removed && e->ended && e->ended < by->began)
 			e->removed = m->clock;
 	}
-	if (b->wild < by->began)
+	if (b->wild > 0 && b->wild < by->began) {
 		b->wild = 0;
+		b->tamed = m->clock;
+	}
 }
 
 void model_end(struct model *m, lba_t lba, lba_t blocks, uint32_t write, bool acked)
@@ -169,7 +171,7 @@ bool model_allows(const struct model *m, lba_t lba, uint64_t hash, uint64_t bega
 	for (unsigned i = 0; i < b->n; i++)
 		if (b->e[i].hash == hash && (!b->e[i].removed || b->e[i].removed >= began))
 			return true;
-	return b->wild > 0;
+	return b->wild > 0 || (b->tamed > 0 && b->tamed >= began);
 }
 
 void model_excuse(struct model *m, lba_t lba, uint64_t hash)

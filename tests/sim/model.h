@@ -21,8 +21,9 @@ struct model_entry {
 
 struct model_block {
 	unsigned n;
-	uint64_t wild; /* since then too much has happened: anything goes until an acknowledged
-	                  write that began later; 0: no */
+	uint64_t wild;  /* since then too much has happened: anything goes until an acknowledged
+	                   write that began later; 0: no */
+	uint64_t tamed; /* when that ended last: reads that began before may have seen it */
 	struct model_entry e[MODEL_ENTRIES];
 };
 
