@@ -137,6 +137,7 @@ static void page_written(struct hba_set_member *s, bool ok, const char *why)
 		if (unit != WIRE_NO_ID)
 			member_seen(&g->x[w->member], hba_target(g->ini->hba, unit));
 	}
+	w->conflict |= s->conflict;
 	if (s->conflict)
 		w->tries = PAGE_TRIES;
 	if (s->busy)
@@ -164,6 +165,8 @@ static void write_page(struct group *g, unsigned member, const struct mode_mirro
 	g->pages_open++;
 	memset(&w->set, 0, sizeof(w->set));
 	w->set.page = *page;
+	w->set.was = g->importing ? g->x[member].judged
+	                          : hba_target(g->ini->hba, g->pub.m[member].unit)->member;
 	w->sent = true;
 	w->set.done = page_written;
 	w->set.ctx = w;

@@ -20,6 +20,7 @@ struct page_write {
 	struct group *g;
 	unsigned member;
 	bool busy, failed;
+	bool conflict; /* importing: another initiator has written it meanwhile */
 	unsigned tries;
 	ns_t retry_at;   /* after BUSY; 0: at once */
 	ns_t busy_until; /* then BUSY counts as a try; 0: it was not BUSY yet */
@@ -52,6 +53,7 @@ struct member {
 	                       it is stale and the log does not know what it lacks; 0: none */
 	bool leader_fail;   /* it failed as a leader: another one is preferred while there is one */
 	struct page_write page;
+	struct mode_mirror judged; /* importing: its page, as it was when it was judged */
 };
 
 enum presence { HERE, COMING, GONE, MUTE };
@@ -68,7 +70,8 @@ struct group {
 	struct ini_group pub;
 	struct ini *ini;
 	bool used;
-	bool listed;     /* not while it is being created */
+	bool listed;     /* not while it is being created, or */
+	bool importing;  /* its members are being told that it is ours */
 	bool dissolving; /* its members' pages are being cleared */
 	bool changed;    /* INI_ACT_CHANGED is due */
 	struct member x[INI_MEMBERS_MAX];

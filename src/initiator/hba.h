@@ -288,10 +288,12 @@ void hba_pass_start(struct hba *h, struct hba_pass *p);
 
 /* Writes (or clears: all zero) mode page 30h, saved, on a target and reads it back. The result as
  * of any task. It looks first: a page that another initiator wrote since it was last read, and that
- * makes the target a member of some other group, is left alone (`conflict`). */
+ * makes the target a member of some other group, or is not as the caller takes it to be, is left
+ * alone (`conflict`). */
 struct hba_set_member {
 	struct hba_task task; /* done() and ctx are the hba's */
 	struct mode_mirror page;
+	struct mode_mirror was; /* what the caller takes the page to be now */
 	void (*done)(struct hba_set_member *s, bool ok, const char *why);
 	void *ctx;
 	struct block *
@@ -302,8 +304,7 @@ struct hba_set_member {
 	/* private */
 	struct hba *hba;
 	uint8_t unit, tries;
-	uint8_t uuid[UUID_LEN];  /* of the unit: nobody else gets the page */
-	uint8_t owner[UUID_LEN]; /* who had the group as far as it was known */
+	uint8_t uuid[UUID_LEN]; /* of the unit: nobody else gets the page */
 	bool reading, wrote;
 	uint8_t got[MODE_MIRROR_LEN + 8];
 	uint32_t got_len;

@@ -289,9 +289,9 @@ void hba_task_forget(struct hba_task *t);
 
 /* ---- hba_member.c ---- */
 
-/* The task is that of an hba_set_member(). */
-bool hba_member_is_task(const struct hba_task *t);
-/* hba_task_forget() of one. */
+/* The task is that of an hba_set_member(), and only reads. */
+bool hba_member_looks(struct hba_task *t);
+/* hba_task_forget() of one, where it is one. */
 void hba_member_forget(struct hba_task *t);
 
 /* ---- hba_pass.c ---- */

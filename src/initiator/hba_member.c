@@ -49,12 +49,12 @@ static bool same_group(const struct mode_mirror *a, const struct mode_mirror *b)
 	return a->member == b->member && memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0;
 }
 
-/* Somebody else has taken the group over since the caller knew whose it is: then it is not ours to
- * clear, either. */
-static bool other_owner(const struct hba_set_member *s, const struct mode_mirror *page)
+/* Somebody else has written it since the caller looked: has taken the group over, or has it, and
+ * says something else now of who is in sync. Then it is not ours to write, nor to clear. */
+static bool by_another(const struct hba_set_member *s, const struct mode_mirror *page)
 {
-	return memcmp(page->owner, s->page.owner, UUID_LEN) != 0 &&
-	       memcmp(page->owner, s->owner, UUID_LEN) != 0;
+	return memcmp(page->owner, s->hba->cfg.uuid, UUID_LEN) != 0 &&
+	       !mode_mirror_equal(page, &s->was);
 }
 
 static bool same_unit(const struct hba_set_member *s)
@@ -73,7 +73,7 @@ static void compare(struct hba_set_member *s)
 		finish(s, false, "MODE SENSE of page 30h: malformed");
 		return;
 	}
-	bool taken = page.member && other_owner(s, &page);
+	bool taken = page.member && by_another(s, &page);
 	bool regrouped = !same_group(&page, &s->page) && !same_group(&page, &t->member);
 	s->conflict = !s->wrote && page.member && (regrouped || taken);
 	t->member = page;
@@ -83,7 +83,7 @@ static void compare(struct hba_set_member *s)
 	else if (s->conflict)
 		finish(s, false,
 		       regrouped ? "another initiator has made it a member of another group"
-		                 : "another initiator serves its group now");
+		                 : "another initiator serves its group, and has written it");
 	else if (s->wrote)
 		finish(s, false, "page 30h reads back otherwise than it was written");
 	else
@@ -188,17 +188,16 @@ void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s)
 	s->wrote = s->conflict = s->busy = s->may_have = false;
 	s->unit = unit;
 	memcpy(s->uuid, hba_target(h, unit)->uuid, UUID_LEN);
-	memcpy(s->owner, hba_target(h, unit)->member.owner, UUID_LEN);
 	start(s, true);
 }
 
-bool hba_member_is_task(const struct hba_task *t)
+bool hba_member_looks(struct hba_task *t)
 {
-	return t->done == task_done;
+	return t->done == task_done && HBA_OWNER(t, struct hba_set_member, task)->reading;
 }
 
 void hba_member_forget(struct hba_task *t)
 {
-	if (hba_member_is_task(t))
+	if (t->done == task_done)
 		block_unref(HBA_OWNER(t, struct hba_set_member, task)->param);
 }

@@ -52,7 +52,7 @@ static void waiting_pass_lost(struct hba *h, struct hba_pass *p)
 	hba_pass_lost(h, p);
 }
 
-static void waiting_lost(struct hba *h, uint8_t id, uint8_t lun, bool pages)
+static void waiting_lost(struct hba *h, uint8_t id, uint8_t lun, bool looks)
 {
 	struct hba_item *i, *next;
 
@@ -65,7 +65,7 @@ static void waiting_lost(struct hba *h, uint8_t id, uint8_t lun, bool pages)
 			continue;
 		}
 		struct hba_task *t = hba_task_of(i);
-		if (!pages && hba_member_is_task(t))
+		if (!looks && hba_member_looks(t))
 			continue;
 		t->aborted = true;
 		hba_task_lost(h, t, HBA_ABORTED);

@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define JUDGED_MOST 4 /* while another initiator changes the pages */
+
 struct found { /* a group's targets that are here */
 	const struct hba_target *t[HBA_UNITS];
 	unsigned n;
@@ -209,6 +211,7 @@ static void judge(struct group *g, const struct found *f)
 		g->pub.term = 1;
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct ini_member *m = &g->pub.m[i];
+		g->x[i].judged = f->t[i]->member;
 		bool old = page_is_older(&f->t[i]->member, latest);
 		m->state = all && !old ? MEMBER_IN_SYNC : MEMBER_STALE;
 		copy_text(m->why, sizeof(m->why),
@@ -239,6 +242,9 @@ static bool import_one(struct ini *ini, struct cmd *c, const uint8_t *uuid, stru
 	log_open(g);
 	log_unknown(g); /* it was lost with the rest, or is another's */
 	c->g = g;
+	c->judged = 1;
+	c->generation = f.latest->generation;
+	g->importing = true;
 	g->command = c;
 	/* Whoever had it is to see that its pages are not the latest. */
 	c->ticket = group_change(g, page_is_foreign(ini, f.latest));
@@ -280,6 +286,53 @@ static bool begin(struct ini *ini, struct cmd *c, struct ini_error *e)
 	                  uuid_text(found[0], text));
 }
 
+static bool has_told(const struct group *g, unsigned i)
+{
+	return g->x[i].page.conflict && g->pub.m[i].unit != WIRE_NO_ID;
+}
+
+static bool overtaken(const struct group *g)
+{
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (has_told(g, i))
+			return true;
+	return false;
+}
+
+/*
+ * By force, while the other one goes on: it has written pages since they were looked at, before we
+ * had told these members that the group is ours. If it has told some that others have left, those
+ * have what it wrote since, and the others may not; or that nobody is in sync. Else it has told
+ * these that they are not.
+ */
+static void judge_again(struct group *g, struct cmd *c)
+{
+	uint64_t latest = c->generation;
+	bool none = false;
+
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		if (!has_told(g, i))
+			continue;
+		g->x[i].judged = hba_target(g->ini->hba, g->pub.m[i].unit)->member;
+		none |= g->x[i].judged.members == MODE_MIRROR_NO_SYNC;
+		if (g->x[i].judged.generation > latest)
+			latest = g->x[i].judged.generation;
+	}
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		bool told = has_told(g, i), same = latest == c->generation;
+		bool good = told ? g->x[i].judged.generation == latest
+		                 : same && g->pub.m[i].state == MEMBER_IN_SYNC;
+		if (!good || none)
+			(void)member_stale(g, i, "another initiator has gone on without it");
+		else
+			g->pub.m[i].state = MEMBER_IN_SYNC;
+		g->x[i].page.conflict = false;
+	}
+	c->generation = latest;
+	if (g->pub.generation < latest)
+		g->pub.generation = latest;
+}
+
 /*
  * Pages first: until a member has one that names us, the group is whoever's it was. If the daemon
  * ends before, or nobody could be told, it is as if nothing had been asked for: what was judged by
@@ -288,10 +341,19 @@ static bool begin(struct ini *ini, struct cmd *c, struct ini_error *e)
 static void pages_done(struct ini *ini, struct cmd *c)
 {
 	struct group *g = c->g;
+	bool ours = group_is_ours(g, &c->error), passed = ours && g->importing && overtaken(g);
 
-	bool ours = group_is_ours(g, &c->error);
-
+	if (passed && c->judged++ < JUDGED_MOST) {
+		judge_again(g, c);
+		c->ticket = group_change(g, true);
+		return;
+	}
+	if (passed)
+		ours = ini_refuse(&c->error, INI_E_BUSY,
+		                  "another initiator serves group %s, and changes it: try again",
+		                  g->pub.name);
 	if (ours && !g->listed && g->change_error.kind == INI_OK) {
+		g->importing = false;
 		group_list(g);
 		c->ticket = group_change(g, false);
 		return;

@@ -592,6 +592,18 @@ static void finish_task(struct hba *h, struct fake_op *o)
 	t->done(t);
 }
 
+/* The page is another one than the caller takes it to be, and not by us. */
+static bool is_anothers(struct hba *h, const struct fake_op *o)
+{
+	struct mode_mirror *page = &h->target[o->target].member;
+
+	if (h->disk[o->target].unread)
+		*page = h->disk[o->target].page;
+	h->disk[o->target].unread = false;
+	return page->member && memcmp(page->owner, h->own_uuid, UUID_LEN) != 0 &&
+	       !mode_mirror_equal(page, &o->set->was);
+}
+
 static void finish_set(struct hba *h, struct fake_op *o)
 {
 	struct hba_set_member *s = o->set;
@@ -602,6 +614,11 @@ static void finish_set(struct hba *h, struct fake_op *o)
 	if (s->busy) {
 		h->disk[o->target].page_busy--;
 		ok = false;
+	}
+	if (ok && is_anothers(h, o)) {
+		s->conflict = true;
+		ok = false;
+		tell(h, o->target);
 	}
 	bool lost = ok && h->disk[o->target].page_lost;
 	if (lost) {

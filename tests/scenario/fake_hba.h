@@ -46,7 +46,7 @@ struct fake_disk {
 	bool page_lost;     /* it is done, and the target goes before it says so */
 	unsigned page_busy; /* so often it is BUSY first */
 	bool unread;        /* another initiator has written page 30h: it is read when it is
-	                       inquired */
+	                       inquired, or to be written */
 	struct mode_mirror page;
 	unsigned flushes;
 	uint64_t written; /* blocks */

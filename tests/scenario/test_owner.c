@@ -398,6 +398,71 @@ START_TEST(an_import_that_another_one_passes)
 }
 END_TEST
 
+/*
+ * By force, while the other one goes on: after its pages were looked at, and before ours are there,
+ * it tells disk1 and disk2 that disk0 has left; or disk0; or begins a mirror job; or does the like
+ * again and again.
+ */
+#define TO_0   1000 /* it is stale */
+#define NOBODY 1001 /* is in sync */
+
+static const struct {
+	uint64_t generation[3]; /* that is added; 0: it is not written */
+	unsigned times;
+	uint8_t in_sync;
+} goes_on[] = {
+        {{0, 1, 1}, 1, 0x6},    {{TO_0, 0, 0}, 1, 0x6}, {{0, 1, 2}, 1, 0x4},
+        {{0, 0, NOBODY}, 1, 0}, {{0, 1, 1}, 100, 0},
+};
+
+static void other_goes_on(struct rig *r, uint64_t gen, unsigned way)
+{
+	for (uint8_t i = 0; i < 3; i++) {
+		uint64_t add = goes_on[way].generation[i];
+		if (add == 0 || owned_by_us(r, i))
+			continue;
+		written_since(r, i, add >= TO_0 ? 0 : gen + add);
+		if (add == NOBODY)
+			r->h->disk[i].page.members = MODE_MIRROR_NO_SYNC;
+	}
+}
+
+START_TEST(an_import_by_force_from_one_that_goes_on)
+{
+	for (unsigned way = 0; way < ARRAY_LEN(goes_on); way++) {
+		struct rig *r = group_of(3);
+		struct ini_error e;
+		uint64_t gen = generation_of(r);
+
+		fake_other(r->h, "another");
+		for (uint8_t i = 0; i < 3; i++)
+			taken_over(r, i, gen);
+		rig_lose_state(r);
+		rig_run(r, NS_PER_S);
+		r->h->latency_ns = 10 * NS_PER_MS;
+		ck_assert(ini_group_import(r->ini, "g0", NULL, true, 2, &e));
+		rig_run(r, SCAN_AND_SAVE_NS);
+		for (unsigned n = 0; n < goes_on[way].times; n++) {
+			other_goes_on(r, gen + n, way);
+			rig_run(r, 10 * NS_PER_MS);
+		}
+		if (goes_on[way].times > 1) {
+			rig_fails(r, true, &e, 2, INI_E_BUSY, "and changes it: try again");
+			ck_assert_uint_eq(ini_groups(r->ini), 0);
+			rig_free(r);
+			continue;
+		}
+		rig_replies(r, true, &e, 2, LIMIT, INI_OK);
+		for (uint8_t i = 0; i < 3; i++) {
+			ck_assert(owned_by_us(r, i));
+			ck_assert_msg(rig_in_sync(r, i) == (goes_on[way].in_sync >> i & 1),
+			              "way %u, disk%u", way, i);
+		}
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* Pages name two others: the later one has it, and nothing is saved again for the earlier one. */
 START_TEST(the_last_of_two_has_it)
 {
@@ -468,4 +533,5 @@ TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
          what_was_in_flight_is_copied_after_a_crash, an_import_and_a_reset, an_import_by_force,
          a_tie_is_one_s, the_last_of_two_has_it, an_import_of_old_pages_has_a_term,
          an_import_reads_the_pages_anew, an_import_that_told_nobody,
-         an_import_that_another_one_passes, an_import_does_not_wait_for_ever);
+         an_import_that_another_one_passes, an_import_by_force_from_one_that_goes_on,
+         an_import_does_not_wait_for_ever);
