@@ -74,9 +74,6 @@ START_TEST(each_fault_strikes)
 	longer.events = 4000;
 	for (uint64_t seed = 1; seed <= 150; seed++)
 		(void)sim_run(seed, &longer, marks, &steps);
-	longer.two = true;
-	for (uint64_t seed = 1; seed <= 10; seed++)
-		(void)sim_run(seed, &longer, marks, &steps);
 	for (unsigned m = 0; m < MARKS; m++)
 		ck_assert_msg(marks[m] > 0 || sim_marks[m].per == '-', "%s: never",
 		              sim_marks[m].name);

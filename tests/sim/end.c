@@ -40,7 +40,7 @@ static bool all_here(struct sim *s)
 {
 	const struct ini_group *g = host_group(host_owner(s));
 
-	if (!rested(s) || !g)
+	if (!rested(s) || !g || !owners_agree(s))
 		return false;
 	for (unsigned i = 0; i < g->n; i++)
 		if (g->m[i].id == WIRE_NO_ID)
@@ -154,9 +154,8 @@ static void look_for_leaks(struct sim *s)
 			         i, tgt_tasks(s->d[i].t), s->d[i].store.n_ops);
 }
 
-void sim_end(struct sim *s)
+static void look(struct sim *s)
 {
-	faults_stop(s);
 	if (!sim_until(s, ANSWER_LIMIT, all_here))
 		sim_fail(s, "faults have stopped, and not all is answered and here within %llu s",
 		         (unsigned long long)(ANSWER_LIMIT / NS_PER_S));
@@ -164,10 +163,19 @@ void sim_end(struct sim *s)
 		sim_fail(s, "the store of a disk does not answer");
 	if (!sim_until(s, ANSWER_LIMIT, all_here))
 		sim_fail(s, "a member has gone after the faults have stopped");
+	owners_look_at_end(s);
 	struct sim_host *h = host_owner(s);
 	bring_in_sync(s, h);
 	verify(s, h, compare_members(s, h));
 	run_job(s, h, JOB_READ);
+}
+
+void sim_end(struct sim *s)
+{
+	faults_stop(s);
+	look(s);
+	if (owners_change_at_end(s))
+		look(s);
 	if (!sim_until(s, QUIET_LIMIT, quiet))
 		sim_fail(s, "something goes on without end");
 	look_for_leaks(s);

@@ -10,8 +10,9 @@
 
 #include <string.h>
 
-#define ASK_NS  (5 * NS_PER_MS)
-#define TAKE_NS (3 * NS_PER_S) /* how long the other one tries, beyond the owner's absence */
+#define ASK_NS    (5 * NS_PER_MS)
+#define END_LIMIT (60 * NS_PER_S)
+#define TAKE_NS   (3 * NS_PER_S) /* how long the other one tries, beyond the owner's absence */
 
 static const uint8_t nobody[UUID_LEN];
 
@@ -203,6 +204,16 @@ bool owners_strike(struct sim *s, enum mark m)
 
 /* ---- all ---- */
 
+/* Who does nothing hears nothing. */
+static void poke(struct sim *s, struct sim_host *h)
+{
+	if (sim_chance(&s->two, 2))
+		work_read(s, h);
+	else if (hba_settled(h->h) && sim_chance(&s->two, 16))
+		hba_scan(h->h);
+	host_node_wake(s, h);
+}
+
 void owners_rest(struct sim *s)
 {
 	if (s->ending && s->ending->ini && s->ending->life == s->ending_life)
@@ -223,4 +234,47 @@ void owners_next(struct sim *s)
 		come_by(s, x, false);
 	else if (!s->quiet && sim_chance(&s->two, s->swap_every))
 		come_by(s, x, sim_chance(&s->two, 3));
+	else if (s->quiet && claim(x) && host_runs(s, x))
+		poke(s, x);
+}
+
+/* ---- the end ---- */
+
+bool owners_agree(struct sim *s)
+{
+	const struct sim_host *h = host_owner(s);
+
+	return s->n_hosts < 2 || (claim(h) && !claim(other_than(s, h)));
+}
+
+void owners_look_at_end(struct sim *s)
+{
+	if (s->n_hosts == 2)
+		work_burst(s, other_than(s, host_owner(s)), 1); /* accepted() looks */
+}
+
+static bool has_changed(struct sim *s)
+{
+	const struct sim_host *h = host_owner(s);
+
+	return h->ini && s->owner == h && s->taken && claim(h);
+}
+
+bool owners_change_at_end(struct sim *s)
+{
+	struct sim_host *h = host_owner(s);
+
+	if (s->n_hosts < 2 || !sim_chance(&s->two, 2))
+		return false;
+	host_node_kill(s, h);
+	s->taken = false;
+	s->take_until = s->now + END_LIMIT;
+	if (!sim_until(s, END_LIMIT, has_changed))
+		sim_fail(s, "initiator %u does not come by the group, and initiator %u is gone",
+		         other_than(s, h)->id, h->id);
+	s->take_until = 0;
+	host_node_start(s, h);
+	host_node_wake(s, h);
+	sim_mark(s, MARK_OWNER_LAST);
+	return true;
 }

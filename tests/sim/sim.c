@@ -299,7 +299,7 @@ static void draw_faults(struct sim *s)
 static void draw_hosts(struct sim *s, bool two)
 {
 	s->two = stream(s->seed, 8);
-	s->n_hosts = two ? 2 : 1;
+	s->n_hosts = sim_chance(&s->two, 8) || two ? 2 : 1;
 	s->swap_every = 10 + prng_below(&s->two, 200);
 	for (unsigned i = 0; i < s->n_hosts; i++) {
 		struct sim_host *h = &s->host[i];

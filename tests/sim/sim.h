@@ -387,6 +387,13 @@ void owners_next(struct sim *s);
 bool owners_strike(struct sim *s, enum mark m);
 /* Nobody ends any more, and nobody takes over. */
 void owners_rest(struct sim *s);
+/* One has the group, and the other one knows. */
+bool owners_agree(struct sim *s);
+/* Who has lost it refuses what is asked. */
+void owners_look_at_end(struct sim *s);
+/* The owner is killed, the other one takes over, and the first one is back; false: not in this
+ * seed. */
+bool owners_change_at_end(struct sim *s);
 /* After a run of its cores: an import may have begun to change something. */
 void owners_look(struct sim *s, struct sim_host *h);
 /* An import has been answered for; one that has lost the group has deleted it. */
@@ -396,6 +403,7 @@ void owners_deleted(struct sim *s, struct sim_host *h);
 /* ---- work.c ---- */
 
 void work_next(struct sim *s);
+void work_read(struct sim *s, struct sim_host *h);
 /* Some writes at once. */
 void work_burst(struct sim *s, struct sim_host *h, unsigned n);
 void work_reply(struct sim *s, struct sim_host *h, const struct ini_action *a);

@@ -134,6 +134,12 @@ static void start_read(struct sim *s, struct sim_host *h)
 		accepted(s, h);
 }
 
+void work_read(struct sim *s, struct sim_host *h)
+{
+	start_read(s, h);
+	host_node_wake(s, h);
+}
+
 static void start_flush(struct sim *s, struct sim_host *h)
 {
 	struct client_op *o = op_new(s, h, CLIENT_FLUSH);
