@@ -119,6 +119,7 @@ static const unsigned quick[] = {
         MUTANT_WANT_SYNC,
         MUTANT_COMPLETE,
         MUTANT_LOCKS,
+        MUTANT_LOST_SERVES,
 };
 
 /* In a process of its own: what is found ends it. */

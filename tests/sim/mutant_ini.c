@@ -160,3 +160,16 @@ WRAP(bool, mir_lock_granted, (const struct mir_locks *locks, const struct mir_lo
 {
 	return __real_mir_lock_granted(locks, l) || MUTANT(LOCKS);
 }
+
+/* ---- two initiators ---- */
+
+WRAP(void, hba_scan, (struct hba * h))
+{
+	if (!MUTANT(IMPORT_BLIND))
+		__real_hba_scan(h);
+}
+
+WRAP(bool, group_is_ours, (const struct group *g, struct ini_error *e))
+{
+	return __real_group_is_ours(g, e) || MUTANT(LOST_SERVES);
+}

@@ -33,3 +33,8 @@ WRAP(uint32_t, crc32c, (uint32_t crc, const void *p, size_t n))
 {
 	return MUTANT(CRC_IGNORED) ? 0 : __real_crc32c(crc, p, n);
 }
+
+WRAP(bool, tgt_members_unread, (const struct task *k, unsigned flags))
+{
+	return __real_tgt_members_unread(k, flags) && !MUTANT(UNREAD);
+}

@@ -12,6 +12,7 @@
 
 #define ASK_NS    (5 * NS_PER_MS)
 #define END_LIMIT (60 * NS_PER_S)
+#define FORCE_NS  (200 * NS_PER_MS)
 #define TAKE_NS   (3 * NS_PER_S) /* how long the other one tries, beyond the owner's absence */
 
 static const uint8_t nobody[UUID_LEN];
@@ -121,6 +122,7 @@ void owners_imported(struct sim *s, const struct client_op *o, const struct ini_
 	s->taken = true;
 	for (lba_t lba = 0; lba < s->blocks; lba++)
 		model_recovers(&s->model, lba);
+	s->force_until = 0;
 	if (o->from == o->host)
 		return;
 	sim_mark(s, o->force ? MARK_IMPORT_FORCED : MARK_TAKEN_OVER);
@@ -214,12 +216,22 @@ static void poke(struct sim *s, struct sim_host *h)
 	host_node_wake(s, h);
 }
 
+/* For no reason: by force, with all that it takes, or not. */
+static void change_over(struct sim *s, struct sim_host *h)
+{
+	bool force = sim_chance(&s->two, 3);
+
+	if (force)
+		s->force_until = s->now + FORCE_NS;
+	come_by(s, h, force);
+}
+
 void owners_rest(struct sim *s)
 {
 	if (s->ending && s->ending->ini && s->ending->life == s->ending_life)
 		host_node_kill(s, s->ending); /* it would not take a command any more */
 	s->ending = NULL;
-	s->take_until = 0;
+	s->take_until = s->force_until = 0;
 }
 
 void owners_next(struct sim *s)
@@ -232,8 +244,10 @@ void owners_next(struct sim *s)
 		come_by(s, sim_chance(&s->two, 2) ? h : x, false);
 	else if (s->take_until > s->now)
 		come_by(s, x, false);
+	else if (s->force_until > s->now)
+		come_by(s, x, true);
 	else if (!s->quiet && sim_chance(&s->two, s->swap_every))
-		come_by(s, x, sim_chance(&s->two, 3));
+		change_over(s, x);
 	else if (s->quiet && claim(x) && host_runs(s, x))
 		poke(s, x);
 }
