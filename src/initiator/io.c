@@ -331,7 +331,7 @@ static uint16_t sort_out(struct io *io)
 			/* Who has not had it yet is as it was: what a scrub or a recovery writes is
 			 * what members have, and its marks stay; a load's writes are not abandoned
 			 * (job.c). */
-			io->spared |= (uint16_t)(1U << i) & (uint16_t)~io->bad;
+			io->spared = (uint16_t)(io->spared | ((1U << i) & ~(unsigned)io->bad));
 			io_fail_open(io, i, &cancelled);
 			continue;
 		}
