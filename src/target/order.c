@@ -67,6 +67,10 @@ static bool behind(const struct task *k, const struct task *old)
 {
 	if (tgt_lu_apart(k->lu) && k->initiator != old->initiator)
 		return false;
+	/* What an ACA holds up may wait for just this one, which ends it. */
+	if (k->cdb.op == OP_PR_OUT_PREEMPT_AND_ABORT && old->state == TASK_WAITING &&
+	    tgt_allegiance_holds(old))
+		return false;
 	return k->attr == MSG_ORDERED || (k->attr == MSG_SIMPLE && old->attr != MSG_SIMPLE);
 }
 

@@ -535,6 +535,32 @@ START_TEST(what_else_ends_it)
 }
 END_TEST
 
+/* ... also one that is ORDERED, and is not let go: what is before it waits for the end of the ACA.
+ */
+START_TEST(it_is_ended_by_one_that_is_ordered)
+{
+	struct disk *d = three(PLAIN);
+	ck_assert_str_eq(status_of(d, 7, "80", "5f06:3.00000018.00", "x:8.0000000000000077.:8"),
+	                 GOOD);
+	ck_assert_str_eq(status_of(d, 6, "80", "5f06:3.00000018.00", "x:8.0000000000000066.:8"),
+	                 GOOD);
+	d->hold = true;
+	(void)write_of(d, 6, 10, 1);
+	ck_assert_str_eq(write_of(d, 6, 11, 1), ""); /* waits: the same block */
+	establish(d, 7);
+	ck_assert_str_eq(disk_answer(d, 0), DONE("6", "10"));
+	ck_assert_str_eq(status_of(d, 6, "80220c", "5f0501:2.00000018.00",
+	                           "x0000000000000066.0000000000000077.:8"),
+	                 GOOD);
+	ck_assert_uint_eq(d->n_held, 1); /* 11 goes on */
+	d->hold = false;
+	(void)disk_release(d);
+	ck_assert_uint_eq(tgt_tasks(d->t), 0);
+	ck_assert_str_eq(ready(d, 6), GOOD);
+	disk_free(d);
+}
+END_TEST
+
 /* ABORT TASK SET and CLEAR TASK SET end tasks, not the condition. */
 START_TEST(aborts_do_not_end_it)
 {
@@ -587,5 +613,5 @@ TAP_MAIN_TABLE("target_taskset", NULL, NULL, TAP_EACH(management_functions, func
                TAP_ONCE(faults_go_first), TAP_EACH(new_commands_during_aca, during),
                TAP_ONCE(aca_attribute_without_aca), TAP_ONCE(held_up_by_aca),
                TAP_TIMES(cannot_wait_for_aca, 2), TAP_ONCE(ended_by_its_own_error),
-               TAP_ONCE(what_else_ends_it), TAP_ONCE(aborts_do_not_end_it), TAP_ONCE(passes),
-               TAP_ONCE(no_such_unit));
+               TAP_ONCE(what_else_ends_it), TAP_ONCE(it_is_ended_by_one_that_is_ordered),
+               TAP_ONCE(aborts_do_not_end_it), TAP_ONCE(passes), TAP_ONCE(no_such_unit));
