@@ -145,7 +145,7 @@ bool member_doubt(struct group *g, unsigned member, const char *why);
 /* restart.c */
 /* A member has come: if its target was started again, that is noted, for jobs, too. */
 void restart_seen(struct group *g, unsigned member, const struct hba_target *t);
-void restart_look(struct group *g); /* what comes of it, when all that came were seen */
+void restart_look(struct group *g); /* what comes of it, now that all that came were seen */
 
 /* revive.c */
 void revive_touch(struct ini *ini); /* something changed: groups are looked at */

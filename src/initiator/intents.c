@@ -455,6 +455,7 @@ void logs_run(struct ini *ini)
 		struct group *g = &ini->group[k];
 		if (!g->used)
 			continue;
+		restart_look(g);
 		recover_look(g);
 		save_look(g);
 		clean_look(g);

@@ -180,6 +180,7 @@ bool member_stale(struct group *g, unsigned member, const char *why)
 		intent_void(g->log);
 		ini_log(g->ini, 4, "group %s: member %s is stale: %s", g->pub.name, m->name, why);
 		group_changed(g);
+		logs_touch(g->ini);
 	}
 	return was;
 }
@@ -484,8 +485,6 @@ void members_look(struct ini *ini)
 			group_changed(g); /* by the name, or by the UUID */
 		for (unsigned i = 0; g->used && i < g->pub.n; i++)
 			look_at_member(g, i);
-		if (g->used && g->listed)
-			restart_look(g);
 	}
 	if (was && !up)
 		bus_went(ini);

@@ -46,6 +46,8 @@ void restart_look(struct group *g)
 	uint16_t restarted = 0, other = 0;
 	bool all_here = true;
 
+	if (!g->listed)
+		return;
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct member *x = &g->x[i];
 		if (g->pub.m[i].state != MEMBER_IN_SYNC || g->dirty_ns == 0)
@@ -63,6 +65,5 @@ void restart_look(struct group *g)
 		leave(g, restarted);
 	for (unsigned i = 0; i < g->pub.n; i++)
 		g->x[i].restarted = false;
-	g->recover = true;
-	logs_touch(g->ini);
+	g->recover |= other || (restarted & (restarted - 1)); /* one alone agrees with itself */
 }

@@ -120,6 +120,16 @@ ns_t tgt_port_deadline(const struct tgt *t)
 	return since + DRAIN_LIMIT_NS;
 }
 
+/* Its task was ended by another initiator's doing, while the bus waits for its status. */
+void tgt_port_abandoned(struct tgt *t)
+{
+	struct tenure *n = &t->tenure;
+	if (!n->open || !n->wanted || n->next != NEXT_STATUS || n->task)
+		return;
+	n->next = NEXT_FREE;
+	tgt_reply_phase(t, ITEM_FREE, 0);
+}
+
 void tgt_port_drained(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;

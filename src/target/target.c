@@ -271,6 +271,7 @@ void tgt_step(struct tgt *t, const struct tgt_event *ev, struct tgt_actions *out
 		if (t->n_in[TASK_WAITING] > 0)
 			tgt_task_run_waiting(t);
 	} while (tgt_task_queue_errors(t));
+	tgt_port_abandoned(t);
 	if (t->luns_changed && t->attached) {
 		t->luns_changed = false;
 		t->arm_sent = false;

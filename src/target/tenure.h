@@ -92,6 +92,8 @@ void tgt_port_arm(struct tgt *t);
 void tgt_port_members(struct tgt *t);
 /* Answers an abort if what it has ended has left the store, or is there for too long. */
 void tgt_port_drained(struct tgt *t);
+/* Lets the bus go where the task that it waits for has gone. */
+void tgt_port_abandoned(struct tgt *t);
 /* When that will be too long; NS_NEVER: nothing is waited for. */
 ns_t tgt_port_deadline(const struct tgt *t);
 /* The task's part in the tenure is over: its status comes by reselection. */

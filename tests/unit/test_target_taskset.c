@@ -561,6 +561,28 @@ START_TEST(it_is_ended_by_one_that_is_ordered)
 }
 END_TEST
 
+/* PREEMPT AND ABORT, which had to wait itself, ends a task that has the bus: it lets that go. */
+START_TEST(one_that_has_the_bus_is_ended_by_another_one)
+{
+	struct disk *d = three(PLAIN);
+	for (unsigned ini = 6; ini < 8; ini++)
+		ck_assert_str_eq(
+		        status_of(d, ini, "80", "5f06:3.00000018.00",
+		                  ini == 6 ? "x:8.0000000000000066.:8" : "x:8.0000000000000077.:8"),
+		        GOOD);
+	d->hold = true;
+	(void)write_of(d, 5, 10, 1);
+	ck_assert_str_eq(status_of(d, 7, "c0220c", "5f0501:2.00000018.00",
+	                           "x0000000000000077.0000000000000066.:8"),
+	                 "");
+	ck_assert_str_eq(disk_burst(d, "t=20 ini=6 want sel msg=80200b cmd=28:4.01.0000.0100"), "");
+	d->hold = false;
+	ck_assert_ptr_nonnull(strstr(disk_answer(d, 0), "cont FREE"));
+	ck_assert_uint_eq(tgt_tasks(d->t), 0);
+	disk_free(d);
+}
+END_TEST
+
 /* ABORT TASK SET and CLEAR TASK SET end tasks, not the condition. */
 START_TEST(aborts_do_not_end_it)
 {
@@ -613,5 +635,6 @@ TAP_MAIN_TABLE("target_taskset", NULL, NULL, TAP_EACH(management_functions, func
                TAP_ONCE(faults_go_first), TAP_EACH(new_commands_during_aca, during),
                TAP_ONCE(aca_attribute_without_aca), TAP_ONCE(held_up_by_aca),
                TAP_TIMES(cannot_wait_for_aca, 2), TAP_ONCE(ended_by_its_own_error),
-               TAP_ONCE(what_else_ends_it), TAP_ONCE(it_is_ended_by_one_that_is_ordered),
-               TAP_ONCE(aborts_do_not_end_it), TAP_ONCE(passes), TAP_ONCE(no_such_unit));
+               TAP_ONCE(what_else_ends_it), TAP_ONCE(one_that_has_the_bus_is_ended_by_another_one),
+               TAP_ONCE(it_is_ended_by_one_that_is_ordered), TAP_ONCE(aborts_do_not_end_it),
+               TAP_ONCE(passes), TAP_ONCE(no_such_unit));
