@@ -303,7 +303,9 @@ static void leaves(struct expected *e, bool same, unsigned v)
 
 static void effect_of_list(const struct world *w, struct expected *e)
 {
-	for (uint32_t at = 8; at + 16 <= e->out_len; at += 16)
+	uint32_t n = e->small ? e->out_len : 0; /* else it is no list */
+
+	for (uint32_t at = 8; at + 16 <= n; at += 16)
 		e->touch |= range(get_be64(w->list + at), get_be32(w->list + at + 8));
 	leaves(e, true, 0);
 }
