@@ -19,7 +19,8 @@ static bool rested(struct sim *s)
 	bool rest = work_idle(s);
 
 	for (unsigned i = 0; rest && i < s->n_hosts; i++)
-		rest = s->host[i].link == HOST_ATTACHED && hba_settled(s->host[i].h);
+		rest = host_runs(s, &s->host[i]) && s->host[i].link == HOST_ATTACHED &&
+		       hba_settled(s->host[i].h);
 	return rest;
 }
 

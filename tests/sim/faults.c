@@ -362,8 +362,8 @@ void faults_stop(struct sim *s)
 {
 	SAY(s, "no more faults");
 	s->quiet = true;
-	for (unsigned i = 0; i < s->n_hosts; i++)
-		s->host[i].frozen_until = 0;
+	if (s->n_hosts == 1)
+		s->host[0].frozen_until = 0;
 	owners_rest(s);
 	if (!s->bus.b)
 		bus_node_start(s);

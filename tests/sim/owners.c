@@ -226,6 +226,7 @@ static void change_over(struct sim *s, struct sim_host *h)
 	come_by(s, h, force);
 }
 
+/* One that is stopped goes on when its time has come, with all that waits for it. */
 void owners_rest(struct sim *s)
 {
 	if (s->ending && s->ending->ini && s->ending->life == s->ending_life)
