@@ -120,6 +120,10 @@ void owners_imported(struct sim *s, const struct client_op *o, const struct ini_
 	if (e->kind != INI_OK)
 		return;
 	s->taken = true;
+	if (s->n_hosts == 2 && host_group(o->host)->n < s->n_disks && !s->torn) {
+		s->torn = true;
+		sim_mark(s, MARK_TORN);
+	}
 	for (lba_t lba = 0; lba < s->blocks; lba++)
 		model_recovers(&s->model, lba);
 	s->force_until = 0;

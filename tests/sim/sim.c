@@ -433,10 +433,12 @@ uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, ui
 	set_up(s);
 	sim_at(s, s->now, SIM_WORK, 0, 0);
 	sim_at(s, s->now, SIM_FAULT, 0, 0);
-	while (s->steps < s->events)
+	while (s->steps < s->events && !s->torn)
 		(void)advance(s, NS_NEVER - 1);
-	faults_last(s);
-	sim_end(s);
+	if (!s->torn) {
+		faults_last(s);
+		sim_end(s);
+	}
 	uint64_t digest = s->digest;
 	*steps = s->steps;
 	tear_down(s);

@@ -229,8 +229,9 @@ struct sim {
 	struct sim_disk d[SIM_DISKS];
 	struct sim_host host[SIM_HOSTS];
 	unsigned n_hosts;
-	struct sim_host *owner;  /* who has imported the group last, or made it */
-	bool taken;              /* and that was answered for */
+	struct sim_host *owner; /* who has imported the group last, or made it */
+	bool taken;             /* and that was answered for */
+	bool torn; /* who has imported a part of its members: the other one may serve the rest */
 	struct sim_host *ending; /* the owner, on its way out; NULL: it is not */
 	uint32_t ending_life;
 	ns_t take_until;     /* until then the other one tries to import */
