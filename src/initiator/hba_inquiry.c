@@ -153,8 +153,9 @@ bool hba_read_capacity(struct hba_scan *s, struct span d)
 		         "READ CAPACITY(16): logical blocks of %u bytes", size);
 		return false;
 	}
-	if (last >= UINT64_MAX / size)
-		return hba_scan_bad(s, "READ CAPACITY(16): more than 2^64 bytes");
+	/* Offsets of files are signed, and so are the integers of JSON. */
+	if (last >= INT64_MAX / size)
+		return hba_scan_bad(s, "READ CAPACITY(16): 2^63 bytes or more");
 	s->found.blocks = last + 1;
 	s->found.block_size = size;
 	return true;
