@@ -513,7 +513,7 @@ static void ask_sense(struct world *w, uint8_t who, uint8_t lun)
 	w->parity = 0;
 	world_command(w);
 	world_free_bus(w);
-	if (!w->dead && !w->sense.out && !w->sense_refused && !u.e.stale)
+	if (!w->dead && !w->sense.out && !w->sense_refused && !u.e.stale && !u.e.gone)
 		oracle_sense(w, &u);
 }
 

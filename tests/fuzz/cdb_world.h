@@ -55,6 +55,7 @@ struct expected {
 	bool maybe;      /* something may have ended it, without a status or with TASK ABORTED */
 	bool bad;        /* its data came, and were cut or wrong */
 	bool wrote;      /* the store was asked to change blocks for it */
+	bool gone;       /* the unit that it was sent to went: another one has none of its sense */
 	bool stale;      /* the logical unit that it works on went meanwhile */
 	bool known;      /* the CDB could be decoded */
 	uint32_t tenure; /* in which it went out */

@@ -210,6 +210,9 @@ static void unit_goes(struct world *w)
 
 	FOR_TASKS (w, e)
 		e->stale |= e->on == 1;
+	for (unsigned who = 0; who < INITIATORS; who++)
+		for (unsigned tag = 0; tag < TAGS; tag++)
+			w->task[who][1][tag].gone = true;
 	model_replaced(w, 1);
 	w->unit[1].present = false;
 	w->unit[1].generation++;
