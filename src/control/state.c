@@ -15,6 +15,7 @@ static void put_member(struct jw *w, const struct ini_member *m)
 	jw_str(w, "why", m->why);
 	jw_bool(w, "logged", m->state == MEMBER_STALE && m->logged);
 	jw_bool(w, "latest", m->state == MEMBER_STALE && m->latest);
+	jw_bool(w, "restarted", m->state == MEMBER_IN_SYNC && m->restarted);
 	jw_end_obj(w);
 }
 
@@ -68,6 +69,7 @@ static void get_member(struct saved *g, const json_t *o, struct ini_member *m)
 	m->logged =
 	        json_is_true(json_object_get(o, "logged")); /* older files have none: it is not */
 	m->latest = json_is_true(json_object_get(o, "latest")); /* likewise */
+	m->restarted = json_is_true(json_object_get(o, "restarted"));
 	m->unit = m->id = WIRE_NO_ID;
 }
 

@@ -97,6 +97,7 @@ struct hba_target {
 	/* READY: the attach in which it told last that it was started again (UNIT ATTENTION, POWER
 	 * ON OCCURRED): what it had cached before is gone. 0: never. */
 	uint32_t power_on;
+	bool started; /* it has told so, and was not READY since */
 	char why[160];
 	uint8_t uuid[UUID_LEN]; /* from VPD 83h: the identity */
 	/* from VPD C0h; of a further logical unit: that of LUN 0, a colon, the LUN */

@@ -102,7 +102,6 @@ struct hba_scan {
 	uint64_t luns;   /* that are still to be inquired, a bit for each */
 	uint64_t later;  /* that were not ready, or somebody else's: to be probed */
 	bool not_now;    /* the unit at hand is one of them */
-	bool power_on;   /* the unit at hand has told of it */
 	bool unlisted;   /* REPORT LUNS has not been answered */
 	bool outdated;   /* the target has said that what was read, list or size, is another now */
 	uint8_t relists; /* scans because of that, since one was asked for */

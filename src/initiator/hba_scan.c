@@ -225,7 +225,8 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 	else if (taken_over(h, t, f))
 		hba_waiting_taken(h, t->id, t->lun);
 	f->epoch = t->epoch;
-	f->power_on = s->power_on ? t->epoch : t->power_on;
+	f->started = t->started && !good;
+	f->power_on = t->started && good ? t->epoch : t->power_on;
 	f->in_flight = t->in_flight;
 	f->commands = t->commands;
 	f->errors = t->errors;
@@ -498,7 +499,7 @@ static void begin_unit(struct hba *h, struct hba_scan *s, uint8_t unit)
 		if (s->probing)
 			s->found.xfer = first->xfer;
 	}
-	s->not_now = s->power_on = false;
+	s->not_now = false;
 	s->tries = 0;
 	s->step = SCAN_READY;
 	start_step(h, s);
@@ -544,7 +545,7 @@ void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *sens
 	enum scan_step reads = pages ? SCAN_MEMBER : SCAN_CAPACITY;
 
 	if (own && scsi_sense_is(sense, &SENSE_POWER_ON))
-		s->power_on = true;
+		hba_unit(h, s->found.unit)->started = true; /* until it is READY */
 	if ((!list && !pages && !scsi_sense_is(sense, &SENSE_CAPACITY_CHANGED)) || !h->port[id].up)
 		return;
 	if (!own)

@@ -381,6 +381,8 @@ static void recover_look(struct group *g)
 		look_at(ini, ini->now + SETTLE_NS);
 		return;
 	}
+	if (being_copied(g)) /* then there may be one more */
+		return;
 	if (ini->now < recover_at(g)) {
 		look_at(ini, recover_at(g));
 		return;

@@ -24,9 +24,13 @@ void restart_seen(struct group *g, unsigned member, const struct hba_target *t)
 	if (t->power_on != t->epoch || x->power_on == t->epoch)
 		return;
 	x->power_on = t->epoch;
-	x->restarted = g->listed && g->dirty_ns != 0;
+	struct ini_member *m = &g->pub.m[member];
+	if (g->listed && g->dirty_ns != 0 && m->state == MEMBER_IN_SYNC && !m->restarted) {
+		m->restarted = true;
+		(void)save_request(g->ini); /* it tells only once */
+	}
 	TAILQ_FOREACH (j, &g->ini->job_live, live)
-		if (j->g == g && job_copies(j) && j->phase >= PHASE_SWEEP &&
+		if (j->g == g && job_copies(j) && j->phase >= PHASE_PREPARE &&
 		    j->phase <= PHASE_FLUSH)
 			j->restarted |= (uint16_t)(1U << member);
 }
@@ -49,14 +53,14 @@ void restart_look(struct group *g)
 	if (!g->listed)
 		return;
 	for (unsigned i = 0; i < g->pub.n; i++) {
-		struct member *x = &g->x[i];
-		if (g->pub.m[i].state != MEMBER_IN_SYNC || g->dirty_ns == 0)
-			x->restarted = false; /* it is copied to anyway; nothing is marked */
-		else if (x->restarted)
+		struct ini_member *m = &g->pub.m[i];
+		if (m->state != MEMBER_IN_SYNC || g->dirty_ns == 0)
+			m->restarted = false; /* it is copied to anyway; nothing is marked */
+		else if (m->restarted)
 			restarted |= (uint16_t)(1U << i);
 		else if (here(g, i))
 			other |= (uint16_t)(1U << i);
-		if (g->pub.m[i].state == MEMBER_IN_SYNC && !here(g, i))
+		if (m->state == MEMBER_IN_SYNC && !here(g, i))
 			all_here = false;
 	}
 	if (!restarted || (!other && !all_here))
@@ -64,6 +68,9 @@ void restart_look(struct group *g)
 	if (other)
 		leave(g, restarted);
 	for (unsigned i = 0; i < g->pub.n; i++)
-		g->x[i].restarted = false;
-	g->recover |= other || (restarted & (restarted - 1)); /* one alone agrees with itself */
+		g->pub.m[i].restarted = false;
+	(void)save_request(g->ini);
+	/* One alone agrees with itself; but not with one that is being copied to from it, and may
+	 * have what it has lost. */
+	g->recover |= other || (restarted & (restarted - 1)) || members_syncing(g);
 }

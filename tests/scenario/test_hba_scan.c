@@ -407,9 +407,48 @@ START_TEST(further_units_are_found_and_judged)
 }
 END_TEST
 
+/* It tells only once that it was started again: undisturbed (0), or the scan is cut off by RST (1),
+ * or the port goes and comes (2). */
+START_TEST(a_start_is_not_forgotten)
+{
+	for (int k = 0; k < 3; k++) {
+		fake_init(&f, NULL);
+		fake_disk_up(&f, 1, 8);
+		fake_port(&f, 1, false);
+		f.disk[1].ua = true;
+		fake_port(&f, 1, true);
+		for (int n = 0; n < 4; n++)
+			fake_serve_one(&f);
+		ck_assert(!f.disk[1].ua);
+		ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_SCANNING);
+		if (k == 1)
+			fake_rst(&f);
+		if (k == 2) {
+			fake_port(&f, 1, false);
+			fake_port(&f, 1, true);
+		}
+		fake_run(&f);
+		f.disk[1].ua = false;
+		for (int n = 0; n < 20 && hba_target(f.h, 1)->state == HBA_SCANNING; n++) {
+			if (k == 2 && f.n && n == 0) {
+				struct fake_script s = fake_take(&f);
+				fake_outcome(&f, &s, OUTCOME_SELECTION_TIMEOUT);
+			}
+			fake_wait(&f, NS_PER_S);
+			fake_serve(&f);
+		}
+		const struct hba_target *t = hba_target(f.h, 1);
+		ck_assert_int_eq(t->state, HBA_READY);
+		ck_assert_uint_eq(t->power_on, t->epoch);
+		fake_end(&f);
+	}
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	const TTest *const plain[] = {
+	        a_start_is_not_forgotten,
 	        further_units_are_found_and_judged,
 	        scan_finds_two_targets,
 	        scan_judges_targets,

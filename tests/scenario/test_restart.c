@@ -265,6 +265,105 @@ START_TEST(before_it_is_flushed)
 }
 END_TEST
 
-TAP_MAIN("restart", it_gets_what_it_lost, it_lost_nothing, it_is_seen_once, all_were_started_again,
+/* The only one in sync is started again while another one is copied to, which may have what it has
+ * lost: they are made equal. */
+START_TEST(the_source_of_a_resync)
+{
+	const lba_t blocks = 8 * BLOCKS, late = blocks - 10;
+	struct rig *r = rig_new(2, blocks);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 1);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	s.transfer = 8 * FAKE_BLOCK;
+	s.window = 1;
+	uint32_t id = rig_start(r, &s);
+	const struct ini_job *j = ini_job_find(r->ini, id);
+	while (j->done == 0)
+		rig_run(r, NS_PER_MS / 100);
+	ck_assert(ini_job_pause(r->ini, id, &e));
+	rig_run(r, NS_PER_S);
+	ck_assert_int_eq(j->state, JOB_PAUSED);
+	rig_write(r, late * FAKE_BLOCK, b, LIMIT, INI_OK);
+	ck_assert(has(r, 0, late, b) && has(r, 1, late, b));
+	power_cut(r, 0, late, 1);
+	fake_started(r->h, 0);
+	rig_run(r, NS_PER_S);
+	ck_assert(ini_job_resume(r->ini, id, &e));
+	(void)rig_job(r, id, LIMIT);
+	rig_run(r, 2 * LIMIT);
+	ck_assert(!rig_in_sync(r, 1) ||
+	          memcmp(r->h->disk[0].store, r->h->disk[1].store, blocks * FAKE_BLOCK) == 0);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* The target of a resync is started again before the sweep has begun: writes go to it by then. */
+START_TEST(before_the_sweep)
+{
+	const lba_t blocks = 8 * BLOCKS, late = blocks - 10;
+	struct rig *r = rig_new(2, blocks);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 1);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	r->saves_held = true;
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	uint32_t id = rig_start(r, &s);
+	rig_run(r, NS_PER_S);
+	(void)rig_begin_write(r, late * FAKE_BLOCK, b);
+	rig_run(r, NS_PER_S);
+	power_cut(r, 1, late, 1);
+	fake_started(r->h, 1);
+	rig_run(r, NS_PER_S);
+	r->saves_held = false;
+	if (r->held_save)
+		ini_saved(r->ini, r->held_save, 0);
+	(void)rig_job(r, id, LIMIT);
+	rig_run(r, 2 * LIMIT);
+	ck_assert(!rig_in_sync(r, 1) ||
+	          memcmp(r->h->disk[0].store, r->h->disk[1].store, blocks * FAKE_BLOCK) == 0);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* ... also if the daemon ends and starts while it is away, which hears of it only once. */
+START_TEST(the_daemon_forgets)
+{
+	for (int again = 0; again < 2; again++) {
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct rig *r = written(2, b);
+
+		fake_gone(r->h, 1);
+		power_cut(r, 0, 100, 1);
+		fake_started(r->h, 0);
+		rig_run(r, NS_PER_S);
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		if (again) {
+			r->h->target[0].power_on = 0; /* to the new one it says I_T NEXUS LOSS */
+			rig_restart(r);
+		}
+		rig_run(r, NS_PER_S);
+		fake_back(r->h, 1);
+		rig_run(r, 60 * NS_PER_S);
+		ck_assert(has(r, 1, 100, b));
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
+TAP_MAIN("restart", the_daemon_forgets, the_source_of_a_resync, before_the_sweep,
+         it_gets_what_it_lost, it_lost_nothing, it_is_seen_once, all_were_started_again,
          the_one_that_has_it_comes_late, the_daemon_was_away, in_the_middle_of_a_mirror,
          in_the_middle_of_a_resync, before_it_is_flushed);

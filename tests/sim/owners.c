@@ -10,10 +10,12 @@
 
 #include <string.h>
 
-#define ASK_NS    (5 * NS_PER_MS)
-#define END_LIMIT (60 * NS_PER_S)
-#define FORCE_NS  (200 * NS_PER_MS)
-#define TAKE_NS   (3 * NS_PER_S) /* how long the other one tries, beyond the owner's absence */
+#define ASK_NS       (5 * NS_PER_MS)
+#define END_LIMIT    (60 * NS_PER_S)
+#define FORCE_NS     (200 * NS_PER_MS)
+#define TAKE_NS      (3 * NS_PER_S) /* how long the other one tries, beyond the owner's absence */
+#define REFUSED_MOST 20 /* after the faults: what a delete that was cut off has left takes force   \
+	                 */
 
 static const uint8_t nobody[UUID_LEN];
 
@@ -117,8 +119,10 @@ void owners_imported(struct sim *s, const struct client_op *o, const struct ini_
 	o->host->importing = false;
 	if (e->kind == INI_E_BUSY)
 		sim_mark(s, MARK_IMPORT_REFUSED);
-	if (e->kind != INI_OK)
+	if (e->kind != INI_OK) {
+		s->refused += s->quiet;
 		return;
+	}
 	s->taken = true;
 	if (s->n_hosts == 2 && host_group(o->host)->n < s->n_disks && !s->torn) {
 		s->torn = true;
@@ -246,7 +250,7 @@ void owners_next(struct sim *s)
 	if (s->ending)
 		end_owner(s);
 	else if (!claim(h)) /* pages may name either: the other one is refused */
-		come_by(s, sim_chance(&s->two, 2) ? h : x, false);
+		come_by(s, sim_chance(&s->two, 2) ? h : x, s->refused > REFUSED_MOST);
 	else if (s->take_until > s->now)
 		come_by(s, x, false);
 	else if (s->force_until > s->now)

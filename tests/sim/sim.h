@@ -234,6 +234,7 @@ struct sim {
 	bool torn; /* who has imported a part of its members: the other one may serve the rest */
 	struct sim_host *ending; /* the owner, on its way out; NULL: it is not */
 	uint32_t ending_life;
+	unsigned refused;    /* imports, since the faults have stopped */
 	ns_t take_until;     /* until then the other one tries to import */
 	ns_t force_until;    /* likewise, by force */
 	uint64_t swap_every; /* ticks of the work between two tries for no reason */
