@@ -359,13 +359,16 @@ static bool start(struct server *s)
 		log_error("out of memory for the bus");
 		return false;
 	}
+	/* First: the trace may be that of a server that is listening there already. */
+	if (!listen_all(s))
+		return false;
 	s->tap = bus_tap_new(loop_base(s->loop), s->o->trace, why, sizeof(why));
 	if (!s->tap) {
 		log_error("%s", why);
 		return false;
 	}
 	watch(s);
-	return listen_all(s);
+	return true;
 }
 
 static void tell_ready(const struct server *s)

@@ -37,9 +37,13 @@ static void on_timer(evutil_socket_t fd, short what, void *arg);
 
 static int open_file(const char *path, char *why, size_t n)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0640);
+	int fd = open(path,
+	              O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
+	              0640);
 	if (fd < 0)
 		(void)snprintf(why, n, "%s: %s", path, strerrordesc_np(errno));
+	else /* O_NONBLOCK was for a FIFO that nobody reads */
+		(void)fcntl(fd, F_SETFL, O_APPEND);
 	return fd;
 }
 

@@ -31,6 +31,7 @@ enum cli_exit {
 
 enum cli_kind {
 	CLI_TEXT,
+	CLI_PATH,   /* of a file; any bytes */
 	CLI_NUMBER, /* decimal or 0x... */
 	CLI_SIZE,   /* with K, M, G, T */
 	CLI_LIST,   /* A,B,C; an option may come again and adds to it */

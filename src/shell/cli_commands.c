@@ -100,7 +100,7 @@ static const struct cli_arg scsi_args[] = {
         OPTION("--in", "BYTES", "data_in_length", CLI_SIZE),
         {.word = "--out",
          .value = "FILE",
-         .kind = CLI_TEXT,
+         .kind = CLI_PATH,
          .help = "Data for the target: the contents of FILE (- for standard input), at most 16 "
                  "MiB."},
         OPTION("--lun", "N", "lun", CLI_NUMBER),
@@ -108,7 +108,7 @@ static const struct cli_arg scsi_args[] = {
         OPTION("--timeout-ms", "N", "timeout_ms", CLI_NUMBER),
         {.word = "--raw",
          .value = "FILE",
-         .kind = CLI_TEXT,
+         .kind = CLI_PATH,
          .help = "Write the data of the target to FILE (- for standard output), not as a hex "
                  "dump."},
 };
@@ -130,7 +130,7 @@ static const struct cli_arg write_args[] = {
         GROUP,
         OPERAND("OFFSET", "offset_bytes", CLI_SIZE),
         {.word = "FILE",
-         .kind = CLI_TEXT,
+         .kind = CLI_PATH,
          .optional = true,
          .help = "What to write, a multiple of the block size, at most 16 MiB; standard input if "
                  "left out or -."},
@@ -140,7 +140,7 @@ static const struct cli_arg read_args[] = {
         OPERAND("OFFSET", "offset_bytes", CLI_SIZE),
         OPERAND("LENGTH", "length_bytes", CLI_SIZE),
         {.word = "FILE",
-         .kind = CLI_TEXT,
+         .kind = CLI_PATH,
          .optional = true,
          .help = "Where to; if left out or -, standard output, as a hex dump when that is a "
                  "terminal."},
@@ -149,7 +149,7 @@ static const struct cli_arg job_create_args[] = {
         OPERAND("TYPE", "type", CLI_TEXT),
         GROUP,
         {.word = "FILE",
-         .kind = CLI_TEXT,
+         .kind = CLI_PATH,
          .optional = true,
          .help = "The image; for read, the file to write. Opened here, and passed to the daemon."},
         MODE,
@@ -178,7 +178,7 @@ static const struct cli_arg set_speed_args[] = {
 };
 static const struct cli_arg mirror_args[] = {
         GROUP,
-        {.word = "IMAGE", .kind = CLI_TEXT, .help = "The image: a regular file or a block device."},
+        {.word = "IMAGE", .kind = CLI_PATH, .help = "The image: a regular file or a block device."},
         MODE,
         BLOCK,
         WINDOW,
@@ -188,7 +188,7 @@ static const struct cli_arg mirror_args[] = {
 static const struct cli_arg verify_args[] = {
         GROUP,
         {.word = "IMAGE",
-         .kind = CLI_TEXT,
+         .kind = CLI_PATH,
          .optional = true,
          .help = "What the members have to hold; if left out, they are compared with each other."},
         BLOCK,
@@ -198,7 +198,7 @@ static const struct cli_arg verify_args[] = {
 };
 static const struct cli_arg read_job_args[] = {
         GROUP,
-        {.word = "FILE", .kind = CLI_TEXT, .help = "The file to write; what it held is lost."},
+        {.word = "FILE", .kind = CLI_PATH, .help = "The file to write; what it held is lost."},
         BLOCK,
         WINDOW,
         SPEED,

@@ -163,6 +163,9 @@ static json_t *convert(struct parser *p, const struct cli_arg *a, const char *te
 		if (!j)
 			(void)wrong(p, "%s: \"%s\" is not UTF-8", a->word, clean);
 		break;
+	case CLI_PATH: /* of any bytes; it stays here */
+		j = json_string_nocheck(text);
+		break;
 	case CLI_NUMBER:
 		if (number_parse(text, 0, INT64_MAX, &v))
 			j = json_integer((json_int_t)v);

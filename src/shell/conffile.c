@@ -6,6 +6,7 @@
 #include "shell/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,20 @@ static int check_value(cfg_t *cfg, cfg_opt_t *opt)
 	return -1;
 }
 
+/* As on the command line. libconfuse's own takes an empty text for 0, and 010 for 8. */
+static int parse_number(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+	uint64_t v = 0;
+	bool below = value[0] == '-'; /* said to be out of range */
+
+	if (!number_parse(value + below, 0, LONG_MAX, &v)) {
+		cfg_error(cfg, "invalid integer value for option '%s'", opt->name);
+		return -1;
+	}
+	*(long *)result = below ? -(long)v : (long)v;
+	return 0;
+}
+
 /* A directory would end the process inside the scanner of libconfuse. */
 static FILE *open_file(const char *path, char *why, size_t n)
 {
@@ -186,9 +201,18 @@ static size_t comment_end(const char *p, size_t i, size_t n)
 	return line ? (size_t)(line - p) : n;
 }
 
+/* Within a word without quotes a '/' is a character like others, as in a path with "//". */
+static bool word_ended(char before)
+{
+	return strchr(" \t\r\n=+,(){}\"'", before) != NULL;
+}
+
 static bool comment_begins(const char *p, size_t i, size_t n)
 {
-	return p[i] == '#' || (p[i] == '/' && i + 1 < n && (p[i + 1] == '/' || p[i + 1] == '*'));
+	if (p[i] == '#')
+		return true;
+	return p[i] == '/' && i + 1 < n && (p[i + 1] == '/' || p[i + 1] == '*') &&
+	       (i == 0 || word_ended(p[i - 1]));
 }
 
 /*
@@ -277,8 +301,12 @@ cfg_t *conf_read(const char *path, cfg_opt_t *opts, const struct conf_check *che
 		return NULL;
 	}
 	(void)cfg_set_error_function(cfg, note_error);
-	for (size_t i = 0; i < n_checks; i++)
+	for (size_t i = 0; i < n_checks; i++) {
 		(void)cfg_set_validate_func(cfg, checks[i].name, check_value);
+		cfg_opt_t *opt = cfg_getopt(cfg, checks[i].name);
+		if (opt && checks[i].kind == CONF_NUMBER)
+			opt->parsecb = parse_number;
+	}
 	reading.checks = checks;
 	reading.n_checks = n_checks;
 	reading.why = why;

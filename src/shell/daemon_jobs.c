@@ -170,7 +170,10 @@ void jobs_wait(struct call *c)
 	struct ini_error e;
 
 	c->job = c->req->job;
-	if (CTL_HAS(c->req, TIMEOUT))
+	const struct ini_job *j = ini_job_find(c->d->ini, c->job);
+	bool over = j && (j->state == JOB_CONCLUDED || j->state == JOB_DISMISSED);
+	/* Of one that is over the answer is on its way, however short the time. */
+	if (CTL_HAS(c->req, TIMEOUT) && !over)
 		c->deadline = loop_now() + c->req->timeout_ms * NS_PER_MS;
 	if (!ini_job_wait(c->d->ini, c->job, call_await_reply(c), &e))
 		call_fail_ini(c, &e);

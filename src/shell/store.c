@@ -56,7 +56,9 @@ static const char no_direct[] = "its file system takes no direct I/O";
 static bool open_file(struct store *s, const struct store_config *c, bool *made, char *why,
                       size_t n)
 {
-	int mode = (c->write_protect ? O_RDONLY : O_RDWR) | (c->direct ? O_DIRECT : 0) | O_CLOEXEC;
+	/* O_NONBLOCK: a FIFO must not keep us waiting before it is refused. */
+	int mode = (c->write_protect ? O_RDONLY : O_RDWR) | (c->direct ? O_DIRECT : 0) |
+	           O_NONBLOCK | O_CLOEXEC;
 	*made = false;
 	s->fd = open(c->path, mode);
 	if (s->fd < 0 && errno == ENOENT && c->size == 0)

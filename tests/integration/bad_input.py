@@ -294,5 +294,33 @@ def second_daemon():
         assert Rpc(lab.path("control.sock")).greeting["product"] == "smirror"
 
 
+@test("a second bus server by mistake: it is refused, and leaves the trace of the first one alone")
+def second_bus():
+    with Lab() as lab:
+        lab.start(2)
+        second = subprocess.run([lab.program("smirror-bus"), "--listen", lab.unix, "--trace", lab.path("trace")], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, timeout=LIMIT_S, check=False)
+        assert second.returncode == 1 and b"listening there already" in second.stderr, second
+        lab.run_job("mirror", image=lab.image(MIB))
+        lab.trace()
+        with open(lab.path("trace"), "rb") as file:
+            trace = file.read()
+        assert b"\0" not in trace and trace.startswith(b"{") and len(trace) > 10000, (trace[:80], len(trace))
+
+
+@cases("a FIFO as a {}: an error at once", ("store", "trace"))
+def fifo(what):
+    with Lab() as lab:
+        path = lab.path("fifo")
+        os.mkfifo(path)
+        if what == "store":
+            lab.bus()
+            argv = [lab.program("smirror-target"), "--bus", lab.unix, "--id", "1", "--store", path, "--write-protect"]
+        else:
+            argv = [lab.program("smirror-bus"), "--listen", lab.unix, "--trace", path]
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT_S, check=False)
+        assert done.returncode == 1 and path.encode() in done.stderr, done
+
+
 if __name__ == "__main__":
     main()

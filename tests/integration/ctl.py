@@ -575,6 +575,23 @@ def device_refusals():
         assert status == 0 and b"TEST" in out and "disk0: Unit Attention, Failure prediction threshold exceeded (false)" in errors, (out, errors)
 
 
+@test("an image whose name is no UTF-8; a wait of no time for a job that is over; a trace that cannot be written")
+def odd_calls():
+    with Lab() as lab:
+        lab.start(2)
+        odd = os.fsencode(lab.path("image-")) + b"\xff\xfe"
+        os.rename(lab.image(MIB), odd)
+        status, out, errors = run(lab, "mirror", "g0", os.fsdecode(odd))
+        assert status == 0, (status, out, errors)
+        job = lab.call("job.list")["jobs"][-1]["id"]
+        status, out, errors = run(lab, "job", "wait", job, "--timeout-ms", "0")
+        assert status == 0, (status, out, errors)
+        with open("/dev/full", "wb") as full, subprocess.Popen(
+                [lab.program("smirrorctl"), "--control", lab.path("control.sock"), "bus", "trace"], stdout=full, stderr=subprocess.PIPE) as tap:
+            until("it has something to write", lambda: lab.call("bus.scan") is None or tap.poll() is not None)
+            assert tap.returncode == 1 and b"standard output" in tap.stderr.read(), tap
+
+
 def hexfile(lab, text):
     path = lab.path("list")
     with open(path, "wb") as file:

@@ -10,12 +10,13 @@
 
 #include <string.h>
 
-#define ASK_NS       (5 * NS_PER_MS)
-#define END_LIMIT    (60 * NS_PER_S)
-#define FORCE_NS     (200 * NS_PER_MS)
-#define TAKE_NS      (3 * NS_PER_S) /* how long the other one tries, beyond the owner's absence */
-#define REFUSED_MOST 20 /* after the faults: what a delete that was cut off has left takes force   \
-	                 */
+#define ASK_NS    (5 * NS_PER_MS)
+#define END_LIMIT (60 * NS_PER_S)
+#define FORCE_NS  (200 * NS_PER_MS)
+#define TAKE_NS   (3 * NS_PER_S) /* how long the other one tries, beyond the owner's absence */
+#define REFUSED_MOST                                                                               \
+	20 /* after the faults: what a delete that was cut off has left takes force                \
+	    */
 
 static const uint8_t nobody[UUID_LEN];
 

@@ -111,6 +111,7 @@ START_TEST(errors_name_file_and_line)
 	        {"\n\nid = 16\n", ":3: id: 16 is out of range: 0 to 15"},
 	        {"id = -1\n", ":1: id: -1 is out of range: 0 to 15"},
 	        {"id = x\n", ":1: invalid integer value for option 'id'"},
+	        {"id = \"\"\n", ":1: invalid integer value for option 'id'"},
 	        {"limit = 10\n", ":1: limit: \"10\" is no duration, such as 250ms or 10s"},
 	        {"limit = 11s\n", ":1: limit: \"11s\" is out of range: 1 to 10000 ms"},
 	        {"block = 1.5M\n", ":1: block: \"1.5M\" is no size, such as 4096, 64K or 1G"},
