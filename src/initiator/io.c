@@ -514,8 +514,11 @@ static void run_step(struct io *io)
 
 static void durable_step(struct io *io)
 {
-	if (!group_change_done(io->g, io->ticket))
+	/* Who is in sync now, and took it, may be so by a change that came behind that one. */
+	if (!group_change_done(io->g, io->g->change_wanted)) {
+		io->ticket = io->g->change_wanted;
 		return;
+	}
 	TAILQ_REMOVE(&io->ini->io_durable, io, wait);
 	io_finish(io);
 }
