@@ -80,10 +80,11 @@ static void set_why(struct cli_conn *c, const char *what, int err)
 	               err ? strerror(err) : "");
 }
 
-/* Waits for an event of the socket until `end`: 1, 0 when the time is over, -1 for a signal. */
-static int wait_for(const struct cli_conn *c, short events, ns_t end)
+/* Waits for an event of a socket, or a pipe, until `end`: 1, 0 when the time is over, -1 for a
+ * signal. */
+static int wait_for(int fd, short events, ns_t end)
 {
-	struct pollfd p = {.fd = c->fd, .events = events};
+	struct pollfd p = {.fd = fd, .events = events};
 
 	for (;;) {
 		ns_t now = cli_now(), left = end > now ? end - now : 0;
@@ -100,6 +101,11 @@ static int wait_for(const struct cli_conn *c, short events, ns_t end)
 		if (n < 0 && errno != EINTR)
 			return 0;
 	}
+}
+
+bool cli_may_write(void)
+{
+	return wait_for(STDOUT_FILENO, POLLOUT, NS_NEVER) >= 0;
 }
 
 /* A line as JSON; NULL with why. */
@@ -156,7 +162,7 @@ enum cli_got cli_conn_next(struct cli_conn *c, ns_t limit, json_t **out)
 		case CTL_LINE_NONE:
 			break;
 		}
-		int ready = wait_for(c, POLLIN, end);
+		int ready = wait_for(c->fd, POLLIN, end);
 		if (ready <= 0)
 			return ready < 0 ? CLI_GOT_SIGNAL : CLI_GOT_TIMEOUT;
 		c->ended = !fill(c);
@@ -199,7 +205,7 @@ static bool send_all(struct cli_conn *c, const char *p, size_t n, int fd)
 			n -= (size_t)sent;
 			fd = -1;
 		} else if (errno == EAGAIN) {
-			if (wait_for(c, POLLOUT, end) == 0) {
+			if (wait_for(c->fd, POLLOUT, end) == 0) {
 				set_why(c, "the daemon does not read what it is sent", 0);
 				return false;
 			}

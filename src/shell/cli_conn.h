@@ -41,5 +41,8 @@ ns_t cli_now(void);
  * They stay ignored between waits; cli_signal() is the one that came, or 0. */
 void cli_hold_signals(void);
 int cli_signal(void);
+/* Waits until the standard output takes something, which a reader that pauses may put off. False: a
+ * signal came. */
+bool cli_may_write(void);
 
 #endif

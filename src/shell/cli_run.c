@@ -6,6 +6,7 @@
 #include "shell/cli_table.h"
 #include "shell/cli_text.h"
 
+#include <stdio_ext.h>
 #include <string.h>
 
 int cli_run_call(struct cli *cli)
@@ -104,9 +105,11 @@ static void put_event(const json_t *e)
 
 int cli_run_events(struct cli *cli)
 {
+	static char line[64 * KIB]; /* a whole one, so that it is written when we say so */
 	uint64_t left = cli_local_number(cli, "--count", UINT64_MAX);
 	json_t *m = NULL;
 
+	(void)setvbuf(stdout, line, _IOFBF, sizeof(line));
 	cli_hold_signals();
 	json_t *result = cli_call(cli, "events.subscribe", cli->params, -1);
 	if (!result)
@@ -119,8 +122,12 @@ int cli_run_events(struct cli *cli)
 				cli_put_json(json_object_get(m, "params"));
 			else
 				put_event(json_object_get(m, "params"));
-			(void)fflush(stdout);
 			json_decref(m);
+			if (!cli_may_write()) {
+				__fpurge(stdout); /* nobody takes it, and exit() would wait */
+				return CLI_OK;
+			}
+			(void)fflush(stdout);
 			break;
 		case CLI_GOT_TIMEOUT:
 			break;

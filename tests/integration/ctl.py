@@ -439,6 +439,21 @@ def scsi():
         assert run(lab, "scsi", "nobody", "000000000000")[0] == 1
 
 
+@test("events that nobody reads: SIGINT ends it all the same")
+def unread_events():
+    with Lab() as lab:
+        lab.start(8, size="1M")
+        out, into = os.pipe()
+        fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, 8192)
+        with os.fdopen(out, "rb") as reader:
+            follower = started(lab, "--json", "events", stdout=into)
+            os.close(into)
+            until("the pipe is full", lambda: struct.unpack("i", fcntl.ioctl(out, termios.FIONREAD, bytes(4)))[0] > 4096)
+            follower.send_signal(signal.SIGINT)
+            assert follower.wait(LIMIT_S) == 0
+            reader.read()
+
+
 @test("bus trace is live: whole lines of the trace, until a number of them or SIGINT")
 def trace():
     with Lab() as lab:
