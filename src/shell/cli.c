@@ -53,6 +53,11 @@ bool cli_connect(struct cli *cli)
 	cli->conn = cli_conn_open(cli->control, why, sizeof(why));
 	if (cli->conn)
 		return true;
+	if (cli_signal()) {
+		(void)cli_fail(cli, CLI_SIGNAL + cli_signal(),
+		               "interrupted before the daemon answered");
+		return false;
+	}
 	if (errno != ENOENT && errno != ECONNREFUSED) {
 		(void)cli_fail(cli, CLI_FAILED, "cannot talk to a daemon at %s: %s", cli->control,
 		               why);

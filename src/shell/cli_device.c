@@ -116,7 +116,7 @@ static bool page_code(struct cli *cli, unsigned most, bool *given, uint8_t *code
 		end++;
 	if (end == text || *end || *text == '-' || *text == '+' || v > most)
 		return cli_fail(cli, CLI_USAGE,
-		                "PAGE: \"%s\" is no page code, such as 83, up to %x",
+		                "PAGE: \"%s\" is no page code: hexadecimal, up to %x",
 		                cli_clean(text, clean, sizeof(clean)), most),
 		       false;
 	*code = (uint8_t)v;

@@ -453,8 +453,10 @@ static void change_luns(struct run *r, struct disk_list *to)
 			log_info("%s: LUN %u goes", now->store, lun);
 			lun_removed(r, lun);
 		} else if (there && strcmp(now->spec, then->spec) != 0) {
-			log_error("LUN %u: %s is another disk than %s: take it out first", lun,
-			          then->spec, now->spec);
+			log_error("LUN %u: %s is %s than %s: take it out first", lun, then->spec,
+			          strcmp(now->store, then->store) == 0 ? "given otherwise"
+			                                               : "another disk",
+			          now->spec);
 		} else if (!there && then && !lun_added(r, then, why, sizeof(why))) {
 			log_error("LUN %u: %s", lun, why);
 		} else if (!there && then) {

@@ -439,6 +439,23 @@ def scsi():
         assert run(lab, "scsi", "nobody", "000000000000")[0] == 1
 
 
+@test("a daemon that is stopped: Ctrl-C ends with 130 before it has greeted, too")
+def stopped_daemon():
+    with Lab() as lab:
+        lab.start(1)
+        lab.daemon_process.signal(signal.SIGSTOP)
+        try:
+            waits = started(lab, "events", stderr=subprocess.PIPE)
+            until("it is waiting", lambda: "poll" in open(f"/proc/{waits.pid}/wchan", encoding="utf-8").read()
+                  or int(open(f"/proc/{waits.pid}/status", encoding="utf-8").read().split("SigBlk:")[1].split()[0], 16))
+            waits.send_signal(signal.SIGINT)
+            assert waits.wait(LIMIT_S) == 130, waits.returncode
+            assert b"interrupted" in waits.stderr.read()
+            waits.stderr.close()
+        finally:
+            lab.daemon_process.signal(signal.SIGCONT)
+
+
 @test("events that nobody reads: SIGINT ends it all the same")
 def unread_events():
     with Lab() as lab:
@@ -581,6 +598,7 @@ def device_refusals():
                            ("target inquiry nobody", "no target nobody"), ("target inquiry 12", "12: Inquiry: selection_timeout")):
             status, out, errors = run(lab, *words.split())
             assert status == 1 and not out and why in errors, (words, status, out, errors)
+        assert "hexadecimal, up to 3f" in run(lab, "target", "log", "disk0", "99")[2]
         for words in ("target vpd disk0 zz", "target vpd disk0 100", "target vpd disk0 -1", "target modes disk0 40", "target log disk0 8x", "target vpd"):
             status, out, errors = run(lab, *words.split())
             assert status == 2 and not out and errors, (words, status, out, errors)

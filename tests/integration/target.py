@@ -353,10 +353,10 @@ def inventory():
         assert luns(server, 5) == [0, 1, 2, 9]
         server.write(6, 0, b"\x22" * 512, lun=2)
         assert server.program()[1][1][:2] == (STATUS, 0)
-        # another disk under a LUN that is there is refused; one that cannot be opened stays away
+        # a LUN that is there is not given otherwise; one that cannot be opened stays away
         configure(one + ",thin", two, f"3={lab.path('none')}/x.img,size=1M")
         reload("LUN 3: ")
-        assert "LUN 1: " in target.stderr() and "take it out first" in target.stderr(), target.stderr()
+        assert "LUN 1: " in target.stderr() and "is given otherwise than" in target.stderr(), target.stderr()
         assert luns(server, 7) == [0, 1, 2, 9]
         configure(one)
         reload("LUN 2 is closed")
