@@ -242,6 +242,11 @@ static void apply(struct tgt *t, const struct task *k)
 
 bool tgt_cmd_run_mode_select(struct tgt *t, struct task *k)
 {
+	/* It may have waited for its turn while another initiator's was done. */
+	if (tgt_nexus(k)->members_changed) {
+		tgt_task_fail(k, SENSE_MODE_PARAMETERS_CHANGED);
+		return false;
+	}
 	if (k->lu->saving) {
 		k->status = SCSI_BUSY; /* another one is being saved */
 		return false;

@@ -57,7 +57,7 @@ static bool all_here(struct sim *s)
 static bool stores_rest(struct sim *s)
 {
 	for (unsigned i = 0; i < s->n_disks; i++)
-		if (s->d[i].store.n_ops > 0)
+		if (s->d[i].store.n_ops > 0 || (s->d[i].t && tgt_store_ops(s->d[i].t) > 0))
 			return false;
 	return true;
 }
@@ -162,6 +162,8 @@ static void look(struct sim *s)
 		         (unsigned long long)(ANSWER_LIMIT / NS_PER_S));
 	if (!sim_until(s, ANSWER_LIMIT, stores_rest))
 		sim_fail(s, "the store of a disk does not answer");
+	/* Who does nothing hears nothing: that an import which was cut off has taken the group. */
+	owners_ask(s);
 	if (!sim_until(s, ANSWER_LIMIT, all_here))
 		sim_fail(s, "a member has gone after the faults have stopped");
 	owners_look_at_end(s);

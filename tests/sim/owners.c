@@ -271,6 +271,14 @@ bool owners_agree(struct sim *s)
 	return s->n_hosts < 2 || (claim(h) && !claim(other_than(s, h)));
 }
 
+void owners_ask(struct sim *s)
+{
+	for (unsigned i = 0; s->n_hosts == 2 && i < s->n_hosts; i++) {
+		hba_scan(s->host[i].h);
+		host_node_wake(s, &s->host[i]);
+	}
+}
+
 void owners_look_at_end(struct sim *s)
 {
 	if (s->n_hosts == 2)

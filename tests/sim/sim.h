@@ -393,6 +393,8 @@ void owners_rest(struct sim *s);
 /* One has the group, and the other one knows. */
 bool owners_agree(struct sim *s);
 /* Who has lost it refuses what is asked. */
+/* Both ask all members whose the group is. */
+void owners_ask(struct sim *s);
 void owners_look_at_end(struct sim *s);
 /* The owner is killed, the other one takes over, and the first one is back; false: not in this
  * seed. */

@@ -275,6 +275,32 @@ START_TEST(members_are_to_be_read)
 }
 END_TEST
 
+/* ... also of a MODE SELECT that was there before, and waited until sense had been asked for. */
+START_TEST(members_are_to_be_read_by_one_that_waits)
+{
+	struct disk *d = disk_new();
+	char burst[400];
+
+	(void)disk_port(d, 6, 9, true);
+	(void)of(d, 6, "00:5");
+	(void)of(d, 6, "1a.08.30.00.ff.00");
+	ck_assert_ptr_nonnull(strstr(of(d, 6, "08:3.00.00.01"), CHECK)); /* byte 5: a field */
+	(void)snprintf(burst, sizeof(burst),
+	               "t=5 ini=6 epoch=9 want sel msg=c02001 cmd=15.11.00.00.34.00 out=x%s",
+	               "00000000.30.2e.11.01.0001.0001.66666666666666666666666666666666."
+	               "0000000000000002.00000000000000000000000000000066");
+	(void)disk_burst(d, burst);
+	(void)mode_select(d, MEMBER("77"));
+	/* its sense, and then it has its turn */
+	ck_assert_ptr_nonnull(strstr(of(d, 6, "03:3.12.00"), "STATUS(CHECK CONDITION)"));
+	(void)of(d, 6, "03:3.12.00");
+	ck_assert_uint_eq(d->in[2], 6);
+	ck_assert_uint_eq(d->in[12], 0x2a);
+	ck_assert_uint_eq(d->in[13], 0x01);
+	disk_free(d);
+}
+END_TEST
+
 /* Each page is saved with SP, and is so after a reset; without SP it is as it was saved. */
 START_TEST(saved_values)
 {
@@ -406,6 +432,6 @@ END_TEST
 TAP_MAIN_TABLE("target_mode", NULL, NULL, TAP_EACH(values, pages), TAP_ONCE(all_pages),
                TAP_ONCE(block_descriptors), TAP_EACH(only_the_changeable_bits, pages),
                TAP_ONCE(others_are_told_of_changes), TAP_ONCE(members_are_to_be_read),
-               TAP_ONCE(saved_values), TAP_ONCE(software_write_protection),
-               TAP_ONCE(descriptor_sense), TAP_ONCE(informational_exceptions),
-               TAP_EACH(sense_formats, senses));
+               TAP_ONCE(members_are_to_be_read_by_one_that_waits), TAP_ONCE(saved_values),
+               TAP_ONCE(software_write_protection), TAP_ONCE(descriptor_sense),
+               TAP_ONCE(informational_exceptions), TAP_EACH(sense_formats, senses));
