@@ -247,8 +247,11 @@ static void check_written(struct sim *s, const struct client_op *o, const struct
 /* In sync for whoever answers, and for whoever has the group by now. */
 static bool counts(struct sim *s, const struct client_op *o, unsigned member)
 {
-	const struct ini_group *g = host_group(o->host), *now = host_group(host_owner(s));
+	const struct sim_host *owner = host_owner(s);
+	const struct ini_group *g = host_group(o->host), *now = host_group(owner);
 
+	if (!now && !owner->ini && owner->disk.n > 0)
+		now = &owner->disk.g; /* it is down */
 	return g->m[member].state == MEMBER_IN_SYNC &&
 	       (!now || (member < now->n && now->m[member].state == MEMBER_IN_SYNC &&
 	                 memcmp(now->m[member].uuid, g->m[member].uuid, UUID_LEN) == 0));
