@@ -79,8 +79,22 @@ static void told_members(struct nexus *x, bool by_name)
 	x->members_changed = false;
 }
 
+/*
+ * What is being saved holds soon, also if its initiator is gone by then. Who read page 30h now, and
+ * that can be a daemon that has been started again, would take a member for what it is no more.
+ */
+static bool members_are_changing(const struct tgt_lu *lu)
+{
+	return lu->saving &&
+	       !mode_mirror_equal(&lu->modes.current.mirror, &lu->pending.current.mirror);
+}
+
 bool tgt_cmd_run_mode_sense(struct tgt *t, struct task *k)
 {
+	if ((k->cdb.page & PAGE) == MODE_MIRROR_PAGE && members_are_changing(k->lu)) {
+		k->status = SCSI_BUSY;
+		return false;
+	}
 	struct wr w = wr_init(t->resp, sizeof(t->resp));
 	uint8_t code = k->cdb.page & PAGE;
 	enum mode_pc pc = (enum mode_pc)(k->cdb.page >> PC_SHIFT);

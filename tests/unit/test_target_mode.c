@@ -301,6 +301,36 @@ START_TEST(members_are_to_be_read_by_one_that_waits)
 }
 END_TEST
 
+/* What is being saved holds in a moment, whoever waits for it by then: page 30h as it was is not
+ * told any more. */
+START_TEST(members_that_are_being_saved)
+{
+	struct disk *d = disk_new();
+
+	(void)disk_port(d, 6, 9, true);
+	(void)of(d, 6, "00:5");
+	d->hold = select_sp = true;
+	(void)mode_select(d, MEMBER("77"));
+	select_sp = false;
+	ck_assert_uint_eq(d->n_held, 1);
+	ck_assert_ptr_nonnull(strstr(of(d, 6, "1a.08.30.00.ff.00"), "STATUS(BUSY)"));
+	ck_assert_ptr_nonnull(strstr(of(d, 6, "1a.08.08.00.ff.00"), "STATUS(GOOD)"));
+	(void)disk_release(d);
+	d->hold = false;
+	ck_assert_ptr_nonnull(strstr(of(d, 6, "1a.08.30.00.ff.00"), CHECK));
+	ck_assert_ptr_nonnull(strstr(of(d, 6, "1a.08.30.00.ff.00"), "STATUS(GOOD)"));
+	ck_assert_uint_eq(d->in[4 + 2], 0x11);
+	/* of another page, and of the same once more, nothing is waited for */
+	d->hold = select_sp = true;
+	(void)mode_select(d, "00000000 81 0a 0005 00000000 07 00 1234");
+	select_sp = false;
+	ck_assert_uint_eq(d->n_held, 1);
+	ck_assert_ptr_nonnull(strstr(of(d, 6, "1a.08.30.00.ff.00"), "STATUS(GOOD)"));
+	(void)disk_release(d);
+	disk_free(d);
+}
+END_TEST
+
 /* Each page is saved with SP, and is so after a reset; without SP it is as it was saved. */
 START_TEST(saved_values)
 {
@@ -432,6 +462,7 @@ END_TEST
 TAP_MAIN_TABLE("target_mode", NULL, NULL, TAP_EACH(values, pages), TAP_ONCE(all_pages),
                TAP_ONCE(block_descriptors), TAP_EACH(only_the_changeable_bits, pages),
                TAP_ONCE(others_are_told_of_changes), TAP_ONCE(members_are_to_be_read),
-               TAP_ONCE(members_are_to_be_read_by_one_that_waits), TAP_ONCE(saved_values),
+               TAP_ONCE(members_are_to_be_read_by_one_that_waits),
+               TAP_ONCE(members_that_are_being_saved), TAP_ONCE(saved_values),
                TAP_ONCE(software_write_protection), TAP_ONCE(descriptor_sense),
                TAP_ONCE(informational_exceptions), TAP_EACH(sense_formats, senses));
