@@ -15,7 +15,7 @@ pure_libs="0:base 1:scsi 2:wire 3:bus 3:mirror 4:target 4:initiator"
 # Regular expressions, each for a whole symbol.
 allowed='
 mem(cpy|set|move|cmp|chr|rchr|mem) mempcpy bcmp
-str(len|nlen|cpy|ncpy|cmp|ncmp|casecmp|ncasecmp|chr|rchr|chrnul|str|spn|cspn|pbrk|cat|ncat|to[u]?ll?) stpcpy
+str(len|nlen|cpy|ncpy|cmp|ncmp|casecmp|ncasecmp|chr|rchr|chrnul|str|spn|cspn|pbrk|cat|ncat|errordesc_np|to[u]?ll?) stpcpy
 __isoc[0-9]*_strto[u]?ll? __ctype_(b|tolower|toupper)_loc
 v?snprintf
 __(mem(cpy|set|move)|str(cpy|ncpy|cat|ncat)|stpcpy|v?snprintf)_chk

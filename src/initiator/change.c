@@ -34,7 +34,7 @@ void ini_saved(struct ini *ini, uint64_t seq, int err)
 	ini->save_err = err;
 	ini->moves++;
 	if (err)
-		ini_log(ini, 3, "the state could not be saved (error %d)", err);
+		ini_log(ini, 3, "the state could not be saved: %s", errno_text(err));
 }
 
 void group_owes(struct group *g, uint64_t generation)
@@ -422,9 +422,9 @@ static void note_error(struct group *g)
 
 	*e = (struct ini_error){.kind = INI_OK};
 	if (g->ini->save_err || g->unannounced)
-		(void)ini_refuse(e, INI_E_STATE_DIR,
-		                 "the state of group %s could not be saved (error %d)", g->pub.name,
-		                 g->ini->save_err);
+		(void)ini_refuse(e, INI_E_STATE_DIR, "the state of group %s could not be saved%s%s",
+		                 g->pub.name, g->ini->save_err ? ": " : "",
+		                 g->ini->save_err ? errno_text(g->ini->save_err) : "");
 	else if (g->untold)
 		(void)ini_refuse(e, INI_E_DEVICE,
 		                 "no member in sync of group %s could be told by page 30h who has "

@@ -203,6 +203,8 @@ const char *why_text(const struct why *why, char *buf, size_t n);
 void ini_log(struct ini *ini, int level, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
 void copy_text(char *to, size_t n, const char *from);
+/* What an errno value says, in English; lasts. */
+const char *errno_text(int err);
 
 /* pool.c */
 bool ini_pool_new(struct ini *ini);

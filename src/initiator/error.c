@@ -14,6 +14,13 @@ void copy_text(char *to, size_t n, const char *from)
 	to[len] = '\0';
 }
 
+const char *errno_text(int err)
+{
+	const char *text = strerrordesc_np(err);
+
+	return text ? text : "unknown error";
+}
+
 bool ini_refuse(struct ini_error *e, enum ini_kind kind, const char *fmt, ...)
 {
 	va_list ap;

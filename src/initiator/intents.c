@@ -539,8 +539,8 @@ void ini_intent_saved(struct ini *ini, uint64_t op, int err)
 	intent_saved(g->log, !err);
 	if (err) {
 		g->log_failed = true;
-		ini_log(ini, 3, "the write-intent log of group %s could not be saved (error %d)",
-		        g->pub.name, err);
+		ini_log(ini, 3, "the write-intent log of group %s could not be saved: %s",
+		        g->pub.name, errno_text(err));
 	}
 	marked(g, !err);
 }

@@ -222,9 +222,9 @@ void ini_file_read_done(struct ini *ini, uint64_t op, int err, struct block *dat
 		return;
 	uint32_t len = io->blocks * io->g->pub.block_size;
 	if (err || !data || data->len < len)
-		job_fail(io->job, INI_E_IO,
-		         "image %.100s could not be read at byte %llu (error %d)",
-		         io->job->pub.image, (unsigned long long)io->file_offset, err);
+		job_fail(io->job, INI_E_IO, "image %.100s could not be read at byte %llu: %s",
+		         io->job->pub.image, (unsigned long long)io->file_offset,
+		         err ? errno_text(err) : "it ends there");
 	else
 		io->data = block_ref(data);
 	ready(io);
@@ -239,8 +239,8 @@ static void synced(struct ini *ini, uint64_t op, int err)
 	j->sync_flying = false;
 	ini->moves++;
 	if (err)
-		job_fail(j, INI_E_IO, "file %.100s could not be flushed (error %d)", j->pub.image,
-		         err);
+		job_fail(j, INI_E_IO, "file %.100s could not be flushed: %s", j->pub.image,
+		         errno_text(err));
 }
 
 void ini_file_done(struct ini *ini, uint64_t op, int err)
@@ -253,8 +253,7 @@ void ini_file_done(struct ini *ini, uint64_t op, int err)
 	if (!io || io->state != IO_SINK)
 		return;
 	if (err)
-		job_fail(io->job, INI_E_IO,
-		         "file %.100s could not be written at byte %llu (error %d)",
-		         io->job->pub.image, (unsigned long long)io->file_offset, err);
+		job_fail(io->job, INI_E_IO, "file %.100s could not be written at byte %llu: %s",
+		         io->job->pub.image, (unsigned long long)io->file_offset, errno_text(err));
 	io_finish(io);
 }

@@ -423,6 +423,7 @@ START_TEST(an_image_that_cannot_be_read_fails_the_job)
 	r->read_err = 5;
 	const struct ini_job *j = rig_concludes(r, id, LIMIT, JOB_FAILED);
 	ck_assert_int_eq(j->error.kind, INI_E_IO);
+	ck_assert_ptr_nonnull(strstr(j->error.text, " at byte 0: Input/output error"));
 	ck_assert(!rig_in_sync(r, 0));
 	ck_assert_uint_eq(r->closes, 1);
 	rig_free(r);

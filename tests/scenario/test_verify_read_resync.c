@@ -237,9 +237,11 @@ START_TEST(a_file_that_cannot_be_written_fails_the_read)
 	r->write_err = 28;
 	const struct ini_job *j = rig_concludes(r, rig_start(r, &s), LIMIT, JOB_FAILED);
 	ck_assert_int_eq(j->error.kind, INI_E_IO);
+	ck_assert_ptr_nonnull(strstr(j->error.text, " at byte 0: No space left on device"));
 	r->write_err = 0;
 	r->sync_err = 5;
 	j = rig_concludes(r, rig_start(r, &s), LIMIT, JOB_FAILED);
+	ck_assert_ptr_nonnull(strstr(j->error.text, " flushed: Input/output error"));
 	ck_assert_uint_eq(r->closes, 3);
 	ck_assert(rig_in_sync(r, 0));
 	rig_free(r);
