@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define TEXT_MAX 2048
+#define NO_CALL  (-32000) /* JSON-RPC's first code of an implementation's own */
 /* So that 12.345 is not shown as 12.345000000000001. */
 #define DIGITS JSON_REAL_PRECISION(15)
 
@@ -44,6 +45,22 @@ int cli_fail(struct cli *cli, int status, const char *fmt, ...)
 	return status;
 }
 
+int cli_no_answer(struct cli *cli, const char *kind, const char *fmt, ...)
+{
+	char raw[TEXT_MAX], clean[2 * TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
+	json_t *whole = json_pack("{s:{s:i, s:s, s:{s:s}}}", "error", "code", NO_CALL, "message",
+	                          cli_clean(raw, clean, sizeof(clean)), "data", "kind", kind);
+	if (cli->json && whole)
+		cli_put_json(whole);
+	json_decref(whole);
+	return cli_fail(cli, CLI_FAILED, "%s", raw);
+}
+
 bool cli_connect(struct cli *cli)
 {
 	char why[512];
@@ -59,11 +76,11 @@ bool cli_connect(struct cli *cli)
 		return false;
 	}
 	if (errno != ENOENT && errno != ECONNREFUSED) {
-		(void)cli_fail(cli, CLI_FAILED, "cannot talk to a daemon at %s: %s", cli->control,
-		               why);
+		(void)cli_no_answer(cli, "no_daemon", "cannot talk to a daemon at %s: %s",
+		                    cli->control, why);
 		return false;
 	}
-	(void)cli_fail(cli, CLI_FAILED, "no daemon at %s: %s", cli->control, why);
+	(void)cli_no_answer(cli, "no_daemon", "no daemon at %s: %s", cli->control, why);
 	cli_say("start it (smirrord --bus ADDR --state-dir DIR --control %s, or systemctl start "
 	        "smirrord), or tell where it is with --control PATH or " CLI_CONTROL_ENV,
 	        cli->control);
@@ -105,16 +122,16 @@ static json_t *answer_to(struct cli *cli, json_int_t id, ns_t end)
 			json_decref(m);
 			break;
 		case CLI_GOT_TIMEOUT:
-			(void)cli_fail(cli, CLI_FAILED, "the daemon at %s does not answer",
-			               cli->control);
+			(void)cli_no_answer(cli, "no_answer", "the daemon at %s does not answer",
+			                    cli->control);
 			return NULL;
 		case CLI_GOT_SIGNAL:
 			(void)cli_fail(cli, CLI_SIGNAL + cli_signal(),
 			               "interrupted before the daemon answered");
 			return NULL;
 		case CLI_GOT_END:
-			(void)cli_fail(cli, CLI_FAILED, "%s: %s", cli->control,
-			               cli_conn_why(cli->conn));
+			(void)cli_no_answer(cli, "connection_lost", "%s: %s", cli->control,
+			                    cli_conn_why(cli->conn));
 			return NULL;
 		}
 	}

@@ -85,6 +85,10 @@ void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_fail(struct cli *cli, int status, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
 
+/* There is no answer: with --json it is told as an error answer of this data.kind would be, too. */
+int cli_no_answer(struct cli *cli, const char *kind, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+
 /* Connects unless it is connected. False when that failed (told). */
 bool cli_connect(struct cli *cli);
 /* Calls a method; fd (or -1) goes with the request. NULL when that failed (told); cli->status. */

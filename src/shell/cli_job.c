@@ -57,12 +57,13 @@ static int detached(struct follow *f)
 	return CLI_SIGNAL + signo;
 }
 
-static int lost(struct follow *f, const char *why)
+static int lost(struct follow *f, const char *kind, const char *why)
 {
 	cli_progress_end(&f->progress);
-	return cli_fail(f->cli, CLI_FAILED,
-	                "lost sight of job %llu: %s; '%s job show %llu' tells what became of it",
-	                (unsigned long long)f->job, why, CLI_PROGRAM, (unsigned long long)f->job);
+	return cli_no_answer(
+	        f->cli, kind,
+	        "lost sight of job %llu: %s; '%s job show %llu' tells what became of it",
+	        (unsigned long long)f->job, why, CLI_PROGRAM, (unsigned long long)f->job);
 }
 
 /* Takes a message; true when it ended the job, with its exit status. */
@@ -114,13 +115,13 @@ static int follow(struct cli *cli, uint64_t job, const json_t *wait_params)
 
 	f.wait_id = cli_conn_send(cli->conn, "job.wait", wait_params, -1);
 	if (!f.wait_id)
-		return lost(&f, cli_conn_why(cli->conn));
+		return lost(&f, "connection_lost", cli_conn_why(cli->conn));
 	for (;;) {
 		json_t *m = NULL;
 		ns_t until = look(&f), now = cli_now();
 
 		if (until == 0)
-			return lost(&f, "the daemon does not answer");
+			return lost(&f, "no_answer", "the daemon does not answer");
 		switch (cli_conn_next(cli->conn, until > now ? until - now : 0, &m)) {
 		case CLI_GOT_MESSAGE: {
 			bool over = heard(&f, m, &status);
@@ -134,7 +135,7 @@ static int follow(struct cli *cli, uint64_t job, const json_t *wait_params)
 		case CLI_GOT_SIGNAL:
 			return detached(&f);
 		case CLI_GOT_END:
-			return lost(&f, cli_conn_why(cli->conn));
+			return lost(&f, "connection_lost", cli_conn_why(cli->conn));
 		}
 	}
 }

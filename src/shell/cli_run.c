@@ -134,8 +134,8 @@ int cli_run_events(struct cli *cli)
 		case CLI_GOT_SIGNAL:
 			return CLI_OK;
 		case CLI_GOT_END:
-			return cli_fail(cli, CLI_FAILED, "%s: %s", cli->control,
-			                cli_conn_why(cli->conn));
+			return cli_no_answer(cli, "connection_lost", "%s: %s", cli->control,
+			                     cli_conn_why(cli->conn));
 		}
 	}
 	return CLI_OK;

@@ -682,6 +682,8 @@ def no_daemon():
         for words in (["status"], ["mirror", "g0", "x"], ["bus", "trace"], ["events"]):
             status, out, errors = run(lab, *words)
             assert status == 1 and not out and "control.sock" in errors and "smirrord" in errors, (words, errors)
+            error = as_json(lab, *words, expect=1)["error"]
+            assert error["data"]["kind"] == "no_daemon" and "control.sock" in error["message"], error
         done = subprocess.run([lab.program("smirrorctl"), "status"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
                               env=dict(os.environ, SMIRROR_CONTROL="/nowhere/else"))
         assert done.returncode == 1 and b"/nowhere/else" in done.stderr, done
@@ -690,6 +692,12 @@ def no_daemon():
         terminal.until("a bar", lambda text: "[" in text and "%" in text)
         lab.daemon_process.kill()
         assert terminal.end() == 1 and "lost sight of job 1" in terminal.text, terminal.text
+        lab.daemon()
+        follower = started(lab, "--json", "mirror", "g0", lab.image(16 * MIB), "--speed", "1M", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        until("it follows a job", lambda: [j for j in as_json(lab, "job", "list")["jobs"] if j["state"] == "running"])
+        lab.daemon_process.kill()
+        error = json.loads(follower.communicate(timeout=LIMIT_S)[0])["error"]
+        assert follower.returncode == 1 and error["data"]["kind"] == "connection_lost" and "lost sight of job" in error["message"], error
 
 
 @test("standard output that cannot be written is a failure")
