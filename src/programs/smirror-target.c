@@ -4,7 +4,7 @@
 
 int main(int argc, char **argv)
 {
-	struct target_opts o;
+	static struct target_opts o; /* its strings last as long as the process */
 	log_init("smirror-target", LOG_LEVEL_INFO);
 	target_opts_read(argc, argv, &o);
 	log_set_level(o.log_level);

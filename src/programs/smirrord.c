@@ -19,7 +19,7 @@ static void reload(void *ctx)
 
 int main(int argc, char **argv)
 {
-	struct daemon_opts o;
+	static struct daemon_opts o; /* its strings last as long as the process */
 
 	log_init("smirrord", LOG_LEVEL_INFO);
 	daemon_opts_read(argc, argv, &o);
