@@ -83,15 +83,15 @@ static void told_members(struct nexus *x, bool by_name)
  * What is being saved holds soon, also if its initiator is gone by then. Who read page 30h now, and
  * that can be a daemon that has been started again, would take a member for what it is no more.
  */
-static bool members_are_changing(const struct tgt_lu *lu)
+static const struct mode_mirror *members_soon(const struct tgt_lu *lu)
 {
-	return lu->saving &&
-	       !mode_mirror_equal(&lu->modes.current.mirror, &lu->pending.current.mirror);
+	return lu->selecting ? &lu->pending.current.mirror : &lu->modes.current.mirror;
 }
 
 bool tgt_cmd_run_mode_sense(struct tgt *t, struct task *k)
 {
-	if ((k->cdb.page & PAGE) == MODE_MIRROR_PAGE && members_are_changing(k->lu)) {
+	if ((k->cdb.page & PAGE) == MODE_MIRROR_PAGE &&
+	    !mode_mirror_equal(&k->lu->modes.current.mirror, members_soon(k->lu))) {
 		k->status = SCSI_BUSY;
 		return false;
 	}
@@ -211,7 +211,7 @@ static bool group_free(const struct tgt *t, const struct task *k, const struct m
 	const struct tgt_lu *lu;
 	LU_FOREACH (lu, t) {
 		const struct mode_mirror *now = &lu->modes.current.mirror;
-		const struct mode_mirror *soon = lu->saving ? &lu->pending.current.mirror : now;
+		const struct mode_mirror *soon = members_soon(lu);
 		bool taken = (now->member && now->group == m->group) ||
 		             (soon->member && soon->group == m->group);
 		if (lu != k->lu && m->member && taken)
@@ -276,7 +276,7 @@ bool tgt_cmd_run_mode_select(struct tgt *t, struct task *k)
 	}
 	if (k->cdb.byte1 & SP) {
 		k->lu->pending.saved = k->lu->pending.current;
-		k->lu->saving = true;
+		k->lu->saving = k->lu->selecting = true;
 		k->work = WORK_SAVE;
 		return true;
 	}
@@ -286,6 +286,7 @@ bool tgt_cmd_run_mode_select(struct tgt *t, struct task *k)
 
 void tgt_cmd_mode_saved(struct tgt *t, struct task *k, bool ok)
 {
+	k->lu->selecting = false;
 	if (ok)
 		apply(t, k);
 	else

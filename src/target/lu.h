@@ -82,9 +82,9 @@ struct tgt_lu {
 	struct modes pending;
 	struct reserve pending_resv;
 	struct resv_effect pending_effect;
-	bool saving;
-	uint16_t aca;     /* auto contingent allegiances, by initiator */
-	uint16_t faulted; /* CHECK CONDITIONs that QERR is about, by initiator: tgt.faulted */
+	bool saving, selecting; /* ... and it is a MODE SELECT's */
+	uint16_t aca;           /* auto contingent allegiances, by initiator */
+	uint16_t faulted;       /* CHECK CONDITIONs that QERR is about, by initiator: tgt.faulted */
 	bool stopped;
 	enum tgt_power power; /* when it is not stopped */
 	bool store_dead;      /* a flush failed: for good */

@@ -327,6 +327,18 @@ START_TEST(members_that_are_being_saved)
 	ck_assert_uint_eq(d->n_held, 1);
 	ck_assert_ptr_nonnull(strstr(of(d, 6, "1a.08.30.00.ff.00"), "STATUS(GOOD)"));
 	(void)disk_release(d);
+	/* nor of one that could not be saved, while something else is */
+	d->hold = false;
+	d->meta_fails = select_sp = true;
+	(void)mode_select(d, MEMBER("88"));
+	d->meta_fails = select_sp = false;
+	(void)disk_sense(d);
+	(void)of(d, 6, "00:5");
+	d->hold = true;
+	(void)disk_command_with(d, "5f:6.00.18.00", "x:8.0000000000000099.:4.01.:3");
+	ck_assert_uint_eq(d->n_held, 1);
+	ck_assert_ptr_nonnull(strstr(of(d, 6, "1a.08.30.00.ff.00"), "STATUS(GOOD)"));
+	(void)disk_release(d);
 	disk_free(d);
 }
 END_TEST
