@@ -184,7 +184,7 @@ static void begin(struct group *g)
 	g->old_generation = g->pub.generation;
 	for (unsigned i = 0; i < g->pub.n; i++)
 		told |= g->pub.m[i].state == MEMBER_IN_SYNC && g->pub.m[i].unit != WIRE_NO_ID;
-	if (g->pub.owed && (told || members_in_sync(g) == 0)) {
+	if (g->pub.owed && !g->claiming && (told || members_in_sync(g) == 0)) {
 		group_owes(g, g->pub.generation);
 		group_owes(g, g->pub.used);
 		g->pub.generation = g->pub.owed;
@@ -232,7 +232,7 @@ static void announced(struct group *g)
 	g->phase = CHANGE_SAVE;
 }
 
-static bool page_is_there(const struct group *g, unsigned i)
+bool member_has_page(const struct group *g, unsigned i)
 {
 	if (g->pub.m[i].unit == WIRE_NO_ID)
 		return false;
@@ -246,7 +246,8 @@ static bool page_is_there(const struct group *g, unsigned i)
 /* A member in sync that is away for a moment (a reset, the bus server) is waited for. */
 static bool awaited(const struct group *g, unsigned i)
 {
-	return g->pub.m[i].state == MEMBER_IN_SYNC && member_presence(g, i) == COMING;
+	return (g->pub.m[i].state == MEMBER_IN_SYNC || g->claiming) &&
+	       member_presence(g, i) == COMING;
 }
 
 /* Members whose pages are there. */
@@ -255,7 +256,7 @@ static uint16_t have_pages(const struct group *g, uint16_t of)
 	uint16_t set = 0;
 
 	for (unsigned i = 0; i < g->pub.n; i++)
-		if ((of >> i & 1) && page_is_there(g, i))
+		if ((of >> i & 1) && member_has_page(g, i))
 			set |= (uint16_t)(1U << i);
 	return set;
 }
@@ -286,7 +287,7 @@ static uint16_t to_be_told(const struct group *g)
 {
 	uint16_t sync = members_in_sync(g), all = (uint16_t)((1U << g->pub.n) - 1);
 
-	if (g->dissolving || have_pages(g, staying(g)))
+	if (g->dissolving || g->claiming || have_pages(g, staying(g)))
 		return all;
 	return sync && !have_pages(g, sync) ? sync : all & (uint16_t)~leaving(g);
 }
@@ -296,7 +297,7 @@ static uint16_t to_be_told(const struct group *g)
 static bool is_let_be(const struct group *g, unsigned i)
 {
 	if (g->pub.m[i].state != MEMBER_STALE || member_presence(g, i) != MUTE || g->dissolving ||
-	    (g->leaving >> i & 1))
+	    g->claiming || (g->leaving >> i & 1))
 		return false;
 	const struct mode_mirror *has = &hba_target(g->ini->hba, g->pub.m[i].unit)->member;
 	return has->member &&
@@ -311,7 +312,7 @@ static bool write_pages(struct group *g)
 
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct page_write *w = &g->x[i].page;
-		if (!(told >> i & 1) || page_is_there(g, i) || is_let_be(g, i))
+		if (!(told >> i & 1) || member_has_page(g, i) || is_let_be(g, i))
 			continue;
 		if (g->pub.m[i].unit == WIRE_NO_ID) {
 			waits |= awaited(g, i);
@@ -352,7 +353,7 @@ static void pages_done(struct group *g)
 	uint64_t has;
 
 	for (unsigned i = 0; i < g->pub.n; i++)
-		if (g->pub.m[i].state == MEMBER_IN_SYNC && page_is_there(g, i))
+		if (g->pub.m[i].state == MEMBER_IN_SYNC && member_has_page(g, i))
 			have |= (uint16_t)(1U << i);
 	if (!have && members_in_sync(g) && g->pub.generation != g->old_generation) {
 		group_owes(g, g->pub.generation);
@@ -481,7 +482,10 @@ void change_step(struct group *g)
 		case CHANGE_PAGES:
 			if (g->pages_open > 0 || write_pages(g))
 				return;
-			pages_done(g);
+			if (g->claiming) /* nobody has left, and the file does not know of it */
+				change_over(g);
+			else
+				pages_done(g);
 			break;
 		case CHANGE_SAVE:
 			if (!save_is_done(ini, g->save_seq))

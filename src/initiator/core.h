@@ -86,8 +86,7 @@ struct cmd {
 	uint8_t uuid[UUID_LEN];
 	bool by_uuid, force;
 	ns_t until;
-	unsigned judged;     /* so often, */
-	uint64_t generation; /* the last time by pages of this one */
+	unsigned judged; /* so often */
 	struct ini_bypass bypass;
 	uint64_t
 	        waits; /* BYPASS: groups (by slot) whose change it waited for when it looked last */

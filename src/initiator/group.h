@@ -52,7 +52,7 @@ struct member {
 	                       it is stale and the log does not know what it lacks; 0: none */
 	bool leader_fail;   /* it failed as a leader: another one is preferred while there is one */
 	struct page_write page;
-	struct mode_mirror judged; /* importing: its page, as it was when it was judged */
+	struct mode_mirror judged; /* importing: its page, as we take it to be */
 };
 
 enum presence { HERE, COMING, GONE, MUTE };
@@ -70,7 +70,8 @@ struct group {
 	struct ini *ini;
 	bool used;
 	bool listed;     /* not while it is being created, or */
-	bool importing;  /* its members are being told that it is ours */
+	bool importing;  /* its members are being told that it is ours; first */
+	bool claiming;   /* that it is about to be, which all have to hear */
 	bool dissolving; /* its members' pages are being cleared */
 	bool changed;    /* INI_ACT_CHANGED is due */
 	struct member x[INI_MEMBERS_MAX];
@@ -181,6 +182,8 @@ uint64_t group_change(struct group *g, bool bump); /* a ticket; bump: the genera
  * It is kept in the state. */
 void group_owes(struct group *g, uint64_t generation);
 bool group_change_done(const struct group *g, uint64_t ticket);
+/* It is here, and its page is as it is to be. */
+bool member_has_page(const struct group *g, unsigned member);
 void change_step(struct group *g);
 ns_t changes_deadline(const struct ini *ini);
 uint64_t save_request(struct ini *ini);

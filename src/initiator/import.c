@@ -2,33 +2,23 @@
 /*
  * group.import: groups from their members' page 30h, after the daemon lost its state, or another
  * one had the group. Who has nothing to do with a group hears nothing of what another initiator
- * writes to these pages: all targets are inquired anew first.
+ * writes to these pages: all targets are inquired anew first. What they say is judged by
+ * import_judge.c.
  *
- * The latest page (of the latest term, the latest generation) says how many members there are. All
- * have to be there: whoever is missing may have what was written last. Then those with the latest
- * generation are in sync, unless a member says that none was, which is the last word, or it was
- * away when there was one again. Pages with another number of members, and older, are those of
- * targets that were removed while they were away. Pages of before there was such a number (0):
- * device ids 1..n, and all of one generation.
+ * Whoever had the group learns from any member's page that it has lost it, and from nothing else.
+ * So the pages are written twice. First all of them say who is about to take the group over, and
+ * else what they said: if one cannot be told, the import fails, and whoever comes next judges by
+ * what was there, also by what the owner of before has written since to those that were not told.
+ * When all have it, nobody else can do anything any more, and the second ones have the later term
+ * and generation. They come before the state file: a term that a file has is on some page.
  */
 #include "initiator/core.h"
+#include "initiator/import.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define JUDGED_MOST 4 /* while another initiator changes the pages */
-
-struct found { /* a group's targets that are here */
-	const struct hba_target *t[HBA_UNITS];
-	unsigned n;
-	const struct mode_mirror *latest;
-};
-
-static bool is_member_of(const struct hba_target *t, const uint8_t *uuid)
-{
-	return t->state == HBA_READY && t->mirror && t->member.member &&
-	       memcmp(t->member.group_uuid, uuid, UUID_LEN) == 0;
-}
 
 static bool known(const struct ini *ini, const uint8_t *uuid)
 {
@@ -55,57 +45,6 @@ static unsigned unknown_groups(const struct ini *ini, const uint8_t *found[HBA_U
 			found[n++] = t->member.group_uuid;
 	}
 	return n;
-}
-
-static bool page_is_older(const struct mode_mirror *a, const struct mode_mirror *than)
-{
-	if (a->term != than->term)
-		return a->term < than->term;
-	return a->generation < than->generation;
-}
-
-static bool counts(const struct mode_mirror *page)
-{
-	return page->members != 0 && page->members != MODE_MIRROR_NO_SYNC;
-}
-
-/* It has another number of members than the latest page, or another's device id. */
-static bool was_removed(const struct found *f, const struct mode_mirror *page)
-{
-	bool taken = false;
-
-	if (!counts(page) || !counts(f->latest) || !page_is_older(page, f->latest))
-		return false;
-	for (unsigned i = 0; i < f->n; i++) {
-		const struct mode_mirror *other = &f->t[i]->member;
-		taken |= other->device == page->device && page_is_older(page, other);
-	}
-	return taken || page->members != f->latest->members;
-}
-
-static void find(struct ini *ini, const uint8_t *uuid, struct found *f)
-{
-	struct found all;
-	unsigned n = 0;
-
-	*f = (struct found){0};
-	for (uint8_t id = 0; id < HBA_UNITS; id++) {
-		const struct hba_target *t = hba_target(ini->hba, id);
-		if (!is_member_of(t, uuid) || t->member.generation >= GENERATION_MAX)
-			continue;
-		f->t[f->n++] = t;
-		if (!f->latest || page_is_older(f->latest, &t->member))
-			f->latest = &t->member;
-	}
-	all = *f;
-	for (unsigned i = 0; i < all.n; i++) {
-		if (!was_removed(&all, &all.t[i]->member))
-			f->t[n++] = all.t[i];
-		else
-			ini_log(ini, 5, "import: %s is left out, it was removed while it was away",
-			        all.t[i]->name);
-	}
-	f->n = n;
 }
 
 static bool add(struct ini *ini, struct group *g, const struct hba_target *t, struct ini_error *e)
@@ -140,42 +79,33 @@ static bool add(struct ini *ini, struct group *g, const struct hba_target *t, st
 	return true;
 }
 
-static bool all_are_there(const struct found *f)
-{
-	for (unsigned i = 0; i < f->n; i++) {
-		const struct mode_mirror *page = &f->t[i]->member;
-		if (page->members == MODE_MIRROR_NO_SYNC && page->term == f->latest->term)
-			return false;
-		if (f->latest->members == 0 && (page->device == 0 || page->device > f->n ||
-		                                page->generation != f->latest->generation))
-			return false;
-	}
-	return f->latest->generation > 0 && f->latest->members != MODE_MIRROR_NO_SYNC &&
-	       (f->latest->members == 0 || f->latest->members == f->n);
-}
-
 static bool none_is_missing(const struct found *f, struct ini_error *e)
 {
-	return !counts(f->latest) || f->latest->members <= f->n ||
+	return f->latest->members <= f->n ||
 	       ini_refuse(e, INI_E_MEMBER_MISSING,
 	                  "the group has %u members, and %u of them are here: the others may "
 	                  "hold what was written last (force imports it without them)",
 	                  f->latest->members, f->n);
 }
 
-/* As owner.c says; but pages of a group that no initiator was named for may be anybody's. */
+/* As owner.c says; but pages of a group that no initiator was named for may be anybody's. Of the
+ * latest term some may name who serves it, and some who was about to take it over. */
 static bool nobody_else(struct ini *ini, const struct found *f, struct ini_error *e)
 {
+	const char *other;
 	uint8_t id;
-	const char *other = page_is_foreign(ini, f->latest)
-	                            ? hba_initiator(ini->hba, f->latest->owner, &id)
-	                            : NULL;
 
-	if (other)
-		return ini_refuse(e, INI_E_BUSY,
-		                  "initiator %s (SCSI ID %u) serves this group: stop it first, or "
-		                  "import with force",
-		                  other, id);
+	for (unsigned i = 0; i < f->n; i++) {
+		const struct mode_mirror *page = &f->t[i]->member;
+		if (page->term != f->latest->term || !page_is_foreign(ini, page))
+			continue;
+		other = hba_initiator(ini->hba, page->owner, &id);
+		if (other)
+			return ini_refuse(e, INI_E_BUSY,
+			                  "initiator %s (SCSI ID %u) %s this group: stop it first, "
+			                  "or import with force",
+			                  other, id, page->importing ? "takes over" : "serves");
+	}
 	other = hba_other_initiator(ini->hba, &id);
 	if (page_has_owner(f->latest) || !other)
 		return true;
@@ -197,30 +127,6 @@ static bool make(struct ini *ini, struct group *g, const struct found *f, struct
 	return true;
 }
 
-/* Who is in sync; and the term, which is later than that of whoever had it. */
-static void judge(struct group *g, const struct found *f)
-{
-	const struct mode_mirror *latest = f->latest;
-	bool all = all_are_there(f);
-
-	g->pub.generation = latest->generation;
-	g->pub.term = latest->term;
-	if (page_is_foreign(g->ini, latest) && g->pub.term < UINT16_MAX)
-		g->pub.term++;
-	if (g->pub.term == 0)
-		g->pub.term = 1;
-	for (unsigned i = 0; i < g->pub.n; i++) {
-		struct ini_member *m = &g->pub.m[i];
-		g->x[i].judged = f->t[i]->member;
-		bool old = page_is_older(&f->t[i]->member, latest);
-		m->state = all && !old ? MEMBER_IN_SYNC : MEMBER_STALE;
-		copy_text(m->why, sizeof(m->why),
-		          m->state == MEMBER_IN_SYNC ? ""
-		          : all ? "its generation is older than another member's"
-		                : "imported without all members");
-	}
-}
-
 static bool import_one(struct ini *ini, struct cmd *c, const uint8_t *uuid, struct ini_error *e)
 {
 	struct found f;
@@ -229,7 +135,7 @@ static bool import_one(struct ini *ini, struct cmd *c, const uint8_t *uuid, stru
 	if (!g)
 		return false;
 	memcpy(g->pub.uuid, uuid, UUID_LEN);
-	find(ini, uuid, &f);
+	import_find(ini, uuid, &f);
 	bool ok = f.n > 0 || ini_refuse(e, INI_E_BAD_VALUE,
 	                                "no target has a page 30h of this group that makes sense");
 	ok = ok && make(ini, g, &f, e) &&
@@ -238,16 +144,14 @@ static bool import_one(struct ini *ini, struct cmd *c, const uint8_t *uuid, stru
 		g->used = false;
 		return false;
 	}
-	judge(g, &f);
+	import_judge(g, &f);
 	log_open(g);
 	log_unknown(g); /* it was lost with the rest, or is another's */
 	c->g = g;
 	c->judged = 1;
-	c->generation = f.latest->generation;
 	g->importing = true;
 	g->command = c;
-	/* Whoever had it is to see that its pages are not the latest. */
-	c->ticket = group_change(g, page_is_foreign(ini, f.latest));
+	c->ticket = group_change(g, false);
 	return true;
 }
 
@@ -286,80 +190,99 @@ static bool begin(struct ini *ini, struct cmd *c, struct ini_error *e)
 	                  uuid_text(found[0], text));
 }
 
-static bool has_told(const struct group *g, unsigned i)
+/* The member whose page is not as it is to be; NULL: there is none. */
+static const struct ini_member *untold(const struct group *g, const char **why)
 {
-	return g->x[i].page.conflict && g->pub.m[i].unit != WIRE_NO_ID;
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		if (member_has_page(g, i))
+			continue;
+		*why = g->pub.m[i].unit == WIRE_NO_ID ? "it has gone" : g->x[i].page.why;
+		return &g->pub.m[i];
+	}
+	return NULL;
 }
 
 static bool overtaken(const struct group *g)
 {
 	for (unsigned i = 0; i < g->pub.n; i++)
-		if (has_told(g, i))
+		if (g->x[i].page.conflict)
 			return true;
 	return false;
 }
 
 /*
  * By force, while the other one goes on: it has written pages since they were looked at, before we
- * had told these members that the group is ours. If it has told some that others have left, those
- * have what it wrote since, and the others may not; or that nobody is in sync. Else it has told
- * these that they are not.
+ * had told these members that the group is about to be ours. Those that we have told say what they
+ * said before, but for that.
  */
-static void judge_again(struct group *g, struct cmd *c)
+static bool judge_again(struct group *g, struct cmd *c)
 {
-	uint64_t latest = c->generation;
-	bool none = false;
+	struct found f;
 
-	for (unsigned i = 0; i < g->pub.n; i++) {
-		if (!has_told(g, i))
-			continue;
-		g->x[i].judged = hba_target(g->ini->hba, g->pub.m[i].unit)->member;
-		none |= g->x[i].judged.members == MODE_MIRROR_NO_SYNC;
-		if (g->x[i].judged.generation > latest)
-			latest = g->x[i].judged.generation;
-	}
-	for (unsigned i = 0; i < g->pub.n; i++) {
-		bool told = has_told(g, i), same = latest == c->generation;
-		bool good = told ? g->x[i].judged.generation == latest
-		                 : same && g->pub.m[i].state == MEMBER_IN_SYNC;
-		if (!good || none)
-			(void)member_stale(g, i, "another initiator has gone on without it");
-		else
-			g->pub.m[i].state = MEMBER_IN_SYNC;
+	if (!c->force || c->judged++ >= JUDGED_MOST || !import_find_again(g, &f))
+		return false;
+	import_judge(g, &f);
+	for (unsigned i = 0; i < g->pub.n; i++)
 		g->x[i].page.conflict = false;
+	c->ticket = group_change(g, false);
+	return true;
+}
+
+/* All members say that the group is about to be ours: whoever had it can do nothing to them that it
+ * does not hear of that. */
+static void claim_done(struct group *g, struct cmd *c)
+{
+	const char *why = "";
+	const struct ini_member *m = untold(g, &why);
+
+	if (overtaken(g)) {
+		if (!judge_again(g, c))
+			(void)ini_refuse(&c->error, INI_E_BUSY,
+			                 "another initiator serves group %s, and changes it: try "
+			                 "again",
+			                 g->pub.name);
+		return;
 	}
-	c->generation = latest;
-	if (g->pub.generation < latest)
-		g->pub.generation = latest;
+	if (m) {
+		(void)ini_refuse(&c->error, INI_E_DEVICE,
+		                 "%s could not be told by page 30h that group %s is taken over: "
+		                 "%s: try again",
+		                 m->name, g->pub.name, why);
+		copy_text(c->error.member, sizeof(c->error.member), m->name);
+		return;
+	}
+	for (unsigned i = 0; i < g->pub.n; i++)
+		g->x[i].judged = member_page(g, i);
+	g->claiming = false;
+	c->ticket = group_change(g, true);
 }
 
 /*
  * Pages first: until a member has one that names us, the group is whoever's it was. If the daemon
- * ends before, or nobody could be told, it is as if nothing had been asked for: what was judged by
- * the pages of now says nothing of what the other one may do later.
+ * ends before, or somebody could not be told, it is as if nothing had been asked for: what was
+ * judged by the pages of now says nothing of what the other one may do later.
  */
 static void pages_done(struct ini *ini, struct cmd *c)
 {
 	struct group *g = c->g;
-	bool ours = group_is_ours(g, &c->error), passed = ours && g->importing && overtaken(g);
+	bool ours = group_is_ours(g, &c->error);
 
-	if (passed && c->judged++ < JUDGED_MOST) {
-		judge_again(g, c);
-		c->ticket = group_change(g, true);
-		return;
-	}
-	if (passed)
-		ours = ini_refuse(&c->error, INI_E_BUSY,
-		                  "another initiator serves group %s, and changes it: try again",
-		                  g->pub.name);
-	if (ours && !g->listed && g->change_error.kind == INI_OK) {
+	if (ours && g->claiming) {
+		claim_done(g, c);
+		if (c->error.kind == INI_OK)
+			return;
+	} else if (ours && g->importing && overtaken(g)) {
+		(void)ini_refuse(&c->error, INI_E_BUSY,
+		                 "another initiator takes over group %s, too: try again",
+		                 g->pub.name);
+	} else if (ours && !g->listed && g->change_error.kind == INI_OK) {
 		g->importing = false;
 		group_list(g);
 		c->ticket = group_change(g, false);
 		return;
-	}
-	if (ours)
+	} else if (ours) {
 		c->error = g->change_error;
+	}
 	g->command = NULL;
 	if (!g->listed)
 		group_gone(g);

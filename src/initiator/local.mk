@@ -32,6 +32,8 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/hba_task.c \
 	src/initiator/heal.c \
 	src/initiator/import.c \
+	src/initiator/import.h \
+	src/initiator/import_judge.c \
 	src/initiator/ini.c \
 	src/initiator/initiator.h \
 	src/initiator/intents.c \

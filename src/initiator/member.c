@@ -154,8 +154,15 @@ struct mode_mirror member_page(const struct group *g, unsigned member)
 
 	if (g->dissolving || (g->leaving >> member & 1))
 		return page;
+	if (g->claiming) {
+		page = g->x[member].judged;
+		memcpy(page.owner, hba_own_uuid(g->ini->hba), UUID_LEN);
+		page.importing = true;
+		return page;
+	}
 	page.member = true;
-	page.members = members_in_sync(g) ? (uint8_t)g->pub.n : MODE_MIRROR_NO_SYNC;
+	page.members = (uint8_t)g->pub.n;
+	page.none_in_sync = members_in_sync(g) == 0;
 	page.device = m->device;
 	page.group = g->pub.id;
 	memcpy(page.group_uuid, g->pub.uuid, UUID_LEN);

@@ -33,11 +33,17 @@ bool group_is_lost(const struct group *g)
 	return memcmp(g->pub.lost_to, nobody, UUID_LEN) != 0;
 }
 
-/* Of two that took the group in one term, the one with the lesser UUID has it. */
-static bool later(uint16_t term, const uint8_t *owner, uint16_t than, const uint8_t *than_owner)
+/* Who is about to take the group over is later than who had it, and earlier than who has. */
+static uint32_t claim_of(uint16_t term, bool importing)
 {
-	if (term != than)
-		return term > than;
+	return 2U * term + importing;
+}
+
+/* Of two that took the group in one term, the one with the lesser UUID has it. */
+static bool later(uint32_t claim, const uint8_t *owner, uint32_t than, const uint8_t *than_owner)
+{
+	if (claim != than)
+		return claim > than;
 	return memcmp(owner, than_owner, UUID_LEN) < 0;
 }
 
@@ -46,16 +52,18 @@ static const struct hba_target *taker(const struct group *g)
 {
 	const struct hba_target *last = NULL;
 	const uint8_t *owner = hba_own_uuid(g->ini->hba);
-	uint16_t term = g->pub.term;
+	uint32_t claim = claim_of(g->pub.term, false) - g->claiming;
 
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct hba_target *t = hba_find(g->ini->hba, g->pub.m[i].uuid);
 		if (!t || memcmp(t->member.group_uuid, g->pub.uuid, UUID_LEN) != 0 ||
-		    !page_is_foreign(g->ini, &t->member) ||
-		    !later(t->member.term, t->member.owner, term, owner))
+		    !page_is_foreign(g->ini, &t->member))
+			continue;
+		uint32_t its = claim_of(t->member.term, t->member.importing);
+		if (!later(its, t->member.owner, claim, owner))
 			continue;
 		last = t;
-		term = t->member.term;
+		claim = its;
 		owner = t->member.owner;
 	}
 	return last;

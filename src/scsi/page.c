@@ -15,8 +15,10 @@
 #define MODE_CODE          0x3f
 #define MODE_MIRROR_LENGTH (MODE_MIRROR_LEN - 2) /* PAGE LENGTH */
 #define MODE_MEMBER        0x01
+#define MODE_NONE_IN_SYNC  0x02
+#define MODE_IMPORTING     0x04
 #define MODE_MEMBERS_SHIFT 3
-#define MODE_RESERVED      0x06
+#define MODE_NO_SYNC_OLD   31 /* members: none is in sync, of before there was a bit for that */
 
 bool target_name_ok(const char *name, size_t n)
 {
@@ -80,7 +82,9 @@ void mode_mirror_put(struct wr *w, const struct mode_mirror *p)
 {
 	wr_u8(w, MODE_PS | MODE_MIRROR_PAGE);
 	wr_u8(w, MODE_MIRROR_LENGTH);
-	wr_u8(w, (uint8_t)(p->members << MODE_MEMBERS_SHIFT | (p->member ? MODE_MEMBER : 0)));
+	wr_u8(w, (uint8_t)(p->members << MODE_MEMBERS_SHIFT | (p->member ? MODE_MEMBER : 0) |
+	                   (p->none_in_sync ? MODE_NONE_IN_SYNC : 0) |
+	                   (p->importing ? MODE_IMPORTING : 0)));
 	wr_u8(w, p->device);
 	wr_u16(w, p->group);
 	wr_u16(w, p->term);
@@ -98,6 +102,8 @@ bool mode_mirror_get(struct span page, struct mode_mirror *out)
 	ok = rd_u8(&r) == MODE_MIRROR_LENGTH && ok;
 	uint8_t flags = rd_u8(&r);
 	struct mode_mirror p = {.member = flags & MODE_MEMBER,
+	                        .none_in_sync = flags & MODE_NONE_IN_SYNC,
+	                        .importing = flags & MODE_IMPORTING,
 	                        .members = flags >> MODE_MEMBERS_SHIFT,
 	                        .device = rd_u8(&r)};
 	p.group = rd_u16(&r);
@@ -105,16 +111,22 @@ bool mode_mirror_get(struct span page, struct mode_mirror *out)
 	rd_copy(&r, p.group_uuid, UUID_LEN);
 	p.generation = rd_u64(&r);
 	rd_copy(&r, p.owner, UUID_LEN);
-	if (r.error || !ok || (flags & MODE_RESERVED))
+	if (r.error || !ok)
 		return false;
+	if (p.members == MODE_NO_SYNC_OLD) {
+		p.members = 0;
+		p.none_in_sync = true;
+	}
 	*out = p;
 	return true;
 }
 
 bool mode_mirror_equal(const struct mode_mirror *a, const struct mode_mirror *b)
 {
-	return a->member == b->member && a->members == b->members && a->device == b->device &&
-	       a->group == b->group && memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0 &&
+	return a->member == b->member && a->members == b->members &&
+	       a->none_in_sync == b->none_in_sync && a->importing == b->importing &&
+	       a->device == b->device && a->group == b->group &&
+	       memcmp(a->group_uuid, b->group_uuid, UUID_LEN) == 0 &&
 	       a->generation == b->generation && a->term == b->term &&
 	       memcmp(a->owner, b->owner, UUID_LEN) == 0;
 }

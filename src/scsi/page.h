@@ -37,14 +37,18 @@ void vpd_mirror_put(struct wr *w, const struct vpd_mirror *p);
 bool vpd_mirror_get(struct span page, struct vpd_mirror *out);
 
 /*
- * Mode page 30h, page length 2Eh (48 bytes in all): byte 2 bit 0 member, bits 3-7 how many members
- * the group has (0: it does not say, 31: none of them is in sync), 3 device id, 4-5 group id, 6-7
- * term, 8-23 group UUID, 24-31 generation, 32-47 UUID of the initiator that serves the group, its
- * owner (zero: none says so). The term is how often the group went to another owner: of pages that
- * name different ones the latest counts. All zero: no membership.
+ * Mode page 30h, page length 2Eh (48 bytes in all): byte 2 bit 0 member, bit 1 none of the group's
+ * members is in sync, bit 2 its owner is about to take the group over, and all but the owner is as
+ * it was before, bits 3-7 how many members the group has (0: it does not say; 31 is read as 0 with
+ * bit 1), 3 device id, 4-5 group id, 6-7 term, 8-23 group UUID, 24-31 generation, 32-47 UUID of the
+ * initiator that serves the group, its owner (zero: none says so). The term is how often the group
+ * went to another owner: of pages that name different ones the latest counts. All zero: no
+ * membership.
  */
 struct mode_mirror {
 	bool member;
+	bool none_in_sync;
+	bool importing;
 	uint8_t members;
 	uint8_t device;
 	uint16_t group;
@@ -53,12 +57,11 @@ struct mode_mirror {
 	uint8_t owner[UUID_LEN];
 	uint16_t term;
 };
-#define MODE_MIRROR_LEN     SMIRROR_MODE_PAGE_LEN
-#define MODE_MIRROR_NO_SYNC 31 /* members */
+#define MODE_MIRROR_LEN SMIRROR_MODE_PAGE_LEN
 /* With page code and length, PS=1. */
 void mode_mirror_put(struct wr *w, const struct mode_mirror *p);
 /* The page begins at its page code byte; other pages may follow it. False (out untouched): too
- * short, another page or length, reserved bits set. */
+ * short, another page or length. */
 bool mode_mirror_get(struct span page, struct mode_mirror *out);
 bool mode_mirror_equal(const struct mode_mirror *a, const struct mode_mirror *b);
 

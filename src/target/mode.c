@@ -129,13 +129,12 @@ static void fields_put(const struct page *p, const struct mode_values *v, bool m
 	}
 }
 
-/* The bits of the membership that may be changed: of the flags one, and all that follows. */
+/* All bits of the membership may be changed. */
 static void mirror_mask_put(struct wr *w)
 {
 	wr_u8(w, PS | MODE_MIRROR_PAGE);
 	wr_u8(w, MODE_MIRROR_LEN - 2);
-	wr_u8(w, 0xf9);
-	uint8_t mask[MODE_MIRROR_LEN - 3]; /* from byte 3 on */
+	uint8_t mask[MODE_MIRROR_LEN - 2];
 	memset(mask, 0xff, sizeof(mask));
 	wr_bytes(w, mask, sizeof(mask));
 }

@@ -447,6 +447,26 @@ START_TEST(an_import_of_a_part)
 }
 END_TEST
 
+/* Nobody was in sync: nothing can be lost, but a part would be another group than the rest. */
+START_TEST(an_import_of_a_part_of_which_none_is_in_sync)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct ini_error e;
+
+	rig_group(r, 3, false);
+	fake_gone(r->h, 2);
+	rig_lose_state(r);
+	rig_fails(r, ini_group_import(r->ini, "g0", NULL, false, 4, &e), &e, 4,
+	          INI_E_MEMBER_MISSING, "the group has 3 members, and 2 of them are here");
+	fake_back(r->h, 2);
+	rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 5, &e), &e, 5, NS_PER_S, INI_OK);
+	ck_assert_uint_eq(ini_group_find(r->ini, "g0")->n, 3);
+	for (uint8_t i = 0; i < 3; i++)
+		ck_assert(!rig_in_sync(r, i));
+	rig_free(r);
+}
+END_TEST
+
 /* disk2 is removed while it is away, and keeps its page. */
 static struct rig *removed_while_away(void)
 {
@@ -562,6 +582,7 @@ TAP_MAIN_TABLE("groups", NULL, NULL, TAP_ONCE(create_writes_page_30h_and_the_sta
                TAP_ONCE(delete_clears_the_pages), TAP_ONCE(members_are_added_and_removed),
                TAP_ONCE(settings), TAP_ONCE(import), TAP_ONCE(import_of_unequal_generations),
                TAP_ONCE(import_by_name_of_one_of_two), TAP_ONCE(an_import_of_a_part),
+               TAP_ONCE(an_import_of_a_part_of_which_none_is_in_sync),
                TAP_ONCE(an_import_leaves_out_who_was_removed),
                TAP_ONCE(an_import_when_nobody_was_in_sync), TAP_ONCE(a_bad_saved_group_is_refused),
                TAP_ONCE(a_create_that_cannot_be_saved_leaves_nothing),

@@ -351,7 +351,7 @@ START_TEST(an_import_that_told_nobody)
 		if (ends)
 			rig_restart(r);
 		else
-			rig_fails(r, true, &e, 2, INI_E_DEVICE, "could be told");
+			rig_fails(r, true, &e, 2, INI_E_DEVICE, "could not be told");
 		rig_run(r, LIMIT);
 		ck_assert_uint_eq(ini_groups(r->ini), 0);
 		ck_assert(!owned_by_us(r, 0) && !owned_by_us(r, 1));
@@ -362,6 +362,147 @@ START_TEST(an_import_that_told_nobody)
 		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
 		rig_free(r);
 	}
+}
+END_TEST
+
+/* Pages of an import that was cut off by its daemon's end, say; its owner before was another. */
+static void importing(struct rig *r, uint8_t id)
+{
+	r->h->target[id].member.importing = true;
+	memcpy(r->h->target[id].member.owner, r->h->other_uuid, UUID_LEN);
+	fake_back(r->h, id);
+}
+
+/*
+ * disk1 could not be told: the import has failed, and disk0's page says what it said, but for whose
+ * it is about to be. Who asks again has the group, with what its owner of before has written since
+ * to disk1, which had not heard: that it goes on without disk0.
+ */
+START_TEST(an_import_that_told_one)
+{
+	for (unsigned went_on = 0; went_on < 2; went_on++) {
+		struct rig *r = group_of(2);
+		struct ini_error e;
+		uint64_t gen = generation_of(r);
+
+		for (uint8_t i = 0; i < 2; i++)
+			taken_over(r, i, gen);
+		struct mode_mirror before = r->h->target[0].member;
+		rig_lose_state(r);
+		r->h->disk[1].page_fails = true;
+		rig_fails(r, ini_group_import(r->ini, "g0", NULL, true, 2, &e), &e, 2, INI_E_DEVICE,
+		          "disk1 could not be told by page 30h that group g0 is taken over");
+		ck_assert_uint_eq(ini_groups(r->ini), 0);
+		memcpy(before.owner, r->h->own_uuid, UUID_LEN);
+		before.importing = true;
+		ck_assert(mode_mirror_equal(&r->h->target[0].member, &before));
+		ck_assert(!owned_by_us(r, 1));
+		r->h->disk[1].page_fails = false;
+		if (went_on)
+			written_since(r, 1, gen + 1);
+		rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 3, &e), &e, 3, LIMIT,
+		            INI_OK);
+		ck_assert(rig_in_sync(r, 0) == !went_on && rig_in_sync(r, 1));
+		for (uint8_t i = 0; i < 2; i++) {
+			ck_assert(owned_by_us(r, i) && !r->h->target[i].member.importing);
+			ck_assert_uint_gt(r->h->target[i].member.term, before.term);
+		}
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* Whoever has the group when an import tells its first member has lost it; but not who has come by
+ * it since: that page is of before, and is written anew. */
+START_TEST(who_loses_it_to_an_import_that_was_cut_off)
+{
+	for (uint16_t since = 0; since < 2; since++) {
+		struct rig *r = group_of(2);
+
+		r->h->target[1].member.term = (uint16_t)(r->h->target[1].member.term - since);
+		importing(r, 1);
+		rig_run(r, NS_PER_S);
+		ck_assert_int_eq(ini_group_find(r->ini, "g0")->served_by[0] == '\0', since);
+		ck_assert(owned_by_us(r, 1) == since);
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		rig_free(r);
+	}
+}
+END_TEST
+
+/*
+ * An import of another daemon was cut off: when all had been told and none had the second page; or
+ * disk0 had, and disk1 not, with disk2 away, which the import by force has left out. Terms that
+ * that daemon may have taken are not taken again.
+ */
+START_TEST(an_import_after_one_that_was_cut_off)
+{
+	for (unsigned second = 0; second < 2; second++) {
+		struct rig *r = group_of(3);
+		struct ini_error e;
+		uint64_t gen = generation_of(r);
+		uint16_t term = r->h->target[0].member.term;
+
+		for (uint8_t i = 0; i < 3; i++)
+			importing(r, i);
+		if (second) {
+			fake_gone(r->h, 2);
+			taken_over(r, 0, gen + 1);
+			r->h->target[0].member.importing = false;
+			r->h->target[0].member.members = 2;
+		}
+		rig_lose_state(r);
+		rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2, LIMIT,
+		            INI_OK);
+		ck_assert_uint_eq(ini_group_find(r->ini, "g0")->n, 3 - second);
+		for (uint8_t i = 0; i < 3 - second; i++) {
+			ck_assert(owned_by_us(r, i) && !r->h->target[i].member.importing);
+			ck_assert_uint_eq(r->h->target[i].member.term, term + 2);
+			ck_assert(rig_in_sync(r, i) == (i == 0 || !second));
+		}
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* The initiator that is taking the group over is there: it is not taken from it, but by force. */
+START_TEST(an_import_beside_another_import)
+{
+	struct rig *r = group_of(2);
+	struct ini_error e;
+
+	importing(r, 1);
+	rig_lose_state(r);
+	fake_other(r->h, "another");
+	rig_fails(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2, INI_E_BUSY,
+	          "initiator another (SCSI ID 6) takes over this group");
+	rig_replies(r, ini_group_import(r->ini, "g0", NULL, true, 3, &e), &e, 3, LIMIT, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	rig_free(r);
+}
+END_TEST
+
+/* Between the two pages of an import another one takes the group over: this one has failed. */
+START_TEST(an_import_that_is_passed_between_its_pages)
+{
+	struct rig *r = group_of(2);
+	struct ini_error e;
+	uint64_t gen = generation_of(r);
+
+	for (uint8_t i = 0; i < 2; i++)
+		taken_over(r, i, gen);
+	rig_lose_state(r);
+	r->h->latency_ns = 10 * NS_PER_MS;
+	ck_assert(ini_group_import(r->ini, "g0", NULL, false, 2, &e));
+	for (unsigned i = 0; i < 1000 && !r->h->target[0].member.importing; i++)
+		rig_run(r, NS_PER_MS);
+	ck_assert(r->h->target[0].member.importing && r->h->target[1].member.importing);
+	written_since(r, 1, gen);
+	memcpy(r->h->disk[1].page.owner, r->h->other_uuid, UUID_LEN);
+	rig_fails(r, true, &e, 2, INI_E_BUSY, "another initiator takes over group g0, too");
+	ck_assert_uint_eq(ini_groups(r->ini), 0);
+	ck_assert(!owned_by_us(r, 1));
+	rig_free(r);
 }
 END_TEST
 
@@ -423,7 +564,7 @@ static void other_goes_on(struct rig *r, uint64_t gen, unsigned way)
 			continue;
 		written_since(r, i, add >= TO_0 ? 0 : gen + add);
 		if (add == NOBODY)
-			r->h->disk[i].page.members = MODE_MIRROR_NO_SYNC;
+			r->h->disk[i].page.none_in_sync = true;
 	}
 }
 
@@ -534,4 +675,6 @@ TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
          a_tie_is_one_s, the_last_of_two_has_it, an_import_of_old_pages_has_a_term,
          an_import_reads_the_pages_anew, an_import_that_told_nobody,
          an_import_that_another_one_passes, an_import_by_force_from_one_that_goes_on,
-         an_import_does_not_wait_for_ever);
+         an_import_does_not_wait_for_ever, an_import_that_told_one,
+         who_loses_it_to_an_import_that_was_cut_off, an_import_after_one_that_was_cut_off,
+         an_import_beside_another_import, an_import_that_is_passed_between_its_pages);

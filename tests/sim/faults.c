@@ -157,6 +157,55 @@ void faults_again(struct sim *s, struct sim_host *h)
 	host_back(s, h);
 }
 
+/* All but the one that could not be told are away when it is back, and so is who had the group. */
+static void hit_again(struct sim *s)
+{
+	for (unsigned i = 0; i < s->n_disks; i++)
+		if (i != s->hit)
+			(void)kill_disk(s, i, false);
+}
+
+static void ghost(struct sim *s, struct sim_host *other)
+{
+	unsigned i = (unsigned)prng_below(&s->fault, s->n_disks);
+	ns_t back = s->now + sim_about(&s->fault, 100 * NS_PER_MS);
+
+	SAY(s, "initiator %u is to come back to disk %u alone", other->id, i);
+	if (!s->d[i].t)
+		return;
+	disk_node_kill(s, i, false);
+	sim_at(s, back, SIM_DISK_UP, i, s->d[i].life);
+	sim_host_at(s, other, back, SIM_HOST_UP, 0);
+	if (!sim_chance(&s->fault, 4))
+		sim_host_at(s, other, back > s->now + NS_PER_MS ? back - NS_PER_MS : s->now,
+		            SIM_HIT, 1);
+	s->hit = i;
+	s->ghost = other;
+	s->ghost_until = back + NS_PER_S;
+}
+
+/* What an import says does not come to all members; and who had the group is there again, perhaps,
+ * and finds nobody else. */
+void faults_hit(struct sim *s, struct sim_host *h, bool again)
+{
+	struct sim_host *other = &s->host[1 - h->index];
+	unsigned i = (unsigned)prng_below(&s->fault, s->n_disks);
+	uint64_t what = prng_below(&s->fault, 5);
+
+	if (s->quiet)
+		return;
+	if (again)
+		hit_again(s);
+	else if (s->n_hosts == 2 && !other->ini && sim_chance(&s->fault, 2))
+		ghost(s, other);
+	else if (what == 0)
+		(void)restart_host(s, h);
+	else if (what == 1)
+		(void)mute(s, i, 30 * NS_PER_MS);
+	else
+		(void)kill_disk(s, i, what == 2);
+}
+
 /* What one disk says comes late, so that it meets a later life of the initiator. */
 static bool flap(struct sim *s, struct sim_host *h)
 {

@@ -169,6 +169,12 @@ WRAP(void, hba_scan, (struct hba * h))
 		__real_hba_scan(h);
 }
 
+/* import.c asks: whether all have been told. */
+WRAP(bool, member_has_page, (const struct group *g, unsigned member))
+{
+	return __real_member_has_page(g, member) || MUTANT(IMPORT_UNTOLD);
+}
+
 WRAP(bool, group_is_ours, (const struct group *g, struct ini_error *e))
 {
 	return __real_group_is_ours(g, e) || MUTANT(LOST_SERVES);

@@ -6,10 +6,12 @@
  * and imports it again some time.
  */
 #include "base/assert.h"
+#include "initiator/core.h"
 #include "sim/sim.h"
 
 #include <string.h>
 
+#define CLAIM_NS  (2 * NS_PER_MS) /* about as long as it takes to tell all members */
 #define ASK_NS    (5 * NS_PER_MS)
 #define END_LIMIT (60 * NS_PER_S)
 #define FORCE_NS  (200 * NS_PER_MS)
@@ -70,6 +72,8 @@ struct sim_host *owners_pick(struct sim *s)
 
 	if (s->n_hosts < 2 || s->quiet)
 		return h;
+	if (s->ghost_until > s->now && sim_chance(&s->two, 2))
+		return s->ghost;
 	return sim_chance(&s->two, host_runs(s, h) ? 12 : 3) ? other_than(s, h) : h;
 }
 
@@ -99,12 +103,25 @@ static void come_by(struct sim *s, struct sim_host *h, bool force)
 	h->ask_at = s->now + sim_about(&s->two, ASK_NS);
 	if (!host_group(h))
 		work_import(s, h, force);
-	else if (may_delete(s, h))
+	else if (may_delete(s, h) && (host_has_lost(h) || s->ghost_until <= s->now))
 		work_delete(s, h);
+}
+
+/* The time to hit it: there are pages of both. */
+static void look_at_claim(struct sim *s, struct sim_host *h)
+{
+	const struct ini *ini = h->ini;
+
+	for (unsigned k = 0; !h->claims && k < ini->groups_used; k++)
+		h->claims = ini->group[k].used && ini->group[k].claiming;
+	if (h->claims && sim_strikes(s, MARK_IMPORT_HIT))
+		sim_host_at(s, h, s->now + sim_about(&s->fault, CLAIM_NS), SIM_HIT, 0);
 }
 
 void owners_look(struct sim *s, struct sim_host *h)
 {
+	if (h->importing && h->ini && !h->claims)
+		look_at_claim(s, h);
 	if (!h->importing || !host_group(h))
 		return;
 	h->importing = false;
@@ -120,6 +137,8 @@ void owners_imported(struct sim *s, const struct client_op *o, const struct ini_
 	o->host->importing = false;
 	if (e->kind == INI_E_BUSY)
 		sim_mark(s, MARK_IMPORT_REFUSED);
+	if (e->kind == INI_E_DEVICE)
+		sim_mark(s, MARK_IMPORT_UNTOLD);
 	if (e->kind != INI_OK) {
 		s->refused += s->quiet;
 		return;

@@ -148,6 +148,10 @@ static void happen_host(struct sim *s, const struct sim_event *e)
 		faults_again(s, h);
 		return;
 	}
+	if (e->kind == SIM_HIT) {
+		faults_hit(s, h, what != 0);
+		return;
+	}
 	if (e->kind == SIM_HOST_UP && !h->ini) {
 		host_node_start(s, h);
 		host_node_wake(s, h);
@@ -203,6 +207,7 @@ static void happen(struct sim *s, const struct sim_event *e)
 	case SIM_FILE:
 	case SIM_SAVE:
 	case SIM_AGAIN:
+	case SIM_HIT:
 		happen_host(s, e);
 		break;
 	case SIM_WORK:

@@ -70,6 +70,7 @@ enum sim_event_kind {
 	SIM_WORK,
 	SIM_FAULT,
 	SIM_AGAIN, /* the initiator is killed once more */
+	SIM_HIT,   /* it is importing a group */
 };
 
 struct sim_event {
@@ -155,7 +156,8 @@ struct sim_host {
 	uint32_t epoch; /* of its attach */
 	ns_t due;
 	bool changed;              /* as a disk's */
-	bool importing;            /* and has not got the group yet */
+	bool importing;            /* and has not got the group yet; */
+	bool claims;               /* its members are being told */
 	ns_t ask_at;               /* it is asked to delete or import then, at the earliest */
 	bool had_lost;             /* it has deleted the group after it had lost it */
 	bool log_is_new, log_void; /* its log in work is of after the last import; none is saved */
@@ -234,10 +236,13 @@ struct sim {
 	bool torn; /* who has imported a part of its members: the other one may serve the rest */
 	struct sim_host *ending; /* the owner, on its way out; NULL: it is not */
 	uint32_t ending_life;
-	unsigned refused;    /* imports, since the faults have stopped */
-	ns_t take_until;     /* until then the other one tries to import */
-	ns_t force_until;    /* likewise, by force */
-	uint64_t swap_every; /* ticks of the work between two tries for no reason */
+	unsigned refused;       /* imports, since the faults have stopped */
+	unsigned hit;           /* the disk that died while the group was imported, last */
+	struct sim_host *ghost; /* who had it, and came back */
+	ns_t ghost_until;       /* and is asked for more than it would be else */
+	ns_t take_until;        /* until then the other one tries to import */
+	ns_t force_until;       /* likewise, by force */
+	uint64_t swap_every;    /* ticks of the work between two tries for no reason */
 	struct model model;
 
 	/* this seed's world */
@@ -432,6 +437,8 @@ bool work_mirrors(const struct sim *s, const struct sim_host *h);
 void faults_next(struct sim *s);
 /* The initiator is killed once more, so soon after it came back. */
 void faults_again(struct sim *s, struct sim_host *h);
+/* It is importing the group, and a member, or it itself, dies. again: who had it is back. */
+void faults_hit(struct sim *s, struct sim_host *h, bool again);
 /* The last of them, where the seed has it: everything at rest, a few writes, and in their midst
  * initiator, disks or all are gone. */
 void faults_last(struct sim *s);

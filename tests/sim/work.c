@@ -180,6 +180,7 @@ void work_import(struct sim *s, struct sim_host *h, bool force)
 	o->from = from;
 	o->force = force;
 	SAY(s, "initiator %u is to import the group%s", h->id, force ? " by force" : "");
+	h->claims = false;
 	h->importing = ini_group_import(h->ini, SIM_GROUP, NULL, force, o->token, &e);
 	if (!h->importing)
 		refused(s, o, &e);
@@ -683,7 +684,10 @@ void work_next(struct sim *s)
 	if (s->quiet)
 		return;
 	settle_files(s);
-	start_something(s, h);
+	if (s->ghost_until > s->now && h == s->ghost)
+		start_read(s, h);
+	else
+		start_something(s, h);
 	abort_task(s);
 	host_node_wake(s, h);
 }

@@ -135,12 +135,20 @@ static const struct {
         {{.member = true, .device = 0xff, .group = 0xffff, .generation = UINT64_MAX},
          "b02e 01 ff ffff 0000 00000000000000000000000000000000 ffffffffffffffff"
          "00000000000000000000000000000000"},
+        {{.member = true, .none_in_sync = true, .members = 3, .device = 1, .group = 1},
+         "b02e 1b 01 0001 0000 00000000000000000000000000000000 0000000000000000"
+         "00000000000000000000000000000000"},
+        {{.member = true, .importing = true, .members = 16, .device = 1, .group = 1},
+         "b02e 85 01 0001 0000 00000000000000000000000000000000 0000000000000000"
+         "00000000000000000000000000000000"},
 };
 
 static void check_mode(const struct mode_mirror *a, const struct mode_mirror *b)
 {
 	ck_assert_int_eq(a->member, b->member);
 	ck_assert_uint_eq(a->members, b->members);
+	ck_assert_int_eq(a->none_in_sync, b->none_in_sync);
+	ck_assert_int_eq(a->importing, b->importing);
 	ck_assert_uint_eq(a->device, b->device);
 	ck_assert_uint_eq(a->group, b->group);
 	ck_assert_mem_eq(a->group_uuid, b->group_uuid, UUID_LEN);
@@ -181,9 +189,8 @@ START_TEST(mode_refusals)
 {
 	static const struct change changes[] = {
 	        {0, 0x30, true},  {0, 0xf0, false}, {0, 0x70, false}, {0, 0xb1, false},
-	        {1, 0x2d, false}, {1, 0x2f, false}, {2, 0x00, true},  {2, 0x03, false},
-	        {2, 0x81, true},  {2, 0x05, false}, {6, 0x01, true},  {7, 0x80, true},
-	        {32, 0x01, true}, {47, 0x01, true},
+	        {1, 0x2d, false}, {1, 0x2f, false}, {2, 0x00, true},  {2, 0x81, true},
+	        {6, 0x01, true},  {7, 0x80, true},  {32, 0x01, true}, {47, 0x01, true},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
 		uint8_t buf[MODE_MIRROR_LEN];
@@ -196,5 +203,19 @@ START_TEST(mode_refusals)
 }
 END_TEST
 
-TAP_MAIN("page", vpd_there_and_back, vpd_refusals, target_names, mode_there_and_back,
-         mode_refusals);
+/* Of before there was a bit for it. */
+START_TEST(mode_of_before)
+{
+	uint8_t buf[MODE_MIRROR_LEN];
+	struct mode_mirror p;
+	size_t n = hex_get(modes[0].hex, buf, sizeof(buf));
+
+	buf[2] = 31 << 3 | 1;
+	ck_assert(mode_mirror_get((struct span){buf, n}, &p));
+	ck_assert(p.member && p.none_in_sync && !p.importing);
+	ck_assert_uint_eq(p.members, 0);
+}
+END_TEST
+
+TAP_MAIN("page", vpd_there_and_back, vpd_refusals, target_names, mode_there_and_back, mode_refusals,
+         mode_of_before);

@@ -28,7 +28,7 @@ static const struct {
         {0x0a, "SPC-4, 7.5.8", "8a 0a 00 10" Z8, "8a 0a ec f6 38 d0 000000000000"},
         {0x1c, "SPC-4, 7.5.11", "9c 0a 08 00" Z8, "9c 0a 0c 0f" FF8},
         {0x30, "smirror-protocol(7)", "b0 2e" Z32 Z8 "000000000000",
-         "b0 2e f9 ff ffff ffff" FF8 FF8 FF8 FF8 FF8},
+         "b0 2e ff ff ffff ffff" FF8 FF8 FF8 FF8 FF8},
 };
 
 enum { CURRENT, CHANGEABLE, DEFAULT, SAVED };

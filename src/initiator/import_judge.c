@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who is in a group, and who of them is in sync, by their pages 30h alone.
+ *
+ * The latest page (of the latest term, the latest generation) says how many members there are. All
+ * have to be there: whoever is missing may have what was written last. Then those with the latest
+ * generation are in sync, unless a member says that none was, which is the last word, or it was
+ * away when there was one again. Pages with another number of members, and older, are those of
+ * targets that were removed while they were away. Pages of before there was such a number (0):
+ * device ids 1..n, and all of one generation.
+ */
+#include "initiator/core.h"
+#include "initiator/import.h"
+
+#include <string.h>
+
+static bool is_member_of(const struct hba_target *t, const uint8_t *uuid)
+{
+	return t->state == HBA_READY && t->mirror && t->member.member &&
+	       memcmp(t->member.group_uuid, uuid, UUID_LEN) == 0;
+}
+
+static bool page_is_older(const struct mode_mirror *a, const struct mode_mirror *than)
+{
+	if (a->term != than->term)
+		return a->term < than->term;
+	return a->generation < than->generation;
+}
+
+/* It has another number of members than the latest page, or another's device id: unless it is of
+ * the import that the latest one is of, and has missed its second page. */
+static bool was_removed(const struct found *f, const struct mode_mirror *page)
+{
+	bool taken = false;
+
+	if (page->members == 0 || page->none_in_sync || f->latest->members == 0 ||
+	    f->latest->none_in_sync || !page_is_older(page, f->latest))
+		return false;
+	if (page->importing && memcmp(page->owner, f->latest->owner, UUID_LEN) == 0)
+		return false;
+	for (unsigned i = 0; i < f->n; i++) {
+		const struct mode_mirror *other = &f->t[i]->member;
+		taken |= other->device == page->device && page_is_older(page, other);
+	}
+	return taken || page->members != f->latest->members;
+}
+
+void import_find(struct ini *ini, const uint8_t uuid[UUID_LEN], struct found *f)
+{
+	struct found all;
+	unsigned n = 0;
+
+	*f = (struct found){0};
+	for (uint8_t id = 0; id < HBA_UNITS; id++) {
+		const struct hba_target *t = hba_target(ini->hba, id);
+		if (!is_member_of(t, uuid) || t->member.generation >= GENERATION_MAX)
+			continue;
+		f->t[f->n++] = t;
+		if (!f->latest || page_is_older(f->latest, &t->member))
+			f->latest = &t->member;
+	}
+	all = *f;
+	for (unsigned i = 0; i < all.n; i++) {
+		if (!was_removed(&all, &all.t[i]->member))
+			f->t[n++] = all.t[i];
+		else
+			ini_log(ini, 5, "import: %s is left out, it was removed while it was away",
+			        all.t[i]->name);
+	}
+	f->n = n;
+}
+
+/* The members, as their pages are now; false: there is one that has gone, or has another page. */
+bool import_find_again(const struct group *g, struct found *f)
+{
+	*f = (struct found){0};
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		uint8_t unit = g->pub.m[i].unit;
+		const struct hba_target *t =
+		        unit == WIRE_NO_ID ? NULL : hba_target(g->ini->hba, unit);
+		if (!t || !is_member_of(t, g->pub.uuid) || t->member.device != g->pub.m[i].device ||
+		    t->member.generation >= GENERATION_MAX)
+			return false;
+		f->t[f->n++] = t;
+		if (!f->latest || page_is_older(f->latest, &t->member))
+			f->latest = &t->member;
+	}
+	return true;
+}
+
+static bool all_are_there(const struct found *f)
+{
+	for (unsigned i = 0; i < f->n; i++) {
+		const struct mode_mirror *page = &f->t[i]->member;
+		if (page->none_in_sync && page->term == f->latest->term)
+			return false;
+		if (f->latest->members == 0 && (page->device == 0 || page->device > f->n ||
+		                                page->generation != f->latest->generation))
+			return false;
+	}
+	return f->latest->generation > 0 && !f->latest->none_in_sync &&
+	       (f->latest->members == 0 || f->latest->members == f->n);
+}
+
+/* That of the latest pages; one that was about to be is somebody's, too. */
+static uint16_t next_term(const struct found *f)
+{
+	uint32_t term = f->latest->term + 1U;
+
+	for (unsigned i = 0; i < f->n; i++)
+		if (f->t[i]->member.importing && f->t[i]->member.term == f->latest->term)
+			term = f->latest->term + 2U;
+	return (uint16_t)(term < UINT16_MAX ? term : UINT16_MAX);
+}
+
+/* All of them, and no import was cut off. */
+static bool are_ours(const struct ini *ini, const struct found *f)
+{
+	const uint8_t *own = hba_own_uuid(ini->hba);
+
+	for (unsigned i = 0; i < f->n; i++)
+		if (f->t[i]->member.importing || memcmp(f->t[i]->member.owner, own, UUID_LEN) != 0)
+			return false;
+	return true;
+}
+
+/* Who is in sync; and the term, which is later than that of whoever had it. */
+void import_judge(struct group *g, const struct found *f)
+{
+	const struct mode_mirror *latest = f->latest;
+	bool all = all_are_there(f);
+
+	g->claiming = !are_ours(g->ini, f);
+	g->pub.generation = latest->generation;
+	g->pub.term = g->claiming || latest->term == 0 ? next_term(f) : latest->term;
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		struct ini_member *m = &g->pub.m[i];
+		g->x[i].judged = f->t[i]->member;
+		bool old = page_is_older(&f->t[i]->member, latest);
+		m->state = all && !old ? MEMBER_IN_SYNC : MEMBER_STALE;
+		copy_text(m->why, sizeof(m->why),
+		          m->state == MEMBER_IN_SYNC ? ""
+		          : all ? "its generation is older than another member's"
+		                : "imported without all members");
+	}
+}
