@@ -145,6 +145,9 @@ bool member_doubt(struct group *g, unsigned member, const char *why);
 /* restart.c */
 /* A member has come: if its target was started again, that is noted, for jobs, too. */
 void restart_seen(struct group *g, unsigned member, const struct hba_target *t);
+/* Of these, who can be read from: not who was started again, as long as one that was not may come.
+ */
+uint16_t restart_readable(const struct group *g, uint16_t of);
 void restart_look(struct group *g); /* what comes of it, now that all that came were seen */
 
 /* revive.c */

@@ -7,7 +7,8 @@
  *
  * So a member in sync that comes back like this leaves, if there is another one that was not
  * started again, and a recovery copies what is marked. If all of them were, they are made equal.
- * What a job has copied to it since its last flush is copied again.
+ * As long as the other one may still come, nothing is read from it. What a job has copied to it
+ * since its last flush is copied again.
  */
 #include "initiator/core.h"
 
@@ -33,6 +34,23 @@ void restart_seen(struct group *g, unsigned member, const struct hba_target *t)
 		if (j->g == g && job_copies(j) && j->phase >= PHASE_PREPARE &&
 		    j->phase <= PHASE_FLUSH)
 			j->restarted |= (uint16_t)(1U << member);
+}
+
+uint16_t restart_readable(const struct group *g, uint16_t of)
+{
+	uint16_t restarted = 0;
+	bool other = false;
+
+	for (unsigned i = 0; g->dirty_ns != 0 && i < g->pub.n; i++) {
+		if (!(of >> i & 1))
+			continue;
+		enum presence is = member_presence(g, i);
+		if (g->pub.m[i].restarted)
+			restarted |= (uint16_t)(1U << i);
+		else
+			other |= is == HERE || is == COMING;
+	}
+	return other ? of & (uint16_t)~restarted : of;
 }
 
 static void leave(struct group *g, uint16_t set)

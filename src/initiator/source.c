@@ -122,9 +122,11 @@ void source_over(struct io *io)
  * has not, any more. */
 static uint16_t readable(const struct io *io)
 {
+	uint16_t from = io->from & members_in_sync(io->g);
+
 	if (io->catch_up) /* members that the job itself has written, too */
-		return job_givers(io->job, io->lba, io->blocks);
-	return io->from & members_in_sync(io->g);
+		from = job_givers(io->job, io->lba, io->blocks);
+	return restart_readable(io->g, from);
 }
 
 static bool some_are_coming(const struct io *io, uint16_t from, ns_t *until)

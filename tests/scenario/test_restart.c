@@ -155,6 +155,38 @@ START_TEST(the_one_that_has_it_comes_late)
 }
 END_TEST
 
+/* The bus server was on the machine of the one that has lost it, and that one is first to come
+ * back: it is not read from, as long as the other one may come. If that one does not, it is. */
+START_TEST(nobody_reads_what_it_lost)
+{
+	for (unsigned comes = 0; comes < 2; comes++) {
+		struct block *b = rig_bytes(FAKE_BLOCK, 9), *into = rig_bytes(FAKE_BLOCK, 1);
+		struct rig *r = written(2, b);
+		struct ini_error e;
+
+		fake_bus_down(r->h);
+		rig_step(r);
+		lose(r, 0, 100, 1);
+		r->h->up = true;
+		fake_started(r->h, 0);
+		rig_step(r);
+		unsigned before = fake_count(r->h, OP_READ_16, 0);
+		ck_assert(ini_group_read(r->ini, "g0", 100 * FAKE_BLOCK, FAKE_BLOCK, into, 7, &e));
+		rig_run(r, NS_PER_S);
+		ck_assert_uint_eq(fake_count(r->h, OP_READ_16, 0), before);
+		if (comes)
+			fake_back(r->h, 1);
+		ck_assert_int_eq(rig_reply(r, 7, LIMIT)->error.kind, INI_OK);
+		ck_assert((memcmp(into->data, b->data, FAKE_BLOCK) == 0) == comes);
+		rig_run(r, LIMIT);
+		ck_assert(rig_in_sync(r, 0) && has(r, 0, 100, b) == comes);
+		block_unref(b);
+		block_unref(into);
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* After the daemon was started again, too: it has the log, and hears of it when they come. */
 START_TEST(the_daemon_was_away)
 {
@@ -365,5 +397,5 @@ END_TEST
 
 TAP_MAIN("restart", the_daemon_forgets, the_source_of_a_resync, before_the_sweep,
          it_gets_what_it_lost, it_lost_nothing, it_is_seen_once, all_were_started_again,
-         the_one_that_has_it_comes_late, the_daemon_was_away, in_the_middle_of_a_mirror,
-         in_the_middle_of_a_resync, before_it_is_flushed);
+         the_one_that_has_it_comes_late, nobody_reads_what_it_lost, the_daemon_was_away,
+         in_the_middle_of_a_mirror, in_the_middle_of_a_resync, before_it_is_flushed);
