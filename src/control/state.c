@@ -16,6 +16,7 @@ static void put_member(struct jw *w, const struct ini_member *m)
 	jw_bool(w, "logged", m->state == MEMBER_STALE && m->logged);
 	jw_bool(w, "latest", m->state == MEMBER_STALE && m->latest);
 	jw_bool(w, "restarted", m->state == MEMBER_IN_SYNC && m->restarted);
+	jw_u64(w, "boot", m->boot);
 	jw_end_obj(w);
 }
 
@@ -70,6 +71,8 @@ static void get_member(struct saved *g, const json_t *o, struct ini_member *m)
 	        json_is_true(json_object_get(o, "logged")); /* older files have none: it is not */
 	m->latest = json_is_true(json_object_get(o, "latest")); /* likewise */
 	m->restarted = json_is_true(json_object_get(o, "restarted"));
+	if (json_object_get(o, "boot")) /* older files have none: it is not known */
+		m->boot = (uint32_t)saved_u64(g, o, "boot", UINT32_MAX);
 	m->unit = m->id = WIRE_NO_ID;
 }
 

@@ -120,7 +120,7 @@ struct ini {
 	bool bus_up, bus_changed;
 	struct {
 		bool is;
-		uint32_t epoch;
+		uint64_t attach;
 	} loose[HBA_UNITS];    /* who was a member, of a group that is gone, perhaps: a write may
 	                          still land there in this attach */
 	uint8_t presence_seen; /* members came or went: ios that wait look again */

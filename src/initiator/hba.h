@@ -93,10 +93,11 @@ enum hba_target_state {
 struct hba_target {
 	uint8_t unit, id, lun;
 	enum hba_target_state state;
-	uint32_t epoch; /* of its attach: changes when it comes back */
+	uint32_t epoch;  /* of its attach, as the bus server counts them since it was started */
+	uint64_t attach; /* as we count them: another one each time that any of them comes back */
 	/* READY: the attach in which it told last that it was started again (UNIT ATTENTION, POWER
 	 * ON OCCURRED): what it had cached before is gone. 0: never. */
-	uint32_t power_on;
+	uint64_t power_on;
 	bool started; /* it has told so, and was not READY since */
 	char why[160];
 	uint8_t uuid[UUID_LEN]; /* from VPD 83h: the identity */
@@ -138,7 +139,7 @@ const uint8_t *hba_own_uuid(const struct hba *h);
  * anyway. */
 void hba_scan(struct hba *h);
 /* True when all ports were told to us since the attach and no target is SCANNING. A target that is
- * inquired again (hba_scan(), a reset) keeps its epoch; what is started for it waits. */
+ * inquired again (hba_scan(), a reset) keeps its attach; what is started for it waits. */
 bool hba_settled(const struct hba *h);
 /* True from hba_attached() to hba_detached(). */
 bool hba_up(const struct hba *h);
@@ -211,6 +212,7 @@ struct hba_task {
 	bool ending, sensing;      /* end_as counts; the REQUEST SENSE is what runs */
 	bool failed;               /* CHECK CONDITION came while ABORT TASK was on its way */
 	bool own;                  /* the hba's: not held back while the target is scanned */
+	bool elsewhere;            /* its target has gone since the bus server has it */
 	uint64_t driven_in;        /* bytes of data in that the target drove */
 	uint8_t negotiate, answer; /* what goes out in the first MESSAGE OUT; what came back */
 	struct xfer xfer;
@@ -314,7 +316,7 @@ void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s);
 
 /* ---- driving it ---- */
 
-/* A change of what is on the bus, for the upper half (state changed, READY with a new epoch, gone).
+/* A change of what is on the bus, for the upper half (state changed, READY in a new attach, gone).
  */
 typedef void (*hba_target_fn)(void *ctx, uint8_t unit);
 void hba_on_target(struct hba *h, hba_target_fn fn, void *ctx);

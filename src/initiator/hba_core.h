@@ -142,6 +142,7 @@ struct hba {
 	bool attached, settled, lost;
 	ns_t now, bus_now, report_ns, sent_ns, heartbeat_ns;
 	uint32_t next_op;
+	uint64_t attaches; /* of targets, so far */
 	unsigned passes; /* handed over and not yet done */
 	struct hba_port port[WIRE_IDS];
 	struct hba_target extra[HBA_EXTRA]; /* by unit - WIRE_IDS; each keeps its ID and LUN */
@@ -280,6 +281,8 @@ void hba_task_aborted(struct hba *h, struct hba_task *t, bool confirmed);
 /* The ABORT TASK that CHECK CONDITION came before is over, and the tag is the task's again: what
  * happened is asked for. */
 void hba_task_sense(struct hba *h, struct hba_task *t);
+/* Its target has gone while the bus server has it. */
+void hba_task_elsewhere(struct hba *h, struct hba_task *t);
 /* Its nexus is gone (bus reset, port down, server down). */
 void hba_task_lost(struct hba *h, struct hba_task *t, enum hba_outcome outcome);
 void hba_task_tell(struct hba_task *t);
@@ -320,7 +323,8 @@ void hba_scan_next(struct hba *h, struct hba_scan *s);
 void hba_scan_expired(struct hba *h, struct hba_scan *s);
 /* A command met a UNIT ATTENTION: has the inventory changed, or a size? own: it was a scan's, or a
  * probe's. */
-void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *s, bool own);
+void hba_take_attention(struct hba *h, uint8_t id, uint8_t lun, const struct scsi_sense *s,
+                        bool own);
 
 /* ---- hba_inquiry.c: the data of a step, into `found`; false: `why` says what is wrong ---- */
 

@@ -415,7 +415,7 @@ void hba_pass_status(struct hba *h, const struct wire_tenure *tn)
 	m->has_sense =
 	        s.sense_len > 0 && scsi_sense_get((struct span){s.sense, s.sense_len}, &m->sense);
 	if (m->has_sense)
-		hba_take_attention(h, m->target, &m->sense, false);
+		hba_take_attention(h, m->target, m->lun, &m->sense, false);
 	close_member(h, p, i, PASS_STATUS, TAG_OVER);
 	end_if_all_known(h, p);
 }

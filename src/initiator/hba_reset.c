@@ -9,7 +9,8 @@
 /*
  * Ends what hangs on the nexus with a target. Scripts that the server was given and has not
  * reported are left alone: it will still report them (as reset, as a selection time-out, or as run
- * after all), and until then their tags are not free.
+ * after all), and until then their tags are not free. What was for a target that has gone is not to
+ * run at the next one: it is cancelled, and counts as not done if that comes too late.
  */
 static void nexus_lost(struct hba *h, uint8_t id, enum hba_outcome outcome, bool port_gone)
 {
@@ -24,6 +25,8 @@ static void nexus_lost(struct hba *h, uint8_t id, enum hba_outcome outcome, bool
 			hba_pass_member_lost(h, hba_pass_of(i), p->tag[tag].member, port_gone);
 		else if (i->state != HBA_HANDED)
 			hba_task_lost(h, hba_task_of(i), outcome);
+		else if (port_gone && !hba_task_of(i)->own)
+			hba_task_elsewhere(h, hba_task_of(i));
 	}
 	hba_tags_void(h, id);
 }
@@ -105,6 +108,7 @@ static void port_up(struct hba *h, const struct wire_port *w)
 	p->up = true;
 	p->depth = 1;
 	p->t.epoch = w->epoch;
+	p->t.attach = ++h->attaches;
 	p->t.commands = p->t.errors = 0;
 	memcpy(p->t.uuid, w->uuid, UUID_LEN);
 	memcpy(p->t.name, w->name, sizeof(p->t.name));

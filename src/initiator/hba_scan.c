@@ -225,8 +225,9 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 	else if (taken_over(h, t, f))
 		hba_waiting_taken(h, t->id, t->lun);
 	f->epoch = t->epoch;
+	f->attach = t->attach;
 	f->started = t->started && !good;
-	f->power_on = t->started && good ? t->epoch : t->power_on;
+	f->power_on = t->started && good ? t->attach : t->power_on;
 	f->in_flight = t->in_flight;
 	f->commands = t->commands;
 	f->errors = t->errors;
@@ -493,6 +494,7 @@ static void begin_unit(struct hba *h, struct hba_scan *s, uint8_t unit)
 	if (t->lun != 0) {
 		name_unit(&s->found, first);
 		hba_unit(h, unit)->epoch = first->epoch;
+		hba_unit(h, unit)->attach = first->attach;
 	} else {
 		memcpy(s->found.uuid, first->uuid, UUID_LEN);
 		memcpy(s->found.name, first->name, sizeof(s->found.name));
@@ -537,15 +539,26 @@ void hba_scan_next(struct hba *h, struct hba_scan *s)
 	hba_probe_arm(h, s);
 }
 
-void hba_take_attention(struct hba *h, uint8_t id, const struct scsi_sense *sense, bool own)
+/* It tells that once, whoever asks; it is noted when the unit is READY the next time. */
+static void started(struct hba *h, uint8_t id, uint8_t unit, bool own)
+{
+	if (unit == WIRE_NO_ID)
+		return;
+	hba_unit(h, unit)->started = true;
+	if (!own && h->port[id].up && hba_target(h, unit)->state == HBA_READY)
+		hba_scan_start(h, id);
+}
+
+void hba_take_attention(struct hba *h, uint8_t id, uint8_t lun, const struct scsi_sense *sense,
+                        bool own)
 {
 	struct hba_scan *s = &h->port[id].scan;
 	bool list = scsi_sense_is(sense, &SENSE_LUNS_CHANGED);
 	bool pages = scsi_sense_is(sense, &SENSE_MODE_PARAMETERS_CHANGED);
 	enum scan_step reads = pages ? SCAN_MEMBER : SCAN_CAPACITY;
 
-	if (own && scsi_sense_is(sense, &SENSE_POWER_ON))
-		hba_unit(h, s->found.unit)->started = true; /* until it is READY */
+	if (scsi_sense_is(sense, &SENSE_POWER_ON))
+		started(h, id, own ? s->found.unit : hba_unit_at(h, id, lun), own);
 	if ((!list && !pages && !scsi_sense_is(sense, &SENSE_CAPACITY_CHANGED)) || !h->port[id].up)
 		return;
 	if (!own)

@@ -51,6 +51,11 @@ static void end(struct hba *h, struct hba_task *t, enum hba_outcome outcome)
 	freeze(h, t, false);
 	t->over_in = t->driven_in > t->moved_in ? t->driven_in - t->moved_in : 0;
 	h->stats.overruns += t->over_in > 0;
+	/* Good, but at whoever has come there since: of that one nothing is known yet. */
+	if (t->elsewhere && outcome == HBA_COMPLETED && t->status == SCSI_GOOD) {
+		outcome = HBA_ABORTED;
+		t->aborted = true;
+	}
 	t->outcome = outcome;
 	if (outcome != HBA_COMPLETED || t->status != SCSI_GOOD)
 		target->errors++;
@@ -76,7 +81,7 @@ void hba_task_start(struct hba *h, struct hba_task *t)
 	t->moved_out = t->moved_in = 0;
 	t->driven_in = t->over_in = 0;
 	t->bus_ns = 0;
-	t->ending = t->sensing = t->failed = false;
+	t->ending = t->sensing = t->failed = t->elsewhere = false;
 	t->answer = HBA_ANSWER_NONE;
 	if (!t->own)
 		t->negotiate = HBA_NEGOTIATE_NONE;
@@ -270,7 +275,7 @@ static void take_sense(struct hba *h, struct hba_task *t, uint8_t status)
 
 	if (status != SCSI_GOOD || !scsi_sense_get(raw, &sense))
 		return;
-	hba_take_attention(h, t->target, &sense, t->own);
+	hba_take_attention(h, t->target, t->lun, &sense, t->own);
 	if (t->has_sense)
 		return;
 	t->sense = sense;
@@ -298,7 +303,7 @@ static void take_status(struct hba *h, struct hba_task *t, uint8_t status)
 	}
 	t->status = status;
 	if (t->has_sense)
-		hba_take_attention(h, t->target, &t->sense, t->own);
+		hba_take_attention(h, t->target, t->lun, &t->sense, t->own);
 	if (asks_for_sense(t, status)) {
 		/* Also of one that is given up: until it is asked for, the unit may start no other.
 		 */
@@ -355,6 +360,13 @@ static void give_up(struct hba *h, struct hba_task *t, enum hba_outcome outcome)
 		t->item.state = HBA_ABORTING;
 		hba_tag_abort(h, t->target, t->item.tag);
 	}
+}
+
+void hba_task_elsewhere(struct hba *h, struct hba_task *t)
+{
+	sm_assert(t->item.state == HBA_HANDED);
+	t->elsewhere = true;
+	give_up(h, t, HBA_ABORTED);
 }
 
 static void disconnected(struct hba *h, struct hba_task *t)

@@ -354,7 +354,7 @@ static uint64_t attaches(const struct group *g)
 	uint64_t sum = g->pub.n;
 
 	for (unsigned i = 0; i < g->pub.n; i++)
-		sum += g->x[i].epoch;
+		sum += g->x[i].attach;
 	return sum;
 }
 

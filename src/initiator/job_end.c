@@ -94,7 +94,7 @@ static void put_back(struct job *j)
 
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct ini_member *m = &g->pub.m[i];
-		bool away = m->unit != WIRE_NO_ID && g->x[i].epoch != j->was_epoch[i];
+		bool away = m->unit != WIRE_NO_ID && g->x[i].attach != j->was_attach[i];
 		if ((j->was_sync & (uint16_t)~j->bypassed) >> i & 1 && m->logged && !away)
 			back |= (uint16_t)(1U << i);
 	}

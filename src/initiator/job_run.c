@@ -126,7 +126,7 @@ static void begin_mirror(struct job *j)
 	look_behind(j);
 	j->was_sync = members_in_sync(g);
 	for (unsigned i = 0; i < g->pub.n; i++) {
-		j->was_epoch[i] = g->x[i].epoch;
+		j->was_attach[i] = g->x[i].attach;
 		if (j->want >> i & 1)
 			(void)member_stale(g, i, "a mirror job has begun to overwrite it");
 	}

@@ -350,10 +350,10 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	if (t->name[0])
 		copy_text(m->name, sizeof(m->name), t->name);
 	/* Of another attach: all that it was sent before is void. */
-	x->loose = (x->loose && x->epoch == t->epoch) ||
-	           (ini->loose[t->unit].is && ini->loose[t->unit].epoch == t->epoch);
+	x->loose = (x->loose && x->attach == t->attach) ||
+	           (ini->loose[t->unit].is && ini->loose[t->unit].attach == t->attach);
 	x->last_unit = t->unit;
-	x->epoch = t->epoch;
+	x->attach = t->attach;
 	x->wait_until = 0;
 	x->mute = 0;
 	x->leader_fail = false;
@@ -392,7 +392,7 @@ void member_leaves(struct group *g, unsigned member)
 	if (!x->loose || x->last_unit >= HBA_UNITS)
 		return;
 	g->ini->loose[x->last_unit].is = true;
-	g->ini->loose[x->last_unit].epoch = x->epoch;
+	g->ini->loose[x->last_unit].attach = x->attach;
 }
 
 static void member_goes(struct group *g, unsigned member)
@@ -432,7 +432,7 @@ static void look_at_member(struct group *g, unsigned member)
 		copy_text(m->why, sizeof(m->why), no);
 		t = NULL;
 	}
-	if (t && (m->unit != t->unit || x->epoch != t->epoch))
+	if (t && (m->unit != t->unit || x->attach != t->attach))
 		member_arrives(g, member, t);
 	else if (!t && m->unit != WIRE_NO_ID)
 		member_goes(g, member);
@@ -457,14 +457,14 @@ static void bus_went(struct ini *ini)
 	}
 }
 
-/* The daemon has just started: a member that the state trusts has not left for not being there yet.
- */
+/* The daemon has just started, or the bus was away, for however long: a member that the state
+ * trusts has not left for not being there yet. */
 static void bus_came(struct ini *ini)
 {
 	for (unsigned k = 0; k < ini->groups_used; k++) {
 		struct group *g = &ini->group[k];
 		for (unsigned i = 0; g->used && i < g->pub.n; i++)
-			if (g->x[i].last_unit == WIRE_NO_ID && g->pub.m[i].state == MEMBER_IN_SYNC)
+			if (g->pub.m[i].unit == WIRE_NO_ID && g->pub.m[i].state == MEMBER_IN_SYNC)
 				g->x[i].wait_until = ini->now + ini->cfg.bus_wait_ns;
 	}
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A target that was started again, by its process or its machine: UNIT ATTENTION, POWER ON
- * OCCURRED, where a connection that was cut is I_T NEXUS LOSS OCCURRED. What it had acknowledged
- * and not flushed may be gone, and it is the only one that cannot say so. What that is, the
+ * A target that was started again, by its process or its machine: VPD page C0h has another number
+ * then, which the state file keeps; where it has none, UNIT ATTENTION, POWER ON OCCURRED, tells it,
+ * once, where a connection that was cut is I_T NEXUS LOSS OCCURRED. What it had acknowledged and
+ * not flushed may be gone, and it is the only one that cannot say so. What that is, the
  * write-intent log knows: its marks stay until all members in sync have confirmed a flush.
  *
  * So a member in sync that comes back like this leaves, if there is another one that was not
@@ -17,19 +18,32 @@ static bool here(const struct group *g, unsigned member)
 	return g->pub.m[member].unit != WIRE_NO_ID;
 }
 
+/* And that is noted. */
+static bool was_started(struct ini_member *m, struct member *x, const struct hba_target *t)
+{
+	bool told = t->power_on == t->attach && x->power_on != t->attach;
+	bool known = m->boot != 0 && t->vpd.boot != 0, other = m->boot != t->vpd.boot;
+
+	if (told)
+		x->power_on = t->attach;
+	m->boot = t->vpd.boot;
+	return known ? other : told;
+}
+
 void restart_seen(struct group *g, unsigned member, const struct hba_target *t)
 {
-	struct member *x = &g->x[member];
+	struct ini_member *m = &g->pub.m[member];
+	uint32_t boot = m->boot;
 	struct job *j;
 
-	if (t->power_on != t->epoch || x->power_on == t->epoch)
-		return;
-	x->power_on = t->epoch;
-	struct ini_member *m = &g->pub.m[member];
-	if (g->listed && g->dirty_ns != 0 && m->state == MEMBER_IN_SYNC && !m->restarted) {
-		m->restarted = true;
+	bool started = was_started(m, &g->x[member], t);
+	bool matters = started && g->dirty_ns != 0 && m->state == MEMBER_IN_SYNC;
+	if (g->listed && (m->boot != boot || (matters && !m->restarted))) {
+		m->restarted |= matters;
 		(void)save_request(g->ini); /* it tells only once */
 	}
+	if (!started)
+		return;
 	TAILQ_FOREACH (j, &g->ini->job_live, live)
 		if (j->g == g && job_copies(j) && j->phase >= PHASE_PREPARE &&
 		    j->phase <= PHASE_FLUSH)

@@ -37,7 +37,7 @@ void vpd_mirror_put(struct wr *w, const struct vpd_mirror *p)
 	wr_u8(w, (uint8_t)((p->silent ? VPD_SILENT : 0) | (p->broadcast ? VPD_BROADCAST : 0)));
 	wr_u16(w, p->queue_depth);
 	wr_u32(w, p->max_transfer);
-	wr_zero(w, 4);
+	wr_u32(w, p->boot);
 	wr_bytes(w, p->uuid, UUID_LEN);
 	wr_padded(w, p->name, strnlen(p->name, TARGET_NAME_MAX), TARGET_NAME_MAX, 0);
 	wr_zero(w, 4);
@@ -70,7 +70,7 @@ bool vpd_mirror_get(struct span page, struct vpd_mirror *out)
 	p.broadcast = flags & VPD_BROADCAST;
 	p.queue_depth = rd_u16(&r);
 	p.max_transfer = rd_u32(&r);
-	rd_skip(&r, 4);
+	p.boot = rd_u32(&r);
 	rd_copy(&r, p.uuid, UUID_LEN);
 	if (!name_get(&r, p.name))
 		return false;

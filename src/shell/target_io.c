@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define POOL_BYTES (32 * MIB) /* of blocks for reads that are kept */
 #define LARGE      (1 * MIB)  /* more bytes than that are a thread's to move */
@@ -165,11 +166,17 @@ void target_io_remove(struct target_io *io, uint8_t lun)
 static struct tgt *make_core(struct target_io *io, char *why, size_t n)
 {
 	const struct target_opts *o = io->o;
+	uint32_t boot;
+	if (getrandom(&boot, sizeof(boot), 0) != sizeof(boot)) {
+		(void)snprintf(why, n, "no random number: %s", strerror(errno));
+		return NULL;
+	}
 	struct tgt_config c = {
 	        .lu = target_disk_config(&o->disk, &io->disk[0]->disk),
 	        .luns = SCSI_LUNS,
 	        .queue_depth = o->queue_depth,
 	        .unarmed = o->unarmed,
+	        .boot = boot ? boot : 1,
 	        .xfer = o->packetized ? XFER_ULTRA320 : XFER_ULTRA160,
 	};
 	if (o->qas)

@@ -203,6 +203,7 @@ void tgt_lu_added(struct tgt *t, struct tgt_lu *lu)
 {
 	sm_assert(!t->lu[lu->lun]);
 	lu->queue_depth = t->cfg.queue_depth;
+	lu->boot = t->cfg.boot;
 	t->lu[lu->lun] = lu;
 	t->luns |= 1ULL << lu->lun;
 	inventory_changed(t, lu);

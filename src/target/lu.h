@@ -76,6 +76,7 @@ struct tgt_lu {
 	struct tgt_lu_config cfg;
 	struct block *zeros;  /* one block */
 	unsigned queue_depth; /* of its task set */
+	uint32_t boot;        /* the target's */
 	struct modes modes;   /* current, saved */
 	struct reserve resv;
 	/* What a META_SAVE that is outstanding is for: it holds when that is done. */

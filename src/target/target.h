@@ -53,6 +53,7 @@ struct tgt_config {
 	unsigned luns;           /* most logical units that it ever has, up to SCSI_LUNS; 0: 1 */
 	unsigned queue_depth;    /* tasks that each takes at once, 1..TGT_DEPTH_MAX */
 	bool unarmed;            /* every phase waits for the process */
+	uint32_t boot;           /* another one each time that it is started; 0: unknown */
 	struct xfer xfer;        /* the best agreement that it answers with */
 };
 

@@ -133,6 +133,7 @@ static void put_mirror(struct wr *w, const struct tgt_lu *lu)
 	        .broadcast = true,
 	        .queue_depth = (uint16_t)lu->queue_depth,
 	        .max_transfer = TGT_TRANSFER_MAX,
+	        .boot = lu->boot,
 	};
 	memcpy(p.uuid, lu->cfg.uuid, UUID_LEN);
 	memcpy(p.name, lu->cfg.name, sizeof(p.name));

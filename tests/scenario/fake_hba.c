@@ -69,7 +69,7 @@ void fake_add(struct hba *h, uint8_t id, const char *name, uint64_t blocks, uint
 	*t = (struct hba_target){.unit = id,
 	                         .id = id,
 	                         .state = HBA_READY,
-	                         .epoch = ++h->epochs,
+	                         .attach = ++h->epochs,
 	                         .block_size = block_size,
 	                         .blocks = blocks,
 	                         .mirror = true};
@@ -115,14 +115,14 @@ void fake_other(struct hba *h, const char *name)
 void fake_back(struct hba *h, uint8_t id)
 {
 	h->target[id].state = HBA_READY;
-	h->target[id].epoch = ++h->epochs;
+	h->target[id].attach = ++h->epochs;
 	tell(h, id);
 }
 
 void fake_started(struct hba *h, uint8_t id)
 {
 	fake_back(h, id);
-	h->target[id].power_on = h->target[id].epoch;
+	h->target[id].power_on = h->target[id].attach;
 }
 
 void fake_move(struct hba *h, uint8_t from, uint8_t to)

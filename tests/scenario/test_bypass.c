@@ -338,7 +338,7 @@ START_TEST(a_member_that_was_in_sync_meanwhile)
 	ck_assert(rig_in_sync(r, 1));
 	r->saves_held = true;
 	r->h->target[1].mirror = false; /* stale, and the log does not know what it lacks */
-	r->h->target[1].epoch++;
+	r->h->target[1].attach++;
 	r->h->on_target(r->h->target_ctx, 1);
 	rig_run(r, NS_PER_MS);
 	ck_assert(!rig_in_sync(r, 1) && !rig_member(r, 1)->logged);

@@ -101,7 +101,7 @@ START_TEST(it_is_seen_once)
 	struct rig *r = rig_new(2, BLOCKS);
 
 	for (uint8_t i = 0; i < 2; i++)
-		r->h->target[i].power_on = r->h->target[i].epoch;
+		r->h->target[i].power_on = r->h->target[i].attach;
 	rig_group(r, 2, true);
 	rig_write(r, 100 * FAKE_BLOCK, b, LIMIT, INI_OK);
 	hba_scan(r->h);
@@ -131,6 +131,37 @@ START_TEST(all_were_started_again)
 	ck_assert(equal(r, 3));
 	block_unref(b);
 	rig_free(r);
+}
+END_TEST
+
+/* A target that has a number of its start is believed by that alone: who was the first to hear of
+ * it may not have been there to the end. */
+START_TEST(by_its_number)
+{
+	for (unsigned again = 0; again < 2; again++) {
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct rig *r = rig_new(2, BLOCKS);
+
+		for (uint8_t i = 0; i < 2; i++)
+			r->h->target[i].vpd.boot = 7;
+		rig_group(r, 2, true);
+		rig_write(r, 100 * FAKE_BLOCK, b, LIMIT, INI_OK);
+		power_cut(r, 1, 100, again);
+		r->h->target[1].vpd.boot += again;
+		if (again)
+			fake_back(r->h, 1);
+		else
+			fake_started(r->h, 1);
+		rig_restart(r);
+		rig_run(r, 60 * NS_PER_S);
+		for (uint8_t i = 0; i < 2; i++)
+			ck_assert(rig_in_sync(r, i) && has(r, i, 100, b));
+		ck_assert_uint_eq(ini_jobs(r->ini), 1); /* that of the daemon's start */
+		if (again)
+			ck_assert_uint_eq(rig_member(r, 1)->boot, 8);
+		block_unref(b);
+		rig_free(r);
+	}
 }
 END_TEST
 
@@ -165,7 +196,7 @@ START_TEST(nobody_reads_what_it_lost)
 		struct ini_error e;
 
 		fake_bus_down(r->h);
-		rig_step(r);
+		rig_run(r, 60 * NS_PER_S);
 		lose(r, 0, 100, 1);
 		r->h->up = true;
 		fake_started(r->h, 0);
@@ -397,5 +428,6 @@ END_TEST
 
 TAP_MAIN("restart", the_daemon_forgets, the_source_of_a_resync, before_the_sweep,
          it_gets_what_it_lost, it_lost_nothing, it_is_seen_once, all_were_started_again,
-         the_one_that_has_it_comes_late, nobody_reads_what_it_lost, the_daemon_was_away,
-         in_the_middle_of_a_mirror, in_the_middle_of_a_resync, before_it_is_flushed);
+         the_one_that_has_it_comes_late, nobody_reads_what_it_lost, by_its_number,
+         the_daemon_was_away, in_the_middle_of_a_mirror, in_the_middle_of_a_resync,
+         before_it_is_flushed);

@@ -11,6 +11,7 @@ tests_sim_libsim_a_SOURCES = \
 # The simulator, tests/sim/sim; tests/README.md says how it is used. `make sim SEEDS=n JOBS=n` runs seeds 1 to n.
 noinst_LIBRARIES += tests/sim/libsimulator.a
 tests_sim_libsimulator_a_SOURCES = \
+	tests/sim/cuts.c \
 	tests/sim/end.c \
 	tests/sim/faults.c \
 	tests/sim/marks.def \
@@ -42,7 +43,7 @@ simulator_ldflags = $(AM_LDFLAGS) \
 	-Wl,--wrap=hba_pass_aborted -Wl,--wrap=hba_tag_abort -Wl,--wrap=hba_tag_pick -Wl,--wrap=intent_flushed -Wl,--wrap=intent_plan \
 	-Wl,--wrap=intent_ticket -Wl,--wrap=io_lasts -Wl,--wrap=job_complete_members \
 	-Wl,--wrap=job_spoiled -Wl,--wrap=log_begin -Wl,--wrap=member_has_page \
-	-Wl,--wrap=member_stale -Wl,--wrap=members_syncing -Wl,--wrap=mir_lock_granted -Wl,--wrap=scripts_void -Wl,--wrap=scsi_sense_put \
+	-Wl,--wrap=member_stale -Wl,--wrap=members_syncing -Wl,--wrap=mir_lock_granted -Wl,--wrap=restart_seen -Wl,--wrap=scripts_void -Wl,--wrap=scsi_sense_put \
 	-Wl,--wrap=tgt_members_unread -Wl,--wrap=tgt_order_may_start -Wl,--wrap=tgt_task_abort -Wl,--wrap=tgt_task_abort_all
 simulator_libs = tests/sim/libsimulator.a tests/sim/libsim.a $(program_libs)
 

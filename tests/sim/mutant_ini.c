@@ -161,6 +161,12 @@ WRAP(bool, mir_lock_granted, (const struct mir_locks *locks, const struct mir_lo
 	return __real_mir_lock_granted(locks, l) || MUTANT(LOCKS);
 }
 
+WRAP(void, restart_seen, (struct group * g, unsigned member, const struct hba_target *t))
+{
+	if (!MUTANT(RESTART_IGNORED))
+		__real_restart_seen(g, member, t);
+}
+
 /* ---- two initiators ---- */
 
 WRAP(void, hba_scan, (struct hba * h))

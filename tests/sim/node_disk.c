@@ -24,6 +24,7 @@ void disk_node_start(struct sim *s, unsigned i)
 	                         .lu.blocks = s->blocks,
 	                         .queue_depth = s->queue_depth,
 	                         .unarmed = d->unarmed,
+	                         .boot = 1 + d->life,
 	                         .xfer = s->xfer,
 	                         .lu.saved = {d->store.saved, d->store.n_saved}};
 	char why[256];
@@ -167,6 +168,7 @@ static void attached(struct sim *s, unsigned i, const struct wire_attached *a)
 	if (d->link != DISK_ASKED)
 		return;
 	d->link = DISK_UP;
+	d->epoch = a->epoch;
 	d->pause = RETRY_FIRST_NS;
 	d->heartbeat_ns = a->heartbeat_ms * NS_PER_MS;
 	d->ping_at = s->now + d->heartbeat_ns / 3;

@@ -46,6 +46,7 @@ static void hang_up(struct sim *s, struct sim_host *h)
 void host_node_kill(struct sim *s, struct sim_host *h)
 {
 	SAY(s, "initiator %u is killed", h->id);
+	cuts_host_dies(s);
 	if (h->conn && sim_chance(&s->net, 2))
 		net_cut(s, h->conn, false, true);
 	if (h->conn)
@@ -162,6 +163,7 @@ static bool run_cores(struct sim *s, struct sim_host *h)
 		ini_check(h->ini);
 	}
 	owners_look(s, h);
+	cuts_seen(s, h);
 	while ((a = ini_output(h->ini)) != NULL) {
 		act(s, h, a);
 		some = true;

@@ -263,6 +263,8 @@ static bool advance(struct sim *s, ns_t limit)
 		deadlines(s);
 	}
 	net_reap(s);
+	if (s->cuts > 0)
+		cuts_look(s);
 	return true;
 }
 

@@ -88,6 +88,9 @@ struct sim_disk {
 	struct tgt *t; /* NULL: not running */
 	uint32_t life;
 	struct store_sim store;
+	bool cut[SIM_BLOCKS]; /* a power cut took it, and another one has it */
+	uint32_t epoch;       /* of its attach */
+	uint32_t seen_life;   /* of which the initiator knows that it was started */
 	enum disk_link link;
 	struct net_link *conn;
 	ns_t retry_at, pause, asked_until, ping_at, heartbeat_ns;
@@ -244,6 +247,7 @@ struct sim {
 	ns_t force_until;       /* likewise, by force */
 	uint64_t swap_every;    /* ticks of the work between two tries for no reason */
 	struct model model;
+	unsigned cuts; /* blocks of disks that a power cut took, and others have */
 
 	/* this seed's world */
 	struct xfer xfer; /* what disks and initiator agree on: with information units or not */
@@ -343,6 +347,19 @@ void disk_node_deadline(struct sim *s, unsigned i);
 void disk_node_fault(struct sim *s, unsigned i, const char *spec);
 /* None of them any more; one that is not attached hears of it when it is. */
 void disk_node_forgive(struct sim *s, unsigned i);
+
+/* ---- cuts.c ---- */
+
+/* A power cut has taken what this block was. */
+void cuts_note(struct sim *s, unsigned disk, lba_t lba);
+/* While there are such blocks, after each step: are they back, and do others still have them? */
+void cuts_look(struct sim *s);
+/* The initiator is about to be killed. */
+void cuts_host_dies(struct sim *s);
+/* The initiator loses its state: nobody knows who has what. */
+void cuts_forgive(struct sim *s);
+/* After a run of the initiator: who it knows to have been started. */
+void cuts_seen(struct sim *s, const struct sim_host *h);
 
 /* ---- node_host.c ---- */
 

@@ -51,8 +51,7 @@ void store_free(struct sim *s, unsigned disk)
 
 /* ---- writes ---- */
 
-/* The block is another one now on this member, and nobody knows. */
-static void excuse(struct sim *s, unsigned disk, lba_t lba)
+void store_excuse(struct sim *s, unsigned disk, lba_t lba)
 {
 	if (lba >= s->model.blocks)
 		return;
@@ -106,10 +105,58 @@ static void write_blocks(struct sim *s, unsigned disk, const struct store_op *o,
 			host_files_written(s, disk, to + i);
 	}
 	for (uint32_t i = 0; i < n && (lost || elsewhere); i++) {
-		excuse(s, disk, o->lba + i);
+		store_excuse(s, disk, o->lba + i);
 		if (elsewhere)
-			excuse(s, disk, to + i);
+			store_excuse(s, disk, to + i);
 	}
+}
+
+/* ---- the machine ---- */
+
+/* Some of a block, in sectors of 64 bytes as memory has them. */
+static void tear(struct sim *s, uint8_t *to, const uint8_t *from)
+{
+	size_t n = 64 * (1 + (size_t)prng_below(&s->disk, SIM_BLOCK / 64 - 1));
+
+	memcpy(to, from, n);
+}
+
+static void survive(struct sim *s, struct store_sim *t, const struct store_write *w)
+{
+	uint8_t *to = at(t->durable, w->lba);
+
+	switch (prng_below(&s->disk, 4)) {
+	case 0:
+		sim_mark(s, MARK_STORE_DROPPED);
+		break;
+	case 1:
+		sim_mark(s, MARK_STORE_TORN);
+		tear(s, to, w->bytes);
+		break;
+	default:
+		sim_mark(s, MARK_STORE_KEPT);
+		memcpy(to, w->bytes, SIM_BLOCK);
+	}
+}
+
+/* What a flush has promised is not told. */
+static void lose_pending(struct sim *s, unsigned disk,
+                         void (*tell)(struct sim *s, unsigned disk, lba_t lba))
+{
+	struct store_sim *t = store_of(s, disk);
+	bool touched[SIM_BLOCKS] = {false};
+	uint64_t flushed[SIM_BLOCKS];
+
+	for (unsigned i = 0; i < t->n_pending; i++) {
+		touched[t->pending[i].lba] = true;
+		flushed[t->pending[i].lba] = t->pending[i].done;
+		survive(s, t, &t->pending[i]);
+	}
+	memcpy(t->cache, t->durable, s->blocks * SIM_BLOCK);
+	for (lba_t lba = 0; lba < s->blocks; lba++)
+		if (touched[lba] && flushed[lba] >= t->flushed)
+			tell(s, disk, lba);
+	forget_pending(t);
 }
 
 /* ---- flush ---- */
@@ -124,7 +171,7 @@ static void flush_fails(struct sim *s, unsigned disk)
 			t->lost = t->pending[i].done;
 	t->dead = true;
 	memcpy(t->cache, t->durable, s->blocks * SIM_BLOCK);
-	store_power_cut(s, disk);
+	lose_pending(s, disk, store_excuse);
 }
 
 static void flush(struct store_sim *t)
@@ -345,49 +392,9 @@ void store_killed(struct sim *s, unsigned disk)
 	}
 }
 
-/* Some of a block, in sectors of 64 bytes as memory has them. */
-static void tear(struct sim *s, uint8_t *to, const uint8_t *from)
-{
-	size_t n = 64 * (1 + (size_t)prng_below(&s->disk, SIM_BLOCK / 64 - 1));
-
-	memcpy(to, from, n);
-}
-
-static void survive(struct sim *s, struct store_sim *t, const struct store_write *w)
-{
-	uint8_t *to = at(t->durable, w->lba);
-
-	switch (prng_below(&s->disk, 4)) {
-	case 0:
-		sim_mark(s, MARK_STORE_DROPPED);
-		break;
-	case 1:
-		sim_mark(s, MARK_STORE_TORN);
-		tear(s, to, w->bytes);
-		break;
-	default:
-		sim_mark(s, MARK_STORE_KEPT);
-		memcpy(to, w->bytes, SIM_BLOCK);
-	}
-}
-
 void store_power_cut(struct sim *s, unsigned disk)
 {
-	struct store_sim *t = store_of(s, disk);
-	bool touched[SIM_BLOCKS] = {false};
-	uint64_t flushed[SIM_BLOCKS];
-
-	for (unsigned i = 0; i < t->n_pending; i++) {
-		touched[t->pending[i].lba] = true;
-		flushed[t->pending[i].lba] = t->pending[i].done;
-		survive(s, t, &t->pending[i]);
-	}
-	memcpy(t->cache, t->durable, s->blocks * SIM_BLOCK);
-	/* What a flush has promised is no excuse. */
-	for (lba_t lba = 0; lba < s->blocks; lba++)
-		if (touched[lba] && flushed[lba] >= t->flushed)
-			excuse(s, disk, lba);
-	forget_pending(t);
+	lose_pending(s, disk, cuts_note);
 }
 
 void store_rot(struct sim *s, unsigned disk)
@@ -402,5 +409,5 @@ void store_rot(struct sim *s, unsigned disk)
 			return;
 	at(t->cache, lba)[byte] ^= bit;
 	at(t->durable, lba)[byte] ^= bit;
-	excuse(s, disk, lba);
+	store_excuse(s, disk, lba);
 }

@@ -65,6 +65,8 @@ void store_killed(struct sim *s, unsigned disk);
 void store_power_cut(struct sim *s, unsigned disk);
 /* A flush that began then was acknowledged, and the disk is in sync. */
 void store_flushed(struct sim *s, unsigned disk, uint64_t began);
+/* The block is another one now on this disk, and nobody knows: it may be read. */
+void store_excuse(struct sim *s, unsigned disk, lba_t lba);
 /* The log has no mark of this block any more: it is durable. */
 void store_let_go(struct sim *s, unsigned disk, lba_t lba);
 /* A bit changes on the medium. */

@@ -232,13 +232,14 @@ static unsigned disk_of(const struct ini_member *m)
 	return (unsigned)m->uuid[0] - 0xd0;
 }
 
-/* Whoever is in sync has it, or what took its place. */
+/* Whoever is in sync has it, or what took its place; or had it until a power cut. */
 static void check_written(struct sim *s, const struct client_op *o, const struct ini_member *m)
 {
 	const uint8_t *p = s->d[disk_of(m)].store.cache + o->lba * SIM_BLOCK;
 
 	for (size_t i = 0; i < o->blocks; i++, p += SIM_BLOCK)
-		if (memcmp(p, o->block->data + i * SIM_BLOCK, SIM_BLOCK) != 0 &&
+		if (!s->d[disk_of(m)].cut[o->lba + i] &&
+		    memcmp(p, o->block->data + i * SIM_BLOCK, SIM_BLOCK) != 0 &&
 		    !model_allows(&s->model, o->lba + i, model_hash(p, SIM_BLOCK),
 		                  s->model.clock + 1))
 			sim_fail(s, "a write is acknowledged, and block %llu of %s has not got it",

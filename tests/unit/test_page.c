@@ -17,10 +17,11 @@ static const struct {
           .silent = true,
           .queue_depth = 32,
           .max_transfer = 1 << 20,
+          .boot = 0xa1a2a3a4,
           .name = "disk2",
           .uuid = {0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd,
                    0xee, 0xff}},
-         "00c00040 01 01 0020 00100000 00000000" UUID "6469736b32"
+         "00c00040 01 01 0020 00100000 a1a2a3a4" UUID "6469736b32"
          "000000000000000000000000000000000000000000000000000000 00000000"},
         {{.version = 0xff,
           .silent = true,
@@ -42,6 +43,7 @@ static void check_vpd(const struct vpd_mirror *a, const struct vpd_mirror *b)
 	ck_assert_int_eq(a->broadcast, b->broadcast);
 	ck_assert_uint_eq(a->queue_depth, b->queue_depth);
 	ck_assert_uint_eq(a->max_transfer, b->max_transfer);
+	ck_assert_uint_eq(a->boot, b->boot);
 	ck_assert_mem_eq(a->uuid, b->uuid, UUID_LEN);
 	ck_assert_uint_eq(strnlen(a->name, TARGET_NAME_MAX), strnlen(b->name, TARGET_NAME_MAX));
 	ck_assert(strncmp(a->name, b->name, TARGET_NAME_MAX) == 0);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a power cut took from one disk, and others have: that may not be seen, and is to be copied
+ * back. It is excused when the last one goes that has it, or could not be known to have it: then it
+ * is lost, and the disk's own is as good as any.
+ *
+ * With one initiator only: one that takes a group over does not know who was started again since
+ * the other one has written.
+ */
+#include "initiator/core.h"
+#include "sim/sim.h"
+
+#include <string.h>
+
+static const uint8_t *block_at(const struct sim *s, unsigned disk, lba_t lba)
+{
+	return s->d[disk].store.cache + lba * SIM_BLOCK;
+}
+
+static bool is_right(const struct sim *s, unsigned disk, lba_t lba)
+{
+	return model_allows(&s->model, lba, model_hash(block_at(s, disk, lba), SIM_BLOCK),
+	                    s->model.clock + 1);
+}
+
+static unsigned disk_of(const struct ini_member *m)
+{
+	return (unsigned)m->uuid[0] - 0xd0;
+}
+
+/* The core's; NULL: it is down. */
+static const struct group *core_group(const struct sim_host *h)
+{
+	return h->ini && h->ini->n_listed ? h->ini->listed[0] : NULL;
+}
+
+/* As the initiator has it, or will have it when it starts again. */
+static const struct ini_group *group_now(const struct sim_host *h)
+{
+	const struct group *g = core_group(h);
+
+	if (h->ini)
+		return g ? &g->pub : NULL;
+	return h->disk.n ? &h->disk.g : NULL;
+}
+
+/* It is in sync, and the initiator knows that its process is the one that it was, and waits for it
+ * where it is not there. */
+static bool can_be_trusted(const struct sim *s, const struct ini_group *g, unsigned i)
+{
+	const struct sim_host *h = &s->host[0];
+	const struct sim_disk *d = &s->d[disk_of(&g->m[i])];
+	const struct group *core = core_group(h);
+
+	if (g->m[i].state != MEMBER_IN_SYNC || g->m[i].restarted)
+		return false;
+	if (!d->t || d->store.dead || d->seen_life != d->life)
+		return false;
+	return !core || !h->ini->bus_up || member_presence(core, i) == HERE ||
+	       member_presence(core, i) == COMING;
+}
+
+static bool another_has_it(const struct sim *s, unsigned disk, lba_t lba)
+{
+	const struct ini_group *g = group_now(&s->host[0]);
+
+	for (unsigned i = 0; g && s->n_hosts == 1 && i < g->n; i++) {
+		unsigned other = disk_of(&g->m[i]);
+		if (other != disk && can_be_trusted(s, g, i) && !s->d[other].cut[lba] &&
+		    is_right(s, other, lba))
+			return true;
+	}
+	return false;
+}
+
+static void forgive(struct sim *s, unsigned disk, lba_t lba)
+{
+	s->cuts -= s->d[disk].cut[lba];
+	s->d[disk].cut[lba] = false;
+	store_excuse(s, disk, lba);
+}
+
+static void forgive_all(struct sim *s, unsigned disk)
+{
+	for (lba_t lba = 0; s->cuts > 0 && lba < s->blocks; lba++)
+		if (s->d[disk].cut[lba])
+			forgive(s, disk, lba);
+}
+
+void cuts_note(struct sim *s, unsigned disk, lba_t lba)
+{
+	if (s->d[disk].cut[lba] || lba >= s->model.blocks)
+		return;
+	if (is_right(s, disk, lba) || !another_has_it(s, disk, lba)) {
+		store_excuse(s, disk, lba);
+		return;
+	}
+	SAY(s, "disk %u: block %llu is gone, and others have it", disk, (unsigned long long)lba);
+	sim_mark(s, MARK_CUT_OTHERS);
+	s->d[disk].cut[lba] = true;
+	s->cuts++;
+}
+
+static void look_at(struct sim *s, unsigned disk, lba_t lba)
+{
+	if (is_right(s, disk, lba)) {
+		SAY(s, "disk %u: block %llu is back", disk, (unsigned long long)lba);
+		sim_mark(s, MARK_CUT_BACK);
+		s->d[disk].cut[lba] = false;
+		s->cuts--;
+	} else if (!another_has_it(s, disk, lba)) {
+		forgive(s, disk, lba);
+	}
+}
+
+void cuts_look(struct sim *s)
+{
+	for (unsigned i = 0; i < s->n_disks; i++)
+		for (lba_t lba = 0; s->cuts > 0 && lba < s->blocks; lba++)
+			if (s->d[i].cut[lba])
+				look_at(s, i, lba);
+}
+
+/* Who has left, and the file does not say so, is found by its page: it is not there to be trusted.
+ */
+void cuts_host_dies(struct sim *s)
+{
+	const struct ini_group *g = &s->host[0].disk.g, *now = group_now(&s->host[0]);
+
+	for (unsigned i = 0; s->host[0].disk.n && now && i < g->n && i < now->n; i++)
+		if (g->m[i].state != now->m[i].state)
+			s->d[disk_of(&g->m[i])].seen_life--;
+}
+
+void cuts_forgive(struct sim *s)
+{
+	for (unsigned i = 0; i < s->n_disks; i++)
+		forgive_all(s, i);
+}
+
+void cuts_seen(struct sim *s, const struct sim_host *h)
+{
+	const struct group *g = core_group(h);
+
+	for (unsigned i = 0; s->n_hosts == 1 && g && i < g->pub.n; i++) {
+		struct sim_disk *d = &s->d[disk_of(&g->pub.m[i])];
+		if (d->t && g->pub.m[i].unit != WIRE_NO_ID &&
+		    hba_target(h->h, g->pub.m[i].unit)->epoch == d->epoch)
+			d->seen_life = d->life;
+	}
+}
