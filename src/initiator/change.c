@@ -68,8 +68,11 @@ void group_settled(struct group *g)
 
 void group_saved(struct group *g)
 {
-	for (unsigned i = 0; i < g->pub.n; i++)
+	for (unsigned i = 0; i < g->pub.n; i++) {
 		g->x[i].in_sync_saved = g->x[i].was_in_sync;
+		if (!g->x[i].in_sync_saved && g->pub.m[i].state != MEMBER_IN_SYNC)
+			g->pub.m[i].restarted = false;
+	}
 }
 
 bool group_is_saved(const struct group *g)

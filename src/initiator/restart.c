@@ -13,6 +13,13 @@
  */
 #include "initiator/core.h"
 
+/* In sync, or a state file may say so: one that is saved before it is durable that it has left has
+ * what it was seen to be, too. */
+static bool trusted(const struct group *g, unsigned member)
+{
+	return members_trusted(g) >> member & 1;
+}
+
 static bool here(const struct group *g, unsigned member)
 {
 	return g->pub.m[member].unit != WIRE_NO_ID;
@@ -37,7 +44,7 @@ void restart_seen(struct group *g, unsigned member, const struct hba_target *t)
 	struct job *j;
 
 	bool started = was_started(m, &g->x[member], t);
-	bool matters = started && g->dirty_ns != 0 && m->state == MEMBER_IN_SYNC;
+	bool matters = started && g->dirty_ns != 0 && trusted(g, member);
 	if (g->listed && (m->boot != boot || (matters && !m->restarted))) {
 		m->restarted |= matters;
 		(void)save_request(g->ini); /* it tells only once */
@@ -86,8 +93,10 @@ void restart_look(struct group *g)
 		return;
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct ini_member *m = &g->pub.m[i];
-		if (m->state != MEMBER_IN_SYNC || g->dirty_ns == 0)
+		if (!trusted(g, i) || g->dirty_ns == 0)
 			m->restarted = false; /* it is copied to anyway; nothing is marked */
+		else if (m->state != MEMBER_IN_SYNC)
+			continue;
 		else if (m->restarted)
 			restarted |= (uint16_t)(1U << i);
 		else if (here(g, i))
@@ -100,7 +109,8 @@ void restart_look(struct group *g)
 	if (other)
 		leave(g, restarted);
 	for (unsigned i = 0; i < g->pub.n; i++)
-		g->pub.m[i].restarted = false;
+		if (restarted >> i & 1)
+			g->pub.m[i].restarted = !(members_in_sync(g) >> i & 1);
 	(void)save_request(g->ini);
 	/* One alone agrees with itself; but not with one that is being copied to from it, and may
 	 * have what it has lost. */

@@ -86,6 +86,11 @@ START_TEST(scan_judges_targets)
 END_TEST
 
 static unsigned changes;
+static void nothing_done(struct hba_task *t)
+{
+	ck_assert_int_eq(t->outcome, HBA_COMPLETED);
+}
+
 static void target_changed(void *ctx, uint8_t id)
 {
 	ck_assert_ptr_eq(ctx, &f);
@@ -439,9 +444,52 @@ START_TEST(a_start_is_not_forgotten)
 		}
 		const struct hba_target *t = hba_target(f.h, 1);
 		ck_assert_int_eq(t->state, HBA_READY);
-		ck_assert_uint_eq(t->power_on, t->epoch);
+		ck_assert_uint_eq(t->power_on, t->attach);
 		fake_end(&f);
 	}
+}
+END_TEST
+
+/* Not the scan hears of it but a client's command. */
+START_TEST(a_start_that_a_command_meets)
+{
+	struct hba_task t = {.target = 1, .cdb_len = 6, .done = nothing_done};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	fake_port(&f, 1, false);
+	fake_port(&f, 1, true);
+	f.disk[1].ua = false;
+	fake_serve(&f);
+	ck_assert_uint_ne(hba_target(f.h, 1)->power_on, hba_target(f.h, 1)->attach);
+	f.disk[1].ua = true;
+	hba_task_start(f.h, &t);
+	fake_run(&f);
+	fake_serve(&f);
+	ck_assert(t.has_sense && !f.disk[1].ua);
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_READY);
+	ck_assert_uint_eq(hba_target(f.h, 1)->power_on, hba_target(f.h, 1)->attach);
+	fake_end(&f);
+}
+END_TEST
+
+/* A bus server that was started again counts from the beginning: an attach is another one all the
+ * same. */
+START_TEST(an_epoch_that_was_there_before)
+{
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	uint32_t epoch = hba_target(f.h, 1)->epoch;
+	uint64_t attach = hba_target(f.h, 1)->attach;
+	hba_detached(f.h, f.now);
+	fake_run(&f);
+	f.n = 0;
+	f.disk[1].epoch--;
+	fake_attach(&f);
+	fake_disk_up(&f, 1, 8);
+	ck_assert_uint_eq(hba_target(f.h, 1)->epoch, epoch);
+	ck_assert_uint_ne(hba_target(f.h, 1)->attach, attach);
+	fake_end(&f);
 }
 END_TEST
 
@@ -449,6 +497,8 @@ static Suite *make_suite(void)
 {
 	const TTest *const plain[] = {
 	        a_start_is_not_forgotten,
+	        a_start_that_a_command_meets,
+	        an_epoch_that_was_there_before,
 	        further_units_are_found_and_judged,
 	        scan_finds_two_targets,
 	        scan_judges_targets,

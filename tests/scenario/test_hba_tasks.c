@@ -631,9 +631,10 @@ START_TEST(the_port_or_the_server_goes)
 		ck_assert_uint_eq(told, 2);
 		ck_assert_int_eq(a.outcome, HBA_ABORTED);
 		ck_assert_int_eq(c.outcome, HBA_ABORTED); /* which waited for its turn */
+		ck_assert_uint_eq(f.n_cancel, 1); /* that one is not to run at the next target */
 		fake_serve(&f);
 		ck_assert_uint_eq(told, 3);
-		ck_assert_int_eq(b.outcome, HBA_SELECTION_TIMEOUT);
+		ck_assert_int_eq(b.outcome, HBA_ABORTED);
 	} else {
 		hba_detached(f.h, f.now);
 		fake_run(&f);
@@ -649,6 +650,30 @@ START_TEST(the_port_or_the_server_goes)
 		fake_attach(&f);
 		fake_disk_up(&f, 1, 2);
 	}
+	fake_end(&f);
+}
+END_TEST
+
+/* It ran at the one that has come since, before CANCEL was there: that says nothing of the one that
+ * it was for, good or not; what it has met there counts. */
+START_TEST(a_command_that_ran_at_the_next_target)
+{
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	start(&t, 1);
+	struct fake_script s = fake_take(&f);
+	fake_port(&f, 1, false);
+	fake_port(&f, 1, true);
+	ck_assert_uint_eq(f.cancel[0], s.id);
+	ck_assert_uint_eq(told, 0);
+	fake_end_task(&f, &s, _i ? SCSI_BUSY : SCSI_GOOD, NULL, 0);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_int_eq(t.outcome, _i ? HBA_COMPLETED : HBA_ABORTED);
+	ck_assert(t.aborted == !_i);
+	fake_serve(&f);
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_READY);
 	fake_end(&f);
 }
 END_TEST
@@ -950,6 +975,7 @@ TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data),
                TAP_TIMES(an_unconfirmed_abort_quarantines_the_tag, 2),
                TAP_TIMES(a_queued_task_is_cancelled_not_aborted, 2),
                TAP_ONCE(an_abort_is_confirmed_late), TAP_TIMES(the_port_or_the_server_goes, 2),
+               TAP_TIMES(a_command_that_ran_at_the_next_target, 2),
                TAP_TIMES(membership_is_written_and_read_back, 2),
                TAP_TIMES(a_membership_of_another_is_left_alone, 2),
                TAP_TIMES(a_group_that_was_taken_over_is_not_cleared, 3),

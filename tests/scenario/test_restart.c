@@ -165,6 +165,37 @@ START_TEST(by_its_number)
 }
 END_TEST
 
+/* That it has left is not durable yet when it comes back, and the state that is saved then trusts
+ * it still: it says that it was started again, too. */
+START_TEST(before_it_has_left)
+{
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct rig *r = rig_new(2, BLOCKS);
+
+	for (uint8_t i = 0; i < 2; i++)
+		r->h->target[i].vpd.boot = 7;
+	rig_group(r, 2, true);
+	rig_write(r, 100 * FAKE_BLOCK, b, LIMIT, INI_OK);
+	r->h->disk[1].page_busy = 100000;
+	power_cut(r, 0, 100, 1);
+	(void)rig_begin_write(r, 200 * FAKE_BLOCK, b);
+	rig_run(r, 5 * NS_PER_S);
+	ck_assert(!rig_in_sync(r, 0));
+	r->h->target[0].vpd.boot = 8;
+	fake_back(r->h, 0);
+	rig_run(r, NS_PER_MS);
+	ck_assert_uint_eq(r->saved[0].m[0].boot, 8);
+	ck_assert_int_eq(r->saved[0].m[0].state, MEMBER_IN_SYNC);
+	rig_restart(r);
+	r->h->disk[1].page_busy = 0;
+	rig_run(r, 60 * NS_PER_S);
+	for (uint8_t i = 0; i < 2; i++)
+		ck_assert(rig_in_sync(r, i) && has(r, i, 100, b));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* The one that has it is away when the other one is there again: it is better, when it comes. */
 START_TEST(the_one_that_has_it_comes_late)
 {
@@ -429,5 +460,5 @@ END_TEST
 TAP_MAIN("restart", the_daemon_forgets, the_source_of_a_resync, before_the_sweep,
          it_gets_what_it_lost, it_lost_nothing, it_is_seen_once, all_were_started_again,
          the_one_that_has_it_comes_late, nobody_reads_what_it_lost, by_its_number,
-         the_daemon_was_away, in_the_middle_of_a_mirror, in_the_middle_of_a_resync,
-         before_it_is_flushed);
+         before_it_has_left, the_daemon_was_away, in_the_middle_of_a_mirror,
+         in_the_middle_of_a_resync, before_it_is_flushed);

@@ -144,17 +144,20 @@ static void lose_pending(struct sim *s, unsigned disk,
                          void (*tell)(struct sim *s, unsigned disk, lba_t lba))
 {
 	struct store_sim *t = store_of(s, disk);
-	bool touched[SIM_BLOCKS] = {false};
+	bool touched[SIM_BLOCKS] = {false}, astray[SIM_BLOCKS] = {false};
 	uint64_t flushed[SIM_BLOCKS];
 
 	for (unsigned i = 0; i < t->n_pending; i++) {
 		touched[t->pending[i].lba] = true;
+		astray[t->pending[i].lba] |= t->pending[i].astray;
 		flushed[t->pending[i].lba] = t->pending[i].done;
 		survive(s, t, &t->pending[i]);
 	}
 	memcpy(t->cache, t->durable, s->blocks * SIM_BLOCK);
 	for (lba_t lba = 0; lba < s->blocks; lba++)
-		if (touched[lba] && flushed[lba] >= t->flushed)
+		if (astray[lba]) /* nobody knew of that one */
+			store_excuse(s, disk, lba);
+		else if (touched[lba] && flushed[lba] >= t->flushed)
 			tell(s, disk, lba);
 	forget_pending(t);
 }

@@ -38,6 +38,8 @@ static struct ctl_state *sample_state(void)
 			g->m[k].state = k % 2 ? MEMBER_STALE : MEMBER_IN_SYNC;
 			snprintf(g->m[k].why, sizeof(g->m[k].why), "%s",
 			         k % 2 ? "it was \"away\" \\" : "");
+			g->m[k].boot = UINT32_MAX - k;
+			g->m[k].restarted = k == 2;
 			g->m[k].id = WIRE_NO_ID;
 		}
 	}
@@ -63,6 +65,8 @@ START_TEST(state_round_trip)
 	ck_assert_int_eq(memcmp(w.p, w2.p, w.n), 0);
 	ck_assert_str_eq(again->groups[1].m[1].why, "it was \"away\" \\");
 	ck_assert_int_eq(again->groups[1].m[1].state, MEMBER_STALE);
+	ck_assert_uint_eq(again->groups[1].m[1].boot, UINT32_MAX - 1);
+	ck_assert(!again->groups[1].m[1].restarted && again->groups[1].m[2].restarted);
 	ck_assert_uint_eq(again->groups[1].blocks, 1ULL << 40);
 	ck_assert_uint_eq(again->groups[1].used, 99);
 	jw_free(&w);
