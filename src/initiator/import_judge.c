@@ -102,6 +102,18 @@ static bool all_are_there(const struct found *f)
 	       (f->latest->members == 0 || f->latest->members == f->n);
 }
 
+/* Who was started since it got its page may have lost what it had not flushed, and another one, who
+ * was not, has it. */
+static bool was_started_alone(const struct found *f, const struct hba_target *t)
+{
+	if (!t->vpd.started)
+		return false;
+	for (unsigned i = 0; i < f->n; i++)
+		if (!f->t[i]->vpd.started && !page_is_older(&f->t[i]->member, f->latest))
+			return true;
+	return false;
+}
+
 /* That of the latest pages; one that was about to be is somebody's, too. */
 static uint16_t next_term(const struct found *f)
 {
@@ -137,10 +149,12 @@ void import_judge(struct group *g, const struct found *f)
 		struct ini_member *m = &g->pub.m[i];
 		g->x[i].judged = f->t[i]->member;
 		bool old = page_is_older(&f->t[i]->member, latest);
-		m->state = all && !old ? MEMBER_IN_SYNC : MEMBER_STALE;
+		bool started = was_started_alone(f, f->t[i]);
+		m->state = all && !old && !started ? MEMBER_IN_SYNC : MEMBER_STALE;
 		copy_text(m->why, sizeof(m->why),
 		          m->state == MEMBER_IN_SYNC ? ""
-		          : all ? "its generation is older than another member's"
-		                : "imported without all members");
+		          : !all                     ? "imported without all members"
+		          : old ? "its generation is older than another member's"
+		                : "it was started again: what was not flushed may be gone");
 	}
 }

@@ -8,6 +8,7 @@
 #define VPD_MIRROR_LENGTH 64 /* PAGE LENGTH */
 #define VPD_SILENT        0x01
 #define VPD_BROADCAST     0x02
+#define VPD_STARTED       0x04
 
 /* Mode page 30h. */
 #define MODE_PS            0x80
@@ -34,7 +35,8 @@ void vpd_mirror_put(struct wr *w, const struct vpd_mirror *p)
 	wr_u8(w, VPD_MIRROR_PAGE);
 	wr_u16(w, VPD_MIRROR_LENGTH);
 	wr_u8(w, p->version);
-	wr_u8(w, (uint8_t)((p->silent ? VPD_SILENT : 0) | (p->broadcast ? VPD_BROADCAST : 0)));
+	wr_u8(w, (uint8_t)((p->silent ? VPD_SILENT : 0) | (p->broadcast ? VPD_BROADCAST : 0) |
+	                   (p->started ? VPD_STARTED : 0)));
 	wr_u16(w, p->queue_depth);
 	wr_u32(w, p->max_transfer);
 	wr_u32(w, p->boot);
@@ -68,6 +70,7 @@ bool vpd_mirror_get(struct span page, struct vpd_mirror *out)
 	uint8_t flags = rd_u8(&r);
 	p.silent = flags & VPD_SILENT;
 	p.broadcast = flags & VPD_BROADCAST;
+	p.started = flags & VPD_STARTED;
 	p.queue_depth = rd_u16(&r);
 	p.max_transfer = rd_u32(&r);
 	p.boot = rd_u32(&r);

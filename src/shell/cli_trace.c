@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `bus trace`: a tap on the bus server, which sends its trace as it is written. */
+/*
+ * `bus trace`: a tap on the bus server, which sends its trace as it is written. Who reads it may
+ * pause (a pager) for longer than the server would wait for a sign of life: nothing here waits for
+ * standard output. What does not fit is held, and beyond a limit it is lost, and counted.
+ */
 #include "shell/addr.h"
 #include "shell/cli.h"
 #include "shell/cli_conn.h"
@@ -7,16 +11,24 @@
 #include "shell/conn.h"
 #include "shell/loop.h"
 
+#include <event2/buffer.h>
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 #include <uuid/uuid.h>
 
-#define OUT_MAX (64 * KIB) /* a tap sends nothing but its attach and pings */
+#define OUT_MAX  (64 * KIB) /* a tap sends nothing but its attach and pings */
+#define HELD_MAX (8 * MIB)  /* for standard output */
+#define CHUNK    4096       /* a pipe that is writable takes as much at once: PIPE_BUF */
+#define RETRY_US 20000
 
 struct tap {
 	struct cli *cli;
 	struct loop *loop;
 	struct conn *conn;
 	struct event *beat;
+	struct evbuffer *held;
+	struct event *retry; /* standard output took no more */
 	const char *address;
 	bool attached;
 	uint64_t left, lost;
@@ -53,27 +65,81 @@ static void on_attached(struct tap *t, const struct wire_attached *a)
 		over(t, cli_fail(t->cli, CLI_FAILED, "out of memory"));
 }
 
-/* Whole lines, without what could act on a terminal. */
+/* False: it failed, and cli_main() tells that. */
+static bool put_some(struct tap *t)
+{
+	char chunk[CHUNK];
+	ev_ssize_t n = evbuffer_remove(t->held, chunk, sizeof(chunk));
+
+	return n <= 0 || (fwrite(chunk, 1, (size_t)n, stdout) == (size_t)n && fflush(stdout) == 0);
+}
+
+static bool is_writable(void)
+{
+	struct pollfd fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&fd, 1, 0) != 0; /* or broken: writing tells */
+}
+
+static void put_held(struct tap *t)
+{
+	static const struct timeval soon = {.tv_usec = RETRY_US};
+
+	while (evbuffer_get_length(t->held) > 0) {
+		if (!is_writable()) {
+			(void)event_add(t->retry, &soon);
+			return;
+		}
+		if (!put_some(t)) {
+			over(t, CLI_OK);
+			return;
+		}
+	}
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	put_held(arg);
+}
+
+static void tell_lost(struct tap *t)
+{
+	if (t->lost > 0)
+		cli_say("%llu lines were lost: they came faster than they could be written",
+		        (unsigned long long)t->lost);
+	t->lost = 0;
+}
+
+/* Without what could act on a terminal. */
+static void hold(struct tap *t, uint8_t c)
+{
+	if (c == '\n' || (c >= 0x20 && c < 0x7f))
+		(void)evbuffer_add(t->held, &c, 1);
+	else
+		(void)evbuffer_add_printf(t->held, "\\u%04x", c);
+}
+
+/* Whole lines. */
 static void on_trace(struct tap *t, const struct wire_trace *trace)
 {
-	if (trace->lost > 0) {
-		t->lost += trace->lost;
-		cli_say("%llu lines were lost: they came faster than they could be written",
-		        (unsigned long long)trace->lost);
-	}
+	bool full = evbuffer_get_length(t->held) > HELD_MAX;
+
+	t->lost += trace->lost;
+	if (!full)
+		tell_lost(t);
 	for (size_t i = 0; i < trace->text.n && t->left > 0; i++) {
 		uint8_t c = trace->text.p[i];
 
-		if (c == '\n')
-			t->left--;
-		if (c == '\n' || (c >= 0x20 && c < 0x7f))
-			(void)putchar(c);
-		else
-			(void)printf("\\u%04x", c);
+		if (full) {
+			t->lost += c == '\n';
+			continue;
+		}
+		hold(t, c);
+		t->left -= c == '\n';
 	}
-	if (fflush(stdout) != 0)
-		over(t, CLI_OK); /* cli_main() tells that it failed */
-	else if (t->left == 0)
+	put_held(t);
+	if (t->left == 0)
 		over(t, CLI_OK);
 }
 
@@ -117,7 +183,7 @@ static void on_run(void *ctx, ns_t now)
 	(void)ctx, (void)now;
 }
 
-/* Ctrl-C is how a trace ends. */
+/* Ctrl-C is how a trace ends; what is held goes out as far as it is taken. */
 static void on_terminate(void *ctx, int signo)
 {
 	(void)signo;
@@ -154,6 +220,23 @@ static bool attach(struct tap *t)
 	return true;
 }
 
+static bool prepare(struct tap *t, const struct loop_ops *ops)
+{
+	t->loop = loop_new(ops, t);
+	t->held = evbuffer_new();
+	t->retry = t->loop ? event_new(loop_base(t->loop), -1, 0, on_retry, t) : NULL;
+	return t->loop && t->held && t->retry;
+}
+
+/* All lines that were asked for; else, the reader has paused, perhaps for good. */
+static void put_rest(struct tap *t)
+{
+	while (t->status == CLI_OK && evbuffer_get_length(t->held) > 0 &&
+	       (t->left == 0 || is_writable()) && put_some(t))
+		continue;
+	tell_lost(t);
+}
+
 static int run_tap(struct cli *cli, const char *address)
 {
 	static const struct loop_ops ops = {.run = on_run, .terminate = on_terminate};
@@ -162,18 +245,24 @@ static int run_tap(struct cli *cli, const char *address)
 	                .left = cli_local_number(cli, "--count", UINT64_MAX),
 	                .status = CLI_FAILED};
 
-	t.loop = loop_new(&ops, &t);
-	if (!t.loop)
-		return cli_fail(cli, CLI_FAILED, "out of memory");
-	if (t.left == 0)
+	if (!prepare(&t, &ops))
+		(void)cli_fail(cli, CLI_FAILED, "out of memory");
+	else if (t.left == 0)
 		t.status = CLI_OK;
 	else if (attach(&t) && !loop_run(t.loop))
 		(void)cli_fail(cli, CLI_FAILED, "the event loop failed");
+	else
+		put_rest(&t);
 	if (t.beat)
 		event_free(t.beat);
+	if (t.retry)
+		event_free(t.retry);
+	if (t.held)
+		evbuffer_free(t.held);
 	if (t.conn)
 		conn_free(t.conn);
-	loop_free(t.loop);
+	if (t.loop)
+		loop_free(t.loop);
 	return t.status;
 }
 

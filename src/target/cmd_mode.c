@@ -245,8 +245,11 @@ static void apply(struct tgt *t, const struct task *k)
 	const struct mode_mirror *was = &k->lu->modes.current.mirror;
 	if (changed)
 		k->lu->exceptions = (struct exceptions){0};
-	if (!mode_mirror_equal(was, &k->lu->pending.current.mirror))
+	if (!mode_mirror_equal(was, &k->lu->pending.current.mirror)) {
 		members_changed(k->lu, k->initiator);
+		/* What is the same but for who is about to import it says nothing of the data. */
+		k->lu->started &= k->lu->pending.current.mirror.importing;
+	}
 	k->lu->modes = k->lu->pending;
 	/* SPC-4, 6.9: they are told of what changed, not of what was written as it was. */
 	if (changed)

@@ -176,6 +176,7 @@ struct tgt_lu *tgt_lu_new(uint8_t lun, const struct tgt_lu_config *cfg, char *wh
 		return NULL;
 	}
 	lu->modes.current = lu->modes.saved;
+	lu->started = lu->modes.saved.mirror.member;
 	tgt_lu_attention(lu, WIRE_NO_ID, UA_POWER_ON);
 	return lu;
 }

@@ -77,6 +77,7 @@ struct tgt_lu {
 	struct block *zeros;  /* one block */
 	unsigned queue_depth; /* of its task set */
 	uint32_t boot;        /* the target's */
+	bool started;         /* since its page 30h was written last */
 	struct modes modes;   /* current, saved */
 	struct reserve resv;
 	/* What a META_SAVE that is outstanding is for: it holds when that is done. */

@@ -131,6 +131,7 @@ static void put_mirror(struct wr *w, const struct tgt_lu *lu)
 	        .version = MIRROR_PROTOCOL_VERSION,
 	        .silent = true,
 	        .broadcast = true,
+	        .started = lu->started,
 	        .queue_depth = (uint16_t)lu->queue_depth,
 	        .max_transfer = TGT_TRANSFER_MAX,
 	        .boot = lu->boot,

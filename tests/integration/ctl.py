@@ -499,6 +499,30 @@ def trace():
         other.stdout.close()
 
 
+@test("bus trace whose reader pauses: it stays attached, goes on when that reads again, and SIGINT ends it")
+def paused_trace():
+    with Lab() as lab:
+        lab.start(2, bus_options=("--heartbeat-ms", 400))
+        image = lab.image(MIB)
+        out, into = os.pipe()
+        fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, 4096)
+        tap = started(lab, "bus", "trace", stdout=into, stderr=subprocess.PIPE)
+        os.close(into)
+        with os.fdopen(out, "rb") as reader:
+            silent_until = time.monotonic() + 3  # more than twice what the bus server allows
+            while time.monotonic() < silent_until:
+                assert run(lab, "mirror", "g0", image)[0] == 0
+            assert tap.poll() is None, tap.stderr.read()
+            seqs = [json.loads(reader.readline())["seq"] for _ in range(500)]
+            assert seqs == list(range(seqs[0], seqs[0] + 500))
+            until("the pipe is full again", lambda: struct.unpack("i", fcntl.ioctl(out, termios.FIONREAD, bytes(4)))[0] > 2048)
+            tap.send_signal(signal.SIGINT)
+            assert tap.wait(LIMIT_S) == 0
+            assert tap.stderr.read() == b""
+            tap.stderr.close()
+            reader.read()
+
+
 @test("events: what there is, an end mark, what changes; as text and as JSON")
 def events():
     with Lab() as lab:

@@ -331,6 +331,29 @@ START_TEST(an_import_does_not_wait_for_ever)
 }
 END_TEST
 
+/* The machine of the one that had the group had a disk, too, which was started again with it, and
+ * has not what was not flushed. If all were started again, none is better than the others. */
+START_TEST(an_import_with_targets_that_were_started_again)
+{
+	for (uint8_t started = 0; started < 8; started++) {
+		struct rig *r = group_of(3);
+		struct ini_error e;
+		uint64_t gen = generation_of(r);
+
+		for (uint8_t i = 0; i < 3; i++) {
+			r->h->target[i].vpd.started = started >> i & 1;
+			taken_over(r, i, gen);
+		}
+		rig_lose_state(r);
+		rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2, LIMIT,
+		            INI_OK);
+		for (uint8_t i = 0; i < 3; i++)
+			ck_assert(rig_in_sync(r, i) == (started == 7 || !(started >> i & 1)));
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* Nobody could be told: it is as if nothing had been asked for. Nor does a daemon that ends before
  * a page is written have the group when it starts again: the other one goes on with it. */
 START_TEST(an_import_that_told_nobody)
@@ -673,8 +696,9 @@ TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
          what_was_lost_stays_lost, a_group_comes_back_by_import,
          what_was_in_flight_is_copied_after_a_crash, an_import_and_a_reset, an_import_by_force,
          a_tie_is_one_s, the_last_of_two_has_it, an_import_of_old_pages_has_a_term,
-         an_import_reads_the_pages_anew, an_import_that_told_nobody,
-         an_import_that_another_one_passes, an_import_by_force_from_one_that_goes_on,
-         an_import_does_not_wait_for_ever, an_import_that_told_one,
-         who_loses_it_to_an_import_that_was_cut_off, an_import_after_one_that_was_cut_off,
-         an_import_beside_another_import, an_import_that_is_passed_between_its_pages);
+         an_import_reads_the_pages_anew, an_import_with_targets_that_were_started_again,
+         an_import_that_told_nobody, an_import_that_another_one_passes,
+         an_import_by_force_from_one_that_goes_on, an_import_does_not_wait_for_ever,
+         an_import_that_told_one, who_loses_it_to_an_import_that_was_cut_off,
+         an_import_after_one_that_was_cut_off, an_import_beside_another_import,
+         an_import_that_is_passed_between_its_pages);

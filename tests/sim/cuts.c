@@ -4,8 +4,8 @@
  * back. It is excused when the last one goes that has it, or could not be known to have it: then it
  * is lost, and the disk's own is as good as any.
  *
- * With one initiator only: one that takes a group over does not know who was started again since
- * the other one has written.
+ * Where there are two initiators, whoever takes the group over knows who was started since its page
+ * was written; so one that was is none of which the others can be sure.
  */
 #include "initiator/core.h"
 #include "sim/sim.h"
@@ -46,9 +46,9 @@ static const struct ini_group *group_now(const struct sim_host *h)
 
 /* It is in sync, and the initiator knows that its process is the one that it was, and waits for it
  * where it is not there. */
-static bool can_be_trusted(const struct sim *s, const struct ini_group *g, unsigned i)
+static bool can_be_trusted(struct sim *s, const struct ini_group *g, unsigned i)
 {
-	const struct sim_host *h = &s->host[0];
+	const struct sim_host *h = host_owner(s);
 	const struct sim_disk *d = &s->d[disk_of(&g->m[i])];
 	const struct group *core = core_group(h);
 
@@ -56,15 +56,17 @@ static bool can_be_trusted(const struct sim *s, const struct ini_group *g, unsig
 		return false;
 	if (!d->t || d->store.dead || d->seen_life != d->life)
 		return false;
+	if (s->n_hosts > 1 && disk_node_started(s, disk_of(&g->m[i])))
+		return false;
 	return !core || !h->ini->bus_up || member_presence(core, i) == HERE ||
 	       member_presence(core, i) == COMING;
 }
 
-static bool another_has_it(const struct sim *s, unsigned disk, lba_t lba)
+static bool another_has_it(struct sim *s, unsigned disk, lba_t lba)
 {
-	const struct ini_group *g = group_now(&s->host[0]);
+	const struct ini_group *g = group_now(host_owner(s));
 
-	for (unsigned i = 0; g && s->n_hosts == 1 && i < g->n; i++) {
+	for (unsigned i = 0; g && i < g->n; i++) {
 		unsigned other = disk_of(&g->m[i]);
 		if (other != disk && can_be_trusted(s, g, i) && !s->d[other].cut[lba] &&
 		    is_right(s, other, lba))
@@ -123,11 +125,13 @@ void cuts_look(struct sim *s)
 
 /* Who has left, and the file does not say so, is found by its page: it is not there to be trusted.
  */
-void cuts_host_dies(struct sim *s)
+void cuts_host_dies(struct sim *s, const struct sim_host *h)
 {
-	const struct ini_group *g = &s->host[0].disk.g, *now = group_now(&s->host[0]);
+	const struct ini_group *g = &h->disk.g, *now = group_now(h);
 
-	for (unsigned i = 0; s->host[0].disk.n && now && i < g->n && i < now->n; i++)
+	if (h != host_owner(s))
+		return;
+	for (unsigned i = 0; h->disk.n && now && i < g->n && i < now->n; i++)
 		if (g->m[i].state != now->m[i].state)
 			s->d[disk_of(&g->m[i])].seen_life--;
 }
@@ -142,7 +146,7 @@ void cuts_seen(struct sim *s, const struct sim_host *h)
 {
 	const struct group *g = core_group(h);
 
-	for (unsigned i = 0; s->n_hosts == 1 && g && i < g->pub.n; i++) {
+	for (unsigned i = 0; h == host_owner(s) && g && i < g->pub.n; i++) {
 		struct sim_disk *d = &s->d[disk_of(&g->pub.m[i])];
 		if (d->t && g->pub.m[i].unit != WIRE_NO_ID &&
 		    hba_target(h->h, g->pub.m[i].unit)->epoch == d->epoch)

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "sim/mutant.h"
 #include "sim/sim.h"
+#include "target/core.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -287,6 +288,11 @@ void disk_node_forgive(struct sim *s, unsigned i)
 
 	if (s->d[i].t && s->d[i].link == DISK_UP)
 		step(s, i, (struct tgt_event){.kind = TGT_EV_FRAME, .frame = &clear});
+}
+
+bool disk_node_started(const struct sim *s, unsigned i)
+{
+	return s->d[i].t && s->d[i].t->lu[0]->started;
 }
 
 void disk_node_fault(struct sim *s, unsigned i, const char *spec)

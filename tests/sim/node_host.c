@@ -46,7 +46,7 @@ static void hang_up(struct sim *s, struct sim_host *h)
 void host_node_kill(struct sim *s, struct sim_host *h)
 {
 	SAY(s, "initiator %u is killed", h->id);
-	cuts_host_dies(s);
+	cuts_host_dies(s, h);
 	if (h->conn && sim_chance(&s->net, 2))
 		net_cut(s, h->conn, false, true);
 	if (h->conn)

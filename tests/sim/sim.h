@@ -343,6 +343,8 @@ void disk_node_closed(struct sim *s, unsigned i);
 void disk_node_stored(struct sim *s, unsigned i, uint32_t op);
 ns_t disk_node_due(struct sim *s, unsigned i);
 void disk_node_deadline(struct sim *s, unsigned i);
+/* Since its page 30h was written. */
+bool disk_node_started(const struct sim *s, unsigned i);
 /* A fault of its core's own (target/fault.h). */
 void disk_node_fault(struct sim *s, unsigned i, const char *spec);
 /* None of them any more; one that is not attached hears of it when it is. */
@@ -355,7 +357,7 @@ void cuts_note(struct sim *s, unsigned disk, lba_t lba);
 /* While there are such blocks, after each step: are they back, and do others still have them? */
 void cuts_look(struct sim *s);
 /* The initiator is about to be killed. */
-void cuts_host_dies(struct sim *s);
+void cuts_host_dies(struct sim *s, const struct sim_host *h);
 /* The initiator loses its state: nobody knows who has what. */
 void cuts_forgive(struct sim *s);
 /* After a run of the initiator: who it knows to have been started. */

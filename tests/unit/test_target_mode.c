@@ -221,6 +221,10 @@ END_TEST
 	"00000000 30 2e 11 01 0001 0001 66666666666666666666666666666666 0000000000000001 "        \
 	"000000000000000000000000000000" owner
 
+#define IMPORTING(owner)                                                                           \
+	"00000000 30 2e 15 01 0001 0001 66666666666666666666666666666666 0000000000000001 "        \
+	"000000000000000000000000000000" owner
+
 /* A command of another initiator with a tag of the tenure of its own. */
 static const char *of(struct disk *d, uint8_t ini, const char *cdb)
 {
@@ -339,6 +343,46 @@ START_TEST(members_that_are_being_saved)
 	ck_assert_uint_eq(d->n_held, 1);
 	ck_assert_ptr_nonnull(strstr(of(d, 6, "1a.08.30.00.ff.00"), "STATUS(GOOD)"));
 	(void)disk_release(d);
+	disk_free(d);
+}
+END_TEST
+
+/* Flags of VPD page C0h. */
+static uint8_t mirror_flags(struct disk *d)
+{
+	(void)disk_command(d, "1201c00044 00");
+	ck_assert_uint_eq(d->n_in, 68);
+	return d->in[5];
+}
+
+/* Whoever finds a membership knows whether what was written under it may be gone. */
+START_TEST(a_start_since_the_membership)
+{
+	struct disk *d = disk_new();
+
+	select_sp = true;
+	(void)mode_select(d, MEMBER("77"));
+	ck_assert_uint_eq(mirror_flags(d), 0x03);
+	uint8_t saved[TGT_SAVED_MAX];
+	struct tgt_config c = d->cfg;
+	memcpy(saved, d->saved, d->n_saved);
+	c.lu.saved = (struct span){saved, d->n_saved};
+	c.boot = 0x01020304;
+	disk_free(d);
+	d = disk_new_raw(&c);
+	(void)disk_attach(d, 1);
+	(void)disk_port(d, 7, 3, true);
+	(void)disk_command(d, "00:5");
+	ck_assert_str_eq(disk_sense(d), "6/29/1");
+	ck_assert_uint_eq(mirror_flags(d), 0x07);
+	ck_assert_mem_eq(d->in + 12, "\x01\x02\x03\x04", 4);
+	(void)mode_select(d, MEMBER("77")); /* as it is */
+	ck_assert_uint_eq(mirror_flags(d), 0x07);
+	(void)mode_select(d, IMPORTING("78"));
+	ck_assert_uint_eq(mirror_flags(d), 0x07);
+	(void)mode_select(d, MEMBER("78"));
+	ck_assert_uint_eq(mirror_flags(d), 0x03);
+	select_sp = false;
 	disk_free(d);
 }
 END_TEST
@@ -475,6 +519,7 @@ TAP_MAIN_TABLE("target_mode", NULL, NULL, TAP_EACH(values, pages), TAP_ONCE(all_
                TAP_ONCE(block_descriptors), TAP_EACH(only_the_changeable_bits, pages),
                TAP_ONCE(others_are_told_of_changes), TAP_ONCE(members_are_to_be_read),
                TAP_ONCE(members_are_to_be_read_by_one_that_waits),
-               TAP_ONCE(members_that_are_being_saved), TAP_ONCE(saved_values),
-               TAP_ONCE(software_write_protection), TAP_ONCE(descriptor_sense),
-               TAP_ONCE(informational_exceptions), TAP_EACH(sense_formats, senses));
+               TAP_ONCE(members_that_are_being_saved), TAP_ONCE(a_start_since_the_membership),
+               TAP_ONCE(saved_values), TAP_ONCE(software_write_protection),
+               TAP_ONCE(descriptor_sense), TAP_ONCE(informational_exceptions),
+               TAP_EACH(sense_formats, senses));
