@@ -173,10 +173,14 @@ static void set_protection(const struct reading *r, const char *v)
 	r->o->disk.protection = (uint8_t)(v[0] - '0');
 }
 
-static unsigned add_lun(const struct reading *r, const char *v)
+/* file: that it stands in; NULL: on the command line. */
+static unsigned add_lun(const struct reading *r, const char *v, const char *file)
 {
 	char why[400];
-	if (!disk_list_add(&r->o->luns, v, why, sizeof(why)))
+	bool ok = disk_list_add(&r->o->luns, v, why, sizeof(why));
+	if (!ok && file)
+		args_fail(r->args, "%s: lun: %s: %s", file, v, why);
+	else if (!ok)
 		args_fail(r->args, "--lun: %s", why);
 	return (unsigned)strtoul(v, NULL, 0);
 }
@@ -207,7 +211,7 @@ static void take(struct reading *r, enum option id)
 		o->disk.store = a->value;
 		break;
 	case O_LUN:
-		o->luns_given |= 1ULL << add_lun(r, a->value);
+		o->luns_given |= 1ULL << add_lun(r, a->value, NULL);
 		break;
 	case O_SIZE:
 		o->disk.size = args_size(a, 512, DISK_SIZE_MOST);
@@ -329,7 +333,7 @@ static void take_file(struct reading *r, cfg_t *cfg)
 	if (in_file(r, cfg, O_LOG_LEVEL, "log-level"))
 		o->log_level = conf_level(cfg, "log-level");
 	for (unsigned i = 0; i < cfg_size(cfg, "lun"); i++)
-		(void)add_lun(r, cfg_getnstr(cfg, "lun", i));
+		(void)add_lun(r, cfg_getnstr(cfg, "lun", i), r->o->config);
 	for (unsigned i = 0; i < cfg_size(cfg, "fault"); i++)
 		add_fault(r, cfg_getnstr(cfg, "fault", i));
 }

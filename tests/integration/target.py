@@ -319,6 +319,11 @@ def lun_twice():
         twice = ("--lun", f"1={lab.path('a.img')},size=1M", "--lun", f"1={lab.path('b.img')},size=1M")
         done = run(lab, "--store", lab.path("disk.img"), "--size", "1M", *twice)
         assert done.returncode == 2 and b"LUN 1 is given twice" in done.stderr, done
+        with open(lab.path("target.conf"), "w") as file:
+            file.write(f'lun = {{"1={lab.path("a.img")},size=1M", "1={lab.path("b.img")},size=1M"}}\n')
+        done = run(lab, "--store", lab.path("disk.img"), "--size", "1M", "--config", lab.path("target.conf"))
+        assert done.returncode == 2 and done.stderr.count(b"target.conf: lun: 1=") == 1 and b"b.img" in done.stderr, done
+        assert b"LUN 1 is given twice" in done.stderr, done
         done = run(lab, "--store", lab.path("disk.img"), "--size", "1M", "--lun", f"1={lab.path('disk.img')}")
         assert done.returncode == 1 and b"LUN 1: " in done.stderr and b"in use by another process" in done.stderr, done
 
