@@ -52,7 +52,7 @@ static bool can_be_trusted(struct sim *s, const struct ini_group *g, unsigned i)
 	const struct sim_disk *d = &s->d[disk_of(&g->m[i])];
 	const struct group *core = core_group(h);
 
-	if (g->m[i].state != MEMBER_IN_SYNC || g->m[i].restarted)
+	if (g->m[i].state != MEMBER_IN_SYNC || g->m[i].restarted || d->doubtful)
 		return false;
 	if (!d->t || d->store.dead || d->seen_life != d->life)
 		return false;
@@ -147,7 +147,11 @@ void cuts_seen(struct sim *s, const struct sim_host *h)
 	const struct group *g = core_group(h);
 
 	for (unsigned i = 0; h == host_owner(s) && g && i < g->pub.n; i++) {
-		struct sim_disk *d = &s->d[disk_of(&g->pub.m[i])];
+		const struct ini_member *m = &g->pub.m[i];
+		struct sim_disk *d = &s->d[disk_of(m)];
+		/* All that are there were, it turned out: they are made equal, by any of them. */
+		d->doubtful =
+		        s->cuts > 0 && m->state == MEMBER_IN_SYNC && (d->doubtful || m->restarted);
 		if (d->t && g->pub.m[i].unit != WIRE_NO_ID &&
 		    hba_target(h->h, g->pub.m[i].unit)->epoch == d->epoch)
 			d->seen_life = d->life;

@@ -91,6 +91,7 @@ struct sim_disk {
 	bool cut[SIM_BLOCKS]; /* a power cut took it, and another one has it */
 	uint32_t epoch;       /* of its attach */
 	uint32_t seen_life;   /* of which the initiator knows that it was started */
+	bool doubtful;        /* it was started again, and has not left the group for that yet */
 	enum disk_link link;
 	struct net_link *conn;
 	ns_t retry_at, pause, asked_until, ping_at, heartbeat_ns;
