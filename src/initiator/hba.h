@@ -196,7 +196,8 @@ struct hba_task {
 	enum hba_outcome outcome;
 	uint8_t status; /* HBA_COMPLETED */
 	bool aborted;   /* HBA_COMMAND_TIMEOUT, HBA_ABORTED: the target has confirmed ABORT TASK, or
-	                   was not sent the task: it does nothing more */
+	                   was not sent the task, or another one there has ended it: it does nothing
+	                   more */
 	bool has_sense;
 	/* has_sense: with CHECK CONDITION, where information units are agreed on; else by REQUEST
 	 * SENSE after it */

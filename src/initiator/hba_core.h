@@ -143,7 +143,7 @@ struct hba {
 	ns_t now, bus_now, report_ns, sent_ns, heartbeat_ns;
 	uint32_t next_op;
 	uint64_t attaches; /* of targets, so far */
-	unsigned passes; /* handed over and not yet done */
+	unsigned passes;   /* handed over and not yet done */
 	struct hba_port port[WIRE_IDS];
 	struct hba_target extra[HBA_EXTRA]; /* by unit - WIRE_IDS; each keeps its ID and LUN */
 	unsigned n_extra;

@@ -51,8 +51,8 @@ static void end(struct hba *h, struct hba_task *t, enum hba_outcome outcome)
 	freeze(h, t, false);
 	t->over_in = t->driven_in > t->moved_in ? t->driven_in - t->moved_in : 0;
 	h->stats.overruns += t->over_in > 0;
-	/* Good, but at whoever has come there since: of that one nothing is known yet. */
-	if (t->elsewhere && outcome == HBA_COMPLETED && t->status == SCSI_GOOD) {
+	/* Over, but at whoever has come there since: of that one nothing is known yet. */
+	if (t->elsewhere && outcome == HBA_COMPLETED) {
 		outcome = HBA_ABORTED;
 		t->aborted = true;
 	}

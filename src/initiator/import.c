@@ -89,7 +89,8 @@ static bool none_is_missing(const struct found *f, struct ini_error *e)
 }
 
 /* As owner.c says; but pages of a group that no initiator was named for may be anybody's. Of the
- * latest term some may name who serves it, and some who was about to take it over. */
+ * latest term some may name who serves it, and some who was about to take it over, which is refused
+ * by us, or we by it, where it still is. */
 static bool nobody_else(struct ini *ini, const struct found *f, struct ini_error *e)
 {
 	const char *other;
@@ -97,14 +98,14 @@ static bool nobody_else(struct ini *ini, const struct found *f, struct ini_error
 
 	for (unsigned i = 0; i < f->n; i++) {
 		const struct mode_mirror *page = &f->t[i]->member;
-		if (page->term != f->latest->term || !page_is_foreign(ini, page))
+		if (page->term != f->latest->term || page->importing || !page_is_foreign(ini, page))
 			continue;
 		other = hba_initiator(ini->hba, page->owner, &id);
 		if (other)
 			return ini_refuse(e, INI_E_BUSY,
-			                  "initiator %s (SCSI ID %u) %s this group: stop it first, "
-			                  "or import with force",
-			                  other, id, page->importing ? "takes over" : "serves");
+			                  "initiator %s (SCSI ID %u) serves this group: stop it "
+			                  "first, or import with force",
+			                  other, id);
 	}
 	other = hba_other_initiator(ini->hba, &id);
 	if (page_has_owner(f->latest) || !other)
@@ -144,9 +145,9 @@ static bool import_one(struct ini *ini, struct cmd *c, const uint8_t *uuid, stru
 		g->used = false;
 		return false;
 	}
-	import_judge(g, &f);
 	log_open(g);
 	log_unknown(g); /* it was lost with the rest, or is another's */
+	import_judge(g, &f);
 	c->g = g;
 	c->judged = 1;
 	g->importing = true;
@@ -228,6 +229,23 @@ static bool judge_again(struct group *g, struct cmd *c)
 	return true;
 }
 
+/* Who cannot be told is stale, by force: whoever had the group may still find it alone, and serve
+ * what it holds. False: nobody else is in sync, and has been told. */
+static bool goes_on_without(struct group *g, const struct cmd *c)
+{
+	bool some = false;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		some |= g->pub.m[i].state == MEMBER_IN_SYNC && member_has_page(g, i);
+	if (!some || !c->force)
+		return false;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (!member_has_page(g, i))
+			(void)member_doubt(g, i,
+			                   "it could not be told that the group is taken over");
+	return true;
+}
+
 /* All members say that the group is about to be ours: whoever had it can do nothing to them that it
  * does not hear of that. */
 static void claim_done(struct group *g, struct cmd *c)
@@ -243,16 +261,17 @@ static void claim_done(struct group *g, struct cmd *c)
 			                 g->pub.name);
 		return;
 	}
-	if (m) {
+	if (m && !goes_on_without(g, c)) {
 		(void)ini_refuse(&c->error, INI_E_DEVICE,
 		                 "%s could not be told by page 30h that group %s is taken over: "
-		                 "%s: try again",
+		                 "%s: try again, or import with force",
 		                 m->name, g->pub.name, why);
 		copy_text(c->error.member, sizeof(c->error.member), m->name);
 		return;
 	}
 	for (unsigned i = 0; i < g->pub.n; i++)
-		g->x[i].judged = member_page(g, i);
+		if (member_has_page(g, i))
+			g->x[i].judged = member_page(g, i);
 	g->claiming = false;
 	c->ticket = group_change(g, true);
 }

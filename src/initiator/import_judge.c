@@ -27,16 +27,13 @@ static bool page_is_older(const struct mode_mirror *a, const struct mode_mirror 
 	return a->generation < than->generation;
 }
 
-/* It has another number of members than the latest page, or another's device id: unless it is of
- * the import that the latest one is of, and has missed its second page. */
+/* It has another number of members than the latest page, or another's device id. */
 static bool was_removed(const struct found *f, const struct mode_mirror *page)
 {
 	bool taken = false;
 
 	if (page->members == 0 || page->none_in_sync || f->latest->members == 0 ||
 	    f->latest->none_in_sync || !page_is_older(page, f->latest))
-		return false;
-	if (page->importing && memcmp(page->owner, f->latest->owner, UUID_LEN) == 0)
 		return false;
 	for (unsigned i = 0; i < f->n; i++) {
 		const struct mode_mirror *other = &f->t[i]->member;
@@ -45,11 +42,42 @@ static bool was_removed(const struct found *f, const struct mode_mirror *page)
 	return taken || page->members != f->latest->members;
 }
 
+static bool has_device(const struct found *f, uint8_t device)
+{
+	for (unsigned i = 0; i < f->n; i++)
+		if (f->t[i]->member.device == device)
+			return true;
+	return false;
+}
+
+/* One that was told by the same import as the latest page, and was away when the second ones were
+ * written, has the number of before: it is a member, if one is missing. */
+static bool missed_the_second(const struct found *f, const struct mode_mirror *page)
+{
+	return page->importing && memcmp(page->owner, f->latest->owner, UUID_LEN) == 0 &&
+	       f->n < f->latest->members && !has_device(f, page->device);
+}
+
+static void leave_out(struct ini *ini, const struct found *all, struct found *f)
+{
+	f->n = 0;
+	for (unsigned i = 0; i < all->n; i++)
+		if (!was_removed(all, &all->t[i]->member))
+			f->t[f->n++] = all->t[i];
+	for (unsigned i = 0; i < all->n; i++) {
+		const struct hba_target *t = all->t[i];
+		if (!was_removed(all, &t->member))
+			continue;
+		if (missed_the_second(f, &t->member))
+			f->t[f->n++] = t;
+		else
+			ini_log(ini, 5, "import: %s is left out, it was removed while it was away",
+			        t->name);
+	}
+}
+
 void import_find(struct ini *ini, const uint8_t uuid[UUID_LEN], struct found *f)
 {
-	struct found all;
-	unsigned n = 0;
-
 	*f = (struct found){0};
 	for (uint8_t id = 0; id < HBA_UNITS; id++) {
 		const struct hba_target *t = hba_target(ini->hba, id);
@@ -59,18 +87,10 @@ void import_find(struct ini *ini, const uint8_t uuid[UUID_LEN], struct found *f)
 		if (!f->latest || page_is_older(f->latest, &t->member))
 			f->latest = &t->member;
 	}
-	all = *f;
-	for (unsigned i = 0; i < all.n; i++) {
-		if (!was_removed(&all, &all.t[i]->member))
-			f->t[n++] = all.t[i];
-		else
-			ini_log(ini, 5, "import: %s is left out, it was removed while it was away",
-			        all.t[i]->name);
-	}
-	f->n = n;
+	struct found all = *f;
+	leave_out(ini, &all, f);
 }
 
-/* The members, as their pages are now; false: there is one that has gone, or has another page. */
 bool import_find_again(const struct group *g, struct found *f)
 {
 	*f = (struct found){0};
@@ -151,6 +171,7 @@ void import_judge(struct group *g, const struct found *f)
 		bool old = page_is_older(&f->t[i]->member, latest);
 		bool started = was_started_alone(f, f->t[i]);
 		m->state = all && !old && !started ? MEMBER_IN_SYNC : MEMBER_STALE;
+		m->logged = all && !old && started; /* everything is marked */
 		copy_text(m->why, sizeof(m->why),
 		          m->state == MEMBER_IN_SYNC ? ""
 		          : !all                     ? "imported without all members"

@@ -89,12 +89,13 @@ struct ini_member {
 	uint8_t unit;    /* of the host adapter now, WIRE_NO_ID while it is absent */
 	uint8_t id, lun; /* where that is; id WIRE_NO_ID likewise */
 	bool logged;     /* of a stale one: all that it lacks is in the write-intent log */
-	bool restarted; /* of one in sync: its target was started again, and what it had not flushed
-	                   may be gone, which another one, that is not here, may have */
-	uint32_t boot;  /* of its target, as it was seen last: another one, and that was started
-	                   again; 0: it does not say */
-	bool latest;    /* of a stale one, while nobody is in sync: it was when somebody
-	                 * was the last time, so nobody has more of what was acknowledged */
+	bool restarted;  /* of one in sync, or that a state file trusts: its target was started
+	                    again, and what it had not flushed  may be gone, which another one, that
+	                    is not here, may have */
+	uint32_t boot;   /* of its target, as it was seen last: another one, and that was started
+	                    again; 0: it does not say */
+	bool latest;     /* of a stale one, while nobody is in sync: it was when somebody
+	                  * was the last time, so nobody has more of what was acknowledged */
 	uint64_t resent, failed; /* blocks, since the daemon started */
 	uint64_t repaired;       /* blocks that it could not give, written anew by reads */
 };

@@ -142,6 +142,7 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 	if (io->scrub)
 		memset(&io->heal, 0, sizeof(io->heal));
 	io->scrub = false;
+	io->restarted = 0;
 	io->mend.on = false;
 	io->mend.n = 0;
 	io->mend.hurt = 0;
@@ -154,7 +155,16 @@ struct io *io_new(struct ini *ini, struct group *g, struct job *job, struct cmd 
 
 uint16_t io_holders(const struct io *io)
 {
-	return io->sync & (uint16_t)~io->bad & members_in_sync(io->g);
+	return io->sync & (uint16_t) ~(io->bad | io->restarted) & members_in_sync(io->g);
+}
+
+void io_restarted(struct group *g, unsigned member)
+{
+	struct ini *ini = g->ini;
+
+	for (unsigned i = 0; i < ini->ios_used; i++)
+		if (ini->ios[i].state != IO_FREE && ini->ios[i].g == g)
+			ini->ios[i].restarted |= (uint16_t)(1U << member);
 }
 
 bool io_lasts(const struct io *io)

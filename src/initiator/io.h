@@ -103,10 +103,11 @@ struct io {
 	uint16_t from; /* members that it may be read from */
 	uint32_t differing[INI_MEMBERS_MAX]; /* verify: blocks of a member that differ */
 	struct block *data;
-	uint32_t data_off; /* of its first block in data */
-	uint16_t by_read;  /* verify: members that differ so much that they are read instead */
-	struct block *cmp; /* what was read of one */
-	bool scrub;        /* members that differ are repaired */
+	uint32_t data_off;  /* of its first block in data */
+	uint16_t restarted; /* members whose targets were started again since it began */
+	uint16_t by_read;   /* verify: members that differ so much that they are read instead */
+	struct block *cmp;  /* what was read of one */
+	bool scrub;         /* members that differ are repaired */
 	struct heal heal;
 	struct mend mend;
 	struct mir_lock
@@ -159,6 +160,8 @@ void io_due(struct io *io);   /* puts it on ini's list of those to be stepped */
 void io_timer(struct io *io, ns_t at);
 void io_want_file(struct io *io); /* its file operation is put out */
 void io_abandon(struct io *io);
+/* A member's target was started again: what it took before may be gone. */
+void io_restarted(struct group *g, unsigned member);
 /* Members that hold what it wrote, and are in sync now: who had it and has left since, by another
  * write that failed there, keeps nothing that can be read. */
 uint16_t io_holders(const struct io *io);

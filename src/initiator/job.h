@@ -54,7 +54,7 @@ struct job {
 	uint16_t rest;     /* mirror: members that lack something behind the image */
 	uint16_t was_sync; /* mirror: those that were in sync when it began, */
 	uint64_t was_attach[INI_MEMBERS_MAX]; /* in this attach, */
-	uint16_t touched;                    /* and those that it has sent something to */
+	uint16_t touched;                     /* and those that it has sent something to */
 	uint16_t torn; /* mirror: members that have failed a write or flush of before, meanwhile */
 	bool differ;   /* mirror: nobody was in sync, and members may differ behind the image where
 	                  the log says so */

@@ -70,6 +70,7 @@ static void settle_writer(struct job *j)
 			continue;
 		if ((j->holders >> m & 1) && !lacks_the_rest(j, m)) {
 			g->pub.m[m].state = MEMBER_IN_SYNC;
+			g->pub.m[m].restarted = false;
 			g->pub.m[m].why[0] = '\0';
 		} else {
 			stale_text(j, t, text, sizeof(text));

@@ -34,7 +34,7 @@ static bool may_start(const struct job *j)
 
 static uint16_t one_source(const struct group *g)
 {
-	uint16_t sync = members_in_sync(g), here = members_here(g, sync);
+	uint16_t sync = restart_readable(g, members_in_sync(g)), here = members_here(g, sync);
 	uint16_t among = here ? here : sync;
 
 	return (uint16_t)(among & (~among + 1U));

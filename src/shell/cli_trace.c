@@ -11,9 +11,12 @@
 #include "shell/conn.h"
 #include "shell/loop.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uuid/uuid.h>
 
@@ -28,6 +31,7 @@ struct tap {
 	struct conn *conn;
 	struct event *beat;
 	struct evbuffer *held;
+	int out;             /* standard output */
 	struct event *retry; /* standard output took no more */
 	const char *address;
 	bool attached;
@@ -65,20 +69,37 @@ static void on_attached(struct tap *t, const struct wire_attached *a)
 		over(t, cli_fail(t->cli, CLI_FAILED, "out of memory"));
 }
 
-/* False: it failed, and cli_main() tells that. */
-static bool put_some(struct tap *t)
+/*
+ * A description of our own, which others that have the terminal or the pipe, too, do not find to be
+ * non-blocking. Of a file there is none, as it would begin anew; it never waits.
+ */
+static int open_out(void)
 {
-	char chunk[CHUNK];
-	ev_ssize_t n = evbuffer_remove(t->held, chunk, sizeof(chunk));
+	struct stat st;
+	bool waits =
+	        fstat(STDOUT_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
+	int fd = waits ? open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
 
-	return n <= 0 || (fwrite(chunk, 1, (size_t)n, stdout) == (size_t)n && fflush(stdout) == 0);
+	return fd >= 0 ? fd : STDOUT_FILENO;
 }
 
-static bool is_writable(void)
+static bool is_writable(const struct tap *t, int wait_ms)
 {
-	struct pollfd fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	struct pollfd fd = {.fd = t->out, .events = POLLOUT};
 
-	return poll(&fd, 1, 0) != 0; /* or broken: writing tells */
+	return poll(&fd, 1, wait_ms) > 0; /* or broken: writing tells */
+}
+
+/* False: it takes no more now, or not at all, which ends the trace. */
+static bool put_some(struct tap *t, int wait_ms)
+{
+	if (!is_writable(t, wait_ms))
+		return false;
+	if (evbuffer_write_atmost(t->held, t->out, CHUNK) > 0)
+		return true;
+	if (errno != EAGAIN && errno != EINTR)
+		over(t, cli_fail(t->cli, CLI_FAILED, "cannot write to standard output"));
+	return false;
 }
 
 static void put_held(struct tap *t)
@@ -86,14 +107,10 @@ static void put_held(struct tap *t)
 	static const struct timeval soon = {.tv_usec = RETRY_US};
 
 	while (evbuffer_get_length(t->held) > 0) {
-		if (!is_writable()) {
-			(void)event_add(t->retry, &soon);
-			return;
-		}
-		if (!put_some(t)) {
-			over(t, CLI_OK);
-			return;
-		}
+		if (put_some(t, 0))
+			continue;
+		(void)event_add(t->retry, &soon);
+		return;
 	}
 }
 
@@ -228,12 +245,26 @@ static bool prepare(struct tap *t, const struct loop_ops *ops)
 	return t->loop && t->held && t->retry;
 }
 
-/* All lines that were asked for; else, the reader has paused, perhaps for good. */
+static uint64_t lines_of(struct evbuffer *b)
+{
+	size_t n = evbuffer_get_length(b);
+	const unsigned char *p = evbuffer_pullup(b, -1);
+	uint64_t lines = 0;
+
+	for (size_t i = 0; p && i < n; i++)
+		lines += p[i] == '\n';
+	return lines;
+}
+
+/* All lines that were asked for, until SIGINT; else the reader has paused, perhaps for good. */
 static void put_rest(struct tap *t)
 {
-	while (t->status == CLI_OK && evbuffer_get_length(t->held) > 0 &&
-	       (t->left == 0 || is_writable()) && put_some(t))
+	bool all = t->left == 0 && t->status == CLI_OK;
+
+	while (evbuffer_get_length(t->held) > 0 && put_some(t, all ? -1 : 0))
 		continue;
+	if (t->status != CLI_OK)
+		t->lost += lines_of(t->held);
 	tell_lost(t);
 }
 
@@ -242,6 +273,7 @@ static int run_tap(struct cli *cli, const char *address)
 	static const struct loop_ops ops = {.run = on_run, .terminate = on_terminate};
 	struct tap t = {.cli = cli,
 	                .address = address,
+	                .out = open_out(),
 	                .left = cli_local_number(cli, "--count", UINT64_MAX),
 	                .status = CLI_FAILED};
 
@@ -251,8 +283,10 @@ static int run_tap(struct cli *cli, const char *address)
 		t.status = CLI_OK;
 	else if (attach(&t) && !loop_run(t.loop))
 		(void)cli_fail(cli, CLI_FAILED, "the event loop failed");
-	else
+	if (t.held)
 		put_rest(&t);
+	if (t.out > STDOUT_FILENO)
+		(void)close(t.out);
 	if (t.beat)
 		event_free(t.beat);
 	if (t.retry)

@@ -413,7 +413,8 @@ START_TEST(an_import_that_told_one)
 		struct mode_mirror before = r->h->target[0].member;
 		rig_lose_state(r);
 		r->h->disk[1].page_fails = true;
-		rig_fails(r, ini_group_import(r->ini, "g0", NULL, true, 2, &e), &e, 2, INI_E_DEVICE,
+		rig_fails(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2,
+		          INI_E_DEVICE,
 		          "disk1 could not be told by page 30h that group g0 is taken over");
 		ck_assert_uint_eq(ini_groups(r->ini), 0);
 		memcpy(before.owner, r->h->own_uuid, UUID_LEN);
@@ -488,8 +489,9 @@ START_TEST(an_import_after_one_that_was_cut_off)
 }
 END_TEST
 
-/* The initiator that is taking the group over is there: it is not taken from it, but by force. */
-START_TEST(an_import_beside_another_import)
+/* The initiator that was about to take the group over is there, and has not got it: it has failed,
+ * or one of the two will. */
+START_TEST(an_import_beside_one_that_has_failed)
 {
 	struct rig *r = group_of(2);
 	struct ini_error e;
@@ -497,9 +499,112 @@ START_TEST(an_import_beside_another_import)
 	importing(r, 1);
 	rig_lose_state(r);
 	fake_other(r->h, "another");
-	rig_fails(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2, INI_E_BUSY,
-	          "initiator another (SCSI ID 6) takes over this group");
-	rig_replies(r, ini_group_import(r->ini, "g0", NULL, true, 3, &e), &e, 3, LIMIT, INI_OK);
+	rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 3, &e), &e, 3, LIMIT, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	rig_free(r);
+}
+END_TEST
+
+/* disk2 was told, was away when the second pages came, and was removed; or its place is another's
+ * now: it is no member. */
+START_TEST(an_import_without_one_that_was_told_and_removed)
+{
+	for (unsigned taken = 0; taken < 2; taken++) {
+		struct rig *r = group_of(3);
+		struct ini_error e;
+		uint64_t gen = generation_of(r);
+
+		importing(r, 2);
+		for (uint8_t i = 0; i < 2; i++) {
+			taken_over(r, i, gen + 1);
+			r->h->target[i].member.members = 2;
+		}
+		if (taken) {
+			r->h->target[1].member.device = r->h->target[2].member.device;
+			r->h->target[1].member.members = r->h->target[0].member.members = 3;
+		}
+		rig_lose_state(r);
+		rig_replies(r, ini_group_import(r->ini, "g0", NULL, taken, 2, &e), &e, 2, LIMIT,
+		            INI_OK);
+		ck_assert_uint_eq(ini_group_find(r->ini, "g0")->n, 2);
+		ck_assert(rig_in_sync(r, 0) == !taken && rig_in_sync(r, 1) == !taken);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* By force: who cannot be told is stale, if another one in sync can be told. */
+START_TEST(an_import_by_force_without_one_that_cannot_be_told)
+{
+	for (unsigned all = 0; all < 2; all++) {
+		struct rig *r = group_of(2);
+		struct ini_error e;
+		uint64_t gen = generation_of(r);
+
+		for (uint8_t i = 0; i < 2; i++)
+			taken_over(r, i, gen);
+		rig_lose_state(r);
+		r->h->disk[0].page_fails = all;
+		r->h->disk[1].page_fails = true;
+		if (all) {
+			rig_fails(r, ini_group_import(r->ini, "g0", NULL, true, 2, &e), &e, 2,
+			          INI_E_DEVICE, "could not be told");
+		} else {
+			rig_replies(r, ini_group_import(r->ini, "g0", NULL, true, 2, &e), &e, 2,
+			            LIMIT, INI_OK);
+			ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+			ck_assert(owned_by_us(r, 0) && !owned_by_us(r, 1));
+		}
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* disk0 is started again between its first page and its second: it has lost what it had not
+ * flushed, and disk1 has it. */
+START_TEST(a_target_that_is_started_again_during_an_import)
+{
+	struct rig *r = group_of(2);
+	struct ini_error e;
+	uint64_t gen = generation_of(r);
+
+	for (uint8_t i = 0; i < 2; i++) {
+		r->h->target[i].vpd.boot = 7;
+		taken_over(r, i, gen);
+	}
+	memset(r->h->disk[1].store + 99 * FAKE_BLOCK, 0x77, FAKE_BLOCK);
+	rig_lose_state(r);
+	r->h->disk[1].page_busy = 50;
+	ck_assert(ini_group_import(r->ini, "g0", NULL, false, 2, &e));
+	for (unsigned i = 0; i < 1000 && !r->h->target[0].member.importing; i++)
+		rig_run(r, NS_PER_MS);
+	r->h->target[0].vpd.boot = 8;
+	fake_back(r->h, 0);
+	ck_assert_int_eq(rig_reply(r, 2, LIMIT)->error.kind, INI_OK);
+	rig_run(r, LIMIT);
+	for (uint8_t i = 0; i < 2; i++) {
+		ck_assert(rig_in_sync(r, i));
+		ck_assert_uint_eq(r->h->disk[i].store[99 * FAKE_BLOCK], 0x77);
+	}
+	rig_free(r);
+}
+END_TEST
+
+/* The owner writes pages anew when a target was started again and has lost nothing; once. */
+START_TEST(pages_are_renewed_after_a_start)
+{
+	struct rig *r = group_of(2);
+	uint64_t gen = generation_of(r);
+
+	rig_run(r, LIMIT);
+	fake_gone(r->h, 1);
+	rig_step(r);
+	r->h->target[1].vpd.started = true;
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert_uint_eq(generation_of(r), gen + 1);
+	rig_run(r, LIMIT);
+	ck_assert_uint_eq(generation_of(r), gen + 1);
 	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
 	rig_free(r);
 }
@@ -700,5 +805,8 @@ TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
          an_import_that_told_nobody, an_import_that_another_one_passes,
          an_import_by_force_from_one_that_goes_on, an_import_does_not_wait_for_ever,
          an_import_that_told_one, who_loses_it_to_an_import_that_was_cut_off,
-         an_import_after_one_that_was_cut_off, an_import_beside_another_import,
+         an_import_after_one_that_was_cut_off, an_import_beside_one_that_has_failed,
+         an_import_without_one_that_was_told_and_removed,
+         an_import_by_force_without_one_that_cannot_be_told,
+         a_target_that_is_started_again_during_an_import, pages_are_renewed_after_a_start,
          an_import_that_is_passed_between_its_pages);

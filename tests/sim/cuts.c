@@ -115,6 +115,23 @@ static void look_at(struct sim *s, unsigned disk, lba_t lba)
 	}
 }
 
+/* What one has lost is copied to one that can be trusted. */
+void cuts_written(struct sim *s, unsigned disk, lba_t lba, const uint8_t *p)
+{
+	const struct ini_group *g = group_now(host_owner(s));
+	bool cut = false;
+
+	for (unsigned i = 0; i < s->n_disks; i++)
+		cut |= i != disk && s->d[i].cut[lba];
+	if (!cut || s->d[disk].cut[lba] || !is_right(s, disk, lba) ||
+	    model_allows(&s->model, lba, model_hash(p, SIM_BLOCK), s->model.clock + 1))
+		return;
+	for (unsigned i = 0; g && i < g->n; i++)
+		if (disk_of(&g->m[i]) == disk && can_be_trusted(s, g, i))
+			sim_fail(s, "block %llu of disk %u gets what a power cut has left of it",
+			         (unsigned long long)lba, disk);
+}
+
 void cuts_look(struct sim *s)
 {
 	for (unsigned i = 0; i < s->n_disks; i++)

@@ -295,6 +295,11 @@ bool disk_node_started(const struct sim *s, unsigned i)
 	return s->d[i].t && s->d[i].t->lu[0]->started;
 }
 
+const struct mode_mirror *disk_node_page(const struct sim *s, unsigned i)
+{
+	return s->d[i].t ? &s->d[i].t->lu[0]->modes.saved.mirror : NULL;
+}
+
 void disk_node_fault(struct sim *s, unsigned i, const char *spec)
 {
 	char why[256];

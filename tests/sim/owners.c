@@ -132,6 +132,19 @@ void owners_look(struct sim *s, struct sim_host *h)
 	h->knows_marks = false;
 }
 
+/* By force, it may be without some that are not there, or that could not be told. */
+static bool has_all(const struct sim *s, const struct client_op *o)
+{
+	const struct ini_group *g = host_group(o->host);
+
+	for (unsigned i = 0; o->force && i < g->n; i++) {
+		const struct mode_mirror *page = disk_node_page(s, g->m[i].uuid[0] - 0xd0U);
+		if (!page || memcmp(page->owner, o->host->uuid, UUID_LEN) != 0)
+			return false;
+	}
+	return g->n == s->n_disks;
+}
+
 void owners_imported(struct sim *s, const struct client_op *o, const struct ini_error *e)
 {
 	o->host->importing = false;
@@ -144,7 +157,7 @@ void owners_imported(struct sim *s, const struct client_op *o, const struct ini_
 		return;
 	}
 	s->taken = true;
-	if (s->n_hosts == 2 && host_group(o->host)->n < s->n_disks && !s->torn) {
+	if (s->n_hosts == 2 && !has_all(s, o) && !s->torn) {
 		s->torn = true;
 		sim_mark(s, MARK_TORN);
 	}

@@ -346,6 +346,8 @@ ns_t disk_node_due(struct sim *s, unsigned i);
 void disk_node_deadline(struct sim *s, unsigned i);
 /* Since its page 30h was written. */
 bool disk_node_started(const struct sim *s, unsigned i);
+/* NULL: it does not run. */
+const struct mode_mirror *disk_node_page(const struct sim *s, unsigned i);
 /* A fault of its core's own (target/fault.h). */
 void disk_node_fault(struct sim *s, unsigned i, const char *spec);
 /* None of them any more; one that is not attached hears of it when it is. */
@@ -357,6 +359,9 @@ void disk_node_forgive(struct sim *s, unsigned i);
 void cuts_note(struct sim *s, unsigned disk, lba_t lba);
 /* While there are such blocks, after each step: are they back, and do others still have them? */
 void cuts_look(struct sim *s);
+/* This is about to be written there: it is what others need that were cut, and others may have it.
+ */
+void cuts_written(struct sim *s, unsigned disk, lba_t lba, const uint8_t *p);
 /* The initiator is about to be killed. */
 void cuts_host_dies(struct sim *s, const struct sim_host *h);
 /* The initiator loses its state: nobody knows who has what. */

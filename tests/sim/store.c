@@ -76,6 +76,8 @@ static void write_block(struct sim *s, unsigned disk, lba_t lba, const uint8_t *
 	struct store_sim *t = store_of(s, disk);
 	struct store_write *w;
 
+	if (s->cuts > 0 && !astray)
+		cuts_written(s, disk, lba, p);
 	if (t->n_pending == STORE_PENDING)
 		write_back(t, STORE_PENDING / 2);
 	w = &t->pending[t->n_pending++];

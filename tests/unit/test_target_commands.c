@@ -488,12 +488,6 @@ static const struct {
         {false, HEAD6 "08", "5/1a/0 cdb 4"},
         {false, HEAD6 CACHE("06"), "5/26/0 data 6.1"}, /* MF cannot be changed */
         {false, HEAD6 CACHE("04") "0a0a00900000000000000000", "5/26/0 data 27.7"},
-        {false,
-         HEAD6 "302e"
-               "02"
-               "020001"
-               "0000" Z16 Z16 "0000000000000000",
-         "5/26/0 data 6.1"},
 };
 
 START_TEST(mode_select_refuses)
