@@ -71,7 +71,9 @@ struct job {
 	uint16_t repaired;   /* a scrub: members that it wrote to */
 	uint16_t doubted; /* a scrub: members that hold what it could not mend, or lost what it did
 	                   */
-	uint16_t restarted; /* members whose targets were started again since it wrote to them */
+	uint16_t restarted; /* members whose targets were started again since it wrote to them, */
+	uint16_t spent;     /* and, of before, that it does not copy to again: nobody is given what
+	                       they hold */
 	uint16_t bypassed;  /* members that a client's own command changed meanwhile, or may have */
 	uint16_t unflushed; /* members that have failed another's flush since it began */
 	uint64_t unread; /* a recovery: blocks of targets that were bad since nobody's medium gives

@@ -80,8 +80,10 @@ void target_again(struct job *j, unsigned t)
 	const struct intent *l = j->g->log;
 	lba_t lba = 0;
 
-	if (j->pub.t[t].bad > 0 || j->lost_blocks[t] > 0)
-		return; /* it comes in sync no more */
+	if (j->pub.t[t].bad > 0 || j->lost_blocks[t] > 0) { /* it comes in sync no more */
+		j->spent |= (uint16_t)(1U << j->member_of[t]);
+		return;
+	}
 	j->pub.t[t].good = 0;
 	if (j->pub.type != JOB_RESYNC) {
 		target_missed(j, t, 0, j->blocks);

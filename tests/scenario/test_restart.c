@@ -457,8 +457,48 @@ START_TEST(the_daemon_forgets)
 }
 END_TEST
 
-TAP_MAIN("restart", the_daemon_forgets, the_source_of_a_resync, before_the_sweep,
-         it_gets_what_it_lost, it_lost_nothing, it_is_seen_once, all_were_started_again,
-         the_one_that_has_it_comes_late, nobody_reads_what_it_lost, by_its_number,
-         before_it_has_left, the_daemon_was_away, in_the_middle_of_a_mirror,
+/* disk0, which has a bad block and comes in sync no more, was started again: what it has lost is
+ * not given to disk1, which was, too, and is copied to once more. */
+START_TEST(what_it_held_is_given_to_nobody)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct ini_error e;
+
+	rig_group(r, 3, true);
+	for (uint8_t i = 0; i < 3; i++)
+		memset(r->h->disk[i].store, 0x5a, WHOLE);
+	fake_gone(r->h, 0);
+	fake_gone(r->h, 1);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 3, .blocks = 1});
+	fake_back(r->h, 0);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+	s.transfer = 8 * FAKE_BLOCK;
+	s.window = 1;
+	uint32_t id = rig_start(r, &s);
+	while (ini_job_find(r->ini, id)->done < 16 * FAKE_BLOCK)
+		rig_run(r, NS_PER_MS / 100);
+	ck_assert(ini_job_pause(r->ini, id, &e));
+	rig_run(r, NS_PER_S);
+	for (uint8_t i = 0; i < 2; i++) {
+		power_cut(r, i, 8, 8);
+		fake_started(r->h, i);
+	}
+	rig_run(r, NS_PER_S);
+	ck_assert(ini_job_resume(r->ini, id, &e));
+	rig_concludes(r, id, LIMIT, JOB_PARTIAL);
+	ck_assert(!rig_in_sync(r, 0) && rig_in_sync(r, 1) && rig_in_sync(r, 2));
+	ck_assert_mem_eq(r->h->disk[1].store, r->h->disk[2].store, WHOLE);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("restart", what_it_held_is_given_to_nobody, the_daemon_forgets, the_source_of_a_resync,
+         before_the_sweep, it_gets_what_it_lost, it_lost_nothing, it_is_seen_once,
+         all_were_started_again, the_one_that_has_it_comes_late, nobody_reads_what_it_lost,
+         by_its_number, before_it_has_left, the_daemon_was_away, in_the_middle_of_a_mirror,
          in_the_middle_of_a_resync, before_it_is_flushed);
