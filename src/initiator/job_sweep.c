@@ -179,7 +179,7 @@ uint16_t job_givers(const struct job *j, lba_t lba, uint64_t blocks)
 
 	if (j->pub.type == JOB_RESYNC)
 		set |= members_in_sync(j->g) & (uint16_t)~j->want;
-	return set & (uint16_t)~(j->bypassed | j->restarted | j->spent);
+	return set & (uint16_t) ~(j->bypassed | j->restarted | j->spent);
 }
 
 /* Cuts a span to where each target has missed all of it or nothing. */
