@@ -307,6 +307,15 @@ static bool is_let_be(const struct group *g, unsigned i)
 	       memcmp(has->group_uuid, g->pub.uuid, UUID_LEN) == 0; /* not a new one */
 }
 
+/* One that was started again is not to look better than one that was not, and is awaited. */
+static bool is_worse(const struct group *g, unsigned member)
+{
+	for (unsigned i = 0; g->pub.m[member].restarted && i < g->pub.n; i++)
+		if (!g->pub.m[i].restarted && awaited(g, i))
+			return true;
+	return false;
+}
+
 /* Writes the pages that are not as they are to be; true while there is something to wait for. */
 static bool write_pages(struct group *g)
 {
@@ -315,7 +324,7 @@ static bool write_pages(struct group *g)
 
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct page_write *w = &g->x[i].page;
-		if (!(told >> i & 1) || member_has_page(g, i) || is_let_be(g, i))
+		if (!(told >> i & 1) || member_has_page(g, i) || is_let_be(g, i) || is_worse(g, i))
 			continue;
 		if (g->pub.m[i].unit == WIRE_NO_ID) {
 			waits |= awaited(g, i);

@@ -34,7 +34,6 @@ struct page_write {
 struct member {
 	uint8_t last_unit; /* unit that it was last */
 	uint64_t attach;   /* that it was looked at in */
-	uint64_t renewed;  /* in which its page was written since it was started again */
 	uint64_t power_on; /* of that in which it was seen to have been started again, last */
 	ns_t gone_ns;      /* when it went */
 	ns_t wait_until;   /* away with the whole bus: it may come back until then */

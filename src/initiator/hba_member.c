@@ -78,8 +78,6 @@ static void compare(struct hba_set_member *s)
 	s->conflict = !s->wrote && page.member && (regrouped || taken);
 	t->member = page;
 	hba_target_changed(s->hba, t->unit);
-	if (s->wrote && !page.importing)
-		t->vpd.started = false;
 	if (mode_mirror_equal(&page, &s->page))
 		finish(s, true, "");
 	else if (s->conflict)

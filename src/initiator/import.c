@@ -246,6 +246,20 @@ static bool goes_on_without(struct group *g, const struct cmd *c)
 	return true;
 }
 
+/* Since they were judged: their next pages would not say so any more. All is marked in the log. */
+static void leave_restarted(struct group *g)
+{
+	uint16_t restarted = 0, sync = members_in_sync(g);
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.m[i].restarted)
+			restarted |= (uint16_t)(1U << i);
+	for (unsigned i = 0; (sync & (uint16_t)~restarted) && i < g->pub.n; i++)
+		if (sync & restarted & (1U << i))
+			(void)member_stale(
+			        g, i, "it was started again: what was not flushed may be gone");
+}
+
 /* All members say that the group is about to be ours: whoever had it can do nothing to them that it
  * does not hear of that. */
 static void claim_done(struct group *g, struct cmd *c)
@@ -269,6 +283,7 @@ static void claim_done(struct group *g, struct cmd *c)
 		copy_text(c->error.member, sizeof(c->error.member), m->name);
 		return;
 	}
+	leave_restarted(g);
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (member_has_page(g, i))
 			g->x[i].judged = member_page(g, i);

@@ -42,38 +42,15 @@ static bool was_removed(const struct found *f, const struct mode_mirror *page)
 	return taken || page->members != f->latest->members;
 }
 
-static bool has_device(const struct found *f, uint8_t device)
-{
-	for (unsigned i = 0; i < f->n; i++)
-		if (f->t[i]->member.device == device)
-			return true;
-	return false;
-}
-
-/* One that was told by the same import as the latest page, and was away when the second ones were
- * written, has the number of before: it is a member, if one is missing. */
-static bool missed_the_second(const struct found *f, const struct mode_mirror *page)
-{
-	return page->importing && memcmp(page->owner, f->latest->owner, UUID_LEN) == 0 &&
-	       f->n < f->latest->members && !has_device(f, page->device);
-}
-
 static void leave_out(struct ini *ini, const struct found *all, struct found *f)
 {
 	f->n = 0;
 	for (unsigned i = 0; i < all->n; i++)
 		if (!was_removed(all, &all->t[i]->member))
 			f->t[f->n++] = all->t[i];
-	for (unsigned i = 0; i < all->n; i++) {
-		const struct hba_target *t = all->t[i];
-		if (!was_removed(all, &t->member))
-			continue;
-		if (missed_the_second(f, &t->member))
-			f->t[f->n++] = t;
 		else
 			ini_log(ini, 5, "import: %s is left out, it was removed while it was away",
-			        t->name);
-	}
+			        all->t[i]->name);
 }
 
 void import_find(struct ini *ini, const uint8_t uuid[UUID_LEN], struct found *f)

@@ -162,9 +162,12 @@ void io_restarted(struct group *g, unsigned member)
 {
 	struct ini *ini = g->ini;
 
-	for (unsigned i = 0; i < ini->ios_used; i++)
-		if (ini->ios[i].state != IO_FREE && ini->ios[i].g == g)
-			ini->ios[i].restarted |= (uint16_t)(1U << member);
+	for (unsigned i = 0; i < ini->ios_used; i++) {
+		struct io *io = &ini->ios[i];
+		bool has = io->kind == IO_FLUSH || io->sent >> member & 1;
+		if (io->state != IO_FREE && io->g == g && has)
+			io->restarted |= (uint16_t)(1U << member);
+	}
 }
 
 bool io_lasts(const struct io *io)

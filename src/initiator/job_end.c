@@ -54,6 +54,21 @@ static void bypassed(struct job *j, uint16_t complete)
 	}
 }
 
+/* What a member that was started again during a mirror job lost behind the end of a smaller image
+ * is not copied by that: another one has it, or they are to be made equal there. */
+static void settle_behind(struct job *j)
+{
+	struct group *g = j->g;
+
+	if (j->pub.type != JOB_MIRROR || !j->again || j->blocks == g->pub.blocks ||
+	    !intent_lacking_from(g->log, log_behind(g, j->blocks)))
+		return;
+	if (j->holders & (uint16_t) ~(j->again | j->rest))
+		j->rest |= j->again;
+	else
+		j->differ = true;
+}
+
 static void settle_writer(struct job *j)
 {
 	struct group *g = j->g;
@@ -63,6 +78,7 @@ static void settle_writer(struct job *j)
 	bypassed(j, job_complete_members(j));
 	target_settle_missed(j); /* what other writes have spoiled since the flush began */
 	j->holders &= job_complete_members(j) & (uint16_t)~j->unflushed;
+	settle_behind(j);
 	for (unsigned t = 0; t < j->pub.n_targets; t++) {
 		unsigned m = j->member_of[t];
 		/* Members in sync that a recovery could not write have left by that. */
@@ -99,8 +115,9 @@ static void put_back(struct job *j)
 		if ((j->was_sync & (uint16_t)~j->bypassed) >> i & 1 && m->logged && !away)
 			back |= (uint16_t)(1U << i);
 	}
-	if (back & (uint16_t)~j->torn)
-		back &= (uint16_t)~j->torn;
+	uint16_t worse = j->torn | j->restarted | j->again;
+	if (back & (uint16_t)~worse)
+		back &= (uint16_t)~worse;
 	else if (back)
 		g->recover = true;
 	for (unsigned i = 0; back && i < g->pub.n; i++) {
@@ -242,6 +259,12 @@ static bool has_recovered(const struct job *j, enum ini_conclusion c)
 	       (c == JOB_FAILED && bad > 0 && bad == j->unread);
 }
 
+/* Since it was copied to last: it is to be looked at once more. */
+static bool was_restarted(const struct job *j)
+{
+	return j->restarted || (j->spent & members_in_sync(j->g));
+}
+
 void job_conclude(struct job *j, enum ini_conclusion c)
 {
 	struct ini *ini = j->ini;
@@ -257,7 +280,7 @@ void job_conclude(struct job *j, enum ini_conclusion c)
 		for (unsigned t = 0; t < j->pub.n_targets; t++)
 			j->g->x[j->member_of[t]].syncing = false;
 	if (j->pub.recovery)
-		log_recovered(j->g, has_recovered(j, c), c == JOB_FAILED);
+		log_recovered(j->g, has_recovered(j, c) && !was_restarted(j), c == JOB_FAILED);
 	logs_touch(ini);
 	group_changed(j->g);
 	j->phase = PHASE_ENDED;

@@ -127,6 +127,8 @@ static void begin_mirror(struct job *j)
 	j->was_sync = members_in_sync(g);
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		j->was_attach[i] = g->x[i].attach;
+		if (g->pub.m[i].restarted) /* which is not known of a stale one */
+			j->restarted |= (uint16_t)(1U << i);
 		if (j->want >> i & 1)
 			(void)member_stale(g, i, "a mirror job has begun to overwrite it");
 	}
@@ -308,6 +310,7 @@ static void start_flush(struct job *j)
 
 static void copy_again(struct job *j)
 {
+	j->again |= j->restarted;
 	for (unsigned t = 0; t < j->pub.n_targets; t++)
 		if (j->restarted >> j->member_of[t] & 1)
 			target_again(j, t);

@@ -175,11 +175,11 @@ static uint16_t holders_of(const struct job *j, lba_t lba, uint64_t blocks)
 
 uint16_t job_givers(const struct job *j, lba_t lba, uint64_t blocks)
 {
-	uint16_t set = holders_of(j, lba, blocks);
+	uint16_t set = holders_of(j, lba, blocks) & (uint16_t) ~(j->restarted | j->spent);
 
 	if (j->pub.type == JOB_RESYNC)
 		set |= members_in_sync(j->g) & (uint16_t)~j->want;
-	return set & (uint16_t) ~(j->bypassed | j->restarted | j->spent);
+	return set & (uint16_t)~j->bypassed;
 }
 
 /* Cuts a span to where each target has missed all of it or nothing. */

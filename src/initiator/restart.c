@@ -37,6 +37,17 @@ static bool was_started(struct ini_member *m, struct member *x, const struct hba
 	return known ? other : told;
 }
 
+/* Who has it all may have gone just now, and come back. */
+static void await_others(struct group *g)
+{
+	ns_t until = g->ini->now + g->ini->cfg.bus_wait_ns;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.m[i].state == MEMBER_IN_SYNC && !g->pub.m[i].restarted && !here(g, i) &&
+		    g->x[i].wait_until < until)
+			g->x[i].wait_until = until;
+}
+
 void restart_seen(struct group *g, unsigned member, const struct hba_target *t)
 {
 	struct ini_member *m = &g->pub.m[member];
@@ -49,12 +60,14 @@ void restart_seen(struct group *g, unsigned member, const struct hba_target *t)
 		m->restarted |= matters;
 		(void)save_request(g->ini); /* it tells only once */
 	}
+	if (matters)
+		await_others(g);
 	if (!started)
 		return;
 	io_restarted(g, member);
 	TAILQ_FOREACH (j, &g->ini->job_live, live)
 		if (j->g == g && job_copies(j) && j->phase >= PHASE_PREPARE &&
-		    j->phase <= PHASE_FLUSH)
+		    j->phase <= PHASE_SETTLE)
 			j->restarted |= (uint16_t)(1U << member);
 }
 
@@ -84,36 +97,14 @@ static void leave(struct group *g, uint16_t set)
 	(void)group_change(g, true);
 }
 
-/* Whoever takes the group over one day is not to take it for one that has lost something. */
-static void renew_pages(struct group *g)
-{
-	uint16_t sync = members_in_sync(g);
-	bool some = false;
-
-	if (g->dirty_ns != 0 || members_here(g, sync) != sync)
-		return; /* who is away would miss it */
-	for (unsigned i = 0; i < g->pub.n; i++) {
-		uint8_t unit = g->pub.m[i].unit;
-		if (unit == WIRE_NO_ID || g->pub.m[i].state != MEMBER_IN_SYNC ||
-		    !hba_target(g->ini->hba, unit)->vpd.started ||
-		    g->x[i].renewed == g->x[i].attach)
-			continue;
-		g->x[i].renewed = g->x[i].attach;
-		some = true;
-	}
-	if (some)
-		(void)group_change(g, true);
-}
-
 /* Marks stay while one of those that were not started again may come yet. */
 void restart_look(struct group *g)
 {
 	uint16_t restarted = 0, other = 0;
 	bool all_here = true;
 
-	if (!g->listed || group_is_lost(g))
+	if (!g->listed)
 		return;
-	renew_pages(g);
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct ini_member *m = &g->pub.m[i];
 		if (!trusted(g, i) || g->dirty_ns == 0)

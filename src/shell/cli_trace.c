@@ -34,7 +34,7 @@ struct tap {
 	int out;             /* standard output */
 	struct event *retry; /* standard output took no more */
 	const char *address;
-	bool attached;
+	bool attached, broken; /* standard output is */
 	uint64_t left, lost;
 	int status;
 };
@@ -93,12 +93,14 @@ static bool is_writable(const struct tap *t, int wait_ms)
 /* False: it takes no more now, or not at all, which ends the trace. */
 static bool put_some(struct tap *t, int wait_ms)
 {
-	if (!is_writable(t, wait_ms))
+	if (t->broken || !is_writable(t, wait_ms))
 		return false;
 	if (evbuffer_write_atmost(t->held, t->out, CHUNK) > 0)
 		return true;
-	if (errno != EAGAIN && errno != EINTR)
-		over(t, cli_fail(t->cli, CLI_FAILED, "cannot write to standard output"));
+	if (errno == EAGAIN || errno == EINTR)
+		return wait_ms < 0 && errno == EAGAIN; /* somebody else took the room */
+	t->broken = true;
+	over(t, cli_fail(t->cli, CLI_FAILED, "cannot write to standard output"));
 	return false;
 }
 
@@ -156,7 +158,7 @@ static void on_trace(struct tap *t, const struct wire_trace *trace)
 		t->left -= c == '\n';
 	}
 	put_held(t);
-	if (t->left == 0)
+	if (t->left == 0 && !t->broken)
 		over(t, CLI_OK);
 }
 
@@ -263,6 +265,8 @@ static void put_rest(struct tap *t)
 
 	while (evbuffer_get_length(t->held) > 0 && put_some(t, all ? -1 : 0))
 		continue;
+	if (t->broken)
+		return; /* nobody is there who misses them */
 	if (t->status != CLI_OK)
 		t->lost += lines_of(t->held);
 	tell_lost(t);

@@ -457,6 +457,41 @@ START_TEST(the_daemon_forgets)
 }
 END_TEST
 
+/* ... of a smaller image: behind that, nothing is copied again, and another one has what it lost.
+ * If all were started again, they are made equal there, too. */
+START_TEST(behind_a_smaller_image)
+{
+	for (unsigned both = 0; both < 2; both++) {
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct rig *r = rig_new(2, 8 * BLOCKS);
+		const lba_t late = 8 * BLOCKS - 10;
+
+		rig_group(r, 2, true);
+		rig_write(r, late * FAKE_BLOCK, b, LIMIT, INI_OK);
+		uint32_t id = rig_mirror(r, BLOCKS * FAKE_BLOCK);
+		run_until(r, id, BLOCKS / 2);
+		power_cut(r, 0, late, 1);
+		fake_started(r->h, 0);
+		if (both) {
+			fake_gone(r->h, 1);
+			rig_run(r, NS_PER_MS);
+			fake_started(r->h, 1);
+		}
+		rig_run(r, LIMIT);
+		if (!both) {
+			ck_assert(!rig_in_sync(r, 0) && rig_in_sync(r, 1));
+			(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+			ck_assert(has(r, 0, late, b));
+		}
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store,
+		                 (size_t)8 * BLOCKS * FAKE_BLOCK);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* disk0, which has a bad block and comes in sync no more, was started again: what it has lost is
  * not given to disk1, which was, too, and is copied to once more. */
 START_TEST(what_it_held_is_given_to_nobody)
@@ -497,8 +532,8 @@ START_TEST(what_it_held_is_given_to_nobody)
 }
 END_TEST
 
-TAP_MAIN("restart", what_it_held_is_given_to_nobody, the_daemon_forgets, the_source_of_a_resync,
-         before_the_sweep, it_gets_what_it_lost, it_lost_nothing, it_is_seen_once,
-         all_were_started_again, the_one_that_has_it_comes_late, nobody_reads_what_it_lost,
-         by_its_number, before_it_has_left, the_daemon_was_away, in_the_middle_of_a_mirror,
-         in_the_middle_of_a_resync, before_it_is_flushed);
+TAP_MAIN("restart", behind_a_smaller_image, what_it_held_is_given_to_nobody, the_daemon_forgets,
+         the_source_of_a_resync, before_the_sweep, it_gets_what_it_lost, it_lost_nothing,
+         it_is_seen_once, all_were_started_again, the_one_that_has_it_comes_late,
+         nobody_reads_what_it_lost, by_its_number, before_it_has_left, the_daemon_was_away,
+         in_the_middle_of_a_mirror, in_the_middle_of_a_resync, before_it_is_flushed);
