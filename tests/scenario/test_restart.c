@@ -492,6 +492,35 @@ START_TEST(behind_a_smaller_image)
 }
 END_TEST
 
+/* A mirror job is cancelled when it has begun, so nobody is in sync; then the one that had lost
+ * something is not the latest any more: the next one, smaller, does not make it so. */
+START_TEST(after_a_mirror_that_was_cut_off)
+{
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct rig *r = rig_new(2, 8 * BLOCKS);
+	const lba_t late = 8 * BLOCKS - 10;
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	rig_write(r, late * FAKE_BLOCK, b, LIMIT, INI_OK);
+	uint32_t id = rig_mirror(r, BLOCKS * FAKE_BLOCK);
+	run_until(r, id, BLOCKS / 2);
+	ck_assert(ini_job_cancel(r->ini, id, &e));
+	rig_run(r, NS_PER_S);
+	ck_assert(!rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	power_cut(r, 0, late, 1);
+	fake_started(r->h, 0);
+	rig_run(r, NS_PER_S);
+	ck_assert(!rig_member(r, 0)->latest && rig_member(r, 1)->latest);
+	(void)rig_mirror(r, BLOCKS * FAKE_BLOCK);
+	rig_run(r, LIMIT);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert(has(r, 0, late, b) && has(r, 1, late, b));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /* disk0, which has a bad block and comes in sync no more, was started again: what it has lost is
  * not given to disk1, which was, too, and is copied to once more. */
 START_TEST(what_it_held_is_given_to_nobody)
@@ -532,8 +561,9 @@ START_TEST(what_it_held_is_given_to_nobody)
 }
 END_TEST
 
-TAP_MAIN("restart", behind_a_smaller_image, what_it_held_is_given_to_nobody, the_daemon_forgets,
-         the_source_of_a_resync, before_the_sweep, it_gets_what_it_lost, it_lost_nothing,
-         it_is_seen_once, all_were_started_again, the_one_that_has_it_comes_late,
-         nobody_reads_what_it_lost, by_its_number, before_it_has_left, the_daemon_was_away,
-         in_the_middle_of_a_mirror, in_the_middle_of_a_resync, before_it_is_flushed);
+TAP_MAIN("restart", after_a_mirror_that_was_cut_off, behind_a_smaller_image,
+         what_it_held_is_given_to_nobody, the_daemon_forgets, the_source_of_a_resync,
+         before_the_sweep, it_gets_what_it_lost, it_lost_nothing, it_is_seen_once,
+         all_were_started_again, the_one_that_has_it_comes_late, nobody_reads_what_it_lost,
+         by_its_number, before_it_has_left, the_daemon_was_away, in_the_middle_of_a_mirror,
+         in_the_middle_of_a_resync, before_it_is_flushed);
