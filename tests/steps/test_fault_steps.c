@@ -327,7 +327,8 @@ static void end(void)
 	check_synced();
 	if (group()) {
 		if (synced() == 0)
-			must(job(JOB_MIRROR), "%s: no image can be mirrored", where);
+			must(job(JOB_MIRROR) || synced() > 0, "%s: no image can be mirrored",
+			     where); /* who was started again may lack what is behind it */
 		if (synced() < DISKS)
 			must(job(JOB_RESYNC), "%s: no resync succeeds", where);
 		must(synced() == DISKS && equal(), "%s: %u in sync, equal: %d", where, synced(),
