@@ -293,8 +293,9 @@ static void claim_done(struct group *g, struct cmd *c)
 
 /*
  * Pages first: until a member has one that names us, the group is whoever's it was. If the daemon
- * ends before, or somebody could not be told, it is as if nothing had been asked for: what was
- * judged by the pages of now says nothing of what the other one may do later.
+ * ends before, or somebody could not be told, it is as if nothing had been asked for, but that the
+ * other one loses the group when it sees a page of those: what was judged by the pages of now says
+ * nothing of what it may do until then.
  */
 static void pages_done(struct ini *ini, struct cmd *c)
 {

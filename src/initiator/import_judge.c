@@ -53,6 +53,13 @@ static void leave_out(struct ini *ini, const struct found *all, struct found *f)
 			        all->t[i]->name);
 }
 
+static void take(struct found *f, const struct hba_target *t)
+{
+	f->t[f->n++] = t;
+	if (!f->latest || page_is_older(f->latest, &t->member))
+		f->latest = &t->member;
+}
+
 void import_find(struct ini *ini, const uint8_t uuid[UUID_LEN], struct found *f)
 {
 	*f = (struct found){0};
@@ -60,9 +67,7 @@ void import_find(struct ini *ini, const uint8_t uuid[UUID_LEN], struct found *f)
 		const struct hba_target *t = hba_target(ini->hba, id);
 		if (!is_member_of(t, uuid) || t->member.generation >= GENERATION_MAX)
 			continue;
-		f->t[f->n++] = t;
-		if (!f->latest || page_is_older(f->latest, &t->member))
-			f->latest = &t->member;
+		take(f, t);
 	}
 	struct found all = *f;
 	leave_out(ini, &all, f);
@@ -78,9 +83,7 @@ bool import_find_again(const struct group *g, struct found *f)
 		if (!t || !is_member_of(t, g->pub.uuid) || t->member.device != g->pub.m[i].device ||
 		    t->member.generation >= GENERATION_MAX)
 			return false;
-		f->t[f->n++] = t;
-		if (!f->latest || page_is_older(f->latest, &t->member))
-			f->latest = &t->member;
+		take(f, t);
 	}
 	return true;
 }

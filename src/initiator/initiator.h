@@ -90,7 +90,7 @@ struct ini_member {
 	uint8_t id, lun; /* where that is; id WIRE_NO_ID likewise */
 	bool logged;     /* of a stale one: all that it lacks is in the write-intent log */
 	bool restarted;  /* of one in sync, or that a state file trusts: its target was started
-	                    again, and what it had not flushed  may be gone, which another one, that
+	                    again, and what it had not flushed may be gone, which another one, that
 	                    is not here, may have */
 	uint32_t boot;   /* of its target, as it was seen last: another one, and that was started
 	                    again; 0: it does not say */

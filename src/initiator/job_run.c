@@ -128,7 +128,7 @@ static void begin_mirror(struct job *j)
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		j->was_attach[i] = g->x[i].attach;
 		if (g->pub.m[i].restarted) /* which is not known of a stale one */
-			j->restarted |= (uint16_t)(1U << i);
+			j->again |= (uint16_t)(1U << i);
 		if (j->want >> i & 1)
 			(void)member_stale(g, i, "a mirror job has begun to overwrite it");
 	}

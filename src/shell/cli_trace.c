@@ -111,7 +111,8 @@ static void put_held(struct tap *t)
 	while (evbuffer_get_length(t->held) > 0) {
 		if (put_some(t, 0))
 			continue;
-		(void)event_add(t->retry, &soon);
+		if (!t->broken)
+			(void)event_add(t->retry, &soon);
 		return;
 	}
 }
@@ -130,32 +131,41 @@ static void tell_lost(struct tap *t)
 	t->lost = 0;
 }
 
-/* Without what could act on a terminal. */
-static void hold(struct tap *t, uint8_t c)
+static uint64_t lines_of(struct span text)
 {
-	if (c == '\n' || (c >= 0x20 && c < 0x7f))
-		(void)evbuffer_add(t->held, &c, 1);
-	else
+	uint64_t lines = 0;
+
+	for (size_t i = 0; text.p && i < text.n; i++)
+		lines += text.p[i] == '\n';
+	return lines;
+}
+
+/* Without what could act on a terminal; no more lines than were asked for. */
+static void hold(struct tap *t, struct span text)
+{
+	size_t from = 0, i = 0;
+
+	for (; i < text.n && t->left > 0; i++) {
+		uint8_t c = text.p[i];
+		t->left -= c == '\n';
+		if (c == '\n' || (c >= 0x20 && c < 0x7f))
+			continue;
+		(void)evbuffer_add(t->held, text.p + from, i - from);
 		(void)evbuffer_add_printf(t->held, "\\u%04x", c);
+		from = i + 1;
+	}
+	(void)evbuffer_add(t->held, text.p + from, i - from);
 }
 
 /* Whole lines. */
 static void on_trace(struct tap *t, const struct wire_trace *trace)
 {
-	bool full = evbuffer_get_length(t->held) > HELD_MAX;
-
 	t->lost += trace->lost;
-	if (!full)
+	if (evbuffer_get_length(t->held) > HELD_MAX) {
+		t->lost += lines_of(trace->text);
+	} else {
 		tell_lost(t);
-	for (size_t i = 0; i < trace->text.n && t->left > 0; i++) {
-		uint8_t c = trace->text.p[i];
-
-		if (full) {
-			t->lost += c == '\n';
-			continue;
-		}
-		hold(t, c);
-		t->left -= c == '\n';
+		hold(t, trace->text);
 	}
 	put_held(t);
 	if (t->left == 0 && !t->broken)
@@ -247,17 +257,6 @@ static bool prepare(struct tap *t, const struct loop_ops *ops)
 	return t->loop && t->held && t->retry;
 }
 
-static uint64_t lines_of(struct evbuffer *b)
-{
-	size_t n = evbuffer_get_length(b);
-	const unsigned char *p = evbuffer_pullup(b, -1);
-	uint64_t lines = 0;
-
-	for (size_t i = 0; p && i < n; i++)
-		lines += p[i] == '\n';
-	return lines;
-}
-
 /* All lines that were asked for, until SIGINT; else the reader has paused, perhaps for good. */
 static void put_rest(struct tap *t)
 {
@@ -268,7 +267,8 @@ static void put_rest(struct tap *t)
 	if (t->broken)
 		return; /* nobody is there who misses them */
 	if (t->status != CLI_OK)
-		t->lost += lines_of(t->held);
+		t->lost += lines_of(
+		        (struct span){evbuffer_pullup(t->held, -1), evbuffer_get_length(t->held)});
 	tell_lost(t);
 }
 
