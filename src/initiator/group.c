@@ -190,7 +190,8 @@ void group_gone(struct group *g)
 {
 	struct ini *ini = g->ini;
 
-	sm_assert(g->ios == 0 && g->phase == CHANGE_IDLE && TAILQ_EMPTY(&g->locks));
+	sm_assert(g->ios == 0 && g->phase == CHANGE_IDLE && g->pages_open == 0 &&
+	          TAILQ_EMPTY(&g->locks));
 	if (g->change_done != g->change_wanted)
 		ini->changes_open--;
 	for (unsigned i = 0; i < g->pub.n; i++)
@@ -478,6 +479,19 @@ static bool restorable(struct ini *ini, const struct ini_group *p, struct ini_er
 	return true;
 }
 
+/*
+ * What a change was due for is not so, nobody was told; but one that was cut off may have reached a
+ * member that is stale again by that. As long as it is away, those in sync look older than it does,
+ * to whoever has not this state.
+ */
+static void owe_what_was_used(struct group *g)
+{
+	g->pub.owed = 0;
+	for (unsigned i = 0; g->pub.used > g->pub.generation && i < g->pub.n; i++)
+		if (g->pub.m[i].state == MEMBER_STALE)
+			group_owes(g, g->pub.used);
+}
+
 bool ini_restore_group(struct ini *ini, const struct ini_group *p, struct ini_error *e)
 {
 	if (!restorable(ini, p, e))
@@ -496,7 +510,7 @@ bool ini_restore_group(struct ini *ini, const struct ini_group *p, struct ini_er
 	if (g->pub.used < p->generation)
 		g->pub.used = p->generation;
 	g->used_saved = g->pub.used;
-	g->pub.owed = 0; /* what a change was due for is not so, nobody was told */
+	owe_what_was_used(g);
 	log_open(g);
 	group_list(g);
 	ini->targets_seen = UINT16_MAX;

@@ -35,6 +35,7 @@ struct member {
 	uint8_t last_unit; /* unit that it was last */
 	uint64_t attach;   /* that it was looked at in */
 	uint64_t power_on; /* of that in which it was seen to have been started again, last */
+	uint64_t renewed;  /* in which its page was written anew, last, for its start */
 	ns_t gone_ns;      /* when it went */
 	ns_t wait_until;   /* away with the whole bus: it may come back until then */
 	unsigned mute;     /* attempts in a row that brought no status */
@@ -148,7 +149,8 @@ void restart_seen(struct group *g, unsigned member, const struct hba_target *t);
 /* Of these, who can be read from: not who was started again, as long as one that was not may come.
  */
 uint16_t restart_readable(const struct group *g, uint16_t of);
-void restart_look(struct group *g); /* what comes of it, now that all that came were seen */
+void restart_look(struct group *g);  /* what comes of it, now that all that came were seen */
+void restart_renew(struct group *g); /* what it has cost, if anything, is made good */
 
 /* revive.c */
 void revive_touch(struct ini *ini); /* something changed: groups are looked at */

@@ -293,11 +293,14 @@ void hba_pass_start(struct hba *h, struct hba_pass *p);
 /* Writes (or clears: all zero) mode page 30h, saved, on a target and reads it back. The result as
  * of any task. It looks first: a page that another initiator wrote since it was last read, and that
  * makes the target a member of some other group, or is not as the caller takes it to be, is left
- * alone (`conflict`). */
+ * alone (`conflict`). A page that is there already is not written, unless it is to be `anew`: then
+ * the target forgets that it was started since it was written (VPD page C0h), and any UNIT
+ * ATTENTION ends it, since that may be of another start. */
 struct hba_set_member {
 	struct hba_task task; /* done() and ctx are the hba's */
 	struct mode_mirror page;
 	struct mode_mirror was; /* what the caller takes the page to be now */
+	bool anew;
 	void (*done)(struct hba_set_member *s, bool ok, const char *why);
 	void *ctx;
 	struct block *

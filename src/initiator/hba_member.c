@@ -78,7 +78,9 @@ static void compare(struct hba_set_member *s)
 	s->conflict = !s->wrote && page.member && (regrouped || taken);
 	t->member = page;
 	hba_target_changed(s->hba, t->unit);
-	if (mode_mirror_equal(&page, &s->page))
+	if (s->wrote)
+		t->vpd.started &= page.importing;
+	if (mode_mirror_equal(&page, &s->page) && (s->wrote || !s->anew))
 		finish(s, true, "");
 	else if (s->conflict)
 		finish(s, false,
@@ -127,7 +129,7 @@ static void task_done(struct hba_task *t)
 		return;
 	}
 	if (t->outcome == HBA_COMPLETED && t->has_sense && t->sense.key == KEY_UNIT_ATTENTION &&
-	    s->tries++ < TRIES) {
+	    !s->anew && s->tries++ < TRIES) {
 		start(s, true); /* it may say that the page is another one now */
 		return;
 	}

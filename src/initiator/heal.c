@@ -286,6 +286,7 @@ static void write_losers(struct io *io, const struct judgement *first)
 	io->data_off = place(io, first->winner) + h->judged * io->g->pub.block_size;
 	io->want = first->losers;
 	io->round = 0;
+	io->restarted = 0;
 	io->delay_ns = io->busy_since_ns = 0;
 	mir_set_init(&io->set, io->lba, io->blocks, io->want);
 	io->state = IO_RUN;
@@ -360,6 +361,7 @@ void heal_written(struct io *io)
 		uint64_t ok = mir_set_tally(&io->set, i).ok;
 		if (ok > 0) {
 			j->repaired |= b;
+			j->undone |= io->restarted & b;
 			j->pub.t[j->target_of[i]].repaired += ok;
 			ini_log(io->ini, 5,
 			        "job %u (scrub of group %s): %llu of %u blocks from LBA %llu of %s "

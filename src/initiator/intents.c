@@ -461,6 +461,7 @@ void logs_run(struct ini *ini)
 		recover_look(g);
 		save_look(g);
 		clean_look(g);
+		restart_renew(g);
 	}
 }
 

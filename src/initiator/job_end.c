@@ -69,6 +69,23 @@ static void settle_behind(struct job *j)
 		j->differ = true;
 }
 
+/* Members in sync that a recovery could not write have left by that, but for the last one: it does
+ * when another one has come in sync. */
+static void leave_last(struct job *j)
+{
+	struct group *g = j->g;
+	uint16_t sync = members_in_sync(g);
+	char text[96];
+
+	for (unsigned t = 0; (sync & j->holders) && t < j->pub.n_targets; t++) {
+		unsigned m = j->member_of[t];
+		if (!((sync & (uint16_t)~j->holders) >> m & 1))
+			continue;
+		stale_text(j, t, text, sizeof(text));
+		(void)member_stale(g, m, text);
+	}
+}
+
 static void settle_writer(struct job *j)
 {
 	struct group *g = j->g;
@@ -81,7 +98,6 @@ static void settle_writer(struct job *j)
 	settle_behind(j);
 	for (unsigned t = 0; t < j->pub.n_targets; t++) {
 		unsigned m = j->member_of[t];
-		/* Members in sync that a recovery could not write have left by that. */
 		if (j->pub.recovery && g->pub.m[m].state == MEMBER_IN_SYNC)
 			continue;
 		if ((j->holders >> m & 1) && !lacks_the_rest(j, m)) {
@@ -93,6 +109,8 @@ static void settle_writer(struct job *j)
 			(void)member_stale(g, m, text);
 		}
 	}
+	if (j->pub.recovery)
+		leave_last(j);
 	for (unsigned i = 0; members_in_sync(g) && i < g->pub.n; i++)
 		if (g->pub.m[i].state == MEMBER_STALE)
 			g->pub.m[i].latest = false;
@@ -228,6 +246,13 @@ enum ini_conclusion job_verdict(struct job *j)
 		const char *name = j->g->pub.m[j->flush_member].name;
 		(void)ini_refuse(e, INI_E_DEVICE, "%s was repaired, but not flushed", name);
 		ini_error_why(e, name, &j->flush_why);
+		return JOB_PARTIAL;
+	}
+	if (good == j->pub.n_targets && j->undone) {
+		(void)ini_refuse(&j->pub.error, INI_E_DEVICE,
+		                 "%s was repaired, and started again before it was flushed: scrub "
+		                 "again",
+		                 j->g->pub.m[__builtin_ctz(j->undone)].name);
 		return JOB_PARTIAL;
 	}
 	for (unsigned t = 0; good == j->pub.n_targets && t < j->pub.n_targets; t++) {

@@ -56,6 +56,8 @@ static enum verdict_kind of_sense(struct verdict *v, enum io_kind kind, lba_t lb
 	if (located && scsi_sense_names_block(s))
 		return V_PART;
 	switch (s->key) {
+	case KEY_NO_SENSE: /* what it was is lost: a reset came before it was fetched */
+		return s->asc == 0 ? V_SOFT : V_HARD;
 	case KEY_RECOVERED_ERROR:
 		return V_GOOD;
 	case KEY_UNIT_ATTENTION:

@@ -10,8 +10,14 @@
  * started again, and a recovery copies what is marked. If all of them were, they are made equal.
  * As long as the other one may still come, nothing is read from it. What a job has copied to it
  * since its last flush is copied again.
+ *
+ * Whoever imports the group has no such state, and goes by what the target says of itself: that it
+ * was started since its page 30h was written last. So when nothing is to be made good (any more),
+ * its page is written as it is.
  */
 #include "initiator/core.h"
+
+#include "base/assert.h"
 
 /* In sync, or a state file may say so: one that is saved before it is durable that it has left has
  * what it was seen to be, too. */
@@ -75,11 +81,15 @@ void restart_seen(struct group *g, unsigned member, const struct hba_target *t)
 		no_latest(g, member);
 	if (!started)
 		return;
+	uint16_t b = (uint16_t)(1U << member);
 	io_restarted(g, member);
-	TAILQ_FOREACH (j, &g->ini->job_live, live)
+	TAILQ_FOREACH (j, &g->ini->job_live, live) {
 		if (j->g == g && job_copies(j) && j->phase >= PHASE_PREPARE &&
 		    j->phase <= PHASE_SETTLE)
-			j->restarted |= (uint16_t)(1U << member);
+			j->restarted |= b;
+		if (j->g == g && j->pub.type == JOB_SCRUB)
+			j->undone |= j->repaired & (uint16_t)~j->flushed & b;
+	}
 }
 
 uint16_t restart_readable(const struct group *g, uint16_t of)
@@ -140,4 +150,63 @@ void restart_look(struct group *g)
 	/* One alone agrees with itself; but not with one that is being copied to from it, and may
 	 * have what it has lost. */
 	g->recover |= other || (restarted & (restarted - 1)) || members_syncing(g);
+}
+
+static void renewed(struct hba_set_member *s, bool ok, const char *why)
+{
+	struct page_write *w = s->ctx;
+	struct group *g = w->g;
+
+	sm_assert(w->busy && g->pages_open > 0);
+	w->busy = false;
+	g->pages_open--;
+	g->ini->moves++;
+	if (!ok)
+		ini_log(g->ini, 5, "group %s: page 30h of %s could not be renewed: %s", g->pub.name,
+		        g->pub.m[w->member].name, why ? why : "");
+}
+
+/* Once in each attach: what fails costs a later import some copying. */
+static bool is_to_be_renewed(const struct group *g, unsigned member)
+{
+	const struct ini_member *m = &g->pub.m[member];
+	const struct member *x = &g->x[member];
+
+	if (m->state != MEMBER_IN_SYNC || m->restarted || member_presence(g, member) != HERE ||
+	    x->renewed == x->attach || !member_has_page(g, member))
+		return false;
+	const struct hba_target *t = hba_target(g->ini->hba, m->unit);
+	return t->vpd.started && t->attach == x->attach;
+}
+
+static void renew(struct group *g, unsigned member)
+{
+	struct page_write *w = &g->x[member].page;
+	struct block *param = param_get(g->ini);
+
+	if (!param)
+		return;
+	w->g = g;
+	w->member = member;
+	w->busy = w->sent = true;
+	w->set = (struct hba_set_member){.page = member_page(g, member),
+	                                 .was = member_page(g, member),
+	                                 .anew = true,
+	                                 .done = renewed,
+	                                 .ctx = w,
+	                                 .param = param};
+	g->pages_open++;
+	g->x[member].renewed = g->x[member].attach;
+	hba_set_member(g->ini->hba, g->pub.m[member].unit, &w->set);
+}
+
+void restart_renew(struct group *g)
+{
+	if (!g->listed || g->importing || g->dissolving || g->recover || g->command ||
+	    g->ini->draining || group_is_lost(g) || g->phase != CHANGE_IDLE ||
+	    g->change_done != g->change_wanted)
+		return;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (is_to_be_renewed(g, i))
+			renew(g, i);
 }

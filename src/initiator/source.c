@@ -75,6 +75,8 @@ static void unreadable(struct io *io, lba_t lba, uint32_t blocks)
 	}
 }
 
+static uint16_t readable(const struct io *io);
+
 static void give_up(struct io *io)
 {
 	const struct scsi_sense *s = &io->rd.why.sense;
@@ -84,7 +86,8 @@ static void give_up(struct io *io)
 	uint32_t n = one ? 1 : (uint32_t)(end_of(io) - io->rd.lba);
 	lba_t lba = io->rd.lba;
 
-	if (io->job && one && why_is_of_blocks(&io->rd.why))
+	if (io->job && one && why_is_of_blocks(&io->rd.why) &&
+	    !(readable(io) & (uint16_t)~io->rd.tried))
 		io->job->unread += (unsigned)__builtin_popcount(io->want);
 
 	unreadable(io, lba, n);
@@ -154,7 +157,7 @@ static void next_attempt(struct io *io)
 	if (left) {
 		io->rd.member = (unsigned)__builtin_ctz(left);
 		attempt_read(io);
-	} else if (!here && some_are_coming(io, from, &until)) {
+	} else if (some_are_coming(io, from & (uint16_t)~io->rd.tried, &until)) {
 		io->awaits_presence = true;
 		io_timer(io, until);
 	} else if (here && io->rd.round + 1 < io->g->pub.max_passes) {

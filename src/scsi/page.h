@@ -19,7 +19,7 @@ bool target_name_ok(const char *name, size_t n);
 /*
  * VPD C0h. Layout after the 4-byte header (page length 64): byte 4 protocol version, byte 5 flags
  * (bit 0 silent mirroring, bit 1 broadcast passes, bit 2 the target was started since its page 30h
- * got other values, but for one that is about to import the group), 6-7 queue depth (tasks that it
+ * was written, but by one that is about to import the group), 6-7 queue depth (tasks that it
  * takes at once: the daemon's credit), 8-11 largest transfer per pass in bytes, 12-15 a number that
  * is another one each time that the target is started (0: it does not say), 16-31 UUID, 32-63 name
  * (ASCII, NUL padded), 64-67 reserved.

@@ -189,7 +189,7 @@ static bool head_ok(struct task *k, struct rd *r)
 	return descriptor_ok(k, r, head_len, is_long);
 }
 
-static bool parse(struct task *k, struct mode_values *v)
+static bool parse(struct task *k, struct mode_values *v, bool *renews)
 {
 	struct rd r = rd_init(k->data->data + k->data_off, k->want_out);
 	struct scsi_sense sense;
@@ -198,8 +198,11 @@ static bool parse(struct task *k, struct mode_values *v)
 	if (!head_ok(k, &r))
 		return false;
 	size_t pages_at = k->want_out - rd_left(&r);
-	if (mode_pages_get(v, rd_bytes(&r, rd_left(&r)), &sense, &field, &bit))
+	struct span list = rd_bytes(&r, rd_left(&r));
+	if (mode_pages_get(v, list, &sense, &field, &bit)) {
+		*renews = mode_pages_have(list, MODE_MIRROR_PAGE);
 		return true;
+	}
 	if (scsi_sense_is(&sense, &SENSE_PARAMETER_LIST_LENGTH))
 		return length_bad(k);
 	return param_bad(k, (uint16_t)(pages_at + field), bit);
@@ -245,11 +248,11 @@ static void apply(struct tgt *t, const struct task *k)
 	const struct mode_mirror *was = &k->lu->modes.current.mirror;
 	if (changed)
 		k->lu->exceptions = (struct exceptions){0};
-	if (!mode_mirror_equal(was, &k->lu->pending.current.mirror)) {
+	if (!mode_mirror_equal(was, &k->lu->pending.current.mirror))
 		members_changed(k->lu, k->initiator);
-		/* What is the same but for who is about to import it says nothing of the data. */
+	/* What is the same but for who is about to import it says nothing of the data. */
+	if (k->lu->renews)
 		k->lu->started &= k->lu->pending.current.mirror.importing;
-	}
 	k->lu->modes = k->lu->pending;
 	/* SPC-4, 6.9: they are told of what changed, not of what was written as it was. */
 	if (changed)
@@ -269,7 +272,7 @@ bool tgt_cmd_run_mode_select(struct tgt *t, struct task *k)
 		return false;
 	}
 	k->lu->pending = k->lu->modes;
-	if (k->want_out > 0 && !parse(k, &k->lu->pending.current))
+	if (k->want_out > 0 && !parse(k, &k->lu->pending.current, &k->lu->renews))
 		return false;
 	if (k->want_out == 0)
 		return false;

@@ -82,6 +82,7 @@ struct tgt_lu {
 	struct reserve resv;
 	/* What a META_SAVE that is outstanding is for: it holds when that is done. */
 	struct modes pending;
+	bool renews; /* page 30h was written, be it as it was */
 	struct reserve pending_resv;
 	struct resv_effect pending_effect;
 	bool saving, selecting; /* ... and it is a MODE SELECT's */

@@ -288,6 +288,14 @@ bool mode_pages_get(struct mode_values *v, struct span list, struct scsi_sense *
 	return true;
 }
 
+bool mode_pages_have(struct span list, uint8_t code)
+{
+	size_t at = 0;
+	while (at + 2 <= list.n && (list.p[at] & CODE) != code)
+		at += 2U + list.p[at + 1];
+	return at + 2 <= list.n;
+}
+
 void modes_saved_put(const struct mode_values *v, struct wr *w)
 {
 	struct modes m = {.saved = *v};

@@ -64,6 +64,9 @@ size_t mode_page_put(const struct modes *m, uint8_t code, enum mode_pc pc, uint8
 bool mode_pages_get(struct mode_values *v, struct span list, struct scsi_sense *sense,
                     uint16_t *field, uint8_t *bit);
 
+/* Such a list, which mode_pages_get() has taken, has this page. */
+bool mode_pages_have(struct span list, uint8_t code);
+
 /* No page differs. */
 bool mode_values_equal(const struct mode_values *a, const struct mode_values *b);
 

@@ -628,6 +628,7 @@ static void finish_set(struct hba *h, struct fake_op *o)
 	}
 	if (ok) {
 		t->member = s->page;
+		t->vpd.started &= s->page.importing;
 		see(h, o->target, OP_MODE_SELECT_10, 0, 0);
 		tell(h, o->target);
 	}

@@ -707,8 +707,47 @@ START_TEST(a_page_that_is_busy_is_written_later)
 }
 END_TEST
 
-TAP_MAIN("group_generations", who_misses_a_change_looks_older,
-         no_write_is_acknowledged_on_a_state_that_was_not_saved,
+/* disk1 has been copied to, and hears that it is in sync; disk0 does not, as the daemon is killed.
+ * When it starts again, disk1 is away, and stale: disk0 gets a page that is later than that one
+ * before it takes what disk1 lacks. */
+START_TEST(a_change_that_was_cut_off_reached_who_is_stale)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(512, 3);
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 1);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	uint64_t before = r->h->target[0].member.generation;
+	ck_assert_uint_eq(r->h->target[1].member.generation, 0);
+	r->h->disk[0].page_busy = 1000000;
+	(void)rig_begin(r, JOB_RESYNC);
+	for (unsigned i = 0; i < 10000 && !r->h->target[1].member.generation; i++)
+		rig_run(r, NS_PER_MS);
+	ck_assert_uint_gt(r->h->target[1].member.generation, before);
+	fake_gone(r->h, 1);
+	rig_restart(r);
+	ck_assert_uint_eq(r->h->target[0].member.generation, before);
+	rig_run(r, NS_PER_S);
+	unsigned replies = r->n_replies;
+	uint64_t token = rig_begin_write(r, 0, b);
+	rig_run(r, NS_PER_S);
+	ck_assert_uint_eq(r->n_replies, replies);
+	r->h->disk[0].page_busy = 0;
+	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
+	ck_assert_uint_gt(r->h->target[0].member.generation, r->h->target[1].member.generation);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("group_generations", a_change_that_was_cut_off_reached_who_is_stale,
+         who_misses_a_change_looks_older, no_write_is_acknowledged_on_a_state_that_was_not_saved,
          who_may_have_the_new_generation_gets_no_equal,
          a_generation_that_nobody_could_be_told_is_owed,
          a_generation_that_is_owed_outlives_the_daemon, a_generation_that_nobody_took_is_owed,

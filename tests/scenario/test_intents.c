@@ -451,6 +451,43 @@ START_TEST(a_member_that_a_recovery_cannot_write_leaves)
 }
 END_TEST
 
+/* Nobody in sync takes all of it, and a stale one does: one of those in sync stays as long as there
+ * is nobody else, and leaves when that one has come in sync. */
+START_TEST(only_a_stale_member_takes_a_recovery)
+{
+	struct rig *r = clean_group(3);
+
+	fake_gone(r->h, 1);
+	write_all(r, 100, 40, 3);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	ck_assert(!rig_in_sync(r, 1) && rig_member(r, 1)->logged);
+	r->h->held = true;
+	(void)begin_write(r, 100, 40, 9);
+	rig_run(r, NS_PER_S);
+	for (unsigned i = 0; i < 3; i++) {
+		memset(r->h->disk[i].store + 100 * FAKE_BLOCK, (int)i + 20, 20 * FAKE_BLOCK);
+		if (i != 1)
+			fake_fault(r->h, (uint8_t)i,
+			           (struct fake_fault){.kind = FAULT_SENSE,
+			                               .key = KEY_HARDWARE_ERROR,
+			                               .skip = i == 0}); /* a read */
+	}
+	r->h->held = false;
+	rig_restart(r);
+	rig_run(r, NS_PER_MS);
+	rig_concludes(r, ini_job_at(r->ini, 0)->id, LIMIT, JOB_PARTIAL);
+	for (unsigned i = 0; i < 3; i++)
+		fake_clear_faults(r->h, (uint8_t)i);
+	rig_run(r, 100 * NS_PER_S);
+	ck_assert(!rig_in_sync(r, 0) && rig_in_sync(r, 1) && !rig_in_sync(r, 2));
+	ck_assert(rig_member(r, 0)->logged && rig_member(r, 2)->logged);
+	rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+	ck_assert(equal(r, 0, 1) && equal(r, 0, 2));
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_log_that_is_refused_means_all)
 {
 	struct rig *r = stopped_in_mid_write(2);
@@ -920,10 +957,11 @@ TAP_MAIN("intents", nobody_is_in_sync_when_the_log_is_to_be_cleaned,
          a_new_member_misses_a_write_while_a_catch_up_from_it_waits,
          a_member_whose_past_is_unknown_gets_all, after_a_restart_members_are_made_equal,
          a_recovery_that_is_cut_off_begins_anew, a_recovery_waits_for_members_in_sync,
-         a_member_that_a_recovery_cannot_write_leaves, a_log_that_is_refused_means_all,
-         a_group_is_written_and_read_during_a_recovery, a_clean_end_leaves_nothing_to_recover,
-         an_image_over_all_ends_a_recovery, a_group_that_goes_takes_its_log_along,
-         a_command_comes_before_a_recovery, settings_do_not_wait_for_a_recovery_in_line,
-         a_write_that_waited_goes_to_the_new_member, a_flush_reaches_the_new_member,
-         a_kill_at_any_moment_of_a_reduction, a_flush_that_fails_takes_the_member_out,
-         a_member_that_goes_is_not_flushed_out, resyncs_are_throttled);
+         a_member_that_a_recovery_cannot_write_leaves, only_a_stale_member_takes_a_recovery,
+         a_log_that_is_refused_means_all, a_group_is_written_and_read_during_a_recovery,
+         a_clean_end_leaves_nothing_to_recover, an_image_over_all_ends_a_recovery,
+         a_group_that_goes_takes_its_log_along, a_command_comes_before_a_recovery,
+         settings_do_not_wait_for_a_recovery_in_line, a_write_that_waited_goes_to_the_new_member,
+         a_flush_reaches_the_new_member, a_kill_at_any_moment_of_a_reduction,
+         a_flush_that_fails_takes_the_member_out, a_member_that_goes_is_not_flushed_out,
+         resyncs_are_throttled);

@@ -266,7 +266,123 @@ START_TEST(the_daemon_was_away)
 }
 END_TEST
 
+/* ---- what a target says of itself ---- */
+
+static void started_since_its_page(struct rig *r, uint8_t id)
+{
+	r->h->target[id].vpd.started = true;
+	fake_started(r->h, id);
+}
+
+/* It has lost nothing, or what it has lost was made good: its page is written as it is, and whoever
+ * imports the group without our state does not take it for worse than the others. */
+START_TEST(its_page_is_renewed)
+{
+	for (unsigned lost = 0; lost < 2; lost++) {
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct rig *r = written(1 + lost, b);
+		struct ini_error e;
+
+		if (!lost)
+			rig_run(r, 60 * NS_PER_S);
+		for (uint8_t i = 0; i <= lost; i++)
+			fake_gone(r->h, i);
+		rig_run(r, 10 * NS_PER_MS);
+		for (uint8_t i = 0; i <= lost; i++)
+			started_since_its_page(r, i);
+		rig_step(r);
+		ck_assert(r->h->target[0].vpd.started);
+		rig_run(r, 60 * NS_PER_S);
+		for (uint8_t i = 0; i <= lost; i++)
+			ck_assert(rig_in_sync(r, i) && !r->h->target[i].vpd.started);
+		const struct mode_mirror *page = &r->h->target[0].member;
+		ck_assert(page->member && page->generation > 0 && !page->importing);
+		ck_assert(ini_group_delete(r->ini, "g0", 3, &e));
+		ck_assert_int_eq(rig_reply(r, 3, LIMIT)->error.kind, INI_OK);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* Who has what it lost is not there yet: it says so as long, to whoever asks. */
+START_TEST(its_page_is_not_renewed)
+{
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct rig *r = written(2, b);
+
+	fake_gone(r->h, 0);
+	power_cut(r, 1, 100, 1);
+	started_since_its_page(r, 1);
+	rig_run(r, LIMIT);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && r->h->target[1].vpd.started);
+	fake_back(r->h, 0);
+	rig_run(r, LIMIT);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && has(r, 1, 100, b));
+	ck_assert(!r->h->target[1].vpd.started);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* It is tried once in an attach. */
+START_TEST(its_page_cannot_be_renewed)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+
+	rig_group(r, 2, true);
+	r->h->disk[1].page_fails = true;
+	fake_gone(r->h, 1);
+	rig_run(r, NS_PER_S);
+	started_since_its_page(r, 1);
+	rig_run(r, LIMIT);
+	ck_assert(rig_in_sync(r, 1) && r->h->target[1].vpd.started);
+	r->h->disk[1].page_fails = false;
+	hba_scan(r->h);
+	rig_run(r, LIMIT);
+	ck_assert(r->h->target[1].vpd.started);
+	started_since_its_page(r, 1);
+	rig_run(r, LIMIT);
+	ck_assert(rig_in_sync(r, 1) && !r->h->target[1].vpd.started);
+	rig_free(r);
+}
+END_TEST
+
 /* ---- jobs ---- */
+
+/* What a scrub has written anew is gone with a start before it was flushed: the job says so. */
+START_TEST(what_a_scrub_has_repaired)
+{
+	for (unsigned flushed = 0; flushed < 2; flushed++) {
+		struct rig *r = rig_new(3, BLOCKS);
+
+		rig_group(r, 3, false);
+		rig_concludes(r, rig_mirror(r, WHOLE), LIMIT, JOB_SUCCESS);
+		r->h->disk[1].store[9 * FAKE_BLOCK] ^= 1;
+		unsigned flushes = r->h->disk[1].flushes;
+		r->h->latency_ns = NS_PER_MS;
+		uint32_t id = rig_begin(r, JOB_SCRUB);
+		const struct ini_job *j = ini_job_find(r->ini, id);
+		while (j->t[1].repaired == 0 || (flushed && r->h->disk[1].flushes == flushes))
+			rig_run(r, NS_PER_MS / 20);
+		rig_run(r, 2 * r->h->latency_ns * flushed);
+		fake_gone(r->h, 1);
+		if (!flushed)
+			r->h->disk[1].store[9 * FAKE_BLOCK] ^= 1;
+		fake_started(r->h, 1);
+		rig_concludes(r, id, LIMIT, flushed ? JOB_SUCCESS : JOB_PARTIAL);
+		ck_assert(rig_in_sync(r, 1));
+		if (!flushed)
+			ck_assert_ptr_nonnull(strstr(j->error.text, "disk1 was repaired, and "
+			                                            "started again"));
+		id = rig_begin(r, JOB_SCRUB);
+		rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+		ck_assert_uint_eq(ini_job_find(r->ini, id)->t[1].repaired, !flushed);
+		ck_assert(equal(r, 3));
+		rig_free(r);
+	}
+}
+END_TEST
 
 static void run_until(struct rig *r, uint32_t id, uint64_t blocks)
 {
@@ -566,4 +682,5 @@ TAP_MAIN("restart", after_a_mirror_that_was_cut_off, behind_a_smaller_image,
          before_the_sweep, it_gets_what_it_lost, it_lost_nothing, it_is_seen_once,
          all_were_started_again, the_one_that_has_it_comes_late, nobody_reads_what_it_lost,
          by_its_number, before_it_has_left, the_daemon_was_away, in_the_middle_of_a_mirror,
-         in_the_middle_of_a_resync, before_it_is_flushed);
+         in_the_middle_of_a_resync, before_it_is_flushed, what_a_scrub_has_repaired,
+         its_page_is_renewed, its_page_is_not_renewed, its_page_cannot_be_renewed);

@@ -144,6 +144,28 @@ START_TEST(a_verify_of_one_member_tells_what_it_cannot_read)
 }
 END_TEST
 
+/* A CHECK CONDITION whose sense is lost says nothing of the blocks, also where each is tried once.
+ */
+START_TEST(a_sense_that_is_lost)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	const struct ini_group_set once = {.has_max_passes = true, .max_passes = 1};
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	rig_replies(r, ini_group_set(r->ini, "g0", &once, 5, &e), &e, 5, LIMIT, INI_OK);
+	for (unsigned k = 0; k < 3; k++) {
+		fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_SENSE, .times = 2});
+		fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_SENSE, .times = 2});
+		if (k == 0)
+			rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
+		else
+			rig_do(r, k == 1 ? JOB_VERIFY : JOB_SCRUB, LIMIT, JOB_SUCCESS);
+	}
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_verify_with_a_member_missing_is_partial)
 {
 	struct rig *r = mirrored(3, BLOCKS);
@@ -166,6 +188,36 @@ START_TEST(a_read_job_gives_the_image_back)
 	ck_assert_mem_eq(r->file, r->h->disk[0].store, BLOCKS * FAKE_BLOCK);
 	ck_assert_uint_eq(r->syncs, 1);
 	ck_assert_uint_eq(r->closes, 2);
+	rig_free(r);
+}
+END_TEST
+
+/* One that is away for a moment is waited for, before a block is given up that another one cannot
+ * give. */
+START_TEST(who_comes_is_asked_for_what_another_one_cannot_give)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9), *into = rig_bytes(FAKE_BLOCK, 1);
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	rig_write(r, 9 * FAKE_BLOCK, b, LIMIT, INI_OK);
+	fake_fault(r->h, 0,
+	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 9, .blocks = 1, .reads = true});
+	fake_bus_down(r->h);
+	rig_run(r, NS_PER_S);
+	r->h->up = true;
+	fake_back(r->h, 0);
+	rig_step(r);
+	unsigned replies = r->n_replies;
+	ck_assert(ini_group_read(r->ini, "g0", 9 * FAKE_BLOCK, FAKE_BLOCK, into, 77, &e));
+	rig_run(r, 5 * NS_PER_S);
+	ck_assert_uint_eq(r->n_replies, replies);
+	fake_back(r->h, 1);
+	ck_assert_int_eq(rig_reply(r, 77, LIMIT)->error.kind, INI_OK);
+	ck_assert_mem_eq(into->data, b->data, FAKE_BLOCK);
+	block_unref(b);
+	block_unref(into);
 	rig_free(r);
 }
 END_TEST
@@ -439,7 +491,9 @@ START_TEST(writes_beside_a_paused_resync_whose_member_is_away)
 }
 END_TEST
 
-TAP_MAIN("verify_read_resync", a_read_behind_a_mirror_tells_what_cannot_be_read,
+TAP_MAIN("verify_read_resync", a_sense_that_is_lost,
+         who_comes_is_asked_for_what_another_one_cannot_give,
+         a_read_behind_a_mirror_tells_what_cannot_be_read,
          writes_beside_a_paused_resync_whose_member_is_away,
          a_verify_of_one_member_tells_what_it_cannot_read,
          a_wide_window_over_members_that_differ_ends, a_verify_finds_exactly_what_differs,
