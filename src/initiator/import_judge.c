@@ -152,6 +152,10 @@ void import_judge(struct group *g, const struct found *f)
 		bool started = was_started_alone(f, f->t[i]);
 		m->state = all && !old && !started ? MEMBER_IN_SYNC : MEMBER_STALE;
 		m->logged = all && !old && started; /* everything is marked */
+		/* Until its page says so it looks as good as the others; who takes the group over
+		 * gives them a later one anyway. */
+		if (m->logged && !g->claiming)
+			group_owes(g, latest->generation);
 		copy_text(m->why, sizeof(m->why),
 		          m->state == MEMBER_IN_SYNC ? ""
 		          : !all                     ? "imported without all members"
