@@ -161,6 +161,7 @@ static void renewed(struct hba_set_member *s, bool ok, const char *why)
 	w->busy = false;
 	g->pages_open--;
 	g->ini->moves++;
+	logs_touch(g->ini); /* it may have been started again meanwhile */
 	if (!ok)
 		ini_log(g->ini, 5, "group %s: page 30h of %s could not be renewed: %s", g->pub.name,
 		        g->pub.m[w->member].name, why ? why : "");
@@ -173,7 +174,7 @@ static bool is_to_be_renewed(const struct group *g, unsigned member)
 	const struct member *x = &g->x[member];
 
 	if (m->state != MEMBER_IN_SYNC || m->restarted || member_presence(g, member) != HERE ||
-	    x->renewed == x->attach || !member_has_page(g, member))
+	    x->renewed == x->attach || x->page.busy || !member_has_page(g, member))
 		return false;
 	const struct hba_target *t = hba_target(g->ini->hba, m->unit);
 	return t->vpd.started && t->attach == x->attach;

@@ -325,6 +325,26 @@ START_TEST(its_page_is_not_renewed)
 }
 END_TEST
 
+/* It is started once more while it is being told, and comes back before that has failed. */
+START_TEST(it_is_started_again_while_its_page_is_renewed)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+
+	rig_group(r, 2, true);
+	r->h->latency_ns = 10 * NS_PER_MS;
+	for (unsigned i = 0; i < 3; i++) {
+		fake_gone(r->h, 1);
+		rig_run(r, NS_PER_MS);
+		started_since_its_page(r, 1);
+		rig_run(r, NS_PER_MS);
+	}
+	ck_assert(r->h->target[1].vpd.started);
+	rig_run(r, LIMIT);
+	ck_assert(rig_in_sync(r, 1) && !r->h->target[1].vpd.started);
+	rig_free(r);
+}
+END_TEST
+
 /* It is tried once in an attach. */
 START_TEST(its_page_cannot_be_renewed)
 {
@@ -683,4 +703,5 @@ TAP_MAIN("restart", after_a_mirror_that_was_cut_off, behind_a_smaller_image,
          all_were_started_again, the_one_that_has_it_comes_late, nobody_reads_what_it_lost,
          by_its_number, before_it_has_left, the_daemon_was_away, in_the_middle_of_a_mirror,
          in_the_middle_of_a_resync, before_it_is_flushed, what_a_scrub_has_repaired,
-         its_page_is_renewed, its_page_is_not_renewed, its_page_cannot_be_renewed);
+         its_page_is_renewed, its_page_is_not_renewed,
+         it_is_started_again_while_its_page_is_renewed, its_page_cannot_be_renewed);

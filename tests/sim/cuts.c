@@ -135,6 +135,8 @@ void cuts_written(struct sim *s, unsigned disk, lba_t lba, const uint8_t *p)
 void cuts_look(struct sim *s)
 {
 	for (unsigned i = 0; i < s->n_disks; i++)
+		s->d[i].was_started |= disk_node_started(s, i);
+	for (unsigned i = 0; i < s->n_disks; i++)
 		for (lba_t lba = 0; s->cuts > 0 && lba < s->blocks; lba++)
 			if (s->d[i].cut[lba])
 				look_at(s, i, lba);
@@ -159,16 +161,34 @@ void cuts_forgive(struct sim *s)
 		forgive_all(s, i);
 }
 
+/* Another one has just taken the group over, and all that it took to be in sync were started again:
+ * it could not know who has more. */
+static bool all_were_started(struct sim *s, const struct sim_host *h, const struct group *g)
+{
+	bool all = s->cuts_owner && s->cuts_owner != h;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (g->pub.m[i].state == MEMBER_IN_SYNC)
+			all &= s->d[disk_of(&g->pub.m[i])].was_started;
+	return all;
+}
+
 void cuts_seen(struct sim *s, const struct sim_host *h)
 {
 	const struct group *g = core_group(h);
 
-	for (unsigned i = 0; h == host_owner(s) && g && i < g->pub.n; i++) {
+	if (h != host_owner(s) || !g)
+		return;
+	bool all = all_were_started(s, h, g);
+	s->cuts_owner = h;
+	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct ini_member *m = &g->pub.m[i];
 		struct sim_disk *d = &s->d[disk_of(m)];
 		/* All that are there were, it turned out: they are made equal, by any of them. */
-		d->doubtful =
-		        s->cuts > 0 && m->state == MEMBER_IN_SYNC && (d->doubtful || m->restarted);
+		d->doubtful = s->cuts > 0 && m->state == MEMBER_IN_SYNC &&
+		              (d->doubtful || m->restarted || all);
+		if (!disk_node_started(s, disk_of(m)))
+			d->was_started = false;
 		if (d->t && g->pub.m[i].unit != WIRE_NO_ID &&
 		    hba_target(h->h, g->pub.m[i].unit)->epoch == d->epoch)
 			d->seen_life = d->life;

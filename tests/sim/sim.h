@@ -92,6 +92,7 @@ struct sim_disk {
 	uint32_t epoch;       /* of its attach */
 	uint32_t seen_life;   /* of which the initiator knows that it was started */
 	bool doubtful;        /* it was started again, and has not left the group for that yet */
+	bool was_started;     /* its page said so, for who takes the group over */
 	enum disk_link link;
 	struct net_link *conn;
 	ns_t retry_at, pause, asked_until, ping_at, heartbeat_ns;
@@ -249,6 +250,7 @@ struct sim {
 	uint64_t swap_every;    /* ticks of the work between two tries for no reason */
 	struct model model;
 	unsigned cuts; /* blocks of disks that a power cut took, and others have */
+	const struct sim_host *cuts_owner; /* the one that was looked at last */
 
 	/* this seed's world */
 	struct xfer xfer; /* what disks and initiator agree on: with information units or not */
