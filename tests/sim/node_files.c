@@ -40,7 +40,7 @@ static void fence_others(struct sim *s, const struct sim_host *h)
 static void look_at_log(struct sim *s, struct sim_host *h)
 {
 	static struct intent l;
-	bool owner = host_owner(s) == h, some = false;
+	bool owner = host_owner(s) == h && !host_is_behind(s, h), some = false;
 	const struct ini_group *g = owner ? host_group(h) : NULL;
 	char why[128];
 	bool was = h->knows_marks;

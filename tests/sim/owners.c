@@ -66,6 +66,18 @@ struct sim_host *host_owner(struct sim *s)
 	return is_later(a, b) ? a : b;
 }
 
+bool host_is_behind(const struct sim *s, const struct sim_host *h)
+{
+	const struct ini_group *g = claim(h);
+	bool behind = false;
+
+	for (unsigned i = 0; g && i < s->n_disks; i++) {
+		const struct mode_mirror *page = disk_node_page(s, i);
+		behind |= page && page->member && !page->importing && page->term > g->term;
+	}
+	return behind;
+}
+
 struct sim_host *owners_pick(struct sim *s)
 {
 	struct sim_host *h = host_owner(s);

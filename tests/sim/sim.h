@@ -412,6 +412,9 @@ void host_files_written(struct sim *s, unsigned disk, lba_t lba);
 /* Whose the group is, as far as it has come: of those that have it and know of no later one, the
  * latest. */
 struct sim_host *host_owner(struct sim *s);
+/* A page says that another one has taken the group over since: it does not know yet, or not any
+ * more. */
+bool host_is_behind(const struct sim *s, const struct sim_host *h);
 /* It knows that the group is another one's. */
 bool host_has_lost(const struct sim_host *h);
 /* Whom a client asks. */
