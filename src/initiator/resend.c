@@ -102,6 +102,7 @@ static struct verdict of_status(uint8_t status, bool has_sense, const struct scs
 		break;
 	case SCSI_CHECK_CONDITION:
 		v.why.has_sense = has_sense;
+		v.kind = V_SOFT; /* several had one at once, and whose sense it was is not known */
 		if (has_sense) {
 			v.why.sense = *sense;
 			v.kind = of_sense(&v, kind, lba, blocks);

@@ -154,13 +154,16 @@ START_TEST(a_sense_that_is_lost)
 
 	rig_group(r, 2, true);
 	rig_replies(r, ini_group_set(r->ini, "g0", &once, 5, &e), &e, 5, LIMIT, INI_OK);
-	for (unsigned k = 0; k < 3; k++) {
-		fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_SENSE, .times = 2});
-		fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_SENSE, .times = 2});
-		if (k == 0)
+	for (unsigned k = 0; k < 6; k++) {
+		struct fake_fault f = {.kind = k & 1 ? FAULT_SENSE : FAULT_STATUS,
+		                       .status = SCSI_CHECK_CONDITION,
+		                       .times = 2};
+		fake_fault(r->h, 0, f);
+		fake_fault(r->h, 1, f);
+		if (k < 2)
 			rig_concludes(r, rig_mirror(r, BLOCKS * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
 		else
-			rig_do(r, k == 1 ? JOB_VERIFY : JOB_SCRUB, LIMIT, JOB_SUCCESS);
+			rig_do(r, k < 4 ? JOB_VERIFY : JOB_SCRUB, LIMIT, JOB_SUCCESS);
 	}
 	rig_free(r);
 }
