@@ -36,6 +36,7 @@ struct member {
 	uint64_t attach;   /* that it was looked at in */
 	uint64_t power_on; /* of that in which it was seen to have been started again, last */
 	uint64_t renewed;  /* in which its page was written anew, last, for its start */
+	ns_t renew_at;     /* it failed: not before this */
 	ns_t gone_ns;      /* when it went */
 	ns_t wait_until;   /* away with the whole bus: it may come back until then */
 	unsigned mute;     /* attempts in a row that brought no status */

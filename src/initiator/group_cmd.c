@@ -370,9 +370,10 @@ void group_cmd_step(struct ini *ini, struct cmd *c)
 
 	if (c->g && (!group_change_done(c->g, c->ticket) || (minds_recovery && log_busy(c->g))))
 		return;
-	/* Another change may have begun while the recovery came to its end: it writes pages of
-	 * members by their place in the table. */
-	if (c->g && c->g->phase != CHANGE_IDLE)
+	/* Another change may have begun while the recovery came to its end, or a page be renewed
+	 * behind one that could not be saved: pages are written to members by their place in the
+	 * table. */
+	if (c->g && (c->g->phase != CHANGE_IDLE || c->g->pages_open > 0))
 		return;
 	switch (c->kind) {
 	case CMD_CREATE:

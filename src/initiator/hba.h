@@ -293,9 +293,9 @@ void hba_pass_start(struct hba *h, struct hba_pass *p);
 /* Writes (or clears: all zero) mode page 30h, saved, on a target and reads it back. The result as
  * of any task. It looks first: a page that another initiator wrote since it was last read, and that
  * makes the target a member of some other group, or is not as the caller takes it to be, is left
- * alone (`conflict`). A page that is there already is not written, unless it is to be `anew`: then
- * the target forgets that it was started since it was written (VPD page C0h), and any UNIT
- * ATTENTION ends it, since that may be of another start. */
+ * alone (`conflict`). A page that is there already is not written, unless it is to be written
+ * `anew`, and then only that one: the target forgets that it was started since it was written (VPD
+ * page C0h). Another attach, or a UNIT ATTENTION, ends that: it may be of another start. */
 struct hba_set_member {
 	struct hba_task task; /* done() and ctx are the hba's */
 	struct mode_mirror page;
@@ -312,6 +312,7 @@ struct hba_set_member {
 	struct hba *hba;
 	uint8_t unit, tries;
 	uint8_t uuid[UUID_LEN]; /* of the unit: nobody else gets the page */
+	uint64_t attach;
 	bool reading, wrote;
 	uint8_t got[MODE_MIRROR_LEN + 8];
 	uint32_t got_len;

@@ -59,7 +59,9 @@ static bool by_another(const struct hba_set_member *s, const struct mode_mirror 
 
 static bool same_unit(const struct hba_set_member *s)
 {
-	return memcmp(hba_target(s->hba, s->unit)->uuid, s->uuid, UUID_LEN) == 0;
+	const struct hba_target *t = hba_target(s->hba, s->unit);
+
+	return memcmp(t->uuid, s->uuid, UUID_LEN) == 0 && (!s->anew || t->attach == s->attach);
 }
 
 /* What was read: as wanted, or to be written, or another's. */
@@ -88,6 +90,8 @@ static void compare(struct hba_set_member *s)
 		                 : "another initiator serves its group, and has written it");
 	else if (s->wrote)
 		finish(s, false, "page 30h reads back otherwise than it was written");
+	else if (s->anew && !mode_mirror_equal(&page, &s->page))
+		finish(s, false, "page 30h is not as it was");
 	else
 		start(s, false);
 }
@@ -190,6 +194,7 @@ void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s)
 	s->wrote = s->conflict = s->busy = s->may_have = false;
 	s->unit = unit;
 	memcpy(s->uuid, hba_target(h, unit)->uuid, UUID_LEN);
+	s->attach = hba_target(h, unit)->attach;
 	start(s, true);
 }
 

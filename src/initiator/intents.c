@@ -31,7 +31,7 @@ void logs_touch(struct ini *ini)
 	ini->logs_at = ini->now;
 }
 
-static void look_at(struct ini *ini, ns_t at)
+void logs_look_at(struct ini *ini, ns_t at)
 {
 	if (at < ini->logs_at)
 		ini->logs_at = at;
@@ -39,7 +39,7 @@ static void look_at(struct ini *ini, ns_t at)
 
 void logs_look_by(struct ini *ini, ns_t at)
 {
-	look_at(ini, at < ini->now + SETTLE_NS ? at : ini->now + SETTLE_NS);
+	logs_look_at(ini, at < ini->now + SETTLE_NS ? at : ini->now + SETTLE_NS);
 }
 
 void log_open(struct group *g)
@@ -120,7 +120,7 @@ bool log_begin(struct io *io)
 	spoil_tail(io);
 	if (!g->dirty_ns) {
 		g->dirty_ns = ini->now ? ini->now : 1;
-		look_at(ini, ini->now + ini->cfg.clean_idle_ns);
+		logs_look_at(ini, ini->now + ini->cfg.clean_idle_ns);
 	}
 	if (intent_begin(g->log, io->lba, io->blocks))
 		return true;
@@ -285,7 +285,7 @@ static void save_look(struct group *g)
 	if (group_is_saved(g) || g->change_done != g->change_wanted || !g->listed || ini->draining)
 		return;
 	if (ini->now < g->save_not_before_ns) {
-		look_at(ini, g->save_not_before_ns);
+		logs_look_at(ini, g->save_not_before_ns);
 		return;
 	}
 	g->save_not_before_ns = ini->now + ini->cfg.bus_wait_ns;
@@ -299,7 +299,7 @@ static void clean_look(struct group *g)
 	ns_t at = g->written_ns + cfg->clean_idle_ns;
 
 	if (ini->draining && g->ios > 0)
-		look_at(ini, ini->now + SETTLE_NS);
+		logs_look_at(ini, ini->now + SETTLE_NS);
 	if (!g->dirty_ns || !can_clean(g)) /* who may change that calls logs_touch() */
 		return;
 	if (g->dirty_ns + cfg->clean_most_ns < at)
@@ -311,7 +311,7 @@ static void clean_look(struct group *g)
 	if (ini->now >= at)
 		clean_start(g);
 	if (!g->cleaning)
-		look_at(ini, at > ini->now ? at : g->clean_not_before_ns);
+		logs_look_at(ini, at > ini->now ? at : g->clean_not_before_ns);
 }
 
 /* ---- recovery ---- */
@@ -378,13 +378,13 @@ static void recover_look(struct group *g)
 	    g->command || !all_in_sync_are_attached(g) || live_recovery(g))
 		return;
 	if (!hba_settled(ini->hba)) {
-		look_at(ini, ini->now + SETTLE_NS);
+		logs_look_at(ini, ini->now + SETTLE_NS);
 		return;
 	}
 	if (being_copied(g)) /* then there may be one more */
 		return;
 	if (ini->now < recover_at(g)) {
-		look_at(ini, recover_at(g));
+		logs_look_at(ini, recover_at(g));
 		return;
 	}
 	if (__builtin_popcount(members_in_sync(g) | members_logged(g)) < 2) {

@@ -34,6 +34,8 @@ void log_overwritten(struct group *g, uint64_t ticket, uint16_t members, uint64_
 void logs_touch(struct ini *ini); /* something changed: they are looked at */
 /* The core is run soon, by then at the latest: what is waited for says nothing when it ends. */
 void logs_look_by(struct ini *ini, ns_t at);
+/* Groups are looked at then. */
+void logs_look_at(struct ini *ini, ns_t at);
 void logs_run(struct ini *ini);
 ns_t logs_deadline(const struct ini *ini);
 bool logs_idle(const struct ini *ini); /* nothing is in work, nor could be let go of now */

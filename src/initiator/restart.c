@@ -162,12 +162,17 @@ static void renewed(struct hba_set_member *s, bool ok, const char *why)
 	g->pages_open--;
 	g->ini->moves++;
 	logs_touch(g->ini); /* it may have been started again meanwhile */
-	if (!ok)
-		ini_log(g->ini, 5, "group %s: page 30h of %s could not be renewed: %s", g->pub.name,
-		        g->pub.m[w->member].name, why ? why : "");
+	if (ok)
+		return;
+	ini_log(g->ini, 5, "group %s: page 30h of %s could not be renewed: %s", g->pub.name,
+	        g->pub.m[w->member].name, why ? why : "");
+	if (!s->conflict) /* it is another's, which is found out otherwise */
+		g->x[w->member].renewed = 0;
+	g->x[w->member].renew_at = g->ini->now + g->ini->cfg.bus_wait_ns;
 }
 
-/* Once in each attach: what fails costs a later import some copying. */
+/* Once in each attach, if it does not fail: without it a later import, after another start that
+ * cost something, could not know who has more. */
 static bool is_to_be_renewed(const struct group *g, unsigned member)
 {
 	const struct ini_member *m = &g->pub.m[member];
@@ -177,7 +182,11 @@ static bool is_to_be_renewed(const struct group *g, unsigned member)
 	    x->renewed == x->attach || x->page.busy || !member_has_page(g, member))
 		return false;
 	const struct hba_target *t = hba_target(g->ini->hba, m->unit);
-	return t->vpd.started && t->attach == x->attach;
+	if (!t->vpd.started || t->attach != x->attach)
+		return false;
+	if (g->ini->now < x->renew_at)
+		logs_look_at(g->ini, x->renew_at);
+	return g->ini->now >= x->renew_at;
 }
 
 static void renew(struct group *g, unsigned member)
@@ -205,7 +214,7 @@ void restart_renew(struct group *g)
 {
 	if (!g->listed || g->importing || g->dissolving || g->recover || g->command ||
 	    g->ini->draining || group_is_lost(g) || g->phase != CHANGE_IDLE ||
-	    g->change_done != g->change_wanted)
+	    g->change_done != g->change_wanted || g->pub.owed || !group_is_saved(g))
 		return;
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (is_to_be_renewed(g, i))

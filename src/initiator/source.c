@@ -157,7 +157,7 @@ static void next_attempt(struct io *io)
 	if (left) {
 		io->rd.member = (unsigned)__builtin_ctz(left);
 		attempt_read(io);
-	} else if (some_are_coming(io, from & (uint16_t)~io->rd.tried, &until)) {
+	} else if (some_are_coming(io, here ? from & (uint16_t)~io->rd.tried : from, &until)) {
 		io->awaits_presence = true;
 		io_timer(io, until);
 	} else if (here && io->rd.round + 1 < io->g->pub.max_passes) {

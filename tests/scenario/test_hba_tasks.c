@@ -872,6 +872,53 @@ START_TEST(a_group_that_was_taken_over_is_not_cleared)
 }
 END_TEST
 
+/* A page that is there is written all the same (0); not if it was cleared meanwhile (1), and once
+ * only, as a UNIT ATTENTION may be that of another start (2). */
+START_TEST(a_membership_is_written_anew)
+{
+	const uint8_t power_on[18] = {
+	        0x70, [2] = KEY_UNIT_ATTENTION, [7] = 10, [12] = 0x29, [13] = 0x01};
+	struct hba_set_member m = {
+	        .page = {.member = true, .device = 2, .group = 5, .generation = 7},
+	        .anew = true,
+	        .done = member_done,
+	        .param = block_new(MODE_MIRROR_LEN + 16),
+	};
+
+	fake_init(&f, NULL);
+	m.was = f.disk[1].member = m.page;
+	fake_disk_up(&f, 1, 8);
+	struct hba_target *t = (struct hba_target *)(uintptr_t)hba_target(f.h, 1);
+	t->vpd.started = true;
+	if (_i == 1)
+		f.disk[1].member = (struct mode_mirror){0};
+	hba_set_member(f.h, 1, &m);
+	fake_run(&f);
+	fake_serve_one(&f);
+	if (_i != 1) {
+		struct fake_script s = fake_take(&f);
+		ck_assert_uint_eq(s.cdb[0], 0x55);
+		fake_end_task(&f, &s, _i == 0 ? SCSI_GOOD : SCSI_CHECK_CONDITION, NULL, 0);
+		s = fake_take(&f);
+		ck_assert_uint_eq(s.cdb[0], _i == 0 ? 0x5a : 0x03);
+		if (_i == 0) {
+			uint8_t page[8 + MODE_MIRROR_LEN] = {0};
+			struct wr w = wr_init(page + 8, MODE_MIRROR_LEN);
+			mode_mirror_put(&w, &m.page);
+			fake_end_task(&f, &s, SCSI_GOOD, page, sizeof(page));
+		} else {
+			fake_end_task(&f, &s, SCSI_GOOD, power_on, sizeof(power_on));
+		}
+	}
+	ck_assert_uint_eq(member_told, 1);
+	ck_assert_int_eq(member_ok, _i == 0);
+	ck_assert_int_eq(t->vpd.started, _i != 0);
+	for (unsigned i = 0; i < f.n; i++)
+		ck_assert_uint_ne(f.script[i].cdb[0], 0x55);
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(a_membership_may_be_busy)
 {
 	static const uint8_t status[] = {SCSI_BUSY, SCSI_TASK_SET_FULL, SCSI_RESERVATION_CONFLICT};
@@ -979,5 +1026,5 @@ TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data),
                TAP_TIMES(membership_is_written_and_read_back, 2),
                TAP_TIMES(a_membership_of_another_is_left_alone, 2),
                TAP_TIMES(a_group_that_was_taken_over_is_not_cleared, 3),
-               TAP_TIMES(a_membership_may_be_busy, 3),
+               TAP_TIMES(a_membership_is_written_anew, 3), TAP_TIMES(a_membership_may_be_busy, 3),
                TAP_EACH(a_membership_that_failed_may_be_there, selects));

@@ -144,6 +144,28 @@ START_TEST(a_verify_of_one_member_tells_what_it_cannot_read)
 }
 END_TEST
 
+/* The only one in sync is away for a moment when a read from it has failed: it is waited for. */
+START_TEST(who_has_failed_is_waited_for)
+{
+	struct rig *r = rig_new(1, BLOCKS);
+	struct block *into = rig_bytes(FAKE_BLOCK, 1);
+	struct ini_error e;
+
+	rig_group(r, 1, true);
+	fake_fault(r->h, 0, (struct fake_fault){.kind = FAULT_CRC, .times = 1});
+	r->h->latency_ns = NS_PER_MS;
+	ck_assert(ini_group_read(r->ini, "g0", 9 * FAKE_BLOCK, FAKE_BLOCK, into, 77, &e));
+	rig_step(r);
+	rig_step(r);
+	r->now += 2 * NS_PER_MS;
+	fake_run(r->h, r->now);
+	fake_reset(r->h);
+	ck_assert_int_eq(rig_reply(r, 77, LIMIT)->error.kind, INI_OK);
+	block_unref(into);
+	rig_free(r);
+}
+END_TEST
+
 /* A CHECK CONDITION whose sense is lost says nothing of the blocks, also where each is tried once.
  */
 START_TEST(a_sense_that_is_lost)
@@ -494,7 +516,7 @@ START_TEST(writes_beside_a_paused_resync_whose_member_is_away)
 }
 END_TEST
 
-TAP_MAIN("verify_read_resync", a_sense_that_is_lost,
+TAP_MAIN("verify_read_resync", who_has_failed_is_waited_for, a_sense_that_is_lost,
          who_comes_is_asked_for_what_another_one_cannot_give,
          a_read_behind_a_mirror_tells_what_cannot_be_read,
          writes_beside_a_paused_resync_whose_member_is_away,
