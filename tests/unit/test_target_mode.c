@@ -279,6 +279,27 @@ START_TEST(members_are_to_be_read)
 }
 END_TEST
 
+/* Nor may the port take a write's data ahead of the commands before, until all have asked. */
+START_TEST(members_that_are_to_be_read_disarm)
+{
+	static const char sense[] = "1a.08.30.00.ff.00";
+	struct disk *d = disk_new();
+
+	for (uint8_t ini = 4; ini < 6; ini++) {
+		(void)disk_port(d, ini, ini + 3U, true);
+		(void)of(d, ini, "00:5"); /* its power on */
+		(void)of(d, ini, sense);
+	}
+	ck_assert_ptr_nonnull(strstr(mode_select(d, MEMBER("77")), "arm front"));
+	for (uint8_t ini = 4; ini < 6; ini++)
+		for (unsigned i = 0; i < 2; i++) /* UNIT ATTENTION, and its sense */
+			ck_assert_ptr_null(strstr(of(d, ini, i ? "03:3.12.00" : "00:5"), "arm"));
+	ck_assert_ptr_null(strstr(of(d, 5, sense), "arm"));
+	ck_assert_ptr_nonnull(strstr(of(d, 4, sense), "arm full"));
+	disk_free(d);
+}
+END_TEST
+
 /* ... also of a MODE SELECT that was there before, and waited until sense had been asked for. */
 START_TEST(members_are_to_be_read_by_one_that_waits)
 {
@@ -528,6 +549,7 @@ END_TEST
 TAP_MAIN_TABLE("target_mode", NULL, NULL, TAP_EACH(values, pages), TAP_ONCE(all_pages),
                TAP_ONCE(block_descriptors), TAP_EACH(only_the_changeable_bits, pages),
                TAP_ONCE(others_are_told_of_changes), TAP_ONCE(members_are_to_be_read),
+               TAP_ONCE(members_that_are_to_be_read_disarm),
                TAP_ONCE(members_are_to_be_read_by_one_that_waits),
                TAP_ONCE(members_that_are_being_saved), TAP_ONCE(a_start_since_the_membership),
                TAP_ONCE(saved_values), TAP_ONCE(software_write_protection),
