@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the initiator daemon's shell does with the bus and its cores; its files: node_files.c. */
 #include "base/assert.h"
+#include "initiator/hba_core.h"
 #include "sim/mutant.h"
 #include "sim/sim.h"
 
@@ -24,6 +25,10 @@ void host_node_start(struct sim *s, struct sim_host *h)
 	h->ini = h->h ? ini_new(&s->ini_cfg, h->h) : NULL;
 	if (!h->ini)
 		sim_fail(s, "out of memory");
+	if (s->seed % 4 == 1) /* the numbers of passes are about to be used up */
+		h->h->next_op = UINT32_MAX - (uint32_t)(s->seed / 4 % 64);
+	h->last_op = 0;
+	memset(h->last_tag, 0, sizeof(h->last_tag));
 	h->link = HOST_DOWN;
 	h->retry_at = s->now;
 	h->retry_delay = 0;
@@ -151,6 +156,19 @@ static void look_at_members(struct sim *s, struct sim_host *h)
 		h->may_have_none = !says_so(h, g, i) || work_mirrors(s, h);
 }
 
+static void look_at_wraps(struct sim *s, struct sim_host *h)
+{
+	if (h->h->next_op < h->last_op)
+		sim_mark(s, MARK_HOST_OP_WRAP);
+	h->last_op = h->h->next_op;
+	for (unsigned i = 0; i < s->n_disks; i++) {
+		uint8_t tag = h->h->port[i].next_tag;
+		if (tag < h->last_tag[i])
+			sim_mark(s, MARK_HOST_TAG_WRAP);
+		h->last_tag[i] = tag;
+	}
+}
+
 static bool run_cores(struct sim *s, struct sim_host *h)
 {
 	const struct ini_action *a;
@@ -164,6 +182,7 @@ static bool run_cores(struct sim *s, struct sim_host *h)
 	}
 	owners_look(s, h);
 	cuts_seen(s, h);
+	look_at_wraps(s, h);
 	while ((a = ini_output(h->ini)) != NULL) {
 		act(s, h, a);
 		some = true;
