@@ -44,6 +44,7 @@ void world_hold(struct world *w, const struct tgt_action *a)
 	w->held[w->n_held] = (struct held){
 	        .a = *a, .generation = w->unit[a->lun].generation, .how = next(&w->in)};
 	if (a->kind == TGT_META_SAVE) {
+		w->held[w->n_held].ends_others = world_others_end(w);
 		sm_assert(a->bytes.n <= TGT_SAVED_MAX);
 		memcpy(w->unit[a->lun].saving, a->bytes.p, a->bytes.n);
 	}

@@ -103,6 +103,7 @@ struct held {
 	struct tgt_action a;
 	unsigned generation; /* of the unit */
 	uint8_t how;         /* decides its answer */
+	bool ends_others;    /* a save that may be of a command which does */
 };
 
 /* A CHECK CONDITION whose sense was not asked for yet. */
@@ -190,6 +191,9 @@ struct tgt_lu_config world_unit_config(const struct world *w, uint8_t lun);
 
 /* The store is asked for something, which waits until it is answered. */
 void world_hold(struct world *w, const struct tgt_action *a);
+/* A command that ends others is under way, and may have its turn yet; or what it has brought about
+ * is being saved, and holds then, also if it was ended itself. */
+bool world_others_end(const struct world *w);
 /* Answers operation `which` of those that are held. */
 void world_answer(struct world *w, unsigned which);
 

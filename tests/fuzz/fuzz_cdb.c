@@ -41,11 +41,13 @@ static bool ends_others(const struct expected *e)
 	return e->raw[0] == 0x5f;
 }
 
-/* Such a one is under way, and may have its turn yet. */
-static bool others_end(const struct world *w)
+bool world_others_end(const struct world *w)
 {
 	FOR_TASKS (w, e)
 		if (e->out && ends_others(e))
+			return true;
+	for (unsigned i = 0; i < w->n_held; i++)
+		if (w->held[i].ends_others)
 			return true;
 	return false;
 }
@@ -92,7 +94,7 @@ static void command(struct world *w)
 	model_over(w, e);
 	*e = chosen;
 	e->out = true;
-	e->maybe = w->lossy || others_end(w);
+	e->maybe = w->lossy || world_others_end(w);
 	model_begin(w, e);
 	if (e->bg && w->lun < UNITS)
 		w->unit[w->lun].bg |= e->what[0];

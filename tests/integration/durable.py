@@ -11,6 +11,7 @@ import os
 import random
 import time
 
+from command import run
 from lab import Lab, until
 from recovery import REGIONS, bring_back, group, started
 from tap import cases, main, test
@@ -176,6 +177,24 @@ def lost_store():
         other = next(m for m in group(lab)["members"] if m["name"] == "disk1")
         assert other["id"] is None, other  # the new disk is not the member
         writer.check(["disk0", "disk2"])
+
+
+@test("a target that was started again, and has lost nothing by that, is told so")
+def start_that_cost_nothing():
+    with Lab() as lab:
+        names = started(lab)
+
+        def page():
+            return run(lab, "12 01 c0 00 44 00", room=68, target="disk1")["data"]
+
+        before = page()
+        assert not before[5] & 4, before
+        lab.targets["disk1"].kill()
+        lab.target("disk1", 1)
+        lab.wait_targets(names)
+        until("disk1 to say no more that it was started since its page 30h was written", lambda: not page()[5] & 4)
+        assert page()[12:16] != before[12:16], "it was not started again"
+        assert {m["state"] for m in group(lab)["members"]} == {"in_sync"} and not lab.call("job.list")["jobs"]
 
 
 @test("a clean end leaves nothing to recover")
