@@ -195,6 +195,17 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* A build in which some mistakes and faults would be without effect, unseen. */
+static void check_build(void)
+{
+	if (sim_stands_in())
+		return;
+	fprintf(stderr, "sim: built with link-time optimization (-flto): what stands in for "
+	                "functions of the cores "
+	                "is not called; build it without\n");
+	exit(2);
+}
+
 static int run_one(const struct options *o)
 {
 	uint64_t marks[MARKS] = {0}, steps;
@@ -391,6 +402,7 @@ int main(int argc, char **argv)
 {
 	struct options o = parse(argc, argv);
 
+	check_build();
 	sim_keep_memory();
 	if (o.mutants)
 		return hunt(&o);

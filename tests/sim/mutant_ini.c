@@ -125,8 +125,11 @@ WRAP(uint64_t, intent_plan, (struct intent * l, bool lacking, bool whole))
 
 /* ---- groups ---- */
 
+static unsigned asked;
+
 WRAP(bool, group_change_done, (const struct group *g, uint64_t ticket))
 {
+	asked++;
 	return __real_group_change_done(g, ticket) || MUTANT(ACK_EARLY);
 }
 
@@ -184,4 +187,13 @@ WRAP(bool, member_has_page, (const struct group *g, unsigned member))
 WRAP(bool, group_is_ours, (const struct group *g, struct ini_error *e))
 {
 	return __real_group_is_ours(g, e) || MUTANT(LOST_SERVES);
+}
+
+bool sim_stands_in(void)
+{
+	static const struct group none;
+	unsigned before = asked;
+
+	(void)group_change_done(&none, 0);
+	return asked > before;
 }

@@ -27,8 +27,6 @@ void host_node_start(struct sim *s, struct sim_host *h)
 		sim_fail(s, "out of memory");
 	if (s->seed % 4 == 1) /* the numbers of passes are about to be used up */
 		h->h->next_op = UINT32_MAX - (uint32_t)(s->seed / 4 % 64);
-	h->last_op = 0;
-	memset(h->last_tag, 0, sizeof(h->last_tag));
 	h->link = HOST_DOWN;
 	h->retry_at = s->now;
 	h->retry_delay = 0;
@@ -156,19 +154,6 @@ static void look_at_members(struct sim *s, struct sim_host *h)
 		h->may_have_none = !says_so(h, g, i) || work_mirrors(s, h);
 }
 
-static void look_at_wraps(struct sim *s, struct sim_host *h)
-{
-	if (h->h->next_op < h->last_op)
-		sim_mark(s, MARK_HOST_OP_WRAP);
-	h->last_op = h->h->next_op;
-	for (unsigned i = 0; i < s->n_disks; i++) {
-		uint8_t tag = h->h->port[i].next_tag;
-		if (tag < h->last_tag[i])
-			sim_mark(s, MARK_HOST_TAG_WRAP);
-		h->last_tag[i] = tag;
-	}
-}
-
 static bool run_cores(struct sim *s, struct sim_host *h)
 {
 	const struct ini_action *a;
@@ -182,7 +167,6 @@ static bool run_cores(struct sim *s, struct sim_host *h)
 	}
 	owners_look(s, h);
 	cuts_seen(s, h);
-	look_at_wraps(s, h);
 	while ((a = ini_output(h->ini)) != NULL) {
 		act(s, h, a);
 		some = true;

@@ -166,8 +166,6 @@ struct sim_host {
 	ns_t ask_at;               /* it is asked to delete or import then, at the earliest */
 	bool had_lost;             /* it has deleted the group after it had lost it */
 	bool log_is_new, log_void; /* its log in work is of after the last import; none is saved */
-	uint32_t last_op;          /* the number of the host adapter's next pass, */
-	uint8_t last_tag[SIM_DISKS]; /* and of a target's next tag, when they were looked at */
 	bool fenced; /* the owner has begun to let go of what its import marked: nothing lands
 	                any more that this one has sent */
 };
