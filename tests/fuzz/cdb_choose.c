@@ -304,7 +304,11 @@ static void leaves(struct expected *e, bool same, unsigned v)
 static void effect_of_list(const struct world *w, struct expected *e)
 {
 	uint32_t n = e->small ? e->out_len : 0; /* else it is no list */
+	uint32_t all = 2U + get_be16(w->list), blocks = 8U + get_be16(w->list + 2);
 
+	/* What is behind what either length counts is of a list before. */
+	n = n < all ? n : all;
+	n = n < blocks ? n : blocks;
 	for (uint32_t at = 8; at + 16 <= n; at += 16)
 		e->touch |= range(get_be64(w->list + at), get_be32(w->list + at + 8));
 	leaves(e, true, 0);
