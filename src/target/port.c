@@ -41,8 +41,21 @@ void tgt_port_close(struct tgt *t)
 
 /* ---- a DATA OUT phase in several tenures ---- */
 
-/* Its port goes on later; whatever else comes meanwhile is not its tenure. One beyond what its unit
- * has room for was not to last longer than its tenure: it is forgotten. */
+/* There is room for it, with the others for which their units have none: they are refused, and have
+ * their status when their data have come. */
+static bool may_stay(struct tgt *t, struct task *k)
+{
+	const struct task *other;
+	unsigned n = 0;
+	if (!k->lu->present)
+		return false;
+	k->beyond = k->lu->n_tasks > k->lu->queue_depth;
+	TAILQ_FOREACH (other, &t->tasks, link)
+		n += other->beyond;
+	return n <= TGT_BEYOND_MAX;
+}
+
+/* Its port goes on later; whatever else comes meanwhile is not its tenure. */
 static void park(struct tgt *t)
 {
 	struct tenure *n = &t->tenure;
@@ -54,7 +67,7 @@ static void park(struct tgt *t)
 		return;
 	k->connected = false;
 	k->split = n->number;
-	if (!k->lu->present || k->lu->n_tasks > k->lu->queue_depth)
+	if (!may_stay(t, k))
 		tgt_task_abort(t, k);
 }
 

@@ -31,7 +31,7 @@ static bool config_ok(const struct tgt_config *c, char *why, size_t n)
 
 static bool allocate(struct tgt *t)
 {
-	unsigned depth = t->cfg.queue_depth * (t->cfg.luns > 0 ? t->cfg.luns : 1);
+	unsigned depth = t->cfg.queue_depth * (t->cfg.luns > 0 ? t->cfg.luns : 1) + TGT_BEYOND_MAX;
 	t->n_slots = depth + 1;
 	t->slot = calloc(t->n_slots, sizeof(*t->slot));
 	t->cap_act = ACTIONS(depth);

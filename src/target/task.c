@@ -19,7 +19,8 @@ struct task *tgt_task_take(struct tgt *t)
 	struct task *k = t->slot;
 	while (k < t->slot + t->n_slots && k->state != TASK_FREE)
 		k++;
-	/* A tenure has one task at most, and others are accepted up to the queue depth only. */
+	/* A tenure has one task at most, and others are accepted up to the queue depth only, and
+	 * TGT_BEYOND_MAX. */
 	sm_assert(k < t->slot + t->n_slots);
 	uint32_t gen = k->gen + 1;
 	*k = (struct task){.gen = gen, .due = NS_NEVER};

@@ -56,6 +56,7 @@ enum task_work {
 	WORK_MAP = 0x100,
 };
 
+#define TGT_BEYOND_MAX  8  /* tasks that are refused, and whose DATA OUT comes later */
 #define TGT_GEN_SHIFT   15 /* an op is slot | generation << TGT_GEN_SHIFT */
 #define TGT_FORMAT_HEAD 12 /* bytes of a FORMAT UNIT's list before the pattern */
 
@@ -89,6 +90,7 @@ struct task {
 	bool parked;       /* TASK_WAITING, for what goes on in the background */
 	struct block *in;  /* DATA IN of reads, held */
 	uint32_t split;    /* the tenure whose DATA OUT goes on later, 0: none */
+	bool beyond;       /* the same, when its unit had no room for it */
 	struct span small; /* DATA IN of quick commands: in tgt.resp, for this step only */
 
 	uint8_t protection;   /* the unit's when it was accepted */

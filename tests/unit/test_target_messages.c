@@ -3,6 +3,7 @@
  * What a target does about messages, by the clauses of SPI-3: a row is a story of bursts and what
  * comes of each.
  */
+#include "target/core.h"
 #include "unit/disk.h"
 #include "unit/tap_main.h"
 
@@ -209,6 +210,40 @@ START_TEST(messages_and_parity)
 }
 END_TEST
 
+/* Commands whose data come later, and that there is no room for: each has its status when its data
+ * have come, where they are not too many. */
+START_TEST(no_room_for_what_comes_later)
+{
+	struct disk *d = disk_new();
+	unsigned depth = d->cfg.queue_depth, last = depth + TGT_BEYOND_MAX;
+	char burst[100], full[100];
+
+	for (unsigned k = 1; k <= last + 1; k++) {
+		(void)snprintf(burst, sizeof(burst), "t=%u sel msg=c020%02x " WRITE1 " free park",
+		               k, k);
+		ck_assert_str_eq(disk_burst(d, burst), "");
+		ck_assert_uint_eq(tgt_tasks(d->t), k < last ? k : last);
+	}
+	ck_assert_str_eq(disk_burst(d, "t=99 want sel msg=c02063 cmd=00:5"), "cont " END);
+	for (unsigned k = last + 1; k >= 1; k--) {
+		(void)snprintf(burst, sizeof(burst), "t=%u out=512:11 free", k);
+		(void)snprintf(
+		        full, sizeof(full),
+		        "resel 7 IDENTIFY SIMPLE(%u) STATUS(TASK SET FULL) COMMAND COMPLETE FREE",
+		        k);
+		const char *out = disk_burst(d, burst);
+		if (k > last)
+			ck_assert_str_eq(out, "");
+		else if (k > depth)
+			ck_assert_str_eq(out, full);
+		else
+			ck_assert_ptr_nonnull(strstr(out, "write 0+1"));
+	}
+	ck_assert_uint_eq(tgt_tasks(d->t), 0);
+	disk_free(d);
+}
+END_TEST
+
 /* Whatever an initiator may not say, or says out of place, is rejected; the command goes on. */
 static const char *const rejected[] = {
         "00", "02", "03", "04",        "0a",      "0b",        "0f",        "10",
@@ -252,6 +287,6 @@ START_TEST(nothing_is_heard_behind_the_last_message)
 }
 END_TEST
 
-TAP_MAIN_TABLE("target_messages", NULL, NULL, TAP_EACH(messages_and_parity, stories),
-               TAP_EACH(message_reject, rejected),
+TAP_MAIN_TABLE("target_messages", NULL, NULL, TAP_ONCE(no_room_for_what_comes_later),
+               TAP_EACH(messages_and_parity, stories), TAP_EACH(message_reject, rejected),
                TAP_EACH(nothing_is_heard_behind_the_last_message, last_ones));
