@@ -195,17 +195,23 @@ static void go(struct io *io)
 	io_due(io);
 }
 
-/* It has its range. A write goes on when a crash from now on would leave word of it. */
+/* A crash from now on would leave word of it; else it waits for that. */
+static bool is_marked(struct io *io)
+{
+	if (log_begin(io))
+		return true;
+	io->state = IO_INTENT;
+	TAILQ_INSERT_TAIL(&io->g->unmarked, io, wait);
+	if (io->abandon)
+		io_due(io);
+	return false;
+}
+
+/* It has its range. */
 static void proceed(struct io *io)
 {
-	if (io->kind == IO_WRITE && !log_begin(io)) {
-		io->state = IO_INTENT;
-		TAILQ_INSERT_TAIL(&io->g->unmarked, io, wait);
-		if (io->abandon)
-			io_due(io);
-		return;
-	}
-	go(io);
+	if (io->kind != IO_WRITE || is_marked(io))
+		go(io);
 }
 
 void io_marked(struct io *io, bool good)
@@ -216,7 +222,10 @@ void io_marked(struct io *io, bool good)
 		return;
 	}
 	TAILQ_REMOVE(&io->g->unmarked, io, wait);
-	go(io);
+	if (io->scrub)
+		heal_start(io);
+	else
+		go(io);
 }
 
 void io_grant(struct group *g)
@@ -454,8 +463,9 @@ static void run_done(struct io *io)
 			source_over(io);
 		return;
 	}
-	if (heal_is_due(io)) {
-		heal_start(io);
+	if (heal_is_due(io)) { /* what it writes a power cut may undo, and a resync is to know */
+		if (is_marked(io))
+			heal_start(io);
 		return;
 	}
 	if (io->cmd && io->bad)

@@ -153,6 +153,11 @@ static unsigned crowd(const struct world *w, uint8_t lun)
 	return n;
 }
 
+bool oracle_crowded(const struct world *w, uint8_t lun)
+{
+	return crowd(w, lun) > DEPTH;
+}
+
 static bool saves(const struct world *w)
 {
 	for (unsigned i = 0; i < w->n_held; i++)
@@ -179,11 +184,11 @@ static bool may_have(const struct world *w, uint8_t lun, const struct expected *
 	case SCSI_CHECK_CONDITION:
 		return true;
 	case SCSI_BUSY:
-		return w->faults || w->naca || saves(w) || crowd(w, lun) > DEPTH;
+		return w->faults || w->naca || saves(w) || e->crowded || oracle_crowded(w, lun);
 	case SCSI_RESERVATION_CONFLICT:
 		return w->reserves || is_reserving(e);
 	case SCSI_TASK_SET_FULL:
-		return w->faults || crowd(w, lun) > DEPTH;
+		return w->faults || e->crowded || oracle_crowded(w, lun);
 	case SCSI_TASK_ABORTED:
 		return w->modes && e->maybe;
 	case SCSI_ACA_ACTIVE:

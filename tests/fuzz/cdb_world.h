@@ -52,6 +52,7 @@ enum effect {
 /* A task as its initiator sees it. */
 struct expected {
 	bool out;        /* its status has not come */
+	bool crowded;    /* there were as many as there may be when it came */
 	bool maybe;      /* something may have ended it, without a status or with TASK ABORTED */
 	bool bad;        /* its data came, and were cut or wrong */
 	bool wrote;      /* the store was asked to change blocks for it */
@@ -226,6 +227,8 @@ void model_finish(const struct unit *u);
 
 /* ---- cdb_oracle.c ---- */
 
+/* With what there is, a unit may have no room for another task. */
+bool oracle_crowded(const struct world *w, uint8_t lun);
 void oracle_status(const struct world *w, uint8_t lun, const struct expected *e, uint8_t status,
                    struct span data);
 void oracle_sense(const struct world *w, const struct unasked *u);

@@ -94,6 +94,7 @@ static void command(struct world *w)
 	model_over(w, e);
 	*e = chosen;
 	e->out = true;
+	e->crowded = oracle_crowded(w, w->lun);
 	e->maybe = w->lossy || world_others_end(w);
 	model_begin(w, e);
 	if (e->bg && w->lun < UNITS)
