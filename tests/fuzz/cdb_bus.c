@@ -520,8 +520,8 @@ static void ask_sense(struct world *w, uint8_t who, uint8_t lun)
 void world_ask_all(struct world *w)
 {
 	for (uint8_t who = 0; who < INITIATORS; who++)
-		for (uint8_t lun = 0; lun < LUNS && !w->dead && !w->open; lun++)
-			if (w->unasked[who][lun].on)
+		for (uint8_t lun = 0; lun < LUNS; lun++) /* the next one comes when it is asked */
+			while (w->unasked[who][lun].on && !w->dead && !w->open)
 				ask_sense(w, who, lun);
 }
 
