@@ -310,6 +310,14 @@ void io_bad(struct io *io, unsigned member, lba_t lba, uint32_t blocks, const st
 		return;
 	if (io->scrub && heal_suspects(io, lba, blocks, why))
 		return;
+	if (io->scrub && io->heal.on && blocks > 1) {
+		for (uint32_t i = 0; i < blocks; i++)
+			io_bad(io, member, lba + i, 1, why);
+		return;
+	}
+	/* Of what could not be compared: told already. */
+	if (io->scrub && io->heal.on && target_is_bad(io->job, member, lba))
+		return;
 	if (io->scrub)
 		io->heal.bad[member] += blocks;
 	io->bad |= (uint16_t)(1U << member);

@@ -210,6 +210,29 @@ START_TEST(a_repair_that_fails)
 }
 END_TEST
 
+/* disk1 cannot be compared, nor be written anew where another one differs: each block is bad once.
+ */
+START_TEST(what_cannot_be_compared_is_told_once)
+{
+	struct rig *r = mirrored(4);
+
+	spoil(r, 2, 9, 1, 1);
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_CRC, .times = 5});
+	fake_fault(r->h, 1, (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 9, .blocks = 1});
+	struct ini_job_spec s = rig_spec(r, JOB_SCRUB);
+	s.window = 1;
+	const struct ini_job *j = rig_job(r, rig_start(r, &s), LIMIT);
+	ck_assert_int_eq(j->conclusion, JOB_PARTIAL);
+	ck_assert_uint_eq(j->t[2].repaired, 1);
+	ck_assert_uint_gt(j->t[1].bad, 1);
+	ck_assert_uint_eq(j->t[1].good + j->t[1].bad, BLOCKS);
+	for (unsigned i = 1; i < j->t[1].n_runs; i++)
+		ck_assert_uint_le(j->t[1].runs[i - 1].lba + j->t[1].runs[i - 1].blocks,
+		                  j->t[1].runs[i].lba);
+	rig_free(r);
+}
+END_TEST
+
 static bool all_bad_run(const struct ini_job_target *t)
 {
 	return t->bad == BLOCKS && t->good == 0;
@@ -428,11 +451,11 @@ START_TEST(it_takes_no_file)
 }
 END_TEST
 
-TAP_MAIN("scrub", equal_members_are_left_alone, most_members_are_right,
-         only_the_losers_blocks_are_written, without_a_majority_nothing_is_written,
-         two_against_two_is_no_majority, what_a_medium_does_not_give_comes_from_another_member,
-         what_no_medium_gives_is_told, a_repair_that_fails, members_that_are_not_there,
-         a_member_goes_while_it_is_scrubbed, a_member_that_goes_and_comes_back_is_told_once,
-         all_members_go_while_they_are_scrubbed, stale_members_are_not_asked,
-         a_group_of_one_is_read, a_flush_that_fails_after_a_repair, it_is_cancelled_anywhere,
-         writes_go_on_meanwhile, it_takes_no_file);
+TAP_MAIN("scrub", what_cannot_be_compared_is_told_once, equal_members_are_left_alone,
+         most_members_are_right, only_the_losers_blocks_are_written,
+         without_a_majority_nothing_is_written, two_against_two_is_no_majority,
+         what_a_medium_does_not_give_comes_from_another_member, what_no_medium_gives_is_told,
+         a_repair_that_fails, members_that_are_not_there, a_member_goes_while_it_is_scrubbed,
+         a_member_that_goes_and_comes_back_is_told_once, all_members_go_while_they_are_scrubbed,
+         stale_members_are_not_asked, a_group_of_one_is_read, a_flush_that_fails_after_a_repair,
+         it_is_cancelled_anywhere, writes_go_on_meanwhile, it_takes_no_file);
