@@ -280,8 +280,8 @@ void oracle_sense(const struct world *w, const struct unasked *u)
 	sm_assert(w->n_got >= 8 && w->n_got <= SCSI_SENSE_MAX);
 	sm_assert(scsi_sense_get((struct span){w->got, w->n_got}, &s));
 	sm_assert(in_table(&s) && !s.deferred);
-	/* An allegiance ends by itself, after a while. */
-	sm_assert(s.key != KEY_NO_SENSE || w->now != u->since);
+	/* An allegiance ends by itself, after a while, or by what ends its initiator's tasks. */
+	sm_assert(s.key != KEY_NO_SENSE || w->now != u->since || u->e.maybe);
 	if (w->now != u->since)
 		return;
 	if (s.key == KEY_ILLEGAL_REQUEST)
