@@ -3,8 +3,6 @@
 #include "base/assert.h"
 #include "target/core.h"
 
-#include <string.h>
-
 #define DBD      0x08 /* MODE SENSE, byte 1 */
 #define LLBAA    0x10
 #define PF       0x10 /* MODE SELECT, byte 1 */
@@ -229,16 +227,12 @@ static bool group_free(const struct tgt *t, const struct task *k, const struct m
  * Whose group this is may have changed. UNIT ATTENTION tells the first command of who had it; those
  * that are on their way behind that one would still be carried out. So until an initiator that has
  * ever asked for the page asks for it again, its commands hear of the change, each of them
- * (tgt_members_unread()). Who was its owner until now has asked, be it before we were started.
+ * (tgt_members_unread()).
  */
-static void members_changed(const struct tgt *t, struct tgt_lu *lu, uint8_t by)
+static void members_changed(struct tgt_lu *lu, uint8_t by)
 {
-	const struct mode_mirror *was = &lu->modes.current.mirror;
-	for (uint8_t i = 0; i < WIRE_IDS; i++) {
-		bool owner = was->member && t->ini[i].up &&
-		             memcmp(t->ini[i].uuid, was->owner, UUID_LEN) == 0;
-		lu->nexus[i].members_changed |= i != by && (owner || lu->nexus[i].asks_members);
-	}
+	for (uint8_t i = 0; i < WIRE_IDS; i++)
+		lu->nexus[i].members_changed |= i != by && lu->nexus[i].asks_members;
 }
 
 bool tgt_members_unread(const struct task *k, unsigned flags)
@@ -255,7 +249,7 @@ static void apply(struct tgt *t, const struct task *k)
 	if (changed)
 		k->lu->exceptions = (struct exceptions){0};
 	if (!mode_mirror_equal(was, &k->lu->pending.current.mirror))
-		members_changed(t, k->lu, k->initiator);
+		members_changed(k->lu, k->initiator);
 	/* What is the same but for who is about to import it says nothing of the data. */
 	if (k->lu->renews)
 		k->lu->started &= k->lu->pending.current.mirror.importing;

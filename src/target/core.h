@@ -25,7 +25,6 @@ struct ini {
 	bool up;
 	bool units; /* has agreed with us on information units */
 	uint32_t epoch;
-	uint8_t uuid[UUID_LEN]; /* as the bus server says, when it comes */
 };
 
 #define TGT_RESP_MAX 4096 /* data of quick commands */

@@ -153,10 +153,8 @@ static void port_changed(struct tgt *t, const struct wire_port *p)
 	if (i->up && (!up || i->epoch != p->epoch))
 		lose_nexus(t, p->id);
 	i->up = up;
-	if (!up)
-		return;
-	i->epoch = p->epoch;
-	memcpy(i->uuid, p->uuid, UUID_LEN);
+	if (up)
+		i->epoch = p->epoch;
 }
 
 static bool fault_command(struct tgt *t, const struct wire_mgmt *q, struct wr *w)

@@ -279,32 +279,6 @@ START_TEST(members_are_to_be_read)
 }
 END_TEST
 
-/* Who owned the group until now has asked, if only before the target was started. */
-START_TEST(the_owner_of_before_is_to_read_members)
-{
-	struct disk *d = disk_new();
-	struct wire_frame port = {.type = WIRE_PORT,
-	                          .port = {.up = true, .role = ROLE_INITIATOR, .epoch = 9}};
-
-	(void)mode_select(d, MEMBER("77"));
-	for (uint8_t ini = 4; ini < 6; ini++) {
-		port.port.id = ini;
-		port.port.uuid[UUID_LEN - 1] = ini == 4 ? 0x77 : 0x55;
-		(void)disk_frame(d, &port);
-		(void)of(d, ini, "00:5"); /* its power on */
-	}
-	(void)mode_select(d, MEMBER("78"));
-	for (uint8_t ini = 4; ini < 6; ini++)
-		ck_assert_ptr_nonnull(strstr(of(d, ini, "00:5"), CHECK)); /* mode parameters */
-	for (unsigned i = 0; i < 2; i++)
-		ck_assert_ptr_nonnull(strstr(of(d, 4, "08:3.01.00"), CHECK));
-	ck_assert_ptr_nonnull(strstr(of(d, 5, "08:3.01.00"), "read 0+1"));
-	(void)of(d, 4, "1a.08.30.00.ff.00");
-	ck_assert_ptr_nonnull(strstr(of(d, 4, "08:3.01.00"), "read 0+1"));
-	disk_free(d);
-}
-END_TEST
-
 /* Nor may the port take a write's data ahead of the commands before, until all have asked. */
 START_TEST(members_that_are_to_be_read_disarm)
 {
@@ -575,7 +549,6 @@ END_TEST
 TAP_MAIN_TABLE("target_mode", NULL, NULL, TAP_EACH(values, pages), TAP_ONCE(all_pages),
                TAP_ONCE(block_descriptors), TAP_EACH(only_the_changeable_bits, pages),
                TAP_ONCE(others_are_told_of_changes), TAP_ONCE(members_are_to_be_read),
-               TAP_ONCE(the_owner_of_before_is_to_read_members),
                TAP_ONCE(members_that_are_to_be_read_disarm),
                TAP_ONCE(members_are_to_be_read_by_one_that_waits),
                TAP_ONCE(members_that_are_being_saved), TAP_ONCE(a_start_since_the_membership),
