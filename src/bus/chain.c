@@ -21,7 +21,8 @@
 /* What both scripts ask of the bus is the same, but for the operation. */
 static bool alike(const struct script *a, const struct script *b)
 {
-	return a->target == b->target && a->identify == b->identify && a->broadcast == b->broadcast;
+	return a->target == b->target && a->identify == b->identify &&
+	       a->broadcast == b->broadcast && a->known == b->known;
 }
 
 static bool in_time(const struct bus *b, const struct script *s)

@@ -80,6 +80,9 @@ bool script_next(struct tenure *t, uint8_t kind, struct wire_item *out);
 /* The SILENT MIRRORING message among these; false: there is none. One reading, for the judge of a
  * script and for the tenure that runs it. */
 bool script_mirror(struct span bytes, struct scsi_msg *out);
+/* The port is the one that the initiator spoke to: it has not attached since. Who has been started
+ * again knows nothing of what it was to do, nor of who may ask for it. */
+bool script_is_for(const struct script *s, const struct port *p);
 
 /* ---- program.c ---- */
 void program_queue(struct bus *b, struct conn *c, const struct wire_frame *f);

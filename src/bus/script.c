@@ -32,6 +32,11 @@ bool script_mirror(struct span bytes, struct scsi_msg *out)
 	return false;
 }
 
+bool script_is_for(const struct script *s, const struct port *p)
+{
+	return s->known == 0 || p->epoch <= s->known;
+}
+
 /* What a chained operation begins with has to be left when IDENTIFY is left out: a tag, and the
  * identification. */
 static bool judge_chained(struct judge *j, struct span bytes)
@@ -233,6 +238,7 @@ static bool judge(struct judge *j, struct span items)
 	j->s->atn = it.flags & ITEM_ATN;
 	j->s->chain_ns = it.flags & ITEM_CHAIN ? it.len : 0;
 	j->s->ids = (uint16_t)it.off;
+	j->s->known = it.crc;
 	while (wire_item_get(&r, &it)) {
 		messages += it.kind == ITEM_MSG_OUT;
 		commands += it.kind == ITEM_COMMAND;

@@ -111,7 +111,8 @@ void silent_latch(struct bus *b)
 	struct tenure *t = &b->ten;
 
 	for (uint8_t i = 0; i < WIRE_IDS; i++)
-		if (b->port[i].up && i != t->target && in_group(&b->port[i], t->group))
+		if (b->port[i].up && i != t->target && in_group(&b->port[i], t->group) &&
+		    script_is_for(t->script, &b->port[i]))
 			t->latched |= id_bit(i);
 	leg_find_data(t);
 }
@@ -124,7 +125,8 @@ struct port *silent_claimant(struct bus *b, uint8_t device)
 
 	for (unsigned i = 0; i < WIRE_IDS; i++) {
 		struct port *p = &b->port[i];
-		if (!p->up || !silent_member(p, b->ten.group, device))
+		if (!p->up || !silent_member(p, b->ten.group, device) ||
+		    !script_is_for(b->ten.script, p))
 			continue;
 		if (found)
 			return NULL;

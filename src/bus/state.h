@@ -100,6 +100,7 @@ struct script {
 	uint32_t id;
 	bool atn, mirror, broadcast;
 	uint16_t ids;           /* asserted in SELECTION; 0: those of the two */
+	uint32_t known;         /* the latest epoch that its initiator knew of; 0: any */
 	uint32_t chain_ns;      /* mirroring: may be chained below this bus time; 0: not */
 	uint8_t identify;       /* chain_ns: its IDENTIFY message */
 	struct script_buf *buf; /* while QUEUED or RUNNING */

@@ -89,7 +89,8 @@ void tenure_select(struct bus *b, struct script *s, uint16_t ids)
 	if (s->mirror)
 		silent_begin(b, s);
 	arbitration(b, ids, s->owner);
-	bool answered = target && target->role == ROLE_TARGET && two_ids(s);
+	bool answered =
+	        target && target->role == ROLE_TARGET && two_ids(s) && script_is_for(s, target);
 	selection_phase(b, answered, s->atn && !t->units);
 	if (!answered) {
 		b->stats.selection_timeouts++;

@@ -182,6 +182,7 @@ void hba_attached(struct hba *h, const struct wire_attached *a, ns_t now)
 	h->settled = h->lost = false;
 	h->dirty = true;
 	h->next_op = h->cfg.first_op ? h->cfg.first_op : 1;
+	h->known = a->epoch;
 	h->heartbeat_ns = a->heartbeat_ms ? a->heartbeat_ms * NS_PER_MS / 2 : NS_NEVER;
 	h->sent_ns = h->report_ns = h->now;
 	/* When it is answered, the PORT frames of all ports that are up have come before it. */
@@ -425,6 +426,7 @@ static void build_script(struct hba *h, struct hba_script *s)
 		hba_abort_build(h, &h->port[s->target].tag[s->tag], &w);
 		break;
 	}
+	wire_select_known(&w, s->known);
 	sm_assert(wr_ok(&w));
 	h->frame.script.id = s->id;
 	h->frame.script.items = (struct span){h->items, w.n};

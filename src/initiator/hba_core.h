@@ -50,9 +50,10 @@ struct hba_script {
 	uint32_t generation;
 	uint8_t kind;
 	uint8_t target, tag;
-	bool queued; /* counted in hba.queued */
-	bool sent;   /* taken by hba_output() */
-	size_t data; /* bytes that the server keeps for it */
+	bool queued;    /* counted in hba.queued */
+	bool sent;      /* taken by hba_output() */
+	size_t data;    /* bytes that the server keeps for it */
+	uint32_t known; /* the latest epoch of a port, then: it is not for who comes later */
 	struct hba_item *item;
 	uint16_t next_free;
 };
@@ -142,6 +143,7 @@ struct hba {
 	bool attached, settled, lost;
 	ns_t now, bus_now, report_ns, sent_ns, heartbeat_ns;
 	uint32_t next_op;
+	uint32_t known;    /* the latest epoch that the server has told of */
 	uint64_t attaches; /* of targets, so far */
 	unsigned passes;   /* handed over and not yet done */
 	struct hba_port port[WIRE_IDS];

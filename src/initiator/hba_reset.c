@@ -142,6 +142,8 @@ void hba_on_port(struct hba *h, const struct wire_port *w)
 		}
 		return;
 	}
+	if (w->epoch > h->known)
+		h->known = w->epoch;
 	if (p->up && p->t.epoch == w->epoch)
 		return;
 	if (p->up)

@@ -96,6 +96,7 @@ struct hba_script *hba_script_new(struct hba *h, enum hba_script_kind kind, uint
 	h->queued++;
 	h->live++;
 	s->data = 0;
+	s->known = h->known;
 	hba_out(h, HBA_OUT_SCRIPT, s->id);
 	return s;
 }

@@ -195,8 +195,8 @@ static void go(struct io *io)
 	io_due(io);
 }
 
-/* A crash from now on would leave word of it; else it waits for that. */
-static bool is_marked(struct io *io)
+/* True: a crash from now on would leave word of it. Else it waits for that. */
+static bool mark_first(struct io *io)
 {
 	if (log_begin(io))
 		return true;
@@ -210,7 +210,7 @@ static bool is_marked(struct io *io)
 /* It has its range. */
 static void proceed(struct io *io)
 {
-	if (io->kind != IO_WRITE || is_marked(io))
+	if (io->kind != IO_WRITE || mark_first(io))
 		go(io);
 }
 
@@ -472,7 +472,7 @@ static void run_done(struct io *io)
 		return;
 	}
 	if (heal_is_due(io)) { /* what it writes a power cut may undo, and a resync is to know */
-		if (is_marked(io))
+		if (mark_first(io))
 			heal_start(io);
 		return;
 	}

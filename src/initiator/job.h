@@ -72,7 +72,7 @@ struct job {
 	uint16_t doubted; /* a scrub: members that hold what it could not mend, or lost what it did
 	                   */
 	uint16_t undone;  /* a scrub: members that it wrote to, and that were started again before
-	                     they  had confirmed a flush */
+	                     they had confirmed a flush */
 	uint16_t restarted; /* members whose targets were started again since it wrote to them, */
 	uint16_t again;     /* of before, or before it began: it copies to them (again); */
 	uint16_t spent;     /* and, of before, that it does not copy to again: nobody is given what

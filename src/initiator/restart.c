@@ -193,18 +193,15 @@ static void renew(struct group *g, unsigned member)
 {
 	struct page_write *w = &g->x[member].page;
 	struct block *param = param_get(g->ini);
+	struct mode_mirror page = member_page(g, member);
 
 	if (!param)
 		return;
 	w->g = g;
 	w->member = member;
 	w->busy = w->sent = true;
-	w->set = (struct hba_set_member){.page = member_page(g, member),
-	                                 .was = member_page(g, member),
-	                                 .anew = true,
-	                                 .done = renewed,
-	                                 .ctx = w,
-	                                 .param = param};
+	w->set = (struct hba_set_member){
+	        .page = page, .was = page, .anew = true, .done = renewed, .ctx = w, .param = param};
 	g->pages_open++;
 	g->x[member].renewed = g->x[member].attach;
 	hba_set_member(g->ini->hba, g->pub.m[member].unit, &w->set);

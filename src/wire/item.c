@@ -88,6 +88,11 @@ void wire_put_select(struct wr *w, uint8_t target, uint32_t chain_ns)
 	wire_item_put(w, &it);
 }
 
+void wire_select_known(struct wr *w, uint32_t epoch)
+{
+	wr_at_u32(w, WIRE_ITEM_LEN - 4, epoch);
+}
+
 /* What of an item depends on the frame that holds it. */
 static void check_item(struct wire_in *in, unsigned i, const struct wire_item *it, unsigned kinds,
                        unsigned data_kinds)

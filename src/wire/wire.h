@@ -197,7 +197,9 @@ enum wire_item_kind {
 	/* S script (initiator), P program (target), B burst (to a target) */
 	ITEM_SELECT = 1, /* S: select target `arg`, ATN if ITEM_ATN; ITEM_CHAIN: it may be chained
 	                    while the tenure is below `len` ns of bus time; off: a mask of the IDs
-	                    that are asserted, 0: the two of them.  B: you were selected by `arg` */
+	                    that are asserted, 0: the two of them; crc: the latest epoch of a
+	                    port that the initiator knows of, 0: it does not say. To who has
+	                    attached since it says nothing.  B: you were selected by `arg` */
 	ITEM_MSG_OUT,  /* S: bytes to send.  P: drive MESSAGE OUT now; ITEM_AGAIN: all bytes of the
 	                  MESSAGE OUT phase that came last are sent again.  B: bytes that came */
 	ITEM_COMMAND,  /* S: the CDB.  P: drive COMMAND now.  B: the CDB that came */
@@ -263,6 +265,8 @@ void wire_put_data(struct wr *w, uint8_t kind, uint32_t off, uint32_t len, uint3
 /* A script's selection, with ATN; chain_ns: the chaining limit, up to WIRE_CHAIN_NS_MAX, 0: it is
  * not to be chained. */
 void wire_put_select(struct wr *w, uint8_t target, uint32_t chain_ns);
+/* Into the selection that a script begins with: the latest epoch that its initiator knows of. */
+void wire_select_known(struct wr *w, uint32_t epoch);
 
 /* ---- initiator ---- */
 

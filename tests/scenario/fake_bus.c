@@ -119,6 +119,7 @@ static void read_script(struct fake *f, const struct wire_frame *frame)
 			s->target = item.arg;
 			ck_assert(item.flags & ITEM_ATN);
 			s->chain_ns = item.flags & ITEM_CHAIN ? item.len : 0;
+			s->known = item.crc;
 		} else if (item.kind == ITEM_MSG_OUT) {
 			read_messages(s, item.bytes);
 		} else if (item.kind == ITEM_COMMAND) {

@@ -22,6 +22,7 @@ struct fake_leg {
 struct fake_script {
 	uint32_t id;
 	uint8_t target, lun;
+	uint32_t known;    /* the latest epoch, says its selection */
 	uint32_t chain_ns; /* 0: not to be chained */
 	bool tagged, abort, clear_aca, mirror, broadcast;
 	bool aca;         /* the tag came with the ACA attribute */

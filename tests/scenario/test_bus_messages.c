@@ -485,6 +485,31 @@ START_TEST(two_ids_select)
 }
 END_TEST
 
+/* A target that has attached since the initiator said this is not the one that it spoke to. */
+START_TEST(who_came_later_does_not_answer)
+{
+	for (int later = -1; later <= 1; later++) {
+		struct rig *r = rig_disks(1, ARM_FULL);
+		struct items i;
+
+		rig_gone(r, 2);
+		rig_target(r, 2, ARM_FULL, 1, 0);
+		rig_forget(r);
+		it_begin(&i);
+		it_select(&i, 2);
+		wire_select_known(&i.w, r->epoch[2] - (uint32_t)later);
+		it_identify(&i, 3);
+		it_cdb6(&i, 0, 0);
+		rig_script(r, 7, 5, &i, NULL);
+		rig_go(r);
+		bool timed_out = strstr(r->text, "7< TENURE s5 T1 selection_timeout\n") != NULL;
+		bool asked = strstr(r->text, "2< BURST target T1 wanted [SELECT") != NULL;
+		ck_assert_msg(asked == (later <= 0) && timed_out != asked, "%s", r->text);
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* ---- BUS FREE ---- */
 
 static const struct {
@@ -579,8 +604,9 @@ START_TEST(arbitration_fairness)
 }
 END_TEST
 
-TAP_MAIN_TABLE("bus_messages", NULL, NULL, TAP_EACH(message_reject, not_for_targets),
-               TAP_ONCE(message_parity_error), TAP_ONCE(message_parity_error_after_reselection),
+TAP_MAIN_TABLE("bus_messages", NULL, NULL, TAP_ONCE(who_came_later_does_not_answer),
+               TAP_EACH(message_reject, not_for_targets), TAP_ONCE(message_parity_error),
+               TAP_ONCE(message_parity_error_after_reselection),
                TAP_ONCE(initiator_detected_error_in_status),
                TAP_ONCE(initiator_detected_error_in_data_in),
                TAP_ONCE(initiator_detected_error_is_the_process_s), TAP_ONCE(message_out_again),

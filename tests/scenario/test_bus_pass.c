@@ -205,6 +205,31 @@ START_TEST(the_leader_declines)
 }
 END_TEST
 
+/* One that has attached since is not the one that the initiator meant: neither its CDB nor its data
+ * are for it. */
+START_TEST(a_participant_came_later)
+{
+	struct setup s = {rig_new(NULL), rig_block(4096)};
+	struct items i;
+
+	rig_group(s.r, 3, ARM_FULL);
+	uint32_t known = s.r->epoch[7];
+	rig_gone(s.r, 4);
+	rig_target(s.r, 4, ARM_FULL, 1, 1);
+	it_pass(&i, 2, 3, 1, 9, s.data);
+	wire_select_known(&i.w, known);
+	rig_script(s.r, 7, 11, &i, s.data);
+	rig_forget(s.r);
+	rig_go(s.r);
+	ck_assert_uint_gt(s.r->epoch[4], known);
+	ck_assert_ptr_null(strstr(s.r->text, "4< BURST"));
+	ck_assert_ptr_nonnull(strstr(s.r->text, "op9/d0@2:taken(4096) op9/d1:no_taker "
+	                                        "op9/d2@5:taken(4096)\n"));
+	rig_go(s.r); /* gives back what the last frames referred to */
+	end(&s);
+}
+END_TEST
+
 START_TEST(a_participant_is_absent)
 {
 	struct setup s = begin(3, ARM_FULL);
@@ -919,13 +944,14 @@ START_TEST(an_ordered_pass_is_the_process_s)
 }
 END_TEST
 
-TAP_MAIN("bus_pass", two_targets_armed, each_target_returns_its_status, a_pass_to_one,
-         a_participant_declines, a_participant_decides_and_takes, the_leader_declines,
-         a_participant_is_absent, a_participant_is_silent, an_old_token, the_leader_dies,
-         the_initiator_dies, a_participant_dies_with_the_token, a_silent_leader_is_reset,
-         a_slow_tenure_is_reset, a_slow_leader_blames_nobody_else, unarmed_everything,
-         unarmed_the_token_comes_back, a_leader_that_arms_itself_late, a_chained_pass,
-         a_chained_pass_unarmed, two_claimants_take_nothing, a_member_that_did_not_hear_the_command,
-         named_twice_takes_once, a_leader_of_another_group_is_asked, a_pass_without_data,
-         the_port_takes_only_what_fits, part_of_a_block_is_what_is_delivered,
-         a_member_that_came_anew_holds_no_cdb, an_ordered_pass_is_the_process_s);
+TAP_MAIN("bus_pass", a_participant_came_later, two_targets_armed, each_target_returns_its_status,
+         a_pass_to_one, a_participant_declines, a_participant_decides_and_takes,
+         the_leader_declines, a_participant_is_absent, a_participant_is_silent, an_old_token,
+         the_leader_dies, the_initiator_dies, a_participant_dies_with_the_token,
+         a_silent_leader_is_reset, a_slow_tenure_is_reset, a_slow_leader_blames_nobody_else,
+         unarmed_everything, unarmed_the_token_comes_back, a_leader_that_arms_itself_late,
+         a_chained_pass, a_chained_pass_unarmed, two_claimants_take_nothing,
+         a_member_that_did_not_hear_the_command, named_twice_takes_once,
+         a_leader_of_another_group_is_asked, a_pass_without_data, the_port_takes_only_what_fits,
+         part_of_a_block_is_what_is_delivered, a_member_that_came_anew_holds_no_cdb,
+         an_ordered_pass_is_the_process_s);

@@ -23,6 +23,29 @@ static void start(struct hba_task *t, uint8_t target)
 	fake_run(&f);
 }
 
+/* Each script says what ports its initiator knew of: it is not for who comes later. */
+START_TEST(who_is_known_is_said)
+{
+	struct hba_task t[3];
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	start(&t[0], 1);
+	struct fake_script first = fake_take(&f);
+	ck_assert_uint_eq(first.known, f.disk[1].epoch);
+	fake_disk_up(&f, 5, 8);
+	start(&t[1], 1);
+	struct fake_script second = fake_take(&f);
+	ck_assert_uint_eq(second.known, f.disk[5].epoch);
+	ck_assert_uint_gt(second.known, first.known);
+	fake_attach(&f); /* a server that counts anew */
+	fake_disk_up(&f, 1, 8);
+	start(&t[2], 1);
+	ck_assert_uint_eq(fake_take(&f).known, f.disk[1].epoch);
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(good_and_its_data)
 {
 	struct hba_task t;
@@ -1006,7 +1029,7 @@ START_TEST(it_shows_that_it_lives)
 }
 END_TEST
 
-TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data),
+TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data), TAP_ONCE(who_is_known_is_said),
                TAP_ONCE(data_in_comes_in_pieces_and_is_cut),
                TAP_ONCE(data_out_keeps_its_block_until_done),
                TAP_ONCE(check_condition_brings_its_sense_first),

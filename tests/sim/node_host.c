@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the initiator daemon's shell does with the bus and its cores; its files: node_files.c. */
 #include "base/assert.h"
-#include "initiator/hba_core.h"
 #include "sim/mutant.h"
 #include "sim/sim.h"
 
@@ -25,8 +24,6 @@ void host_node_start(struct sim *s, struct sim_host *h)
 	h->ini = h->h ? ini_new(&s->ini_cfg, h->h) : NULL;
 	if (!h->ini)
 		sim_fail(s, "out of memory");
-	if (s->seed % 4 == 1) /* the numbers of passes are about to be used up */
-		h->h->next_op = UINT32_MAX - (uint32_t)(s->seed / 4 % 64);
 	h->link = HOST_DOWN;
 	h->retry_at = s->now;
 	h->retry_delay = 0;
