@@ -214,6 +214,7 @@ struct hba_task {
 	bool failed;               /* CHECK CONDITION came while ABORT TASK was on its way */
 	bool own;                  /* the hba's: not held back while the target is scanned */
 	bool elsewhere;            /* its target has gone since the bus server has it */
+	bool asks;                 /* it counts in the port's asking */
 	uint64_t driven_in;        /* bytes of data in that the target drove */
 	uint8_t negotiate, answer; /* what goes out in the first MESSAGE OUT; what came back */
 	struct xfer xfer;

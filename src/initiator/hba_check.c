@@ -53,12 +53,14 @@ static void check_tag(const struct hba *h, const struct hba_port *p, unsigned ta
 static void check_port(const struct hba *h, unsigned id)
 {
 	const struct hba_port *p = &h->port[id];
-	unsigned owned = 0, quarantined = 0, waiting = 0;
+	unsigned owned = 0, quarantined = 0, waiting = 0, asking = 0;
 	const struct hba_item *i;
 
 	for (unsigned tag = 0; tag < HBA_TAGS; tag++) {
 		check_tag(h, p, tag);
-		owned += p->tag[tag].owner != NULL;
+		i = p->tag[tag].owner;
+		owned += i != NULL;
+		asking += i && i->kind == HBA_ITEM_TASK && hba_task_of(p->tag[tag].owner)->asks;
 		quarantined += p->tag[tag].state == HBA_TAG_QUARANTINED;
 	}
 	TAILQ_FOREACH (i, &h->waiting, link)
@@ -67,6 +69,7 @@ static void check_port(const struct hba *h, unsigned id)
 	sm_assert(owned == p->t.in_flight);
 	sm_assert(quarantined == p->quarantined);
 	sm_assert(waiting == p->waiting);
+	sm_assert(asking == p->asking);
 	sm_assert(p->depth >= 1 && p->depth < HBA_TAGS);
 	sm_assert((p->t.state == HBA_ABSENT) == !p->up);
 	sm_assert(p->up || !p->scanning);

@@ -125,6 +125,7 @@ struct hba_port {
 	bool scanning;        /* what is started for it waits */
 	unsigned depth;       /* credit */
 	unsigned frozen;      /* tasks with a REQUEST SENSE due or running */
+	unsigned asking;      /* tasks that ask for page 30h, handed */
 	uint64_t sensing;     /* logical units that have some of them */
 	uint64_t mixed;       /* ... that have had several at once: whose sense is whose? */
 	unsigned waiting;     /* items in hba.waiting that want it */

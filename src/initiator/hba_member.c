@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEADER_LEN 8 /* of MODE SELECT(10) and MODE SENSE(10), no block descriptors */
-#define TRIES      4 /* UNIT ATTENTIONs that are overlooked */
+#define HEADER_LEN 8    /* of MODE SELECT(10) and MODE SENSE(10), no block descriptors */
+#define TRIES      4    /* UNIT ATTENTIONs that are overlooked */
+#define SAVED      0xc0 /* PC of MODE SENSE: what is saved, and does not count as asked for */
 
 static void finish(struct hba_set_member *s, bool ok, const char *why)
 {
@@ -161,7 +162,7 @@ static void start(struct hba_set_member *s, bool reading)
 	        .op = reading ? OP_MODE_SENSE_10 : OP_MODE_SELECT_10,
 	        .alloc = HEADER_LEN + MODE_MIRROR_LEN,
 	        .byte1 = reading ? 0x08 /* DBD */ : 0x11 /* PF, SP */,
-	        .page = reading ? MODE_MIRROR_PAGE : 0,
+	        .page = reading ? SAVED | MODE_MIRROR_PAGE : 0,
 	};
 
 	s->reading = reading;

@@ -251,7 +251,7 @@ static void pump_waiting(struct hba *h)
 
 	for (unsigned id = 0; id < WIRE_IDS; id++) {
 		const struct hba_port *p = &h->port[id];
-		if (p->waiting && !p->scanning && !p->frozen)
+		if (p->waiting && !p->scanning && !p->frozen && !p->asking)
 			open |= (uint16_t)(1U << id);
 	}
 	for (i = TAILQ_FIRST(&h->waiting);

@@ -44,11 +44,39 @@ static void freeze(struct hba *h, struct hba_task *t, bool on)
 	h->dirty = true;
 }
 
+/*
+ * Who has asked for page 30h as it is now may write again, whoever's it is: so says the target.
+ * What is sent behind a command that asks, before its answer is here, may be meant for what was
+ * there before: it waits. The scan holds back everything as long as it asks.
+ */
+static bool asks_for_members(const struct hba_task *t)
+{
+	struct scsi_cdb cdb;
+
+	/* PC: current values. Looked at first: it is so of few CDBs. */
+	return t->cdb[2] == MODE_MIRROR_PAGE && !t->own &&
+	       scsi_cdb_get((struct span){t->cdb, t->cdb_len}, &cdb) &&
+	       (cdb.op == OP_MODE_SENSE_6 || cdb.op == OP_MODE_SENSE_10);
+}
+
+static void ask(struct hba *h, struct hba_task *t, bool on)
+{
+	if (t->asks == on)
+		return;
+	t->asks = on;
+	h->port[t->target].asking += on ? 1U : -1U;
+	h->dirty = true;
+}
+
 static void end(struct hba *h, struct hba_task *t, enum hba_outcome outcome)
 {
 	struct hba_target *target = hba_counts(h, t->target, t->lun);
 
 	freeze(h, t, false);
+	/* No answer: the scan asks again, and tells what there is. */
+	if (t->asks && outcome != HBA_COMPLETED && h->port[t->target].up)
+		hba_scan_start(h, t->target);
+	ask(h, t, false);
 	t->over_in = t->driven_in > t->moved_in ? t->driven_in - t->moved_in : 0;
 	h->stats.overruns += t->over_in > 0;
 	/* Over, but at whoever has come there since: of that one nothing is known yet. */
@@ -81,7 +109,7 @@ void hba_task_start(struct hba *h, struct hba_task *t)
 	t->moved_out = t->moved_in = 0;
 	t->driven_in = t->over_in = 0;
 	t->bus_ns = 0;
-	t->ending = t->sensing = t->failed = t->elsewhere = false;
+	t->ending = t->sensing = t->failed = t->elsewhere = t->asks = false;
 	t->answer = HBA_ANSWER_NONE;
 	if (!t->own)
 		t->negotiate = HBA_NEGOTIATE_NONE;
@@ -115,6 +143,7 @@ bool hba_task_hand(struct hba *h, struct hba_task *t)
 	t->item.script = s->id;
 	t->item.canceling = false;
 	if (!t->sensing) {
+		ask(h, t, asks_for_members(t));
 		t->item.tag = tag;
 		hba_tag_take(h, t->target, tag, &t->item, 0, t->lun, t->data_out);
 	}

@@ -72,10 +72,11 @@ static void put_header(struct wr *w, const struct task *k, bool is_long, uint8_t
 	}
 }
 
-/* Who asks for all pages may know nothing of this one. */
-static void told_members(struct nexus *x, bool by_name)
+/* Who asks for all pages may know nothing of this one; who asks for what is saved of it is about to
+ * write it, and may have sent more meanwhile that was meant for what was there before. */
+static void told_members(struct nexus *x)
 {
-	x->asks_members |= by_name;
+	x->asks_members = true;
 	x->members_changed = false;
 }
 
@@ -109,8 +110,8 @@ bool tgt_cmd_run_mode_sense(struct tgt *t, struct task *k)
 			continue;
 		size_t n = mode_page_put(&k->lu->modes, mode_page_code(i), pc, page);
 		wr_bytes(&w, page, n);
-		if (mode_page_code(i) == MODE_MIRROR_PAGE && pc == PC_CURRENT)
-			told_members(tgt_nexus(k), code == MODE_MIRROR_PAGE);
+		if (code == MODE_MIRROR_PAGE && pc == PC_CURRENT)
+			told_members(tgt_nexus(k));
 	}
 	if (is_ten(k))
 		wr_at_u16(&w, 0, (uint16_t)(w.n - 2));

@@ -724,6 +724,49 @@ START_TEST(credit_and_order)
 }
 END_TEST
 
+/* Who has asked for page 30h may write, says the target, whoever's it is now: until the answer is
+ * here, nothing is sent behind that (0: MODE SENSE(10), 1: (6)). What is saved (2), or another page
+ * (3), is no matter. Without an answer (4) the scan asks. */
+START_TEST(who_asks_for_members_waits_for_the_answer)
+{
+	static const uint8_t cdbs[5][10] = {
+	        {0x5a, 0x08, 0x30, [8] = 64}, {0x1a, 0x08, 0x30, [4] = 64},
+	        {0x5a, 0x08, 0xf0, [8] = 64}, {0x5a, 0x08, 0x3f, [8] = 64},
+	        {0x5a, 0x08, 0x30, [8] = 64},
+	};
+	bool holds = _i != 2 && _i != 3;
+	struct hba_task ask = {.target = 1, .cdb_len = _i == 1 ? 6 : 10, .done = task_done}, t[2];
+
+	memcpy(ask.cdb, cdbs[_i], sizeof(cdbs[_i]));
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	fake_disk_up(&f, 2, 8);
+	start(&t[0], 1);
+	hba_task_start(f.h, &ask);
+	fake_run(&f);
+	start(&t[1], 1);
+	ck_assert_uint_eq(f.n, holds ? 2 : 3);
+	struct hba_task other;
+	start(&other, 2);
+	ck_assert_uint_eq(f.n, holds ? 3 : 4);
+	struct fake_script s = fake_take(&f);
+	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	ck_assert_uint_eq(f.n, holds ? 2 : 3);
+	s = fake_take(&f);
+	ck_assert_uint_eq(s.cdb[0], cdbs[_i][0]);
+	if (_i == 4)
+		fake_outcome(&f, &s, OUTCOME_UNEXPECTED_FREE);
+	else
+		fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	ck_assert_ptr_eq(last, &ask);
+	ck_assert_uint_eq(hba_target(f.h, 1)->state, _i == 4 ? HBA_SCANNING : HBA_READY);
+	fake_serve(&f);
+	ck_assert_uint_eq(hba_target(f.h, 1)->state, HBA_READY);
+	ck_assert_uint_eq(told, 4);
+	fake_end(&f);
+}
+END_TEST
+
 START_TEST(the_server_is_not_flooded)
 {
 	static struct hba_task t[200];
@@ -804,6 +847,7 @@ static void member_done(struct hba_set_member *s, bool ok, const char *why)
 
 START_TEST(membership_is_written_and_read_back)
 {
+	static const uint8_t nothing[8 + MODE_MIRROR_LEN] = {[8] = 0x30, [9] = MODE_MIRROR_LEN - 2};
 	struct hba_set_member m = {
 	        .page = {.member = true, .device = 2, .group = 5, .generation = 7},
 	        .done = member_done,
@@ -814,8 +858,11 @@ START_TEST(membership_is_written_and_read_back)
 	fake_disk_up(&f, 1, 8);
 	hba_set_member(f.h, 1, &m);
 	fake_run(&f);
-	fake_serve_one(&f); /* looks first */
-	struct fake_script s = fake_take(&f);
+	struct fake_script s = fake_take(&f); /* looks first, at what is saved */
+	ck_assert_uint_eq(s.cdb[0], 0x5a);
+	ck_assert_uint_eq(s.cdb[2], 0xf0);
+	fake_end_task(&f, &s, SCSI_GOOD, nothing, sizeof(nothing));
+	s = fake_take(&f);
 	ck_assert_uint_eq(s.cdb[0], 0x55);
 	ck_assert_uint_eq(s.cdb[1], 0x11);
 	ck_assert_uint_eq(s.data_out, 56);
@@ -1040,6 +1087,7 @@ TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data), TAP_ONCE(wh
                TAP_ONCE(a_status_beats_the_abort), TAP_ONCE(the_caller_aborts),
                TAP_TIMES(a_failure_beats_the_abort, 2), TAP_ONCE(a_failure_meets_a_hung_abort),
                TAP_ONCE(a_reset_ends_nexuses), TAP_ONCE(credit_and_order),
+               TAP_TIMES(who_asks_for_members_waits_for_the_answer, 5),
                TAP_ONCE(the_server_is_not_flooded), TAP_ONCE(the_server_is_not_overfed),
                TAP_ONCE(a_refused_script_ends_its_task), TAP_ONCE(it_shows_that_it_lives),
                TAP_TIMES(an_unconfirmed_abort_quarantines_the_tag, 2),

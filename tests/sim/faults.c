@@ -290,6 +290,7 @@ static bool strike(struct sim *s, enum mark m)
 	case MARK_OWNER_KILL:
 	case MARK_OWNER_STOP:
 	case MARK_OWNER_CUT:
+	case MARK_OWNER_LATE:
 	case MARK_OWNER_ENDS:
 		return owners_strike(s, m);
 	case MARK_NET_CUT:

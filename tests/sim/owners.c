@@ -232,14 +232,29 @@ static void cut_owner(struct sim *s, struct sim_host *h)
 	net_cut(s, h->conn, false, true);
 }
 
+/* What it sends arrives when the other one has long had the group, and its log is clean. */
+static void delay_owner(struct sim *s, struct sim_host *h)
+{
+	ns_t until = s->now + FORCE_NS + sim_about(&s->fault, 5 * FORCE_NS);
+
+	SAY(s, "what initiator %u sends is held up", h->id);
+	net_stall(s, h->conn, true, until);
+	s->force_until = s->now + FORCE_NS;
+}
+
 bool owners_strike(struct sim *s, enum mark m)
 {
 	struct sim_host *h = host_owner(s);
 
 	if (s->n_hosts < 2 || !host_runs(s, h) || !claim(h) || s->ending)
 		return false;
-	if (m == MARK_OWNER_CUT && (!h->conn || h->conn->to_bus.lost))
+	bool needs_conn = m == MARK_OWNER_CUT || m == MARK_OWNER_LATE;
+	if (needs_conn && (!h->conn || h->conn->to_bus.lost))
 		return false;
+	if (m == MARK_OWNER_LATE) {
+		delay_owner(s, h);
+		return true;
+	}
 	s->take_until = s->now + TAKE_NS;
 	if (m == MARK_OWNER_KILL) {
 		kill_owner(s, h);

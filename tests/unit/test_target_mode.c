@@ -238,7 +238,8 @@ static const char *of(struct disk *d, uint8_t ini, const char *cdb)
 
 /* Whoever knows of page 30h hears that another one has changed it until it has read it: of commands
  * that are on their way behind the one that is told by UNIT ATTENTION none is carried out. Who has
- * never asked for it by name is told once. */
+ * never asked for it by name is told once; to ask for all pages, or for what is saved of it, is not
+ * that. */
 START_TEST(members_are_to_be_read)
 {
 	static const char read[] = "08:3.01.00", sense[] = "1a.08.30.00.ff.00";
@@ -251,6 +252,7 @@ START_TEST(members_are_to_be_read)
 	(void)of(d, 6, sense);
 	(void)of(d, 4, sense);
 	(void)of(d, 5, "1a.08.3f.00.ff.00");
+	(void)of(d, 5, "1a.08.f0.00.ff.00");
 	(void)mode_select(d, MEMBER("77"));
 	for (uint8_t ini = 4; ini < 7; ini++)
 		ck_assert_ptr_nonnull(strstr(of(d, ini, "00:5"), CHECK));
@@ -263,7 +265,11 @@ START_TEST(members_are_to_be_read)
 		ck_assert_uint_eq(d->in[13], 0x01);
 		ck_assert_ptr_nonnull(strstr(of(d, 6, "0a:3.01.00"), CHECK));
 		ck_assert_ptr_nonnull(strstr(of(d, 6, "15.11.00.00.00.00"), CHECK));
+		ck_assert_ptr_nonnull(
+		        strstr(of(d, 6, i == 0 ? "1a.08.f0.00.ff.00" : "1a.08.3f.00.ff.00"), END));
 	}
+	ck_assert_ptr_nonnull(strstr(of(d, 6, read), CHECK));
+	(void)of(d, 6, "03:3.12.00");
 	ck_assert_ptr_nonnull(strstr(of(d, 5, read), "read 0+1"));
 	ck_assert_ptr_nonnull(strstr(of(d, 6, sense), END));
 	ck_assert_ptr_nonnull(strstr(of(d, 6, read), "read 0+1"));
