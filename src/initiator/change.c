@@ -322,11 +322,13 @@ static bool write_pages(struct group *g)
 	uint16_t told = g->phase == CHANGE_LEFT ? g->left : to_be_told(g);
 	bool waits = false;
 
+	/* A page that was looked at, to be written, may just have said whose the group is now. */
+	group_look_at_owner(g);
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct page_write *w = &g->x[i].page;
 		if (!(told >> i & 1) || member_has_page(g, i) || is_let_be(g, i) || is_worse(g, i))
 			continue;
-		if (g->pub.m[i].unit == WIRE_NO_ID) {
+		if (g->pub.m[i].unit == WIRE_NO_ID || group_is_lost(g)) {
 			waits |= awaited(g, i);
 		} else if (w->retry_at > g->ini->now) {
 			waits = true;

@@ -110,8 +110,11 @@ struct hba_target {
 	bool mirror;      /* has VPD C0h */
 	struct vpd_mirror vpd;
 	struct mode_mirror
-	        member;     /* mode page 30h as read, or as last written by hba_set_member() */
-	unsigned in_flight; /* tasks and passes that wait for its status */
+	        member; /* mode page 30h as read, or its saved values, by hba_set_member() */
+	/* private: likewise, as it was when the unit could be written to for the last time: as the
+	 * scan read it, or ours */
+	struct mode_mirror asked;
+	unsigned in_flight;        /* tasks and passes that wait for its status */
 	uint64_t commands, errors; /* since its attach */
 };
 

@@ -101,6 +101,7 @@ struct hba_scan {
 	uint8_t answer;
 	struct xfer offer;
 	uint64_t luns;   /* that are still to be inquired, a bit for each */
+	uint64_t asked;  /* whose page 30h has been asked for, and no answer has come yet */
 	uint64_t later;  /* that were not ready, or somebody else's: to be probed */
 	bool not_now;    /* the unit at hand is one of them */
 	bool unlisted;   /* REPORT LUNS has not been answered */
@@ -294,6 +295,12 @@ void hba_task_forget(struct hba_task *t);
 
 /* ---- hba_member.c ---- */
 
+/* What is read of page 30h says that another initiator has written it since the scan read it before
+ * (has taken the group over, or goes on with that): what waits was meant for what there was then
+ * (hba_waiting_taken()). What a look finds, the scan finds again: until that has asked, the target
+ * refuses, and more may wait. */
+bool hba_member_taken(const struct hba *h, const struct hba_target *was,
+                      const struct mode_mirror *is);
 /* The task is that of an hba_set_member(), and only reads. */
 bool hba_member_looks(struct hba_task *t);
 /* hba_task_forget() of one, where it is one. */
@@ -360,8 +367,8 @@ void hba_on_port(struct hba *h, const struct wire_port *p);
 /* Ends the tasks and passes that wait for their turn at this LUN, WIRE_NO_ID: at any: they are for
  * a unit that has gone, not for who comes in its place. */
 void hba_waiting_lost(struct hba *h, uint8_t id, uint8_t lun);
-/* Likewise when its group is another initiator's now; who is about to look at page 30h sees that
- * for itself. */
+/* Likewise when another initiator has written page 30h; who is about to look at it sees that for
+ * itself. */
 void hba_waiting_taken(struct hba *h, uint8_t id, uint8_t lun);
 void hba_on_rst(struct hba *h, const struct wire_reset *r);
 void hba_all_lost(struct hba *h);

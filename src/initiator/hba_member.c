@@ -79,6 +79,10 @@ static void compare(struct hba_set_member *s)
 	bool taken = page.member && by_another(s, &page);
 	bool regrouped = !same_group(&page, &s->page) && !same_group(&page, &t->member);
 	s->conflict = !s->wrote && page.member && (regrouped || taken);
+	if (memcmp(page.owner, s->hba->cfg.uuid, UUID_LEN) == 0)
+		t->asked = page;
+	if (hba_member_taken(s->hba, t, &page))
+		hba_waiting_taken(s->hba, t->id, t->lun);
 	t->member = page;
 	hba_target_changed(s->hba, t->unit);
 	if (s->wrote)
@@ -115,6 +119,17 @@ static bool may_have(const struct hba_set_member *s)
 	       t->status != SCSI_RESERVATION_CONFLICT && t->status != SCSI_ACA_ACTIVE;
 }
 
+/* The page may be another one now: so says UNIT ATTENTION, or the scan has found that out while
+ * MODE SELECT waited (hba_waiting_taken()). */
+static bool may_be_another(const struct hba_set_member *s)
+{
+	const struct hba_task *t = &s->task;
+
+	if (t->outcome == HBA_COMPLETED)
+		return t->has_sense && t->sense.key == KEY_UNIT_ATTENTION;
+	return t->outcome == HBA_ABORTED && t->aborted && !s->reading && s->hba->port[t->target].up;
+}
+
 static void task_done(struct hba_task *t)
 {
 	struct hba_set_member *s = HBA_OWNER(t, struct hba_set_member, task);
@@ -133,9 +148,8 @@ static void task_done(struct hba_task *t)
 			start(s, true);
 		return;
 	}
-	if (t->outcome == HBA_COMPLETED && t->has_sense && t->sense.key == KEY_UNIT_ATTENTION &&
-	    !s->anew && s->tries++ < TRIES) {
-		start(s, true); /* it may say that the page is another one now */
+	if (may_be_another(s) && !s->anew && s->tries++ < TRIES) {
+		start(s, true);
 		return;
 	}
 	s->may_have = may_have(s);
@@ -197,6 +211,13 @@ void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s)
 	memcpy(s->uuid, hba_target(h, unit)->uuid, UUID_LEN);
 	s->attach = hba_target(h, unit)->attach;
 	start(s, true);
+}
+
+bool hba_member_taken(const struct hba *h, const struct hba_target *was,
+                      const struct mode_mirror *is)
+{
+	return is->member && memcmp(is->owner, h->cfg.uuid, UUID_LEN) != 0 &&
+	       !mode_mirror_equal(is, &was->asked);
 }
 
 bool hba_member_looks(struct hba_task *t)

@@ -204,12 +204,13 @@ static bool another(const struct hba_target *was, const struct hba_target *is)
 	       memcmp(was->uuid, is->uuid, UUID_LEN) != 0;
 }
 
-/* Another initiator has taken its group over: what waits was meant for ours. */
-static bool taken_over(const struct hba *h, const struct hba_target *was,
-                       const struct hba_target *is)
+/* What waits was meant for what there was before, if another initiator has written the page. */
+static void look_at_owner(struct hba *h, const struct hba_scan *s)
 {
-	return is->member.member && memcmp(is->member.owner, h->cfg.uuid, UUID_LEN) != 0 &&
-	       memcmp(is->member.owner, was->member.owner, UUID_LEN) != 0;
+	const struct hba_target *t = hba_target(h, s->found.unit);
+
+	if (hba_member_taken(h, t, &s->found.member))
+		hba_waiting_taken(h, t->id, t->lun);
 }
 
 static void finish(struct hba *h, struct hba_scan *s, bool good)
@@ -222,8 +223,8 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 
 	if (another(t, f))
 		hba_waiting_lost(h, t->id, t->lun);
-	else if (taken_over(h, t, f))
-		hba_waiting_taken(h, t->id, t->lun);
+	else
+		look_at_owner(h, s);
 	f->epoch = t->epoch;
 	f->attach = t->attach;
 	f->started = t->started && !good;
@@ -339,6 +340,13 @@ static void retry(struct hba *h, struct hba_scan *s, ns_t rest_ns, const char *w
 		start_step(h, s);
 }
 
+static void owner_read(struct hba *h, struct hba_scan *s)
+{
+	s->asked &= ~(UINT64_C(1) << s->found.lun);
+	look_at_owner(h, s);
+	s->found.asked = s->found.member;
+}
+
 static void next_step(struct hba *h, struct hba_scan *s)
 {
 	if (s->step == SCAN_LUNS) {
@@ -386,10 +394,13 @@ static void take_status(struct hba *h, struct hba_scan *s)
 	}
 	switch (t->status) {
 	case SCSI_GOOD:
-		if (row->read && !row->read(s, (struct span){s->buf, s->got}))
+		if (row->read && !row->read(s, (struct span){s->buf, s->got})) {
 			finish(h, s, false);
-		else
-			next_step(h, s);
+			return;
+		}
+		if (s->step == SCAN_MEMBER)
+			owner_read(h, s);
+		next_step(h, s);
 		return;
 	case SCSI_CHECK_CONDITION:
 		if (t->has_sense && t->sense.key == KEY_UNIT_ATTENTION)
@@ -421,6 +432,15 @@ static void step_done(struct hba_task *t)
 
 	if (!p->scanning && !s->probing)
 		return;
+	bool unread = s->step == SCAN_MEMBER && (s->again || t->outcome != HBA_COMPLETED);
+	if (unread)
+		s->asked |= UINT64_C(1) << s->found.lun;
+	if (unread && s->probing) { /* a probe holds nothing back */
+		uint8_t probes = s->probes;
+		hba_scan_anew(h, t->target);
+		s->probes = probes;
+		return;
+	}
 	if (s->again) {
 		hba_scan_anew(h, t->target);
 		return;
@@ -472,9 +492,14 @@ static void name_unit(struct hba_target *f, const struct hba_target *first)
 		snprintf(f->name, sizeof(f->name), "%u:%u", f->id, f->lun);
 }
 
-/* What the list did not name is not there. */
+/* What the list did not name is not there. Whose a unit is that was asked, and has not told, nobody
+ * knows; what waits for it would be carried out all the same. */
 static void end_scan(struct hba *h, uint8_t id)
 {
+	uint64_t *asked = &h->port[id].scan.asked;
+
+	for (; *asked; *asked &= *asked - 1)
+		hba_waiting_taken(h, id, (uint8_t)__builtin_ctzll(*asked));
 	h->port[id].scanning = false;
 	for (unsigned i = 0; i < h->n_extra; i++) {
 		struct hba_target *t = &h->extra[i];
@@ -608,6 +633,7 @@ void hba_scan_stop(struct hba *h, uint8_t id)
 
 	hba_probe_stop(h, s);
 	s->again = false;
+	s->asked = 0;
 	h->port[id].scanning = false;
 	if (s->task.item.state == HBA_URGENT && !s->task.sensing)
 		hba_task_lost(h, &s->task, HBA_ABORTED);

@@ -265,6 +265,8 @@ static void pump_waiting(struct hba *h)
 		TAILQ_REMOVE(&h->waiting, i, link);
 		count_waiting(h, i->targets, -1);
 		i->state = HBA_HANDED;
+		if (i->kind == HBA_ITEM_TASK && hba_task_of(i)->asks)
+			open &= (uint16_t)~i->targets;
 	}
 }
 

@@ -47,14 +47,14 @@ static void freeze(struct hba *h, struct hba_task *t, bool on)
 /*
  * Who has asked for page 30h as it is now may write again, whoever's it is: so says the target.
  * What is sent behind a command that asks, before its answer is here, may be meant for what was
- * there before: it waits. The scan holds back everything as long as it asks.
+ * there before: it waits.
  */
 static bool asks_for_members(const struct hba_task *t)
 {
 	struct scsi_cdb cdb;
 
 	/* PC: current values. Looked at first: it is so of few CDBs. */
-	return t->cdb[2] == MODE_MIRROR_PAGE && !t->own &&
+	return t->cdb[2] == MODE_MIRROR_PAGE &&
 	       scsi_cdb_get((struct span){t->cdb, t->cdb_len}, &cdb) &&
 	       (cdb.op == OP_MODE_SENSE_6 || cdb.op == OP_MODE_SENSE_10);
 }
@@ -73,8 +73,8 @@ static void end(struct hba *h, struct hba_task *t, enum hba_outcome outcome)
 	struct hba_target *target = hba_counts(h, t->target, t->lun);
 
 	freeze(h, t, false);
-	/* No answer: the scan asks again, and tells what there is. */
-	if (t->asks && outcome != HBA_COMPLETED && h->port[t->target].up)
+	/* Whoever asked may know now, if an answer came; we do when the scan has asked. */
+	if (t->asks && !t->own && h->port[t->target].up)
 		hba_scan_start(h, t->target);
 	ask(h, t, false);
 	t->over_in = t->driven_in > t->moved_in ? t->driven_in - t->moved_in : 0;

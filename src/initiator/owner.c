@@ -7,10 +7,10 @@
  *
  * A daemon that finds such a page has lost the group, and serves it no more, whether the other one
  * is there or not: what its state says of the members is of before. It hears of it by UNIT
- * ATTENTION, MODE PARAMETERS CHANGED, which each target has for it in place of all that it sends
- * until the page is read again. So the page is read again (hba_scan.c), and from then on all of the
- * group's members look as if they were away. The way back is the same: to delete the group here,
- * which leaves what others wrote, and to import it.
+ * ATTENTION, MODE PARAMETERS CHANGED, which each target has for it in place of all that touches the
+ * medium until the page is read again. So the page is read again (hba_scan.c), and from then on all
+ * of the group's members look as if they were away. The way back is the same: to delete the group
+ * here, which leaves what others wrote, and to import it.
  */
 #include "initiator/core.h"
 

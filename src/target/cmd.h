@@ -155,6 +155,9 @@ void tgt_cmd_start(struct tgt *t, struct task *k, lba_t first, uint32_t count, u
 bool tgt_cmd_may_write(struct task *k);
 /* The initiator is to ask for page 30h before this command. */
 bool tgt_members_unread(const struct task *k, unsigned flags);
+/* Another initiator has changed page 30h since this command came, and waited for its turn: it was
+ * meant for what was there before, whether its initiator has asked meanwhile or not. */
+bool tgt_members_before(const struct task *k, unsigned flags);
 /* Quick commands: w holds the data; the allocation length cuts them. */
 void tgt_cmd_reply(struct tgt *t, struct task *k, const struct wr *w);
 

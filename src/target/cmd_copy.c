@@ -84,7 +84,7 @@ static bool usable(struct task *k, const struct tgt_lu *lu, bool write)
 	if (lu->stopped || lu->store_dead || formatting || lu->bg.medium != MEDIUM_GOOD)
 		return aborted(k, SENSE_COPY_NOT_REACHABLE);
 	bool protected = write && (lu->cfg.write_protect || lu->modes.current.swp);
-	if (protected ||
+	if (protected || lu->nexus[k->initiator].members_changed ||
 	    !reserve_allows(&lu->resv, k->initiator, write ? ACCESS_CHANGES : ACCESS_READS))
 		return aborted(k, SENSE_COPY_DEVICE_FAILED);
 	return true;

@@ -74,7 +74,7 @@ static void put_header(struct wr *w, const struct task *k, bool is_long, uint8_t
 
 /* Who asks for all pages may know nothing of this one; who asks for what is saved of it is about to
  * write it, and may have sent more meanwhile that was meant for what was there before. */
-static void told_members(struct nexus *x)
+static void asked_for_members(struct nexus *x)
 {
 	x->asks_members = true;
 	x->members_changed = false;
@@ -111,7 +111,7 @@ bool tgt_cmd_run_mode_sense(struct tgt *t, struct task *k)
 		size_t n = mode_page_put(&k->lu->modes, mode_page_code(i), pc, page);
 		wr_bytes(&w, page, n);
 		if (code == MODE_MIRROR_PAGE && pc == PC_CURRENT)
-			told_members(tgt_nexus(k));
+			asked_for_members(tgt_nexus(k));
 	}
 	if (is_ten(k))
 		wr_at_u16(&w, 0, (uint16_t)(w.n - 2));
@@ -232,14 +232,28 @@ static bool group_free(const struct tgt *t, const struct task *k, const struct m
  */
 static void members_changed(struct tgt_lu *lu, uint8_t by)
 {
-	for (uint8_t i = 0; i < WIRE_IDS; i++)
-		lu->nexus[i].members_changed |= i != by && lu->nexus[i].asks_members;
+	for (uint8_t i = 0; i < WIRE_IDS; i++) {
+		if (i == by || !lu->nexus[i].asks_members)
+			continue;
+		lu->nexus[i].members_changed = true;
+		lu->nexus[i].members_changes++;
+	}
+}
+
+static bool matters(const struct task *k, unsigned flags)
+{
+	bool selects = k->cdb.op == OP_MODE_SELECT_6 || k->cdb.op == OP_MODE_SELECT_10;
+	return (flags & CMD_MEDIUM) || selects;
 }
 
 bool tgt_members_unread(const struct task *k, unsigned flags)
 {
-	bool selects = k->cdb.op == OP_MODE_SELECT_6 || k->cdb.op == OP_MODE_SELECT_10;
-	return ((flags & CMD_MEDIUM) || selects) && tgt_nexus(k)->members_changed;
+	return matters(k, flags) && tgt_nexus(k)->members_changed;
+}
+
+bool tgt_members_before(const struct task *k, unsigned flags)
+{
+	return matters(k, flags) && tgt_nexus(k)->members_changes != k->members_changes;
 }
 
 /* The new values hold from here on, for everybody. */
@@ -263,11 +277,6 @@ static void apply(struct tgt *t, const struct task *k)
 
 bool tgt_cmd_run_mode_select(struct tgt *t, struct task *k)
 {
-	/* It may have waited for its turn while another initiator's was done. */
-	if (tgt_nexus(k)->members_changed) {
-		tgt_task_fail(k, SENSE_MODE_PARAMETERS_CHANGED);
-		return false;
-	}
 	if (k->lu->saving) {
 		k->status = SCSI_BUSY; /* another one is being saved */
 		return false;

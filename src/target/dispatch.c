@@ -80,6 +80,7 @@ static void nexus(struct tgt *t, struct task *k)
 	k->attr = n->tagged ? n->attr : MSG_SIMPLE;
 	k->disc_priv = n->disc_priv;
 	k->units = n->units;
+	k->members_changes = tgt_nexus(k)->members_changes;
 	k->silent = n->mirror;
 	k->connected = !n->mirror;
 	k->group = n->group;

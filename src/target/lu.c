@@ -200,9 +200,22 @@ static void inventory_changed(struct tgt *t, const struct tgt_lu *but)
 	t->luns_changed = true;
 }
 
+/* Whoever asks for memberships at all may have served this unit when it was here before, and may
+ * not know that it was away. */
+static void ask_for_members(const struct tgt *t, struct tgt_lu *lu)
+{
+	const struct tgt_lu *other;
+
+	LU_FOREACH (other, t)
+		for (unsigned i = 0; i < WIRE_IDS; i++)
+			if (other->nexus[i].asks_members)
+				lu->nexus[i].asks_members = lu->nexus[i].members_changed = true;
+}
+
 void tgt_lu_added(struct tgt *t, struct tgt_lu *lu)
 {
 	sm_assert(!t->lu[lu->lun]);
+	ask_for_members(t, lu);
 	lu->queue_depth = t->cfg.queue_depth;
 	lu->boot = t->cfg.boot;
 	t->lu[lu->lun] = lu;

@@ -34,6 +34,7 @@ struct nexus {
 	ns_t ca_due; /* of ca */
 	/* It has asked for page 30h; which another initiator has changed since. */
 	bool asks_members, members_changed;
+	uint32_t members_changes; /* how often that was */
 	struct copy_result copy;
 };
 

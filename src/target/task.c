@@ -88,6 +88,11 @@ static void start(struct tgt *t, struct task *k)
 		tgt_task_finish(t, k);
 		return;
 	}
+	if (tgt_members_before(k, c->flags)) {
+		tgt_task_fail(k, SENSE_MODE_PARAMETERS_CHANGED);
+		tgt_task_finish(t, k);
+		return;
+	}
 	k->status = SCSI_GOOD;
 	/* SPC-4: what is kept of a copy goes when its room is needed, here for whatever comes next
 	 * that is more than a question. */

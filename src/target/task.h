@@ -65,10 +65,11 @@ struct task {
 	TAILQ_ENTRY(task) link;
 	uint32_t gen; /* goes up each time that the slot is used: an op names slot and gen */
 	uint8_t initiator, lun;
-	struct tgt_lu *lu;       /* never NULL: `absent` where there is none */
-	uint32_t epoch;          /* of the initiator's attach */
-	uint32_t tenure;         /* in which it came: which of the tasks that had its tag it is */
-	enum scsi_msg_kind attr; /* MSG_SIMPLE (also untagged), _ORDERED, _HEAD_OF_QUEUE, _ACA */
+	struct tgt_lu *lu;        /* never NULL: `absent` where there is none */
+	uint32_t epoch;           /* of the initiator's attach */
+	uint32_t tenure;          /* in which it came: which of the tasks that had its tag it is */
+	uint32_t members_changes; /* of its nexus, when it came */
+	enum scsi_msg_kind attr;  /* MSG_SIMPLE (also untagged), _ORDERED, _HEAD_OF_QUEUE, _ACA */
 	bool tagged;
 	uint8_t tag;
 	bool disc_priv;

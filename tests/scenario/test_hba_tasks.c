@@ -726,7 +726,7 @@ END_TEST
 
 /* Who has asked for page 30h may write, says the target, whoever's it is now: until the answer is
  * here, nothing is sent behind that (0: MODE SENSE(10), 1: (6)). What is saved (2), or another page
- * (3), is no matter. Without an answer (4) the scan asks. */
+ * (3), is no matter. Then the scan asks, with an answer or without (4): it was not for us. */
 START_TEST(who_asks_for_members_waits_for_the_answer)
 {
 	static const uint8_t cdbs[5][10] = {
@@ -743,7 +743,6 @@ START_TEST(who_asks_for_members_waits_for_the_answer)
 	fake_disk_up(&f, 2, 8);
 	start(&t[0], 1);
 	hba_task_start(f.h, &ask);
-	fake_run(&f);
 	start(&t[1], 1);
 	ck_assert_uint_eq(f.n, holds ? 2 : 3);
 	struct hba_task other;
@@ -759,10 +758,112 @@ START_TEST(who_asks_for_members_waits_for_the_answer)
 	else
 		fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
 	ck_assert_ptr_eq(last, &ask);
-	ck_assert_uint_eq(hba_target(f.h, 1)->state, _i == 4 ? HBA_SCANNING : HBA_READY);
+	ck_assert_uint_eq(hba_target(f.h, 1)->state, holds ? HBA_SCANNING : HBA_READY);
 	fake_serve(&f);
 	ck_assert_uint_eq(hba_target(f.h, 1)->state, HBA_READY);
 	ck_assert_uint_eq(told, 4);
+	fake_end(&f);
+}
+END_TEST
+
+static bool member_ok;
+static unsigned member_told;
+static void member_done(struct hba_set_member *s, bool ok, const char *why)
+{
+	(void)s;
+	(void)why;
+	member_ok = ok;
+	member_told++;
+}
+
+static void start_write(struct hba_task *t)
+{
+	*t = (struct hba_task){.target = 1, .cdb = {0x2a}, .cdb_len = 10, .done = task_done};
+	hba_task_start(f.h, t);
+	fake_run(&f);
+}
+
+/* To the next MODE SENSE of page 30h, which is left; a write, which is started then, waits. */
+static void to_members(struct hba_task *write)
+{
+	while (f.script[0].cdb[0] != 0x5a) {
+		ck_assert_uint_gt(f.n, 0);
+		fake_serve_one(&f);
+	}
+	start_write(write);
+	ck_assert_uint_eq(f.n, 1);
+}
+
+/* Whose group it is is read: before the page is written (0), by a scan (1), by a probe of one that
+ * was not ready (2). What waits was meant for ours. */
+START_TEST(what_waits_when_the_owner_is_another)
+{
+	struct hba_set_member m = {.done = member_done, .param = block_new(MODE_MIRROR_LEN + 16)};
+	struct hba_task t;
+
+	fake_init(&f, NULL);
+	f.disk[1].member = (struct mode_mirror){.member = true, .group_uuid = {5}, .owner = {7}};
+	m.was = f.disk[1].member;
+	if (_i == 2)
+		f.disk[1].formatting = 1;
+	f.disk[1].queue_depth = 1;
+	fake_port(&f, 1, true);
+	fake_serve(&f);
+	f.disk[1].formatting = 0;
+	f.disk[1].member.owner[0] = 6;
+	if (_i == 0)
+		hba_set_member(f.h, 1, &m);
+	else if (_i == 1)
+		hba_scan(f.h);
+	else
+		fake_wait(&f, NS_PER_S);
+	fake_run(&f);
+	to_members(&t);
+	fake_serve_one(&f);
+	ck_assert_ptr_eq(last, &t);
+	ck_assert_int_eq(t.outcome, HBA_ABORTED);
+	ck_assert(t.aborted);
+	for (; f.n; fake_serve_one(&f))
+		ck_assert_uint_ne(f.script[0].cdb[0], 0x2a);
+	ck_assert_uint_eq(member_told, _i == 0);
+	if (_i != 0)
+		block_unref(m.param);
+	fake_end(&f);
+}
+END_TEST
+
+/* A scan asks whose it is, and no answer comes: nor does the target take then what waits. */
+START_TEST(what_waits_when_the_owner_is_not_told)
+{
+	struct hba_task t;
+	struct fake_script s;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	hba_scan(f.h);
+	fake_run(&f);
+	to_members(&t);
+	for (unsigned n = 0; told == 0; n++) {
+		ck_assert_uint_lt(n, 200);
+		if (f.n && f.script[0].cdb[0] != 0x5a) {
+			ck_assert_uint_ne(f.script[0].cdb[0], 0x2a);
+			fake_serve_one(&f);
+		} else if (f.n) {
+			s = fake_take(&f);
+			fake_outcome(&f, &s, OUTCOME_UNEXPECTED_FREE);
+		} else {
+			fake_wait(&f, NS_PER_S);
+		}
+	}
+	ck_assert_ptr_eq(last, &t);
+	ck_assert_int_eq(t.outcome, HBA_ABORTED);
+	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_FAILED);
+	start_write(&t); /* whoever wants that: the next one is not held */
+	while ((s = fake_take(&f)).abort)
+		fake_outcome(&f, &s, OUTCOME_UNEXPECTED_FREE);
+	ck_assert_uint_eq(s.cdb[0], 0x2a);
+	fake_end_task(&f, &s, SCSI_GOOD, NULL, 0);
+	ck_assert_uint_eq(told, 2);
 	fake_end(&f);
 }
 END_TEST
@@ -834,16 +935,6 @@ START_TEST(a_refused_script_ends_its_task)
 	fake_end(&f);
 }
 END_TEST
-
-static bool member_ok;
-static unsigned member_told;
-static void member_done(struct hba_set_member *s, bool ok, const char *why)
-{
-	(void)s;
-	(void)why;
-	member_ok = ok;
-	member_told++;
-}
 
 START_TEST(membership_is_written_and_read_back)
 {
@@ -1088,8 +1179,10 @@ TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data), TAP_ONCE(wh
                TAP_TIMES(a_failure_beats_the_abort, 2), TAP_ONCE(a_failure_meets_a_hung_abort),
                TAP_ONCE(a_reset_ends_nexuses), TAP_ONCE(credit_and_order),
                TAP_TIMES(who_asks_for_members_waits_for_the_answer, 5),
-               TAP_ONCE(the_server_is_not_flooded), TAP_ONCE(the_server_is_not_overfed),
-               TAP_ONCE(a_refused_script_ends_its_task), TAP_ONCE(it_shows_that_it_lives),
+               TAP_TIMES(what_waits_when_the_owner_is_another, 3),
+               TAP_ONCE(what_waits_when_the_owner_is_not_told), TAP_ONCE(the_server_is_not_flooded),
+               TAP_ONCE(the_server_is_not_overfed), TAP_ONCE(a_refused_script_ends_its_task),
+               TAP_ONCE(it_shows_that_it_lives),
                TAP_TIMES(an_unconfirmed_abort_quarantines_the_tag, 2),
                TAP_TIMES(a_queued_task_is_cancelled_not_aborted, 2),
                TAP_ONCE(an_abort_is_confirmed_late), TAP_TIMES(the_port_or_the_server_goes, 2),
