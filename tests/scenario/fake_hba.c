@@ -618,7 +618,7 @@ static void finish_set(struct hba *h, struct fake_op *o)
 	if (ok && is_anothers(h, o)) {
 		s->conflict = true;
 		ok = false;
-		tell(h, o->target);
+		h->disk[o->target].untold = true;
 	}
 	bool lost = ok && h->disk[o->target].page_lost;
 	if (lost) {
@@ -641,6 +641,11 @@ static void finish_set(struct hba *h, struct fake_op *o)
 void fake_run(struct hba *h, ns_t now)
 {
 	h->now = now;
+	for (uint8_t i = 0; i < WIRE_IDS; i++) {
+		if (h->disk[i].untold)
+			tell(h, i);
+		h->disk[i].untold = false;
+	}
 	for (uint8_t i = 0; i < WIRE_IDS && now >= h->scan_ends; i++) {
 		if (h->target[i].state != HBA_SCANNING || h->disk[i].scanning)
 			continue;

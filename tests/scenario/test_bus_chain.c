@@ -284,6 +284,13 @@ START_TEST(what_is_not_alike_is_not_chained)
 	queue(&s, 1, 1, 0);
 	rig_go(s.r);
 	expect_tenures(s.r, 2, two);
+	queue(&s, 0, 1, LIMIT);
+	it_pass(&s.i, 2, 1, 2, 2, s.data[1]);
+	it_chain(&s.i, LIMIT);
+	wire_select_known(&s.i.w, UINT32_MAX); /* its initiator knew of other ports */
+	rig_script(s.r, 7, 12, &s.i, s.data[1]);
+	rig_go(s.r);
+	expect_tenures(s.r, 2, two);
 	end(&s);
 }
 END_TEST

@@ -172,6 +172,32 @@ START_TEST(what_was_lost_stays_lost)
 }
 END_TEST
 
+/* That one has gone is to be written to the other one's page, and that says then whose it is: it
+ * stays as it is. */
+START_TEST(a_page_that_is_looked_at_says_it)
+{
+	struct rig *r = group_of(2);
+	struct mode_mirror *page = &r->h->disk[1].page;
+	struct block *b = rig_bytes(512, 3);
+	struct ini_error e;
+
+	*page = r->h->target[1].member;
+	page->term++;
+	page->generation++;
+	memcpy(page->owner, r->h->other_uuid, UUID_LEN);
+	r->h->disk[1].unread = true;
+	fake_gone(r->h, 0);
+	rig_step(r);
+	ck_assert(ini_group_write(r->ini, "g0", 0, 512, b, 5, &e));
+	rig_run(r, LIMIT);
+	ck_assert(!r->h->disk[1].unread);
+	ck_assert(mode_mirror_equal(&r->h->target[1].member, page));
+	ck_assert_uint_ne(ini_group_find(r->ini, "g0")->lost_to[0], 0);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
 /*
  * The way back. The other one had both, and went on with disk1 alone, when disk0 was away; what it
  * wrote then is there, and what it had in flight is made equal.
@@ -794,7 +820,7 @@ END_TEST
 
 TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
          a_group_that_another_serves_is_refused, a_write_in_flight_when_it_is_taken_over,
-         what_was_lost_stays_lost, a_group_comes_back_by_import,
+         what_was_lost_stays_lost, a_page_that_is_looked_at_says_it, a_group_comes_back_by_import,
          what_was_in_flight_is_copied_after_a_crash, an_import_and_a_reset, an_import_by_force,
          a_tie_is_one_s, the_last_of_two_has_it, an_import_of_old_pages_has_a_term,
          an_import_reads_the_pages_anew, an_import_with_targets_that_were_started_again,

@@ -257,6 +257,31 @@ START_TEST(what_stands_against_it)
 END_TEST
 
 /* It is alone in the stores: it waits for what is there, and what comes waits for it. */
+/* Its destination is another initiator's since we have asked whose it is. */
+START_TEST(to_whom_it_belongs_has_changed)
+{
+	static const char ask[] = "1a.08.30.00.ff.00";
+	static const char lists[] = LUN0 "." LUN2 "." SEGMENT("00", "01", "01", "00", "00");
+	struct disk *d = three();
+
+	ck_assert_ptr_nonnull(strstr(disk_lun_command(d, 2, ask), END));
+	(void)disk_port(d, 5, 1, true);
+	(void)disk_burst(d, "t=70 ini=5 epoch=1 want sel msg=82 cmd=03:3.1200");
+	ck_assert_ptr_nonnull(
+	        strstr(disk_burst(d, "t=71 ini=5 epoch=1 want sel msg=82 cmd=15.11.00.00.34.00 "
+	                             "out=x00000000.30.2e.11.01.0001.0001."
+	                             "66666666666666666666666666666666.0000000000000002."
+	                             "00000000000000000000000000000066"),
+	               END));
+	ck_assert_str_eq(copy(d, HEAD2, lists), CHECK);
+	ck_assert_str_eq(disk_sense(d), "a/d/1");
+	(void)disk_lun_sense(d, 2);
+	ck_assert_ptr_nonnull(strstr(disk_lun_command(d, 2, ask), END));
+	ck_assert_ptr_nonnull(strstr(copy(d, HEAD2, lists), END));
+	disk_free(d);
+}
+END_TEST
+
 START_TEST(alone)
 {
 	struct disk *d = three();
@@ -371,6 +396,7 @@ END_TEST
 TAP_MAIN_TABLE("target_copy", NULL, NULL, TAP_ONCE(copies), TAP_ONCE(one_of_the_queue),
                TAP_ONCE(within_one), TAP_ONCE(overlaps), TAP_ONCE(nothing_to_do),
                TAP_EACH(refuses, refused), TAP_ONCE(of_the_cdb), TAP_ONCE(too_many_descriptors),
-               TAP_ONCE(ends_at_a_bad_segment), TAP_ONCE(what_stands_against_it), TAP_ONCE(alone),
-               TAP_ONCE(one_goes), TAP_ONCE(one_is_replaced),
-               TAP_TIMES(one_goes_before_the_flush, 2), TAP_ONCE(aborted), TAP_ONCE(results));
+               TAP_ONCE(ends_at_a_bad_segment), TAP_ONCE(what_stands_against_it),
+               TAP_ONCE(to_whom_it_belongs_has_changed), TAP_ONCE(alone), TAP_ONCE(one_goes),
+               TAP_ONCE(one_is_replaced), TAP_TIMES(one_goes_before_the_flush, 2),
+               TAP_ONCE(aborted), TAP_ONCE(results));

@@ -250,6 +250,25 @@ START_TEST(one_comes)
 }
 END_TEST
 
+/* It was away, and may be a member: who asks at all for that is to ask it, too. */
+START_TEST(one_is_back)
+{
+	static const char ask[] = "1a.08.30.00.ff.00";
+	struct disk *d = three();
+
+	ck_assert_ptr_nonnull(strstr(disk_command(d, ask), END));
+	ck_assert_ptr_nonnull(strstr(disk_lun_command(d, 3, ask), END));
+	(void)disk_remove(d, 3);
+	(void)disk_add(d, 3, (struct span){0});
+	(void)disk_lun_sense(d, 3); /* it is new */
+	ck_assert_ptr_nonnull(strstr(disk_lun_command(d, 3, "08:3.01.00"), CHECK));
+	ck_assert_str_eq(disk_lun_sense(d, 3), "6/2a/1");
+	ck_assert_ptr_nonnull(strstr(disk_lun_command(d, 3, ask), END));
+	ck_assert_ptr_nonnull(strstr(disk_lun_command(d, 3, "08:3.01.00"), END));
+	disk_free(d);
+}
+END_TEST
+
 START_TEST(report_luns_tells)
 {
 	struct disk *d = three();
@@ -404,7 +423,7 @@ TAP_MAIN_TABLE("target_luns", NULL, NULL, TAP_EACH(report_luns, lists),
                TAP_ONCE(each_has_its_designators), TAP_ONCE(each_has_its_state),
                TAP_ONCE(each_has_its_allegiance), TAP_ONCE(each_has_its_task_set),
                TAP_ONCE(reset_of_one), TAP_ONCE(fault_of_one), TAP_ONCE(absent),
-               TAP_ONCE(one_comes), TAP_ONCE(report_luns_tells), TAP_ONCE(one_goes),
-               TAP_TIMES(gone_and_cleared, 3), TAP_ONCE(gone_while_data_come),
+               TAP_ONCE(one_comes), TAP_ONCE(one_is_back), TAP_ONCE(report_luns_tells),
+               TAP_ONCE(one_goes), TAP_TIMES(gone_and_cleared, 3), TAP_ONCE(gone_while_data_come),
                TAP_ONCE(leads_with_a_lun), TAP_ONCE(takes_part_with_a_lun),
                TAP_ONCE(one_of_a_group));

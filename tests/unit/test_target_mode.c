@@ -332,6 +332,37 @@ START_TEST(members_are_to_be_read_by_one_that_waits)
 }
 END_TEST
 
+/* ... and of a write. That its initiator has asked before it has its turn does not help it. */
+START_TEST(members_change_before_a_write_has_its_turn)
+{
+	struct disk *d = disk_new();
+	const char *end;
+
+	(void)disk_port(d, 6, 9, true);
+	(void)of(d, 6, "00:5");
+	(void)of(d, 6, "1a.08.30.00.ff.00");
+	d->hold = true;
+	ck_assert_str_eq(
+	        disk_burst(d, "t=5 ini=6 epoch=9 sel msg=c02001 cmd=2a:6.0001.00 out=512:11 free"),
+	        "write 0+1");
+	(void)disk_burst(d, "t=6 ini=6 epoch=9 sel msg=c02002 cmd=2a:6.0001.00 out=512:22 free");
+	if (_i == 0) {
+		(void)mode_select(d, MEMBER("77"));
+		(void)of(d, 6, "00:5"); /* UNIT ATTENTION */
+		(void)of(d, 6, "03:3.12.00");
+		ck_assert_ptr_nonnull(strstr(of(d, 6, "1a.08.30.00.ff.00"), END));
+	}
+	end = disk_answer(d, 0);
+	ck_assert_ptr_nonnull(strstr(end, "SIMPLE(1) STATUS(GOOD)"));
+	if (_i == 1)
+		end = disk_answer(d, 0);
+	ck_assert_ptr_nonnull(strstr(end, _i == 0 ? "SIMPLE(2) STATUS(CHECK CONDITION)"
+	                                          : "SIMPLE(2) STATUS(GOOD)"));
+	ck_assert_uint_eq(d->media[0], _i == 0 ? 0x11 : 0x22);
+	disk_free(d);
+}
+END_TEST
+
 /* What is being saved holds in a moment, whoever waits for it by then: page 30h as it was is not
  * told any more. */
 START_TEST(members_that_are_being_saved)
@@ -557,6 +588,7 @@ TAP_MAIN_TABLE("target_mode", NULL, NULL, TAP_EACH(values, pages), TAP_ONCE(all_
                TAP_ONCE(others_are_told_of_changes), TAP_ONCE(members_are_to_be_read),
                TAP_ONCE(members_that_are_to_be_read_disarm),
                TAP_ONCE(members_are_to_be_read_by_one_that_waits),
+               TAP_TIMES(members_change_before_a_write_has_its_turn, 2),
                TAP_ONCE(members_that_are_being_saved), TAP_ONCE(a_start_since_the_membership),
                TAP_ONCE(saved_values), TAP_ONCE(software_write_protection),
                TAP_ONCE(descriptor_sense), TAP_ONCE(informational_exceptions),
