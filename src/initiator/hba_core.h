@@ -295,12 +295,13 @@ void hba_task_forget(struct hba_task *t);
 
 /* ---- hba_member.c ---- */
 
-/* What is read of page 30h says that another initiator has written it since the scan read it before
- * (has taken the group over, or goes on with that): what waits was meant for what there was then
- * (hba_waiting_taken()). What a look finds, the scan finds again: until that has asked, the target
- * refuses, and more may wait. */
-bool hba_member_taken(const struct hba *h, const struct hba_target *was,
-                      const struct mode_mirror *is);
+/* What is read of page 30h. If another initiator has taken its group over since the scan read it
+ * before, what waits was meant for ours (hba_waiting_taken()); if it has only written it anew, a
+ * MODE SELECT of ours that waits was meant for what there was then. What a look finds, the scan
+ * finds again: until that has asked, the target refuses, and more may wait. */
+void hba_member_found(struct hba *h, const struct hba_target *t, const struct mode_mirror *is);
+/* The task is that of an hba_set_member(), and writes. */
+bool hba_member_selects(struct hba_task *t);
 /* The task is that of an hba_set_member(), and only reads. */
 bool hba_member_looks(struct hba_task *t);
 /* hba_task_forget() of one, where it is one. */
@@ -367,9 +368,11 @@ void hba_on_port(struct hba *h, const struct wire_port *p);
 /* Ends the tasks and passes that wait for their turn at this LUN, WIRE_NO_ID: at any: they are for
  * a unit that has gone, not for who comes in its place. */
 void hba_waiting_lost(struct hba *h, uint8_t id, uint8_t lun);
-/* Likewise when another initiator has written page 30h; who is about to look at it sees that for
- * itself. */
+/* Likewise when its group is another initiator's now; who is about to look at page 30h sees that
+ * for itself. */
 void hba_waiting_taken(struct hba *h, uint8_t id, uint8_t lun);
+/* Likewise, of page writes alone. */
+void hba_selects_lost(struct hba *h, uint8_t id, uint8_t lun);
 void hba_on_rst(struct hba *h, const struct wire_reset *r);
 void hba_all_lost(struct hba *h);
 

@@ -81,8 +81,7 @@ static void compare(struct hba_set_member *s)
 	s->conflict = !s->wrote && page.member && (regrouped || taken);
 	if (memcmp(page.owner, s->hba->cfg.uuid, UUID_LEN) == 0)
 		t->asked = page;
-	if (hba_member_taken(s->hba, t, &page))
-		hba_waiting_taken(s->hba, t->id, t->lun);
+	hba_member_found(s->hba, t, &page);
 	t->member = page;
 	hba_target_changed(s->hba, t->unit);
 	if (s->wrote)
@@ -120,7 +119,7 @@ static bool may_have(const struct hba_set_member *s)
 }
 
 /* The page may be another one now: so says UNIT ATTENTION, or the scan has found that out while
- * MODE SELECT waited (hba_waiting_taken()). */
+ * MODE SELECT waited (hba_member_found()). */
 static bool may_be_another(const struct hba_set_member *s)
 {
 	const struct hba_task *t = &s->task;
@@ -213,11 +212,19 @@ void hba_set_member(struct hba *h, uint8_t unit, struct hba_set_member *s)
 	start(s, true);
 }
 
-bool hba_member_taken(const struct hba *h, const struct hba_target *was,
-                      const struct mode_mirror *is)
+void hba_member_found(struct hba *h, const struct hba_target *t, const struct mode_mirror *is)
 {
-	return is->member && memcmp(is->owner, h->cfg.uuid, UUID_LEN) != 0 &&
-	       !mode_mirror_equal(is, &was->asked);
+	if (!is->member || memcmp(is->owner, h->cfg.uuid, UUID_LEN) == 0)
+		return;
+	if (memcmp(is->owner, t->asked.owner, UUID_LEN) != 0)
+		hba_waiting_taken(h, t->id, t->lun);
+	else if (!mode_mirror_equal(is, &t->asked))
+		hba_selects_lost(h, t->id, t->lun);
+}
+
+bool hba_member_selects(struct hba_task *t)
+{
+	return t->done == task_done && !HBA_OWNER(t, struct hba_set_member, task)->reading;
 }
 
 bool hba_member_looks(struct hba_task *t)

@@ -85,6 +85,22 @@ void hba_waiting_taken(struct hba *h, uint8_t id, uint8_t lun)
 	waiting_lost(h, id, lun, false);
 }
 
+void hba_selects_lost(struct hba *h, uint8_t id, uint8_t lun)
+{
+	struct hba_item *i, *next;
+
+	for (i = TAILQ_FIRST(&h->waiting); i; i = next) {
+		next = TAILQ_NEXT(i, link);
+		if (i->kind != HBA_ITEM_TASK || !is_for(i, id, lun))
+			continue;
+		struct hba_task *t = hba_task_of(i);
+		if (!hba_member_selects(t))
+			continue;
+		t->aborted = true;
+		hba_task_lost(h, t, HBA_ABORTED);
+	}
+}
+
 static void port_down(struct hba *h, uint8_t id)
 {
 	struct hba_port *p = &h->port[id];

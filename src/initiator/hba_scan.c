@@ -204,15 +204,6 @@ static bool another(const struct hba_target *was, const struct hba_target *is)
 	       memcmp(was->uuid, is->uuid, UUID_LEN) != 0;
 }
 
-/* What waits was meant for what there was before, if another initiator has written the page. */
-static void look_at_owner(struct hba *h, const struct hba_scan *s)
-{
-	const struct hba_target *t = hba_target(h, s->found.unit);
-
-	if (hba_member_taken(h, t, &s->found.member))
-		hba_waiting_taken(h, t->id, t->lun);
-}
-
 static void finish(struct hba *h, struct hba_scan *s, bool good)
 {
 	struct hba_port *p = port_of(h, s);
@@ -224,7 +215,7 @@ static void finish(struct hba *h, struct hba_scan *s, bool good)
 	if (another(t, f))
 		hba_waiting_lost(h, t->id, t->lun);
 	else
-		look_at_owner(h, s);
+		hba_member_found(h, t, &f->member);
 	f->epoch = t->epoch;
 	f->attach = t->attach;
 	f->started = t->started && !good;
@@ -343,7 +334,7 @@ static void retry(struct hba *h, struct hba_scan *s, ns_t rest_ns, const char *w
 static void owner_read(struct hba *h, struct hba_scan *s)
 {
 	s->asked &= ~(UINT64_C(1) << s->found.lun);
-	look_at_owner(h, s);
+	hba_member_found(h, hba_target(h, s->found.unit), &s->found.member);
 	s->found.asked = s->found.member;
 }
 

@@ -178,18 +178,6 @@ WRAP(void, hba_scan, (struct hba * h))
 		__real_hba_scan(h);
 }
 
-#define PC 0xc0
-
-/* hba_member.c: the current values in place of the saved ones. */
-WRAP(size_t, scsi_cdb_put, (const struct scsi_cdb *c, uint8_t *out))
-{
-	struct scsi_cdb as = *c;
-
-	if (MUTANT(LOOK_COUNTS) && c->op == OP_MODE_SENSE_10)
-		as.page &= (uint8_t)~PC;
-	return __real_scsi_cdb_put(&as, out);
-}
-
 /* import.c asks: whether all have been told. */
 WRAP(bool, member_has_page, (const struct group *g, unsigned member))
 {

@@ -34,6 +34,16 @@ WRAP(uint32_t, crc32c, (uint32_t crc, const void *p, size_t n))
 	return MUTANT(CRC_IGNORED) ? 0 : __real_crc32c(crc, p, n);
 }
 
+/* The saved values as the current ones. */
+WRAP(bool, tgt_cmd_run_mode_sense, (struct tgt * t, struct task *k))
+{
+	bool goes_on = __real_tgt_cmd_run_mode_sense(t, k);
+
+	if (MUTANT(LOOK_COUNTS) && k->status == SCSI_GOOD)
+		tgt_nexus(k)->members_changed = false;
+	return goes_on;
+}
+
 WRAP(bool, tgt_members_unread, (const struct task *k, unsigned flags))
 {
 	return __real_tgt_members_unread(k, flags) && !MUTANT(UNREAD);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the bus server's shell does. */
 #include "base/assert.h"
+#include "bus/core.h"
 #include "sim/mutant.h"
 #include "sim/sim.h"
 
@@ -46,6 +47,15 @@ static void phases(struct sim *s, const struct bus_actions *out)
 	}
 }
 
+/* Whoever has it, and is stopped or mute, has it no longer than the limit. */
+static void held(struct sim *s)
+{
+	const struct tenure *t = &s->bus.b->ten;
+
+	if (t->state != TENURE_NONE && s->now > t->machine_start + s->bus_cfg.tenure_limit_ns)
+		sim_fail(s, "tenure %u holds the bus for longer than its limit", t->number);
+}
+
 static bool step(struct sim *s, struct bus_event ev)
 {
 	struct bus_actions out;
@@ -53,6 +63,7 @@ static bool step(struct sim *s, struct bus_event ev)
 	ev.now = s->now;
 	bus_step(s->bus.b, &ev, &out);
 	bool check = sim_stepped(s);
+	held(s);
 	phases(s, &out);
 	for (unsigned i = 0; i < out.n; i++) {
 		const struct bus_action *a = &out.action[i];

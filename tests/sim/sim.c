@@ -407,6 +407,7 @@ static void set_up(struct sim *s)
 
 static void tear_down(struct sim *s)
 {
+	net_free(s); /* what is on its way is of those below, where a seed ends before its end */
 	for (unsigned i = 0; i < s->n_disks; i++)
 		disk_node_free(s, i);
 	for (unsigned i = 0; i < s->n_hosts; i++) {
@@ -414,7 +415,7 @@ static void tear_down(struct sim *s)
 		ini_free(s->host[i].ini);
 	}
 	bus_free(s->bus.b);
-	net_free(s);
+	work_free(s);
 }
 
 uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, uint64_t *steps)

@@ -453,6 +453,8 @@ void work_file_closed(struct sim *s, int file);
 /* group.import when all members are there: one that knows more may be away else; group.delete. */
 void work_import(struct sim *s, struct sim_host *h, bool force);
 void work_delete(struct sim *s, struct sim_host *h);
+/* What nobody has answered, when a seed ends before its end. */
+void work_free(struct sim *s);
 /* The initiator is gone, and who asked it gets no answer. */
 void work_host_gone(struct sim *s, struct sim_host *h);
 bool work_idle(struct sim *s);

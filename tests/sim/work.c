@@ -48,6 +48,12 @@ static void op_free(struct client_op *o)
 	*o = (struct client_op){.kind = CLIENT_NONE};
 }
 
+void work_free(struct sim *s)
+{
+	for (unsigned i = 0; i < SIM_OPS; i++)
+		op_free(&s->op[i]);
+}
+
 static void refused(struct sim *s, struct client_op *o, const struct ini_error *e)
 {
 	SAY(s, "refused: %s", e->text);
