@@ -55,50 +55,48 @@ static void waiting_pass_lost(struct hba *h, struct hba_pass *p)
 	hba_pass_lost(h, p);
 }
 
-static void waiting_lost(struct hba *h, uint8_t id, uint8_t lun, bool looks)
+/* hba_set_member() looks at page 30h, and then writes it. */
+enum which { ALL, ALL_BUT_LOOKS, PAGE_WRITES };
+
+static bool is_one(struct hba_item *i, enum which which)
+{
+	if (i->kind == HBA_ITEM_PASS)
+		return which != PAGE_WRITES;
+	if (which == PAGE_WRITES)
+		return hba_member_selects(hba_task_of(i));
+	return which == ALL || !hba_member_looks(hba_task_of(i));
+}
+
+static void waiting_lost(struct hba *h, uint8_t id, uint8_t lun, enum which which)
 {
 	struct hba_item *i, *next;
 
 	for (i = TAILQ_FIRST(&h->waiting); i; i = next) {
 		next = TAILQ_NEXT(i, link);
-		if (!is_for(i, id, lun))
+		if (!is_for(i, id, lun) || !is_one(i, which))
 			continue;
 		if (i->kind == HBA_ITEM_PASS) {
 			waiting_pass_lost(h, hba_pass_of(i));
 			continue;
 		}
-		struct hba_task *t = hba_task_of(i);
-		if (!looks && hba_member_looks(t))
-			continue;
-		t->aborted = true;
-		hba_task_lost(h, t, HBA_ABORTED);
+		hba_task_of(i)->aborted = true;
+		hba_task_lost(h, hba_task_of(i), HBA_ABORTED);
 	}
 }
 
 void hba_waiting_lost(struct hba *h, uint8_t id, uint8_t lun)
 {
-	waiting_lost(h, id, lun, true);
+	waiting_lost(h, id, lun, ALL);
 }
 
 void hba_waiting_taken(struct hba *h, uint8_t id, uint8_t lun)
 {
-	waiting_lost(h, id, lun, false);
+	waiting_lost(h, id, lun, ALL_BUT_LOOKS);
 }
 
 void hba_selects_lost(struct hba *h, uint8_t id, uint8_t lun)
 {
-	struct hba_item *i, *next;
-
-	for (i = TAILQ_FIRST(&h->waiting); i; i = next) {
-		next = TAILQ_NEXT(i, link);
-		if (i->kind != HBA_ITEM_TASK || !is_for(i, id, lun))
-			continue;
-		struct hba_task *t = hba_task_of(i);
-		if (!hba_member_selects(t))
-			continue;
-		t->aborted = true;
-		hba_task_lost(h, t, HBA_ABORTED);
-	}
+	waiting_lost(h, id, lun, PAGE_WRITES);
 }
 
 static void port_down(struct hba *h, uint8_t id)
