@@ -216,7 +216,6 @@ struct hba_task {
 	bool ending, sensing;      /* end_as counts; the REQUEST SENSE is what runs */
 	bool failed;               /* CHECK CONDITION came while ABORT TASK was on its way */
 	bool own;                  /* the hba's: not held back while the target is scanned */
-	bool elsewhere;            /* its target has gone since the bus server has it */
 	bool asks;                 /* it counts in the port's asking */
 	uint64_t driven_in;        /* bytes of data in that the target drove */
 	uint8_t negotiate, answer; /* what goes out in the first MESSAGE OUT; what came back */

@@ -285,8 +285,6 @@ void hba_task_aborted(struct hba *h, struct hba_task *t, bool confirmed);
 /* The ABORT TASK that CHECK CONDITION came before is over, and the tag is the task's again: what
  * happened is asked for. */
 void hba_task_sense(struct hba *h, struct hba_task *t);
-/* Its target has gone while the bus server has it. */
-void hba_task_elsewhere(struct hba *h, struct hba_task *t);
 /* Its nexus is gone (bus reset, port down, server down). */
 void hba_task_lost(struct hba *h, struct hba_task *t, enum hba_outcome outcome);
 void hba_task_tell(struct hba_task *t);

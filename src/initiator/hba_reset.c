@@ -9,8 +9,8 @@
 /*
  * Ends what hangs on the nexus with a target. Scripts that the server was given and has not
  * reported are left alone: it will still report them (as reset, as a selection time-out, or as run
- * after all), and until then their tags are not free. What was for a target that has gone is not to
- * run at the next one: it is cancelled, and counts as not done if that comes too late.
+ * after all), and until then their tags are not free. A task that was for a target that has gone is
+ * cancelled: nothing of it runs at whoever comes there next, and so it need not wait for its turn.
  */
 static void nexus_lost(struct hba *h, uint8_t id, enum hba_outcome outcome, bool port_gone)
 {
@@ -26,7 +26,7 @@ static void nexus_lost(struct hba *h, uint8_t id, enum hba_outcome outcome, bool
 		else if (i->state != HBA_HANDED)
 			hba_task_lost(h, hba_task_of(i), outcome);
 		else if (port_gone && !hba_task_of(i)->own)
-			hba_task_elsewhere(h, hba_task_of(i));
+			hba_task_abort(h, hba_task_of(i));
 	}
 	hba_tags_void(h, id);
 }

@@ -17,9 +17,12 @@
 		0x03, 0, 0, 0, SCSI_SENSE_MAX, 0                                                   \
 	}
 
+/* What one that asks for page 30h holds back is not to wait longer than for other commands. */
 static ns_t timeout_of(const struct hba *h, const struct hba_task *t)
 {
-	return t->timeout_ns && !t->sensing ? t->timeout_ns : h->cfg.task_timeout_ns;
+	if (t->timeout_ns == 0 || t->sensing || (t->asks && t->timeout_ns > h->cfg.task_timeout_ns))
+		return h->cfg.task_timeout_ns;
+	return t->timeout_ns;
 }
 
 /*
@@ -79,11 +82,6 @@ static void end(struct hba *h, struct hba_task *t, enum hba_outcome outcome)
 	ask(h, t, false);
 	t->over_in = t->driven_in > t->moved_in ? t->driven_in - t->moved_in : 0;
 	h->stats.overruns += t->over_in > 0;
-	/* Over, but at whoever has come there since: of that one nothing is known yet. */
-	if (t->elsewhere && outcome == HBA_COMPLETED) {
-		outcome = HBA_ABORTED;
-		t->aborted = true;
-	}
 	t->outcome = outcome;
 	if (outcome != HBA_COMPLETED || t->status != SCSI_GOOD)
 		target->errors++;
@@ -109,7 +107,7 @@ void hba_task_start(struct hba *h, struct hba_task *t)
 	t->moved_out = t->moved_in = 0;
 	t->driven_in = t->over_in = 0;
 	t->bus_ns = 0;
-	t->ending = t->sensing = t->failed = t->elsewhere = t->asks = false;
+	t->ending = t->sensing = t->failed = t->asks = false;
 	t->answer = HBA_ANSWER_NONE;
 	if (!t->own)
 		t->negotiate = HBA_NEGOTIATE_NONE;
@@ -389,13 +387,6 @@ static void give_up(struct hba *h, struct hba_task *t, enum hba_outcome outcome)
 		t->item.state = HBA_ABORTING;
 		hba_tag_abort(h, t->target, t->item.tag);
 	}
-}
-
-void hba_task_elsewhere(struct hba *h, struct hba_task *t)
-{
-	sm_assert(t->item.state == HBA_HANDED);
-	t->elsewhere = true;
-	give_up(h, t, HBA_ABORTED);
 }
 
 static void disconnected(struct hba *h, struct hba_task *t)

@@ -642,8 +642,9 @@ void fake_run(struct hba *h, ns_t now)
 {
 	h->now = now;
 	for (uint8_t i = 0; i < WIRE_IDS; i++) {
-		if (h->disk[i].untold)
-			tell(h, i);
+		if (!h->disk[i].untold || h->disk[i].mute)
+			continue;
+		tell(h, i);
 		h->disk[i].untold = false;
 	}
 	for (uint8_t i = 0; i < WIRE_IDS && now >= h->scan_ends; i++) {

@@ -45,7 +45,8 @@ struct fake_disk {
 	bool page_fails;    /* MODE SELECT of page 30h is refused */
 	bool page_lost;     /* it is done, and the target goes before it says so */
 	unsigned page_busy; /* so often it is BUSY first */
-	bool untold; /* what a page write has found: told when the adapter runs the next time */
+	bool untold; /* what a page write has found: told when the adapter runs the next time, */
+	bool mute;   /* or once this is over */
 	bool unread; /* another initiator has written page 30h: it is read when it is
 	                inquired, or to be written */
 	struct mode_mirror page;

@@ -206,27 +206,34 @@ START_TEST(the_leader_declines)
 END_TEST
 
 /* One that has attached since is not the one that the initiator meant: neither its CDB nor its data
- * are for it. */
+ * are for it (0); nor does it take them from the one that is meant by being the same member (1). */
 START_TEST(a_participant_came_later)
 {
-	struct setup s = {rig_new(NULL), rig_block(4096)};
-	struct items i;
+	for (unsigned beside = 0; beside < 2; beside++) {
+		struct setup s = {rig_new(NULL), rig_block(4096)};
+		struct items i;
 
-	rig_group(s.r, 3, ARM_FULL);
-	uint32_t known = s.r->epoch[7];
-	rig_gone(s.r, 4);
-	rig_target(s.r, 4, ARM_FULL, 1, 1);
-	it_pass(&i, 2, 3, 1, 9, s.data);
-	wire_select_known(&i.w, known);
-	rig_script(s.r, 7, 11, &i, s.data);
-	rig_forget(s.r);
-	rig_go(s.r);
-	ck_assert_uint_gt(s.r->epoch[4], known);
-	ck_assert_ptr_null(strstr(s.r->text, "4< BURST"));
-	ck_assert_ptr_nonnull(strstr(s.r->text, "op9/d0@2:taken(4096) op9/d1:no_taker "
-	                                        "op9/d2@5:taken(4096)\n"));
-	rig_go(s.r); /* gives back what the last frames referred to */
-	end(&s);
+		rig_group(s.r, 3, ARM_FULL);
+		uint32_t known = s.r->epoch[7];
+		unsigned id = beside ? 6 : 4;
+		if (!beside)
+			rig_gone(s.r, 4);
+		rig_target(s.r, (uint8_t)id, ARM_FULL, 1, 1);
+		it_pass(&i, 2, 3, 1, 9, s.data);
+		wire_select_known(&i.w, known);
+		rig_script(s.r, 7, 11, &i, s.data);
+		rig_forget(s.r);
+		rig_go(s.r);
+		ck_assert_uint_gt(s.r->epoch[id], known);
+		ck_assert_ptr_null(strstr(s.r->text, beside ? "6< BURST" : "4< BURST"));
+		ck_assert_ptr_nonnull(
+		        strstr(s.r->text, beside ? "op9/d0@2:taken(4096) op9/d1@4:taken(4096) "
+		                                   "op9/d2@5:taken(4096)\n"
+		                                 : "op9/d0@2:taken(4096) op9/d1:no_taker "
+		                                   "op9/d2@5:taken(4096)\n"));
+		rig_go(s.r); /* gives back what the last frames referred to */
+		end(&s);
+	}
 }
 END_TEST
 

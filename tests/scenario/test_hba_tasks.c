@@ -677,9 +677,9 @@ START_TEST(the_port_or_the_server_goes)
 }
 END_TEST
 
-/* It ran at the one that has come since, before CANCEL was there: that says nothing of the one that
- * it was for, good or not; what it has met there counts. */
-START_TEST(a_command_that_ran_at_the_next_target)
+/* The bus server has it still, and it does not run at the one that has come since: it need not wait
+ * for its turn to be told so. Cancelled (0), or its turn came first (1). */
+START_TEST(a_command_whose_target_has_gone_is_cancelled)
 {
 	struct hba_task t;
 
@@ -691,10 +691,10 @@ START_TEST(a_command_that_ran_at_the_next_target)
 	fake_port(&f, 1, true);
 	ck_assert_uint_eq(f.cancel[0], s.id);
 	ck_assert_uint_eq(told, 0);
-	fake_end_task(&f, &s, _i ? SCSI_BUSY : SCSI_GOOD, NULL, 0);
+	fake_outcome(&f, &s, _i ? OUTCOME_SELECTION_TIMEOUT : OUTCOME_CANCELLED);
 	ck_assert_uint_eq(told, 1);
 	ck_assert_int_eq(t.outcome, HBA_ABORTED);
-	ck_assert(t.aborted);
+	ck_assert_int_eq(t.aborted, !_i);
 	fake_serve(&f);
 	ck_assert_int_eq(hba_target(f.h, 1)->state, HBA_READY);
 	fake_end(&f);
@@ -720,6 +720,34 @@ START_TEST(credit_and_order)
 		ck_assert_ptr_eq(last, i == 2 ? &t[5] : i < 2 ? &t[i] : &t[i - 1]);
 	}
 	ck_assert_uint_eq(told, 6);
+	fake_end(&f);
+}
+END_TEST
+
+/* However long its caller would wait for it: what it holds back does not. */
+START_TEST(who_asks_for_members_is_not_awaited_for_ever)
+{
+	struct hba_task t, ask = {.target = 1,
+	                          .cdb = {0x5a, 0x08, 0x30, [8] = 64},
+	                          .cdb_len = 10,
+	                          .timeout_ns = 3600 * NS_PER_S,
+	                          .done = task_done};
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	hba_task_start(f.h, &ask);
+	start(&t, 1);
+	struct fake_script s = fake_take(&f);
+	fake_outcome(&f, &s, OUTCOME_DISCONNECTED);
+	fake_wait(&f, 10 * NS_PER_S);
+	struct fake_script a = fake_take(&f);
+	ck_assert(a.abort && a.tag == s.tag);
+	fake_outcome(&f, &a, OUTCOME_UNEXPECTED_FREE);
+	ck_assert_ptr_eq(last, &ask);
+	ck_assert_int_eq(ask.outcome, HBA_COMMAND_TIMEOUT);
+	fake_serve(&f);
+	ck_assert_uint_eq(told, 2);
+	ck_assert_int_eq(t.outcome, HBA_COMPLETED);
 	fake_end(&f);
 }
 END_TEST
@@ -1179,6 +1207,7 @@ TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data), TAP_ONCE(wh
                TAP_TIMES(a_failure_beats_the_abort, 2), TAP_ONCE(a_failure_meets_a_hung_abort),
                TAP_ONCE(a_reset_ends_nexuses), TAP_ONCE(credit_and_order),
                TAP_TIMES(who_asks_for_members_waits_for_the_answer, 5),
+               TAP_ONCE(who_asks_for_members_is_not_awaited_for_ever),
                TAP_TIMES(what_waits_when_the_owner_is_another, 3),
                TAP_ONCE(what_waits_when_the_owner_is_not_told), TAP_ONCE(the_server_is_not_flooded),
                TAP_ONCE(the_server_is_not_overfed), TAP_ONCE(a_refused_script_ends_its_task),
@@ -1186,7 +1215,7 @@ TAP_MAIN_TABLE("hba_tasks", NULL, NULL, TAP_ONCE(good_and_its_data), TAP_ONCE(wh
                TAP_TIMES(an_unconfirmed_abort_quarantines_the_tag, 2),
                TAP_TIMES(a_queued_task_is_cancelled_not_aborted, 2),
                TAP_ONCE(an_abort_is_confirmed_late), TAP_TIMES(the_port_or_the_server_goes, 2),
-               TAP_TIMES(a_command_that_ran_at_the_next_target, 2),
+               TAP_TIMES(a_command_whose_target_has_gone_is_cancelled, 2),
                TAP_TIMES(membership_is_written_and_read_back, 2),
                TAP_TIMES(a_membership_of_another_is_left_alone, 2),
                TAP_TIMES(a_group_that_was_taken_over_is_not_cleared, 3),
