@@ -60,4 +60,4 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/revive.c \
 	src/initiator/source.c
 
-unit_tests += tests/unit/test_hba_core
+unit_tests += tests/unit/test_hba_core tests/unit/test_verdict
