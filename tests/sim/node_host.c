@@ -127,12 +127,12 @@ static ns_t cores_due(const struct sim_host *h)
 	return a < b ? a : b;
 }
 
-/* Its page says that it is in sync: a mirror job that was cut off may have begun to say otherwise.
- */
+/* Its page says that it is in sync, and so does the file, of this generation: one of before may say
+ * so, too, and a mirror job that is cut off says otherwise until all is saved. */
 static bool says_so(const struct sim_host *h, const struct ini_group *g, unsigned i)
 {
 	if (g->m[i].state != MEMBER_IN_SYNC || g->m[i].unit == WIRE_NO_ID || i >= h->disk.g.n ||
-	    h->disk.g.m[i].state != MEMBER_IN_SYNC)
+	    h->disk.g.m[i].state != MEMBER_IN_SYNC || h->disk.g.generation != g->generation)
 		return false;
 	const struct mode_mirror *page = &hba_target(h->h, g->m[i].unit)->member;
 	return page->generation == g->generation && memcmp(page->owner, h->uuid, UUID_LEN) == 0;
