@@ -195,8 +195,7 @@ static void go(struct io *io)
 	io_due(io);
 }
 
-/* True: a crash from now on would leave word of it. Else it waits for that. */
-static bool mark_first(struct io *io)
+bool io_mark_first(struct io *io)
 {
 	if (log_begin(io))
 		return true;
@@ -210,19 +209,23 @@ static bool mark_first(struct io *io)
 /* It has its range. */
 static void proceed(struct io *io)
 {
-	if (io->kind != IO_WRITE || mark_first(io))
+	if (io->kind != IO_WRITE || io_mark_first(io))
 		go(io);
 }
 
 void io_marked(struct io *io, bool good)
 {
-	if (!good) {
+	bool mends = io->kind == IO_READ;
+
+	if (!good && !mends) {
 		io->log_failed = io->abandon = true;
 		io_finish(io);
 		return;
 	}
 	TAILQ_REMOVE(&io->g->unmarked, io, wait);
-	if (io->scrub)
+	if (mends)
+		mend_marked(io, good);
+	else if (io->scrub)
 		heal_start(io);
 	else
 		go(io);
@@ -472,7 +475,7 @@ static void run_done(struct io *io)
 		return;
 	}
 	if (heal_is_due(io)) { /* what it writes a power cut may undo, and a resync is to know */
-		if (mark_first(io))
+		if (io_mark_first(io))
 			heal_start(io);
 		return;
 	}

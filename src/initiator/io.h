@@ -171,7 +171,10 @@ bool io_lasts(const struct io *io);
 void io_finish(struct io *io);
 void io_run(struct ini *ini);
 void io_grant(struct group *g);
-void io_marked(struct io *io, bool good); /* its regions are marked; or that has failed */
+/* True: a crash from now on would leave word of it. Else it waits for io_marked(): its regions are
+ * marked; or that has failed. */
+bool io_mark_first(struct io *io);
+void io_marked(struct io *io, bool good);
 struct io *io_by_op(struct ini *ini, uint64_t op);
 void io_bad(struct io *io, unsigned member, lba_t lba, uint32_t blocks, const struct why *why);
 uint64_t io_op(const struct io *io);
@@ -206,8 +209,10 @@ bool why_is_of_blocks(const struct why *why);
  * this one is asked of others. Then one gave it. */
 void mend_hurt(struct io *io, const struct why *why);
 void mend_read(struct io *io);
-/* All is read, or one was written: goes on with the next. False: there is none. */
-bool mend_start(struct io *io);
+/* All is read. False: there is nothing to mend. Else it goes on when that is marked in the log, or
+ * could not be; and, behind each block that was written, with the next. False: there is none. */
+bool mend_begin(struct io *io);
+void mend_marked(struct io *io, bool good);
 bool mend_written(struct io *io);
 /* compare.c. False: no buffer at this moment. */
 bool compare_start(struct io *io, int run, unsigned member);

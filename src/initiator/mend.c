@@ -65,19 +65,34 @@ static void write_block(struct io *io)
 	io_due(io);
 }
 
-bool mend_start(struct io *io)
+/* A power cut may undo what is written, and leave the block there for a good one: it is marked
+ * first, as a write is. */
+bool mend_begin(struct io *io)
+{
+	io->mend.at = 0;
+	if (io->abandon || !next(io))
+		return false;
+	io->want = 0;
+	if (io_mark_first(io))
+		mend_marked(io, true);
+	return true;
+}
+
+void mend_marked(struct io *io, bool good)
 {
 	struct mend *m = &io->mend;
 
-	m->at = 0;
-	if (io->abandon || !next(io))
-		return false;
+	io->state = IO_SOURCE;
+	if (!good || io->abandon || !next(io)) {
+		io->want = 0;
+		source_over(io);
+		return;
+	}
 	m->on = true;
 	m->lba = io->lba;
 	m->blocks = io->blocks;
 	m->data_off = io->data_off;
 	write_block(io);
-	return true;
 }
 
 static void tell(struct io *io)

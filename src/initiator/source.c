@@ -100,7 +100,7 @@ static void source_done(struct io *io)
 		heal_read(io);
 		return;
 	}
-	if (io->kind == IO_READ && mend_start(io))
+	if (io->kind == IO_READ && mend_begin(io))
 		return;
 	source_over(io);
 }

@@ -21,8 +21,8 @@ bool target_name_ok(const char *name, size_t n);
  * (bit 0 silent mirroring, bit 1 broadcast passes, bit 2 the target was started since its page 30h
  * was written, but by one that is about to import the group), 6-7 queue depth (tasks that it
  * takes at once: the daemon's credit), 8-11 largest transfer per pass in bytes, 12-15 a number that
- * is another one each time that the target is started (0: it does not say), 16-31 UUID, 32-63 name
- * (ASCII, NUL padded), 64-67 reserved.
+ * is another one each time that the target is started, or the logical unit put in (0: it does not
+ * say), 16-31 UUID, 32-63 name (ASCII, NUL padded), 64-67 reserved.
  */
 struct vpd_mirror {
 	uint8_t version;

@@ -42,6 +42,7 @@ struct tgt {
 	struct tgt_lu absent;
 	SLIST_HEAD(, tgt_lu) gone; /* that tasks still point to */
 	bool luns_changed;         /* the server has not been told yet */
+	uint32_t put_in;           /* logical units, since it was attached the first time */
 	struct faults faults;
 	struct ini ini[WIRE_IDS];
 

@@ -212,12 +212,24 @@ static void ask_for_members(const struct tgt *t, struct tgt_lu *lu)
 				lu->nexus[i].asks_members = lu->nexus[i].members_changed = true;
 }
 
+/* The store of one that is put in while others are in use was opened anew: that what was written
+ * before could not be synced when it was taken out, only whoever closed it has heard. */
+static uint32_t boot_of(struct tgt *t)
+{
+	if (t->cfg.boot == 0)
+		return 0;
+	if (t->was_attached)
+		t->put_in++;
+	uint32_t boot = t->cfg.boot + t->put_in * 0x9e3779b1U; /* odd: none comes twice */
+	return boot ? boot : 1;
+}
+
 void tgt_lu_added(struct tgt *t, struct tgt_lu *lu)
 {
 	sm_assert(!t->lu[lu->lun]);
 	ask_for_members(t, lu);
 	lu->queue_depth = t->cfg.queue_depth;
-	lu->boot = t->cfg.boot;
+	lu->boot = boot_of(t);
 	t->lu[lu->lun] = lu;
 	t->luns |= 1ULL << lu->lun;
 	inventory_changed(t, lu);

@@ -77,7 +77,7 @@ struct tgt_lu {
 	struct tgt_lu_config cfg;
 	struct block *zeros;  /* one block */
 	unsigned queue_depth; /* of its task set */
-	uint32_t boot;        /* the target's */
+	uint32_t boot;        /* the target's, or another one: it was put in since */
 	bool started;         /* since its page 30h was written last */
 	struct modes modes;   /* current, saved */
 	struct reserve resv;

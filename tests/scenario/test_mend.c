@@ -210,6 +210,71 @@ START_TEST(a_member_goes_meanwhile)
 }
 END_TEST
 
+/* Nothing is marked any more of what was written before. */
+static struct rig *settled(void)
+{
+	struct rig *r = written(2, INI_SILENT);
+
+	for (unsigned i = 0; i < 2; i++) {
+		r->h->target[i].vpd.boot = 7;
+		fake_back(r->h, (uint8_t)i);
+	}
+	rig_run(r, 100 * NS_PER_S);
+	ck_assert_uint_eq(ini_group_find(r->ini, "g0")->intent.dirty, 0);
+	return r;
+}
+
+/* What was written to mend a block is as little safe as any write, and what was there before may
+ * look good by then: the log knows, and who was not started again has it. */
+START_TEST(a_power_cut_undoes_it)
+{
+	struct rig *r = settled();
+
+	unreadable(r, 0, 7, 1);
+	ck_assert_int_eq(read_all(r, 2).error.kind, INI_OK);
+	ck_assert_uint_eq(right(r, 0), 64);
+	ck_assert_uint_ne(ini_group_find(r->ini, "g0")->intent.dirty, 0);
+	memset(r->h->disk[0].store + 7 * FAKE_BLOCK, 0xEE, FAKE_BLOCK);
+	r->h->target[0].vpd.boot = 8;
+	fake_back(r->h, 0);
+	rig_run(r, 100 * NS_PER_S);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert_uint_eq(right(r, 0), 64);
+	ck_assert_uint_eq(right(r, 1), 64);
+	rig_free(r);
+}
+END_TEST
+
+/* Nothing is written before that is marked; where it cannot be marked, nothing at all, and who
+ * reads has what it asked for. Or it ends, waiting (2). */
+START_TEST(it_is_marked_first)
+{
+	for (unsigned way = 0; way < 3; way++) {
+		struct rig *r = settled();
+		struct block *into = block_new(LEN);
+		struct ini_error e;
+
+		unsigned replies = r->n_replies;
+		unreadable(r, 0, 7, 2);
+		r->logs_held = true;
+		ck_assert(ini_group_read(r->ini, "g0", 0, LEN, into, 2, &e));
+		rig_run(r, NS_PER_S);
+		ck_assert_uint_eq(r->n_replies, replies);
+		ck_assert_uint_eq(right(r, 0), 62);
+		if (way == 2) {
+			rig_restart(r);
+		} else {
+			r->logs_held = false;
+			ini_intent_saved(r->ini, r->held_log, way ? 28 : 0);
+			ck_assert_int_eq(rig_reply(r, 2, LIMIT)->error.kind, INI_OK);
+		}
+		ck_assert_uint_eq(right(r, 0), way ? 62 : 64);
+		block_unref(into);
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* An image that is read out of a group. */
 START_TEST(jobs_mend_too)
 {
@@ -226,4 +291,5 @@ END_TEST
 
 TAP_MAIN("mend", what_is_unreadable_is_written_anew, members_mend_each_other, not_what_nobody_has,
          only_for_the_blocks_sake, many_take_several_reads, one_that_fails_changes_nothing,
-         writes_wait_for_it, a_member_goes_meanwhile, jobs_mend_too);
+         writes_wait_for_it, a_member_goes_meanwhile, a_power_cut_undoes_it, it_is_marked_first,
+         jobs_mend_too);

@@ -5,6 +5,8 @@
 #include "unit/hex.h"
 #include "unit/tap_main.h"
 
+#include "base/cursor.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +25,7 @@ static struct disk *three(void)
 {
 	struct tgt_config c = disk_config();
 	c.luns = 4;
+	c.boot = 7;
 	struct disk *d = disk_new_raw(&c);
 	(void)disk_add(d, 63, (struct span){0});
 	(void)disk_add(d, 3, (struct span){0});
@@ -269,6 +272,37 @@ START_TEST(one_is_back)
 }
 END_TEST
 
+/* The number in VPD page C0h that says when a logical unit was started. */
+static uint32_t boot_of(struct disk *d, uint8_t lun)
+{
+	ck_assert_ptr_nonnull(strstr(disk_lun_command(d, lun, "1201.c0.0044.00"), END));
+	ck_assert_uint_eq(d->n_in, 68);
+	return get_be32(d->in + 12);
+}
+
+/* It has another store, or has lost what could not be synced when it was taken out: as one whose
+ * target was started again. The others stay as they are. */
+START_TEST(one_that_is_back_was_started)
+{
+	struct disk *d = three();
+	uint32_t boot = boot_of(d, 0), before = boot_of(d, 3), first = 0;
+
+	ck_assert_uint_ne(boot, 0);
+	ck_assert_uint_eq(before, boot);
+	for (unsigned i = 0; i < 2; i++) {
+		(void)disk_remove(d, 3);
+		(void)disk_add(d, 3, (struct span){0});
+		(void)disk_lun_sense(d, 3);
+		uint32_t now = boot_of(d, 3);
+		ck_assert(now != 0 && now != before && now != first);
+		first = now;
+		(void)disk_command(d, "00:5"); /* it hears that there is another one */
+		ck_assert_uint_eq(boot_of(d, 0), boot);
+	}
+	disk_free(d);
+}
+END_TEST
+
 START_TEST(report_luns_tells)
 {
 	struct disk *d = three();
@@ -423,7 +457,7 @@ TAP_MAIN_TABLE("target_luns", NULL, NULL, TAP_EACH(report_luns, lists),
                TAP_ONCE(each_has_its_designators), TAP_ONCE(each_has_its_state),
                TAP_ONCE(each_has_its_allegiance), TAP_ONCE(each_has_its_task_set),
                TAP_ONCE(reset_of_one), TAP_ONCE(fault_of_one), TAP_ONCE(absent),
-               TAP_ONCE(one_comes), TAP_ONCE(one_is_back), TAP_ONCE(report_luns_tells),
-               TAP_ONCE(one_goes), TAP_TIMES(gone_and_cleared, 3), TAP_ONCE(gone_while_data_come),
-               TAP_ONCE(leads_with_a_lun), TAP_ONCE(takes_part_with_a_lun),
-               TAP_ONCE(one_of_a_group));
+               TAP_ONCE(one_comes), TAP_ONCE(one_is_back), TAP_ONCE(one_that_is_back_was_started),
+               TAP_ONCE(report_luns_tells), TAP_ONCE(one_goes), TAP_TIMES(gone_and_cleared, 3),
+               TAP_ONCE(gone_while_data_come), TAP_ONCE(leads_with_a_lun),
+               TAP_ONCE(takes_part_with_a_lun), TAP_ONCE(one_of_a_group));
