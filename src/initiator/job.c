@@ -386,7 +386,7 @@ bool ini_job_pause(struct ini *ini, uint32_t id, struct ini_error *e)
 
 	if (!j)
 		return false;
-	if (j->phase > PHASE_SWEEP || j->cancel_wanted)
+	if (j->phase > PHASE_CATCH_UP || j->cancel_wanted)
 		return ini_refuse(e, INI_E_BAD_STATE, "job %u is about to end", id);
 	j->pause_wanted = true;
 	ini->moves++;

@@ -124,6 +124,7 @@ void jobs_run(struct ini *ini);
 ns_t jobs_deadline(const struct ini *ini);
 /* job_sweep.c: a job's ios */
 void job_sweep(struct job *j);
+bool job_on_hold(const struct job *j); /* it is to begin nothing more for now */
 /* Starts what is missed by members that are back; false: nothing is left to do. */
 bool job_catch_up(struct job *j);
 /* Members that a catch-up may read these blocks from, as it is now: a job's own that hold them, and

@@ -236,16 +236,28 @@ static void preparing(struct job *j)
 	enter(j, PHASE_SWEEP);
 }
 
-static void sweeping(struct job *j)
+/* True: it is to go no further for now, and what it had begun is over. */
+static bool is_held(struct job *j)
 {
-	bool hold = j->pause_wanted || j->ini->draining;
+	bool hold = job_on_hold(j);
 
-	if (hold && j->ios == 0 && j->next < j->blocks) {
+	if (hold && j->ios == 0)
 		set_state(j, JOB_PAUSED);
-		return;
-	}
 	if (!hold && j->pub.state == JOB_PAUSED)
 		set_state(j, JOB_RUNNING);
+	return j->pub.state == JOB_PAUSED;
+}
+
+static void catching_up(struct job *j)
+{
+	if (!is_held(j) && !job_catch_up(j))
+		enter(j, PHASE_GRACE);
+}
+
+static void sweeping(struct job *j)
+{
+	if (j->next < j->blocks && is_held(j))
+		return;
 	if (j->pub.type == JOB_LOAD)
 		load_look(j);
 	job_sweep(j);
@@ -403,8 +415,7 @@ void job_step(struct job *j)
 		grace(j);
 		break;
 	case PHASE_CATCH_UP:
-		if (!job_catch_up(j))
-			enter(j, PHASE_GRACE);
+		catching_up(j);
 		break;
 	case PHASE_FLUSH:
 		flushing(j);

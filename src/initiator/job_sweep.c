@@ -24,12 +24,17 @@ static uint64_t bytes_of(const struct job *j, const struct io *io)
 	return (end < j->pub.total ? end : j->pub.total) - first;
 }
 
+bool job_on_hold(const struct job *j)
+{
+	return j->pause_wanted || j->ini->draining;
+}
+
 static bool may_start(const struct job *j)
 {
 	unsigned most = from_file(j) ? j->pub.window + READ_AHEAD : j->pub.window;
 
-	return j->next < j->blocks && j->ios < most && !j->pause_wanted && !j->cancel_wanted &&
-	       !j->aborting && !j->ini->draining && job_speed_allows(j);
+	return j->next < j->blocks && j->ios < most && !j->cancel_wanted && !j->aborting &&
+	       !job_on_hold(j) && job_speed_allows(j);
 }
 
 static uint16_t one_source(const struct group *g)
@@ -224,6 +229,7 @@ static bool catch_one(struct job *j, unsigned t, const struct mir_span *s)
 	io->catch_up = true;
 	io->want = want;
 	j->ios++;
+	job_speed_spend(j, s->blocks * g->pub.block_size);
 	if (from) {
 		io->from_member = true;
 		io->from = from;
@@ -246,7 +252,8 @@ bool job_catch_up(struct job *j)
 		j->running++;
 		io_start(io);
 	}
-	while (j->catch_target < j->pub.n_targets && j->ios < j->pub.window) {
+	while (j->catch_target < j->pub.n_targets && j->ios < j->pub.window && !job_on_hold(j) &&
+	       job_speed_allows(j)) {
 		unsigned t = j->catch_target;
 		uint16_t b = (uint16_t)(1U << j->member_of[t]);
 		if ((j->lost >> t & 1) || !members_here(j->g, b) ||

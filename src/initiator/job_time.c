@@ -82,7 +82,8 @@ ns_t job_time_deadline(const struct job *j)
 	if (j->pub.state != JOB_RUNNING)
 		return NS_NEVER;
 	ns_t at = j->sample[j->samples - 1].at_ns + SAMPLE_NS;
-	if (j->phase == PHASE_SWEEP && j->speed_ns > j->ini->now && j->speed_ns < at)
+	if ((j->phase == PHASE_SWEEP || j->phase == PHASE_CATCH_UP) && j->speed_ns > j->ini->now &&
+	    j->speed_ns < at)
 		at = j->speed_ns;
 	if (j->phase == PHASE_SWEEP && l->spec.for_ns > l->ran_ns &&
 	    j->clock_ns + (l->spec.for_ns - l->ran_ns) < at)

@@ -498,6 +498,44 @@ START_TEST(in_the_middle_of_a_resync)
 }
 END_TEST
 
+/* What is copied once more keeps to the speed limit, too, and waits while the job is paused. */
+START_TEST(copied_again_at_the_speed_limit)
+{
+	struct rig *r = rig_new(3, BLOCKS);
+	struct ini_error e;
+
+	rig_group(r, 3, false);
+	uint32_t id = rig_mirror(r, WHOLE);
+	const struct ini_job *j = ini_job_find(r->ini, id);
+	run_until(r, id, BLOCKS);
+	fake_gone(r->h, 1);
+	lose(r, 1, 0, BLOCKS);
+	ck_assert(ini_job_set_speed(r->ini, id, WHOLE / 16, &e));
+	rig_step(r);
+	uint64_t before = r->h->disk[1].written;
+	fake_started(r->h, 1);
+	rig_run(r, 8 * NS_PER_S);
+	uint64_t half = r->h->disk[1].written - before;
+	ck_assert_uint_ge(half, BLOCKS * 7 / 16);
+	ck_assert_uint_le(half, BLOCKS * 9 / 16);
+	ck_assert(ini_job_pause(r->ini, id, &e));
+	rig_run(r, 2 * NS_PER_S);
+	ck_assert_int_eq(j->state, JOB_PAUSED);
+	half = r->h->disk[1].written;
+	rig_run(r, 100 * NS_PER_S);
+	ck_assert_uint_eq(r->h->disk[1].written, half);
+	ck_assert(ini_job_resume(r->ini, id, &e));
+	rig_run(r, 2 * NS_PER_S);
+	ck_assert_int_eq(j->state, JOB_RUNNING);
+	ck_assert(ini_job_set_speed(r->ini, id, 0, &e));
+	ns_t from = r->now;
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+	ck_assert_uint_lt(r->now - from, NS_PER_S);
+	ck_assert(equal(r, 3));
+	rig_free(r);
+}
+END_TEST
+
 /* All is copied, and it goes before it is flushed, or in the midst of that. */
 START_TEST(before_it_is_flushed)
 {
@@ -729,7 +767,7 @@ TAP_MAIN("restart", after_a_mirror_that_was_cut_off, behind_a_smaller_image,
          before_the_sweep, it_gets_what_it_lost, it_lost_nothing, it_is_seen_once,
          all_were_started_again, the_one_that_has_it_comes_late, nobody_reads_what_it_lost,
          by_its_number, before_it_has_left, the_daemon_was_away, in_the_middle_of_a_mirror,
-         in_the_middle_of_a_resync, before_it_is_flushed, what_a_scrub_has_repaired,
-         its_page_is_renewed, its_page_is_not_renewed,
+         in_the_middle_of_a_resync, copied_again_at_the_speed_limit, before_it_is_flushed,
+         what_a_scrub_has_repaired, its_page_is_renewed, its_page_is_not_renewed,
          it_is_started_again_while_its_page_is_renewed, its_page_cannot_be_renewed,
          its_page_is_not_renewed_while_a_change_is_owed);
