@@ -338,6 +338,29 @@ void member_seen(struct member *x, const struct hba_target *t)
 	x->seen_generation = t->member.generation;
 }
 
+/*
+ * No page gets a generation before the state file has it (change.c, announce()). One that we have
+ * written all the same, and that the file does not know of: the state directory is one of before,
+ * put back, or a copy. What its log says of members and of writes in flight was so then.
+ */
+static void look_for_lost_state(struct group *g, const struct hba_target *t)
+{
+	const struct mode_mirror *page = &t->member;
+
+	if (page->importing || page->term != g->pub.term || page->generation <= g->pub.used ||
+	    page->generation >= GENERATION_MAX ||
+	    memcmp(page->owner, hba_own_uuid(g->ini->hba), UUID_LEN) != 0)
+		return;
+	ini_log(g->ini, 3,
+	        "group %s: page 30h of %s has generation %llu, the state directory knows of none "
+	        "after %llu: it is an old one, and all of the group is copied",
+	        g->pub.name, t->name, (unsigned long long)page->generation,
+	        (unsigned long long)g->pub.used);
+	g->pub.used = page->generation;
+	g->restored_generation = 0;
+	log_unknown(g);
+}
+
 void member_arrives(struct group *g, unsigned member, const struct hba_target *t)
 {
 	struct ini_member *m = &g->pub.m[member];
@@ -360,6 +383,8 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	restart_seen(g, member, t);
 	if (!g->listed)
 		return;
+	if (page_is_ours(g, member, &t->member))
+		look_for_lost_state(g, t);
 	bool was_in_sync = m->state == MEMBER_IN_SYNC;
 	/* Back in the middle of a change, with its page as it was: that is about to be written. */
 	bool changing = g->phase == CHANGE_USED || g->phase == CHANGE_PAGES;
