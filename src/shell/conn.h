@@ -16,6 +16,15 @@
 
 struct conn;
 
+/* A bus server that lives answers PING: whoever has sent one each third of its heartbeat, and has
+ * heard nothing for so long, is at the wrong end of a dead connection, which the kernel does not
+ * notice where nothing is to be sent again. */
+#define CONN_SILENCE_MIN_NS (5 * NS_PER_S)
+static inline ns_t conn_silence_limit(ns_t heartbeat)
+{
+	return 4 * heartbeat > CONN_SILENCE_MIN_NS ? 4 * heartbeat : CONN_SILENCE_MIN_NS;
+}
+
 struct conn_ops {
 	/* A frame came. It and its spans live until the call returns; frame->data: take a reference
 	 * to keep it. */

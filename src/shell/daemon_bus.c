@@ -20,7 +20,6 @@
 #define RETRY_FIRST_NS  (100 * NS_PER_MS)
 #define RETRY_MOST_NS   (1 * NS_PER_S)
 #define ATTACH_LIMIT_NS (5 * NS_PER_S)
-#define SILENCE_MIN_NS  (5 * NS_PER_S)
 #define OUT_MAX         (512 * MIB)
 
 /* The same trouble again and again is told once. */
@@ -241,9 +240,8 @@ bool daemon_bus_start(struct daemon *d)
 static void ping(struct daemon *d, ns_t now)
 {
 	struct wire_frame f = {.type = WIRE_PING, .ping.cookie = now};
-	ns_t limit = 4 * d->heartbeat_ns > SILENCE_MIN_NS ? 4 * d->heartbeat_ns : SILENCE_MIN_NS;
 
-	if (now > d->heard_at + limit) {
+	if (now > d->heard_at + conn_silence_limit(d->heartbeat_ns)) {
 		down(d, "it is silent");
 		return;
 	}

@@ -35,7 +35,7 @@ struct run {
 	ns_t asked_until;     /* ASKED */
 	bool ever_up, told_waiting;
 	unsigned told_ops; /* of the store, while they are waited for */
-	ns_t heartbeat_ns, ping_at;
+	ns_t heartbeat_ns, ping_at, heard_at;
 	bool ending;
 	ns_t end_by;
 	int status;
@@ -220,6 +220,7 @@ static void on_frame(void *ctx, const struct wire_frame *f)
 {
 	struct run *r = ctx;
 	struct tgt_event ev = {.kind = TGT_EV_FRAME};
+	r->heard_at = loop_now();
 	switch (f->type) {
 	case WIRE_ATTACHED:
 		attached(r, &f->attached);
@@ -355,9 +356,14 @@ static void schedule(struct run *r)
 	loop_deadline(r->loop, at);
 }
 
-static void ping(struct run *r)
+static void ping(struct run *r, ns_t now)
 {
 	struct wire_frame f = {.type = WIRE_PING};
+	if (now > r->heard_at + conn_silence_limit(r->heartbeat_ns)) {
+		log_warning("%s: it is silent", r->o->bus.text);
+		unlink_conn(r);
+		return;
+	}
 	send_frame(r, &f);
 }
 
@@ -393,7 +399,7 @@ static void on_run(void *ctx, ns_t now)
 		unlink_conn(r);
 	}
 	if (r->link == LINK_UP && r->heartbeat_ns > 0 && r->ping_at <= now)
-		ping(r);
+		ping(r, now);
 	schedule(r);
 }
 

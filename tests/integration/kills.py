@@ -124,6 +124,20 @@ def stopped():
         run_again(lab, names, image)
 
 
+@test("a bus server that is stopped (SIGSTOP) is left by who hears nothing of it, and found again when it goes on")
+def bus_stopped():
+    with Lab() as lab:
+        names = lab.start(2, daemon_options=("--bus-wait-ms", "500"))
+        image = lab.image(MIB)
+        lab.run_job("mirror", image=image)
+        lab.bus_process.signal(signal.SIGSTOP)
+        for process in (lab.targets["disk0"], lab.targets["disk1"], lab.daemon_process):
+            until("it is left", lambda: "it is silent" in process.stderr(), limit_s=30)
+        lab.bus_process.signal(signal.SIGCONT)
+        lab.wait_targets(names)
+        run_again(lab, names, image)
+
+
 @test("SIGTERM drains: each program ends with 0, and what was mirrored is there after all of them were started again")
 def terminated():
     with Lab() as lab:
