@@ -154,6 +154,11 @@ uint64_t log_lacking(const struct group *g, uint16_t members, bool recovery)
 	return intent_lacking(g->log, lacking, whole && !recovery);
 }
 
+bool log_is_for(const struct group *g, uint16_t members)
+{
+	return members & members_trusted(g);
+}
+
 void log_prepare(struct job *j)
 {
 	struct group *g = j->g;
@@ -169,7 +174,8 @@ void log_prepare(struct job *j)
 	} else if (j->blocks > 0) {
 		kinds(g, j->want, &lacking, &whole);
 		j->pub.total = intent_plan(g->log, lacking, whole) * g->pub.block_size;
-		for (lba_t at = 0; intent_planned(g->log, at, &s); at = s.lba + s.blocks)
+		for (lba_t at = 0; log_is_for(g, j->want) && intent_planned(g->log, at, &s);
+		     at = s.lba + s.blocks)
 			intent_mark(g->log, s.lba, s.blocks);
 	}
 	g->ini->logs_due = true;

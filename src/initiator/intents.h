@@ -9,6 +9,9 @@
 void log_open(struct group *g);    /* a new group's: all clean */
 void log_unknown(struct group *g); /* nothing is known of what was in flight: all is copied */
 void log_drop(struct group *g);    /* the group is gone */
+/* A write to these members is to be marked. Those that are stale, and known as that, lack what they
+ * lack, whatever becomes of it: after a crash nobody else would need to be looked at for it. */
+bool log_is_for(const struct group *g, uint16_t members);
 /* A write is to begin. False: only when io_marked() is called. */
 bool log_begin(struct io *io);
 void log_end(struct io *io);

@@ -209,7 +209,9 @@ bool io_mark_first(struct io *io)
 /* It has its range. */
 static void proceed(struct io *io)
 {
-	if (io->kind != IO_WRITE || io_mark_first(io))
+	bool copies = io->job && io->job->pub.type == JOB_RESYNC;
+
+	if (io->kind != IO_WRITE || (copies && !log_is_for(io->g, io->want)) || io_mark_first(io))
 		go(io);
 }
 

@@ -380,6 +380,38 @@ static struct rig *stopped_in_mid_write(unsigned n)
 	return r;
 }
 
+/* What is written to a new member alone is no reason to copy those in sync to each other when all
+ * ends in the middle of it; but what a client writes beside it is. */
+START_TEST(a_resync_that_is_cut_off_costs_nobody_else)
+{
+	for (unsigned beside = 0; beside < 2; beside++) {
+		struct rig *r = rig_new(3, BLOCKS);
+		struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
+
+		rig_group(r, 2, true);
+		rig_add(r, "disk2");
+		s.speed_limit = 64 * FAKE_BLOCK;
+		uint32_t id = rig_start(r, &s);
+		rig_run(r, 4 * NS_PER_S);
+		ck_assert_uint_gt(r->h->disk[2].written, REGION);
+		ck_assert_uint_eq(ini_job_find(r->ini, id)->total, (uint64_t)BLOCKS * FAKE_BLOCK);
+		if (beside)
+			write_all(r, 0, 1, 7);
+		ck_assert_uint_eq(shown(r).dirty, beside);
+		uint64_t before = r->h->disk[0].written + r->h->disk[1].written;
+		rig_restart(r);
+		ck_assert_uint_eq(shown(r).dirty, beside);
+		rig_run(r, LIMIT);
+		ck_assert_uint_eq(r->h->disk[0].written + r->h->disk[1].written - before,
+		                  beside ? 2 * REGION : 0);
+		ck_assert(!rig_in_sync(r, 2) && rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+		ck_assert(rig_in_sync(r, 2) && equal(r, 0, 2));
+		rig_free(r);
+	}
+}
+END_TEST
+
 START_TEST(after_a_restart_members_are_made_equal)
 {
 	struct rig *r = stopped_in_mid_write(3);
@@ -955,13 +987,13 @@ TAP_MAIN("intents", nobody_is_in_sync_when_the_log_is_to_be_cleaned,
          a_catch_up_outside_the_plan_counts_nothing,
          a_member_in_sync_leaves_while_a_catch_up_from_it_waits,
          a_new_member_misses_a_write_while_a_catch_up_from_it_waits,
-         a_member_whose_past_is_unknown_gets_all, after_a_restart_members_are_made_equal,
-         a_recovery_that_is_cut_off_begins_anew, a_recovery_waits_for_members_in_sync,
-         a_member_that_a_recovery_cannot_write_leaves, only_a_stale_member_takes_a_recovery,
-         a_log_that_is_refused_means_all, a_group_is_written_and_read_during_a_recovery,
-         a_clean_end_leaves_nothing_to_recover, an_image_over_all_ends_a_recovery,
-         a_group_that_goes_takes_its_log_along, a_command_comes_before_a_recovery,
-         settings_do_not_wait_for_a_recovery_in_line, a_write_that_waited_goes_to_the_new_member,
-         a_flush_reaches_the_new_member, a_kill_at_any_moment_of_a_reduction,
-         a_flush_that_fails_takes_the_member_out, a_member_that_goes_is_not_flushed_out,
-         resyncs_are_throttled);
+         a_member_whose_past_is_unknown_gets_all, a_resync_that_is_cut_off_costs_nobody_else,
+         after_a_restart_members_are_made_equal, a_recovery_that_is_cut_off_begins_anew,
+         a_recovery_waits_for_members_in_sync, a_member_that_a_recovery_cannot_write_leaves,
+         only_a_stale_member_takes_a_recovery, a_log_that_is_refused_means_all,
+         a_group_is_written_and_read_during_a_recovery, a_clean_end_leaves_nothing_to_recover,
+         an_image_over_all_ends_a_recovery, a_group_that_goes_takes_its_log_along,
+         a_command_comes_before_a_recovery, settings_do_not_wait_for_a_recovery_in_line,
+         a_write_that_waited_goes_to_the_new_member, a_flush_reaches_the_new_member,
+         a_kill_at_any_moment_of_a_reduction, a_flush_that_fails_takes_the_member_out,
+         a_member_that_goes_is_not_flushed_out, resyncs_are_throttled);
