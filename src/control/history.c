@@ -65,10 +65,29 @@ static void get_load(struct saved *g, const json_t *o, struct ini_load *l)
 	}
 }
 
-/* Of a live job only what does not move: so the file is written when a job comes or ends. */
+/* Of a live job: what a daemon that is started again needs to go on with it, or to say why not. */
+static void put_live(struct jw *w, const struct ini_job *j)
+{
+	const struct ini_kept *k = &j->kept;
+
+	jw_obj(w, "live");
+	jw_hex(w, "group", k->group, UUID_LEN);
+	jw_bool(w, "file", k->file);
+	jw_bool(w, "recovery", j->recovery);
+	jw_bool(w, "paused", k->paused);
+	jw_bool(w, "cancelled", k->cancelled);
+	jw_u64(w, "speed_limit", j->speed_limit);
+	jw_u64(w, "swept", k->swept);
+	jw_u64(w, "mended", k->mended);
+	jw_end_obj(w);
+}
+
+/* Of a live job that does not go on after a restart only what does not move; of another one what it
+ * has cost until now, too, with how far it is. The file is written when a job comes, is steered or
+ * ends, and now and then when it has got on. */
 static void put_job(struct jw *w, const struct ini_job *j)
 {
-	bool over = is_over(j);
+	bool over = is_over(j), counts = over || ini_job_goes_on(j);
 
 	jw_obj(w, NULL);
 	jw_u64(w, "id", j->id);
@@ -87,17 +106,19 @@ static void put_job(struct jw *w, const struct ini_job *j)
 	jw_u64(w, "done", over ? j->done : 0);
 	jw_u64(w, "elapsed_ns",
 	       over && j->ended_ns > j->started_ns ? j->ended_ns - j->started_ns : 0);
-	jw_u64(w, "running_ns", over ? j->running_ns : 0);
-	jw_u64(w, "silent", over ? j->passes[INI_SILENT] : 0);
-	jw_u64(w, "conventional", over ? j->passes[INI_CONVENTIONAL] : 0);
-	jw_u64(w, "broadcast", over ? j->passes[INI_BROADCAST] : 0);
-	jw_u64(w, "resend", over ? j->resend_passes : 0);
-	jw_u64(w, "bus_ns", over ? j->bus_ns : 0);
+	jw_u64(w, "running_ns", counts ? j->running_ns : 0);
+	jw_u64(w, "silent", counts ? j->passes[INI_SILENT] : 0);
+	jw_u64(w, "conventional", counts ? j->passes[INI_CONVENTIONAL] : 0);
+	jw_u64(w, "broadcast", counts ? j->passes[INI_BROADCAST] : 0);
+	jw_u64(w, "resend", counts ? j->resend_passes : 0);
+	jw_u64(w, "bus_ns", counts ? j->bus_ns : 0);
 	jw_u64(w, "differing", over ? j->differing : 0);
+	if (!over)
+		put_live(w, j);
 	if (j->type == JOB_LOAD)
 		put_load(w, &j->load, over);
 	jw_arr(w, "targets");
-	for (unsigned i = 0; over && i < j->n_targets && i < INI_MEMBERS_MAX; i++)
+	for (unsigned i = 0; counts && i < j->n_targets && i < INI_MEMBERS_MAX; i++)
 		put_target(w, &j->t[i]);
 	jw_end_arr(w);
 	jw_end_obj(w);
@@ -137,6 +158,32 @@ static void get_targets(struct saved *g, const json_t *list, struct ini_job *j)
 	}
 }
 
+/* False: an older daemon wrote down nothing of that. */
+static bool get_live(struct saved *g, const json_t *o, struct ini_job *j)
+{
+	const json_t *live = json_object_get(o, "live");
+
+	if (!live)
+		return false;
+	if (j->state == JOB_DISMISSED)
+		saved_wrong(g, "live");
+	if (j->transfer > INI_BLOCK_MAX)
+		saved_wrong(g, "transfer");
+	if (j->window == 0 || j->window > INI_LOAD_WINDOW_MAX)
+		saved_wrong(g, "window");
+	j->state = JOB_CREATED;
+	j->kept.known = true;
+	saved_hex16(g, live, "group", j->kept.group);
+	j->kept.file = saved_bool(g, live, "file");
+	j->recovery = saved_bool(g, live, "recovery");
+	j->kept.paused = saved_bool(g, live, "paused");
+	j->kept.cancelled = saved_bool(g, live, "cancelled");
+	j->speed_limit = saved_u64(g, live, "speed_limit", INT64_MAX);
+	j->kept.swept = saved_u64(g, live, "swept", j->total); /* a block is a byte at least */
+	j->kept.mended = saved_u64(g, live, "mended", INT64_MAX);
+	return true;
+}
+
 static void get_result(struct saved *g, const json_t *o, struct ini_job *j)
 {
 	j->state = json_is_true(json_object_get(o, "dismissed")) ? JOB_DISMISSED : JOB_CONCLUDED;
@@ -155,7 +202,7 @@ static void get_result(struct saved *g, const json_t *o, struct ini_job *j)
 	j->resend_passes = saved_u64(g, o, "resend", INT64_MAX);
 	j->bus_ns = saved_u64(g, o, "bus_ns", INT64_MAX);
 	j->differing = saved_u64(g, o, "differing", INT64_MAX);
-	if (j->conclusion != JOB_NONE)
+	if (j->conclusion != JOB_NONE || get_live(g, o, j))
 		return;
 	j->conclusion = JOB_FAILED;
 	j->error.kind = INI_E_SHUTDOWN;

@@ -83,6 +83,15 @@ uint64_t saved_u64(struct saved *g, const json_t *o, const char *key, uint64_t m
 	return (uint64_t)json_integer_value(v);
 }
 
+bool saved_bool(struct saved *g, const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+
+	if (!json_is_boolean(v))
+		saved_wrong(g, key);
+	return json_is_true(v);
+}
+
 void saved_text(struct saved *g, const json_t *o, const char *key, char *out, size_t n)
 {
 	const json_t *v = json_object_get(o, key);

@@ -22,6 +22,7 @@ struct saved {
 
 void saved_wrong(struct saved *g, const char *key);
 uint64_t saved_u64(struct saved *g, const json_t *o, const char *key, uint64_t max);
+bool saved_bool(struct saved *g, const json_t *o, const char *key);
 void saved_text(struct saved *g, const json_t *o, const char *key, char *out, size_t n);
 /* For texts to people, which may have grown when they were written: cut to fit. */
 void saved_cut_text(struct saved *g, const json_t *o, const char *key, char *out, size_t n);

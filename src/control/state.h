@@ -32,8 +32,10 @@ void ctl_state_put(struct jw *w, const struct ctl_state *s);
 /* False with why; out is then undefined. */
 bool ctl_state_get(const char *text, size_t n, struct ctl_state *out, char *why, size_t why_n);
 void ctl_jobs_put(struct jw *w, const struct ctl_jobs *s);
-/* The jobs are allocated here, for ctl_jobs_free(). One that was live is concluded: failed, since
- * the daemon was restarted. Runs of bad blocks are not kept, and times of the old clock are not. */
+/* The jobs are allocated here, for ctl_jobs_free(). One that was live is, with what
+ * ini_restore_job() needs to go on with it; if an older daemon wrote the file, without that, it is
+ * concluded: failed, since the daemon was restarted. Runs of bad blocks are not kept, and times of
+ * the old clock are not. */
 bool ctl_jobs_get(const char *text, size_t n, struct ctl_jobs *out, char *why, size_t why_n);
 void ctl_jobs_free(struct ctl_jobs *s);
 

@@ -67,7 +67,7 @@ static void spoil_jobs(struct group *g, unsigned member)
 	struct job *j;
 
 	TAILQ_FOREACH (j, &g->ini->job_live, live)
-		if (j->g == g && j->phase != PHASE_QUEUED)
+		if (j->g == g && j->phase > PHASE_QUEUED)
 			j->bypassed |= (uint16_t)(1U << member);
 }
 

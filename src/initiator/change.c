@@ -33,6 +33,8 @@ void ini_saved(struct ini *ini, uint64_t seq, int err)
 	ini->save_done = seq;
 	ini->save_err = err;
 	ini->moves++;
+	if (!err)
+		ini->next_saved = ini->next_out;
 	if (err)
 		ini_log(ini, 3, "the state could not be saved: %s", errno_text(err));
 }

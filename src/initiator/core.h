@@ -138,6 +138,8 @@ struct ini {
 	unsigned n_jobs, n_live;
 	uint64_t jobs_over; /* how many were concluded: whoever waits for one looks again */
 	uint32_t next_job;
+	uint32_t next_out, next_saved; /* as it is being saved; as it was saved last */
+	ns_t keep_at;                  /* how far jobs are is taken down then */
 
 	struct io *ios; /* INI_IOS, likewise */
 	unsigned ios_used;

@@ -79,7 +79,7 @@ bool ini_group_write(struct ini *ini, const char *name, uint64_t offset, uint32_
 		return false;
 	const struct job *j;
 	TAILQ_FOREACH (j, &ini->job_live, live)
-		if (j->g == g && j->pub.type == JOB_MIRROR && j->phase != PHASE_QUEUED)
+		if (j->g == g && j->pub.type == JOB_MIRROR && j->phase > PHASE_QUEUED)
 			return ini_refuse(e, INI_E_BUSY, "job %u is mirroring an image to group %s",
 			                  j->pub.id, name);
 	return start(ini, g, CMD_WRITE, offset, len, data, token, e);

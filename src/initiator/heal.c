@@ -363,6 +363,7 @@ void heal_written(struct io *io)
 			j->repaired |= b;
 			j->undone |= io->restarted & b;
 			j->pub.t[j->target_of[i]].repaired += ok;
+			j->pub.kept.mended += h->differed & b ? ok : 0;
 			ini_log(io->ini, 5,
 			        "job %u (scrub of group %s): %llu of %u blocks from LBA %llu of %s "
 			        "%s, "

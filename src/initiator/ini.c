@@ -56,7 +56,7 @@ struct ini *ini_new(const struct ini_config *cfg, struct hba *h)
 	ini->cfg = *cfg;
 	set_defaults(&ini->cfg);
 	ini->hba = h;
-	ini->next_job = 1;
+	ini->next_job = ini->next_saved = 1;
 	/* Of what is large only what is used is touched: jobs and ios are cleared when they are
 	 * taken, and calloc() of this size gives untouched pages. */
 	ini->jobs = malloc(INI_JOB_SLOTS * sizeof(*ini->jobs));

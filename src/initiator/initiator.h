@@ -190,6 +190,19 @@ struct ini_load {
 	struct ini_latency latency;
 };
 
+/* Of a job that is not over: what it takes to go on with it after a restart, beside what it was
+ * asked for. The core keeps it as it is; the shell saves it with the job. */
+struct ini_kept {
+	bool known; /* in ini_restore_job(): the rest was saved, which older daemons did not do */
+	bool paused, cancelled; /* a client wants it so */
+	bool file;              /* it works on a client's file */
+	uint8_t group[UUID_LEN];
+	uint64_t swept;  /* verify and scrub, of members among themselves: logical blocks, from the
+	                    first on, that were compared and are alike on all of its targets; as of
+	                    some seconds ago */
+	uint64_t mended; /* scrub: of `differing`, those that it has written anew */
+};
+
 struct ini_job_target {
 	uint8_t uuid[UUID_LEN];
 	char name[TARGET_NAME_MAX + 1];
@@ -230,6 +243,7 @@ struct ini_job {
 	uint64_t differing; /* verify, scrub: logical blocks that differ, summed over members; of a
 	                       scrub before it repaired them */
 	struct ini_load load; /* of a load job */
+	struct ini_kept kept;
 	unsigned n_targets;
 	struct ini_job_target t[INI_MEMBERS_MAX];
 };
@@ -263,8 +277,9 @@ enum ini_action_kind {
 	                       has failed, operations may be in work yet: what they bring is ignored
 	                     */
 	INI_ACT_SAVE,   /* save all groups and job ids durably (ini_group_save(), ini_next_job()),
-	                   and what is to be known of jobs after a restart (ini_job_at()), then
-	                   ini_saved(seq) */
+	                   then ini_saved(seq). What is to be known of jobs after a restart
+	                   (ini_job_at(), ini_restore_job()) is saved beside it, whenever
+	                   INI_ACT_CHANGED names a job of which that has changed */
 	INI_ACT_INTENT, /* make `len` bytes of `bytes` the write-intent log of the group `uuid`,
 	                   durably and all or nothing (len 0: remove it), then ini_intent_saved(op)
 	                 */
@@ -331,9 +346,16 @@ void ini_restore_next_job(struct ini *ini, uint32_t next);
  * refused (or missing), so nothing is known of what was in flight: all of the group is copied. */
 bool ini_restore_intent(struct ini *ini, const char *group, const uint8_t *bytes, size_t len,
                         struct ini_error *e);
-/* A job of the daemon's earlier life, for the list only: one that was not concluded is so now, as
- * failed. Runs of its targets may be left out. */
+/* A job of the daemon's earlier life, after the groups and their logs. Runs of its targets may be
+ * left out. One that was not concluded goes on by itself if ini_job_goes_on(): when the members of
+ * its group are there and equal again, or after bus_wait_ns with those that are there, as if it
+ * were created then; if it cannot begin within six times bus_wait_ns, it fails with what
+ * ini_job_create() would say. Any other one is concluded here: cancelled if a client wanted that,
+ * else failed, with a text that says why. False, with e: it makes no sense, or the table is full.
+ */
 bool ini_restore_job(struct ini *ini, const struct ini_job *j, struct ini_error *e);
+/* It needs nothing for that but the group: it has no file of a client, and measures nothing. */
+bool ini_job_goes_on(const struct ini_job *j);
 
 /* Lets time pass, runs completions: call after hba_run() and at the deadline; then take all
  * actions, run hba outputs. */
@@ -445,6 +467,9 @@ unsigned ini_jobs(const struct ini *ini); /* live and history, oldest first */
 const struct ini_job *ini_job_at(const struct ini *ini, unsigned i);
 const struct ini_job *ini_job_find(const struct ini *ini, uint32_t id);
 uint32_t ini_next_job(const struct ini *ini);
+/* Jobs with numbers below this one are known to the state as it was saved last with success: their
+ * numbers are not given again. A job that is not, since that failed, fails before it begins. */
+uint32_t ini_saved_jobs(const struct ini *ini);
 
 const char *ini_mode_name(enum ini_mode m);       /* "silent", ... */
 const char *ini_pattern_name(enum ini_pattern p); /* "random", ... */

@@ -221,7 +221,7 @@ static bool being_copied(const struct group *g)
 	const struct job *j;
 
 	TAILQ_FOREACH (j, &g->ini->job_live, live)
-		if (j->g == g && job_copies(j) && j->phase != PHASE_QUEUED)
+		if (j->g == g && job_copies(j) && j->phase > PHASE_QUEUED)
 			return true;
 	return false;
 }

@@ -450,7 +450,7 @@ static void tell_job(struct io *io)
 	struct job *j;
 
 	TAILQ_FOREACH (j, &io->ini->job_live, live)
-		if (j->g == g && job_copies(j) && j->phase != PHASE_QUEUED)
+		if (j->g == g && job_copies(j) && j->phase > PHASE_QUEUED)
 			break;
 	if (j && j->pub.type == JOB_MIRROR) {
 		j->torn |= io->bad;

@@ -109,7 +109,7 @@ static struct job *take_free(struct ini *ini)
 	return j;
 }
 
-static struct job *slot(struct ini *ini)
+struct job *job_slot(struct ini *ini)
 {
 	bool full = TAILQ_EMPTY(&ini->job_free) && ini->jobs_used == INI_JOB_SLOTS;
 
@@ -218,8 +218,8 @@ static bool check_image(const struct group *g, const struct ini_job_spec *s, str
 	return true;
 }
 
-static bool check_spec(struct ini *ini, const struct group *g, const struct ini_job_spec *s,
-                       struct ini_error *e)
+bool job_check(struct ini *ini, const struct group *g, const struct ini_job_spec *s,
+               struct ini_error *e)
 {
 	enum ini_mode mode = s->mode == INI_MODE_DEFAULT ? g->pub.mode : s->mode;
 
@@ -239,8 +239,6 @@ static bool check_spec(struct ini *ini, const struct group *g, const struct ini_
 		return ini_refuse(e, INI_E_BUSY, "group %s is being changed", g->pub.name);
 	if (!group_is_ours(g, e))
 		return false;
-	if (ini->n_live >= INI_JOBS_MAX)
-		return ini_refuse(e, INI_E_TOO_MANY, "%d jobs are not over yet", INI_JOBS_MAX);
 	if (mode == INI_BROADCAST && s->type != JOB_READ && !broadcast_check(g, concerned(g, s), e))
 		return false;
 	return check_image(g, s, e) && check_members(g, s, e);
@@ -272,13 +270,18 @@ void job_size_resync(struct job *j)
 		j->blocks = j->pub.total = 0;
 }
 
-static void fill(struct job *j, const struct group *g, const struct ini_job_spec *s)
+void job_fill(struct job *j, struct group *g, const struct ini_job_spec *s)
 {
 	uint32_t bs = g->pub.block_size;
 	bool whole = !s->has_image || s->type == JOB_READ;
 
+	j->g = g;
+	j->phase = PHASE_QUEUED;
 	j->pub.type = s->type;
 	j->pub.state = JOB_CREATED;
+	j->pub.kept.known = true;
+	j->pub.kept.file = s->has_image;
+	memcpy(j->pub.kept.group, g->pub.uuid, UUID_LEN);
 	copy_text(j->pub.group, sizeof(j->pub.group), g->pub.name);
 	copy_text(j->pub.image, sizeof(j->pub.image), s->has_image ? s->image_name : "");
 	j->pub.mode = s->mode == INI_MODE_DEFAULT ? g->pub.mode : s->mode;
@@ -287,6 +290,7 @@ static void fill(struct job *j, const struct group *g, const struct ini_job_spec
 	j->pub.speed_limit = s->speed_limit;
 	j->pub.total = whole ? g->pub.blocks * bs : s->image_size;
 	j->blocks = whole ? g->pub.blocks : (s->image_size - 1) / bs + 1;
+	j->bad_from = j->blocks;
 	j->run_blocks = j->pub.transfer / bs;
 	j->want = concerned(g, s);
 	j->pub.recovery = s->recovery;
@@ -304,15 +308,18 @@ uint32_t ini_job_create(struct ini *ini, const struct ini_job_spec *spec, struct
 {
 	struct group *g = group_need(ini, spec->group, e);
 
-	if (!g || !check_spec(ini, g, spec, e))
+	if (!g || !job_check(ini, g, spec, e))
 		return 0;
-	struct job *j = slot(ini);
+	if (ini->n_live >= INI_JOBS_MAX) {
+		(void)ini_refuse(e, INI_E_TOO_MANY, "%d jobs are not over yet", INI_JOBS_MAX);
+		return 0;
+	}
+	struct job *j = job_slot(ini);
 	if (!j) {
 		(void)ini_refuse(e, INI_E_TOO_MANY, "the table of jobs is full");
 		return 0;
 	}
-	j->g = g;
-	fill(j, g, spec);
+	job_fill(j, g, spec);
 	job_list_targets(j);
 	j->pub.id = ini->next_job++;
 	j->save_seq = save_request(ini);
@@ -321,45 +328,6 @@ uint32_t ini_job_create(struct ini *ini, const struct ini_job_spec *spec, struct
 	ini->moves++;
 	job_changed(j);
 	return j->pub.id;
-}
-
-/* ---- from the state directory ---- */
-
-void ini_restore_next_job(struct ini *ini, uint32_t next)
-{
-	if (next > ini->next_job)
-		ini->next_job = next;
-}
-
-bool ini_restore_job(struct ini *ini, const struct ini_job *p, struct ini_error *e)
-{
-	if (p->id == 0 || job_find(ini, p->id) || p->type >= JOB_TYPES ||
-	    p->state > JOB_DISMISSED || p->conclusion > JOB_CANCELLED ||
-	    p->n_targets > INI_MEMBERS_MAX)
-		return ini_refuse(e, INI_E_BAD_VALUE, "saved job %u makes no sense", p->id);
-	struct job *j = slot(ini);
-	if (!j)
-		return ini_refuse(e, INI_E_TOO_MANY, "the table of jobs is full");
-	memcpy(&j->pub, p, offsetof(struct ini_job, t));
-	for (unsigned t = 0; t < p->n_targets; t++) {
-		const struct ini_job_target *from = &p->t[t];
-		unsigned n = from->n_runs < INI_RUNS_MAX ? from->n_runs : INI_RUNS_MAX;
-		memcpy(&j->pub.t[t], from, offsetof(struct ini_job_target, runs));
-		memcpy(j->pub.t[t].runs, from->runs, n * sizeof(from->runs[0]));
-		j->pub.t[t].n_runs = n;
-	}
-	j->phase = PHASE_ENDED;
-	j->pub.rate = 0;
-	j->pub.stalled = false;
-	j->pub.started_ns = j->pub.ended_ns = 0; /* of another life of the clock */
-	if (p->state != JOB_CONCLUDED && p->state != JOB_DISMISSED) {
-		j->pub.state = JOB_CONCLUDED;
-		j->pub.conclusion = JOB_FAILED;
-		(void)ini_refuse(&j->pub.error, INI_E_SHUTDOWN,
-		                 "the daemon ended before the job was over");
-	}
-	ini_restore_next_job(ini, p->id + 1);
-	return true;
 }
 
 /* ---- what clients ask ---- */
@@ -386,10 +354,11 @@ bool ini_job_pause(struct ini *ini, uint32_t id, struct ini_error *e)
 
 	if (!j)
 		return false;
-	if (j->phase > PHASE_CATCH_UP || j->cancel_wanted)
+	if (j->phase > PHASE_CATCH_UP || j->pub.kept.cancelled)
 		return ini_refuse(e, INI_E_BAD_STATE, "job %u is about to end", id);
-	j->pause_wanted = true;
+	j->pub.kept.paused = true;
 	ini->moves++;
+	job_changed(j);
 	return true;
 }
 
@@ -399,10 +368,11 @@ bool ini_job_resume(struct ini *ini, uint32_t id, struct ini_error *e)
 
 	if (!j)
 		return false;
-	if (!j->pause_wanted)
+	if (!j->pub.kept.paused)
 		return ini_refuse(e, INI_E_BAD_STATE, "job %u is not paused", id);
-	j->pause_wanted = false;
+	j->pub.kept.paused = false;
 	ini->moves++;
+	job_changed(j);
 	return true;
 }
 
@@ -414,9 +384,10 @@ bool ini_job_cancel(struct ini *ini, uint32_t id, struct ini_error *e)
 		return false;
 	if (j->phase == PHASE_SETTLE)
 		return ini_refuse(e, INI_E_BAD_STATE, "job %u is about to end", id);
-	j->cancel_wanted = true;
+	j->pub.kept.cancelled = true;
 	abandon_ios(j);
 	ini->moves++;
+	job_changed(j);
 	return true;
 }
 
@@ -476,4 +447,9 @@ const struct ini_job *ini_job_find(const struct ini *ini, uint32_t id)
 uint32_t ini_next_job(const struct ini *ini)
 {
 	return ini->next_job;
+}
+
+uint32_t ini_saved_jobs(const struct ini *ini)
+{
+	return ini->next_saved;
 }

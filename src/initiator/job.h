@@ -10,13 +10,13 @@
 #include "mirror/runs.h"
 
 /*
- *   QUEUED -> PREPARE (stale marks durable) -> SWEEP (all runs) -> GRACE (a member that went may
- *     come back) -> CATCH_UP -> FLUSH (SYNCHRONIZE CACHE, or the file's fsync) -> SETTLE (in-sync
- *     set durable) -> ENDED
- *   verify, load: QUEUED, PREPARE, SWEEP, SETTLE.  read, scrub: QUEUED, PREPARE, SWEEP, FLUSH,
- * SETTLE.
+ *   [RESTORED (its group may not be there yet) ->] QUEUED -> PREPARE (stale marks durable) -> SWEEP
+ * (all runs) -> GRACE (a member that went may come back) -> CATCH_UP -> FLUSH (SYNCHRONIZE CACHE,
+ * or the file's fsync) -> SETTLE (in-sync set durable) -> ENDED verify, load: QUEUED, PREPARE,
+ * SWEEP, SETTLE.  read, scrub: QUEUED, PREPARE, SWEEP, FLUSH, SETTLE.
  */
 enum job_phase {
+	PHASE_RESTORED,
 	PHASE_QUEUED,
 	PHASE_PREPARE,
 	PHASE_SWEEP,
@@ -43,8 +43,11 @@ struct job {
 	unsigned ios;         /* all of its ios */
 	unsigned running;     /* of them beyond READY: at most the window */
 	struct io_list ready; /* with data, waiting for the window */
-	bool pause_wanted, cancel_wanted, aborting;
-	uint16_t want;                           /* members that it concerns */
+	bool aborting;
+	ns_t restored_ns; /* PHASE_RESTORED: it waits since then; 0: it does not */
+	ns_t look_ns;     /* and is to be looked at then */
+	lba_t bad_from;   /* the first block that is bad on some target, or was missed */
+	uint16_t want;    /* members that it concerns */
 	uint8_t target_of[INI_MEMBERS_MAX];      /* index in pub.t */
 	uint8_t member_of[INI_MEMBERS_MAX];      /* index in the group of pub.t[i] */
 	struct mir_list missed[INI_MEMBERS_MAX]; /* by pub.t: blocks not sent while it was away */
@@ -118,7 +121,22 @@ bool job_copies(const struct job *j);
 void job_list_targets(struct job *j);
 void job_size_resync(struct job *j); /* how much there is to copy, as things are */
 struct job *job_find(const struct ini *ini, uint32_t id);
+/* Refuses what cannot be begun now. */
+bool job_check(struct ini *ini, const struct group *g, const struct ini_job_spec *s,
+               struct ini_error *e);
+/* A slot of the table, all of it zero; NULL: it is full. */
+struct job *job_slot(struct ini *ini);
+/* What is asked for, of this group as it is. */
+void job_fill(struct job *j, struct group *g, const struct ini_job_spec *s);
+/* job_restore.c: jobs of an earlier life */
+void job_restored(struct job *j);
+/* Lists the targets that it wants, and goes to where it is to begin. */
+void job_place(struct job *j);
+/* Takes down how far jobs are, if the last time was some seconds ago; or now. */
+void jobs_keep(struct ini *ini);
+void job_keep(struct job *j);
 /* job_run.c: phases */
+void job_set_state(struct job *j, enum ini_job_state state);
 void job_step(struct job *j);
 void jobs_run(struct ini *ini);
 ns_t jobs_deadline(const struct ini *ini);

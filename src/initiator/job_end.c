@@ -301,7 +301,7 @@ void job_conclude(struct job *j, enum ini_conclusion c)
 	if (j->pub.type == JOB_MIRROR && j->was_sync && !j->touched &&
 	    (c == JOB_FAILED || c == JOB_CANCELLED))
 		put_back(j);
-	if (j->phase != PHASE_QUEUED)
+	if (j->phase > PHASE_QUEUED)
 		for (unsigned t = 0; t < j->pub.n_targets; t++)
 			j->g->x[j->member_of[t]].syncing = false;
 	if (j->pub.recovery)

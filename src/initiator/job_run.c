@@ -12,7 +12,7 @@ static void enter(struct job *j, enum job_phase phase)
 	j->ini->moves++;
 }
 
-static void set_state(struct job *j, enum ini_job_state state)
+void job_set_state(struct job *j, enum ini_job_state state)
 {
 	if (j->pub.state == state)
 		return;
@@ -32,7 +32,8 @@ static bool must_wait(const struct job *j)
 	TAILQ_FOREACH (before, &j->ini->job_live, live) {
 		if (before == j)
 			return false;
-		if (before->g == j->g && (job_writes(before) || job_writes(j)))
+		if (before->phase > PHASE_RESTORED && before->g == j->g &&
+		    (job_writes(before) || job_writes(j)))
 			return true;
 	}
 	return false;
@@ -171,10 +172,13 @@ static void prepare(struct job *j)
 			g->x[i].syncing = j->want >> i & 1;
 		log_prepare(j);
 		break;
-	case JOB_READ:
-	case JOB_SCRUB: /* what it waited for may have changed who is in sync */
+	case JOB_READ: /* what it waited for may have changed who is in sync */
 		j->want = members_in_sync(g);
 		job_list_targets(j);
+		break;
+	case JOB_SCRUB: /* likewise */
+		j->want = members_in_sync(g);
+		job_place(j);
 		break;
 	case JOB_VERIFY:
 	case JOB_LOAD:
@@ -183,18 +187,34 @@ static void prepare(struct job *j)
 	}
 }
 
+/* Its number would be given to another one after a restart. */
+static bool has_no_number(struct job *j)
+{
+	const struct ini *ini = j->ini;
+
+	if (!save_is_done(ini, j->save_seq) || j->pub.id < ini->next_saved)
+		return false;
+	(void)ini_refuse(&j->pub.error, INI_E_STATE_DIR,
+	                 "the number of job %u could not be saved%s%s", j->pub.id,
+	                 ini->save_err ? ": " : "", ini->save_err ? errno_text(ini->save_err) : "");
+	job_conclude(j, JOB_FAILED);
+	return true;
+}
+
 static void queued(struct job *j)
 {
-	if (j->cancel_wanted) {
+	if (j->pub.kept.cancelled) {
 		job_conclude(j, JOB_CANCELLED);
 		return;
 	}
-	if (j->pause_wanted) {
-		set_state(j, JOB_PAUSED);
+	if (has_no_number(j))
+		return;
+	if (j->pub.kept.paused) {
+		job_set_state(j, JOB_PAUSED);
 		return;
 	}
 	if (must_wait(j) || j->g->command || j->ini->draining) {
-		set_state(j, JOB_WAITING);
+		job_set_state(j, JOB_WAITING);
 		return;
 	}
 	if (!j->has_file || j->pub.type == JOB_READ) {
@@ -205,7 +225,7 @@ static void queued(struct job *j)
 			return;
 		}
 	}
-	set_state(j, JOB_RUNNING);
+	job_set_state(j, JOB_RUNNING);
 	prepare(j);
 	enter(j, PHASE_PREPARE);
 }
@@ -220,6 +240,8 @@ static void preparing(struct job *j)
 		job_conclude(j, JOB_FAILED);
 		return;
 	}
+	if (has_no_number(j))
+		return;
 	enum log_ready ready = job_copies(j) ? log_is_ready(j) : LOG_READY;
 	if (ready == LOG_FAILED) {
 		(void)ini_refuse(&j->pub.error, INI_E_STATE_DIR,
@@ -241,10 +263,13 @@ static bool is_held(struct job *j)
 {
 	bool hold = job_on_hold(j);
 
-	if (hold && j->ios == 0)
-		set_state(j, JOB_PAUSED);
+	if (hold && j->ios == 0) {
+		if (j->pub.state != JOB_PAUSED)
+			job_keep(j);
+		job_set_state(j, JOB_PAUSED);
+	}
 	if (!hold && j->pub.state == JOB_PAUSED)
-		set_state(j, JOB_RUNNING);
+		job_set_state(j, JOB_RUNNING);
 	return j->pub.state == JOB_PAUSED;
 }
 
@@ -385,7 +410,7 @@ static bool ending(struct job *j)
 	bool working = j->phase == PHASE_SWEEP || j->phase == PHASE_GRACE ||
 	               j->phase == PHASE_CATCH_UP || j->phase == PHASE_FLUSH;
 
-	if (!working || !(j->cancel_wanted || j->aborting))
+	if (!working || !(j->pub.kept.cancelled || j->aborting))
 		return false;
 	job_drop_ready(j);
 	if (j->ios == 0) {
@@ -402,6 +427,9 @@ void job_step(struct job *j)
 	if (ending(j))
 		return;
 	switch (j->phase) {
+	case PHASE_RESTORED:
+		job_restored(j);
+		break;
 	case PHASE_QUEUED:
 		queued(j);
 		break;
@@ -433,6 +461,7 @@ void jobs_run(struct ini *ini)
 {
 	struct job *j = TAILQ_FIRST(&ini->job_live);
 
+	jobs_keep(ini);
 	while (j) {
 		struct job *next = TAILQ_NEXT(j, live);
 		job_step(j);

@@ -26,14 +26,14 @@ static uint64_t bytes_of(const struct job *j, const struct io *io)
 
 bool job_on_hold(const struct job *j)
 {
-	return j->pause_wanted || j->ini->draining;
+	return j->pub.kept.paused || j->ini->draining;
 }
 
 static bool may_start(const struct job *j)
 {
 	unsigned most = from_file(j) ? j->pub.window + READ_AHEAD : j->pub.window;
 
-	return j->next < j->blocks && j->ios < most && !j->cancel_wanted && !j->aborting &&
+	return j->next < j->blocks && j->ios < most && !j->pub.kept.cancelled && !j->aborting &&
 	       !job_on_hold(j) && job_speed_allows(j);
 }
 

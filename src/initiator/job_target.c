@@ -47,6 +47,13 @@ static void add_run(struct ini_job_target *t, const struct ini_run *run)
 		join(t, i - 1);
 }
 
+/* From there on nothing counts as swept. */
+static void note_bad(struct job *j, lba_t lba)
+{
+	if (lba < j->bad_from)
+		j->bad_from = lba;
+}
+
 void target_bad(struct job *j, unsigned t, lba_t lba, uint64_t blocks, const struct why *why)
 {
 	struct ini_run run = {.lba = lba,
@@ -63,12 +70,14 @@ void target_bad(struct job *j, unsigned t, lba_t lba, uint64_t blocks, const str
 		                      : "differs from the other members");
 	else
 		why_text(why, run.what, sizeof(run.what));
+	note_bad(j, lba);
 	j->pub.t[t].bad += blocks;
 	add_run(&j->pub.t[t], &run);
 }
 
 void target_missed(struct job *j, unsigned t, lba_t lba, uint64_t blocks)
 {
+	note_bad(j, lba);
 	if (mir_list_add(&j->missed[t], lba, blocks))
 		return;
 	j->lost |= (uint16_t)(1U << t);
@@ -197,7 +206,7 @@ void job_spoiled(struct job *j, unsigned member, lba_t lba, uint32_t blocks)
 	unsigned t = j->target_of[member];
 
 	/* One that is cancelled brings nobody in sync, and has not counted what it has copied. */
-	if (t >= INI_MEMBERS_MAX || j->cancel_wanted || j->aborting)
+	if (t >= INI_MEMBERS_MAX || j->pub.kept.cancelled || j->aborting)
 		return;
 	for (uint32_t i = 0; i < blocks; i++) { /* rare: one by one will do */
 		lba_t b = lba + i;
@@ -230,6 +239,7 @@ static void count_scrub(struct job *j, const struct io *io)
 		} else if (rest == io->blocks) {
 			target_bad(j, t, io->lba, rest, &has_left);
 		} else { /* between runs that were told: not worth finding out where */
+			note_bad(j, io->lba);
 			j->pub.t[t].bad += rest;
 			j->pub.t[t].runs_dropped += rest > 0;
 		}

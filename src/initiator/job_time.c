@@ -79,6 +79,8 @@ ns_t job_time_deadline(const struct job *j)
 {
 	const struct ini_load *l = &j->pub.load;
 
+	if (j->phase == PHASE_RESTORED)
+		return j->restored_ns ? j->look_ns : NS_NEVER;
 	if (j->pub.state != JOB_RUNNING)
 		return NS_NEVER;
 	ns_t at = j->sample[j->samples - 1].at_ns + SAMPLE_NS;

@@ -44,6 +44,7 @@ src_initiator_libinitiator_a_SOURCES = \
 	src/initiator/job.h \
 	src/initiator/job_end.c \
 	src/initiator/job_load.c \
+	src/initiator/job_restore.c \
 	src/initiator/job_run.c \
 	src/initiator/job_sweep.c \
 	src/initiator/job_target.c \

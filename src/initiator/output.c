@@ -36,6 +36,7 @@ static bool out_save(struct ini *ini, struct ini_action *a)
 		return false;
 	ini->save_flying = true;
 	ini->save_out = ini->save_wanted;
+	ini->next_out = ini->next_job;
 	a->kind = INI_ACT_SAVE;
 	a->op = ini->save_out;
 	return true;

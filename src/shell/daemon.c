@@ -134,6 +134,7 @@ static void arm(struct daemon *d, ns_t now)
 	at = earlier(at, daemon_bus_deadline(d));
 	at = earlier(at, calls_deadline(d));
 	at = earlier(at, d->events_at);
+	at = earlier(at, state_deadline(d));
 	if (d->draining)
 		at = earlier(at, d->drain_until);
 	if (d->n_clients)
@@ -179,6 +180,7 @@ static void terminate(void *ctx, int signo)
 	d->draining = true;
 	d->drain_until = loop_now() + d->cfg.drain_limit_ns;
 	ini_drain(d->ini);
+	state_end(d);
 	loop_wake(d->loop);
 }
 

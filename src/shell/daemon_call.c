@@ -306,8 +306,7 @@ static void look(struct call *c, ns_t now)
 	} else if ((c->wait == CALL_SCAN || c->wait == CALL_QUERY) &&
 	           d->bus_state != BUS_ATTACHED) {
 		call_fail_kind(c, "bus_down", "the connection to the bus server was lost");
-	} else if (c->wait == CALL_JOBS && d->core_runs >= c->after_run &&
-	           d->jobs_done >= c->jobs_version) {
+	} else if (c->wait == CALL_JOBS && jobs_may_answer(c)) {
 		jobs_answer(c);
 	}
 }

@@ -64,8 +64,8 @@ enum call_wait {
 	CALL_SCAN,   /* until no target is being scanned */
 	CALL_SAVED,  /* of the core, that it is durable who is stale; then its task starts */
 	CALL_TASK,   /* its SCSI command */
-	CALL_JOBS,   /* until the cores ran and jobs.json is as new as jobs_version; then it answers
-	              */
+	CALL_JOBS,   /* until jobs_may_answer(): the cores ran, and jobs.json is as new as
+	              * jobs_version, or could not be written; then it answers */
 	CALL_ENCODE, /* its answer is made in a thread */
 };
 
@@ -223,7 +223,10 @@ struct daemon {
 	struct ctl_jobs old_jobs; /* of earlier runs, until the core has them */
 	bool jobs_saving, jobs_broken, jobs_touched;
 	uint64_t jobs_sum; /* of what was written last */
-	uint64_t jobs_version, jobs_done;
+	/* As it is now, is on disk, and was tried last; what failed is tried again, not before
+	 * jobs_retry_at. */
+	uint64_t jobs_version, jobs_done, jobs_tried;
+	ns_t jobs_retry_at;
 	uint64_t core_runs;   /* that are over */
 	unsigned logs_saving; /* pieces of work on write-intent logs */
 };
@@ -296,6 +299,7 @@ void jobs_list(struct call *c);
 void jobs_show(struct call *c);
 void jobs_wait(struct call *c);
 void jobs_change(struct call *c);
+bool jobs_may_answer(const struct call *c); /* one that is CALL_JOBS */
 /* Answers with the job c->job as it is now. */
 void jobs_answer(struct call *c);
 
@@ -333,8 +337,13 @@ void files_free(struct daemon *d);
 bool state_start(struct daemon *d, char *why, size_t n);
 bool state_restore(struct daemon *d, char *why, size_t n);
 void state_save(struct daemon *d, uint64_t seq);
-/* Writes jobs.json if a job came, ended or was dismissed. */
+/* Writes jobs.json if a job came, was steered, got on, ended or was dismissed, or if that failed
+ * before. */
 void state_jobs(struct daemon *d);
+/* When it is to be called by itself; NS_NEVER: not. */
+ns_t state_deadline(const struct daemon *d);
+/* The daemon is ending: what could not be written is tried once more, at once. */
+void state_end(struct daemon *d);
 bool state_idle(const struct daemon *d);
 void state_stop(struct daemon *d);
 /* Makes n bytes the file `name` of the directory, durably: after a crash there is what was there

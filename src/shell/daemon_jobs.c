@@ -13,8 +13,29 @@ static void no_such_job(struct call *c, uint32_t id)
 	call_fail_kind(c, "no_such_job", "there is no job %u", id);
 }
 
-/* What a client was told of a job is what it is told after a restart: the file first. And the cores
- * run before it is told: a job that is resumed says that it runs. */
+/* Neither of the two files knows its number. */
+static bool is_unsaved(const struct call *c)
+{
+	const struct daemon *d = c->d;
+
+	return c->req->method == CTL_JOB_CREATE && d->jobs_done < c->jobs_version &&
+	       c->job >= ini_saved_jobs(d->ini);
+}
+
+/* One whose number could not be saved ends by that: then it is known. */
+bool jobs_may_answer(const struct call *c)
+{
+	const struct daemon *d = c->d;
+	const struct ini_job *j = ini_job_find(d->ini, c->job);
+
+	if (d->core_runs < c->after_run || d->jobs_tried < c->jobs_version)
+		return false;
+	return !is_unsaved(c) || !j || j->state == JOB_CONCLUDED || j->state == JOB_DISMISSED;
+}
+
+/* What a client was told of a job is what it is told after a restart: the file first. (If it cannot
+ * be written, the log says so; but no number is given that may be given again.) And the cores run
+ * before it is told: a job that is resumed says that it runs. */
 void jobs_answer(struct call *c)
 {
 	struct daemon *d = c->d;
@@ -31,6 +52,12 @@ void jobs_answer(struct call *c)
 	j = ini_job_find(d->ini, c->job);
 	if (!j) {
 		no_such_job(c, c->job);
+		return;
+	}
+	if (is_unsaved(c)) {
+		call_fail_kind(c, ini_kind_name(INI_E_STATE_DIR), "%s",
+		               j->error.kind != INI_OK ? j->error.text
+		                                       : "the job could not be saved");
 		return;
 	}
 	ctl_put_job(call_begin(c), "result", j, true, loop_now());

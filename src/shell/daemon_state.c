@@ -7,6 +7,7 @@
 #include "shell/daemon_core.h"
 
 #include "base/assert.h"
+#include "shell/dirsync.h"
 #include "shell/fileio.h"
 #include "shell/log.h"
 
@@ -22,6 +23,8 @@
 
 #define STATE_FILE "state.json"
 #define JOBS_FILE  "jobs.json"
+
+#define JOBS_RETRY_NS (2 * NS_PER_S) /* after jobs.json could not be written */
 
 struct save {
 	struct work work;
@@ -121,7 +124,12 @@ void state_save(struct daemon *d, uint64_t seq)
 
 /* ---- jobs.json ---- */
 
-/* Changes whenever what is written of the jobs would. */
+static uint64_t add(uint64_t sum, uint64_t value)
+{
+	return (sum ^ value) * 0x100000001b3ULL;
+}
+
+/* Changes whenever what is written of the jobs would, but for what live ones have cost so far. */
 static uint64_t jobs_sum(const struct ctl_jobs *jobs)
 {
 	uint64_t sum = 0xcbf29ce484222325ULL;
@@ -132,7 +140,12 @@ static uint64_t jobs_sum(const struct ctl_jobs *jobs)
 		uint64_t one = (uint64_t)j->id << 16 | (uint64_t)(j->state == JOB_DISMISSED) << 8 |
 		               (over ? (uint64_t)j->conclusion + 1 : 0);
 
-		sum = (sum ^ one) * 0x100000001b3ULL;
+		sum = add(sum, one);
+		if (over)
+			continue;
+		sum = add(sum, (uint64_t)j->kept.cancelled << 1 | j->kept.paused);
+		sum = add(sum, j->speed_limit);
+		sum = add(sum, j->kept.swept);
 	}
 	return sum;
 }
@@ -143,6 +156,14 @@ static void gather_jobs(const struct daemon *d, struct ctl_jobs *all)
 	sm_assert(all->n <= CTL_JOBS_MAX);
 	for (unsigned i = 0; i < all->n; i++)
 		all->j[i] = ini_job_at(d->ini, i);
+}
+
+/* What has changed since the last try is tried at once: somebody may wait for it. */
+ns_t state_deadline(const struct daemon *d)
+{
+	if (d->jobs_saving || d->jobs_version == d->jobs_done)
+		return NS_NEVER;
+	return d->jobs_version == d->jobs_tried ? d->jobs_retry_at : 0;
 }
 
 void state_jobs(struct daemon *d)
@@ -156,7 +177,7 @@ void state_jobs(struct daemon *d)
 		d->jobs_sum = sum;
 		d->jobs_version++;
 	}
-	if (d->jobs_version == d->jobs_done || d->jobs_saving)
+	if (d->jobs_version == d->jobs_done || d->jobs_saving || loop_now() < state_deadline(d))
 		return;
 	d->jobs_saving = true;
 	d->jobs_save->seq = d->jobs_version;
@@ -171,18 +192,30 @@ static void jobs_saved(struct work *work)
 	struct daemon *d = s->d;
 
 	d->jobs_saving = false;
-	d->jobs_done = s->seq;
+	d->jobs_tried = s->seq;
+	if (!s->err)
+		d->jobs_done = s->seq;
+	else
+		d->jobs_retry_at = loop_now() + JOBS_RETRY_NS;
 	if (s->err && !d->jobs_broken)
-		log_error("%s/%s could not be written: %s; the list of jobs will not survive a "
-		          "restart",
+		log_error("%s/%s could not be written: %s; until it can, what becomes of jobs will "
+		          "not survive a restart",
 		          d->cfg.state_dir, s->name, strerror(s->err));
+	if (!s->err && d->jobs_broken)
+		log_notice("%s/%s could be written again", d->cfg.state_dir, s->name);
 	d->jobs_broken = s->err != 0;
 	loop_wake(d->loop);
 }
 
 bool state_idle(const struct daemon *d)
 {
-	return !d->saving && !d->jobs_saving && d->jobs_version == d->jobs_done;
+	return !d->saving && !d->jobs_saving && d->jobs_version == d->jobs_tried;
+}
+
+void state_end(struct daemon *d)
+{
+	if (d->jobs_version != d->jobs_done)
+		d->jobs_version++;
 }
 
 /* ---- the start ---- */
@@ -263,6 +296,10 @@ static bool load_state(struct daemon *d, char *why, size_t n)
 	struct jw w = jw_init();
 	ctl_state_put(&w, d->state);
 	int err = w.failed ? ENOMEM : state_write_file(d->dir_fd, STATE_FILE, w.p, w.n);
+	/* And so must be the directory, which was perhaps made just now. Who may not read the
+	 * parent directory cannot sync it, either. */
+	if (!err && !dirsync(d->cfg.state_dir) && errno != EACCES)
+		err = errno;
 	jw_free(&w);
 	if (err)
 		snprintf(why, n, "%s/%s could not be written: %s", d->cfg.state_dir, STATE_FILE,
@@ -328,7 +365,7 @@ bool state_restore(struct daemon *d, char *why, size_t n)
 	}
 	ctl_jobs_free(&d->old_jobs);
 	ini_restore_next_job(d->ini, next);
-	state_jobs(d); /* what was live is now listed as failed: durable, too */
+	state_jobs(d); /* what has failed by that: durable, too */
 	return true;
 }
 

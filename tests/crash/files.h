@@ -66,6 +66,8 @@ struct history files_take(void);
 void history_free(struct history *h);
 /* Notes something of the test's among the operations. */
 void files_note(uint32_t what, const void *bytes, size_t n);
+/* How often the directory that holds ours was synced. */
+unsigned files_parent_syncs(void);
 /* So many records until now. */
 size_t files_records(void);
 

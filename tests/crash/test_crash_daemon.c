@@ -235,6 +235,13 @@ void loop_wake(struct loop *l)
 	(void)l;
 }
 
+static ns_t shell_now;
+
+ns_t loop_now(void)
+{
+	return shell_now;
+}
+
 /* Nor is shell/log.c: a log of a group that is just being made is missing in many a state. */
 void log_line(enum log_level level, const char *fmt, ...)
 {
@@ -388,6 +395,7 @@ static void step(struct shell *s)
 	struct work *w;
 	bool jobs = false;
 
+	shell_now = s->now;
 	fake_run(s->h, s->now);
 	ini_run(s->d->ini, s->now);
 	ini_check(s->d->ini);
@@ -480,8 +488,10 @@ static void check_files(const struct shell *s, const struct model *m)
 		must(ini_next_job(s->d->ini) > id, "%s: number %u is used again", points_where(),
 		     id);
 		must(j || m->job[id].to_go, "%s: job %u is forgotten", points_where(), id);
-		must(!j || j->state == JOB_CONCLUDED || j->state == JOB_DISMISSED,
-		     "%s: job %u goes on", points_where(), id);
+		bool over = j && (j->state == JOB_CONCLUDED || j->state == JOB_DISMISSED);
+		must(!j || over || ini_job_goes_on(j), "%s: job %u goes on", points_where(), id);
+		must(!j || !ini_job_goes_on(j) || j->conclusion != JOB_FAILED,
+		     "%s: job %u does not go on", points_where(), id);
 		must(!j || !m->job[id].over || j->conclusion == m->job[id].conclusion,
 		     "%s: job %u ended otherwise", points_where(), id);
 	}
@@ -533,6 +543,10 @@ static void check_end(struct shell *s, const struct model *m)
 	struct ini_error e;
 
 	run_for(s, 8 * NS_PER_S);
+	for (unsigned i = 0; i < ini_jobs(s->d->ini); i++) {
+		const struct ini_job *j = ini_job_at(s->d->ini, i);
+		must(j->conclusion != JOB_NONE, "%s: job %u does not end", points_where(), j->id);
+	}
 	if (!group_g0(s))
 		return;
 	if (synced(s) ==
@@ -719,7 +733,10 @@ static void run_history(struct shell *s)
 {
 	struct ini_error e;
 
+	unsigned syncs = files_parent_syncs();
+
 	start(s, NULL);
+	must(files_parent_syncs() == syncs + 1, "the directory's own name is not durable");
 	step(s);
 	create(s, "g0", 0, MEMBERS, 1);
 	files_note(NOTE_GROUP, NULL, 0);

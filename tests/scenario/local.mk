@@ -76,6 +76,9 @@ tests_scenario_test_intents_SOURCES = tests/scenario/test_intents.c $(fake_hba_s
 
 scenario_tests += tests/scenario/test_in_sync
 tests_scenario_test_in_sync_SOURCES = tests/scenario/test_in_sync.c $(fake_hba_sources)
+
+scenario_tests += tests/scenario/test_resume
+tests_scenario_test_resume_SOURCES = tests/scenario/test_resume.c $(fake_hba_sources)
 scenario_tests += tests/scenario/test_groups
 tests_scenario_test_groups_SOURCES = tests/scenario/test_groups.c $(fake_hba_sources)
 

@@ -2,6 +2,7 @@
 #include "scenario/rig.h"
 
 #include "base/prng.h"
+#include "control/state.h"
 
 #include "unit/checks.h"
 #include <stdio.h>
@@ -61,10 +62,35 @@ static struct rig_log *find_log(struct rig *r, const uint8_t *uuid)
 	return unused;
 }
 
+static struct jw jobs_text(const struct rig *r)
+{
+	struct ctl_jobs jobs = {.n = ini_jobs(r->ini)};
+	struct jw text = jw_init();
+
+	for (unsigned i = 0; i < jobs.n; i++)
+		jobs.j[i] = ini_job_at(r->ini, i);
+	ctl_jobs_put(&text, &jobs);
+	ck_assert(!text.failed);
+	return text;
+}
+
+static void restore_jobs(struct rig *r, const struct jw *text)
+{
+	struct ctl_jobs jobs;
+	struct ini_error e;
+	char why[200];
+
+	ck_assert_msg(ctl_jobs_get(text->p, text->n, &jobs, why, sizeof(why)), "%s", why);
+	for (unsigned i = 0; i < jobs.n; i++)
+		ck_assert_msg(ini_restore_job(r->ini, jobs.j[i], &e), "%s", e.text);
+	ctl_jobs_free(&jobs);
+}
+
 void rig_restart(struct rig *r)
 {
 	struct ini_error e;
 	uint32_t next = ini_next_job(r->ini);
+	struct jw jobs = jobs_text(r);
 
 	fake_drop(r->h);
 	ini_free(r->ini);
@@ -77,6 +103,8 @@ void rig_restart(struct rig *r)
 		                               l && l->n ? l->bytes : NULL, l ? l->n : 0, &e);
 		ck_assert(good == (l && l->n > 0));
 	}
+	restore_jobs(r, &jobs);
+	jw_free(&jobs);
 	ini_restore_next_job(r->ini, next);
 	rig_step(r);
 }

@@ -50,7 +50,8 @@ extern const struct ini_config rig_config;
 /* n disks disk0.. with IDs 0.., of `blocks` blocks of FAKE_BLOCK bytes. */
 struct rig *rig_new(unsigned n, uint64_t blocks);
 void rig_free(struct rig *r);
-/* The daemon starts anew with what was saved. */
+/* The daemon starts anew with what was saved; of jobs that is all that the core has said of them,
+ * through the text of jobs.json. */
 void rig_restart(struct rig *r);
 /* The state directory is lost; the daemon starts anew without it. */
 void rig_lose_state(struct rig *r);

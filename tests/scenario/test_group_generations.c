@@ -761,12 +761,14 @@ START_TEST(a_change_that_was_cut_off_reached_who_is_stale)
 	uint64_t before = r->h->target[0].member.generation;
 	ck_assert_uint_eq(r->h->target[1].member.generation, 0);
 	r->h->disk[0].page_busy = 1000000;
-	(void)rig_begin(r, JOB_RESYNC);
+	uint32_t job = rig_begin(r, JOB_RESYNC);
 	for (unsigned i = 0; i < 10000 && !r->h->target[1].member.generation; i++)
 		rig_run(r, NS_PER_MS);
 	ck_assert_uint_gt(r->h->target[1].member.generation, before);
 	fake_gone(r->h, 1);
 	rig_restart(r);
+	struct ini_error e;
+	ck_assert(ini_job_cancel(r->ini, job, &e));
 	ck_assert_uint_eq(r->h->target[0].member.generation, before);
 	rig_run(r, NS_PER_S);
 	unsigned replies = r->n_replies;

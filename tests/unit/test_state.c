@@ -229,6 +229,18 @@ static struct ini_job *sample_load(uint32_t id, enum ini_job_state state, enum i
 	return j;
 }
 
+static struct ini_job *sample_live(uint32_t id, enum ini_job_type type)
+{
+	struct ini_job *j = sample_job(id, JOB_RUNNING, JOB_NONE);
+
+	j->type = type;
+	j->image[0] = '\0';
+	j->speed_limit = 12345;
+	j->t[0].repaired = 9;
+	j->kept = (struct ini_kept){.known = true, .group = {0xaa, 1}, .swept = 77, .mended = 5};
+	return j;
+}
+
 START_TEST(jobs_round_trip)
 {
 	struct ini_job *a = sample_job(1, JOB_CONCLUDED, JOB_PARTIAL);
@@ -250,10 +262,10 @@ START_TEST(jobs_round_trip)
 	ck_assert_uint_eq(again.j[0]->ended_ns - again.j[0]->started_ns, 4000);
 	ck_assert_uint_eq(again.j[0]->t[0].resent, 7);
 	ck_assert_uint_eq(again.j[0]->passes[INI_SILENT], 12);
-	/* the one that was running is truthfully failed */
-	ck_assert_int_eq(again.j[1]->state, JOB_CONCLUDED);
-	ck_assert_int_eq(again.j[1]->conclusion, JOB_FAILED);
-	ck_assert_ptr_nonnull(strstr(again.j[1]->error.text, "restarted"));
+	/* the one that was running is not over */
+	ck_assert_int_eq(again.j[1]->state, JOB_CREATED);
+	ck_assert_int_eq(again.j[1]->conclusion, JOB_NONE);
+	ck_assert(again.j[1]->kept.known);
 	ck_assert_int_eq(again.j[2]->state, JOB_DISMISSED);
 	ck_assert_int_eq(again.j[2]->conclusion, JOB_SUCCESS);
 	ck_assert_int_eq(again.j[3]->type, JOB_LOAD);
@@ -279,5 +291,129 @@ START_TEST(jobs_round_trip)
 }
 END_TEST
 
+/* One of each that goes on, with all that it needs for that. */
+START_TEST(live_jobs_round_trip)
+{
+	struct ini_job *a = sample_live(1, JOB_RESYNC), *b = sample_live(2, JOB_SCRUB);
+	struct ini_job *c = sample_live(3, JOB_VERIFY), *d = sample_live(4, JOB_RESYNC);
+	struct ctl_jobs jobs = {.n = 4, .j = {a, b, c, d}}, again;
+	struct jw w = jw_init();
+	char why[200];
+
+	b->kept.paused = true;
+	c->kept.cancelled = true;
+	d->recovery = true;
+	ctl_jobs_put(&w, &jobs);
+	ck_assert_msg(ctl_jobs_get(w.p, w.n, &again, why, sizeof(why)), "%s", why);
+	ck_assert_uint_eq(again.n, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		const struct ini_job *x = jobs.j[i], *y = again.j[i];
+		ck_assert_int_eq(y->state, JOB_CREATED);
+		ck_assert_int_eq(y->conclusion, JOB_NONE);
+		ck_assert_int_eq(y->type, x->type);
+		ck_assert_int_eq(y->recovery, x->recovery);
+		ck_assert(y->kept.known && !y->kept.file);
+		ck_assert_int_eq(y->kept.paused, x->kept.paused);
+		ck_assert_int_eq(y->kept.cancelled, x->kept.cancelled);
+		ck_assert_mem_eq(y->kept.group, x->kept.group, UUID_LEN);
+		ck_assert_uint_eq(y->kept.swept, 77);
+		ck_assert_uint_eq(y->kept.mended, 5);
+		ck_assert_uint_eq(y->speed_limit, 12345);
+		ck_assert_uint_eq(y->window, 8);
+		ck_assert_uint_eq(y->transfer, 65536);
+		/* what it has cost, and who it is about; of a recovery, that does not go on, not */
+		ck_assert_uint_eq(y->running_ns, x->recovery ? 0 : 3000);
+		ck_assert_uint_eq(y->passes[INI_SILENT], x->recovery ? 0 : 12);
+		ck_assert_uint_eq(y->n_targets, x->recovery ? 0 : 1);
+		ck_assert_uint_eq(y->t[0].repaired, x->recovery ? 0 : 9);
+	}
+	ctl_jobs_free(&again);
+	jw_free(&w);
+	for (unsigned i = 0; i < 4; i++)
+		free((struct ini_job *)(uintptr_t)jobs.j[i]);
+}
+END_TEST
+
+/* The file with one member of its content made another one, or left out, and the checksum right. */
+static bool taken(const char *key, json_t *value, char *why, size_t n)
+{
+	struct ini_job *a = sample_live(1, JOB_VERIFY);
+	struct ctl_jobs jobs = {.n = 1, .j = {a}};
+	struct jw w = jw_init(), c = jw_init(), out = jw_init();
+	char unused[200];
+
+	ctl_jobs_put(&w, &jobs);
+	json_t *doc = saved_get(w.p, w.n, "smirror-jobs", unused, sizeof(unused));
+	json_t *o = json_array_get(json_object_get(doc, "jobs"), 0);
+	json_t *live = json_object_get(o, "live");
+	json_t *of = json_object_get(live, key) ? live : o;
+	ck_assert_ptr_nonnull(json_object_get(of, key));
+	if (value)
+		json_object_set_new(of, key, value);
+	else
+		json_object_del(of, key);
+	char *text = json_dumps(doc, JSON_COMPACT);
+	jw_raw(&c, text, strlen(text));
+	saved_put(&out, "smirror-jobs", &c);
+	bool good = ctl_jobs_get(out.p, out.n, &jobs, why, n);
+	if (good) { /* an older daemon's: as it always was */
+		ck_assert_int_eq(jobs.j[0]->conclusion, JOB_FAILED);
+		ck_assert(!jobs.j[0]->kept.known);
+		snprintf(why, n, "%s", jobs.j[0]->error.text);
+		ctl_jobs_free(&jobs);
+	}
+	json_decref(doc);
+	free(text);
+	jw_free(&w);
+	jw_free(&c);
+	jw_free(&out);
+	free(a);
+	return good;
+}
+
+START_TEST(a_live_job_that_makes_no_sense_is_refused)
+{
+	static const char *const needed[] = {"group",     "file",        "recovery", "paused",
+	                                     "cancelled", "speed_limit", "swept",    "mended"};
+	const struct {
+		const char *key;
+		json_t *value;
+	} wrong[] = {
+	        {"live", json_true()},
+	        {"live", json_object()},
+	        {"dismissed", json_true()},
+	        {"swept", json_integer(-1)},
+	        {"swept", json_integer((1 << 20) + 1)}, /* more than there is of it */
+	        {"mended", json_string("5")},
+	        {"paused", json_integer(1)},
+	        {"group", json_string("aa")},
+	        {"window", json_integer(0)},
+	        {"window", json_integer(INI_LOAD_WINDOW_MAX + 1)},
+	        {"transfer", json_integer(INI_BLOCK_MAX + 1)},
+	};
+	char why[INI_TEXT_MAX];
+
+	for (unsigned i = 0; i < ARRAY_LEN(needed); i++) {
+		ck_assert_msg(!taken(needed[i], NULL, why, sizeof(why)), "without %s", needed[i]);
+		ck_assert_ptr_nonnull(strstr(why, needed[i]));
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(wrong); i++) {
+		ck_assert_msg(!taken(wrong[i].key, wrong[i].value, why, sizeof(why)), "%s",
+		              wrong[i].key);
+		ck_assert_ptr_nonnull(strstr(why, "is missing or wrong"));
+	}
+}
+END_TEST
+
+START_TEST(a_live_job_of_an_older_daemon_has_failed)
+{
+	char why[INI_TEXT_MAX];
+
+	ck_assert_msg(taken("live", NULL, why, sizeof(why)), "%s", why);
+	ck_assert_ptr_nonnull(strstr(why, "restarted"));
+}
+END_TEST
+
 TAP_MAIN("state", state_round_trip, an_older_file_is_taken, every_truncation_is_refused,
-         every_flipped_bit_is_refused, what_is_wrong_is_told, jobs_round_trip);
+         every_flipped_bit_is_refused, what_is_wrong_is_told, jobs_round_trip, live_jobs_round_trip,
+         a_live_job_that_makes_no_sense_is_refused, a_live_job_of_an_older_daemon_has_failed);
