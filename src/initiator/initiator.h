@@ -196,6 +196,9 @@ struct ini_kept {
 	bool known; /* in ini_restore_job(): the rest was saved, which older daemons did not do */
 	bool paused, cancelled; /* a client wants it so */
 	bool file;              /* it works on a client's file */
+	bool reopened;          /* in ini_restore_job(), not saved: and that is still open, as */
+	int handle;             /* a mirror, a verify or a read job's image of */
+	uint64_t size;          /* so many bytes now */
 	uint8_t group[UUID_LEN];
 	uint64_t swept;  /* verify and scrub, of members among themselves: logical blocks, from the
 	                    first on, that were compared and are alike on all of its targets; as of
@@ -351,10 +354,12 @@ bool ini_restore_intent(struct ini *ini, const char *group, const uint8_t *bytes
  * its group are there and equal again, or after bus_wait_ns with those that are there, as if it
  * were created then; if it cannot begin within six times bus_wait_ns, it fails with what
  * ini_job_create() would say. Any other one is concluded here: cancelled if a client wanted that,
- * else failed, with a text that says why. False, with e: it makes no sense, or the table is full.
+ * else failed, with a text that says why. A file that is open again is its own from then on
+ * (INI_ACT_FILE_CLOSE gives it back). False, with e: it makes no sense, or the table is full.
  */
 bool ini_restore_job(struct ini *ini, const struct ini_job *j, struct ini_error *e);
-/* It needs nothing for that but the group: it has no file of a client, and measures nothing. */
+/* It needs nothing for that but the group, and its file, if it has one, open again: it measures
+ * nothing. With a file it begins anew, at the first block. */
 bool ini_job_goes_on(const struct ini_job *j);
 
 /* Lets time pass, runs completions: call after hba_run() and at the deadline; then take all

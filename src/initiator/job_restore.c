@@ -6,6 +6,8 @@
  * write to one group. A resync finds what is left in the write-intent log. A verify or a scrub
  * begins where it was: behind the blocks that were compared and are alike. What is bad it finds
  * once more, as it lies behind; what a scrub has repaired is good by now, and its number is kept.
+ * One that works on a client's file goes on where that was kept open for the daemon, and begins
+ * anew: what of an image is on all members is not known.
  */
 #include "initiator/core.h"
 
@@ -28,12 +30,12 @@ bool ini_job_goes_on(const struct ini_job *j)
 {
 	bool alone = j->type == JOB_VERIFY || j->type == JOB_RESYNC || j->type == JOB_SCRUB;
 
-	return alone && !j->kept.file && !j->recovery;
+	return (j->kept.file ? j->kept.reopened : alone) && !j->recovery;
 }
 
 static bool sweeps_on(const struct job *j)
 {
-	return ini_job_goes_on(&j->pub) && j->pub.type != JOB_RESYNC;
+	return ini_job_goes_on(&j->pub) && j->pub.type != JOB_RESYNC && !j->pub.kept.file;
 }
 
 /* ---- how far it is ---- */
@@ -138,7 +140,7 @@ static bool is_left(struct job *j)
 		failed(j, "the daemon ended before the job was over");
 	else if (p->kept.cancelled)
 		over(j, JOB_CANCELLED, INI_OK, "");
-	else if (p->kept.file)
+	else if (p->kept.file && !p->kept.reopened)
 		failed(j, "the daemon was restarted before the job was over, and the file that the "
 		          "client had opened for it is not open any more: start the job again");
 	else if (p->type == JOB_LOAD)
@@ -181,6 +183,8 @@ static void go_on(struct job *j)
 	}
 	j->g = g;
 	j->phase = PHASE_RESTORED;
+	j->has_file = p->kept.file;
+	j->file = p->kept.handle;
 	j->blocks = g->pub.blocks;
 	p->state = JOB_WAITING;
 	if (!sweeps_on(j) || p->kept.swept > g->pub.blocks ||
@@ -198,11 +202,25 @@ static void go_on(struct job *j)
 	ini->moves++;
 }
 
+static bool may_have_file(const struct ini_job *p)
+{
+	return !p->kept.reopened ||
+	       (p->kept.file &&
+	        (p->type == JOB_MIRROR || p->type == JOB_VERIFY || p->type == JOB_READ));
+}
+
+/* What it does not need is given back. */
+static void close_file(struct job *j)
+{
+	j->file = j->pub.kept.handle;
+	j->close_due = j->ini->closes_due = true;
+}
+
 bool ini_restore_job(struct ini *ini, const struct ini_job *p, struct ini_error *e)
 {
 	if (p->id == 0 || job_find(ini, p->id) || p->type >= JOB_TYPES ||
 	    p->state > JOB_DISMISSED || p->conclusion > JOB_CANCELLED ||
-	    p->n_targets > INI_MEMBERS_MAX)
+	    p->n_targets > INI_MEMBERS_MAX || !may_have_file(p))
 		return ini_refuse(e, INI_E_BAD_VALUE, "saved job %u makes no sense", p->id);
 	struct job *j = job_slot(ini);
 	if (!j)
@@ -222,6 +240,8 @@ bool ini_restore_job(struct ini *ini, const struct ini_job *p, struct ini_error 
 	bool was_over = p->state == JOB_CONCLUDED || p->state == JOB_DISMISSED;
 	if (!was_over && !is_left(j))
 		go_on(j);
+	if (p->kept.reopened && j->phase == PHASE_ENDED)
+		close_file(j);
 	ini_restore_next_job(ini, p->id + 1);
 	return true;
 }
@@ -236,12 +256,14 @@ static bool all_are_here(const struct group *g)
 	return true;
 }
 
-/* Its group is as it was, and what was in flight at the last end is made good. */
+/* Its group is as it was, and what was in flight at the last end is made good: but for a mirror,
+ * which overwrites it, and leaves nobody in sync to make it good from. */
 static bool is_ready(const struct job *j)
 {
 	const struct ini *ini = j->ini;
 
-	return ini->bus_up && hba_settled(ini->hba) && all_are_here(j->g) && !j->g->recover;
+	return ini->bus_up && hba_settled(ini->hba) && all_are_here(j->g) &&
+	       (!j->g->recover || j->pub.type == JOB_MIRROR);
 }
 
 static void fails(struct job *j, const struct ini_error *e)
@@ -257,6 +279,7 @@ static void stand_in_line(struct job *j, const struct ini_job_spec *s)
 	struct ini *ini = j->ini;
 
 	job_fill(j, j->g, s);
+	j->pub.kept.reopened = false;
 	j->pub.speed_limit = s->speed_limit; /* none, perhaps, where there is one by default */
 	if (sweeps_on(j))
 		job_place(j);
@@ -279,7 +302,10 @@ static void look(struct job *j)
 	                         .mode = j->pub.mode,
 	                         .transfer = j->pub.transfer,
 	                         .window = j->pub.window,
-	                         .speed_limit = j->pub.speed_limit};
+	                         .speed_limit = j->pub.speed_limit,
+	                         .has_image = j->has_file,
+	                         .image = j->file,
+	                         .image_size = j->pub.kept.size};
 	struct ini_error e;
 
 	if (waited < wait && !is_ready(j)) {
@@ -289,6 +315,7 @@ static void look(struct job *j)
 		return;
 	}
 	copy_text(s.group, sizeof(s.group), j->pub.group);
+	copy_text(s.image_name, sizeof(s.image_name), j->pub.image);
 	if (job_check(ini, j->g, &s, &e))
 		stand_in_line(j, &s);
 	else if (waited >= WAITS_MOST * wait)

@@ -9,6 +9,7 @@
  */
 #include "shell/daemon_core.h"
 
+#include "shell/fdstore.h"
 #include "shell/log.h"
 #include "shell/notify.h"
 
@@ -235,6 +236,7 @@ static void name_boot(struct daemon *d)
 
 static bool start(struct daemon *d, char *why, size_t n)
 {
+	fdstore_start();
 	name_boot(d);
 	if (!state_start(d, why, n))
 		return false;

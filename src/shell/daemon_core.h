@@ -153,6 +153,7 @@ struct daemon_file {
 	bool used, closing;
 	int fd;
 	uint64_t size; /* when the job began */
+	uint32_t kept; /* the number of the job, under which the service manager has it, too */
 	unsigned work; /* pieces of work in threads */
 	struct workers
 	        *workers; /* its own: a file that gives no answer holds up its job, no other */
@@ -331,6 +332,11 @@ bool files_busy(const struct daemon *d); /* something is in work for a job */
 /* Waits for what is in work. False: one gives no answer, and threads still have memory of ours. */
 bool files_end(struct daemon *d);
 void files_free(struct daemon *d);
+/* The file of a job is kept by the service manager, if there is one that does. */
+void files_keep(struct daemon *d, int file, uint32_t job);
+/* The file of a job of an earlier life, if it was kept: fills in what ini_restore_job() is to know
+ * of it. */
+void files_restore(struct daemon *d, struct ini_job *j);
 
 /* daemon_state.c */
 /* Locks the directory and restores what is there. */

@@ -6,10 +6,13 @@
 #include "shell/daemon_core.h"
 
 #include "base/assert.h"
+#include "shell/fdstore.h"
+#include "shell/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -33,11 +36,25 @@ struct file_work {
 	int err;
 };
 
+struct kept_name {
+	char text[24];
+};
+
+static struct kept_name kept_name(uint32_t job)
+{
+	struct kept_name name;
+
+	(void)snprintf(name.text, sizeof(name.text), "job-%u", job);
+	return name;
+}
+
 static void close_if_idle(struct daemon_file *f)
 {
 	if (!f->closing || f->work)
 		return;
 	workers_free(f->workers);
+	if (f->kept)
+		fdstore_remove(kept_name(f->kept).text);
 	close(f->fd);
 	*f = (struct daemon_file){.fd = -1};
 }
@@ -252,6 +269,28 @@ int files_add(struct daemon *d, int fd, bool writing, uint64_t *size, struct ctl
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	d->files[i] = (struct daemon_file){.used = true, .fd = fd, .size = *size};
 	return i;
+}
+
+void files_keep(struct daemon *d, int file, uint32_t job)
+{
+	if (fdstore_put(kept_name(job).text, d->files[file].fd))
+		d->files[file].kept = job;
+}
+
+void files_restore(struct daemon *d, struct ini_job *j)
+{
+	struct ctl_error e;
+	int fd = j->kept.file ? fdstore_take(kept_name(j->id).text) : -1;
+
+	if (fd < 0)
+		return;
+	j->kept.handle = files_add(d, fd, j->type == JOB_READ, &j->kept.size, &e);
+	j->kept.reopened = j->kept.handle >= 0;
+	if (j->kept.reopened)
+		d->files[j->kept.handle].kept = j->id;
+	else
+		log_warning("job %u: the file that was kept for it is not taken: %s", j->id,
+		            e.text);
 }
 
 bool files_busy(const struct daemon *d)

@@ -152,6 +152,8 @@ void jobs_create(struct call *c)
 		call_fail_ini(c, &ini);
 		return;
 	}
+	if (spec.has_image)
+		files_keep(c->d, spec.image, c->job);
 	jobs_answer(c);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "shell/dirsync.h"
+#include "shell/fdstore.h"
 #include "shell/fileio.h"
 #include "shell/log.h"
 
@@ -343,6 +344,21 @@ bool state_start(struct daemon *d, char *why, size_t n)
 	return true;
 }
 
+/* One that ctl_jobs_get() has made. */
+static void restore_job(struct daemon *d, struct ini_job *j)
+{
+	struct ini_error e;
+
+	if (j->state != JOB_CONCLUDED && j->state != JOB_DISMISSED)
+		files_restore(d, j);
+	if (ini_restore_job(d->ini, j, &e))
+		return;
+	log_warning("job %u is not listed any more: %s", j->id, e.text);
+	if (j->kept.reopened)
+		files_act(d,
+		          &(struct ini_action){.kind = INI_ACT_FILE_CLOSE, .file = j->kept.handle});
+}
+
 bool state_restore(struct daemon *d, char *why, size_t n)
 {
 	struct ini_error e;
@@ -359,10 +375,9 @@ bool state_restore(struct daemon *d, char *why, size_t n)
 	for (unsigned i = 0; i < d->old_jobs.n; i++) {
 		if (d->old_jobs.j[i]->id >= next)
 			next = d->old_jobs.j[i]->id + 1;
-		if (!ini_restore_job(d->ini, d->old_jobs.j[i], &e))
-			log_warning("job %u is not listed any more: %s", d->old_jobs.j[i]->id,
-			            e.text);
+		restore_job(d, (struct ini_job *)(uintptr_t)d->old_jobs.j[i]);
 	}
+	fdstore_end();
 	ctl_jobs_free(&d->old_jobs);
 	ini_restore_next_job(d->ini, next);
 	state_jobs(d); /* what has failed by that: durable, too */

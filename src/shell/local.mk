@@ -77,6 +77,8 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/disk_opts.h \
 	src/shell/dirsync.c \
 	src/shell/dirsync.h \
+	src/shell/fdstore.c \
+	src/shell/fdstore.h \
 	src/shell/fileio.c \
 	src/shell/fileio.h \
 	src/shell/inbuf.c \

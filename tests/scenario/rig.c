@@ -81,8 +81,13 @@ static void restore_jobs(struct rig *r, const struct jw *text)
 	char why[200];
 
 	ck_assert_msg(ctl_jobs_get(text->p, text->n, &jobs, why, sizeof(why)), "%s", why);
-	for (unsigned i = 0; i < jobs.n; i++)
-		ck_assert_msg(ini_restore_job(r->ini, jobs.j[i], &e), "%s", e.text);
+	for (unsigned i = 0; i < jobs.n; i++) {
+		struct ini_job *j = (struct ini_job *)(uintptr_t)jobs.j[i];
+		j->kept.reopened = r->files_kept && j->kept.file;
+		j->kept.handle = 77;
+		j->kept.size = r->image_len;
+		ck_assert_msg(ini_restore_job(r->ini, j, &e), "%s", e.text);
+	}
 	ctl_jobs_free(&jobs);
 }
 

@@ -35,6 +35,7 @@ struct rig {
 	struct rig_log log[4];
 	bool no_blocks; /* INI_ACT_BLOCK: out of memory */
 	uint64_t held_save;
+	bool files_kept; /* somebody keeps the files of jobs open while the daemon is away */
 	unsigned saves, syncs, closes, reads, changed_jobs;
 	struct rig_reply reply[64];
 	unsigned n_replies;

@@ -279,8 +279,8 @@ START_TEST(a_resync_goes_on)
 }
 END_TEST
 
-/* What a member lacks by the log is marked before it is copied, so the daemon's own recovery does
- * it: then there is nothing left. */
+/* Something was written beside it, so the daemon's own recovery comes first, in which who is stale
+ * takes part, if the log has all that it lacks: then there is nothing left. */
 START_TEST(a_resync_ends_when_a_recovery_has_done_it)
 {
 	struct rig *r = mirrored(2);
@@ -293,6 +293,7 @@ START_TEST(a_resync_ends_when_a_recovery_has_done_it)
 	ck_assert(!rig_in_sync(r, 1));
 	uint32_t id = slow(r, JOB_RESYNC);
 	rig_run(r, 3 * NS_PER_S);
+	rig_write(r, 0, b, LIMIT, INI_OK);
 	rig_restart(r);
 	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
 	ck_assert(ini_job_at(r->ini, ini_jobs(r->ini) - 1)->recovery);
@@ -479,6 +480,83 @@ START_TEST(one_with_a_file_has_failed)
 }
 END_TEST
 
+/* Where somebody keeps it open for the daemon: it begins anew, with what the image is now. */
+START_TEST(one_whose_file_is_open_still_begins_anew)
+{
+	static const enum ini_job_type type[] = {JOB_MIRROR, JOB_READ, JOB_VERIFY};
+
+	for (unsigned k = 0; k < ARRAY_LEN(type); k++) {
+		struct rig *r = mirrored(2);
+		struct ini_job_spec s = rig_spec(r, type[k]);
+
+		s.speed_limit = SPEED;
+		s.has_image = true;
+		s.image = 77;
+		s.image_size = BLOCKS * FAKE_BLOCK;
+		r->files_kept = true;
+		uint32_t id = rig_start(r, &s);
+		rig_run(r, 5 * NS_PER_S);
+		unsigned closes = r->closes;
+		if (type[k] == JOB_MIRROR)
+			rig_image(r, BLOCKS / 2 * FAKE_BLOCK, 99);
+		unsigned from = r->h->n_trace;
+		rig_restart(r);
+		rig_run(r, 5 * NS_PER_S);
+		ck_assert_int_eq(job(r, id)->state, JOB_RUNNING);
+		ck_assert_uint_eq(job(r, id)->speed_limit, SPEED);
+		ck_assert_uint_eq(first_since(r, from), 0);
+		any_speed(r, id);
+		rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+		ck_assert_uint_eq(job(r, id)->total, r->image_len);
+		ck_assert_uint_eq(r->closes, closes + 1);
+		for (uint8_t i = 0; i < 2; i++)
+			ck_assert(rig_in_sync(r, i) && rig_holds(r, i));
+		if (type[k] == JOB_READ)
+			ck_assert_mem_eq(r->file, r->image, BLOCKS * FAKE_BLOCK);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* It is cancelled before (0), or while it waits (1); its group is gone (2), or somebody else's (3).
+ */
+START_TEST(what_is_open_for_nothing_is_given_back)
+{
+	struct ini_error e;
+
+	for (unsigned why = 0; why < 4; why++) {
+		struct rig *r = mirrored(2);
+		uint32_t id = slow(r, JOB_MIRROR);
+
+		r->files_kept = true;
+		rig_run(r, 5 * NS_PER_S);
+		r->h->held = true;
+		rig_run(r, NS_PER_S);
+		unsigned closes = r->closes;
+		if (why == 0)
+			ck_assert(ini_job_cancel(r->ini, id, &e));
+		r->h->held = false;
+		if (why == 1)
+			fake_gone(r->h, 1);
+		if (why == 2)
+			r->saved[0].uuid[0] ^= 1;
+		if (why == 3)
+			memcpy(r->saved[0].lost_to, r->h->other_uuid, UUID_LEN);
+		ck_assert_uint_eq(r->closes, closes);
+		rig_restart(r);
+		if (why == 1) {
+			ck_assert_int_eq(job(r, id)->state, JOB_WAITING);
+			ck_assert_uint_eq(r->closes, closes);
+			ck_assert(ini_job_cancel(r->ini, id, &e));
+		}
+		rig_run(r, NS_PER_S);
+		ck_assert_int_eq(job(r, id)->conclusion, why < 2 ? JOB_CANCELLED : JOB_FAILED);
+		ck_assert_uint_eq(r->closes, closes + 1);
+		rig_free(r);
+	}
+}
+END_TEST
+
 START_TEST(one_that_is_over_stays_so)
 {
 	struct rig *r = mirrored(2);
@@ -655,7 +733,8 @@ TAP_MAIN("resume", a_sweep_goes_on_near_where_it_was, how_far_it_is_is_taken_dow
          a_resync_ends_when_a_recovery_has_done_it, a_resync_without_work_succeeds_at_once,
          a_recovery_comes_first, a_recovery_does_not_go_on_itself, a_paused_job_stays_paused,
          a_cancelled_job_does_not_come_back, one_that_waits_for_its_group_can_be_steered,
-         one_with_a_file_has_failed, one_that_is_over_stays_so,
+         one_with_a_file_has_failed, one_whose_file_is_open_still_begins_anew,
+         what_is_open_for_nothing_is_given_back, one_that_is_over_stays_so,
          it_waits_for_its_members_and_goes_on_with_those_that_come, it_fails_when_nobody_comes,
          a_late_member_is_not_too_late, it_fails_when_its_group_is_gone,
          it_fails_when_its_group_is_anothers, there_are_no_two_writers,
