@@ -26,6 +26,7 @@ tests_sim_libsimulator_a_SOURCES = \
 	tests/sim/node_disk.c \
 	tests/sim/node_files.c \
 	tests/sim/node_host.c \
+	tests/sim/node_jobs.c \
 	tests/sim/owners.c \
 	tests/sim/rest.c \
 	tests/sim/rest.h \

@@ -132,6 +132,7 @@ static void restore(struct sim *s, struct sim_host *h)
 	if (h->disk.n > 0 && !ini_restore_intent(h->ini, SIM_GROUP,
 	                                         h->log.len ? h->log.bytes : NULL, h->log.len, &e))
 		SAY(s, "there is no write-intent log: %s", e.text);
+	host_jobs_restore(s, h);
 	ini_restore_next_job(h->ini, h->disk.next_job);
 	bool owner = host_owner(s) == h;
 	for (lba_t lba = 0; owner && h->disk.n > 0 && lba < s->blocks; lba++)
@@ -149,7 +150,7 @@ void host_files_start(struct sim *s, struct sim_host *h)
 void host_files_forget(struct sim_host *h)
 {
 	h->disk.there = h->knows_marks = false;
-	h->disk.n = 0;
+	h->disk.n = h->jobs.n = 0;
 	h->log.len = 0;
 }
 
@@ -161,6 +162,7 @@ void host_files_killed(struct sim *s, struct sim_host *h)
 		if (done)
 			h->disk = h->saving;
 	}
+	host_jobs_killed(s, h);
 	if (h->log_is_saving && sim_chance(&s->disk, 2) && !MUTANT(LOG_NOT_SAVED)) {
 		replace_log(h);
 		look_at_log(s, h);

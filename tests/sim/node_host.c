@@ -31,6 +31,7 @@ void host_node_start(struct sim *s, struct sim_host *h)
 	h->frozen_until = 0;
 	h->run_due = h->importing = false;
 	host_files_start(s, h);
+	work_host_back(s, h);
 	SAY(s, "initiator %u is there", h->id);
 }
 
@@ -103,6 +104,8 @@ static void act(struct sim *s, struct sim_host *h, const struct ini_action *a)
 			sim_fail(s, "a generation is on a page before the state file has it");
 		break;
 	case INI_ACT_CHANGED:
+		if (a->object == OBJ_JOB)
+			host_jobs_changed(s, h);
 		break;
 	case INI_ACT_BLOCK:
 		sim_fail(s, "a block is wanted, and no load runs");

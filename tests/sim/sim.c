@@ -162,6 +162,8 @@ static void happen_host(struct sim *s, const struct sim_event *e)
 		host_node_run(s, h);
 	else if (e->kind == SIM_FILE)
 		host_files_filed(s, h, what);
+	else if (e->kind == SIM_SAVE && what == 2)
+		host_jobs_saved(s, h);
 	else if (e->kind == SIM_SAVE)
 		host_files_saved(s, h, what != 0);
 }

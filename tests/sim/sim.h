@@ -35,6 +35,7 @@
 #define SIM_OPS      24  /* commands of clients at once */
 #define SIM_TASKS    8
 #define SIM_FILES    4
+#define SIM_JOBS     16 /* of an initiator, that are not over */
 #define SIM_FILE_OPS 512
 #define SIM_GROUP    "g"
 
@@ -129,6 +130,19 @@ struct host_state { /* the state file */
 	struct ini_group g;
 };
 
+struct host_job { /* of struct ini_job: what comes before its targets, and of these */
+	char head[offsetof(struct ini_job, t)];
+	struct {
+		uint8_t uuid[UUID_LEN];
+		uint64_t repaired;
+	} t[SIM_DISKS];
+};
+
+struct host_jobs { /* the journal of jobs */
+	unsigned n;
+	struct host_job j[SIM_JOBS];
+};
+
 #define SIM_INTENT_MAX (64 * KIB)
 
 struct host_intent { /* the write-intent log */
@@ -150,6 +164,9 @@ struct sim_host {
 	struct host_state disk, saving; /* what is durable; what is being written */
 	bool is_saving, save_again, save_fails;
 	uint64_t save_seq, save_again_seq;
+	struct host_jobs jobs, jobs_saving; /* likewise */
+	bool jobs_are_saving, jobs_again;
+	uint64_t jobs_sum;
 	struct host_intent log, log_saving;
 	bool log_is_saving;
 	uint64_t log_op;
@@ -400,12 +417,22 @@ void host_files_start(struct sim *s, struct sim_host *h);
 void host_files_killed(struct sim *s, struct sim_host *h);
 /* It is down, and its files are gone. */
 void host_files_forget(struct sim_host *h);
-/* INI_ACT_FILE_*, _SAVE, _INTENT: SIM_FILE or SIM_SAVE comes when it is done. */
+/* INI_ACT_FILE_*, _SAVE, _INTENT: SIM_FILE or SIM_SAVE (the state: 0, the log: 1) comes when it is
+ * done. */
 void host_files_do(struct sim *s, struct sim_host *h, const struct ini_action *a);
 void host_files_filed(struct sim *s, struct sim_host *h, uint32_t op);
 void host_files_saved(struct sim *s, struct sim_host *h, bool log);
 /* A block of a disk gets what an initiator wrote. */
 void host_files_written(struct sim *s, unsigned disk, lba_t lba);
+
+/* ---- node_jobs.c ---- */
+
+/* A job has changed: what a restart goes on with is saved, if it has; then SIM_SAVE comes, with 2.
+ */
+void host_jobs_changed(struct sim *s, struct sim_host *h);
+void host_jobs_saved(struct sim *s, struct sim_host *h);
+void host_jobs_killed(struct sim *s, struct sim_host *h);
+void host_jobs_restore(struct sim *s, struct sim_host *h);
 
 /* ---- owners.c ---- */
 
@@ -457,6 +484,8 @@ void work_delete(struct sim *s, struct sim_host *h);
 void work_free(struct sim *s);
 /* The initiator is gone, and who asked it gets no answer. */
 void work_host_gone(struct sim *s, struct sim_host *h);
+/* It was started again: of its jobs clients know what there is now. */
+void work_host_back(struct sim *s, struct sim_host *h);
 bool work_idle(struct sim *s);
 bool work_create_group(struct sim *s, struct sim_host *h);
 /* Starts a job that takes no file, or an image of one value; 0: refused. */

@@ -491,7 +491,7 @@ static void settle_file(struct sim *s, struct client_file *f)
 static void settle_files(struct sim *s)
 {
 	for (unsigned i = 0; i < SIM_FILES; i++)
-		if (s->file[i].used)
+		if (s->file[i].used && s->file[i].host->ini)
 			settle_file(s, &s->file[i]);
 }
 
@@ -610,7 +610,7 @@ void work_host_gone(struct sim *s, struct sim_host *h)
 			continue;
 		if (f->used && f->type == JOB_MIRROR)
 			model_end(&s->model, 0, f->blocks, f->write, false);
-		f->used = false;
+		f->used &= f->type != JOB_MIRROR && f->type != JOB_READ; /* others go on */
 	}
 	for (unsigned i = 0; i < SIM_TASKS; i++)
 		s->task[i].used &= s->task[i].host != h;
@@ -618,14 +618,27 @@ void work_host_gone(struct sim *s, struct sim_host *h)
 		sim_mark(s, MARK_HOST_KILL_WRITES);
 }
 
-static void go_on(struct sim *s, const struct client_file *f)
+/* A job that was not saved, or ended before its end was heard of, is not there any more. */
+void work_host_back(struct sim *s, struct sim_host *h)
+{
+	for (unsigned i = 0; i < SIM_FILES; i++)
+		if (s->file[i].host == h && !ini_job_find(h->ini, s->file[i].job))
+			s->file[i].used = false;
+}
+
+/* What is paused goes on: also a job that was over for clients, and that came back with a journal
+ * in which it was not. */
+static void go_on(struct sim *s, struct sim_host *h)
 {
 	struct ini_error e;
 
-	if (ini_job_find(f->host->ini, f->job)->state != JOB_PAUSED)
-		return;
-	(void)ini_job_resume(f->host->ini, f->job, &e);
-	host_node_wake(s, f->host);
+	for (unsigned i = 0; i < ini_jobs(h->ini); i++) {
+		const struct ini_job *j = ini_job_at(h->ini, i);
+		if (j->state != JOB_PAUSED)
+			continue;
+		(void)ini_job_resume(h->ini, j->id, &e);
+		host_node_wake(s, h);
+	}
 }
 
 bool work_idle(struct sim *s)
@@ -634,9 +647,8 @@ bool work_idle(struct sim *s)
 		if (!s->host[i].ini)
 			return false;
 	settle_files(s);
-	for (unsigned i = 0; i < SIM_FILES; i++)
-		if (s->file[i].used)
-			go_on(s, &s->file[i]);
+	for (unsigned i = 0; i < s->n_hosts; i++)
+		go_on(s, &s->host[i]);
 	for (unsigned i = 0; i < s->n_hosts; i++)
 		if (jobs_live(s, &s->host[i]) > 0)
 			return false;
