@@ -10,11 +10,19 @@
 #include "base/assert.h"
 #include "target/core.h"
 
+/* It has the bus, perhaps, and its data are still to come: they are not waited for. */
+static void want_no_data(struct tgt *t, const struct task *k)
+{
+	if (t->tenure.task == k && t->tenure.next == NEXT_DATA)
+		t->tenure.next = k->silent ? NEXT_MORE : NEXT_STATUS;
+}
+
 void tgt_task_abort(struct tgt *t, struct task *k)
 {
 	k->told = false;
 	if (k->state == TASK_DRAIN)
 		return;
+	want_no_data(t, k);
 	if (t->tenure.task == k)
 		t->tenure.task = NULL;
 	if (k->state == TASK_RUNNING)
@@ -60,8 +68,7 @@ static void tell_by_status(struct tgt *t, struct task *k)
 		k->told = true;
 		return;
 	}
-	if (t->tenure.task == k && t->tenure.next == NEXT_DATA)
-		t->tenure.next = k->silent ? NEXT_MORE : NEXT_STATUS;
+	want_no_data(t, k);
 	tgt_task_deliver(t, k);
 }
 

@@ -248,6 +248,27 @@ START_TEST(what_a_check_condition_ends)
 }
 END_TEST
 
+/* One that has the bus, and whose data are to come: they come, are let fall, and the bus is free.
+ */
+START_TEST(a_check_condition_ends_one_that_has_the_bus)
+{
+	struct disk *d = three("00120000");
+	d->hold = true;
+	d->result = STORE_ERROR;
+	(void)write_of(d, 7, 1, 1);
+	d->result = STORE_OK;
+	ck_assert_str_eq(disk_burst(d, "t=90 want ini=6 sel msg=c02002 cmd=2a:4.02.0000.0100"),
+	                 "cont DATA-OUT(512)");
+	(void)disk_answer(d, 0);
+	ck_assert_str_eq(disk_burst(d, "t=90 want ini=6 out=512:22"), "cont FREE");
+	ck_assert_uint_eq(d->n_held, 0);
+	ck_assert_str_eq(sense_of(d, 7, "80"), "3/c/0");
+	ck_assert_str_eq(ready(d, 6), "6/2f/0");
+	ck_assert_uint_eq(tgt_tasks(d->t), 0);
+	disk_free(d);
+}
+END_TEST
+
 /* ---- TST ---- */
 
 /* "Task attributes": ORDERED waits for the tasks of its own task set. */
@@ -630,6 +651,7 @@ END_TEST
 TAP_MAIN_TABLE("target_taskset", NULL, NULL, TAP_EACH(management_functions, functions),
                TAP_ONCE(aborted_after_it_has_landed), TAP_ONCE(aborted_on_the_bus),
                TAP_EACH(what_a_check_condition_ends, queue_errors),
+               TAP_ONCE(a_check_condition_ends_one_that_has_the_bus),
                TAP_ONCE(order_in_each_task_set), TAP_ONCE(no_room), TAP_ONCE(interlocked),
                TAP_ONCE(taken_by_request_sense), TAP_ONCE(in_their_order),
                TAP_ONCE(faults_go_first), TAP_EACH(new_commands_during_aca, during),
