@@ -36,6 +36,7 @@ sanitized_integration_tests += \
 	tests/integration/packetized.py \
 	tests/integration/protection.py \
 	tests/integration/reserve.py \
+	tests/integration/resume.py \
 	tests/integration/rings.py \
 	tests/integration/rogue.py \
 	tests/integration/rogue_hosts.py \

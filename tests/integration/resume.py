@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Jobs that were not over when smirrord ended: verify, scrub and resync go on when it is back, others have failed and
+say why; and jobs.json that could not be written is written later."""
+
+import json
+import os
+import time
+
+from lab import Lab, RpcError, until
+from tap import cases, main, test
+
+MIB = 1 << 20
+SIZE = 8 * MIB
+
+
+def journal(lab):
+    """The jobs as jobs.json has them: {id: job}."""
+    with open(os.path.join(lab.path("state"), "jobs.json"), encoding="utf-8") as file:
+        return {job["id"]: job for job in json.load(file)["content"]["jobs"]}
+
+
+def swept(lab, job):
+    return journal(lab)[job]["live"]["swept"] * 512
+
+
+def started(lab, kind):
+    """A job of this kind that takes long, some of it done, and not at its beginning: (its ID, bytes that are not done anew)."""
+    names = lab.start(3, size="8M", group=None)
+    lab.call("group.create", name="g0", members=names[:2], assume_clean=True)
+    if kind == "resync":
+        lab.call("group.add_member", group="g0", target=names[2])
+    job = lab.create_job(kind, transfer_bytes=65536, speed_bytes_per_s=MIB)
+    until("progress", lambda: lab.job(job)["done_bytes"] > 0)
+    if kind != "resync":
+        until("its place to be written down", lambda: swept(lab, job) > 0)
+        return job, swept(lab, job)
+    return job, 0
+
+
+def finish(lab, job):
+    lab.call("job.set_speed", id=job, speed_bytes_per_s=0)
+    done = lab.wait_job(job)
+    assert done["conclusion"] == "success" and done["done_bytes"] == done["total_bytes"] == SIZE, json.dumps(done, indent=1)
+    assert all(t["good_blocks"] == SIZE // 512 and t["bad_blocks"] == 0 for t in done["targets"]), done
+    return done
+
+
+@cases("{0[0]}, and smirrord ends by {0[1]}: the same job goes on near where it was, as fast as before, and succeeds",
+       [(kind, how) for kind in ("verify", "scrub", "resync") for how in ("SIGKILL", "SIGTERM")])
+def goes_on(case):
+    kind, how = case
+    with Lab() as lab:
+        job, place = started(lab, kind)
+        if how == "SIGKILL":
+            lab.daemon_process.kill()
+        else:
+            lab.daemon_process.stop()
+        lab.daemon()
+        now = until("the job to go on", lambda: (j := lab.job(job))["state"] == "running" and j)
+        assert now["type"] == kind and now["speed_bytes_per_s"] == MIB, now
+        assert place <= now["done_bytes"] < SIZE, (now, place)
+        finish(lab, job)
+        group = lab.call("group.show", group="g0")
+        assert {m["state"] for m in group["members"]} == {"in_sync"}, group
+        if kind == "resync":
+            lab.assert_copies(lab.store("disk0"), ["disk1", "disk2"])
+        lab.daemon_process.kill()
+        lab.daemon()
+        assert lab.job(job)["conclusion"] == "success", lab.job(job)
+
+
+@cases("a paused {} stays paused, whatever ends smirrord, until it is resumed", ("verify", "resync"))
+def paused(kind):
+    with Lab() as lab:
+        job, _ = started(lab, kind)
+        lab.call("job.pause", id=job)
+        for end in (lambda: lab.daemon_process.kill(), lambda: lab.daemon_process.stop()):
+            end()
+            lab.daemon()
+            lab.wait_targets(["disk0", "disk1", "disk2"])
+            time.sleep(0.5)  # it would go on within that
+            assert lab.job(job)["state"] == "paused", lab.job(job)
+        lab.call("job.resume", id=job)
+        until("the job to go on", lambda: lab.job(job)["state"] == "running")
+        lab.daemon_process.kill()
+        lab.daemon()
+        until("the job to go on, since that was asked for", lambda: lab.job(job)["state"] == "running")
+        finish(lab, job)
+
+
+@test("a mirror, a read, a verify with an image and a load have failed, and say why and what to do")
+def others():
+    with Lab() as lab:
+        lab.start(2, size="8M", daemon_options=("--bus-wait-ms", "1000"))
+        image = lab.image(SIZE)
+        lab.run_job("mirror", image=image)
+        jobs = []
+        for kind, options in (("mirror", {"image": image}), ("read", {"image": lab.path("copy")}), ("verify", {"image": image}),
+                              ("load", {"overwrite": True, "seconds": 60})):
+            job = lab.create_job(kind, speed_bytes_per_s=MIB, **options)
+            until(f"progress of the {kind}", lambda: lab.job(job)["done_bytes"] > 0)
+            lab.daemon_process.kill()
+            lab.daemon()
+            lab.wait_targets(["disk0", "disk1"])
+            jobs.append((kind, job))
+            if kind == "mirror":  # nobody is in sync
+                lab.run_job("mirror", image=image)
+        for kind, job in jobs:
+            done = lab.job(job)
+            text = done["error"]["text"]
+            assert done["conclusion"] == "failed" and done["error"]["kind"] == "shutdown", done
+            assert ("measured" if kind == "load" else "file that the client had opened") in text, text
+            assert text.endswith("start the job again"), text
+
+
+@test("members that do not come: the job that would go on fails within its limit, and names one")
+def nobody():
+    with Lab() as lab:
+        job, _ = started(lab, "verify")
+        lab.daemon_process.kill()
+        for name in ("disk0", "disk1"):
+            lab.targets[name].kill()
+        lab.daemon("--bus-wait-ms", "300")
+        assert lab.job(job)["state"] in ("waiting", "concluded"), lab.job(job)
+        done = lab.wait_job(job)
+        assert done["conclusion"] == "failed" and done["error"]["kind"] == "member_missing", done
+        assert "after the daemon was restarted" in done["error"]["text"] and "disk0" in done["error"]["text"], done
+
+
+@test("a job that waits for its members after a restart can be cancelled, and stays so")
+def cancelled():
+    with Lab() as lab:
+        job, _ = started(lab, "verify")
+        lab.daemon_process.kill()
+        lab.targets["disk1"].kill()
+        lab.daemon()
+        until("it waits", lambda: lab.job(job)["state"] == "waiting")
+        lab.call("job.cancel", id=job)
+        assert lab.wait_job(job)["conclusion"] == "cancelled"
+        lab.daemon_process.kill()
+        lab.daemon()
+        assert lab.job(job)["conclusion"] == "cancelled", lab.job(job)
+
+
+def shut(lab, name):
+    """The file cannot be written (by root, either)."""
+    os.mkdir(os.path.join(lab.path("state"), name + ".new"))
+
+
+def open_again(lab, name):
+    os.rmdir(os.path.join(lab.path("state"), name + ".new"))
+
+
+@test("jobs.json cannot be written when a job ends: it is written as soon as it can be, without another job, and is right")
+def written_later():
+    with Lab() as lab:
+        job, _ = started(lab, "verify")
+        shut(lab, "jobs.json")
+        finish(lab, job)
+        until("the error in the log", lambda: "jobs.json could not be written" in lab.daemon_process.stderr())
+        assert journal(lab)[job]["conclusion"] == "none", journal(lab)
+        open_again(lab, "jobs.json")
+        until("jobs.json to be written", lambda: journal(lab)[job]["conclusion"] == "success", 10)
+        lab.daemon_process.kill()
+        lab.daemon()
+        assert lab.job(job)["conclusion"] == "success", lab.job(job)
+
+
+@test("SIGTERM while jobs.json cannot be written: smirrord ends at once")
+def ends_at_once():
+    with Lab() as lab:
+        job, _ = started(lab, "verify")
+        shut(lab, "jobs.json")
+        finish(lab, job)
+        until("the error in the log", lambda: "jobs.json could not be written" in lab.daemon_process.stderr())
+        begun = time.monotonic()
+        lab.daemon_process.stop()
+        assert time.monotonic() - begun < 5
+        open_again(lab, "jobs.json")
+
+
+@test("neither file can be written: a job is refused, and its number is nobody's; with one of them, it is taken")
+def numbers():
+    with Lab() as lab:
+        names = lab.start(2, group=None)
+        lab.call("group.create", name="g0", members=names, assume_clean=True)
+        first = lab.run_job("verify")["id"]
+        shut(lab, "jobs.json")
+        second = lab.run_job("verify")["id"]  # state.json has it
+        shut(lab, "state.json")
+        try:
+            lab.create_job("verify")
+            raise AssertionError("a job whose number is not saved is taken")
+        except RpcError as error:
+            assert error.kind == "state_dir" and "number" in error.error["message"], error
+        lab.daemon_process.kill()
+        open_again(lab, "jobs.json")
+        open_again(lab, "state.json")
+        lab.daemon()
+        lab.wait_targets(names)
+        assert lab.job(first)["conclusion"] == "success"
+        assert lab.run_job("verify")["id"] > second
+
+
+main()
