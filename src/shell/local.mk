@@ -99,19 +99,25 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/pool.h \
 	src/shell/ring.c \
 	src/shell/ring.h \
+	src/shell/sigbus.c \
+	src/shell/sigbus.h \
 	src/shell/stall.c \
 	src/shell/stall.h \
 	src/shell/store.c \
 	src/shell/store.h \
 	src/shell/store_atomic.c \
+	src/shell/store_begun.c \
+	src/shell/store_begun.h \
 	src/shell/store_beside.c \
 	src/shell/store_beside.h \
 	src/shell/store_inside.h \
+	src/shell/store_left.c \
 	src/shell/store_make.c \
 	src/shell/store_map.c \
 	src/shell/store_mapped.c \
 	src/shell/store_protect.c \
 	src/shell/store_protected.c \
+	src/shell/store_repair.c \
 	src/shell/store_sums.c \
 	src/shell/target_disk.c \
 	src/shell/target_disk.h \

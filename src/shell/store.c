@@ -94,6 +94,8 @@ static bool measure(struct store *s, const struct store_config *c, uint64_t *byt
 	if (end < 0)
 		return fail(why, n, c->path, "cannot be measured", errno);
 	*bytes = (uint64_t)end;
+	s->inode = st.st_ino;
+	s->changed = (int64_t)st.st_ctim.tv_sec * (int64_t)NS_PER_S + st.st_ctim.tv_nsec;
 	return true;
 }
 
@@ -336,9 +338,10 @@ enum tgt_store_result store_read(struct store *s, lba_t lba, uint32_t blocks, ui
 	return known != STORE_OK ? known : r;
 }
 
-enum tgt_store_result store_begin(struct store *s, struct beside *b, lba_t lba, uint32_t blocks)
+enum tgt_store_result store_begin(struct store *s, struct beside *b, lba_t lba, uint32_t blocks,
+                                  unsigned *half)
 {
-	enum tgt_store_result r = beside_begin(b, lba, blocks);
+	enum tgt_store_result r = beside_begin(b, lba, blocks, half);
 	if (r == STORE_DEAD)
 		s->dead = true;
 	return r;
@@ -348,17 +351,18 @@ enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, c
                                   uint32_t *good)
 {
 	uint8_t *p = (uint8_t *)(uintptr_t)data;
+	unsigned half;
 	*good = 0;
 	if (s->dead)
 		return STORE_DEAD;
 	if (!s->sums)
 		return store_move(s, true, p, lba, blocks, good);
-	enum tgt_store_result r = store_begin(s, s->sums, lba, blocks);
+	enum tgt_store_result r = store_begin(s, s->sums, lba, blocks, &half);
 	if (r != STORE_OK)
 		return r;
 	r = store_move(s, true, p, lba, blocks, good);
 	enum tgt_store_result known = store_sums_put(s, lba, *good, data);
-	beside_end(s->sums);
+	beside_end(s->sums, half);
 	if (known != STORE_OK)
 		*good = 0; /* they cannot be read */
 	return r != STORE_OK ? r : known;
@@ -416,17 +420,18 @@ enum tgt_store_result store_or(struct store *s, lba_t lba, uint32_t blocks, cons
 enum tgt_store_result store_zero(struct store *s, lba_t lba, uint32_t blocks, uint32_t *good)
 {
 	static const uint8_t zeros[PAGE];
+	unsigned half = 0;
 	*good = 0;
 	if (s->dead)
 		return STORE_DEAD;
-	enum tgt_store_result r = s->sums ? store_begin(s, s->sums, lba, blocks) : STORE_OK;
+	enum tgt_store_result r = s->sums ? store_begin(s, s->sums, lba, blocks, &half) : STORE_OK;
 	if (r != STORE_OK)
 		return r;
 	int error = store_mapped_punch(s, lba * s->block_size, (uint64_t)blocks * s->block_size);
 	if (!error && s->sums)
 		r = beside_none(s->sums, lba, blocks);
 	if (s->sums)
-		beside_end(s->sums);
+		beside_end(s->sums, half);
 	if (error == EOPNOTSUPP || error == ENOSYS || error == EINVAL)
 		return store_write_same(s, lba, blocks, zeros, good);
 	if (error)
@@ -500,65 +505,15 @@ enum tgt_store_result store_flush(struct store *s)
 {
 	sm_assert(pthread_mutex_lock(&s->flushing) == 0);
 	store_mapped_touch(s);
-	uint64_t tuples = s->tuples ? beside_flush_begin(s->tuples) : 0;
-	uint64_t sums = s->sums ? beside_flush_begin(s->sums) : 0;
-	if (!s->dead &&
-	    (fdatasync(s->fd) != 0 || (s->tuples && !beside_flush_end(s->tuples, tuples)) ||
-	     (s->sums && !beside_flush_end(s->sums, sums))))
+	if (s->tuples)
+		beside_flush_begin(s->tuples);
+	if (s->sums)
+		beside_flush_begin(s->sums);
+	if (!s->dead && (fdatasync(s->fd) != 0 || (s->tuples && !beside_flush_end(s->tuples)) ||
+	                 (s->sums && !beside_flush_end(s->sums))))
 		s->dead = true;
 	sm_assert(pthread_mutex_unlock(&s->flushing) == 0);
 	return s->dead ? STORE_DEAD : STORE_OK;
-}
-
-/* ---- after a crash ---- */
-
-static enum tgt_store_result look_at(struct store *s, store_look_fn *look, lba_t lba,
-                                     uint64_t blocks, uint8_t *data, uint8_t *tuples)
-{
-	uint32_t piece = blocks_of_scratch(s);
-	enum tgt_store_result r = STORE_OK;
-	for (uint64_t at = 0; r == STORE_OK && at < blocks;) {
-		uint32_t n = blocks - at < piece ? (uint32_t)(blocks - at) : piece, got = 0;
-		/* Without checksums: they are what may be wrong. */
-		(void)store_move(s, false, data, lba + at, n, &got);
-		if (got > 0)
-			r = look(s, lba + at, got, data, tuples);
-		/* A block that cannot be read will say so; those behind it can. */
-		at += got < n ? got + 1 : n;
-	}
-	return r;
-}
-
-bool store_look_through(struct store *s, struct beside *b, store_look_fn *look, bool write_protect,
-                        char *why, size_t n)
-{
-	lba_t lba = 0;
-	uint64_t blocks = 0;
-	enum tgt_store_result r = STORE_OK;
-	if (!beside_doubt(b, 0, &lba, &blocks))
-		return true;
-	if (write_protect)
-		return fail(why, n, beside_path(b),
-		            "writes were cut off: it has to be looked through without "
-		            "--write-protect",
-		            0);
-	uint8_t *data = store_scratch_get(s), *tuples = store_scratch_get(s);
-	bool ok = data && tuples;
-	while (ok && r == STORE_OK && beside_doubt(b, lba, &lba, &blocks)) {
-		r = look_at(s, look, lba, blocks, data, tuples);
-		lba += blocks;
-	}
-	if (data)
-		store_scratch_put(s, data);
-	if (tuples)
-		store_scratch_put(s, tuples);
-	/* What was seen may be in memory only, of a process that was killed: other data would be
-	 * found after the end of the machine, and nothing in doubt. */
-	if (ok && r == STORE_OK && fdatasync(s->fd) != 0)
-		return fail(why, n, beside_path(b), "what it is of cannot be made durable", errno);
-	if (ok && r == STORE_OK && beside_settled(b))
-		return true;
-	return fail(why, n, beside_path(b), "cannot be looked through", errno);
 }
 
 /* ---- without waiting ---- */

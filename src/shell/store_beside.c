@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "shell/dirsync.h"
 #include "shell/fileio.h"
+#include "shell/store_begun.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,7 @@
 #define REGIONS_MAX  (MARKS_LEN * 8)
 #define REGION_BYTES (64 * MIB) /* at least: a mark costs a flush */
 #define PAGE         4096
+_Static_assert(REGIONS_MAX <= BEGUN_REGIONS, "each region can be named");
 
 struct beside {
 	const struct beside_kind *kind;
@@ -40,9 +42,12 @@ struct beside {
 	/* What the file has; looked at without the lock. */
 	_Atomic uint8_t marks[MARKS_LEN];
 	pthread_mutex_t marking;
-	_Atomic uint64_t begun;   /* writes */
-	_Atomic uint64_t writers; /* of them, those that are not over */
-	pthread_mutex_t syncing;  /* by one at a time: the kernel tells only one of an error */
+	struct begun_config of;
+	struct begun *begun;     /* NULL: nothing may be written yet */
+	struct begun_left *left; /* of the process before; NULL: nothing is known of it */
+	const char *unknown;     /* why */
+	bool fresh;              /* the file was made just now */
+	pthread_mutex_t syncing; /* by one at a time: the kernel tells only one of an error */
 	/* It could not be synced: the kernel may have dropped what it could not write, and would
 	 * say next time that all is there. */
 	atomic_bool dead;
@@ -124,51 +129,57 @@ static bool marked(const struct beside *b, uint64_t region)
 	return b->marks[region / 8] >> region % 8 & 1;
 }
 
-/* More of them, durably. */
+static bool all_marked(const struct beside *b, uint64_t first, uint64_t last)
+{
+	uint64_t r = first;
+	while (r <= last && marked(b, r))
+		r++;
+	return r > last;
+}
+
+/* More of them, durably. They may have been taken away for a moment only. */
 static enum tgt_store_result mark(struct beside *b, uint64_t first, uint64_t last)
 {
 	uint8_t marks[MARKS_LEN];
+	enum tgt_store_result result = STORE_OK;
 	sm_assert(pthread_mutex_lock(&b->marking) == 0);
+	bool all = all_marked(b, first, last);
 	for (size_t i = 0; i < MARKS_LEN; i++)
 		marks[i] = b->marks[i];
 	for (uint64_t r = first; r <= last; r++)
 		marks[r / 8] = (uint8_t)(marks[r / 8] | 1U << r % 8);
-	enum tgt_store_result r =
-	        result_of(fileio_put(b->fd, marks, sizeof(marks), MARKS_AT) && sync_it(b));
-	if (b->dead)
-		r = STORE_DEAD;
-	for (size_t i = 0; r == STORE_OK && i < MARKS_LEN; i++)
-		b->marks[i] = marks[i];
-	sm_assert(pthread_mutex_unlock(&b->marking) == 0);
-	return r;
-}
-
-enum tgt_store_result beside_begin(struct beside *b, lba_t lba, uint32_t n)
-{
-	bool all = true;
-	uint64_t first = lba >> b->shift, last = (lba + (n ? n - 1 : 0)) >> b->shift;
-	/* In this order: clear_if_quiet() takes the marks away, then looks whether someone began.
-	 */
-	b->writers++;
-	b->begun++;
-	for (uint64_t r = first; n > 0 && r <= last; r++)
-		all = all && marked(b, r);
-	enum tgt_store_result result = STORE_OK;
+	if (!all)
+		result = result_of(fileio_put(b->fd, marks, sizeof(marks), MARKS_AT) && sync_it(b));
 	if (b->dead)
 		result = STORE_DEAD;
-	else if (!all)
-		result = mark(b, first, last);
-	if (result != STORE_OK)
-		b->writers--;
+	for (size_t i = 0; result == STORE_OK && i < MARKS_LEN; i++)
+		b->marks[i] = marks[i];
+	sm_assert(pthread_mutex_unlock(&b->marking) == 0);
 	return result;
 }
 
-void beside_end(struct beside *b)
+enum tgt_store_result beside_begin(struct beside *b, lba_t lba, uint32_t n, unsigned *half)
 {
-	b->writers--;
+	uint64_t first = lba >> b->shift, last = (lba + (n ? n - 1 : 0)) >> b->shift;
+	/* In this order: let_go() takes the marks away, then looks which regions are named. */
+	if (!b->begun || !begun_enter(b->begun, lba, n, half))
+		return STORE_ERROR;
+	enum tgt_store_result result = STORE_OK;
+	if (b->dead)
+		result = STORE_DEAD;
+	else if (n > 0 && !all_marked(b, first, last))
+		result = mark(b, first, last);
+	if (result != STORE_OK)
+		begun_leave(b->begun, *half);
+	return result;
 }
 
-static bool any_mark(const struct beside *b)
+void beside_end(struct beside *b, unsigned half)
+{
+	begun_leave(b->begun, half);
+}
+
+bool beside_marked(const struct beside *b)
 {
 	size_t i = 0;
 	while (i < MARKS_LEN && b->marks[i] == 0)
@@ -185,52 +196,78 @@ bool beside_settled(struct beside *b)
 	return ok;
 }
 
-/* Not durably: marks that are found again cost time only. So do those that could not be taken out
- * of the file: which of them are there still is not known, and the next write makes its own anew.
- */
-static void clear_if_quiet(struct beside *b, uint64_t begun)
+/* Marks of regions in which nothing was begun that is not known to be durable. Not durably: marks
+ * that are found again cost time only. So do those that could not be taken out of the file: which
+ * of them are there still is not known, and the next write makes its own anew. */
+static void let_go(struct beside *b)
 {
-	static const uint8_t none[MARKS_LEN];
-	uint8_t marks[MARKS_LEN];
+	uint8_t named[MARKS_LEN] = {0}, marks[MARKS_LEN];
+	bool some = false;
 	sm_assert(pthread_mutex_lock(&b->marking) == 0);
+	bool known = begun_regions(b->begun, named);
 	for (size_t i = 0; i < MARKS_LEN; i++) {
 		marks[i] = b->marks[i];
-		b->marks[i] = 0;
+		some |= (marks[i] & ~named[i]) != 0;
+		if (known)
+			b->marks[i] &= named[i];
 	}
-	if (b->writers == 0 && b->begun == begun)
-		(void)fileio_put(b->fd, none, sizeof(none), MARKS_AT);
-	else
-		for (size_t i = 0; i < MARKS_LEN; i++)
-			b->marks[i] = marks[i];
+	/* Some may have begun, and have seen their marks. */
+	known = known && some && begun_regions(b->begun, named);
+	for (size_t i = 0; some && i < MARKS_LEN; i++) {
+		if (known)
+			marks[i] &= named[i];
+		b->marks[i] = marks[i];
+	}
+	if (known)
+		(void)fileio_put(b->fd, marks, sizeof(marks), MARKS_AT);
 	sm_assert(pthread_mutex_unlock(&b->marking) == 0);
 }
 
-uint64_t beside_flush_begin(struct beside *b)
+void beside_flush_begin(struct beside *b)
 {
-	uint64_t begun = b->begun;
-	return b->writers == 0 ? begun : UINT64_MAX;
+	if (b->begun)
+		begun_flush_begin(b->begun);
 }
 
-bool beside_flush_end(struct beside *b, uint64_t begun)
+bool beside_flush_end(struct beside *b)
 {
 	if (!sync_it(b))
 		return false;
-	if (begun != UINT64_MAX && any_mark(b))
-		clear_if_quiet(b, begun);
+	if (b->begun && begun_flush_end(b->begun) && beside_marked(b))
+		let_go(b);
 	return true;
+}
+
+bool beside_fresh(const struct beside *b)
+{
+	return b->fresh;
+}
+
+const char *beside_unknown(const struct beside *b)
+{
+	return b->left ? NULL : b->unknown;
 }
 
 bool beside_doubt(const struct beside *b, lba_t lba, lba_t *first, uint64_t *blocks)
 {
-	uint64_t regions = (b->blocks + (1ULL << b->shift) - 1) >> b->shift;
-	uint64_t r = (lba + (1ULL << b->shift) - 1) >> b->shift;
-	while (r < regions && !marked(b, r))
-		r++;
-	if (r >= regions)
-		return false;
-	*first = r << b->shift;
-	*blocks = b->blocks - *first < 1ULL << b->shift ? b->blocks - *first : 1ULL << b->shift;
-	return true;
+	for (*first = lba; *first < b->blocks;) {
+		uint64_t r = *first >> b->shift;
+		lba_t end = (r + 1) << b->shift;
+		end = end < b->blocks ? end : b->blocks;
+		*blocks = end - *first;
+		if (marked(b, r) && (!b->left || begun_left_next(b->left, end, first, blocks)))
+			return true;
+		*first = end;
+	}
+	return false;
+}
+
+bool beside_start(struct beside *b, char *why, size_t n)
+{
+	begun_left_free(b->left);
+	b->left = NULL;
+	b->begun = begun_new(&b->of);
+	return b->begun || fail(why, n, b, "the record of what was begun cannot be made", errno);
 }
 
 /* ---- opening ---- */
@@ -270,7 +307,9 @@ static bool create(struct beside *b, char *why, size_t n)
 		return fail(why, n, b, "cannot be created", ENAMETOOLONG);
 	if (b->fd >= 0)
 		(void)close(b->fd);
-	if (fill(b, tmp) && rename(tmp, b->path) == 0 && dirsync(b->path))
+	/* What was begun is of another one. */
+	b->fresh = true;
+	if (begun_forget(&b->of) && fill(b, tmp) && rename(tmp, b->path) == 0 && dirsync(b->path))
 		return true;
 	/* What is not known to be there is not to be found by the next start. */
 	(void)fail(why, n, b, "cannot be created", errno);
@@ -336,6 +375,11 @@ static struct beside *new_beside(const struct beside_config *c)
 	b->blocks = c->blocks;
 	b->shift = shift_of(b);
 	b->fd = -1;
+	b->of = (struct begun_config){.path = b->path,
+	                              .block_size = b->block_size,
+	                              .shift = b->shift,
+	                              .blocks = b->blocks,
+	                              .inode = c->inode};
 	return b;
 }
 
@@ -355,6 +399,8 @@ struct beside *beside_open(const struct beside_config *c, char *why, size_t n)
 		ok = create(b, why, n);
 	else if (errno != ENOENT || c->make)
 		(void)fail(why, n, b, "cannot be opened", errno);
+	if (ok && !b->fresh && beside_marked(b))
+		b->left = begun_left_load(&b->of, c->changed, &b->unknown);
 	if (ok)
 		return b;
 	beside_close(b, false);
@@ -363,10 +409,13 @@ struct beside *beside_open(const struct beside_config *c, char *why, size_t n)
 
 void beside_close(struct beside *b, bool clean)
 {
-	if (b->fd >= 0 && clean && any_mark(b))
-		(void)beside_settled(b);
+	if (b->fd >= 0 && clean && beside_marked(b))
+		clean = beside_settled(b);
 	if (b->fd >= 0)
 		(void)close(b->fd);
+	if (b->begun)
+		begun_close(b->begun, !clean);
+	begun_left_free(b->left);
 	(void)pthread_mutex_destroy(&b->marking);
 	(void)pthread_mutex_destroy(&b->syncing);
 	free(b->path);

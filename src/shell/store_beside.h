@@ -9,9 +9,14 @@
  *
  * A block and its entry are two writes to two files: where the process, or the machine, ends
  * between them, one may be old and the other one new, of blocks that nobody was told of, or that
- * were not flushed. So a region is marked, durably, before the first write to it; a flush while
- * nothing is written, and closing, clear the marks. Whoever opens a store with marks looks through
- * those regions. Without that a write that was cut off would look like a medium that rots.
+ * were not flushed. So a region is marked, durably, before the first write to it, and a flush, or
+ * closing, clears the marks of those in which no write has begun since. Without that a write that
+ * was cut off would look like a medium that rots.
+ *
+ * Whoever opens a store with marks looks through what is in doubt: in those regions the blocks that
+ * the record of what was begun names (store_begun.h), which is there if only the process has ended;
+ * else all blocks of them, of which one that has rotted meanwhile is not told from one that was
+ * being written.
  *
  * It is made as FILE.protection.tmp or FILE.integrity.tmp, and gets its name when it is whole.
  */
@@ -38,7 +43,9 @@ struct beside_config {
 	const char *path; /* of the store */
 	uint32_t block_size;
 	uint64_t blocks;
-	bool make; /* if it is not there */
+	uint64_t inode;  /* of the store */
+	int64_t changed; /* when that was, by whoever had it before, in ns */
+	bool make;       /* if it is not there */
 	bool read_only;
 };
 
@@ -60,19 +67,27 @@ enum tgt_store_result beside_none(struct beside *b, lba_t lba, uint32_t n);
 enum tgt_store_result beside_reserve(struct beside *b, lba_t lba, uint32_t n);
 
 /* Blocks, or their entries, are about to be written: they are durably in doubt. beside_end()
- * follows when both are, whatever became of it, unless this has failed. STORE_DEAD: the file could
- * not be synced, now or before, which is for good. */
-enum tgt_store_result beside_begin(struct beside *b, lba_t lba, uint32_t n);
-void beside_end(struct beside *b);
+ * follows when both are, whatever became of it, with what *half was set to, unless this has failed.
+ * STORE_DEAD: the file could not be synced, now or before, which is for good. */
+enum tgt_store_result beside_begin(struct beside *b, lba_t lba, uint32_t n, unsigned *half);
+void beside_end(struct beside *b, unsigned half);
 
+/* What it was opened with. There are marks: it was not closed. */
+bool beside_marked(const struct beside *b);
+/* It was made just now. */
+bool beside_fresh(const struct beside *b);
+/* Why all blocks of the marked regions are in doubt; NULL: those that were begun only. */
+const char *beside_unknown(const struct beside *b);
 /* The next blocks from `lba` on that are in doubt; false: there are none. */
 bool beside_doubt(const struct beside *b, lba_t lba, lba_t *first, uint64_t *blocks);
 /* They were looked through, all of them, and the blocks that were seen are durable: so is that. */
 bool beside_settled(struct beside *b);
+/* Nothing is in doubt: it can be written to from now on. False with why. */
+bool beside_start(struct beside *b, char *why, size_t n);
 
-/* Around a flush of the store: the entries are durable, and, if nothing was written meanwhile,
- * nothing is in doubt any more. False: not durable, for good. */
-uint64_t beside_flush_begin(struct beside *b);
-bool beside_flush_end(struct beside *b, uint64_t begun);
+/* Around a flush of the store: the entries are durable, and what was not written since it began is
+ * not in doubt any more. One at a time. False: not durable, for good. */
+void beside_flush_begin(struct beside *b);
+bool beside_flush_end(struct beside *b);
 
 #endif

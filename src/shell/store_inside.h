@@ -20,6 +20,8 @@ struct store {
 	uint32_t block_size;
 	uint64_t blocks;
 	bool direct, in_memory;
+	uint64_t inode;
+	int64_t changed;  /* when it was, before it was opened, in ns */
 	bool opened;      /* nothing of what a process before this one has left is in doubt */
 	atomic_bool dead; /* a flush failed, or a sync of what is beside it */
 	atomic_bool silent_r, silent_w; /* the file system does not know RWF_NOWAIT */
@@ -45,14 +47,30 @@ enum tgt_store_result store_move(struct store *s, bool out, uint8_t *p, lba_t lb
                                  uint32_t *good);
 
 /* beside_begin() of one of its files: where that cannot be synced, the store is dead. */
-enum tgt_store_result store_begin(struct store *s, struct beside *b, lba_t lba, uint32_t blocks);
+enum tgt_store_result store_begin(struct store *s, struct beside *b, lba_t lba, uint32_t blocks,
+                                  unsigned *half);
+
+/* ---- store_repair.c ---- */
+
+/* Blocks of which what is kept beside the store was changed. */
+struct store_changed {
+	uint64_t looked, blocks; /* at so many; in so many */
+	unsigned n;
+	struct {
+		lba_t first, end;
+	} run[8]; /* the first of them */
+	bool more;
+};
+void store_changed_add(struct store_changed *c, lba_t lba);
 
 /* What may have been cut off is looked through, in pieces of n blocks; not those that cannot be
- * read. tuples: room for PROTECT_LEN bytes each. False with why. */
+ * read. beside: room for PROTECT_LEN bytes each. What came of it is logged, with `what` the blocks
+ * that were changed have, and the file can be written to. False with why. */
 typedef enum tgt_store_result store_look_fn(struct store *s, lba_t lba, uint32_t n,
-                                            const uint8_t *data, uint8_t *tuples);
-bool store_look_through(struct store *s, struct beside *b, store_look_fn *look, bool write_protect,
-                        char *why, size_t n);
+                                            const uint8_t *data, uint8_t *beside,
+                                            struct store_changed *changed);
+bool store_look_through(struct store *s, struct beside *b, store_look_fn *look, const char *what,
+                        bool write_protect, char *why, size_t n);
 
 /* ---- store_make.c ---- */
 

@@ -17,7 +17,8 @@
 /* What a disk is known by; store_open() makes the latter two. */
 static const char *const vouching[] = {".meta", ".protection", ".integrity"};
 /* What was begun of its blocks. */
-static const char *const under_way[] = {".atomic", ".redo"};
+static const char *const under_way[] = {".atomic", ".redo", ".protection.begun",
+                                        ".integrity.begun"};
 
 static bool name_of(char out[PATH_MAX], const char *path, const char *suffix)
 {
@@ -60,6 +61,9 @@ void store_unmake(const char *path)
 	char file[PATH_MAX];
 	for (size_t i = 1; i < ARRAY_LEN(vouching); i++)
 		if (name_of(file, path, vouching[i]))
+			(void)unlink(file);
+	for (size_t i = 0; i < ARRAY_LEN(under_way); i++)
+		if (name_of(file, path, under_way[i]))
 			(void)unlink(file);
 	(void)unlink(path);
 }

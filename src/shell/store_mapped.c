@@ -19,12 +19,11 @@
  */
 #include "base/assert.h"
 #include "shell/fileio.h"
+#include "shell/sigbus.h"
 #include "shell/store_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,26 +75,6 @@ struct mapped {
 
 /* ---- copies that may fail ---- */
 
-static _Thread_local sigjmp_buf back;
-static _Thread_local volatile sig_atomic_t guarded;
-
-static void on_sigbus(int sig)
-{
-	if (guarded) {
-		guarded = 0;
-		siglongjmp(back, 1);
-	}
-	/* Not ours: it comes again, and ends the process. */
-	(void)signal(sig, SIG_DFL);
-}
-
-static void catch_sigbus(void)
-{
-	struct sigaction a = {.sa_handler = on_sigbus, .sa_flags = SA_NODEFER};
-	(void)sigemptyset(&a.sa_mask);
-	sm_assert(sigaction(SIGBUS, &a, NULL) == 0);
-}
-
 /* To memory that nobody reads soon: past the cache, without fetching first what is overwritten.
  * From the beginning to the end, so that the first line says whether it was begun. */
 static void copy_out(uint8_t *to, const uint8_t *from, size_t n)
@@ -132,9 +111,9 @@ static int64_t now_ns(void)
 static bool write_pieces(struct mapped *m, uint64_t at, const uint8_t *p, size_t n)
 {
 	struct redo *r = m->redo;
-	if (sigsetjmp(back, 0) != 0)
+	if (sigsetjmp(sigbus_back, 0) != 0)
 		return false;
-	guarded = 1;
+	sigbus_guarded = 1;
 	for (size_t done = 0; done < n;) {
 		size_t len = n - done < PIECE ? n - done : PIECE;
 		memcpy(r->piece, p + done, len);
@@ -145,7 +124,7 @@ static bool write_pieces(struct mapped *m, uint64_t at, const uint8_t *p, size_t
 		atomic_store_explicit(&r->len, 0, memory_order_release);
 		done += len;
 	}
-	guarded = 0;
+	sigbus_guarded = 0;
 	return true;
 }
 
@@ -153,20 +132,20 @@ static bool write_pieces(struct mapped *m, uint64_t at, const uint8_t *p, size_t
  * record. */
 static void forget(struct redo *r)
 {
-	if (sigsetjmp(back, 0) != 0)
+	if (sigsetjmp(sigbus_back, 0) != 0)
 		return;
-	guarded = 1;
+	sigbus_guarded = 1;
 	atomic_store_explicit(&r->len, 0, memory_order_release);
-	guarded = 0;
+	sigbus_guarded = 0;
 }
 
 static bool read_it(const struct mapped *m, uint64_t at, uint8_t *p, size_t n)
 {
-	if (sigsetjmp(back, 0) != 0)
+	if (sigsetjmp(sigbus_back, 0) != 0)
 		return false;
-	guarded = 1;
+	sigbus_guarded = 1;
 	memcpy(p, m->base + at, n);
-	guarded = 0;
+	sigbus_guarded = 0;
 	return true;
 }
 
@@ -302,7 +281,7 @@ static void map(struct store *s)
 		m->chunk[i] = BEFORE_LOOK;
 	sm_assert(pthread_mutex_init(&m->looking, NULL) == 0);
 	sm_assert(pthread_mutex_init(&m->writing, NULL) == 0);
-	catch_sigbus();
+	sigbus_catch();
 	s->mapped = m;
 }
 

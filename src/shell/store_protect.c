@@ -44,6 +44,8 @@ bool store_tuples_open(struct store *s, const struct store_config *c, char *why,
 	                                     .path = c->path,
 	                                     .block_size = s->block_size,
 	                                     .blocks = s->blocks,
+	                                     .inode = s->inode,
+	                                     .changed = s->changed,
 	                                     .make = c->protects,
 	                                     .read_only = c->write_protect};
 	s->tuples = beside_open(&config, why, n);
@@ -52,9 +54,9 @@ bool store_tuples_open(struct store *s, const struct store_config *c, char *why,
 
 /* The blocks of a piece that do not fit. */
 static enum tgt_store_result look(struct store *s, lba_t lba, uint32_t n, const uint8_t *data,
-                                  uint8_t *tuples)
+                                  uint8_t *tuples, struct store_changed *changed)
 {
-	bool changed = false;
+	uint64_t before = changed->blocks;
 	enum tgt_store_result r = store_tuples_read(s, lba, n, tuples);
 	for (uint32_t i = 0; r == STORE_OK && i < n; i++) {
 		struct protect_tuple t = protect_get(tuples + (size_t)i * PROTECT_LEN);
@@ -62,14 +64,16 @@ static enum tgt_store_result look(struct store *s, lba_t lba, uint32_t n, const 
 		if (protect_is_none(t) || t.guard == crc16_guard(block, s->block_size))
 			continue;
 		protect_put(tuples + (size_t)i * PROTECT_LEN, PROTECT_NONE);
-		changed = true;
+		store_changed_add(changed, lba + i);
 	}
-	return r == STORE_OK && changed ? store_tuples_write(s, lba, n, tuples) : r;
+	return r == STORE_OK && changed->blocks > before ? store_tuples_write(s, lba, n, tuples)
+	                                                 : r;
 }
 
 bool store_tuples_repair(struct store *s, bool write_protect, char *why, size_t n)
 {
-	return store_look_through(s, s->tuples, look, write_protect, why, n);
+	return store_look_through(s, s->tuples, look, "lost their protection information",
+	                          write_protect, why, n);
 }
 
 bool store_protects(const struct store *s)

@@ -264,15 +264,16 @@ static enum tgt_store_result work(struct job *j)
 static enum tgt_store_result run(struct job *j)
 {
 	enum tgt_store_result r = check_given(j);
+	unsigned half = 0;
 	bool writes = j->kind == TGT_STORE_WRITE || j->kind == TGT_STORE_OR ||
 	              j->kind == TGT_STORE_ATOMIC || j->kind == TGT_STORE_ZERO;
 	if (r == STORE_OK && writes)
-		r = store_begin(j->s, j->s->tuples, j->o->lba, j->o->blocks);
+		r = store_begin(j->s, j->s->tuples, j->o->lba, j->o->blocks, &half);
 	if (r != STORE_OK)
 		return r;
 	r = work(j);
 	if (writes)
-		beside_end(j->s->tuples);
+		beside_end(j->s->tuples, half);
 	return r;
 }
 

@@ -6,6 +6,7 @@
  *
  * 0 is a block of zeros, which one that was never written, or was unmapped, is. A block in doubt
  * gets the checksum of what is there: nobody was told that it was written, or it was not flushed.
+ * After the end of the machine blocks are in doubt by regions, and others are among them.
  */
 #include "shell/store_inside.h"
 
@@ -91,22 +92,33 @@ bool store_sums_open(struct store *s, const struct store_config *c, char *why, s
 	                                     .path = c->path,
 	                                     .block_size = s->block_size,
 	                                     .blocks = s->blocks,
+	                                     .inode = s->inode,
+	                                     .changed = s->changed,
 	                                     .make = c->integrity,
 	                                     .read_only = c->write_protect};
 	s->sums = beside_open(&config, why, n);
 	return s->sums || why[0] == '\0';
 }
 
+/* Those that fit are written, too: of a new file they have their room then. */
 static enum tgt_store_result look(struct store *s, lba_t lba, uint32_t n, const uint8_t *data,
-                                  uint8_t *unused)
+                                  uint8_t *sums, struct store_changed *changed)
 {
-	(void)unused;
-	return store_sums_put(s, lba, n, data);
+	enum tgt_store_result r = beside_read(s->sums, lba, n, sums);
+	for (uint32_t i = 0; r == STORE_OK && i < n; i++) {
+		uint8_t *had = sums + (size_t)i * SUM_LEN;
+		uint32_t sum = sum_of(s, lba + i, data + (size_t)i * s->block_size);
+		if (get_be32(had) != sum)
+			store_changed_add(changed, lba + i);
+		put_be32(had, sum);
+	}
+	return r == STORE_OK ? beside_write(s->sums, lba, n, sums) : r;
 }
 
 bool store_sums_repair(struct store *s, bool write_protect, char *why, size_t n)
 {
-	return store_look_through(s, s->sums, look, write_protect, why, n);
+	return store_look_through(s, s->sums, look, "were given new checksums", write_protect, why,
+	                          n);
 }
 
 bool store_has_integrity(const struct store *s)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -19,10 +20,14 @@
 #define FDS      64
 #define THE_DIR  UINT32_MAX
 #define PARENT   (UINT32_MAX - 1) /* where the directory has its name */
+#define THE_BOOT (UINT32_MAX - 2) /* its number */
+#define BOOT_ID  "/proc/sys/kernel/random/boot_id"
+#define MAPS     4
 
 static struct {
 	bool used;
 	bool scratch;  /* files_scratch() */
+	bool memory;   /* files_memory() */
 	uint32_t file; /* THE_DIR: the directory itself */
 	uint64_t at;
 } fds[FDS];
@@ -32,6 +37,12 @@ unsigned files_parent_syncs(void)
 {
 	return parent_syncs;
 }
+
+static struct map {
+	uint8_t *at; /* NULL: none */
+	size_t n;
+	uint32_t file;
+} maps[MAPS];
 
 #define REAL(type, name, ...)                                                                      \
 	type __real_##name(__VA_ARGS__);                                                           \
@@ -80,6 +91,7 @@ static int new_fd(uint32_t file, bool scratch)
 	sm_assert(i < FDS);
 	fds[i].used = true;
 	fds[i].scratch = scratch;
+	fds[i].memory = false;
 	fds[i].file = file;
 	fds[i].at = 0;
 	return FIRST_FD + i;
@@ -87,7 +99,7 @@ static int new_fd(uint32_t file, bool scratch)
 
 static struct record named(enum record_kind kind, const char *name, uint32_t file)
 {
-	struct record r = {.kind = kind, .file = file};
+	struct record r = {.kind = kind, .file = file, .memory = files_memory(name)};
 
 	sm_assert(strlen(name) < FILES_NAME);
 	(void)snprintf(r.name, sizeof(r.name), "%s", name);
@@ -109,9 +121,12 @@ static int open_inside(const char *name, int flags)
 	} else if (flags & O_EXCL) {
 		return fail(EEXIST);
 	} else if ((flags & O_TRUNC) && files_now.file[file].n > 0) {
-		files_do(&(struct record){.kind = RECORD_TRUNCATE, .file = file});
+		files_do(&(struct record){
+		        .kind = RECORD_TRUNCATE, .file = file, .memory = files_memory(name)});
 	}
-	return new_fd(file, files_scratch(name));
+	int fd = new_fd(file, files_scratch(name));
+	fds[fd - FIRST_FD].memory = files_memory(name);
+	return fd;
 }
 
 /* ---- names ---- */
@@ -130,6 +145,8 @@ REAL(int, open, const char *path, int flags, ...)
 	va_end(ap);
 	if (strcmp(path, "/") == 0)
 		return new_fd(PARENT, false);
+	if (strcmp(path, BOOT_ID) == 0)
+		return new_fd(THE_BOOT, false);
 	return inside(path) ? open_inside(inside(path), flags) : __real_open(path, flags, mode);
 }
 
@@ -216,9 +233,13 @@ REAL(int, faccessat, int dir, const char *path, int mode, int flags)
 
 REAL(ssize_t, pread, int fd, void *to, size_t n, off_t at)
 {
+	char boot[40];
+
 	if (!ours(fd))
 		return __real_pread(fd, to, n, at);
-	const struct image_file *f = bytes_of(fd);
+	(void)snprintf(boot, sizeof(boot), "00000000-0000-4000-8000-%012x\n", files_boot());
+	const struct image_file number = {(uint8_t *)boot, strlen(boot)};
+	const struct image_file *f = file_of(fd) == THE_BOOT ? &number : bytes_of(fd);
 	size_t left = (size_t)at < f->n ? f->n - (size_t)at : 0;
 	size_t k = n < left ? n : left;
 	if (k > 0)
@@ -243,7 +264,8 @@ REAL(ssize_t, pwrite, int fd, const void *from, size_t n, off_t at)
 	                          .file = file_of(fd),
 	                          .at = (uint64_t)at,
 	                          .n = n,
-	                          .bytes = (uint8_t *)(uintptr_t)from});
+	                          .bytes = (uint8_t *)(uintptr_t)from,
+	                          .memory = fds[fd - FIRST_FD].memory});
 	return (ssize_t)n;
 }
 
@@ -309,6 +331,62 @@ REAL(int, fallocate, int fd, int mode, off_t at, off_t n)
 	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		zero_inside(fd, (uint64_t)at, (uint64_t)n);
 	return 0;
+}
+
+/* ---- memory ---- */
+
+REAL(void *, mmap, void *at, size_t n, int protection, int flags, int fd, off_t off)
+{
+	struct map *m = maps;
+
+	if (!ours(fd))
+		return __real_mmap(at, n, protection, flags, fd, off);
+	sm_assert(fds[fd - FIRST_FD].memory && off == 0 && n == bytes_of(fd)->n);
+	while (m < maps + MAPS && m->at)
+		m++;
+	sm_assert(m < maps + MAPS);
+	m->at = __real_mmap(NULL, n, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sm_assert(m->at != MAP_FAILED);
+	memcpy(m->at, bytes_of(fd)->bytes, n);
+	m->n = n;
+	m->file = file_of(fd);
+	return m->at;
+}
+
+REAL(int, munmap, void *at, size_t n)
+{
+	files_look_at_memory();
+	for (struct map *m = maps; m < maps + MAPS; m++)
+		if (m->at == at)
+			m->at = NULL;
+	return __real_munmap(at, n);
+}
+
+static void look_at_page(const struct map *m, size_t at)
+{
+	size_t n = m->n - at < 4096 ? m->n - at : 4096;
+
+	if (memcmp(files_now.file[m->file].bytes + at, m->at + at, n) != 0)
+		files_do(&(struct record){.kind = RECORD_WRITE,
+		                          .file = m->file,
+		                          .at = at,
+		                          .n = n,
+		                          .bytes = m->at + at,
+		                          .memory = true});
+}
+
+void files_look_at_memory(void)
+{
+	for (const struct map *m = maps; m < maps + MAPS; m++)
+		for (size_t at = 0; m->at && at < m->n; at += 4096)
+			look_at_page(m, at);
+}
+
+void files_unmap(void)
+{
+	files_look_at_memory();
+	for (struct map *m = maps; m < maps + MAPS; m++)
+		m->at = NULL;
 }
 
 /* ---- the rest ---- */

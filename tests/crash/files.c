@@ -141,9 +141,10 @@ void history_free(struct history *h)
 
 struct history files_take(void)
 {
+	files_look_at_memory();
 	struct history h = history;
 
-	history = (struct history){.before = image_copy(&files_now)};
+	history = (struct history){.before = image_copy(&files_now), .boot = h.boot};
 	return h;
 }
 
@@ -183,8 +184,15 @@ static void apply(struct image *m, const struct record *r, size_t n)
 	}
 }
 
+unsigned files_boot(void)
+{
+	return history.boot;
+}
+
 void files_do(const struct record *r)
 {
+	if (!r->memory)
+		files_look_at_memory();
 	if (history.n == history.room) {
 		history.room = history.room ? history.room * 2 : 256;
 		history.v = grown(history.v, history.room, sizeof(*history.v));
@@ -226,6 +234,8 @@ unsigned history_loose(const struct history *h, size_t cut, size_t loose[LOOSE_M
 	for (size_t i = cut; i-- > h->n_before;) {
 		const struct record *r = &h->v[i];
 		unsigned k = 0;
+		if (r->memory)
+			continue;
 		while (k < n_synced && synced[k] != r->file)
 			k++;
 		dir_synced |= r->kind == RECORD_SYNC_DIR;
@@ -274,9 +284,24 @@ void files_kill(struct history *h, size_t cut)
 	size_t sure = begin_with_sure(h, n ? loose[0] : cut);
 
 	history.before = image_copy(&files_now);
+	history.boot = h->boot;
 	for (size_t i = sure; i < cut; i++)
 		if (h->v[i].kind != RECORD_NOTE)
 			files_do(&h->v[i]);
+}
+
+/* As it was, nothing, its first half, or its second. */
+static void spoil_memory(struct image *m, uint64_t how)
+{
+	for (unsigned i = 0; i < m->n; i++) {
+		struct image_file *f = &m->file[m->entry[i].file];
+		if (!files_memory(m->entry[i].name))
+			continue;
+		if (how % 4 == 1)
+			set_size(f, 0);
+		else if (how % 4 > 1)
+			memset(f->bytes + (how % 4 == 2 ? f->n / 2 : 0), 0, f->n / 2);
+	}
 }
 
 void files_crash(struct history *h, size_t cut, const struct fates *f)
@@ -293,16 +318,31 @@ void files_crash(struct history *h, size_t cut, const struct fates *f)
 			apply(&files_now, &h->v[i], h->v[i].n);
 		k += is_loose;
 	}
+	spoil_memory(&files_now, cut ^ f->kept);
 	history.before = image_copy(&files_now);
+	history.boot = h->boot + 1;
 }
 
 static uint64_t mix(uint64_t h, const void *p, size_t n)
 {
 	const uint8_t *b = p;
 
+	for (; n >= sizeof(uint64_t); n -= sizeof(uint64_t), b += sizeof(uint64_t)) {
+		uint64_t word;
+		memcpy(&word, b, sizeof(word));
+		h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
+		h ^= h >> 29;
+	}
 	for (size_t i = 0; i < n; i++)
 		h = (h ^ b[i]) * 0x100000001b3ULL;
 	return h ^ n << 17;
+}
+
+bool files_memory(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 6 && strcmp(name + n - 6, ".begun") == 0;
 }
 
 bool files_scratch(const char *name)
@@ -312,15 +352,22 @@ bool files_scratch(const char *name)
 	return n > 4 && (strcmp(name + n - 4, ".new") == 0 || strcmp(name + n - 4, ".tmp") == 0);
 }
 
+/* Bytes that make a difference. Of memory that the end of the machine has left: the beginning, for
+ * nobody is to go by the rest. */
+static size_t telling(const char *name, const struct image_file *f)
+{
+	return files_memory(name) && f->n > SECTOR ? SECTOR : f->n;
+}
+
 uint64_t files_hash(void)
 {
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < files_now.n; i++) {
+		const char *name = files_now.entry[i].name;
 		const struct image_file *f = &files_now.file[files_now.entry[i].file];
-		uint64_t one = mix(0xcbf29ce484222325ULL, files_now.entry[i].name,
-		                   strlen(files_now.entry[i].name));
-		sum += files_scratch(files_now.entry[i].name) ? one : mix(one, f->bytes, f->n);
+		uint64_t one = mix(0xcbf29ce484222325ULL, name, strlen(name));
+		sum += files_scratch(name) ? one : mix(one, f->bytes, telling(name, f));
 	}
 	return sum;
 }

@@ -7,6 +7,11 @@
  *
  * What is durable: a file's bytes when it was synced, a name when the directory was. Everything
  * else may be there or not, each operation by itself, and a write in part.
+ *
+ * A file that is mapped (files_memory()) is memory: what a process stores there is noticed at the
+ * next operation, and is written down before it. It is there when the process was killed. When the
+ * machine has ended it may be anything that it ever was, or a part: of that some are looked at; and
+ * the machine's boot has another number then.
  */
 #ifndef TESTS_CRASH_FILES_H
 #define TESTS_CRASH_FILES_H
@@ -38,6 +43,7 @@ struct record {
 	uint64_t at;
 	size_t n;
 	uint8_t *bytes;
+	bool memory; /* of a file of which nothing is ever durable */
 };
 
 struct image { /* of the directory: names, and what is in the files */
@@ -57,6 +63,7 @@ struct history {
 	struct image before; /* all of it durable, and the first n_before records */
 	size_t n_before, n, room;
 	struct record *v;
+	unsigned boot; /* of the machine */
 };
 
 /* The directory is empty, nothing has happened. */
@@ -93,6 +100,9 @@ void files_kill(struct history *h, size_t cut);
  * there: nobody reads it (calls.c sees to it). */
 uint64_t files_hash(void);
 bool files_scratch(const char *name);
+bool files_memory(const char *name);
+/* The process that had files mapped is no more. */
+void files_unmap(void);
 /* To look at one state several times. */
 struct image files_copy(void);
 void files_restore(const struct image *m);

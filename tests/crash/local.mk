@@ -10,7 +10,7 @@ crash_wraps = \
 	-Wl,--wrap=fdatasync -Wl,--wrap=ftruncate -Wl,--wrap=fallocate -Wl,--wrap=rename \
 	-Wl,--wrap=renameat -Wl,--wrap=unlink -Wl,--wrap=unlinkat -Wl,--wrap=mkdir \
 	-Wl,--wrap=faccessat -Wl,--wrap=flock -Wl,--wrap=lseek -Wl,--wrap=fstat \
-	-Wl,--wrap=fstatfs
+	-Wl,--wrap=fstatfs -Wl,--wrap=mmap -Wl,--wrap=munmap
 crash_ldflags = $(AM_LDFLAGS) $(crash_wraps)
 crash_sources = \
 	tests/crash/calls.c \

@@ -17,6 +17,7 @@
  * its operations, and what it has left is recovered, before the machine ends.
  */
 #include "crash/points.h"
+#include "shell/log.h"
 #include "shell/target_disk.h"
 #include "unit/disk.h"
 #include "unit/tap_main.h"
@@ -459,6 +460,7 @@ static void kill_disk(struct shell *s)
 	static unsigned n;
 
 	disk_free(s->d);
+	files_unmap();
 	ck_assert_uint_lt(n, ARRAY_LEN(left));
 	left[n++] = s->t;
 }
@@ -596,6 +598,7 @@ static Suite *make_suite(void)
 {
 	Suite *s = suite_create("crash points of a target");
 
+	log_set_level(LOG_LEVEL_ERROR); /* each start says what it has found */
 	points_add(s, each_crash_state_is_recovered_right, ARRAY_LEN(kinds));
 	points_add(s, what_a_killed_process_left_is_recovered_right, ARRAY_LEN(kinds));
 	return s;
