@@ -163,6 +163,7 @@ unit_tests += \
 	tests/unit/test_stall \
 	tests/unit/test_store \
 	tests/unit/test_store_atomic \
+	tests/unit/test_store_begun \
 	tests/unit/test_store_integrity \
 	tests/unit/test_store_make \
 	tests/unit/test_store_mapped \

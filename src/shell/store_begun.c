@@ -197,20 +197,26 @@ static void put_regions(struct begun_half *h, uint64_t first, uint64_t last)
 	}
 }
 
-static void put(struct begun_half *h, lba_t lba, uint32_t n, unsigned shift)
+static bool put_entry(struct begun_half *h, lba_t lba, uint32_t n)
 {
-	uint32_t used = used_of(h);
+	uint32_t used = h->used;
+	if (used >= BEGUN_ENTRIES)
+		return false;
 	for (uint32_t i = 1; i <= LAST && i <= used; i++)
 		if (widened(&h->entry[used - i], lba, lba + n))
-			return;
-	/* Not counted where there is none: the number would not end. */
-	uint32_t mine = used < BEGUN_ENTRIES ? h->used++ : BEGUN_ENTRIES;
-	if (mine < BEGUN_ENTRIES) {
-		h->entry[mine].lba = lba;
-		h->entry[mine].span = begun_span(lba, n);
-	} else {
+			return true;
+	uint32_t mine = h->used++;
+	if (mine >= BEGUN_ENTRIES)
+		return false;
+	h->entry[mine].lba = lba;
+	h->entry[mine].span = begun_span(lba, n);
+	return true;
+}
+
+static void put(struct begun_half *h, lba_t lba, uint32_t n, unsigned shift)
+{
+	if (!put_entry(h, lba, n))
 		put_regions(h, lba >> shift, (lba + n - 1) >> shift);
-	}
 }
 
 static bool name_it(struct begun *b, unsigned half, lba_t lba, uint32_t n)

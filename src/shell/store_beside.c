@@ -307,9 +307,12 @@ static bool create(struct beside *b, char *why, size_t n)
 		return fail(why, n, b, "cannot be created", ENAMETOOLONG);
 	if (b->fd >= 0)
 		(void)close(b->fd);
+	b->fd = -1;
 	/* What was begun is of another one. */
 	b->fresh = true;
-	if (begun_forget(&b->of) && fill(b, tmp) && rename(tmp, b->path) == 0 && dirsync(b->path))
+	if (!begun_forget(&b->of))
+		return fail(why, n, b, "an old record of what was begun cannot be removed", errno);
+	if (fill(b, tmp) && rename(tmp, b->path) == 0 && dirsync(b->path))
 		return true;
 	/* What is not known to be there is not to be found by the next start. */
 	(void)fail(why, n, b, "cannot be created", errno);

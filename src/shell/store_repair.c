@@ -55,14 +55,15 @@ static void tell(const struct beside *b, const struct store_changed *c, const ch
 	if (beside_fresh(b))
 		log_notice("%s: is new: of %llu blocks %llu %s", path, looked, n, what);
 	else if (!unknown)
-		log_notice("%s: was not closed: of the %llu blocks that were begun to be written "
-		           "since a flush %llu %s%s",
+		log_notice("%s: was not closed: of %llu blocks that were being written, or not "
+		           "flushed, %llu %s%s",
 		           path, looked, n, what, blocks);
 	else
 		log_line(n > 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,
-		         "%s: was not closed, and which blocks were being written is not known "
-		         "(%s): of all %llu of the regions that were written to %llu %s%s",
-		         path, unknown, looked, n, what, blocks);
+		         "%s: was not closed, and which blocks were being written, or not "
+		         "flushed, is not known (%s): of all %llu in their regions %llu %s%s%s",
+		         path, unknown, looked, n, what, blocks,
+		         n > 0 ? "; any of these may have rotted instead" : "");
 }
 
 /* ---- looking ---- */

@@ -5,7 +5,7 @@ import base64
 import os
 
 from lab import Lab
-from recovery import crash_and_scrub, started
+from recovery import at_rest, bring_back, crash, crash_and_scrub, started
 from tap import main, test
 
 MIB = 1 << 20
@@ -87,6 +87,66 @@ def killed():
     with Lab() as lab:
         names = started(lab, 3, target_options=OPTIONS)
         crash_and_scrub(lab, dict.fromkeys(names, OPTIONS), seed=5, rounds=5)
+
+
+def in_doubt(lab, disk):
+    """Its first region is marked: it was written to since a flush."""
+    with open(lab.store(disk) + ".integrity", "rb") as beside:
+        beside.seek(4096)
+        return beside.read(1)[0] & 1
+
+
+def rot_and_crash(lab):
+    """Block 100 of disk0 rots, block 5 is written beside it, and all are killed before a flush; what block 100 is."""
+    names = lab.start(2, size="4M", daemon_options=("--region", "64K"), target_options=OPTIONS)
+    lab.run_job("mirror", image=lab.image(2 * MIB, seed=1))
+    right = block_of(lab, "disk1", 100)
+    damage(lab, "disk0", 100, bytes([right[0] ^ 0x10]))
+    lab.call("group.write", group="g0", offset_bytes=5 * 512, data=base64.b64encode(bytes(range(256)) * 2).decode())
+    assert in_doubt(lab, "disk0") and in_doubt(lab, "disk1")
+    crash(lab)
+    return names, right
+
+
+def start_again(lab, names):
+    lab.bus(tcp=False)
+    for i, name in enumerate(names):
+        lab.target(name, i, *OPTIONS)
+
+
+@test("all are killed beside a block that has rotted on one member: it is noticed, repaired from the other one, and not copied over that")
+def killed_beside_rot():
+    with Lab() as lab:
+        names, right = rot_and_crash(lab)
+        damage(lab, "disk0", 5, b"\xaa\xbb")  # that write was cut off here
+        start_again(lab, names)
+        said = lab.targets["disk0"].stderr()
+        assert "disk0.img.integrity: was not closed: of 1 blocks that were being written, or not flushed, 1 were given new checksums: LBA 5\n" in said, said
+        lab.daemon("--region", "64K")
+        lab.wait_targets(names)
+        bring_back(lab)
+        assert block_of(lab, "disk1", 100) == right
+        assert read(lab, 100) == right
+        assert lab.run_job("scrub")["conclusion"] == "success"
+        for name in names:
+            assert block_of(lab, name, 100) == right, name
+        assert block_of(lab, "disk0", 5) == block_of(lab, "disk1", 5)
+        assert "block 100 is not what was written there" in lab.targets["disk0"].stderr()
+
+
+@test("where the record of what was begun is gone, as after the end of the machine, the whole region is taken as it is, and that is said")
+def lost_record():
+    with Lab() as lab:
+        names, _ = rot_and_crash(lab)
+        for name in names:
+            os.unlink(lab.store(name) + ".integrity.begun")
+        start_again(lab, names)
+        said = lab.targets["disk0"].stderr()
+        assert "is not known (there is no record of them): of all 8192 in their regions 1 were given new checksums: LBA 100; any" in said, said
+        assert "of all 8192 in their regions 0 were given new checksums\n" in lab.targets["disk1"].stderr()
+        lab.daemon("--region", "64K")
+        lab.wait_targets(names)
+        at_rest(lab)
 
 
 if __name__ == "__main__":

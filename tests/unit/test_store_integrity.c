@@ -4,12 +4,15 @@
 #include "unit/store_files.h"
 #include "unit/tap_main.h"
 
+#include "base/crc.h"
 #include "base/prng.h"
 #include "shell/store.h"
+#include "shell/store_begun.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +24,7 @@
 #define BS      512U
 #define BLOCKS  3000U
 #define SUMS_AT 8192
+#define REGION  (uint32_t)(64 * MIB / BS)
 
 static void set_up(void)
 {
@@ -261,6 +265,311 @@ START_TEST(what_was_flushed_is_not_in_doubt)
 }
 END_TEST
 
+/* ---- what was begun ---- */
+
+static void put_blocks(struct store *s, lba_t lba, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		put(s, lba + 2 * i, 1, (uint8_t)i);
+}
+
+/* A process does this to a store of so many blocks, and is killed. */
+static void killed_after(uint32_t blocks, void (*fn)(struct store *s))
+{
+	pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		fn(files_opened((uint64_t)blocks * BS, BS,
+		                (struct store_config){.integrity = true}));
+		_exit(0);
+	}
+	int status;
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void spoil(lba_t lba)
+{
+	uint8_t block[BS];
+	memset(block, 0x99, BS);
+	poke(files.path, block, BS, (off_t)(lba * BS));
+}
+
+static bool is_rotten(struct store *s, lba_t lba)
+{
+	uint32_t good;
+	enum tgt_store_result r = read_all(s, lba, 1, &good);
+	ck_assert(r == STORE_OK || r == STORE_ROTTEN);
+	return r == STORE_ROTTEN;
+}
+
+/* Of a store in which block 5 was written since a flush, and 5 and 100 are not as they were. */
+static void write_5(struct store *s)
+{
+	put(s, 0, BLOCKS, 1);
+	if (store_flush(s) != STORE_OK)
+		_exit(1);
+	put(s, 5, 1, 7);
+}
+
+static void leave_5_and_100(void)
+{
+	killed_after(BLOCKS, write_5);
+	ck_assert(in_doubt());
+	spoil(5);
+	spoil(100);
+}
+
+static const char *begun(void)
+{
+	static char name[180];
+	(void)snprintf(name, sizeof(name), "%s.begun", files.beside);
+	return name;
+}
+
+/* 5 has been taken for one that was cut off, in any case; 100 where nothing is known. */
+static void found(bool known)
+{
+	struct store *s = open_it();
+	ck_assert(!is_rotten(s, 5));
+	ck_assert_int_eq(is_rotten(s, 100), known);
+	ck_assert(!in_doubt());
+	store_close(s);
+	ck_assert(access(begun(), F_OK) != 0);
+	s = open_it(); /* nor does another start make it right */
+	ck_assert_int_eq(is_rotten(s, 100), known);
+	put(s, 100, 1, 1);
+	store_close(s);
+}
+
+START_TEST(what_rots_beside_a_write_that_was_cut_off_is_found)
+{
+	leave_5_and_100();
+	found(true);
+}
+END_TEST
+
+/* A start that was cut off, too, has left all as it was. */
+START_TEST(by_the_second_start_too)
+{
+	leave_5_and_100();
+	ck_assert_ptr_null(open_as(true, true));
+	ck_assert(in_doubt());
+	found(true);
+}
+END_TEST
+
+/* Whoever starts the machine anew finds the file, perhaps; it is not of this boot. */
+static void other_boot(struct begun_file *f)
+{
+	f->head.boot[3] ^= 1;
+	f->head.crc = crc32c(0, &f->head, offsetof(struct begun_head, crc));
+}
+
+static void other_store(struct begun_file *f)
+{
+	f->head.inode++;
+	f->head.crc = crc32c(0, &f->head, offsetof(struct begun_head, crc));
+}
+
+static void damaged_head(struct begun_file *f)
+{
+	f->head.boot[3] ^= 1;
+}
+
+static void damaged_magic(struct begun_file *f)
+{
+	f->head.magic[0] ^= 1;
+}
+
+static struct begun_entry *an_entry(struct begun_file *f)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (f->half[i].used > 0)
+			return &f->half[i].entry[0];
+	ck_abort_msg("nothing was begun");
+	return NULL;
+}
+
+static void damaged_lba(struct begun_file *f)
+{
+	an_entry(f)->lba ^= 1 << 4;
+}
+
+static void damaged_length(struct begun_file *f)
+{
+	an_entry(f)->span ^= UINT64_C(1) << 33;
+}
+
+static void beyond_the_end(struct begun_file *f)
+{
+	struct begun_entry *e = an_entry(f);
+	e->span = begun_span(e->lba, BLOCKS);
+}
+
+static void beyond_the_used(struct begun_file *f)
+{
+	f->half[0].entry[7].lba = 9;
+	f->half[0].entry[7].span = begun_span(9, 1);
+}
+
+/* Others have written there since, who know nothing of it. */
+static void changed_later(struct begun_file *f)
+{
+	f->since -= 100 * (int64_t)NS_PER_S;
+}
+
+static void (*const unfit[])(struct begun_file *) = {
+        other_boot,     other_store,    damaged_head,    damaged_magic, damaged_lba,
+        damaged_length, beyond_the_end, beyond_the_used, changed_later};
+
+START_TEST(a_record_that_is_unfit_is_not_gone_by)
+{
+	static struct begun_file f;
+	leave_5_and_100();
+	peek(begun(), &f, sizeof(f), 0);
+	unfit[_i](&f);
+	poke(begun(), &f, sizeof(f), 0);
+	found(false);
+}
+END_TEST
+
+START_TEST(a_part_of_a_record_is_not_gone_by)
+{
+	static const off_t left[] = {0, 50, 4096, sizeof(struct begun_file) - 1};
+	for (size_t i = 0; i < ARRAY_LEN(left); i++) {
+		leave_5_and_100();
+		ck_assert_int_eq(truncate(begun(), left[i]), 0);
+		found(false);
+	}
+}
+END_TEST
+
+/* As by a program before this one. */
+START_TEST(without_a_record)
+{
+	leave_5_and_100();
+	ck_assert_int_eq(unlink(begun()), 0);
+	found(false);
+}
+END_TEST
+
+/* One that stays beside checksums that are made anew is not of these. */
+START_TEST(a_record_of_other_checksums)
+{
+	leave_5_and_100();
+	ck_assert_int_eq(unlink(files.beside), 0);
+	found(false);
+}
+END_TEST
+
+/* Which cannot be removed, nor be gone by. */
+START_TEST(something_in_its_place)
+{
+	static const char *const text[] = {"an old record of what was begun cannot be removed",
+	                                   "the record of what was begun cannot be made"};
+	for (size_t i = 0; i < ARRAY_LEN(text); i++) {
+		ck_assert_int_eq(mkdir(begun(), 0700), 0);
+		ck_assert_ptr_null(open_as(true, false));
+		ck_assert_msg(strstr(files.why, text[i]), "%s", files.why);
+		ck_assert_int_eq(rmdir(begun()), 0);
+		store_close(open_it());
+	}
+}
+END_TEST
+
+static void write_too_many(struct store *s)
+{
+	put(s, 0, BLOCKS, 1);
+	put(s, REGION, BLOCKS, 1);
+	if (store_flush(s) != STORE_OK)
+		_exit(1);
+	put(s, REGION + 5, 1, 9);
+	for (unsigned i = 0; i < 2 * BEGUN_ENTRIES / 1000; i++)
+		put_blocks(s, 1000, 1000);
+}
+
+/* Of what there is no room for, the region is known. */
+START_TEST(more_than_there_is_room_for)
+{
+	killed_after(2 * REGION, write_too_many);
+	spoil(1);
+	spoil(2998);
+	spoil(REGION + 5);
+	spoil(REGION + 100);
+	struct store *s =
+	        files_opened(2ULL * REGION * BS, BS, (struct store_config){.integrity = true});
+	ck_assert(!is_rotten(s, 1) && !is_rotten(s, 2998) && !is_rotten(s, REGION + 5));
+	ck_assert(is_rotten(s, REGION + 100));
+	store_close(s);
+}
+END_TEST
+
+static void write_too_many_and_flush(struct store *s)
+{
+	write_too_many(s);
+	if (store_flush(s) != STORE_OK)
+		_exit(1);
+	put(s, 5, 1, 7);
+}
+
+START_TEST(more_than_there_was_room_for_before_a_flush)
+{
+	killed_after(2 * REGION, write_too_many_and_flush);
+	spoil(5);
+	spoil(1000);
+	spoil(REGION + 5);
+	struct store *s =
+	        files_opened(2ULL * REGION * BS, BS, (struct store_config){.integrity = true});
+	ck_assert(!is_rotten(s, 5) && is_rotten(s, 1000) && is_rotten(s, REGION + 5));
+	store_close(s);
+}
+END_TEST
+
+/* The file that is mapped has lost its memory: the writes go on, and the next start finds none. */
+static void write_without_memory(struct store *s)
+{
+	put(s, 0, BLOCKS, 1);
+	if (store_flush(s) != STORE_OK || truncate(begun(), 0) != 0)
+		_exit(1);
+	put(s, 5, 1, 7);
+	if (access(begun(), F_OK) == 0)
+		_exit(1);
+	put(s, 7, 1, 7);
+	put(s, 7, 1, 8);
+}
+
+START_TEST(a_record_that_loses_its_memory)
+{
+	killed_after(BLOCKS, write_without_memory);
+	spoil(5);
+	spoil(7);
+	spoil(100);
+	found(false);
+	struct store *s = open_it();
+	ck_assert(!is_rotten(s, 7));
+	store_close(s);
+}
+END_TEST
+
+static void flush_without_memory(struct store *s)
+{
+	write_5(s);
+	if (truncate(begun(), 0) != 0 || store_flush(s) != STORE_OK || store_flush(s) != STORE_OK)
+		_exit(1);
+}
+
+START_TEST(a_record_that_loses_its_memory_at_a_flush)
+{
+	killed_after(BLOCKS, flush_without_memory);
+	spoil(5);
+	spoil(100);
+	found(false);
+}
+END_TEST
+
+/* ---- flushes and writes ---- */
+
 struct writer {
 	struct store *s;
 	lba_t lba;
@@ -273,6 +582,53 @@ static void *write_on(void *ctx)
 		put(w->s, w->lba + i % 40, 3, (uint8_t)i);
 	return NULL;
 }
+
+static atomic_bool go_on = true;
+
+static void *write_always(void *ctx)
+{
+	struct writer *w = ctx;
+	for (unsigned i = 0; go_on; i++)
+		put(w->s, w->lba + i % 40, 3, (uint8_t)i);
+	return NULL;
+}
+
+/* Some are under way at any time. */
+static void write_under_load(struct store *s)
+{
+	static struct writer w[3];
+	pthread_t t;
+	put(s, 0, BLOCKS, 1);
+	put(s, REGION, BLOCKS, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		w[i] = (struct writer){s, i * 50};
+		if (pthread_create(&t, NULL, write_always, &w[i]) != 0)
+			_exit(1);
+	}
+	for (unsigned i = 0; i < 30; i++)
+		if (store_flush(s) != STORE_OK)
+			_exit(1);
+	put(s, 500, 1, 3);
+}
+
+/* What is flushed is not in doubt any more, though a flush without any write never comes. */
+START_TEST(a_flush_lets_go_under_steady_load)
+{
+	uint8_t marks = 0;
+	killed_after(2 * REGION, write_under_load);
+	peek(files.beside, &marks, 1, MARKS_AT);
+	ck_assert_uint_eq(marks, 1); /* nor is the other region marked */
+	spoil(500);
+	spoil(1000);
+	spoil(REGION + 1000);
+	struct store *s =
+	        files_opened(2ULL * REGION * BS, BS, (struct store_config){.integrity = true});
+	uint32_t good;
+	ck_assert_int_eq(read_all(s, 0, 200, &good), STORE_OK);
+	ck_assert(!is_rotten(s, 500) && is_rotten(s, 1000) && is_rotten(s, REGION + 1000));
+	store_close(s);
+}
+END_TEST
 
 /* A flush beside writes lets go of no mark that they count on. */
 START_TEST(writes_and_flushes_side_by_side)
@@ -380,6 +736,18 @@ static Suite *make_suite(void)
 	tcase_add_test(c, nor_beside_an_atomic_write);
 	tcase_add_test(c, the_first_checksums_beside_an_atomic_write);
 	tcase_add_test(c, what_was_flushed_is_not_in_doubt);
+	tcase_add_test(c, what_rots_beside_a_write_that_was_cut_off_is_found);
+	tcase_add_test(c, by_the_second_start_too);
+	tcase_add_loop_test(c, a_record_that_is_unfit_is_not_gone_by, 0, (int)ARRAY_LEN(unfit));
+	tcase_add_test(c, a_part_of_a_record_is_not_gone_by);
+	tcase_add_test(c, without_a_record);
+	tcase_add_test(c, a_record_of_other_checksums);
+	tcase_add_test(c, something_in_its_place);
+	tcase_add_test(c, more_than_there_is_room_for);
+	tcase_add_test(c, more_than_there_was_room_for_before_a_flush);
+	tcase_add_test(c, a_record_that_loses_its_memory);
+	tcase_add_test(c, a_record_that_loses_its_memory_at_a_flush);
+	tcase_add_test(c, a_flush_lets_go_under_steady_load);
 	tcase_add_test(c, writes_and_flushes_side_by_side);
 	tcase_add_test(c, checksums_keep_their_room);
 	tcase_add_test(c, blocks_without_checksums_are_not_good);

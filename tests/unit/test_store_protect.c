@@ -285,6 +285,31 @@ START_TEST(in_doubt_after_a_crash_only)
 }
 END_TEST
 
+/* Nor is one that nobody was writing, in the same region. */
+START_TEST(what_was_not_begun_is_not_in_doubt)
+{
+	uint8_t block[BS];
+	char begun[180];
+	uint32_t good = 0;
+	(void)snprintf(begun, sizeof(begun), "%s.begun", files.beside);
+	memset(block, 0x11, sizeof(block));
+	for (int known = 1; known >= 0; known--) {
+		struct store *s = open_it();
+		ck_assert_int_eq(write_plain(s, 0, BLOCKS, 0x33), STORE_OK);
+		store_close(s);
+		killed();
+		ck_assert(in_doubt() && (known || unlink(begun) == 0));
+		poke(files.path, block, BS, 4 * BS);
+		poke(files.path, block, BS, 100 * BS);
+		s = open_it();
+		ck_assert(protect_is_none(kept(4)) && protect_is_none(kept(100)) == !known);
+		ck_assert_int_eq(verify(s, 0, BLOCKS, &good), known ? STORE_PROTECTION : STORE_OK);
+		ck_assert_uint_eq(good, known ? 100 : BLOCKS);
+		store_close(s);
+	}
+}
+END_TEST
+
 START_TEST(doubts_need_writing)
 {
 	killed();
@@ -413,6 +438,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(c, as_a_disk_in_memory, 0, 8);
 	tcase_add_test(c, all_is_checked_before_anything_is_written);
 	tcase_add_test(c, in_doubt_after_a_crash_only);
+	tcase_add_test(c, what_was_not_begun_is_not_in_doubt);
 	tcase_add_test(c, doubts_need_writing);
 	tcase_add_test(c, marked_first);
 	tcase_add_test(c, an_atomic_write_is_finished);

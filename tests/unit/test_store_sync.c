@@ -295,6 +295,37 @@ START_TEST(blocks_that_were_looked_through)
 }
 END_TEST
 
+/* Checksums that are made anew have nothing to do with what was begun beside the old ones: not even
+ * where a start is cut off between. */
+START_TEST(checksums_beside_an_old_record)
+{
+	const struct row *r = &rows[0];
+	char sums[160];
+	uint32_t good;
+	(void)snprintf(sums, sizeof(sums), "%s%s", files.path, r->suffix);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct store *s = opened(r);
+		bool ok = put(s, r, 3, 0x33) == STORE_OK && put(s, r, 7, 0x77) == STORE_OK &&
+		          store_flush(s) == STORE_OK && put(s, r, 3, 0x34) == STORE_OK;
+		_exit(!ok);
+	}
+	int status;
+	ck_assert(waitpid(pid, &status, 0) == pid && status == 0);
+	ck_assert(unlink(sums) == 0);
+	break_it("");
+	once = true;
+	struct store_config how = r->how;
+	how.kept = BYTES;
+	ck_assert_ptr_null(files_open(BYTES, BS, how));
+	ck_assert(broken[0] == '\0' && access(sums, F_OK) == 0);
+	mend_it();
+	struct store *s = opened(r);
+	ck_assert_int_eq(store_verify(s, 0, BYTES / BS, &good), STORE_OK);
+	store_close(s);
+}
+END_TEST
+
 /* One of them cannot be read: the others are looked through all the same. */
 START_TEST(blocks_behind_one_that_is_bad)
 {
@@ -444,7 +475,8 @@ END_TEST
 TAP_MAIN_TABLE("store_sync", set_up, files_tear_down, TAP_EACH(a_mark, rows),
                TAP_EACH(entries_at_a_flush, rows), TAP_EACH(entries_at_a_flush_beside_a_mark, rows),
                TAP_EACH(marks_that_go, rows), TAP_EACH(blocks_that_were_looked_through, rows),
-               TAP_EACH(blocks_behind_one_that_is_bad, rows), TAP_ONCE(blocks_at_a_flush),
+               TAP_EACH(blocks_behind_one_that_is_bad, rows),
+               TAP_ONCE(checksums_beside_an_old_record), TAP_ONCE(blocks_at_a_flush),
                TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2), TAP_ONCE(a_record_that_goes),
                TAP_ONCE(a_record_without_room), TAP_ONCE(a_record_that_was_left),
                TAP_ONCE(the_name_of_the_first_record));
