@@ -6,6 +6,7 @@
 
 #include "base/prng.h"
 #include "shell/store_begun.h"
+#include "shell/store_beside.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -211,6 +212,57 @@ START_TEST(more_than_there_is_room_for)
 }
 END_TEST
 
+/* ---- marks ---- */
+
+static uint8_t marks(void)
+{
+	uint8_t first;
+	peek(files.beside, &first, 1, MARKS_AT);
+	return first;
+}
+
+static unsigned begin(struct beside *beside, unsigned region)
+{
+	unsigned half;
+	lba_t lba = (uint64_t)region * 64 * MIB / 512;
+	ck_assert_int_eq(beside_begin(beside, lba, 1, &half), STORE_OK);
+	return half;
+}
+
+/* A flush takes those of regions in which nothing has begun since what it is known to be of. */
+START_TEST(marks_go_with_what_was_begun)
+{
+	static const struct beside_kind kind = {".integrity", "SMIRSUM", 4, "it", false, false};
+	const struct beside_config c = {.kind = &kind,
+	                                .path = files.path,
+	                                .block_size = 512,
+	                                .blocks = 1 << 20,
+	                                .make = true};
+	struct beside *beside = beside_open(&c, files.why, sizeof(files.why));
+	ck_assert(beside && beside_start(beside, files.why, sizeof(files.why)));
+	beside_end(beside, begin(beside, 0));
+	beside_end(beside, begin(beside, 1));
+	beside_flush_begin(beside);
+	unsigned slow = begin(beside, 3);
+	beside_end(beside, begin(beside, 1));
+	ck_assert_uint_eq(marks(), 1 | 2 | 8);
+	ck_assert(beside_flush_end(beside));
+	ck_assert_uint_eq(marks(), 2 | 8);
+	for (unsigned i = 0; i < 4; i++) {
+		beside_end(beside, begin(beside, 0));
+		beside_flush_begin(beside);
+		ck_assert(beside_flush_end(beside));
+		ck_assert_uint_eq(marks() & 8, 8);
+	}
+	beside_end(beside, slow);
+	ck_assert_uint_eq(marks() & 8, 8);
+	beside_flush_begin(beside);
+	ck_assert(beside_flush_end(beside));
+	ck_assert_uint_eq(marks(), 0);
+	beside_close(beside, true);
+}
+END_TEST
+
 /* ---- side by side ---- */
 
 #define THREADS 4
@@ -290,4 +342,5 @@ TAP_MAIN_TABLE("store_begun", set_up, tear_down, TAP_ONCE(each_write_is_there_fr
                TAP_ONCE(writes_one_behind_the_other_are_one),
                TAP_ONCE(what_was_over_before_a_flush_goes), TAP_ONCE(one_that_hangs_is_kept),
                TAP_ONCE(under_steady_load), TAP_ONCE(more_than_there_is_room_for),
-               TAP_ONCE(side_by_side), TAP_ONCE(what_is_closed));
+               TAP_ONCE(marks_go_with_what_was_begun), TAP_ONCE(side_by_side),
+               TAP_ONCE(what_is_closed));
