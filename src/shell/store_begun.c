@@ -167,12 +167,18 @@ static void stamp(struct begun_file *f)
 		f->since = now;
 }
 
+/* Once it has blocks. */
+static lba_t lba_of(const struct begun_entry *e)
+{
+	return atomic_load_explicit(&e->lba, memory_order_relaxed);
+}
+
 /* This entry has the blocks, or has them now. */
 static bool widened(struct begun_entry *e, lba_t lba, uint64_t end)
 {
 	uint64_t span = e->span;
 	while (span != 0) {
-		uint64_t first = e->lba, until = first + (span >> 32);
+		uint64_t first = lba_of(e), until = first + (span >> 32);
 		if (lba < first || lba > until || end - first > UINT32_MAX)
 			return false;
 		if (end <= until ||
@@ -208,7 +214,7 @@ static bool put_entry(struct begun_half *h, lba_t lba, uint32_t n)
 	uint32_t mine = h->used++;
 	if (mine >= BEGUN_ENTRIES)
 		return false;
-	h->entry[mine].lba = lba;
+	atomic_store_explicit(&h->entry[mine].lba, lba, memory_order_relaxed);
 	h->entry[mine].span = begun_span(lba, n);
 	return true;
 }
@@ -329,7 +335,8 @@ static void add_entry(const struct begun_entry *e, unsigned shift, uint8_t *out)
 	uint64_t blocks = e->span >> 32;
 	if (blocks == 0)
 		return;
-	for (uint64_t r = e->lba >> shift; r <= (e->lba + blocks - 1) >> shift; r++)
+	lba_t lba = lba_of(e);
+	for (uint64_t r = lba >> shift; r <= (lba + blocks - 1) >> shift; r++)
 		out[r / 8] = (uint8_t)(out[r / 8] | 1U << r % 8);
 }
 

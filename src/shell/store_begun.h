@@ -55,7 +55,7 @@ struct begun_head {
 /* The blocks of a write: 0 in `span`, it names none; else 32 bits how many, and 32 bits by which
  * one is known that was written as a whole, begun_span(). */
 struct begun_entry {
-	uint64_t lba;
+	_Atomic uint64_t lba;
 	_Atomic uint64_t span;
 };
 
@@ -101,7 +101,8 @@ void begun_leave(struct begun *b, unsigned half);
 /* Around a flush, one at a time. True: of some it is known now that they are durable. */
 void begun_flush_begin(struct begun *b);
 bool begun_flush_end(struct begun *b);
-/* The regions that it names any blocks of, a bit each, are added. False: it does not know. */
+/* The regions that it names any blocks of, a bit each, are added: all of writes that are in it from
+ * before until after. False: it does not know. */
 bool begun_regions(struct begun *b, uint8_t out[BEGUN_REGIONS / 8]);
 
 /* ---- what a process has left that was killed ---- */

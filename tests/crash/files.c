@@ -295,7 +295,7 @@ static void spoil_memory(struct image *m, uint64_t how)
 {
 	for (unsigned i = 0; i < m->n; i++) {
 		struct image_file *f = &m->file[m->entry[i].file];
-		if (!files_memory(m->entry[i].name))
+		if (!files_memory(m->entry[i].name) || f->n == 0)
 			continue;
 		if (how % 4 == 1)
 			set_size(f, 0);
