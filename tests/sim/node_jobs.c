@@ -51,7 +51,7 @@ static void start_save(struct sim *s, struct sim_host *h)
 		sm_assert(to->n < SIM_JOBS);
 		take_down(&to->j[to->n++], j);
 	}
-	sim_host_at(s, h, s->now + sim_about(&s->disk, s->store_delay), SIM_SAVE, 2);
+	sim_host_at(s, h, s->now + sim_about(&s->journal, s->store_delay), SIM_SAVE, 2);
 }
 
 void host_jobs_changed(struct sim *s, struct sim_host *h)
@@ -77,7 +77,7 @@ void host_jobs_saved(struct sim *s, struct sim_host *h)
 
 void host_jobs_killed(struct sim *s, struct sim_host *h)
 {
-	if (h->jobs_are_saving && sim_chance(&s->disk, 2))
+	if (h->jobs_are_saving && sim_chance(&s->journal, 2))
 		h->jobs = h->jobs_saving;
 	h->jobs_are_saving = h->jobs_again = false;
 	h->jobs_sum = 0;

@@ -437,6 +437,7 @@ uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, ui
 	s->sched = stream(seed, 3);
 	s->work = stream(seed, 4);
 	s->fault = stream(seed, 5);
+	s->journal = stream(seed, 9); /* so that it moves nothing else */
 	draw_faults(s);
 	draw_world(s);
 	draw_hosts(s, o->two);

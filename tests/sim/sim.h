@@ -234,7 +234,7 @@ struct client_task {
 
 struct sim {
 	uint64_t seed;
-	struct prng net, disk, sched, work, fault, two;
+	struct prng net, disk, sched, work, fault, two, journal;
 	ns_t now;
 	uint64_t seq, steps, digest;
 	unsigned check_every; /* steps */
