@@ -128,6 +128,25 @@ START_TEST(how_far_it_is_is_taken_down_now_and_then)
 }
 END_TEST
 
+/* What is in flight was not compared. */
+START_TEST(what_is_in_flight_does_not_count)
+{
+	struct rig *r = mirrored(2);
+
+	r->h->held = true;
+	uint32_t id = rig_begin(r, JOB_VERIFY);
+	rig_run(r, 4 * NS_PER_S);
+	ck_assert_uint_gt(r->h->in_flight, 0);
+	ck_assert_uint_eq(job(r, id)->kept.swept, 0);
+	r->h->held = false;
+	unsigned before = r->h->n_trace;
+	rig_restart(r);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+	ck_assert_uint_eq(first_since(r, before), 0);
+	rig_free(r);
+}
+END_TEST
+
 /* At a stop (and a pause) it is known to the block. */
 START_TEST(a_daemon_that_was_ended_loses_nothing)
 {
@@ -229,6 +248,33 @@ START_TEST(with_other_members_it_begins_anew)
 	ck_assert_uint_eq(j->t[0].good, BLOCKS);
 	block_unref(b);
 	rig_free(r);
+}
+END_TEST
+
+/* As many, and one of them another one. */
+START_TEST(with_another_member_it_begins_anew)
+{
+	static struct ini_job saved; /* large */
+
+	for (unsigned k = 0; k < 2; k++) {
+		struct rig *r = mirrored(2);
+		struct ini_error e;
+		uint32_t id = slow(r, JOB_VERIFY);
+		rig_run(r, 8 * NS_PER_S);
+		saved = *job(r, id);
+		ck_assert_uint_ge(saved.kept.swept, 3 * RUN);
+		ck_assert(ini_job_cancel(r->ini, id, &e));
+		rig_run(r, NS_PER_S);
+		saved.id++;
+		saved.t[1].uuid[0] ^= (uint8_t)k;
+		rig_restart(r);
+		ck_assert(ini_restore_job(r->ini, &saved, &e));
+		rig_run(r, NS_PER_MS);
+		ck_assert_uint_eq(job(r, saved.id)->kept.swept, k ? 0 : saved.kept.swept);
+		any_speed(r, saved.id);
+		rig_concludes(r, saved.id, LIMIT, JOB_SUCCESS);
+		rig_free(r);
+	}
 }
 END_TEST
 
@@ -728,8 +774,9 @@ START_TEST(no_number_is_given_that_may_be_given_again)
 END_TEST
 
 TAP_MAIN("resume", a_sweep_goes_on_near_where_it_was, how_far_it_is_is_taken_down_now_and_then,
-         a_daemon_that_was_ended_loses_nothing, what_was_found_is_told, what_was_repaired_is_told,
-         with_other_members_it_begins_anew, a_resync_goes_on,
+         what_is_in_flight_does_not_count, a_daemon_that_was_ended_loses_nothing,
+         what_was_found_is_told, what_was_repaired_is_told, with_other_members_it_begins_anew,
+         with_another_member_it_begins_anew, a_resync_goes_on,
          a_resync_ends_when_a_recovery_has_done_it, a_resync_without_work_succeeds_at_once,
          a_recovery_comes_first, a_recovery_does_not_go_on_itself, a_paused_job_stays_paused,
          a_cancelled_job_does_not_come_back, one_that_waits_for_its_group_can_be_steered,
