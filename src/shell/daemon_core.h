@@ -336,7 +336,7 @@ void files_free(struct daemon *d);
 void files_keep(struct daemon *d, int file, uint32_t job);
 /* The file of a job of an earlier life, if it was kept: fills in what ini_restore_job() is to know
  * of it. */
-void files_restore(struct daemon *d, struct ini_job *j);
+void files_reopen(struct daemon *d, struct ini_job *j);
 
 /* daemon_state.c */
 /* Locks the directory and restores what is there. */

@@ -277,7 +277,7 @@ void files_keep(struct daemon *d, int file, uint32_t job)
 		d->files[file].kept = job;
 }
 
-void files_restore(struct daemon *d, struct ini_job *j)
+void files_reopen(struct daemon *d, struct ini_job *j)
 {
 	struct ctl_error e;
 	int fd = j->kept.file ? fdstore_take(kept_name(j->id).text) : -1;
@@ -286,11 +286,12 @@ void files_restore(struct daemon *d, struct ini_job *j)
 		return;
 	j->kept.handle = files_add(d, fd, j->type == JOB_READ, &j->kept.size, &e);
 	j->kept.reopened = j->kept.handle >= 0;
-	if (j->kept.reopened)
+	if (j->kept.reopened) {
 		d->files[j->kept.handle].kept = j->id;
-	else
-		log_warning("job %u: the file that was kept for it is not taken: %s", j->id,
-		            e.text);
+		return;
+	}
+	fdstore_remove(kept_name(j->id).text);
+	log_warning("job %u: the file that was kept for it is not taken: %s", j->id, e.text);
 }
 
 bool files_busy(const struct daemon *d)

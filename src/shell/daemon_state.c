@@ -350,7 +350,7 @@ static void restore_job(struct daemon *d, struct ini_job *j)
 	struct ini_error e;
 
 	if (j->state != JOB_CONCLUDED && j->state != JOB_DISMISSED)
-		files_restore(d, j);
+		files_reopen(d, j);
 	if (ini_restore_job(d->ini, j, &e))
 		return;
 	log_warning("job %u is not listed any more: %s", j->id, e.text);

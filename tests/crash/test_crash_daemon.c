@@ -242,6 +242,19 @@ ns_t loop_now(void)
 	return shell_now;
 }
 
+/* Nor shell/daemon_files.c: nobody keeps the files of jobs. */
+void files_reopen(struct daemon *d, struct ini_job *j)
+{
+	(void)d;
+	(void)j;
+}
+
+void files_act(struct daemon *d, const struct ini_action *a)
+{
+	(void)d;
+	(void)a;
+}
+
 /* Nor is shell/log.c: a log of a group that is just being made is missing in many a state. */
 void log_line(enum log_level level, const char *fmt, ...)
 {

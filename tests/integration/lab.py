@@ -112,7 +112,7 @@ class Rpc:
 class Process:
     """A program of ours. `ready` holds the words of its ready line."""
 
-    def __init__(self, lab, name, argv, wait=True):
+    def __init__(self, lab, name, argv, wait=True, pass_fds=()):
         self.lab = lab
         self.name = name
         self.argv = [str(a) for a in argv]
@@ -120,7 +120,7 @@ class Process:
         self.killed = False
         with open(self.errors, "wb") as errors:
             self.child = subprocess.Popen(
-                self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, cwd=lab.directory,
+                self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, cwd=lab.directory, pass_fds=pass_fds,
                 env=dict(os.environ, LC_ALL="C", **lab.environment))
         lab.processes.append(self)
         self.ready = None

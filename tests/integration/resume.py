@@ -4,9 +4,11 @@ say why; and jobs.json that could not be written is written later."""
 
 import json
 import os
+import socket
+import sys
 import time
 
-from lab import Lab, RpcError, until
+from lab import Lab, Process, RpcError, until
 from tap import cases, main, test
 
 MIB = 1 << 20
@@ -111,6 +113,112 @@ def others():
             assert done["conclusion"] == "failed" and done["error"]["kind"] == "shutdown", done
             assert ("measured" if kind == "load" else "file that the client had opened") in text, text
             assert text.endswith("start the job again"), text
+
+
+class Manager:
+    """What a service manager does for a daemon: it keeps the descriptors that it is sent (FDSTORE=1, FDSTOREREMOVE=1), and
+    gives them to the next one. Closed at the end of a `with`."""
+
+    def __init__(self, path):
+        self.path = path
+        self.kept = {}
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.socket.setblocking(False)
+
+    def names(self):
+        """Takes what has come: the names of what is kept now."""
+        while True:
+            try:
+                text, fds, _, _ = socket.recv_fds(self.socket, 4096, 4)
+            except BlockingIOError:
+                return sorted(self.kept)
+            words = dict(line.split("=", 1) for line in text.decode().splitlines())
+            name = words.get("FDNAME")
+            if words.get("FDSTORE") == "1":
+                assert len(fds) == 1 and name not in self.kept, (words, fds)
+                self.kept[name] = fds[0]
+            elif words.get("FDSTOREREMOVE") == "1":
+                os.close(self.kept.pop(name))
+
+    def start(self, lab, *options):
+        """smirrord, with all that is kept."""
+        names = self.names()
+        argv = [lab.program("smirrord"), "--bus", lab.unix, "--state-dir", lab.path("state"), "--control",
+                lab.path("control.sock"), *options]
+        fds = [self.kept[name] for name in names]
+        # They are 3 and so on there, and the number of the process is known there only.
+        script = f"""
+import fcntl, os, sys
+high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in {fds}]
+for i, fd in enumerate(high):
+    os.dup2(fd, 3 + i)
+os.environ.update(LISTEN_FDS="{len(fds)}", LISTEN_FDNAMES="{":".join(names)}", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[1], sys.argv[1:])"""
+        lab.daemon_process = Process(lab, "daemon", [sys.executable, "-c", script, *argv], pass_fds=fds)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.names()
+        for fd in self.kept.values():
+            os.close(fd)
+        self.socket.close()
+
+
+@cases("a service manager keeps the image of a {}: the same job begins anew when smirrord is back, and succeeds",
+       ("mirror", "read", "verify"))
+def kept(kind):
+    with Lab() as lab, Manager(lab.path("notify")) as manager:
+        lab.environment["NOTIFY_SOCKET"] = manager.path
+        names = lab.start(2, size="8M")
+        image = lab.image(SIZE)
+        lab.run_job("mirror", image=image)
+        assert manager.names() == [], manager.kept
+        file = lab.path("copy") if kind == "read" else image
+        if kind == "mirror":
+            image = file = lab.image(SIZE, name="other", seed=2)
+        if kind == "read":
+            open(file, "wb").close()
+        job = lab.create_job(kind, image=file, transfer_bytes=65536, speed_bytes_per_s=MIB)
+        until("progress", lambda: lab.job(job)["done_bytes"] > 0)
+        assert manager.names() == [f"job-{job}"], manager.kept
+        for end in (lab.daemon_process.kill, lambda: lab.daemon_process.stop()):
+            end()
+            assert manager.names() == [f"job-{job}"], manager.kept
+            manager.start(lab)
+            now = until("the job to go on", lambda: (j := lab.job(job))["state"] == "running" and j)
+            assert now["type"] == kind and now["image"] == file and now["total_bytes"] == SIZE, now
+        if kind != "read":
+            finish(lab, job)
+        else:
+            lab.call("job.set_speed", id=job, speed_bytes_per_s=0)
+            assert lab.wait_job(job)["conclusion"] == "success"
+        lab.assert_copies(image, names)
+        if kind == "read":
+            with open(file, "rb") as copy, open(image, "rb") as original:
+                assert copy.read() == original.read()
+        until("the image to be given back", lambda: manager.names() == [])
+
+
+@test("what a service manager has kept for no job of ours, or what is no image any more, is given back, and the job has failed")
+def kept_in_vain():
+    with Lab() as lab, Manager(lab.path("notify")) as manager:
+        lab.environment["NOTIFY_SOCKET"] = manager.path
+        lab.start(2, size="8M")
+        job = lab.create_job("mirror", image=lab.image(SIZE), transfer_bytes=65536, speed_bytes_per_s=MIB)
+        until("progress", lambda: lab.job(job)["done_bytes"] > 0)
+        assert manager.names() == [f"job-{job}"], manager.kept
+        lab.daemon_process.kill()
+        with socket.socket() as nothing:
+            os.dup2(nothing.fileno(), manager.kept[f"job-{job}"])
+            manager.kept["job-77"] = os.dup(nothing.fileno())
+        manager.start(lab)
+        until("both to be given back", lambda: manager.names() == [])
+        done = lab.job(job)
+        assert done["conclusion"] == "failed" and "start the job again" in done["error"]["text"], done
+        assert "neither a regular file nor a block device" in lab.daemon_process.stderr()
 
 
 @test("members that do not come: the job that would go on fails within its limit, and names one")
