@@ -51,6 +51,7 @@ def repaired():
         assert members == {"disk0": 2, "disk1": 0}, members
         assert block_of(lab, "disk0", 200) == before  # nobody has read it
         assert lab.run_job("verify", expect=None)["conclusion"] != "success"
+        lab.call("group.flush", group="g0")  # else what was repaired would be copied again, with all that lies beside it
         lab.targets["disk0"].stop()
         lab.target("disk0", 0, *OPTIONS)  # a start does not whitewash it
         lab.wait_targets(names)
