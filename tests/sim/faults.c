@@ -135,6 +135,7 @@ static bool lose_state(struct sim *s, struct sim_host *h)
 	if (!restart_host(s, h))
 		return false;
 	host_files_forget(h);
+	h->has_forgotten = true;
 	cuts_forgive(s);
 	return true;
 }

@@ -157,6 +157,7 @@ struct sim_host {
 	struct hba *h; /* NULL: not running */
 	struct ini *ini;
 	uint32_t life;
+	bool has_forgotten; /* its state was lost, once or more */
 	enum host_link link;
 	struct net_link *conn;
 	ns_t retry_at, retry_delay, attach_until, ping_at, heartbeat_ns, heard_at, frozen_until;
