@@ -191,7 +191,8 @@ START_TEST(a_page_that_is_looked_at_says_it)
 		d->page.generation++;
 		memcpy(d->page.owner, r->h->other_uuid, UUID_LEN);
 		d->unread = true;
-		d->mute = d->page_busy = third; /* the third one is heard first */
+		d->mute = third;
+		d->page_busy = third; /* the third one is heard first */
 		fake_gone(r->h, 0);
 		rig_step(r);
 		ck_assert(ini_group_write(r->ini, "g0", 0, 512, b, 5, &e));
