@@ -46,7 +46,7 @@ def measure(kill, rounds):
     with Lab() as lab:
         lab.start(2, size="4M", bus_options=options, target_options=("--unarmed",))
         rpc = lab.rpc()
-        image = lab.image(1 << 20)
+        image = lab.image(4 << 20)  # all of the disks: whoever was killed has it all again
         while len(times) < rounds:
             lab.run_job("mirror", image=image)
             job = lab.create_job("load", overwrite=True, in_flight=1, seconds=60)
