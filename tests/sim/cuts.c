@@ -189,8 +189,7 @@ void cuts_seen(struct sim *s, const struct sim_host *h)
 		              (d->doubtful || m->restarted || all);
 		if (!disk_node_started(s, disk_of(m)))
 			d->was_started = false;
-		if (d->t && g->pub.m[i].unit != WIRE_NO_ID &&
-		    hba_target(h->h, g->pub.m[i].unit)->epoch == d->epoch)
+		if (host_sees(s, h, m))
 			d->seen_life = d->life;
 	}
 }

@@ -37,15 +37,6 @@ static bool no_job_runs(const struct sim_host *h)
 	return !g || host_has_lost(h) || !g->intent.recovering || host_in_sync(g) == 0;
 }
 
-/* As it is attached now: of one that lost its power a moment ago its owner has not heard yet. */
-static bool is_here(const struct sim *s, const struct sim_host *h, const struct ini_member *m)
-{
-	const struct sim_disk *d = &s->d[m->uuid[0] - 0xd0];
-
-	return m->id != WIRE_NO_ID && d->t && d->link == DISK_UP &&
-	       hba_target(h->h, m->id)->epoch == d->epoch;
-}
-
 static bool all_here(struct sim *s)
 {
 	const struct sim_host *h = host_owner(s);
@@ -54,7 +45,7 @@ static bool all_here(struct sim *s)
 	if (!rested(s) || !g || !owners_agree(s))
 		return false;
 	for (unsigned i = 0; i < g->n; i++)
-		if (!is_here(s, h, &g->m[i]))
+		if (!host_sees(s, h, &g->m[i]))
 			return false;
 	for (unsigned i = 0; i < s->n_hosts; i++)
 		if (!no_job_runs(&s->host[i]) || ini_deadline(s->host[i].ini) <= s->now ||

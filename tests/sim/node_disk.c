@@ -170,6 +170,7 @@ static void attached(struct sim *s, unsigned i, const struct wire_attached *a)
 		return;
 	d->link = DISK_UP;
 	d->epoch = a->epoch;
+	d->bus_life = s->bus.life;
 	d->pause = RETRY_FIRST_NS;
 	d->heartbeat_ns = a->heartbeat_ms * NS_PER_MS;
 	d->ping_at = s->now + d->heartbeat_ns / 3;

@@ -205,12 +205,21 @@ void host_node_closed(struct sim *s, struct sim_host *h)
 	down(s, h);
 }
 
+bool host_sees(const struct sim *s, const struct sim_host *h, const struct ini_member *m)
+{
+	const struct sim_disk *d = &s->d[m->uuid[0] - 0xd0];
+
+	return d->t && d->link == DISK_UP && d->bus_life == h->bus_life && m->unit != WIRE_NO_ID &&
+	       hba_target(h->h, m->unit)->epoch == d->epoch;
+}
+
 static void attached(struct sim *s, struct sim_host *h, const struct wire_attached *a)
 {
 	if (h->link != HOST_ATTACHING)
 		return;
 	h->link = HOST_ATTACHED;
 	h->epoch = a->epoch;
+	h->bus_life = s->bus.life;
 	h->retry_delay = 0;
 	h->heartbeat_ns = a->heartbeat_ms * NS_PER_MS;
 	h->ping_at = s->now + h->heartbeat_ns / 3;

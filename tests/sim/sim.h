@@ -90,7 +90,8 @@ struct sim_disk {
 	uint32_t life;
 	struct store_sim store;
 	bool cut[SIM_BLOCKS]; /* a power cut took it, and another one has it */
-	uint32_t epoch;       /* of its attach */
+	uint32_t epoch;       /* of its attach, */
+	uint32_t bus_life;    /* to this server, which gives epochs of its own */
 	uint32_t seen_life;   /* of which the initiator knows that it was started */
 	bool doubtful;        /* it was started again, and has not left the group for that yet */
 	bool was_started;     /* its page said so, for who takes the group over */
@@ -176,7 +177,8 @@ struct sim_host {
 	bool knows_marks; /* there is a log: what of each block is marked in it, as it is durable */
 	bool dirty[SIM_BLOCKS];
 	struct host_file_op op[SIM_FILE_OPS];
-	uint32_t epoch; /* of its attach */
+	uint32_t epoch;    /* of its attach, */
+	uint32_t bus_life; /* as a disk's */
 	ns_t due;
 	bool changed;              /* as a disk's */
 	bool importing;            /* and has not got the group yet; */
@@ -408,6 +410,9 @@ static inline bool host_runs(const struct sim *s, const struct sim_host *h)
 }
 /* NULL: it has none. */
 const struct ini_group *host_group(const struct sim_host *h);
+/* It has heard of this member's disk as it is attached now, by this life of it and to this server:
+ * of one that lost its power a moment ago, or that is only on its way, it has not. */
+bool host_sees(const struct sim *s, const struct sim_host *h, const struct ini_member *m);
 /* How many members are in sync. */
 unsigned host_in_sync(const struct ini_group *g);
 
