@@ -17,6 +17,9 @@
 #define SMIRROR_ROLE_TARGET    1
 #define SMIRROR_ROLE_INITIATOR 2
 #define SMIRROR_ROLE_TAP       3
+/* With one of these, in ATTACH: the process has just started, and takes no port from a device of
+ * its UUID that is not silent. */
+#define SMIRROR_ROLE_FIRST 0x80
 
 /* Types of frames. */
 #define SMIRROR_FRAME_ATTACH   1

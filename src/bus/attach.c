@@ -47,7 +47,7 @@ void conn_attach(struct bus *b, struct conn *c, const struct wire_frame *f)
 		return;
 	}
 	if (a->version != WIRE_VERSION) {
-		refuse_conn(b, c, CODE_VERSION, WIRE_ATTACH,
+		refuse_conn(b, c, CODE_VERSION, WIRE_ATTACH, 0,
 		            "protocol version %u is not spoken here, version %d is", a->version,
 		            WIRE_VERSION);
 		return;
@@ -143,34 +143,54 @@ static struct port *holder_of_uuid(struct bus *b, const uint8_t uuid[UUID_LEN])
 	return NULL;
 }
 
-static void attach_device(struct bus *b, struct conn *c)
+static const char *name_of(const struct port *p)
+{
+	return p->name[0] ? p->name : "a device without a name";
+}
+
+/*
+ * The port, or another one, is taken by somebody who keeps it. A process that comes back leaves its
+ * old connection behind, which has not noticed yet, and takes its place. One that starts may be a
+ * second one, with a copy of what makes it this device: it gets the port when the first is silent.
+ */
+static bool is_taken(struct bus *b, struct conn *c, const struct port *held,
+                     const struct port *same)
 {
 	const struct wire_attach *a = &c->attach;
 	char uuid[40];
 
-	if (a->id >= WIRE_IDS) {
-		refuse_conn(b, c, CODE_BAD_STATE, WIRE_ATTACH, "a device has a SCSI ID of 0 to %d",
-		            WIRE_IDS - 1);
-		return;
-	}
-	struct port *held = &b->port[a->id];
-	struct port *same = holder_of_uuid(b, a->uuid);
 	/* What comes back in another role is not the device that went. */
 	if (held->up && (same != held || held->role != a->role)) {
 		uuid_text(held->uuid, uuid);
-		refuse_conn(b, c, CODE_ID_HELD, WIRE_ATTACH, "SCSI ID %u is held by %s (UUID %s)",
-		            a->id, held->name[0] ? held->name : "a device without a name", uuid);
+		refuse_conn(b, c, CODE_ID_HELD, WIRE_ATTACH, 0,
+		            "SCSI ID %u is held by %s (UUID %s)", a->id, name_of(held), uuid);
+		return true;
+	}
+	bool twin = same == held && a->first && limit_silence_ns(b) > 0;
+	if (!same || (same == held && !twin))
+		return false;
+	uuid_text(same->uuid, uuid);
+	refuse_conn(b, c, CODE_UUID_HELD, WIRE_ATTACH,
+	            twin ? (uint32_t)(limit_silence_ns(b) / NS_PER_MS) : 0,
+	            "UUID %s is attached on SCSI ID %u already, as %s%s", uuid, same->id,
+	            name_of(same), twin ? ", by another process" : "");
+	return true;
+}
+
+static void attach_device(struct bus *b, struct conn *c)
+{
+	const struct wire_attach *a = &c->attach;
+
+	if (a->id >= WIRE_IDS) {
+		refuse_conn(b, c, CODE_BAD_STATE, WIRE_ATTACH, 0,
+		            "a device has a SCSI ID of 0 to %d", WIRE_IDS - 1);
 		return;
 	}
-	if (same && same != held) {
-		uuid_text(same->uuid, uuid);
-		refuse_conn(b, c, CODE_UUID_HELD, WIRE_ATTACH,
-		            "UUID %s is attached on SCSI ID %u already, as %s", uuid, same->id,
-		            same->name[0] ? same->name : "a device without a name");
+	struct port *same = holder_of_uuid(b, a->uuid);
+	if (is_taken(b, c, &b->port[a->id], same))
 		return;
-	}
-	if (same) /* the same device anew: its old connection has not noticed yet */
-		refuse_conn(b, &b->conn[same->conn], CODE_SUPERSEDED, 0,
+	if (same)
+		refuse_conn(b, &b->conn[same->conn], CODE_SUPERSEDED, 0, 0,
 		            "the same device attached anew");
 	port_up(b, c);
 }
@@ -187,7 +207,7 @@ static unsigned taps(const struct bus *b)
 static void attach_tap(struct bus *b, struct conn *c)
 {
 	if (taps(b) >= BUS_TAPS) {
-		refuse_conn(b, c, CODE_FLOOD, WIRE_ATTACH, "%d live taps are there already",
+		refuse_conn(b, c, CODE_FLOOD, WIRE_ATTACH, 0, "%d live taps are there already",
 		            BUS_TAPS);
 		return;
 	}
@@ -260,11 +280,6 @@ static bool claims(const struct wire_members *c, const struct wire_member *m)
 		if (c->m[i].group == m->group && c->m[i].device == m->device)
 			return true;
 	return false;
-}
-
-static const char *name_of(const struct port *p)
-{
-	return p->name[0] ? p->name : "a device without a name";
 }
 
 static void tell_conflict(struct bus *b, const struct port *p, const struct port *other,

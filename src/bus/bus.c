@@ -153,7 +153,8 @@ static void frame(struct bus *b, struct conn *c, const struct wire_frame *f, con
 		conn_attach(b, c, f);
 	} else if (c->state == CONN_OPEN) {
 		b->stats.refused_frames++;
-		refuse_conn(b, c, CODE_BAD_STATE, type, "%s before ATTACH", wire_type_name(type));
+		refuse_conn(b, c, CODE_BAD_STATE, type, 0, "%s before ATTACH",
+		            wire_type_name(type));
 	} else if (c->state == CONN_ATTACHING) {
 		refuse(b, c, CODE_BAD_STATE, type, 0, "%s before ATTACHED came",
 		       wire_type_name(type));
@@ -200,7 +201,7 @@ static bool work_waits(const struct bus *b)
 static void bad(struct bus *b, struct conn *c, const char *why)
 {
 	b->stats.refused_frames++;
-	refuse_conn(b, c, CODE_BAD_FRAME, 0, "%s", why ? why : "not a frame");
+	refuse_conn(b, c, CODE_BAD_FRAME, 0, 0, "%s", why ? why : "not a frame");
 }
 
 static void finish(struct bus *b, struct bus_actions *out)

@@ -42,8 +42,8 @@ void refuse(struct bus *b, struct conn *c, uint8_t code, uint8_t type, uint32_t 
 /* One for each time as long as `each` that has passed. */
 void forgive(struct forgiven *f, ns_t each, ns_t now);
 /* REFUSED, and the end of the connection. */
-void refuse_conn(struct bus *b, struct conn *c, uint8_t code, uint8_t type, const char *fmt, ...)
-        __attribute__((format(printf, 5, 6)));
+void refuse_conn(struct bus *b, struct conn *c, uint8_t code, uint8_t type, uint32_t ref,
+                 const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 /* An ERROR that is not its fault. */
 void tell_error(struct bus *b, const struct port *p, uint8_t code, uint8_t type, uint32_t ref,
                 const char *fmt, ...) __attribute__((format(printf, 6, 7)));
@@ -268,6 +268,8 @@ void agree_none(struct bus *b, uint8_t id); /* all agreements of this port: asyn
 /* ---- limit.c ---- */
 void limit_run(struct bus *b);
 ns_t limit_deadline(const struct bus *b);
+/* A connection that is silent for so long ends; 0: none does. */
+ns_t limit_silence_ns(const struct bus *b);
 void bus_reset(struct bus *b, uint8_t by, const char *text);
 /* What the bus has waited for the awaited port, as of now, counts. */
 void limit_waited(struct bus *b);

@@ -91,7 +91,7 @@ static bool participant_awaited(const struct tenure *t)
 static void fence(struct bus *b, const struct port *p, const char *what, uint32_t tenure,
                   ns_t limit_ns)
 {
-	refuse_conn(b, &b->conn[p->conn], CODE_BAD_STATE, 0,
+	refuse_conn(b, &b->conn[p->conn], CODE_BAD_STATE, 0, 0,
 	            "ID %u kept %s in tenure %u for %llu ms: attach anew", p->id, what, tenure,
 	            (unsigned long long)(limit_ns / NS_PER_MS));
 }
@@ -136,7 +136,7 @@ bool limit_holds(struct bus *b, struct port *p)
 	if (b->cfg.hold_limit_ns == 0 || p->held <= b->cfg.hold_limit_ns)
 		return false;
 	refuse_conn(
-	        b, &b->conn[p->conn], CODE_BAD_STATE, 0,
+	        b, &b->conn[p->conn], CODE_BAD_STATE, 0, 0,
 	        "ID %u kept the bus waiting in many tenures, %llu ms beyond its due: attach anew",
 	        p->id, (unsigned long long)(p->held / NS_PER_MS));
 	return true;
@@ -235,7 +235,7 @@ static ns_t beat_ns(const struct bus *b)
 	return b->cfg.heartbeat_ms * NS_PER_MS;
 }
 
-static ns_t silence_ns(const struct bus *b)
+ns_t limit_silence_ns(const struct bus *b)
 {
 	return 3 * beat_ns(b);
 }
@@ -247,8 +247,8 @@ static ns_t next_hearing(const struct bus *b)
 
 	for (unsigned i = 0; i < BUS_CONNS; i++) {
 		const struct conn *c = &b->conn[i];
-		if (c->state != CONN_NONE && c->heard + silence_ns(b) < first)
-			first = c->heard + silence_ns(b);
+		if (c->state != CONN_NONE && c->heard + limit_silence_ns(b) < first)
+			first = c->heard + limit_silence_ns(b);
 	}
 	return first;
 }
@@ -266,8 +266,8 @@ static void limit_silence(struct bus *b)
 			continue;
 		if (late || !bus_reads(b, c->handle))
 			c->heard = b->now;
-		else if (b->now - c->heard >= silence_ns(b))
-			refuse_conn(b, c, CODE_BAD_STATE, 0, "silent for %llu ms",
+		else if (b->now - c->heard >= limit_silence_ns(b))
+			refuse_conn(b, c, CODE_BAD_STATE, 0, 0, "silent for %llu ms",
 			            (unsigned long long)((b->now - c->heard) / NS_PER_MS));
 	}
 	b->hear_at = next_hearing(b);

@@ -43,10 +43,11 @@ void refuse(struct bus *b, struct conn *c, uint8_t code, uint8_t type, uint32_t 
 		b->port[c->id].refused++;
 	forgive(&c->refusals, REFUSAL_FORGET_NS, b->now);
 	if (++c->refusals.n >= REFUSALS_MAX)
-		refuse_conn(b, c, code, type, "%u frames were refused", c->refusals.n);
+		refuse_conn(b, c, code, type, 0, "%u frames were refused", c->refusals.n);
 }
 
-void refuse_conn(struct bus *b, struct conn *c, uint8_t code, uint8_t type, const char *fmt, ...)
+void refuse_conn(struct bus *b, struct conn *c, uint8_t code, uint8_t type, uint32_t ref,
+                 const char *fmt, ...)
 {
 	va_list ap;
 	uint8_t id = c->id;
@@ -54,7 +55,7 @@ void refuse_conn(struct bus *b, struct conn *c, uint8_t code, uint8_t type, cons
 	struct wire_frame *f = act_send(b, c->handle, WIRE_REFUSED);
 
 	va_start(ap, fmt);
-	fill(&f->error, code, type, 0, fmt, ap);
+	fill(&f->error, code, type, ref, fmt, ap);
 	va_end(ap);
 	act_close(b, c, f->error.text);
 	if (was_port)

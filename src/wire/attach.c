@@ -10,7 +10,8 @@ void wire_get_attach(struct wire_in *in, struct wire_attach *out)
 		rd_skip(&in->r, rd_left(&in->r));
 		return;
 	}
-	out->role = in_u8_range(in, "role", ROLE_TARGET, ROLE_TAP);
+	out->role =
+	        in_u8_flagged(in, "role", ROLE_TARGET, ROLE_TAP, SMIRROR_ROLE_FIRST, &out->first);
 	if (out->role != ROLE_TAP)
 		out->id = in_id(in, "id");
 	else
@@ -22,7 +23,7 @@ void wire_get_attach(struct wire_in *in, struct wire_attach *out)
 void wire_put_attach(struct wr *w, const struct wire_attach *m)
 {
 	wr_u16(w, m->version);
-	wr_u8(w, m->role);
+	wr_u8(w, m->first ? m->role | SMIRROR_ROLE_FIRST : m->role);
 	wr_u8(w, m->id);
 	wr_bytes(w, m->uuid, UUID_LEN);
 	out_name(w, m->name);

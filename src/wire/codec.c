@@ -57,6 +57,16 @@ uint8_t in_u8_range(struct wire_in *in, const char *field, uint8_t least, uint8_
 	return !in->r.error && in_range(in, field, v, least, most) ? v : 0;
 }
 
+uint8_t in_u8_flagged(struct wire_in *in, const char *field, uint8_t least, uint8_t most,
+                      uint8_t flag, bool *set)
+{
+	uint8_t v = in_u8(in, field);
+
+	*set = (v & flag) != 0;
+	v &= (uint8_t)~flag;
+	return !in->r.error && in_range(in, field, v, least, most) ? v : 0;
+}
+
 bool in_bool(struct wire_in *in, const char *field)
 {
 	return in_u8_range(in, field, 0, 1) == 1;

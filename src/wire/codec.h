@@ -23,6 +23,9 @@ struct wire_in {
 /* Takes note of the first failure: "SCRIPT: " and the text. */
 void in_fail(struct wire_in *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* One of whose bits is a flag, which is told apart from the value. */
+uint8_t in_u8_flagged(struct wire_in *in, const char *field, uint8_t least, uint8_t most,
+                      uint8_t flag, bool *set);
 bool in_bool(struct wire_in *in, const char *field);
 uint8_t in_u8(struct wire_in *in, const char *field);
 uint8_t in_u8_range(struct wire_in *in, const char *field, uint8_t least, uint8_t most);

@@ -6,6 +6,7 @@ import base64
 import grp
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -343,6 +344,46 @@ def lock():
         assert second.wait() == 1 and "in use" in second.stderr(), second.stderr()
         first.kill()
         alone(lab)
+
+
+def copied(lab, *options):
+    """A daemon with a copy of the state directory, on a control socket of its own."""
+    shutil.rmtree(lab.path("copy"), ignore_errors=True)
+    shutil.copytree(lab.path("state"), lab.path("copy"))
+    return lab.daemon("--state-dir", lab.path("copy"), "--control", lab.path("copy.sock"), wait=False)
+
+
+@test("a second daemon with a copy of the state directory is refused, and the first one goes on; a killed one comes back at once")
+def copied_state():
+    with Lab() as lab:
+        names = lab.start(2, group=None, bus_options=("--heartbeat-ms", 400))
+        lab.call("group.create", name="g0", members=names, assume_clean=True)
+        first = lab.daemon_process
+        with lab.rpc() as rpc:
+            second = copied(lab)
+            assert second.wait() == 1, second.stderr()
+            assert "waiting for it to be silent" in second.stderr() and "a copy of it?" in second.stderr(), second.stderr()
+            assert rpc.call("daemon.info")["attaches"] == 1
+        lab.call("group.write", group="g0", offset_bytes=0, data=base64.b64encode(b"1" * 512).decode())
+        first.kill()
+        again = lab.daemon()
+        assert "refuses" not in again.stderr(), again.stderr()
+        lab.wait_targets(names)
+
+
+@test("a daemon that is stopped is found silent, and one with a copy of its state directory has its place")
+def stopped_twin():
+    with Lab() as lab:
+        lab.start(2, bus_options=("--heartbeat-ms", 400))
+        first = lab.daemon_process
+        first.signal(signal.SIGSTOP)
+        second = copied(lab)
+        second.wait_ready()
+        first.signal(signal.SIGCONT)
+        assert first.wait() == 1, first.stderr()
+        assert "silent for" in first.stderr() and "smirrord, by another process" in first.stderr(), first.stderr()
+        with Rpc(lab.path("copy.sock")) as rpc:
+            assert rpc.call("daemon.info")["attaches"] == 1
 
 
 @test("a live control socket is not taken over; a dead one is replaced")

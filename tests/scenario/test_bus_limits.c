@@ -37,6 +37,63 @@ START_TEST(the_same_device_supersedes_itself)
 }
 END_TEST
 
+/* A process that starts, as the device that holds the ID. */
+static void start_as_disk2(struct rig *r)
+{
+	struct wire_frame f = {.type = WIRE_ATTACH,
+	                       .attach = {.version = WIRE_VERSION,
+	                                  .role = ROLE_TARGET,
+	                                  .id = 2,
+	                                  .name = "disk2",
+	                                  .uuid = "disk2",
+	                                  .first = true}};
+
+	rig_frame(r, rig_open(r), &f);
+	rig_go(r);
+}
+
+START_TEST(a_second_process_waits_until_the_first_is_silent)
+{
+	static const char second[] =
+	        "h1< REFUSED uuid_held 15000: UUID 6469736b-3200-0000-0000-000000000000 is "
+	        "attached on SCSI ID 2 already, as disk2, by another process\n";
+	struct wire_frame ping = {.type = WIRE_PING};
+	struct rig *r = rig_new(NULL);
+
+	rig_attach(r, 2, ROLE_TARGET, "disk2");
+	rig_forget(r);
+	start_as_disk2(r);
+	rig_expect(r, second);
+	rig_wait(r, 14 * NS_PER_S);
+	rig_frame(r, r->handle[2], &ping);
+	rig_wait(r, 14 * NS_PER_S);
+	rig_forget(r);
+	start_as_disk2(r);
+	rig_expect(r, second);
+	rig_wait(r, 1 * NS_PER_S);
+	rig_expect(r, "2< REFUSED bad_state 0: silent for 15000 ms\n");
+	start_as_disk2(r);
+	rig_expect(r, "2< ATTACHED\n");
+	rig_free(r);
+}
+END_TEST
+
+/* Then nothing says which of the two is gone. */
+START_TEST(without_heartbeats_the_second_process_supersedes)
+{
+	struct bus_config cfg = bus_config_default();
+
+	cfg.heartbeat_ms = 0;
+	struct rig *r = rig_new(&cfg);
+	rig_attach(r, 2, ROLE_TARGET, "disk2");
+	rig_forget(r);
+	start_as_disk2(r);
+	rig_expect(r, "2< REFUSED superseded 0: the same device attached anew\n"
+	              "2< ATTACHED\n");
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_crowd_attaches)
 {
 	struct rig *r = rig_new(NULL);
@@ -929,8 +986,10 @@ START_TEST(the_hold_limit_can_be_off)
 END_TEST
 
 TAP_MAIN_TABLE("bus_limits", NULL, NULL, TAP_ONCE(an_id_has_one_holder),
-               TAP_ONCE(the_same_device_supersedes_itself), TAP_ONCE(a_crowd_attaches),
-               TAP_ONCE(an_end_that_was_read_in_time_frees_the_id),
+               TAP_ONCE(the_same_device_supersedes_itself),
+               TAP_ONCE(a_second_process_waits_until_the_first_is_silent),
+               TAP_ONCE(without_heartbeats_the_second_process_supersedes),
+               TAP_ONCE(a_crowd_attaches), TAP_ONCE(an_end_that_was_read_in_time_frees_the_id),
                TAP_ONCE(frames_before_the_attach_is_through), TAP_ONCE(another_version),
                TAP_ONCE(a_tap_has_no_id), TAP_ONCE(the_server_ends), TAP_ONCE(a_long_program),
                TAP_ONCE(new_timing_holds_from_the_next_tenure_on),

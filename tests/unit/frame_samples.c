@@ -191,7 +191,7 @@ void frame_sample(unsigned i, struct wire_frame *f)
 	        WIRE_PONG,    WIRE_PORT,    WIRE_ARM,      WIRE_ARM,     WIRE_MEMBERS, WIRE_SCRIPT,
 	        WIRE_SCRIPT,  WIRE_CANCEL,  WIRE_TENURE,   WIRE_TENURE,  WIRE_BURST,   WIRE_PROGRAM,
 	        WIRE_PROGRAM, WIRE_RESET,   WIRE_RESET,    WIRE_MGMT,    WIRE_MGMT,    WIRE_TRACE,
-	        WIRE_TRACE,   WIRE_MEMBERS, WIRE_RING,     WIRE_LIMITS,
+	        WIRE_TRACE,   WIRE_MEMBERS, WIRE_RING,     WIRE_LIMITS,  WIRE_ATTACH,
 	};
 
 	memset(f, 0, sizeof(*f));
@@ -286,6 +286,10 @@ void frame_sample(unsigned i, struct wire_frame *f)
 			                                      .connect = 0x1234,
 			                                      .wait = 0xfedc,
 			                                      .hold = k % 2};
+		break;
+	case 28:
+		fill_attach(&f->attach, ROLE_INITIATOR, 7, "smirrord");
+		f->attach.first = true;
 		break;
 	default: /* 24: an empty TRACE, 25: no members */
 		break;

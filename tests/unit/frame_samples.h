@@ -5,7 +5,7 @@
 
 #include "wire/wire.h"
 
-#define FRAME_SAMPLES 28
+#define FRAME_SAMPLES 29
 
 /* Sample i of FRAME_SAMPLES; its spans and its block stay until the next call. */
 void frame_sample(unsigned i, struct wire_frame *out);

@@ -278,6 +278,8 @@ START_TEST(values_out_of_range_are_named)
 	        {17, 0, 3, "PROGRAM: kind is 3, the most is 2"},
 	        {18, 13, 255, "PROGRAM: initiator is 255, the most is 15"},
 	        {19, 0, 99, "RESET: by is 99, the most is 15"},
+	        {28, 2, 0x80, "ATTACH: role is 0, the least is 1"},
+	        {28, 2, 0x84, "ATTACH: role is 4, the most is 3"},
 	        {21, 6, 16, "MGMT: to is 16, the most is 15"},
 	        {21, 7, 6, "MGMT: kind is 6, the most is 5"},
 	        {21, 9, 0x30, "MGMT: length of payload is 12300, the most is 8192"},
