@@ -259,13 +259,18 @@ def open_again(lab, name):
     os.rmdir(os.path.join(lab.path("state"), name + ".new"))
 
 
+def finish_unwritten(lab, job):
+    """The job ends, and jobs.json cannot be written."""
+    shut(lab, "jobs.json")
+    finish(lab, job)
+    until("the error in the log", lambda: "jobs.json could not be written" in lab.daemon_process.stderr())
+
+
 @test("jobs.json cannot be written when a job ends: it is written as soon as it can be, without another job, and is right")
 def written_later():
     with Lab() as lab:
         job, _ = started(lab, "verify")
-        shut(lab, "jobs.json")
-        finish(lab, job)
-        until("the error in the log", lambda: "jobs.json could not be written" in lab.daemon_process.stderr())
+        finish_unwritten(lab, job)
         assert journal(lab)[job]["conclusion"] == "none", journal(lab)
         open_again(lab, "jobs.json")
         until("jobs.json to be written", lambda: journal(lab)[job]["conclusion"] == "success", 10)
@@ -278,9 +283,7 @@ def written_later():
 def ends_at_once():
     with Lab() as lab:
         job, _ = started(lab, "verify")
-        shut(lab, "jobs.json")
-        finish(lab, job)
-        until("the error in the log", lambda: "jobs.json could not be written" in lab.daemon_process.stderr())
+        finish_unwritten(lab, job)
         begun = time.monotonic()
         lab.daemon_process.stop()
         assert time.monotonic() - begun < 5
