@@ -44,8 +44,9 @@ static const struct ini_group *group_now(const struct sim_host *h)
 	return h->disk.n ? &h->disk.g : NULL;
 }
 
-/* It is in sync, and the initiator knows that its process is the one that it was, and waits for it
- * where it is not there. */
+/* It is in sync, and the initiator knows that its process is the one that it was (it has read the
+ * number of its start, and not only heard that it is there), and waits for it where it is not
+ * there. */
 static bool can_be_trusted(struct sim *s, const struct ini_group *g, unsigned i)
 {
 	const struct sim_host *h = host_owner(s);
@@ -54,7 +55,7 @@ static bool can_be_trusted(struct sim *s, const struct ini_group *g, unsigned i)
 
 	if (g->m[i].state != MEMBER_IN_SYNC || g->m[i].restarted || d->doubtful)
 		return false;
-	if (!d->t || d->store.dead || d->seen_life != d->life)
+	if (!d->t || d->store.dead || d->seen_life != d->life || g->m[i].boot != disk_boot(d))
 		return false;
 	if (s->n_hosts > 1 && disk_node_started(s, disk_of(&g->m[i])))
 		return false;

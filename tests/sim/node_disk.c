@@ -25,7 +25,7 @@ void disk_node_start(struct sim *s, unsigned i)
 	                         .lu.blocks = s->blocks,
 	                         .queue_depth = s->queue_depth,
 	                         .unarmed = d->unarmed,
-	                         .boot = 1 + d->life,
+	                         .boot = disk_boot(d),
 	                         .xfer = s->xfer,
 	                         .lu.saved = {d->store.saved, d->store.n_saved}};
 	char why[256];

@@ -367,6 +367,11 @@ void disk_node_closed(struct sim *s, unsigned i);
 void disk_node_stored(struct sim *s, unsigned i, uint32_t op);
 ns_t disk_node_due(struct sim *s, unsigned i);
 void disk_node_deadline(struct sim *s, unsigned i);
+/* The number of its start, as it tells it. */
+static inline uint32_t disk_boot(const struct sim_disk *d)
+{
+	return 1 + d->life;
+}
 /* Since its page 30h was written. */
 bool disk_node_started(const struct sim *s, unsigned i);
 /* NULL: it does not run. */
