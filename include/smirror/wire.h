@@ -17,9 +17,12 @@
 #define SMIRROR_ROLE_TARGET    1
 #define SMIRROR_ROLE_INITIATOR 2
 #define SMIRROR_ROLE_TAP       3
-/* With one of these, in ATTACH: the process has just started, and takes no port from a device of
- * its UUID that is not silent. */
-#define SMIRROR_ROLE_FIRST 0x80
+/* With one of these, in ATTACH: behind the name follow the epoch (32 bits) and the boot (64) of the
+ * process's last ATTACHED, 0 if there was none. Where its UUID is attached on its ID by another
+ * attach than that one, it is refused until that one is found silent; REFUSED tells how many
+ * milliseconds of silence that is (ref). Without heartbeats it supersedes, as one without this bit
+ * does. */
+#define SMIRROR_ROLE_OWN 0x80
 
 /* Types of frames. */
 #define SMIRROR_FRAME_ATTACH   1

@@ -150,8 +150,9 @@ static const char *name_of(const struct port *p)
 
 /*
  * The port, or another one, is taken by somebody who keeps it. A process that comes back leaves its
- * old connection behind, which has not noticed yet, and takes its place. One that starts may be a
- * second one, with a copy of what makes it this device: it gets the port when the first is silent.
+ * old connection behind, which has not noticed yet, and takes its place. Where the connection may
+ * be another process's, one with a copy of what makes it this device, it gets the port when that
+ * one is silent.
  */
 static bool is_taken(struct bus *b, struct conn *c, const struct port *held,
                      const struct port *same)
@@ -166,7 +167,8 @@ static bool is_taken(struct bus *b, struct conn *c, const struct port *held,
 		            "SCSI ID %u is held by %s (UUID %s)", a->id, name_of(held), uuid);
 		return true;
 	}
-	bool twin = same == held && a->first && limit_silence_ns(b) > 0;
+	bool twin = same == held && a->own && limit_silence_ns(b) > 0 &&
+	            (a->epoch != held->epoch || a->boot != b->cfg.boot);
 	if (!same || (same == held && !twin))
 		return false;
 	uuid_text(same->uuid, uuid);

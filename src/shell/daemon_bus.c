@@ -8,10 +8,9 @@
  * hide that. Later ones (somebody took the ID while the bus server was away) are tried again. One
  * that is superseded ends at any time.
  *
- * Where this device itself has the ID, and it is not a connection that this process has given up,
- * then an earlier process has it, whose end the bus server has not noticed yet, or a second daemon
- * with a copy of the state directory. The former is found silent in a known time: so long it is
- * tried.
+ * Where this device itself has the ID, by another attach than the last one of this process, then an
+ * earlier process has it, whose end the bus server has not noticed yet, or a second daemon with a
+ * copy of the state directory. The former is found silent in a known time; so long it is tried.
  */
 #include "shell/daemon_core.h"
 
@@ -25,7 +24,7 @@
 #define RETRY_FIRST_NS  (100 * NS_PER_MS)
 #define RETRY_MOST_NS   (1 * NS_PER_S)
 #define ATTACH_LIMIT_NS (5 * NS_PER_S)
-#define TWIN_LIMIT_NS   (600 * NS_PER_S) /* whatever the bus server says */
+#define TWIN_LIMIT_NS   (3 * 3600 * NS_PER_S) /* whatever the bus server says */
 #define OUT_MAX         (512 * MIB)
 
 /* The same trouble again and again is told once. */
@@ -103,6 +102,7 @@ static void down(struct daemon *d, const char *why)
 		conn_free(d->bus);
 	d->bus = NULL;
 	d->bus_state = BUS_DOWN;
+	d->twin_until = 0;
 	drop_ring(d);
 	if (!d->draining)
 		complain(d, why);
@@ -117,13 +117,6 @@ static void down(struct daemon *d, const char *why)
 	loop_wake(d->loop);
 }
 
-/* Not the bus server ends it. */
-static void give_up(struct daemon *d, const char *why)
-{
-	d->gave_up |= d->bus_state == BUS_ATTACHED;
-	down(d, why);
-}
-
 /* ---- frames ---- */
 
 static void attached(struct daemon *d, const struct wire_attached *a)
@@ -134,8 +127,9 @@ static void attached(struct daemon *d, const struct wire_attached *a)
 		return;
 	d->bus_state = BUS_ATTACHED;
 	d->ever_attached = true;
-	d->gave_up = false;
 	d->twin_until = 0;
+	d->epoch = a->epoch;
+	d->bus_boot = a->boot;
 	d->attaches++;
 	d->bus_why[0] = '\0';
 	d->retry_delay = 0;
@@ -148,38 +142,38 @@ static void attached(struct daemon *d, const struct wire_attached *a)
 	events_note(d, OBJ_BUS, 0, "", false);
 }
 
-/* Perhaps an earlier process of this daemon: it is given the time to be found silent. */
-static bool is_twin(struct daemon *d, const struct wire_error *e)
+/* Another process is this device: an earlier one, perhaps, which is given the time to be found
+ * silent. False: it has had it. */
+static bool await_twin(struct daemon *d, const struct wire_error *e)
 {
-	ns_t now = loop_now();
+	ns_t now = loop_now(), silence = e->ref * NS_PER_MS, until = d->twin_until;
+	char why[WIRE_TEXT_MAX + 64];
 
-	if (e->code != CODE_UUID_HELD || e->ref == 0)
+	/* Twice: a bus server that was stopped itself begins to listen anew. */
+	if (!until)
+		until = now + 2 * (silence < TWIN_LIMIT_NS ? silence : TWIN_LIMIT_NS) +
+		        2 * RETRY_MOST_NS;
+	if (now >= until)
 		return false;
-	if (!d->twin_until) {
-		ns_t silence = e->ref * NS_PER_MS;
-		d->twin_until = now + 2 * RETRY_MOST_NS +
-		                (silence < TWIN_LIMIT_NS ? silence : TWIN_LIMIT_NS);
-	}
-	return now < d->twin_until;
+	snprintf(why, sizeof(why), "it refuses: %s; waiting for that to be silent", e->text);
+	down(d, why);
+	d->twin_until = until;
+	return true;
 }
 
 static void refused(struct daemon *d, const struct wire_error *e)
 {
+	bool twin = e->code == CODE_UUID_HELD && e->ref != 0;
 	char why[WIRE_TEXT_MAX + 64];
 
-	if (is_twin(d, e)) {
-		snprintf(why, sizeof(why), "it refuses: %s; waiting for it to be silent", e->text);
-		down(d, why);
+	if (twin && await_twin(d, e))
 		return;
-	}
 	/* Superseded: another process is this device now, and would be superseded in its turn. */
-	if (e->code == CODE_SUPERSEDED || d->twin_until ||
-	    (!d->ever_attached && e->code != CODE_SHUTDOWN)) {
+	if (twin || e->code == CODE_SUPERSEDED || (!d->ever_attached && e->code != CODE_SHUTDOWN)) {
 		log_error("%s refuses: %s%s", d->cfg.bus.text, e->text,
-		          d->twin_until
-		                  ? "; it is not silent: does it have this state directory, or "
-		                    "a copy of it?"
-		                  : "");
+		          twin ? ", which goes on: does it have this state directory, or a copy of "
+		                 "it?"
+		               : "");
 		conn_free(d->bus);
 		d->bus = NULL;
 		d->bus_state = BUS_DOWN;
@@ -224,7 +218,7 @@ static void on_frame(void *ctx, const struct wire_frame *f)
 
 static void on_bad(void *ctx, const char *why)
 {
-	give_up(ctx, why);
+	down(ctx, why);
 }
 
 static void on_batch(void *ctx)
@@ -265,7 +259,9 @@ static void attach(struct daemon *d)
 	f.attach.id = d->cfg.id;
 	memcpy(f.attach.uuid, d->uuid, UUID_LEN);
 	snprintf(f.attach.name, sizeof(f.attach.name), "smirrord");
-	f.attach.first = !d->gave_up;
+	f.attach.own = true;
+	f.attach.epoch = d->epoch;
+	f.attach.boot = d->bus_boot;
 	d->bus_state = BUS_ATTACHING;
 	d->attach_until = loop_now() + ATTACH_LIMIT_NS;
 	conn_send(d->bus, &f);
@@ -284,7 +280,7 @@ static void ping(struct daemon *d, ns_t now)
 	struct wire_frame f = {.type = WIRE_PING, .ping.cookie = now};
 
 	if (now > d->heard_at + conn_silence_limit(d->heartbeat_ns)) {
-		give_up(d, "it is silent");
+		down(d, "it is silent");
 		return;
 	}
 	conn_send(d->bus, &f);
@@ -296,9 +292,9 @@ void daemon_bus_run(struct daemon *d, ns_t now)
 	if (d->bus_state == BUS_DOWN && now >= d->retry_at && !d->stopped)
 		attach(d);
 	else if (d->bus_state == BUS_ATTACHING && now >= d->attach_until)
-		give_up(d, "it does not answer the attach");
+		down(d, "it does not answer the attach");
 	else if (d->bus_state == BUS_ATTACHED && hba_server_lost(d->hba))
-		give_up(d, "it answers neither a cancel nor a reset");
+		down(d, "it answers neither a cancel nor a reset");
 	else if (d->bus_state == BUS_ATTACHED && now >= d->ping_at)
 		ping(d, now);
 }

@@ -185,8 +185,9 @@ struct daemon {
 	struct conn *bus;
 	enum bus_state bus_state;
 	bool ever_attached;
-	bool gave_up;    /* the last connection, of which the bus server may not have heard yet */
-	ns_t twin_until; /* another process is this device, and may be silent by then; 0: none */
+	ns_t twin_until;   /* another process is this device, and may be silent by then; 0: none */
+	uint32_t epoch;    /* of the last attach, */
+	uint64_t bus_boot; /* and of its bus server */
 	uint64_t attaches;
 	char profile[TARGET_NAME_MAX + 1];
 	struct ring *ring; /* of this attach; NULL: none */

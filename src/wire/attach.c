@@ -10,23 +10,30 @@ void wire_get_attach(struct wire_in *in, struct wire_attach *out)
 		rd_skip(&in->r, rd_left(&in->r));
 		return;
 	}
-	out->role =
-	        in_u8_flagged(in, "role", ROLE_TARGET, ROLE_TAP, SMIRROR_ROLE_FIRST, &out->first);
+	out->role = in_u8_flagged(in, "role", ROLE_TARGET, ROLE_TAP, SMIRROR_ROLE_OWN, &out->own);
 	if (out->role != ROLE_TAP)
 		out->id = in_id(in, "id");
 	else
 		out->id = in_u8_range(in, "id", WIRE_NO_ID, WIRE_NO_ID);
 	in_copy(in, "uuid", out->uuid, UUID_LEN);
 	in_name(in, "name", out->name);
+	if (out->own) {
+		out->epoch = in_u32(in, "epoch");
+		out->boot = in_u64(in, "boot");
+	}
 }
 
 void wire_put_attach(struct wr *w, const struct wire_attach *m)
 {
 	wr_u16(w, m->version);
-	wr_u8(w, m->first ? m->role | SMIRROR_ROLE_FIRST : m->role);
+	wr_u8(w, m->own ? m->role | SMIRROR_ROLE_OWN : m->role);
 	wr_u8(w, m->id);
 	wr_bytes(w, m->uuid, UUID_LEN);
 	out_name(w, m->name);
+	if (m->own) {
+		wr_u32(w, m->epoch);
+		wr_u64(w, m->boot);
+	}
 }
 
 void wire_get_attached(struct wire_in *in, struct wire_attached *out)

@@ -68,7 +68,11 @@ struct wire_attach {
 	uint8_t id; /* SCSI ID 0..15 */
 	uint8_t uuid[UUID_LEN];
 	char name[TARGET_NAME_MAX + 1];
-	bool first; /* since the process started: it takes no port from a device that still sends */
+	/* It supersedes only its own last attach, of this epoch and boot, or one that is silent;
+	 * false: any attach of its UUID and ID. */
+	bool own;
+	uint32_t epoch;
+	uint64_t boot;
 };
 
 /* Server: the port is up. Its memberships, arming and agreements begin empty. */
@@ -85,7 +89,7 @@ enum wire_code {
 	CODE_OK = 0,
 	CODE_VERSION,    /* protocol version not spoken */
 	CODE_ID_HELD,    /* SCSI ID held by another device (the text names it) */
-	CODE_UUID_HELD,  /* UUID already attached on another ID, or this is a first attach */
+	CODE_UUID_HELD,  /* UUID already attached on another ID, or by another process */
 	CODE_BAD_FRAME,  /* malformed, oversize, or of a type that this role may not send */
 	CODE_BAD_STATE,  /* asks for what the port's state does not allow */
 	CODE_NOT_YOURS,  /* answers for another port, an old tenure or an old token */
@@ -102,8 +106,9 @@ enum wire_code {
 struct wire_error {
 	uint8_t code;       /* enum wire_code */
 	uint8_t frame_type; /* of the frame that was refused, 0 if none */
-	uint32_t ref;       /* its script, program or request id, else 0; of a first attach that
-	                       finds its UUID there: the silence, in ms, that ends the other one */
+	uint32_t ref;       /* its script, program or request id; of an ATTACH whose UUID another
+	                       process has on this ID: the silence, in ms, that would end that; else
+	                       0 */
 	char text[WIRE_TEXT_MAX + 1];
 };
 

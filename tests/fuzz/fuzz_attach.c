@@ -146,7 +146,7 @@ static void attach(struct server *s, unsigned i, uint8_t how)
 
 	memset(f.attach.uuid, how / 48, UUID_LEN);
 	f.attach.uuid[0] = f.attach.id;
-	f.attach.first = how >= 128;
+	f.attach.own = how >= 128;
 	send(s, i, &f);
 }
 

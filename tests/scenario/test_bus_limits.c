@@ -37,8 +37,8 @@ START_TEST(the_same_device_supersedes_itself)
 }
 END_TEST
 
-/* A process that starts, as the device that holds the ID. */
-static void start_as_disk2(struct rig *r)
+/* As disk2, by a process that was attached so last. */
+static void come_as_disk2(struct rig *r, uint32_t epoch, uint64_t boot)
 {
 	struct wire_frame f = {.type = WIRE_ATTACH,
 	                       .attach = {.version = WIRE_VERSION,
@@ -46,7 +46,9 @@ static void start_as_disk2(struct rig *r)
 	                                  .id = 2,
 	                                  .name = "disk2",
 	                                  .uuid = "disk2",
-	                                  .first = true}};
+	                                  .own = true,
+	                                  .epoch = epoch,
+	                                  .boot = boot}};
 
 	rig_frame(r, rig_open(r), &f);
 	rig_go(r);
@@ -62,18 +64,41 @@ START_TEST(a_second_process_waits_until_the_first_is_silent)
 
 	rig_attach(r, 2, ROLE_TARGET, "disk2");
 	rig_forget(r);
-	start_as_disk2(r);
+	come_as_disk2(r, 0, 0);
 	rig_expect(r, second);
 	rig_wait(r, 14 * NS_PER_S);
 	rig_frame(r, r->handle[2], &ping);
 	rig_wait(r, 14 * NS_PER_S);
 	rig_forget(r);
-	start_as_disk2(r);
+	come_as_disk2(r, 0, 0);
 	rig_expect(r, second);
 	rig_wait(r, 1 * NS_PER_S);
 	rig_expect(r, "2< REFUSED bad_state 0: silent for 15000 ms\n");
-	start_as_disk2(r);
+	come_as_disk2(r, 0, 0);
 	rig_expect(r, "2< ATTACHED\n");
+	rig_free(r);
+}
+END_TEST
+
+/* It has left that connection behind; of another epoch, or of one of a bus server before this one,
+ * it has not. */
+START_TEST(a_process_supersedes_its_own_last_attach)
+{
+	struct bus_config cfg = bus_config_default();
+
+	cfg.boot = 77;
+	struct rig *r = rig_new(&cfg);
+	rig_attach(r, 2, ROLE_TARGET, "disk2");
+	rig_forget(r);
+	come_as_disk2(r, r->epoch[2] - 1, 77);
+	ck_assert_ptr_nonnull(strstr(r->text, "REFUSED uuid_held 15000"));
+	rig_forget(r);
+	come_as_disk2(r, r->epoch[2], 76);
+	ck_assert_ptr_nonnull(strstr(r->text, "REFUSED uuid_held 15000"));
+	rig_forget(r);
+	come_as_disk2(r, r->epoch[2], 77);
+	rig_expect(r, "2< REFUSED superseded 0: the same device attached anew\n"
+	              "2< ATTACHED\n");
 	rig_free(r);
 }
 END_TEST
@@ -87,7 +112,7 @@ START_TEST(without_heartbeats_the_second_process_supersedes)
 	struct rig *r = rig_new(&cfg);
 	rig_attach(r, 2, ROLE_TARGET, "disk2");
 	rig_forget(r);
-	start_as_disk2(r);
+	come_as_disk2(r, 0, 0);
 	rig_expect(r, "2< REFUSED superseded 0: the same device attached anew\n"
 	              "2< ATTACHED\n");
 	rig_free(r);
@@ -988,6 +1013,7 @@ END_TEST
 TAP_MAIN_TABLE("bus_limits", NULL, NULL, TAP_ONCE(an_id_has_one_holder),
                TAP_ONCE(the_same_device_supersedes_itself),
                TAP_ONCE(a_second_process_waits_until_the_first_is_silent),
+               TAP_ONCE(a_process_supersedes_its_own_last_attach),
                TAP_ONCE(without_heartbeats_the_second_process_supersedes),
                TAP_ONCE(a_crowd_attaches), TAP_ONCE(an_end_that_was_read_in_time_frees_the_id),
                TAP_ONCE(frames_before_the_attach_is_through), TAP_ONCE(another_version),

@@ -59,7 +59,8 @@ void host_node_kill(struct sim *s, struct sim_host *h)
 	h->ini = NULL;
 	h->h = NULL;
 	h->life++;
-	h->gave_up = false;
+	h->epoch = 0;
+	h->bus_boot = 0;
 	h->frozen_until = 0;
 	work_host_gone(s, h);
 }
@@ -201,12 +202,6 @@ static void down(struct sim *s, struct sim_host *h)
 	host_node_wake(s, h);
 }
 
-static void give_up(struct sim *s, struct sim_host *h)
-{
-	h->gave_up |= h->link == HOST_ATTACHED;
-	down(s, h);
-}
-
 void host_node_closed(struct sim *s, struct sim_host *h)
 {
 	down(s, h);
@@ -225,8 +220,8 @@ static void attached(struct sim *s, struct sim_host *h, const struct wire_attach
 	if (h->link != HOST_ATTACHING)
 		return;
 	h->link = HOST_ATTACHED;
-	h->gave_up = false;
 	h->epoch = a->epoch;
+	h->bus_boot = a->boot;
 	h->bus_life = s->bus.life;
 	h->retry_delay = 0;
 	h->heartbeat_ns = a->heartbeat_ms * NS_PER_MS;
@@ -248,7 +243,7 @@ void host_node_frame(struct sim *s, struct sim_host *h, const struct wire_frame 
 		attached(s, h, &f->attached);
 	} else if (f->type == WIRE_REFUSED) {
 		SAY(s, "initiator %u is refused: %s", h->id, f->error.text);
-		if (f->error.code == CODE_UUID_HELD)
+		if (f->error.code == CODE_UUID_HELD && f->error.ref)
 			sim_mark(s, MARK_HOST_WAITS);
 		down(s, h);
 	} else if (f->type == WIRE_PING) {
@@ -289,7 +284,9 @@ static void attach(struct sim *s, struct sim_host *h)
 		return;
 	}
 	memcpy(f.attach.uuid, h->uuid, UUID_LEN);
-	f.attach.first = !h->gave_up;
+	f.attach.own = true;
+	f.attach.epoch = h->epoch;
+	f.attach.boot = h->bus_boot;
 	h->link = HOST_ATTACHING;
 	h->attach_until = s->now + ATTACH_LIMIT_NS;
 	h->heard_at = s->now;
@@ -302,7 +299,7 @@ static void ping(struct sim *s, struct sim_host *h)
 	ns_t limit = 4 * h->heartbeat_ns > SILENCE_MIN_NS ? 4 * h->heartbeat_ns : SILENCE_MIN_NS;
 
 	if (s->now > h->heard_at + limit) {
-		give_up(s, h);
+		down(s, h);
 		return;
 	}
 	net_send(s, h->conn, true, &f);
@@ -316,7 +313,7 @@ static void link_run(struct sim *s, struct sim_host *h)
 	else if (h->link == HOST_ATTACHING && s->now >= h->attach_until)
 		down(s, h);
 	else if (h->link == HOST_ATTACHED && hba_server_lost(h->h))
-		give_up(s, h);
+		down(s, h);
 	else if (h->link == HOST_ATTACHED && h->heartbeat_ns && s->now >= h->ping_at)
 		ping(s, h);
 }

@@ -179,7 +179,7 @@ struct sim_host {
 	struct host_file_op op[SIM_FILE_OPS];
 	uint32_t epoch;    /* of its attach, */
 	uint32_t bus_life; /* as a disk's */
-	bool gave_up;      /* the last connection: the server may not have heard of that */
+	uint64_t bus_boot; /* likewise, as it was told */
 	ns_t due;
 	bool changed;              /* as a disk's */
 	bool importing;            /* and has not got the group yet; */

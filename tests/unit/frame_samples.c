@@ -289,7 +289,9 @@ void frame_sample(unsigned i, struct wire_frame *f)
 		break;
 	case 28:
 		fill_attach(&f->attach, ROLE_INITIATOR, 7, "smirrord");
-		f->attach.first = true;
+		f->attach.own = true;
+		f->attach.epoch = 0x01020304;
+		f->attach.boot = 0x1112131415161718;
 		break;
 	default: /* 24: an empty TRACE, 25: no members */
 		break;
