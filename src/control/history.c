@@ -60,7 +60,7 @@ static void get_load(struct saved *g, const json_t *o, struct ini_load *l)
 {
 	l->spec.pattern = saved_pattern(g, o);
 	for (size_t i = 0; i < ARRAY_LEN(load_members); i++) {
-		uint64_t v = saved_u64(g, o, load_members[i].name, INT64_MAX);
+		uint64_t v = saved_u64(g, o, load_members[i].name, SAVED_COUNT_MAX);
 		memcpy((char *)l + load_members[i].at, &v, sizeof(v));
 	}
 }
@@ -150,11 +150,11 @@ static void get_targets(struct saved *g, const json_t *list, struct ini_job *j)
 
 		saved_hex16(g, o, "uuid", j->t[i].uuid);
 		saved_text(g, o, "name", j->t[i].name, sizeof(j->t[i].name));
-		j->t[i].good = saved_u64(g, o, "good", INT64_MAX);
-		j->t[i].resent = saved_u64(g, o, "resent", INT64_MAX);
-		j->t[i].bad = saved_u64(g, o, "bad", INT64_MAX);
+		j->t[i].good = saved_u64(g, o, "good", SAVED_COUNT_MAX);
+		j->t[i].resent = saved_u64(g, o, "resent", SAVED_COUNT_MAX);
+		j->t[i].bad = saved_u64(g, o, "bad", SAVED_COUNT_MAX);
 		if (json_object_get(o, "repaired")) /* older daemons did not have it */
-			j->t[i].repaired = saved_u64(g, o, "repaired", INT64_MAX);
+			j->t[i].repaired = saved_u64(g, o, "repaired", SAVED_COUNT_MAX);
 	}
 }
 
@@ -180,7 +180,7 @@ static bool get_live(struct saved *g, const json_t *o, struct ini_job *j)
 	j->kept.cancelled = saved_bool(g, live, "cancelled");
 	j->speed_limit = saved_u64(g, live, "speed_limit", INT64_MAX);
 	j->kept.swept = saved_u64(g, live, "swept", j->total); /* a block is a byte at least */
-	j->kept.mended = saved_u64(g, live, "mended", INT64_MAX);
+	j->kept.mended = saved_u64(g, live, "mended", SAVED_COUNT_MAX);
 	return true;
 }
 
@@ -191,17 +191,17 @@ static void get_result(struct saved *g, const json_t *o, struct ini_job *j)
 	j->error.kind = saved_kind(g, o);
 	saved_cut_text(g, o, "text", j->error.text, sizeof(j->error.text));
 	saved_cut_text(g, o, "member", j->error.member, sizeof(j->error.member));
-	j->done = saved_u64(g, o, "done", INT64_MAX);
+	j->done = saved_u64(g, o, "done", SAVED_COUNT_MAX);
 	/* only the difference of the two is ever shown */
 	j->started_ns = 1;
-	j->ended_ns = 1 + saved_u64(g, o, "elapsed_ns", INT64_MAX - 1);
-	j->running_ns = saved_u64(g, o, "running_ns", INT64_MAX);
-	j->passes[INI_SILENT] = saved_u64(g, o, "silent", INT64_MAX);
-	j->passes[INI_CONVENTIONAL] = saved_u64(g, o, "conventional", INT64_MAX);
-	j->passes[INI_BROADCAST] = saved_u64(g, o, "broadcast", INT64_MAX);
-	j->resend_passes = saved_u64(g, o, "resend", INT64_MAX);
-	j->bus_ns = saved_u64(g, o, "bus_ns", INT64_MAX);
-	j->differing = saved_u64(g, o, "differing", INT64_MAX);
+	j->ended_ns = 1 + saved_u64(g, o, "elapsed_ns", SAVED_COUNT_MAX);
+	j->running_ns = saved_u64(g, o, "running_ns", SAVED_COUNT_MAX);
+	j->passes[INI_SILENT] = saved_u64(g, o, "silent", SAVED_COUNT_MAX);
+	j->passes[INI_CONVENTIONAL] = saved_u64(g, o, "conventional", SAVED_COUNT_MAX);
+	j->passes[INI_BROADCAST] = saved_u64(g, o, "broadcast", SAVED_COUNT_MAX);
+	j->resend_passes = saved_u64(g, o, "resend", SAVED_COUNT_MAX);
+	j->bus_ns = saved_u64(g, o, "bus_ns", SAVED_COUNT_MAX);
+	j->differing = saved_u64(g, o, "differing", SAVED_COUNT_MAX);
 	if (j->conclusion != JOB_NONE || get_live(g, o, j))
 		return;
 	j->conclusion = JOB_FAILED;

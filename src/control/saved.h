@@ -21,6 +21,8 @@ struct saved {
 };
 
 void saved_wrong(struct saved *g, const char *key);
+/* Of what grows: it can still be written as an integer of JSON. */
+#define SAVED_COUNT_MAX ((uint64_t)INT64_MAX / 2)
 uint64_t saved_u64(struct saved *g, const json_t *o, const char *key, uint64_t max);
 bool saved_bool(struct saved *g, const json_t *o, const char *key);
 void saved_text(struct saved *g, const json_t *o, const char *key, char *out, size_t n);

@@ -83,15 +83,15 @@ static void get_group(struct saved *g, const json_t *o, struct ini_group *to)
 	saved_text(g, o, "name", to->name, sizeof(to->name));
 	to->id = (uint16_t)saved_u64(g, o, "id", UINT16_MAX);
 	saved_hex16(g, o, "uuid", to->uuid);
-	to->generation = saved_u64(g, o, "generation", INT64_MAX);
+	to->generation = saved_u64(g, o, "generation", SAVED_COUNT_MAX);
 	if (json_object_get(o, "term")) /* older files have none: it never went to another */
 		to->term = (uint16_t)saved_u64(g, o, "term", UINT16_MAX);
 	/* Older files have what comes behind it, or nothing, which is no more than the generation.
 	 */
 	if (json_object_get(o, "used"))
-		to->used = saved_u64(g, o, "used", INT64_MAX);
+		to->used = saved_u64(g, o, "used", SAVED_COUNT_MAX);
 	else if (json_object_get(o, "owed"))
-		to->used = saved_u64(g, o, "owed", INT64_MAX);
+		to->used = saved_u64(g, o, "owed", SAVED_COUNT_MAX);
 	if (!json_object_get(o, "used") && to->used > 0)
 		to->used--;
 	if (json_object_get(o, "lost_to"))

@@ -45,6 +45,7 @@ struct job {
 	struct io_list ready; /* with data, waiting for the window */
 	bool aborting;
 	ns_t restored_ns; /* PHASE_RESTORED: it waits since then; 0: it does not */
+	ns_t up_ns;       /* and the bus server is there since then; 0: it is not */
 	ns_t look_ns;     /* and is to be looked at then */
 	lba_t bad_from;   /* the first block that is bad on some target, or was missed */
 	uint16_t want;    /* members that it concerns */

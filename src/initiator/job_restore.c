@@ -149,8 +149,10 @@ static bool is_left(struct job *j)
 	else if (p->recovery)
 		failed(j, "the daemon was restarted before the job was over: what is left of it it "
 		          "does by itself, as another job");
+	else if (!ini_job_goes_on(p))
+		failed(j, "what was saved of the job makes no sense: start it again");
 	else
-		return !ini_job_goes_on(p);
+		return false;
 	return true;
 }
 
@@ -236,8 +238,9 @@ bool ini_restore_job(struct ini *ini, const struct ini_job *p, struct ini_error 
 	j->phase = PHASE_ENDED;
 	j->pub.rate = 0;
 	j->pub.stalled = false;
-	j->pub.started_ns = j->pub.ended_ns = 0; /* of another life of the clock */
 	bool was_over = p->state == JOB_CONCLUDED || p->state == JOB_DISMISSED;
+	if (!was_over) /* they are of another life of the clock; their difference is not */
+		j->pub.started_ns = j->pub.ended_ns = 0;
 	if (!was_over && !is_left(j))
 		go_on(j);
 	if (p->kept.reopened && j->phase == PHASE_ENDED)
@@ -294,10 +297,53 @@ static void stand_in_line(struct job *j, const struct ini_job_spec *s)
 	        (unsigned long long)j->next);
 }
 
+/* One job that was before it in line has not got there yet. */
+static bool is_behind(const struct job *j)
+{
+	const struct job *before;
+
+	TAILQ_FOREACH (before, &j->ini->job_live, live) {
+		if (before == j)
+			return false;
+		if (before->phase == PHASE_RESTORED && before->g == j->g &&
+		    (job_writes(before) || job_writes(j)))
+			return true;
+	}
+	return false;
+}
+
+/* A member that it can be read from, if it is. */
+static bool has_source(const struct job *j, struct ini_error *e)
+{
+	bool reads = j->pub.type != JOB_MIRROR && (!j->has_file || j->pub.type == JOB_READ);
+	uint16_t sync = members_in_sync(j->g);
+
+	return !reads || !sync || members_here(j->g, sync) ||
+	       ini_refuse(e, INI_E_MEMBER_MISSING, "no member of group %s that is in sync is here",
+	                  j->pub.group);
+}
+
+/* The time in which members that come are waited for: since the bus server is there. */
+static bool may_come(struct job *j)
+{
+	struct ini *ini = j->ini;
+
+	if (!ini->bus_up)
+		j->up_ns = 0;
+	else if (!j->up_ns)
+		j->up_ns = ini->now;
+	if (!ini->bus_up || ini->now - j->up_ns >= ini->cfg.bus_wait_ns || is_ready(j))
+		return false;
+	j->look_ns = j->up_ns + ini->cfg.bus_wait_ns;
+	if (!hba_settled(ini->hba) && ini->now + SETTLE_NS < j->look_ns)
+		j->look_ns = ini->now + SETTLE_NS;
+	return true;
+}
+
 static void look(struct job *j)
 {
 	struct ini *ini = j->ini;
-	ns_t wait = ini->cfg.bus_wait_ns, waited = ini->now - j->restored_ns;
+	ns_t until = j->restored_ns + WAITS_MOST * ini->cfg.bus_wait_ns;
 	struct ini_job_spec s = {.type = j->pub.type,
 	                         .mode = j->pub.mode,
 	                         .transfer = j->pub.transfer,
@@ -308,20 +354,16 @@ static void look(struct job *j)
 	                         .image_size = j->pub.kept.size};
 	struct ini_error e;
 
-	if (waited < wait && !is_ready(j)) {
-		j->look_ns = j->restored_ns + wait;
-		if (!hba_settled(ini->hba) && ini->now + SETTLE_NS < j->look_ns)
-			j->look_ns = ini->now + SETTLE_NS;
+	if (ini->now < until && may_come(j))
 		return;
-	}
 	copy_text(s.group, sizeof(s.group), j->pub.group);
 	copy_text(s.image_name, sizeof(s.image_name), j->pub.image);
-	if (job_check(ini, j->g, &s, &e))
+	if (job_check(ini, j->g, &s, &e) && has_source(j, &e))
 		stand_in_line(j, &s);
-	else if (waited >= WAITS_MOST * wait)
+	else if (ini->now >= until)
 		fails(j, &e);
 	else
-		j->look_ns = j->restored_ns + WAITS_MOST * wait;
+		j->look_ns = until;
 }
 
 void job_restored(struct job *j)
@@ -338,11 +380,14 @@ void job_restored(struct job *j)
 		return;
 	}
 	job_set_state(j, j->pub.kept.paused ? JOB_PAUSED : JOB_WAITING);
-	if (j->pub.kept.paused || j->g->command || ini->draining) { /* whose end wakes us */
+	/* The end of which wakes us. */
+	if (j->pub.kept.paused || j->g->command || ini->draining || is_behind(j)) {
 		j->restored_ns = 0; /* then it has all the time again */
 		return;
 	}
-	if (!j->restored_ns)
+	if (!j->restored_ns) {
 		j->restored_ns = ini->now ? ini->now : 1;
+		j->up_ns = 0;
+	}
 	look(j);
 }

@@ -30,12 +30,23 @@ static void taken(int i)
 	given.name[i] = NULL;
 }
 
+static void close_spare(const char *name)
+{
+	for (int i = 0; i < given.n; i++) {
+		if (!given.name[i] || strcmp(given.name[i], name) != 0)
+			continue;
+		(void)close(SD_LISTEN_FDS_START + i);
+		taken(i);
+	}
+}
+
 int fdstore_take(const char *name)
 {
 	for (int i = 0; i < given.n; i++) {
 		if (!given.name[i] || strcmp(given.name[i], name) != 0)
 			continue;
 		taken(i);
+		close_spare(name); /* to remove it would remove both */
 		return SD_LISTEN_FDS_START + i;
 	}
 	return -1;

@@ -773,10 +773,146 @@ START_TEST(no_number_is_given_that_may_be_given_again)
 }
 END_TEST
 
-TAP_MAIN("resume", a_sweep_goes_on_near_where_it_was, how_far_it_is_is_taken_down_now_and_then,
-         what_is_in_flight_does_not_count, a_daemon_that_was_ended_loses_nothing,
-         what_was_found_is_told, what_was_repaired_is_told, with_other_members_it_begins_anew,
-         with_another_member_it_begins_anew, a_resync_goes_on,
+static uint32_t of_file(struct rig *r, enum ini_job_type type)
+{
+	struct ini_job_spec s = rig_spec(r, type);
+
+	s.speed_limit = SPEED;
+	s.has_image = true;
+	s.image = 77;
+	s.image_size = BLOCKS * FAKE_BLOCK;
+	return rig_start(r, &s);
+}
+
+/* What stood behind another one of its group does so after the restart, too: where one of the two
+ * writes, and also while the first one is paused, or its members are late. */
+START_TEST(those_that_are_left_keep_their_order)
+{
+	static const enum ini_job_type behind[] = {JOB_READ, JOB_MIRROR, JOB_VERIFY, JOB_READ};
+	struct ini_error e;
+
+	for (unsigned k = 0; k < ARRAY_LEN(behind); k++) {
+		bool paused = k == 1 || k == 3;
+		struct rig *r = mirrored(2);
+		rig_image(r, BLOCKS * FAKE_BLOCK, 5);
+		r->files_kept = true;
+		uint32_t first = of_file(r, JOB_MIRROR);
+		rig_run(r, 3 * NS_PER_S);
+		uint32_t second = of_file(r, behind[k]);
+		if (paused)
+			ck_assert(ini_job_pause(r->ini, first, &e));
+		rig_run(r, NS_PER_S);
+		if (!paused)
+			fake_gone(r->h, 1);
+		rig_restart(r);
+		rig_run(r, 15 * NS_PER_S);
+		ck_assert_int_eq(job(r, second)->state, JOB_WAITING);
+		if (paused)
+			ck_assert(ini_job_resume(r->ini, first, &e));
+		else
+			fake_back(r->h, 1);
+		any_speed(r, first);
+		any_speed(r, second);
+		rig_concludes(r, first, LIMIT, JOB_SUCCESS);
+		ck_assert_int_eq(job(r, second)->conclusion, JOB_NONE);
+		rig_concludes(r, second, LIMIT, JOB_SUCCESS);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* Of a group that is not in order the one to read from is late. */
+START_TEST(it_waits_for_one_to_read_from)
+{
+	struct rig *r = alone();
+	uint32_t id = resyncing(r);
+
+	rig_run(r, 3 * NS_PER_S);
+	fake_gone(r->h, 0);
+	rig_restart(r);
+	any_speed(r, id);
+	rig_run(r, 25 * NS_PER_S);
+	ck_assert_int_eq(job(r, id)->state, JOB_WAITING);
+	fake_back(r->h, 0);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+	ck_assert(rig_in_sync(r, 1));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(it_fails_when_nobody_to_read_from_comes)
+{
+	struct rig *r = alone();
+	uint32_t id = resyncing(r);
+
+	rig_run(r, 3 * NS_PER_S);
+	fake_gone(r->h, 0);
+	rig_restart(r);
+	rig_run(r, 59 * NS_PER_S);
+	ck_assert_int_eq(job(r, id)->state, JOB_WAITING);
+	rig_run(r, 2 * NS_PER_S);
+	fails_with(job(r, id), INI_E_MEMBER_MISSING,
+	           "no member of group g0 that is in sync is here");
+	rig_free(r);
+}
+END_TEST
+
+/* Its members are scanned one after the other; what a kill has torn is made good before. */
+START_TEST(the_time_counts_from_when_the_bus_is_there)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		struct rig *r = mirrored(2);
+		struct block *b = rig_bytes(FAKE_BLOCK, 3);
+		uint32_t id = slow(r, k ? JOB_VERIFY : JOB_SCRUB);
+		rig_run(r, 2 * NS_PER_S);
+		rig_write(r, 900 * FAKE_BLOCK, b, LIMIT, INI_OK);
+		spoil(r, 1, 900, 1);
+		fake_bus_down(r->h);
+		fake_gone(r->h, 0);
+		fake_gone(r->h, 1);
+		rig_restart(r);
+		rig_run(r, 15 * NS_PER_S);
+		r->h->up = true;
+		fake_back(r->h, 0);
+		rig_run(r, 2 * NS_PER_S);
+		ck_assert_int_eq(job(r, id)->state, JOB_WAITING);
+		fake_back(r->h, 1);
+		rig_run(r, NS_PER_MS);
+		any_speed(r, id);
+		rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+		ck_assert(rig_in_sync(r, 1));
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* By whoever has edited the file. */
+START_TEST(one_that_cannot_go_on_fails)
+{
+	static struct ini_job saved; /* large */
+	struct rig *r = mirrored(2);
+	struct ini_error e;
+	uint32_t id = slow(r, JOB_VERIFY);
+
+	rig_run(r, 3 * NS_PER_S);
+	saved = *job(r, id);
+	saved.id = 99;
+	saved.type = JOB_MIRROR;
+	rig_restart(r);
+	ck_assert(ini_restore_job(r->ini, &saved, &e));
+	fails_with(job(r, 99), INI_E_SHUTDOWN, "makes no sense");
+	ini_check(r->ini);
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN("resume", those_that_are_left_keep_their_order, it_waits_for_one_to_read_from,
+         it_fails_when_nobody_to_read_from_comes, the_time_counts_from_when_the_bus_is_there,
+         one_that_cannot_go_on_fails, a_sweep_goes_on_near_where_it_was,
+         how_far_it_is_is_taken_down_now_and_then, what_is_in_flight_does_not_count,
+         a_daemon_that_was_ended_loses_nothing, what_was_found_is_told, what_was_repaired_is_told,
+         with_other_members_it_begins_anew, with_another_member_it_begins_anew, a_resync_goes_on,
          a_resync_ends_when_a_recovery_has_done_it, a_resync_without_work_succeeds_at_once,
          a_recovery_comes_first, a_recovery_does_not_go_on_itself, a_paused_job_stays_paused,
          a_cancelled_job_does_not_come_back, one_that_waits_for_its_group_can_be_steered,
