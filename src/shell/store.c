@@ -213,14 +213,14 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	sm_assert(pthread_mutex_init(&s->flushing, NULL) == 0);
 	sm_assert(pthread_mutex_init(&s->journaling, NULL) == 0);
 	/* What is in doubt is looked through before anything is written: the end of a write that
-	 * was cut off is flushed, and a flush says that nothing is in doubt. */
+	 * was cut off is flushed, and a flush says that nothing is in doubt; and one that is cut
+	 * off here would find a file that was changed since. */
 	s->opened = open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n) &&
-	            direct_ok(s, c, why, n) && holes_ok(s, c, why, n) &&
-	            store_mapped_open(s, c, why, n) && store_tuples_open(s, c, why, n) &&
-	            store_sums_open(s, c, why, n) &&
+	            direct_ok(s, c, why, n) && store_mapped_open(s, c, why, n) &&
+	            store_tuples_open(s, c, why, n) && store_sums_open(s, c, why, n) &&
 	            (!s->sums || store_sums_repair(s, c->write_protect, why, n)) &&
 	            (!s->tuples || store_tuples_repair(s, c->write_protect, why, n)) &&
-	            store_atomic_open(s, c, why, n);
+	            holes_ok(s, c, why, n) && store_atomic_open(s, c, why, n);
 	if (s->opened)
 		return s;
 	if (made)

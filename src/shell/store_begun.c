@@ -310,7 +310,8 @@ static bool empty_both(struct begun *b)
 {
 	unsigned last = b->current;
 	lead_over(b);
-	if (b->entered_before != b->entered || b->writers[last] != 0)
+	/* In this order: of who has entered since, one of the two tells. */
+	if (b->writers[last] != 0 || b->entered_before != b->entered)
 		return true;
 	b->older_used = false;
 	return empty(b, last);

@@ -114,6 +114,8 @@ struct begun_left;
 struct begun_left *begun_left_load(const struct begun_config *c, int64_t changed, const char **why);
 /* The next blocks that it names, at or behind *lba and before `end`; false: there are none. */
 bool begun_left_next(const struct begun_left *l, lba_t end, lba_t *lba, uint64_t *blocks);
+/* There were more than it has room for: it names whole regions. */
+bool begun_left_full(const struct begun_left *l);
 void begun_left_free(struct begun_left *l);
 
 #endif

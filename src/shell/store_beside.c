@@ -245,7 +245,10 @@ bool beside_fresh(const struct beside *b)
 
 const char *beside_unknown(const struct beside *b)
 {
-	return b->left ? NULL : b->unknown;
+	if (!b->left)
+		return b->unknown;
+	return begun_left_full(b->left) ? "there were more than the record of them has room for"
+	                                : NULL;
 }
 
 bool beside_doubt(const struct beside *b, lba_t lba, lba_t *first, uint64_t *blocks)

@@ -155,6 +155,14 @@ static size_t find(const struct begun_left *l, lba_t lba)
 	return from;
 }
 
+bool begun_left_full(const struct begun_left *l)
+{
+	for (size_t i = 0; i < sizeof(l->regions); i++)
+		if (l->regions[i])
+			return true;
+	return false;
+}
+
 bool begun_left_next(const struct begun_left *l, lba_t end, lba_t *lba, uint64_t *blocks)
 {
 	size_t i = find(l, *lba);

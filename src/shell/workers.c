@@ -76,13 +76,18 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	finish(arg);
 }
 
-/* Signals are the loop's. */
+/* Signals are the loop's, but for those that a thread brings upon itself: blocked, they end the
+ * process instead of being handled (sigbus.h). */
 static bool start_threads(struct workers *p, unsigned threads)
 {
 	sigset_t all, old;
 	int error = 0;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGFPE);
+	sigdelset(&all, SIGILL);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	while (!error && p->n < threads && p->n < WORKERS_MAX) {
 		error = pthread_create(&p->threads[p->n], NULL, thread_main, p);

@@ -204,6 +204,7 @@ START_TEST(more_than_there_is_room_for)
 	uint64_t n = 0;
 	l = begun_left_load(&config, 0, &why);
 	ck_assert(l && begun_left_next(l, BLOCKS, &lba, &n) && lba == 8 * REGION && n == REGION);
+	ck_assert(begun_left_full(l));
 	begun_left_free(l);
 	ck_assert(flush());
 	ck_assert_str_eq(left(), "");
@@ -328,6 +329,9 @@ START_TEST(what_is_closed)
 	done(5, 1);
 	begun_close(b, true);
 	ck_assert_str_eq(left(), "5+1");
+	struct begun_left *l = begun_left_load(&config, 0, &why);
+	ck_assert(l && !begun_left_full(l));
+	begun_left_free(l);
 	b = begun_new(&config);
 	ck_assert_str_eq(left(), "");
 	begun_close(b, false);

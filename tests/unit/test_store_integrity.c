@@ -8,7 +8,9 @@
 #include "base/prng.h"
 #include "shell/store.h"
 #include "shell/store_begun.h"
+#include "shell/workers.h"
 
+#include <event2/event.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -568,6 +570,63 @@ START_TEST(a_record_that_loses_its_memory_at_a_flush)
 }
 END_TEST
 
+/* Where signals are blocked, but those of its own. */
+struct in_thread {
+	struct work work;
+	struct store *s;
+	struct event_base *base;
+};
+
+static void run_in_thread(struct work *w)
+{
+	flush_without_memory(((struct in_thread *)w)->s);
+}
+
+static void done_in_thread(struct work *w)
+{
+	(void)event_base_loopbreak(((struct in_thread *)w)->base);
+}
+
+static void flush_in_a_worker(struct store *s)
+{
+	struct in_thread t = {.work = {.run = run_in_thread, .done = done_in_thread},
+	                      .s = s,
+	                      .base = event_base_new()};
+	struct workers *p = workers_new(t.base, 1);
+	if (!p)
+		_exit(1);
+	workers_add(p, &t.work);
+	if (event_base_dispatch(t.base) != 0)
+		_exit(1);
+	workers_free(p);
+	event_base_free(t.base);
+}
+
+START_TEST(a_record_that_loses_its_memory_in_a_thread)
+{
+	killed_after(BLOCKS, flush_in_a_worker);
+	spoil(5);
+	spoil(100);
+	found(false);
+}
+END_TEST
+
+/* The next one would find that the store was changed after the record. */
+START_TEST(a_start_that_fails_changes_nothing)
+{
+	struct stat before, after;
+	uint8_t bad = 0;
+
+	leave_5_and_100();
+	poke(files.beside, &bad, 1, 0);
+	ck_assert_int_eq(stat(files.path, &before), 0);
+	ck_assert_ptr_null(files_open((uint64_t)BLOCKS * BS, BS,
+	                              (struct store_config){.integrity = true, .thin = true}));
+	ck_assert_int_eq(stat(files.path, &after), 0);
+	ck_assert_mem_eq(&after.st_ctim, &before.st_ctim, sizeof(before.st_ctim));
+}
+END_TEST
+
 /* ---- flushes and writes ---- */
 
 struct writer {
@@ -747,6 +806,8 @@ static Suite *make_suite(void)
 	tcase_add_test(c, more_than_there_was_room_for_before_a_flush);
 	tcase_add_test(c, a_record_that_loses_its_memory);
 	tcase_add_test(c, a_record_that_loses_its_memory_at_a_flush);
+	tcase_add_test(c, a_record_that_loses_its_memory_in_a_thread);
+	tcase_add_test(c, a_start_that_fails_changes_nothing);
 	tcase_add_test(c, a_flush_lets_go_under_steady_load);
 	tcase_add_test(c, writes_and_flushes_side_by_side);
 	tcase_add_test(c, checksums_keep_their_room);
