@@ -125,7 +125,8 @@ bool store_look_through(struct store *s, struct beside *b, store_look_fn *look, 
 	 * counts as written by now. */
 	if (fdatasync(s->fd) != 0)
 		return fail(why, n, b, "what it is of cannot be made durable", errno);
-	(void)posix_fadvise(s->fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (!s->in_memory)
+		(void)posix_fadvise(s->fd, 0, 0, POSIX_FADV_DONTNEED);
 	bool ok = look_at_all(s, b, look, &changed);
 	if (!ok || !beside_settled(b))
 		return fail(why, n, b, "cannot be looked through", errno);
