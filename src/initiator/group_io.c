@@ -156,8 +156,10 @@ void group_io_done(struct cmd *c, struct io *io)
 
 	sm_assert(c->ios > 0);
 	c->ios--;
+	/* One that was started again meanwhile had lost it when it confirmed that. */
 	if (io->kind == IO_FLUSH && !io->bad)
-		log_flushed(g, c->log_ticket, io->want & members_in_sync(g));
+		log_flushed(g, c->log_ticket,
+		            io->want & (uint16_t)~io->restarted & members_in_sync(g));
 	if (c->clean)
 		log_clean_done(g, !io->bad);
 	if (c->error.kind != INI_OK || !group_is_ours(g, &c->error))

@@ -218,6 +218,40 @@ START_TEST(the_one_that_has_it_comes_late)
 }
 END_TEST
 
+/* So it is when a flush ends meanwhile: the one that has it confirmed it, and left; the other one
+ * confirms it, and has nothing left to flush. */
+START_TEST(in_the_middle_of_a_flush)
+{
+	for (unsigned write = 0; write < 2; write++) {
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct rig *r = written(2, b);
+		struct ini_error e;
+
+		fake_fault(r->h, 1,
+		           (struct fake_fault){
+		                   .kind = FAULT_STATUS, .status = SCSI_BUSY, .times = 1000});
+		ck_assert(ini_group_flush(r->ini, "g0", 77, &e));
+		rig_run(r, NS_PER_S);
+		ck_assert_uint_eq(r->h->disk[0].flushes, 1);
+		fake_gone(r->h, 0);
+		fake_gone(r->h, 1);
+		lose(r, 1, 100, 1);
+		fake_clear_faults(r->h, 1);
+		fake_started(r->h, 1);
+		rig_run(r, 5 * NS_PER_S);
+		ck_assert_uint_ge(r->h->disk[1].flushes, 1);
+		ck_assert_uint_gt(ini_group_at(r->ini, 0)->intent.dirty, 0);
+		if (write)
+			(void)rig_begin_write(r, 0, b);
+		fake_back(r->h, 0);
+		rig_run(r, 60 * NS_PER_S);
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && has(r, 1, 100, b));
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* The bus server was on the machine of the one that has lost it, and that one is first to come
  * back: it is not read from, as long as the other one may come. If that one does not, it is. */
 START_TEST(nobody_reads_what_it_lost)
@@ -762,12 +796,12 @@ START_TEST(what_it_held_is_given_to_nobody)
 }
 END_TEST
 
-TAP_MAIN("restart", after_a_mirror_that_was_cut_off, behind_a_smaller_image,
-         what_it_held_is_given_to_nobody, the_daemon_forgets, the_source_of_a_resync,
-         before_the_sweep, it_gets_what_it_lost, it_lost_nothing, it_is_seen_once,
-         all_were_started_again, the_one_that_has_it_comes_late, nobody_reads_what_it_lost,
-         by_its_number, before_it_has_left, the_daemon_was_away, in_the_middle_of_a_mirror,
-         in_the_middle_of_a_resync, copied_again_at_the_speed_limit, before_it_is_flushed,
-         what_a_scrub_has_repaired, its_page_is_renewed, its_page_is_not_renewed,
-         it_is_started_again_while_its_page_is_renewed, its_page_cannot_be_renewed,
-         its_page_is_not_renewed_while_a_change_is_owed);
+TAP_MAIN("restart", in_the_middle_of_a_flush, after_a_mirror_that_was_cut_off,
+         behind_a_smaller_image, what_it_held_is_given_to_nobody, the_daemon_forgets,
+         the_source_of_a_resync, before_the_sweep, it_gets_what_it_lost, it_lost_nothing,
+         it_is_seen_once, all_were_started_again, the_one_that_has_it_comes_late,
+         nobody_reads_what_it_lost, by_its_number, before_it_has_left, the_daemon_was_away,
+         in_the_middle_of_a_mirror, in_the_middle_of_a_resync, copied_again_at_the_speed_limit,
+         before_it_is_flushed, what_a_scrub_has_repaired, its_page_is_renewed,
+         its_page_is_not_renewed, it_is_started_again_while_its_page_is_renewed,
+         its_page_cannot_be_renewed, its_page_is_not_renewed_while_a_change_is_owed);
