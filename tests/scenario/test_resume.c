@@ -606,11 +606,14 @@ END_TEST
 START_TEST(one_that_is_over_stays_so)
 {
 	struct rig *r = mirrored(2);
-	uint32_t id = rig_do(r, JOB_VERIFY, LIMIT, JOB_SUCCESS)->id;
+	const struct ini_job *j = rig_do(r, JOB_VERIFY, LIMIT, JOB_SUCCESS);
+	uint32_t id = j->id;
+	ns_t took = j->ended_ns - j->started_ns;
 	struct ini_error e;
 
 	rig_restart(r);
 	ck_assert_int_eq(job(r, id)->conclusion, JOB_SUCCESS);
+	ck_assert(took > 0 && job(r, id)->ended_ns - job(r, id)->started_ns == took);
 	ck_assert(ini_job_dismiss(r->ini, id, &e));
 	rig_restart(r);
 	ck_assert_int_eq(job(r, id)->state, JOB_DISMISSED);

@@ -390,6 +390,11 @@ START_TEST(a_live_job_that_makes_no_sense_is_refused)
 	        {"window", json_integer(0)},
 	        {"window", json_integer(INI_LOAD_WINDOW_MAX + 1)},
 	        {"transfer", json_integer(INI_BLOCK_MAX + 1)},
+	        /* what it would grow to could not be written */
+	        {"mended", json_integer(INT64_MAX)},
+	        {"running_ns", json_integer(INT64_MAX)},
+	        {"bus_ns", json_integer(INT64_MAX)},
+	        {"silent", json_integer(INT64_MAX)},
 	};
 	char why[INI_TEXT_MAX];
 
