@@ -120,6 +120,7 @@ static const unsigned quick[] = {
         MUTANT_COMPLETE,
         MUTANT_LOCKS,
         MUTANT_LOST_SERVES,
+        MUTANT_RESTART_IGNORED,
 };
 
 /* In a process of its own: what is found ends it. */

@@ -55,7 +55,7 @@ static bool can_be_trusted(struct sim *s, const struct ini_group *g, unsigned i)
 
 	if (g->m[i].state != MEMBER_IN_SYNC || g->m[i].restarted || d->doubtful)
 		return false;
-	if (!d->t || d->store.dead || d->seen_life != d->life || g->m[i].boot != disk_boot(d))
+	if (!d->t || d->store.dead || d->seen_life != d->life)
 		return false;
 	if (s->n_hosts > 1 && disk_node_started(s, disk_of(&g->m[i])))
 		return false;
@@ -144,7 +144,7 @@ void cuts_look(struct sim *s)
 }
 
 /* Who has left, and the file does not say so, is found by its page: it is not there to be trusted.
- */
+ * Nor is who was started again, and the file does not know: it counts as started again then. */
 void cuts_host_dies(struct sim *s, const struct sim_host *h)
 {
 	const struct ini_group *g = &h->disk.g, *now = group_now(h);
@@ -152,7 +152,7 @@ void cuts_host_dies(struct sim *s, const struct sim_host *h)
 	if (h != host_owner(s))
 		return;
 	for (unsigned i = 0; h->disk.n && now && i < g->n && i < now->n; i++)
-		if (g->m[i].state != now->m[i].state)
+		if (g->m[i].state != now->m[i].state || g->m[i].boot != now->m[i].boot)
 			s->d[disk_of(&g->m[i])].seen_life--;
 }
 
@@ -190,7 +190,8 @@ void cuts_seen(struct sim *s, const struct sim_host *h)
 		              (d->doubtful || m->restarted || all);
 		if (!disk_node_started(s, disk_of(m)))
 			d->was_started = false;
-		if (host_sees(s, h, m))
+		if (host_sees(s, h, m) && hba_target(h->h, m->unit)->state == HBA_READY &&
+		    hba_target(h->h, m->unit)->vpd.boot == disk_boot(d))
 			d->seen_life = d->life;
 	}
 }
