@@ -174,13 +174,38 @@ static bool all_were_started(struct sim *s, const struct sim_host *h, const stru
 	return all;
 }
 
+/* The initiator has read the number of this start of it. */
+static bool start_is_read(const struct sim *s, const struct sim_host *h, const struct ini_member *m)
+{
+	const struct hba_target *t = m->unit != WIRE_NO_ID ? hba_target(h->h, m->unit) : NULL;
+
+	return host_sees(s, h, m) && t->state == HBA_READY &&
+	       t->vpd.boot == disk_boot(&s->d[disk_of(m)]);
+}
+
+/* Of those in sync each is known to have been started again, or is as of now: they are made equal,
+ * by any of them, and the core does not leave that to be seen. */
+static bool last_was_started(const struct sim *s, const struct sim_host *h, const struct group *g)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < g->pub.n; i++) {
+		const struct ini_member *m = &g->pub.m[i];
+		const struct sim_disk *d = &s->d[disk_of(m)];
+		if (m->state == MEMBER_IN_SYNC)
+			all &= d->doubtful || m->restarted ||
+			       (d->seen_life != d->life && start_is_read(s, h, m));
+	}
+	return all;
+}
+
 void cuts_seen(struct sim *s, const struct sim_host *h)
 {
 	const struct group *g = core_group(h);
 
 	if (h != host_owner(s) || !g)
 		return;
-	bool all = all_were_started(s, h, g);
+	bool all = all_were_started(s, h, g) || last_was_started(s, h, g);
 	s->cuts_owner = h;
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		const struct ini_member *m = &g->pub.m[i];
@@ -190,8 +215,7 @@ void cuts_seen(struct sim *s, const struct sim_host *h)
 		              (d->doubtful || m->restarted || all);
 		if (!disk_node_started(s, disk_of(m)))
 			d->was_started = false;
-		if (host_sees(s, h, m) && hba_target(h->h, m->unit)->state == HBA_READY &&
-		    hba_target(h->h, m->unit)->vpd.boot == disk_boot(d))
+		if (start_is_read(s, h, m))
 			d->seen_life = d->life;
 	}
 }
