@@ -97,7 +97,7 @@ static bool own_fault(struct sim *s, unsigned i, const char *format)
 
 static bool reset_by_disk(struct sim *s, unsigned i)
 {
-	const struct wire_frame f = {.type = WIRE_RESET, .reset = {.by = (uint8_t)i, .text = "x"}};
+	const struct wire_frame f = {.type = WIRE_RESET, .reset = {.by = s->d[i].id, .text = "x"}};
 
 	if (!s->d[i].t || s->d[i].link != DISK_UP || s->d[i].frozen_until > s->now)
 		return false;
@@ -105,7 +105,76 @@ static bool reset_by_disk(struct sim *s, unsigned i)
 	return true;
 }
 
+/* What another one does to it, for a while. */
+static bool unit(struct sim *s, unsigned i, enum unit_state state)
+{
+	unsigned other = (unsigned)prng_below(&s->fault, s->n_disks);
+
+	if (!s->d[i].t || s->d[i].frozen_until > s->now || s->d[i].units >> state & 1)
+		return false;
+	if (state == UNIT_CLAIMS && (other == i || !disk_node_claim(s, i, other)))
+		return false;
+	disk_node_unit(s, i, state, true);
+	sim_at(s, s->now + sim_about(&s->fault, 100 * NS_PER_MS), SIM_UNIT, i | state << 8,
+	       s->d[i].life);
+	return true;
+}
+
+void faults_unit_over(struct sim *s, unsigned i, enum unit_state state)
+{
+	if (!(s->d[i].units >> state & 1))
+		return;
+	if (state == UNIT_CLAIMS) /* it claims as long as it is attached */
+		(void)kill_disk(s, i, false);
+	else
+		disk_node_unit(s, i, state, false);
+}
+
+static bool id_is_taken(const struct sim *s, uint8_t id)
+{
+	for (unsigned i = 0; i < s->n_disks; i++)
+		if (s->d[i].id == id)
+			return true;
+	return false;
+}
+
+/* Somebody has set its jumpers anew while it was off. */
+static bool move_disk(struct sim *s, unsigned i)
+{
+	uint8_t id = (uint8_t)prng_below(&s->fault, SIM_DISKS);
+
+	while (id_is_taken(s, id))
+		id = (uint8_t)((id + 1) % SIM_DISKS);
+	if (!kill_disk(s, i, false))
+		return false;
+	SAY(s, "disk %u: its SCSI ID is %u now", i, id);
+	s->d[i].id = id;
+	return true;
+}
+
 /* ---- the bus server, the initiator ---- */
+
+/* Everything waits for these two: they go on for as long as they were stopped. */
+static bool stop(struct sim *s, ns_t *until, ns_t *from, ns_t about)
+{
+	ns_t t = sim_about(&s->fault, about);
+
+	if (s->now < *from || *until > s->now)
+		return false;
+	*until = s->now + t;
+	*from = s->now + 2 * t;
+	return true;
+}
+
+static bool mute_bus(struct sim *s)
+{
+	ns_t about = sim_chance(&s->fault, 4) ? 3 * NS_PER_S : 100 * NS_PER_MS;
+
+	if (!s->bus.b || !stop(s, &s->bus.frozen_until, &s->bus.stop_from, about))
+		return false;
+	SAY(s, "the bus server is stopped");
+	return true;
+}
 
 static bool restart_bus(struct sim *s, ns_t about)
 {
@@ -222,12 +291,11 @@ static bool flap(struct sim *s, struct sim_host *h)
 	return true;
 }
 
-static bool mute_host(struct sim *s, struct sim_host *h)
+static bool mute_host(struct sim *s, struct sim_host *h, ns_t about)
 {
-	if (!h->ini)
+	if (!h->ini || !stop(s, &h->frozen_until, &h->stop_from, about))
 		return false;
 	SAY(s, "initiator %u is stopped", h->id);
-	h->frozen_until = s->now + sim_about(&s->fault, 300 * NS_PER_MS);
 	return true;
 }
 
@@ -278,6 +346,16 @@ static bool disk_fault(struct sim *s, enum mark m, unsigned i)
 		return true;
 	case MARK_BUS_RESET_OTHER:
 		return reset_by_disk(s, i);
+	case MARK_DISK_PROTECTED:
+		return unit(s, i, UNIT_PROTECTED);
+	case MARK_DISK_STOPPED:
+		return unit(s, i, UNIT_STOPPED);
+	case MARK_DISK_RESERVED:
+		return unit(s, i, UNIT_RESERVED);
+	case MARK_DISK_CLAIMS:
+		return unit(s, i, UNIT_CLAIMS);
+	case MARK_DISK_MOVES:
+		return move_disk(s, i);
 	default:
 		return false;
 	}
@@ -313,7 +391,13 @@ static bool strike(struct sim *s, enum mark m)
 	case MARK_HOST_FLAP:
 		return flap(s, h);
 	case MARK_HOST_MUTE:
-		return mute_host(s, h);
+		return mute_host(s, h, 300 * NS_PER_MS);
+	case MARK_HOST_MUTE_LONG:
+		return mute_host(s, h, 6 * NS_PER_S);
+	case MARK_HOST_IMAGE:
+		return work_image_changes(s);
+	case MARK_BUS_MUTE:
+		return mute_bus(s);
 	default:
 		return disk_fault(s, m, (unsigned)prng_below(&s->fault, s->n_disks));
 	}
@@ -364,6 +448,9 @@ static void forgive(struct sim *s, unsigned i)
 	s->d[i].changed = true;
 	if (s->d[i].t && s->d[i].store.dead)
 		disk_node_kill(s, i, false);
+	for (unsigned u = 0; s->d[i].t && u < UNIT_STATES; u++)
+		if (s->d[i].units >> u & 1)
+			faults_unit_over(s, i, (enum unit_state)u);
 	if (!s->d[i].t)
 		disk_node_start(s, i);
 	else
@@ -419,6 +506,7 @@ void faults_stop(struct sim *s)
 	owners_rest(s);
 	if (!s->bus.b)
 		bus_node_start(s);
+	s->bus.frozen_until = 0;
 	for (unsigned i = 0; i < NET_LINKS; i++) {
 		struct net_link *l = &s->n.link[i];
 		net_stall(s, l, true, 0);

@@ -30,6 +30,7 @@ tests_sim_libsimulator_a_SOURCES = \
 	tests/sim/owners.c \
 	tests/sim/rest.c \
 	tests/sim/rest.h \
+	tests/sim/seen.c \
 	tests/sim/sim.c \
 	tests/sim/sim.h \
 	tests/sim/store.c \

@@ -54,7 +54,7 @@ static void usage(FILE *to)
 	      "  --progress N    a line after every N seeds of a process\n"
 	      "  --events N      steps of the cores before the faults stop (10000)\n"
 	      "  --check N       look at all invariants after every Nth step (512, of one seed in\n"
-	      "                  512 each; of a single seed: 1)\n"
+	      "                  512 each; of a single seed: 1); the bus server's: always\n"
 	      "  --two           with two initiators on the group in each seed, not in one of "
 	      "eight\n"
 	      "  --faults N      inject the first N faults only\n"
@@ -253,10 +253,11 @@ static void start(struct worker *w, const struct options *o)
 
 static void told(const struct worker *w, const struct options *o, int status)
 {
-	printf("FAILED: seed %llu: %s; again: sim", (unsigned long long)w->seed,
+	printf("FAILED: seed %llu: %s; again: %s", (unsigned long long)w->seed,
 	       !WIFSIGNALED(status)          ? "ends"
 	       : WTERMSIG(status) == SIGPROF ? "takes too long"
-	                                     : strsignal(WTERMSIG(status)));
+	                                     : strsignal(WTERMSIG(status)),
+	       SIM_PROGRAM);
 	if (sim_mutant)
 		printf(" --mutant %s", sim_mutants[sim_mutant].name);
 	if (o->sim.two)

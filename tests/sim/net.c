@@ -32,8 +32,12 @@ struct net_link *net_dial(struct sim *s, unsigned device)
 		sim_mark(s, MARK_NET_REFUSED);
 		return NULL;
 	}
-	while (l->used)
-		sm_assert(++l < s->n.link + NET_LINKS);
+	while (l < s->n.link + NET_LINKS && l->used)
+		l++;
+	if (l == s->n.link + NET_LINKS) { /* of a server that is stopped */
+		sim_mark(s, MARK_NET_REFUSED);
+		return NULL;
+	}
 	l->used = true;
 	l->device = device;
 	l->handle = index_of(s, l) | ++s->n.generation << 8;
@@ -47,7 +51,7 @@ struct net_link *net_dial(struct sim *s, unsigned device)
 static ns_t frozen(struct sim *s, const struct net_link *l, bool to_bus)
 {
 	if (to_bus)
-		return 0;
+		return s->bus.frozen_until;
 	const struct sim_host *h = host_of(s, l->device);
 	return h ? h->frozen_until : s->d[l->device].frozen_until;
 }
@@ -60,7 +64,7 @@ static void schedule(struct sim *s, struct net_link *l, bool to_bus, bool more)
 	if (p->scheduled || p->lost)
 		return;
 	if (sim_strikes(s, MARK_NET_SLOW))
-		at += sim_about(&s->net, 20 * s->net_delay);
+		at += sim_about(&s->inner, 20 * s->net_delay);
 	p->scheduled = true;
 	sim_at(s, at, SIM_DELIVER, index_of(s, l) << 1 | to_bus, GENERATION(l));
 }
@@ -228,8 +232,8 @@ static void arrive(struct sim *s, struct net_link *l, bool to_bus, struct wire_f
 	} else {
 		if (f->type == WIRE_BURST && f->data && f->data->len > 0 &&
 		    sim_strikes(s, MARK_NET_FLIP)) {
-			size_t at = (size_t)prng_below(&s->net, f->data->len);
-			f->data->data[at] ^= (uint8_t)(1U << prng_below(&s->net, 8));
+			size_t at = (size_t)prng_below(&s->inner, f->data->len);
+			f->data->data[at] ^= (uint8_t)(1U << prng_below(&s->inner, 8));
 		}
 		disk_node_frame(s, l->device, f);
 	}
@@ -302,7 +306,7 @@ void net_deliver(struct sim *s, uint32_t what, uint32_t generation)
 	}
 	size_t n = waiting(p);
 	if (n > 1 && sim_strikes(s, MARK_NET_SPLIT))
-		n = 1 + (size_t)prng_below(&s->net, n - 1);
+		n = 1 + (size_t)prng_below(&s->inner, n - 1);
 	size_t left = waiting(p) - n;
 	while (p->open && waiting(p) > left) {
 		(void)carry(p, waiting(p) - left);

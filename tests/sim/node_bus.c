@@ -15,6 +15,7 @@ void bus_node_start(struct sim *s)
 	s->bus.life++;
 	s->bus.go_due = false;
 	s->bus.deadline = NS_NEVER;
+	s->bus.frozen_until = 0;
 	SAY(s, "the bus server is there");
 }
 
@@ -47,12 +48,15 @@ static void phases(struct sim *s, const struct bus_actions *out)
 	}
 }
 
-/* Whoever has it, and is stopped or mute, has it no longer than the limit. */
+/* Whoever has it, and is stopped or mute, has it no longer than the limit; a server that was
+ * stopped itself sees to that when it goes on. */
 static void held(struct sim *s)
 {
 	const struct tenure *t = &s->bus.b->ten;
 
-	if (t->state != TENURE_NONE && s->now > t->machine_start + s->bus_cfg.tenure_limit_ns)
+	ns_t end = t->machine_start + s->bus_cfg.tenure_limit_ns;
+	end = end > s->bus.frozen_until ? end : s->bus.frozen_until;
+	if (t->state != TENURE_NONE && s->now > end)
 		sim_fail(s, "tenure %u holds the bus for longer than its limit", t->number);
 }
 
@@ -62,12 +66,14 @@ static bool step(struct sim *s, struct bus_event ev)
 
 	ev.now = s->now;
 	bus_step(s->bus.b, &ev, &out);
-	bool check = sim_stepped(s);
+	(void)sim_stepped(s);
 	held(s);
 	phases(s, &out);
 	for (unsigned i = 0; i < out.n; i++) {
 		const struct bus_action *a = &out.action[i];
 		struct net_link *l = link_of(s, a->handle);
+		if (a->kind == BUS_ACT_SEND)
+			seen_frame(s, &a->frame);
 		if (!l)
 			continue;
 		if (a->kind == BUS_ACT_CLOSE)
@@ -77,8 +83,7 @@ static bool step(struct sim *s, struct bus_event ev)
 		else if (a->kind == BUS_ACT_CLOSE)
 			net_close(s, l, true);
 	}
-	if (check)
-		bus_check(s->bus.b);
+	bus_check(s->bus.b);
 	s->bus.deadline = bus_deadline(s->bus.b);
 	return out.more;
 }
@@ -113,6 +118,13 @@ void bus_node_go(struct sim *s)
 	s->bus.go_due = false;
 	if (step(s, (struct bus_event){.kind = BUS_EV_GO}))
 		bus_node_go_soon(s);
+}
+
+ns_t bus_node_due(const struct sim *s)
+{
+	const struct sim_bus *b = &s->bus;
+
+	return !b->b ? NS_NEVER : b->deadline > b->frozen_until ? b->deadline : b->frozen_until;
 }
 
 void bus_node_deadline(struct sim *s)

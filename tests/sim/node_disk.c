@@ -71,6 +71,7 @@ void disk_node_kill(struct sim *s, unsigned i, bool power)
 		tgt_free(d->t);
 	}
 	d->t = NULL;
+	d->units = 0;
 	d->link = DISK_OFF;
 	d->life++;
 	d->frozen_until = 0;
@@ -217,7 +218,7 @@ static void dial(struct sim *s, unsigned i)
 	struct sim_disk *d = &s->d[i];
 	struct wire_frame f = {
 	        .type = WIRE_ATTACH,
-	        .attach = {.version = WIRE_VERSION, .role = ROLE_TARGET, .id = (uint8_t)i}};
+	        .attach = {.version = WIRE_VERSION, .role = ROLE_TARGET, .id = d->id}};
 
 	d->conn = net_dial(s, i);
 	if (!d->conn) {
@@ -285,10 +286,69 @@ void disk_node_forgive(struct sim *s, unsigned i)
 {
 	const struct wire_frame clear = {
 	        .type = WIRE_MGMT,
-	        .mgmt = {.req = 1, .from = SIM_HOST, .to = (uint8_t)i, .kind = MGMT_FAULT_CLEAR}};
+	        .mgmt = {.req = 1, .from = SIM_HOST, .to = s->d[i].id, .kind = MGMT_FAULT_CLEAR}};
 
 	if (s->d[i].t && s->d[i].link == DISK_UP)
 		step(s, i, (struct tgt_event){.kind = TGT_EV_FRAME, .frame = &clear});
+}
+
+/* ---- what others do to its unit ---- */
+
+#define OTHER 15 /* SCSI ID of who reserves it */
+
+static void reserve(struct tgt_lu *lu, bool on)
+{
+	struct reserve *r = &lu->resv;
+
+	reserve_init(r);
+	if (!on)
+		return;
+	r->registered = 1U << OTHER;
+	r->key[OTHER] = 1;
+	r->type = RESV_EXCLUSIVE_ACCESS;
+	r->holder = OTHER;
+}
+
+/* As commands of others would have it; a kill ends it. */
+void disk_node_unit(struct sim *s, unsigned i, enum unit_state state, bool on)
+{
+	static const char *const what[UNIT_STATES] = {"write protected", "stopped", "reserved",
+	                                              "claims"};
+	struct tgt_lu *lu = s->d[i].t->lu[0];
+
+	SAY(s, "disk %u: %s%s", i, on ? "" : "no longer ", what[state]);
+	s->d[i].units ^= 1U << state;
+	switch (state) {
+	case UNIT_PROTECTED:
+		lu->cfg.write_protect = on; /* its switch: SWP would be saved with page 30h */
+		break;
+	case UNIT_STOPPED:
+		lu->stopped = on;
+		break;
+	case UNIT_RESERVED:
+		reserve(lu, on);
+		if (!on)
+			tgt_lu_attention(lu, WIRE_NO_ID, UA_RESERVATIONS_RELEASED);
+		break;
+	case UNIT_CLAIMS:
+	case UNIT_STATES:
+		break;
+	}
+	step(s, i, (struct tgt_event){.kind = TGT_EV_DEADLINE});
+}
+
+bool disk_node_claim(struct sim *s, unsigned i, unsigned other)
+{
+	const struct mode_mirror *m = disk_node_page(s, i), *its = disk_node_page(s, other);
+	struct wire_frame f = {.type = WIRE_MEMBERS, .members.n = 2};
+
+	if (!m || !its || !m->member || !its->member || s->d[i].link != DISK_UP)
+		return false;
+	SAY(s, "disk %u: claims what disk %u has", i, other);
+	f.members.m[0] = (struct wire_member){.group = m->group, .device = m->device};
+	f.members.m[1] = (struct wire_member){.group = its->group, .device = its->device};
+	send(s, i, &f);
+	return true;
 }
 
 bool disk_node_started(const struct sim *s, unsigned i)

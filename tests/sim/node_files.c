@@ -163,7 +163,8 @@ void host_files_killed(struct sim *s, struct sim_host *h)
 			h->disk = h->saving;
 	}
 	host_jobs_killed(s, h);
-	if (h->log_is_saving && sim_chance(&s->disk, 2) && !MUTANT(LOG_NOT_SAVED)) {
+	if (h->log_is_saving && sim_chance(&s->disk, 2) && !h->log_fails &&
+	    !MUTANT(LOG_NOT_SAVED)) {
 		replace_log(h);
 		look_at_log(s, h);
 	}
@@ -200,6 +201,7 @@ static void save_log(struct sim *s, struct sim_host *h, const struct ini_action 
 	sm_assert(!h->log_is_saving && a->len <= SIM_INTENT_MAX);
 	h->log_is_saving = h->log_is_new = true;
 	h->log_op = a->op;
+	h->log_fails = sim_strikes(s, MARK_HOST_LOG_FAIL);
 	h->log_saving.len = a->len;
 	if (a->len)
 		memcpy(h->log_saving.bytes, a->bytes, a->len);
@@ -208,11 +210,13 @@ static void save_log(struct sim *s, struct sim_host *h, const struct ini_action 
 
 static void log_saved(struct sim *s, struct sim_host *h)
 {
+	/* Behind the rename: its directory could not be synced. */
+	bool there = !h->log_fails || sim_chance(&s->files, 2);
 	h->log_is_saving = false;
-	if (!MUTANT(LOG_NOT_SAVED) || h->log.len == 0)
+	if (there && (!MUTANT(LOG_NOT_SAVED) || h->log.len == 0))
 		replace_log(h);
 	look_at_log(s, h);
-	ini_intent_saved(h->ini, h->log_op, 0);
+	ini_intent_saved(h->ini, h->log_op, h->log_fails ? EIO : 0);
 	host_node_wake(s, h);
 }
 

@@ -30,6 +30,7 @@ void host_node_start(struct sim *s, struct sim_host *h)
 	h->changed = true;
 	h->frozen_until = 0;
 	h->run_due = h->importing = false;
+	h->stats = (struct hba_stats){0};
 	host_files_start(s, h);
 	work_host_back(s, h);
 	SAY(s, "initiator %u is there", h->id);
@@ -339,6 +340,7 @@ void host_node_run(struct sim *s, struct sim_host *h)
 	while (run_cores(s, h) && ++rounds < ROUNDS_MOST)
 		continue;
 	note_wraps(s, h);
+	seen_host(s, h);
 	if (rounds == ROUNDS_MOST)
 		host_node_wake(s, h);
 }

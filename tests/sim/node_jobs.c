@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define AGAIN_NS (2 * NS_PER_S) /* after they could not be saved, as the daemon has it */
+
 static bool is_over(const struct ini_job *j)
 {
 	return j->state == JOB_CONCLUDED || j->state == JOB_DISMISSED;
@@ -43,6 +45,7 @@ static void start_save(struct sim *s, struct sim_host *h)
 
 	h->jobs_are_saving = true;
 	h->jobs_again = false;
+	h->jobs_fail = sim_strikes(s, MARK_HOST_JOBS_FAIL);
 	to->n = 0;
 	for (unsigned i = 0; i < ini_jobs(h->ini); i++) {
 		const struct ini_job *j = ini_job_at(h->ini, i);
@@ -69,15 +72,26 @@ void host_jobs_changed(struct sim *s, struct sim_host *h)
 
 void host_jobs_saved(struct sim *s, struct sim_host *h)
 {
+	/* Behind the rename: its directory could not be synced. */
+	if (!h->jobs_fail || sim_chance(&s->files, 2))
+		h->jobs = h->jobs_saving;
+	if (h->jobs_fail) {
+		sim_host_at(s, h, s->now + AGAIN_NS, SIM_SAVE, 3);
+		return;
+	}
 	h->jobs_are_saving = false;
-	h->jobs = h->jobs_saving;
 	if (h->jobs_again)
 		start_save(s, h);
 }
 
+void host_jobs_again(struct sim *s, struct sim_host *h)
+{
+	start_save(s, h);
+}
+
 void host_jobs_killed(struct sim *s, struct sim_host *h)
 {
-	if (h->jobs_are_saving && sim_chance(&s->journal, 2))
+	if (h->jobs_are_saving && sim_chance(&s->journal, 2) && !h->jobs_fail)
 		h->jobs = h->jobs_saving;
 	h->jobs_are_saving = h->jobs_again = false;
 	h->jobs_sum = 0;

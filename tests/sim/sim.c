@@ -70,13 +70,20 @@ ns_t sim_about(struct prng *g, ns_t mean)
 	return mean * a / (2 * b) + 1;
 }
 
+static struct prng *stream_of(struct sim *s, enum mark m)
+{
+	return m < MARK_DISK_KILL ? &s->net : m < MARK_HOST_KILL ? &s->disk : &s->files;
+}
+
+/* One that is left out moves nothing else: its stream goes on as if it had struck. */
 bool sim_strikes(struct sim *s, enum mark m)
 {
 	if (s->rate[m] == 0 || s->quiet || s->faults_off)
 		return false;
-	struct prng *g = m < MARK_DISK_KILL ? &s->net : &s->disk;
+	struct prng *g = stream_of(s, m);
 	if (prng_below(g, 1000000) >= s->rate[m])
 		return false;
+	s->inner = prng_init(prng_u64(g));
 	if (s->without[m] || s->n_struck >= s->struck_max)
 		return false;
 	s->n_struck++;
@@ -164,6 +171,8 @@ static void happen_host(struct sim *s, const struct sim_event *e)
 		host_files_filed(s, h, what);
 	else if (e->kind == SIM_SAVE && what == 2)
 		host_jobs_saved(s, h);
+	else if (e->kind == SIM_SAVE && what == 3)
+		host_jobs_again(s, h);
 	else if (e->kind == SIM_SAVE)
 		host_files_saved(s, h, what != 0);
 }
@@ -177,6 +186,8 @@ static void happen_disk(struct sim *s, const struct sim_event *e)
 		return;
 	if (e->kind == SIM_DISK_UP && !d->t)
 		disk_node_start(s, e->what & 0xff);
+	else if (e->kind == SIM_UNIT && d->t && !postponed(s, e, d->frozen_until))
+		faults_unit_over(s, e->what & 0xff, (enum unit_state)(e->what >> 8));
 	else if (late)
 		disk_node_stored(s, e->what & 0xff, e->what >> 8);
 	else if (e->kind == SIM_STORE && d->t && !postponed(s, e, d->frozen_until))
@@ -193,7 +204,7 @@ static void happen(struct sim *s, const struct sim_event *e)
 		net_closed(s, e->what, e->life);
 		break;
 	case SIM_GO:
-		if (e->life == s->bus.life && s->bus.b)
+		if (e->life == s->bus.life && s->bus.b && !postponed(s, e, s->bus.frozen_until))
 			bus_node_go(s);
 		break;
 	case SIM_BUS_UP:
@@ -202,6 +213,7 @@ static void happen(struct sim *s, const struct sim_event *e)
 		break;
 	case SIM_STORE:
 	case SIM_DISK_UP:
+	case SIM_UNIT:
 		happen_disk(s, e);
 		break;
 	case SIM_HOST_UP:
@@ -223,7 +235,7 @@ static void happen(struct sim *s, const struct sim_event *e)
 
 static ns_t next_deadline(struct sim *s)
 {
-	ns_t at = s->bus.b ? s->bus.deadline : NS_NEVER, due;
+	ns_t at = bus_node_due(s), due;
 
 	for (unsigned i = 0; i < s->n_hosts; i++) {
 		due = host_node_due(s, &s->host[i]);
@@ -238,7 +250,7 @@ static ns_t next_deadline(struct sim *s)
 
 static void deadlines(struct sim *s)
 {
-	if (s->bus.b && s->bus.deadline <= s->now)
+	if (bus_node_due(s) <= s->now)
 		bus_node_deadline(s);
 	for (unsigned i = 0; i < s->n_disks; i++)
 		if (disk_node_due(s, i) <= s->now)
@@ -368,8 +380,8 @@ bool sim_all_ready(const struct sim *s, const struct sim_host *h)
 {
 	unsigned ready = 0;
 
-	for (uint8_t i = 0; i < s->n_disks; i++)
-		ready += hba_target(h->h, i)->state == HBA_READY;
+	for (unsigned i = 0; i < s->n_disks; i++)
+		ready += hba_target(h->h, s->d[i].id)->state == HBA_READY;
 	return h->link == HOST_ATTACHED && hba_settled(h->h) && ready == s->n_disks;
 }
 
@@ -395,6 +407,7 @@ static void set_up(struct sim *s)
 	bus_node_start(s);
 	for (unsigned i = 0; i < s->n_disks; i++) {
 		store_init(s, i);
+		s->d[i].id = (uint8_t)i;
 		disk_node_start(s, i);
 	}
 	for (unsigned i = 0; i < s->n_hosts; i++)
@@ -438,6 +451,7 @@ uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, ui
 	s->work = stream(seed, 4);
 	s->fault = stream(seed, 5);
 	s->journal = stream(seed, 9); /* so that it moves nothing else */
+	s->files = stream(seed, 10);
 	draw_faults(s);
 	draw_world(s);
 	draw_hosts(s, o->two);

@@ -26,7 +26,7 @@
 #include "sim/store.h"
 #include "target/target.h"
 
-#define SIM_DISKS    6 /* at most; SCSI ID: the index */
+#define SIM_DISKS    6 /* at most; SCSI ID: below that, at first the index */
 #define SIM_HOSTS    2 /* at most */
 #define SIM_HOST     7 /* SCSI ID of the first initiator, the other one's is the one before */
 #define SIM_NODES    8
@@ -72,6 +72,7 @@ enum sim_event_kind {
 	SIM_FAULT,
 	SIM_AGAIN, /* the initiator is killed once more */
 	SIM_HIT,   /* it is importing a group */
+	SIM_UNIT,  /* disk, and what a while of it is over (enum unit_state) */
 };
 
 struct sim_event {
@@ -83,11 +84,15 @@ struct sim_event {
 
 #define SIM_QUEUE 1024
 
+/* What others do to a logical unit, for a while. */
+enum unit_state { UNIT_PROTECTED, UNIT_STOPPED, UNIT_RESERVED, UNIT_CLAIMS, UNIT_STATES };
+
 enum disk_link { DISK_OFF, DISK_WAITING, DISK_ASKED, DISK_UP };
 
 struct sim_disk {
 	struct tgt *t; /* NULL: not running */
 	uint32_t life;
+	uint8_t id; /* SCSI ID of its next attach */
 	struct store_sim store;
 	bool cut[SIM_BLOCKS]; /* a power cut took it, and another one has it */
 	uint32_t epoch;       /* of its attach, */
@@ -101,6 +106,7 @@ struct sim_disk {
 	ns_t frozen_until; /* stopped */
 	ns_t deadline;     /* the core's, after its last step */
 	bool unarmed, dying;
+	unsigned units; /* what others do to its unit: a bit for each enum unit_state */
 	ns_t due;
 	bool changed; /* `due` is to be found out anew */
 };
@@ -111,6 +117,7 @@ struct sim_bus {
 	uint64_t boot;
 	bool go_due;
 	ns_t deadline;
+	ns_t frozen_until, stop_from; /* stopped; may be again */
 };
 
 enum host_link { HOST_DOWN, HOST_ATTACHING, HOST_ATTACHED };
@@ -161,10 +168,11 @@ struct sim_host {
 	bool has_forgotten; /* its state was lost, once or more */
 	enum host_link link;
 	struct net_link *conn;
-	ns_t retry_at, retry_delay, attach_until, ping_at, heartbeat_ns, heard_at, frozen_until;
+	ns_t retry_at, retry_delay, attach_until, ping_at, heartbeat_ns, heard_at;
+	ns_t frozen_until, stop_from;
 	bool run_due;
 	struct host_state disk, saving; /* what is durable; what is being written */
-	bool is_saving, save_again, save_fails;
+	bool is_saving, save_again, save_fails, log_fails, jobs_fail;
 	uint64_t save_seq, save_again_seq;
 	struct host_jobs jobs, jobs_saving; /* likewise */
 	bool jobs_are_saving, jobs_again;
@@ -177,9 +185,10 @@ struct sim_host {
 	bool knows_marks; /* there is a log: what of each block is marked in it, as it is durable */
 	bool dirty[SIM_BLOCKS];
 	struct host_file_op op[SIM_FILE_OPS];
-	uint32_t epoch;    /* of its attach, */
-	uint32_t bus_life; /* as a disk's */
-	uint64_t bus_boot; /* likewise, as it was told */
+	uint32_t epoch;         /* of its attach, */
+	uint32_t bus_life;      /* as a disk's */
+	uint64_t bus_boot;      /* likewise, as it was told */
+	struct hba_stats stats; /* when they were looked at last */
 	ns_t due;
 	bool changed;              /* as a disk's */
 	bool importing;            /* and has not got the group yet; */
@@ -222,6 +231,7 @@ struct client_file { /* a job's image or copy */
 	uint32_t job;
 	uint64_t value, began;
 	uint32_t write; /* the model's */
+	uint32_t other; /* likewise: the image is another one since, 0: it is not */
 	lba_t blocks;
 	uint64_t hash[SIM_BLOCKS]; /* of a copy */
 	bool has[SIM_BLOCKS];
@@ -238,7 +248,8 @@ struct client_task {
 
 struct sim {
 	uint64_t seed;
-	struct prng net, disk, sched, work, fault, two, journal;
+	struct prng net, disk, sched, work, fault, two, journal, files;
+	struct prng inner; /* of the fault that strikes: what it draws moves nothing else */
 	ns_t now;
 	uint64_t seq, steps, digest;
 	unsigned check_every; /* steps */
@@ -303,6 +314,9 @@ struct sim_options {
 	bool without[MARKS];
 };
 
+/* What runs a seed again, from the build directory. */
+#define SIM_PROGRAM "tests/sim/sim"
+
 /* Runs a seed; fails by sim_fail(). Returns the digest of all that happened. */
 uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, uint64_t *steps);
 
@@ -355,6 +369,8 @@ void bus_node_open(struct sim *s, struct net_link *l);
 void bus_node_go_soon(struct sim *s);
 void bus_node_go(struct sim *s);
 void bus_node_deadline(struct sim *s);
+/* NS_NEVER: it does not run. */
+ns_t bus_node_due(const struct sim *s);
 
 /* ---- node_disk.c ---- */
 
@@ -366,6 +382,10 @@ void disk_node_frame(struct sim *s, unsigned i, const struct wire_frame *f);
 void disk_node_closed(struct sim *s, unsigned i);
 void disk_node_stored(struct sim *s, unsigned i, uint32_t op);
 ns_t disk_node_due(struct sim *s, unsigned i);
+/* Others do this to its unit, or have done with it. */
+void disk_node_unit(struct sim *s, unsigned i, enum unit_state state, bool on);
+/* It says that it has the part of another one in the group, too; false: it is in none. */
+bool disk_node_claim(struct sim *s, unsigned i, unsigned other);
 void disk_node_deadline(struct sim *s, unsigned i);
 /* The number of its start, as it tells it. */
 static inline uint32_t disk_boot(const struct sim_disk *d)
@@ -443,6 +463,8 @@ void host_files_written(struct sim *s, unsigned disk, lba_t lba);
  */
 void host_jobs_changed(struct sim *s, struct sim_host *h);
 void host_jobs_saved(struct sim *s, struct sim_host *h);
+/* A while after they could not be saved: SIM_SAVE with 3. */
+void host_jobs_again(struct sim *s, struct sim_host *h);
 void host_jobs_killed(struct sim *s, struct sim_host *h);
 void host_jobs_restore(struct sim *s, struct sim_host *h);
 
@@ -479,6 +501,13 @@ void owners_look(struct sim *s, struct sim_host *h);
 void owners_imported(struct sim *s, const struct client_op *o, const struct ini_error *e);
 void owners_deleted(struct sim *s, struct sim_host *h);
 
+/* ---- seen.c ---- */
+
+/* The bus server sends this: marks what it tells of faults and of what came of them. */
+void seen_frame(struct sim *s, const struct wire_frame *f);
+/* The same of an initiator's adapter, after a run of it. */
+void seen_host(struct sim *s, struct sim_host *h);
+
 /* ---- work.c ---- */
 
 void work_next(struct sim *s);
@@ -488,6 +517,8 @@ void work_burst(struct sim *s, struct sim_host *h, unsigned n);
 void work_reply(struct sim *s, struct sim_host *h, const struct ini_action *a);
 void work_image_read(struct sim *s, int file, uint64_t offset, struct block *b);
 void work_copy_written(struct sim *s, int file, uint64_t offset, const uint8_t *p, uint32_t len);
+/* The image of a mirror job that runs is another one from now on; false: there is none. */
+bool work_image_changes(struct sim *s);
 void work_file_closed(struct sim *s, int file);
 /* group.import when all members are there: one that knows more may be away else; group.delete. */
 void work_import(struct sim *s, struct sim_host *h, bool force);
@@ -508,6 +539,8 @@ bool work_mirrors(const struct sim *s, const struct sim_host *h);
 /* ---- faults.c ---- */
 
 void faults_next(struct sim *s);
+/* What others did to a disk's unit is over: SIM_UNIT. */
+void faults_unit_over(struct sim *s, unsigned i, enum unit_state state);
 /* The initiator is killed once more, so soon after it came back. */
 void faults_again(struct sim *s, struct sim_host *h);
 /* It is importing the group, and a member, or it itself, dies. again: who had it is back. */

@@ -98,7 +98,7 @@ static void write_blocks(struct sim *s, unsigned disk, const struct store_op *o,
 
 	SAY(s, "disk %u: blocks %llu+%u are written", disk, (unsigned long long)o->lba, n);
 	if (elsewhere)
-		to = prng_below(&s->disk, s->blocks - n + 1);
+		to = prng_below(&s->inner, s->blocks - n + 1);
 	for (uint32_t i = 0; i < n && !lost; i++) {
 		const uint8_t *p = o->block->data + o->offset + (size_t)i * SIM_BLOCK;
 		bool other = memcmp(at(store_of(s, disk)->cache, to + i), p, SIM_BLOCK) != 0;
@@ -190,7 +190,7 @@ static ns_t latency(struct sim *s)
 {
 	ns_t t = sim_about(&s->disk, s->store_delay);
 
-	return sim_strikes(s, MARK_STORE_SLOW) ? t * 50 + prng_below(&s->disk, s->slow_most) : t;
+	return sim_strikes(s, MARK_STORE_SLOW) ? t * 50 + prng_below(&s->inner, s->slow_most) : t;
 }
 
 void store_do(struct sim *s, unsigned disk, const struct tgt_action *a)
@@ -240,7 +240,7 @@ static enum tgt_store_result do_write(struct sim *s, unsigned disk, const struct
 	else if (sim_strikes(s, MARK_STORE_ENOSPC))
 		r = STORE_NO_SPACE;
 	if (r != STORE_OK)
-		*good = (uint32_t)prng_below(&s->disk, o->blocks);
+		*good = (uint32_t)prng_below(&s->inner, o->blocks);
 	if (r != STORE_OK && *good > 0)
 		sim_mark(s, MARK_STORE_SHORT);
 	write_blocks(s, disk, o, *good);
@@ -257,7 +257,7 @@ static enum tgt_store_result do_read(struct sim *s, unsigned disk, const struct 
 	        .kind = o->kind, .lba = o->lba, .block = o->block, .offset = o->offset};
 
 	if (sim_strikes(s, MARK_STORE_EIO_READ)) {
-		ev->store.good_blocks = (uint32_t)prng_below(&s->disk, o->blocks);
+		ev->store.good_blocks = (uint32_t)prng_below(&s->inner, o->blocks);
 		return STORE_ERROR;
 	}
 	ev->store.result = STORE_OK;
@@ -285,7 +285,7 @@ static bool save_meta(struct sim *s, struct store_sim *t, const struct store_op 
 {
 	bool fails = sim_strikes(s, MARK_META_FAIL);
 	/* Behind the rename: its directory could not be synced. */
-	if (fails && sim_chance(&s->disk, 2))
+	if (fails && sim_chance(&s->inner, 2))
 		return false;
 	memcpy(t->saved, o->bytes, o->n_bytes);
 	t->n_saved = o->n_bytes;

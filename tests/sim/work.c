@@ -422,6 +422,30 @@ void work_image_read(struct sim *s, int file, uint64_t offset, struct block *b)
 		model_fill(f->value, offset / SIM_BLOCK + i, b->data + i * SIM_BLOCK, SIM_BLOCK);
 }
 
+bool work_image_changes(struct sim *s)
+{
+	for (unsigned i = 0; i < SIM_FILES; i++) {
+		struct client_file *f = &s->file[i];
+		if (!f->used || f->type != JOB_MIRROR || f->other)
+			continue;
+		look_back(s);
+		f->value = ++s->next_value;
+		f->other = model_begin(&s->model, 0, f->blocks, contents_of(f->value, 0, f->blocks),
+		                       SIM_BLOCK);
+		return true;
+	}
+	return false;
+}
+
+/* Of an image that was changed members have one or the other, each block all of them the same: what
+ * it is now need not have taken the place of anything. */
+static void image_over(struct sim *s, const struct client_file *f, bool good)
+{
+	model_end(&s->model, 0, f->blocks, f->write, good);
+	if (f->other)
+		model_end(&s->model, 0, f->blocks, f->other, false);
+}
+
 void work_copy_written(struct sim *s, int file, uint64_t offset, const uint8_t *p, uint32_t len)
 {
 	struct client_file *f = file_of(s, file);
@@ -480,7 +504,7 @@ static void settle_file(struct sim *s, struct client_file *f)
 	                                           : MARK_JOB_CANCEL);
 	bool good = j->conclusion == JOB_SUCCESS;
 	if (f->type == JOB_MIRROR)
-		model_end(&s->model, 0, f->blocks, f->write, good);
+		image_over(s, f, good);
 	if (f->type == JOB_MIRROR && good)
 		mirrored(s, f->host);
 	if (f->type == JOB_READ && good)
@@ -609,7 +633,7 @@ void work_host_gone(struct sim *s, struct sim_host *h)
 		if (f->host != h)
 			continue;
 		if (f->used && f->type == JOB_MIRROR)
-			model_end(&s->model, 0, f->blocks, f->write, false);
+			image_over(s, f, false);
 		f->used &= f->type != JOB_MIRROR && f->type != JOB_READ; /* others go on */
 	}
 	for (unsigned i = 0; i < SIM_TASKS; i++)
