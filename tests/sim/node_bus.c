@@ -60,6 +60,54 @@ static void held(struct sim *s)
 		sim_fail(s, "tenure %u holds the bus for longer than its limit", t->number);
 }
 
+/* What a device's core sends is in order; but for an answer that has crossed with the end of what
+ * was asked, it is not refused. */
+static void look_at_error(struct sim *s, const struct net_link *l, const struct wire_frame *f)
+{
+	bool asked = f->error.frame_type == WIRE_PROGRAM || f->error.frame_type == WIRE_SCRIPT;
+
+	if (f->type == WIRE_ERROR && asked && f->error.code != CODE_NOT_YOURS)
+		sim_fail(s, "the bus refuses what %u has sent: %s", l->device, f->error.text);
+}
+
+static void note_burst(struct sim *s, const struct net_link *l, const struct wire_burst *burst)
+{
+	struct rd r = rd_init(burst->items.p, burst->items.n);
+	struct wire_item it;
+	struct scsi_msg m;
+
+	while (wire_item_get(&r, &it)) {
+		bool says = it.kind == ITEM_LATCH || it.kind == ITEM_MSG_OUT;
+		if (says && script_mirror(it.bytes, &m) && m.mirror.function == MIRROR_LEADER)
+			s->bus.told_op[l->device] = m.mirror.op;
+		if (it.kind == ITEM_DATA_OUT && !(it.flags & ITEM_CUT))
+			s->bus.data_op[l->device] = s->bus.told_op[l->device];
+	}
+}
+
+/* Who has taken its data, as the report of a pass says, was given them. */
+static void look_at_report(struct sim *s, const struct wire_tenure *report)
+{
+	for (unsigned i = 0; i < report->n_legs; i++) {
+		const struct wire_leg *leg = &report->legs[i];
+		const struct port *p = port_get(s->bus.b, leg->port);
+		if (p && leg->result == LEG_TAKEN && leg->moved > 0 &&
+		    s->bus.data_op[leg->port] != leg->op)
+			sim_fail(s, "a report says that %u has taken the data of operation %u",
+			         leg->port, leg->op);
+	}
+}
+
+static void sends(struct sim *s, struct net_link *l, const struct wire_frame *f)
+{
+	look_at_error(s, l, f);
+	if (f->type == WIRE_BURST)
+		note_burst(s, l, &f->burst);
+	else if (f->type == WIRE_TENURE)
+		look_at_report(s, &f->tenure);
+	net_send(s, l, false, f);
+}
+
 static bool step(struct sim *s, struct bus_event ev)
 {
 	struct bus_actions out;
@@ -79,7 +127,7 @@ static bool step(struct sim *s, struct bus_event ev)
 		if (a->kind == BUS_ACT_CLOSE)
 			SAY(s, "the bus closes %u: %s", l->device, a->text ? a->text : "");
 		if (a->kind == BUS_ACT_SEND)
-			net_send(s, l, false, &a->frame);
+			sends(s, l, &a->frame);
 		else if (a->kind == BUS_ACT_CLOSE)
 			net_close(s, l, true);
 	}
@@ -93,9 +141,26 @@ void bus_node_open(struct sim *s, struct net_link *l)
 	step(s, (struct bus_event){.kind = BUS_EV_OPEN, .handle = l->handle});
 }
 
+/* The tenure waits for this very program. */
+static bool has_token(const struct bus *b, const struct net_link *l, const struct wire_frame *f)
+{
+	const struct tenure *t = &b->ten;
+
+	return t->state == TENURE_WAITS && t->awaited == l->device && f->program.tenure == t->key &&
+	       f->program.token == t->token;
+}
+
+/* Phases are run for whom the token is with, and for nobody else. */
 void bus_node_frame(struct sim *s, struct net_link *l, const struct wire_frame *f)
 {
+	bool goes_on = f->type == WIRE_PROGRAM && f->program.kind == PROGRAM_CONTINUE;
+	bool may = !goes_on || has_token(s->bus.b, l, f);
+	ns_t before = bus_now(s->bus.b);
+
 	step(s, (struct bus_event){.kind = BUS_EV_FRAME, .handle = l->handle, .frame = f});
+	if (!may && bus_now(s->bus.b) != before)
+		sim_fail(s, "device %u, which has not got the token, has driven a phase",
+		         l->device);
 }
 
 void bus_node_closed(struct sim *s, struct net_link *l)

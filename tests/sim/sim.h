@@ -118,6 +118,9 @@ struct sim_bus {
 	bool go_due;
 	ns_t deadline;
 	ns_t frozen_until, stop_from; /* stopped; may be again */
+	/* By SCSI ID: the operation that it was told of last, and of which it was given data last.
+	 */
+	uint32_t told_op[WIRE_IDS], data_op[WIRE_IDS];
 };
 
 enum host_link { HOST_DOWN, HOST_ATTACHING, HOST_ATTACHED };
