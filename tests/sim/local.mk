@@ -46,6 +46,8 @@ simulator_ldflags = $(AM_LDFLAGS) \
 	-Wl,--wrap=intent_ticket -Wl,--wrap=io_lasts -Wl,--wrap=job_complete_members \
 	-Wl,--wrap=job_spoiled -Wl,--wrap=log_begin -Wl,--wrap=member_has_page \
 	-Wl,--wrap=member_stale -Wl,--wrap=members_syncing -Wl,--wrap=mir_lock_granted -Wl,--wrap=restart_seen -Wl,--wrap=script_is_for -Wl,--wrap=scripts_void -Wl,--wrap=scsi_sense_put \
+	-Wl,--wrap=chain_begin -Wl,--wrap=hba_tag_take -Wl,--wrap=limit_run -Wl,--wrap=members_that_may_leave -Wl,--wrap=run_continue \
+	-Wl,--wrap=silent_port_lost -Wl,--wrap=source_step -Wl,--wrap=tenure_lost -Wl,--wrap=tgt_port_burst -Wl,--wrap=tgt_silent_message -Wl,--wrap=tgt_task_fail \
 	-Wl,--wrap=tgt_cmd_run_mode_sense -Wl,--wrap=tgt_members_unread -Wl,--wrap=tgt_order_may_start -Wl,--wrap=tgt_task_abort -Wl,--wrap=tgt_task_abort_all
 simulator_libs = tests/sim/libsimulator.a tests/sim/libsim.a $(program_libs)
 

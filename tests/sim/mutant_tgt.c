@@ -6,7 +6,9 @@
 
 WRAP(bool, tgt_order_may_start, (const struct tgt *t, const struct task *k))
 {
-	return __real_tgt_order_may_start(t, k) || MUTANT(ORDER);
+	bool reads = k->cdb.op == OP_READ_16;
+
+	return __real_tgt_order_may_start(t, k) || MUTANT(ORDER) || (MUTANT(RECOVERY) && reads);
 }
 
 WRAP(void, tgt_task_abort, (struct tgt * t, struct task *k))
@@ -47,4 +49,35 @@ WRAP(bool, tgt_cmd_run_mode_sense, (struct tgt * t, struct task *k))
 WRAP(bool, tgt_members_unread, (const struct task *k, unsigned flags))
 {
 	return __real_tgt_members_unread(k, flags) && !MUTANT(UNREAD);
+}
+
+/* What came for its data was cut off, or is damaged: it says nothing of that. */
+WRAP(void, tgt_task_fail, (struct task * k, struct scsi_sense sense))
+{
+	bool cut = scsi_sense_is(&sense, &SENSE_DATA_PHASE_ERROR) ||
+	           scsi_sense_is(&sense, &SENSE_DATA_CRC);
+
+	if (!MUTANT(CUT_GOOD) || !cut)
+		__real_tgt_task_fail(k, sense);
+}
+
+/* LAST is not the end: BUS RELEASE is. */
+WRAP(void, tgt_silent_message, (struct tgt * t, const struct scsi_msg_mirror *m))
+{
+	struct tenure *n = &t->tenure;
+
+	__real_tgt_silent_message(t, m);
+	if (MUTANT(BSY_FREE) && m->function == MIRROR_SELECT && m->last && n->next == NEXT_PASS)
+		n->next = NEXT_FREE;
+}
+
+/* A participant is not told of BUS FREE: it learns it by what comes next. */
+WRAP(void, tgt_port_burst, (struct tgt * t, const struct wire_burst *b, struct block *data))
+{
+	const struct tenure *n = &t->tenure;
+	struct wire_burst as = *b;
+
+	if (MUTANT(STALE_ROLE) && n->open && n->mirror && b->role != BURST_TARGET)
+		as.role = n->role;
+	__real_tgt_port_burst(t, &as, data);
 }
