@@ -40,6 +40,7 @@ struct net_link *net_dial(struct sim *s, unsigned device)
 	}
 	l->used = true;
 	l->device = device;
+	l->id = host_of(s, device) ? (uint8_t)device : s->d[device].id;
 	l->handle = index_of(s, l) | ++s->n.generation << 8;
 	if (!pipe_init(&l->to_bus) || !pipe_init(&l->to_device))
 		sim_fail(s, "out of memory");

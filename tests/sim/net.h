@@ -27,7 +27,8 @@ struct net_pipe {
 struct net_link {
 	bool used;
 	uint32_t handle; /* the bus server's */
-	unsigned device; /* SCSI ID: a disk's index, or an initiator's */
+	unsigned device; /* a disk's index, or an initiator's SCSI ID */
+	uint8_t id;      /* SCSI ID */
 	uint32_t life;   /* of the device */
 	struct net_pipe to_bus, to_device;
 };

@@ -79,9 +79,9 @@ static void note_burst(struct sim *s, const struct net_link *l, const struct wir
 	while (wire_item_get(&r, &it)) {
 		bool says = it.kind == ITEM_LATCH || it.kind == ITEM_MSG_OUT;
 		if (says && script_mirror(it.bytes, &m) && m.mirror.function == MIRROR_LEADER)
-			s->bus.told_op[l->device] = m.mirror.op;
+			s->bus.told_op[l->id] = m.mirror.op;
 		if (it.kind == ITEM_DATA_OUT && !(it.flags & ITEM_CUT))
-			s->bus.data_op[l->device] = s->bus.told_op[l->device];
+			s->bus.data_op[l->id] = s->bus.told_op[l->id];
 	}
 }
 
@@ -146,7 +146,7 @@ static bool has_token(const struct bus *b, const struct net_link *l, const struc
 {
 	const struct tenure *t = &b->ten;
 
-	return t->state == TENURE_WAITS && t->awaited == l->device && f->program.tenure == t->key &&
+	return t->state == TENURE_WAITS && t->awaited == l->id && f->program.tenure == t->key &&
 	       f->program.token == t->token;
 }
 

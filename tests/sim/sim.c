@@ -452,6 +452,7 @@ uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, ui
 	s->fault = stream(seed, 5);
 	s->journal = stream(seed, 9); /* so that it moves nothing else */
 	s->files = stream(seed, 10);
+	s->image = stream(seed, 11);
 	draw_faults(s);
 	draw_world(s);
 	draw_hosts(s, o->two);

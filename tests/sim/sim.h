@@ -251,7 +251,7 @@ struct client_task {
 
 struct sim {
 	uint64_t seed;
-	struct prng net, disk, sched, work, fault, two, journal, files;
+	struct prng net, disk, sched, work, fault, two, journal, files, image;
 	struct prng inner; /* of the fault that strikes: what it draws moves nothing else */
 	ns_t now;
 	uint64_t seq, steps, digest;

@@ -292,6 +292,10 @@ static void imported(struct sim *s, const struct client_op *o, const struct ini_
 
 	if (e->kind == INI_OK)
 		sim_mark(s, host_in_sync(g) > 0 ? MARK_IMPORTED : MARK_IMPORTED_STALE);
+	/* Their pages do not say who has more: behind a smaller image each one's is as good. */
+	for (unsigned i = 0; e->kind == INI_OK && host_in_sync(g) == 0 && i < s->n_disks; i++)
+		for (lba_t lba = 0; lba < s->blocks; lba++)
+			store_excuse(s, i, lba);
 	owners_imported(s, o, e);
 }
 
@@ -536,6 +540,15 @@ bool work_mirrors(const struct sim *s, const struct sim_host *h)
 	return false;
 }
 
+/* Some images are smaller than the group: what is behind them stays. */
+static lba_t image_blocks(struct sim *s)
+{
+	if (s->quiet || !sim_chance(&s->image, 3))
+		return s->blocks;
+	sim_mark(s, MARK_IMAGE_SMALLER);
+	return 1 + prng_below(&s->image, s->blocks);
+}
+
 uint32_t work_job(struct sim *s, struct sim_host *h, enum ini_job_type type)
 {
 	struct ini_job_spec spec = {.type = type, .group = SIM_GROUP, .mode = INI_MODE_DEFAULT};
@@ -549,14 +562,16 @@ uint32_t work_job(struct sim *s, struct sim_host *h, enum ini_job_type type)
 		return 0;
 	*f = (struct client_file){.used = true, .host = h, .type = type, .blocks = s->blocks};
 	f->began = model_now(&s->model);
+	if (type == JOB_MIRROR)
+		f->blocks = image_blocks(s);
 	if (type == JOB_MIRROR || type == JOB_READ) {
 		spec.has_image = true;
 		spec.image = (int)(f - s->file);
-		spec.image_size = type == JOB_MIRROR ? s->blocks * SIM_BLOCK : 0;
+		spec.image_size = type == JOB_MIRROR ? f->blocks * SIM_BLOCK : 0;
 	}
 	if (type == JOB_MIRROR) {
 		f->value = ++s->next_value;
-		f->write = model_begin(&s->model, 0, s->blocks, contents_of(f->value, 0, s->blocks),
+		f->write = model_begin(&s->model, 0, f->blocks, contents_of(f->value, 0, f->blocks),
 		                       SIM_BLOCK);
 	}
 	f->job = ini_job_create(h->ini, &spec, &e);
@@ -568,7 +583,7 @@ uint32_t work_job(struct sim *s, struct sim_host *h, enum ini_job_type type)
 		return f->job;
 	}
 	if (type == JOB_MIRROR)
-		model_undo(&s->model, 0, s->blocks, f->write);
+		model_undo(&s->model, 0, f->blocks, f->write);
 	f->used = false;
 	sim_mark(s, MARK_REFUSED);
 	return 0;
