@@ -2,6 +2,7 @@
 """Some rounds of tests/soak/nemesis.py: real processes under faults of all kinds, nothing acknowledged lost."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -16,14 +17,28 @@ def soak(**settings):
                           env=dict(os.environ, **settings))
 
 
-@cases("{}: what was acknowledged is there, members in sync are equal", (
-    "kill-target kill-targets", "kill-bus stop-bus reset-bus", "kill-daemon kill-all", "cut-socket stop-target",
-    "full-store medium-error crc-error"))
-def rounds(faults):
-    done = soak(FAULTS=faults, ROUNDS="8", SEED="7")
-    print("".join(f"# {line}\n" for line in done.stdout.splitlines()[-60 if done.returncode else -1:]), end="")
+def told(done, lines):
+    print("".join(f"# {line}\n" for line in done.stdout.splitlines()[-60 if done.returncode else -lines:]), end="")
     assert done.returncode == 0
     assert "nothing acknowledged was lost" in done.stdout
+
+
+@cases("{}: what was acknowledged is there, members in sync are equal", (
+    "kill-target kill-targets kill-bus kill-daemon kill-all reset-bus",
+    "stop-target stop-target-long stop-bus stop-daemon stop-daemon-long",
+    "cut-target cut-tcp cut-daemon cut-several hold-connection",
+    "full-store full-stores failing-writes failing-reads failing-sync file-limit medium-error crc-error"))
+def rounds(faults):
+    """Each of them once."""
+    done = soak(FAULTS=faults, ROUNDS=str(len(faults.split())), SEED="7")
+    told(done, len(faults.split()) + 2)
+
+
+@test("what has no fault has no effect")
+def nothing():
+    done = soak(FAULTS="nothing", ROUNDS="5", SEED="7")
+    told(done, 2)
+    assert re.search(r"^nothing +5 +0 *$", done.stdout, re.MULTILINE), done.stdout
 
 
 @test("a fault that does not exist is told")

@@ -4,8 +4,9 @@
  * these calls is the program as it is.
  *
  * Orders are a file in the directory that ORDERS names, called as the process's number, mapped by
- * both sides (struct orders; stores.py is the other one). A call that is to fail does a part of its
- * work now and then, as a file system does that is full in the middle of a write.
+ * both sides (struct orders; stores.py is the other one). A write that is to fail does a part of
+ * its work now and then: whole pages, as a file system that is full (one that writes to new places
+ * only: all writes need room), or whole sectors, as a device that fails.
  *
  * While `record` is set, what each write to FILE.img or FILE.img.integrity writes over goes to a
  * second file, with ".undo" behind the number, and so does each sync: what was not synced, a kernel
@@ -164,8 +165,9 @@ ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t at)
 	uint32_t error = orders->write;
 	if (!error)
 		return put_bytes(fd, p, n, at);
-	if (orders->writes++ % 2 == 0 && n > SECTOR)
-		return put_bytes(fd, p, n / 2 / SECTOR * SECTOR, at);
+	size_t unit = error == EIO ? SECTOR : PAGE;
+	if (orders->writes++ % 2 == 0 && n >= 2 * unit)
+		return put_bytes(fd, p, n / 2 / unit * unit, at);
 	errno = (int)error;
 	return -1;
 }

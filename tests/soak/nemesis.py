@@ -34,7 +34,7 @@ class Soak:
         self.random = random.Random(f"{rig.seed} nemesis")
         self.table = Table({name: effects for name, (_, effects) in FAULTS.items()})
         self.count = collections.Counter()
-        self.found = ""
+        self.found = self.last = ""
         self.strike = None
         self.coming = self.random.sample(faults, len(faults))
 
@@ -52,7 +52,7 @@ class Soak:
 
     def resync(self, group):
         try:
-            self.lab.wait_job(self.lab.create_job("resync", group=group.name))
+            self.last = self.lab.wait_job(self.lab.create_job("resync", group=group.name))
             self.count["resyncs"] += 1
         except BROKEN:
             pass
@@ -127,7 +127,7 @@ class Soak:
             except BaseException:
                 print(f"FAILED in round {done + 1}, {fault} ({'; '.join(self.strike.said)}); again: make soak SEED={self.rig.seed} "
                       f"ROUNDS={rounds} FAULTS='{' '.join(self.faults)}'")
-                print(f"{self.found}; now: {self.states()}; {self.summary()}", flush=True)
+                print(f"{self.found}; now: {self.states()}; {self.last} {self.summary()}", flush=True)
                 raise
             if os.environ.get("VERBOSE"):
                 print(f"{done + 1}: {fault} ({'; '.join(self.strike.said)}), {self.found}", flush=True)

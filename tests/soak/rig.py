@@ -2,7 +2,6 @@
 """What the nemesis strikes: two groups on one bus, each with clients, and relays on all connections to the bus server."""
 
 import os
-import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../integration"))
@@ -13,7 +12,8 @@ from clients import SLOTS, Client
 from relays import Relays
 from stores import Orders
 
-SILENT_S = 1.2  # three heartbeats: who says nothing for longer is gone
+SILENT_S = 1.2  # three heartbeats: a port that says nothing for longer is gone
+LEFT_S = 5      # a bus server that says nothing for longer is left (CONN_SILENCE_MIN_NS)
 IDS = [i for i in range(16) if i != 7]
 
 
@@ -111,6 +111,8 @@ class Rig:
     def stop(self):
         for client in self.clients():
             client.ending.set()
+        for client in self.clients():
+            client.join(1)
         if self.relays:
             self.relays.close()
 

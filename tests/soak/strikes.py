@@ -10,7 +10,7 @@ import time
 from lab import RpcError
 
 from clients import BROKEN, used
-from rig import SILENT_S
+from rig import LEFT_S, SILENT_S
 from stores import drop
 
 LEAVES_S = 20  # a member whose store fails is not in sync by then
@@ -33,6 +33,7 @@ class Strike:
         self.random = random.Random(f"{rig.seed} round {number}")
         self.said = []  # what it picked, for who looks into a failure
         self.had = set()
+        self.given = {}
         self.stopped_s = 0
 
     def strike(self, name):
@@ -143,7 +144,8 @@ class Strike:
 
     @fault("anew")
     def stop_bus_long(self):
-        self.stop(self.lab.bus_process, SILENT_S * 1.5, SILENT_S * 2.5)
+        """Ports leave it."""
+        self.stop(self.lab.bus_process, LEFT_S + 0.2, LEFT_S + 1)
 
     @fault("waited")
     def stop_daemon(self):
@@ -191,16 +193,21 @@ class Strike:
     def tell(self, names, **orders):
         """Their file systems, until it is taken back: what it was given then, {name: {what: how often}}."""
         told = {name: self.rig.store_orders(name) for name in names}
+        self.given = {name: one.given() for name, one in told.items()}
         for one in told.values():
             for what, value in orders.items():
                 setattr(one, what, value)
         return told
 
+    def given_more(self, told, what):
+        return sum(getattr(one, what) - self.given[name][what] for name, one in told.items())
+
     def take_back(self, told):
         for one in told.values():
             for what in ("write", "read", "sync", "record"):
                 setattr(one, what, 0)
-        given = {name: {what: n for what, n in one.given().items() if n} for name, one in told.items()}
+        given = {name: {what: n - self.given[name][what] for what, n in one.given().items() if n > self.given[name][what]}
+                 for name, one in told.items()}
         self.say(given)
         if any(given.values()):
             self.had.add("given")
@@ -234,9 +241,11 @@ class Strike:
 
     @fault("repaired")
     def failing_reads(self):
-        name = self.a_target()
-        told = self.tell([name], read=errno.EIO)
-        self.seen(lambda: told[name].reads > 2, 3)
+        """Of all of a group's members but one, for it reads from the same one as long as it can."""
+        group = self.a_group()
+        names = self.shuffled(group.names)[1:]
+        told = self.tell(names, read=errno.EIO)
+        self.seen(lambda: self.given_more(told, "reads") > 2, 3)
         self.pause(0, 0.3)
         self.take_back(told)
 
