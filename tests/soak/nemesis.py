@@ -122,6 +122,7 @@ class Soak:
                 return done
             fault = self.next()
             self.strike = Strike(self.rig, done + 1)
+            start = time.monotonic()
             try:
                 self.round(fault)
             except BaseException:
@@ -130,7 +131,7 @@ class Soak:
                 print(f"{self.found}; now: {self.states()}; {self.last} {self.summary()}", flush=True)
                 raise
             if os.environ.get("VERBOSE"):
-                print(f"{done + 1}: {fault} ({'; '.join(self.strike.said)}), {self.found}", flush=True)
+                print(f"{done + 1}: {fault} ({'; '.join(self.strike.said)}), {time.monotonic() - start:.1f} s, {self.found}", flush=True)
             if (done + 1) % EVERY == 0:
                 print(f"{done + 1} rounds, {time.monotonic() - began:.0f} s: {self.summary()}", flush=True)
         return rounds
