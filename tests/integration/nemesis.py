@@ -25,7 +25,7 @@ def told(done, lines):
 
 @cases("{}: what was acknowledged is there, members in sync are equal", (
     "kill-target kill-targets kill-bus kill-daemon kill-all reset-bus",
-    "stop-target stop-target-long stop-bus stop-daemon stop-daemon-long",
+    "stop-target stop-target-long stop-bus stop-bus-long stop-daemon stop-daemon-long",
     "cut-target cut-tcp cut-daemon cut-several hold-connection",
     "full-store full-stores failing-writes failing-reads failing-sync file-limit medium-error crc-error"))
 def rounds(faults):
