@@ -9,10 +9,11 @@ import time
 import uuid
 
 import frames as fr
-from beside import (KIB, MIB, Beside, bench, execute, membership, refused_of, resident, shown, sound, stats, together)
+from beside import (DAEMON, KIB, MIB, Beside, bench, counted, does, execute, membership, refused_of, resident, shown, sound, stats,
+                    together)
 from frames import (I_COMMAND, I_DATA_IN, I_DATA_OUT, I_FREE, I_MSG_IN, I_MSG_OUT, I_PASS, I_SELECT, I_STATUS, I_TOKEN,
                     Disk, Wire)
-from lab import LIMIT_S, Lab, RpcError, until
+from lab import LIMIT_S, RpcError, until
 from tap import main, test
 
 INQUIRY = "120000006000"
@@ -70,6 +71,7 @@ ANSWERS = {
 
 
 @together("a target that answers wrongly is refused, counted, in the end put out", ANSWERS)
+@does("a target answers", *ANSWERS)
 def answers(case):
     reply, code = ANSWERS[case]
     with bench() as lab, Beside(lab):
@@ -86,12 +88,12 @@ def answers(case):
         assert {e[0] for e in rogue.errors} == {code}, rogue.errors
         assert stats(lab)["refused_frames"] >= 16
         assert refused_of(lab, 2) is None
-        sound_now = shown(lab)
-        assert 2 not in sound_now["bsy"], sound_now
+        assert 2 not in shown(lab)["bsy"], shown(lab)
         rogue.stop()
 
 
 @test("a target that answers for another's tenure, and without being asked, changes nothing")
+@does("a target answers", "for the tenure of another", "without being asked")
 def unasked():
     with bench() as lab, Beside(lab):
         with Wire(lab).attach(fr.TARGET, 2) as rogue:
@@ -188,6 +190,7 @@ ENDLESS = {"messages without end", "DATA OUT without end", "programs of nothing 
 
 
 @together("a target that asks for phases that make no sense: its command ends, the bus is free, jobs beside it succeed", PHASES)
+@does("a target asks for", *PHASES)
 def phases(case):
     with bench() as lab:
         rogue = Disk(lab, 2)
@@ -346,6 +349,7 @@ def member_job(lab, rogue, what, wrong, place):
 
 
 @together("a member that breaks the rules of a pass: its job tells the truth, the other member's copy is whole", MEMBERS)
+@does("a member is", *MEMBERS)
 def member(case):
     what, place, wrong = case
 
@@ -412,6 +416,7 @@ FLOODS = {f.__name__: f for f in (to_nobody, to_the_dead, to_a_target, to_itself
 
 
 @together("1000 reconnections to nobody, to the dead, for unknown tasks: bounded, and nobody else notices", FLOODS)
+@does("a target reconnects 1000 times,", *FLOODS)
 def floods(case):
     with bench() as lab:
         rogue = Wire(lab).attach(fr.TARGET, 9)
@@ -434,6 +439,7 @@ def floods(case):
 
 
 @test("who claims the place of a member: both are told, neither takes the token, the job tells the truth; in the end it is out")
+@does("a target claims", "the place of a member")
 def conflict():
     with bench() as lab:
         claims = [(0, *m) for m in membership(lab).values()]
@@ -475,6 +481,7 @@ ARMINGS = {
 
 
 @together("a target that arms its port with nonsense: nothing is believed that was not taken", ARMINGS)
+@does("a target arms its port for", *ARMINGS)
 def armings(case):
     def other(lab):
         lab.target("other", 3)
@@ -577,6 +584,7 @@ LIES = {
 
 
 @together("a target that lies in the scan is told apart; nobody is taken for another", LIES)
+@does("a target says in the scan:", *LIES)
 def lies(case):
     def first(lab):
         return Disk(lab, 2, **LIES[case])
@@ -629,6 +637,7 @@ CLOSES = {
 
 
 @together("a target that closes in the middle of a phase: the bus is free at once, its job tells the truth", CLOSES)
+@does("a target closes", *CLOSES)
 def closes(case):
     wrong, place = CLOSES[case]
     with bench(before=lambda lab: lab.target("other", 3)) as lab:
@@ -649,9 +658,10 @@ def closes(case):
 
 
 @test("a target that brings more than there is room for, while another one has the bus, waits with it: nothing is refused")
+@does("a target brings", "24 times 16 MiB while another one has the bus")
 def brings_much():
-    with Lab() as lab:
-        lab.bus("--phase-timeout-ms", "20000", "--tenure-limit-ms", "20000", trace=False)
+    with bench(bus=("--phase-timeout-ms", "20000", "--tenure-limit-ms", "20000"), trace=False) as lab:
+        lab.daemon_process.stop()  # it would look at them, and wait
         with Wire(lab).attach(fr.INITIATOR, 7) as host, Wire(lab).attach(fr.TARGET, 2) as brings, \
                 Wire(lab).attach(fr.TARGET, 3) as holds:
             brings.sync()
@@ -674,6 +684,7 @@ def brings_much():
             sender.join(LIMIT_S)
             brings.sync()
             assert not brings.errors and not brings.refused, (brings.errors, brings.refused)
+        lab.daemon(*DAEMON)
 
 
 def reselects_late(rogue):
@@ -682,7 +693,7 @@ def reselects_late(rogue):
     tenures = 0
     try:
         while tenures < 100:
-            rogue.offer(fr.program(fr.RESELECT, [(I_MSG_IN, b"\x80")], number=1, initiator=7, epoch=rogue.ports[7][1]))
+            rogue.offer(fr.program(fr.RESELECT, [(I_MSG_IN, b"\x80")], number=1, initiator=6, epoch=rogue.ports[6][1]))
             for listed in ([(I_MSG_IN, b"\x02")], [(I_FREE,)]):
                 burst = fr.Burst(*rogue.await_frame(fr.BURST)[1:])
                 time.sleep(0.7)  # what it does wrong
@@ -695,20 +706,20 @@ def reselects_late(rogue):
 
 
 @test("a target that keeps the bus by answers that are late, but not too late, is out; a new attach is no new start")
+@does("a target answers", "late, but not too late, again and again")
 def late_again_and_again():
-    with Lab() as lab:
-        lab.bus("--phase-timeout-ms", "1000", "--hold-limit-ms", "1200", trace=False)
-        lab.target("disk0", 1)
+    with bench(bus=("--phase-timeout-ms", "1000", "--hold-limit-ms", "1200"), trace=False) as lab:
         identity = uuid.uuid4().bytes
-        with Wire(lab).attach(fr.INITIATOR, 7) as host:
+        with Wire(lab).attach(fr.INITIATOR, 6) as host:
             for most in (2, 1):
                 with Wire(lab).attach(fr.TARGET, 3, identity=identity) as rogue:
                     assert reselects_late(rogue) <= most
-            host.send(fr.script(1, fr.conventional(1, bytes(6))))
+            host.send(fr.script(1, fr.conventional(0, bytes(6))))
             host.await_frame(fr.TENURE, limit_s=1)
 
 
 @test("an initiator that never reads what it asked for, and an armed target that never reads what it took")
+@does("somebody never reads:", "an initiator what it asked for", "an armed target what it took")
 def never_read():
     with bench(before=lambda lab: lab.target("other", 3)) as lab, Wire(lab).attach(fr.INITIATOR, 6) as rogue:
         taker, over = Disk(lab, 2), threading.Event()
@@ -729,6 +740,8 @@ def never_read():
         taker.stop()
         sound(lab)
 
+
+counted()
 
 if __name__ == "__main__":
     main()

@@ -7,10 +7,10 @@ import struct
 
 import frames as fr
 import memory
-from beside import MIB, Beside, bench, initiator, resident, sound
+from beside import DAEMON, MIB, Beside, bench, counted, does, initiator, resident, sound
 from crc import crc32c
 from frames import I_COMMAND, I_DATA_IN, I_DATA_OUT, I_MSG_OUT, I_SELECT, Disk, Wire
-from lab import Lab, until
+from lab import until
 from memory import PAGE, Memory
 from tap import cases, main, test
 
@@ -59,8 +59,9 @@ def with_descriptors(self, number, size):
         self.send_fds(fr.ring(number + 1, size), *[0] * 4)
 
 
+RIGHT = "as it should"
 RING_ANSWERS = {
-    "as it should": (maps_it, True),
+    RIGHT: (maps_it, True),
     "not at all": (lambda self, number, size: None, False),
     "of rings that there are not": (other_numbers, False),
     "2000 times": (many_answers, True),
@@ -70,26 +71,30 @@ RING_ANSWERS = {
 
 
 @cases("a target that answers {}: its copy is right, by reference or inline, and so are the others'", RING_ANSWERS)
+@does("a target answers a RING", *(what for what in RING_ANSWERS if what != RIGHT))
 def ring_answers(case):
     on_ring, by_reference = RING_ANSWERS[case]
-    with Lab() as lab:
-        lab.start(2, group=None)
+    with bench(before=lambda lab: lab.target("other", 3)) as lab:
+        lab.wait_targets(["other"])
         before = open_fds(lab.bus_process)
         rogue = Disk(lab, 2, on_ring=on_ring)
-        lab.wait_targets(["disk0", "disk1", "rogue"])
-        lab.call("group.create", name="g0", members=["disk0", "disk1", "2"])
-        image = lab.image(MIB)
-        lab.run_job("mirror", image=image)
-        lab.assert_copies(image, ["disk0", "disk1"])
+        lab.wait_targets(["rogue"])
+        lab.call("group.create", name="g1", members=["other", "2"])
+        with Beside(lab):
+            image = lab.image(MIB)
+            lab.run_job("mirror", group="g1", image=image)
+        lab.assert_copies(image, ["other"])
         with open(image, "rb") as file:
             assert bytes(rogue.media[:MIB]) == file.read()
         assert rogue.by_reference == (MIB if by_reference else 0), rogue.by_reference
         assert not rogue.gone() and not rogue.errors, (rogue.refused, rogue.errors)
+        sound(lab)
         rogue.stop()
         until("its descriptors closed", lambda: open_fds(lab.bus_process) == before)
 
 
 @test("a target that tries to write into the ring, to shrink, grow, empty or reopen it is refused by the kernel, and outlives the daemon with it")
+@does("a target tries to", "write into the ring", "shrink it", "grow it", "empty it", "reopen it", "outlive the daemon with it")
 def thief():
     with bench() as lab:
         rogue = Disk(lab, 9, "thief", told=[], on_ring=lambda self, number, size: self.told.append((number, size)))
@@ -104,13 +109,14 @@ def thief():
         until("it is told that the ring is no more", lambda: rogue.told[1:] == [(number, 0)])
         memory.attack(fd, size)
         before = bytes(kept)
-        lab.daemon()
+        lab.daemon(*DAEMON)
         lab.wait_targets(["disk0", "disk1", "thief"])
         lab.run_job("mirror", image=lab.image(MIB, "again", 5))
         lab.assert_copies(lab.path("again"), ["disk0", "disk1"])
         assert len(rogue.told) == 3 and rogue.told[2][0] != number, rogue.told
         assert bytes(kept) == before, "the memory of an old ring is used again"
         assert not rogue.gone() and not rogue.errors
+        sound(lab)
         rogue.stop()
 
 
@@ -155,6 +161,7 @@ WRONG_RINGS = {
 
 
 @test("a ring that is none is refused, and it is said what is wrong with it; one that is in order is taken then, and no second one")
+@does("an initiator offers a ring", *WRONG_RINGS, "twice")
 def wrong_rings():
     with bench() as lab, Beside(lab), open("/dev/null", "rb") as null, open(lab.path("file"), "w+b") as file, nothing_left(lab):
         file.truncate(MIB)
@@ -170,6 +177,7 @@ def wrong_rings():
 
 
 @test("a ring before the attach, before its answer, over TCP, by a tap: refused; who goes on is put out, and its descriptors closed")
+@does("somebody offers a ring", "before the attach", "before its answer", "over TCP", "as a tap", "5000 times")
 def misplaced_rings():
     with bench() as lab, Beside(lab), Memory() as made, nothing_left(lab):
         with Wire(lab) as rogue:
@@ -206,6 +214,7 @@ def misplaced_rings():
 
 
 @test("an ATTACH that is refused does not change what the port is: a target cannot become the owner of a ring by a second one")
+@does("a target attaches", "again, as an initiator")
 def second_attach():
     with bench() as lab, Memory() as made, nothing_left(lab):
         with Wire(lab) as rogue:
@@ -287,6 +296,7 @@ def stored(lab, blocks):
 
 
 @test("two initiators with a ring each: what the second writes by reference arrives; a wrong CRC, or memory that was given to others, does not")
+@does("an initiator writes by reference", "with a wrong CRC", "what was given to others meanwhile")
 def second_initiator():
     with bench() as lab, Beside(lab, size=2 * MIB):
         rogue, made = attached(lab)
@@ -308,6 +318,7 @@ def second_initiator():
             assert write_sense(rogue, write16(LBA, 16), late, len(data), crc32c(data[::-1])) == (0x0B, 0x4B, 0x00)
             assert stored(lab, 16) == was
             assert not rogue.errors
+        lab.take("disk0", LBA * 512, 16 * 512)
     # and what the daemon's job wrote is what it should be: Beside has compared
 
 
@@ -328,6 +339,7 @@ SAYS = {"in the daemon's ring": "which is not known", "in a ring that there is n
 
 
 @test("data at references that lead nowhere: the port is out, and is told which; nothing is written")
+@does("an initiator refers to data", *OUTSIDE)
 def references_outside():
     with bench() as lab, Beside(lab), nothing_left(lab):
         before = stored(lab, 8)
@@ -343,6 +355,7 @@ def references_outside():
 
 
 @test("frames without data that have them in a ring, and a byte 1 that means nothing, are refused")
+@does("an initiator sends", "a PING with data in a ring", "a byte 1 of 2", "a byte 1 of 255")
 def odd_headers():
     with bench() as lab, Beside(lab):
         for bytes_, text in ((fr.frame(fr.PING, bytes(8), fr.Ref(1, PAGE, 512)), "PING"),
@@ -354,6 +367,7 @@ def odd_headers():
 
 
 @test("an initiator that vanishes with its ring, scripts by reference waiting and on their way: no other job notices")
+@does("an initiator vanishes", "with its ring, and scripts by reference on their way")
 def vanishing():
     with bench() as lab:
         with Beside(lab, size=2 * MIB), nothing_left(lab):
@@ -366,8 +380,11 @@ def vanishing():
                               (I_DATA_OUT, 0, len(data), crc32c(data))]
                     rogue.send(*[fr.script(100 + n, [listed[0], (I_MSG_OUT, fr.IDENTIFY + bytes([n + 2]))] + listed[2:], ref)
                                  for n in range(12)])
+        lab.take("disk0", LBA * 512, 128 * 512)
         sound(lab)
 
+
+counted()
 
 if __name__ == "__main__":
     main()
