@@ -89,6 +89,20 @@ def commands():
             "TEST UNIT READY": True, "READ(10), 4 KiB": True, "WRITE(10), 4 KiB": True}, made
 
 
+@test("bench-holder measures both ways to lose the holder, and judges them")
+def holder():
+    for limit_ms, good in (("5000", True), ("0", False)):
+        done = subprocess.run([sys.executable, os.path.join(SOURCE, "tests/bench/holder.py")], stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=2 * LIMIT_S, check=False,
+                              env={**os.environ, "ROUNDS": "2", "LIMIT_MS": limit_ms})
+        assert done.returncode == (0 if good else 1), done.stdout
+        rows = {line.split("  ")[0]: [float(n) for n in line.split()[-4:]] for line in done.stdout.splitlines()[1:3]}
+        assert {what: row[0] for what, row in rows.items()} == {"the holder is killed": 2, "it is stopped; its limit is 300 ms": 1}, done.stdout
+        assert all(0 < p50 <= p99 <= most for _, p50, p99, most in rows.values()), done.stdout
+        assert rows["it is stopped; its limit is 300 ms"][1] > 250, done.stdout
+        assert done.stdout.rstrip().endswith("yes" if good else "NO"), done.stdout
+
+
 @test("bench-scaling measures each of its parts")
 def scaling():
     _, made = run("scaling.py", "SCALING_JSON")
