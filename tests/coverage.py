@@ -93,7 +93,7 @@ def row(name, counts):
 
 def main():
     args = sys.argv[1:]
-    if not args:
+    if not args or {a for a in args if a.startswith("-")} - {"--files", "--lines"}:
         sys.exit(__doc__)
     files = read(args[0])
     if "--lines" in args:

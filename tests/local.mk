@@ -13,7 +13,7 @@
 # SANITIZE=yes is in their environment then.
 #
 # `make check` runs them all, side by side with -j; `make check-static`, `check-unit`, `check-scenario` and
-# `check-integration` one list; `make check TESTS=tests/unit/test_x` one test. The log is tests/unit/test_x.log.
+# `check-integration` one list, `check-rogue` those integration tests in which somebody breaks the rules; `make check TESTS=tests/unit/test_x` one test. The log is tests/unit/test_x.log.
 # Scripts find their way by top_srcdir, top_builddir, CC, NM and the like, which are in their environment.
 
 static_checks = \
@@ -79,7 +79,7 @@ format:
 list-test-logs:
 	@printf '%s\n' $(TEST_LOGS)
 
-.PHONY: check-static check-unit check-scenario check-integration
+.PHONY: check-static check-unit check-scenario check-integration check-rogue
 check-static:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(static_checks)'
 check-unit:
@@ -88,6 +88,8 @@ check-scenario:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(scenario_tests)'
 check-integration:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(integration_tests)'
+check-rogue:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(rogue_tests)'
 
 # What of the cores the unit and scenario tests run, in a build of its own.
 .PHONY: coverage
