@@ -4,9 +4,17 @@
 
 scenario_tests += tests/steps/test_fault_steps
 tests_steps_test_fault_steps_SOURCES = \
+	tests/steps/disk.c \
 	tests/steps/faults.def \
+	tests/steps/host.c \
+	tests/steps/host_jobs.c \
+	tests/steps/inside.h \
 	tests/steps/memory.c \
+	tests/steps/promises.c \
+	tests/steps/scenario.c \
+	tests/steps/scenario.h \
 	tests/steps/test_fault_steps.c \
+	tests/steps/wires.c \
 	tests/steps/world.c \
 	tests/steps/world.h
 tests_steps_test_fault_steps_LDFLAGS = $(memory_ldflags)
@@ -21,7 +29,7 @@ tests_steps_test_no_memory_LDFLAGS = $(memory_ldflags)
 
 memory_ldflags = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=aligned_alloc \
-	-Wl,--wrap=free -Wl,--wrap=block_new
+	-Wl,--wrap=free
 
 .PHONY: fault-steps
 fault-steps: tests/steps/test_fault_steps$(EXEEXT)

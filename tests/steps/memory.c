@@ -14,7 +14,6 @@
 static void *piece[PIECES];
 static long live;
 static unsigned fail_at;
-static bool of_any; /* not of blocks only */
 static bool struck;
 
 void *__real_malloc(size_t n);
@@ -22,13 +21,11 @@ void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t n);
 void *__real_aligned_alloc(size_t align, size_t n);
 void __real_free(void *p);
-struct block *__real_block_new(size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
 void *__wrap_aligned_alloc(size_t align, size_t n);
 void __wrap_free(void *p);
-struct block *__wrap_block_new(size_t n);
 
 long memory_live(void)
 {
@@ -38,13 +35,7 @@ long memory_live(void)
 void memory_fail(unsigned at)
 {
 	fail_at = at;
-	of_any = struck = false;
-}
-
-void memory_fail_any(unsigned at)
-{
-	memory_fail(at);
-	of_any = true;
+	struck = false;
 }
 
 bool memory_struck(void)
@@ -102,12 +93,12 @@ static void uncounted(const void *p)
 
 void *__wrap_malloc(size_t n)
 {
-	return of_any && fails() ? NULL : counted(__real_malloc(n));
+	return fails() ? NULL : counted(__real_malloc(n));
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-	return of_any && fails() ? NULL : counted(__real_calloc(n, size));
+	return fails() ? NULL : counted(__real_calloc(n, size));
 }
 
 void *__wrap_realloc(void *p, size_t n)
@@ -118,7 +109,7 @@ void *__wrap_realloc(void *p, size_t n)
 
 void *__wrap_aligned_alloc(size_t align, size_t n)
 {
-	return of_any && fails() ? NULL : counted(__real_aligned_alloc(align, n));
+	return fails() ? NULL : counted(__real_aligned_alloc(align, n));
 }
 
 void __wrap_free(void *p)
@@ -127,12 +118,21 @@ void __wrap_free(void *p)
 	__real_free(p);
 }
 
-struct block *__wrap_block_new(size_t n)
+void *memory_own(size_t n)
 {
-	return !of_any && fails() ? NULL : __real_block_new(n);
+	void *p = __real_malloc(n);
+
+	sm_assert(p != NULL);
+	return counted(p);
 }
 
 struct block *memory_block(size_t n)
 {
-	return __real_block_new(n);
+	unsigned at = fail_at;
+	struct block *b;
+
+	fail_at = 0;
+	b = block_new(n);
+	fail_at = at;
+	return b;
 }

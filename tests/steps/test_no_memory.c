@@ -114,10 +114,10 @@ START_TEST(what_cannot_be_made_leaves_nothing)
 	must(rows[_i].make(), "%s: it cannot be made at all", rows[_i].name);
 	do {
 		long before = memory_live();
-		memory_fail_any(++at);
+		memory_fail(++at);
 		made = rows[_i].make();
 		bool struck = memory_struck();
-		memory_fail_any(0);
+		memory_fail(0);
 		must(made != struck, "%s, allocation %u: %s", rows[_i].name, at,
 		     struck ? "it fails, and is not missed" : "it does not come to it");
 		must(memory_live() == before, "%s, allocation %u fails: %ld pieces are left",

@@ -11,24 +11,59 @@
 #include "initiator/initiator.h"
 #include "mirror/intent.h"
 #include "target/target.h"
-#include "unit/must.h"
+#include "unit/checks.h"
+
+#include <stddef.h>
 
 #define DISKS   3
 #define HOST    DISKS /* its link */
 #define LINKS   (DISKS + 1)
+#define BUS     LINKS /* who has all of the links */
+#define NODES   (LINKS + 1)
 #define HOST_ID 7
 #define BLOCK   512
 #define BLOCKS  64
 #define OPS     64
 
-/* FAULT(sym, name, good): one class; `good`: it can be there for good, too. */
-enum fault {
-#define FAULT(sym, name) FAULT_##sym,
+/* As unit/must.h: Check needs memory to tell of it. */
+#define must(cond, ...)                                                                            \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			memory_fail(0);                                                            \
+			ck_abort_msg(__VA_ARGS__);                                                 \
+		}                                                                                  \
+	} while (0)
+
+enum fault_what {
+	CUT,
+	KILL,
+	KILL_KEPT, /* the service manager keeps the image open */
+	STOP,      /* for longer than a heartbeat may be missing (STOP_NS) */
+	MOMENT,    /* for longer than a phase may take, and no longer; for good: again and again */
+	WRITE_ERROR,
+	READ_ERROR,
+	NO_SPACE,
+	FLUSH_DEAD,
+	META_ERROR,
+	STATE_ERROR,
+	LOG_ERROR,
+	IMAGE_ERROR,
+	NO_MEMORY,
+	NO_START,
+};
+
+struct fault { /* one class */
+	enum fault_what what;
+	unsigned who; /* a disk, HOST, BUS */
+	const char *name;
+};
+enum {
+#define FAULT(what, who, name) +1
+	FAULTS = 0
 #include "steps/faults.def"
 #undef FAULT
-	FAULTS
 };
-extern const char *const fault_names[FAULTS];
+extern const struct fault faults[FAULTS];
 
 struct bytes { /* on their way in one direction */
 	uint8_t *p;
@@ -41,12 +76,14 @@ struct link {
 	uint32_t handle;
 	struct bytes to_bus, from_bus;
 	ns_t dial_at;
+	ns_t heartbeat_ns, ping_at, heard_at; /* the device's; 0: it is not attached */
 };
 
 struct disk {
 	struct tgt *t; /* NULL: it does not run */
 	bool attached, dead;
 	uint8_t media[BLOCKS * BLOCK];
+	bool bad[BLOCKS]; /* the medium does not give it, until it is written anew */
 	uint8_t saved[TGT_SAVED_MAX];
 	size_t n_saved;
 	struct tgt_event done[OPS]; /* of the store: to be told */
@@ -54,12 +91,28 @@ struct disk {
 	ns_t start_at;
 };
 
+/* The journal of jobs, as the daemon's jobs.json. */
+#define SAVED_JOBS 32
+struct saved_jobs {
+	unsigned n;
+	struct saved_job {
+		_Alignas(struct ini_job) uint8_t head[offsetof(struct ini_job, t)];
+		struct {
+			_Alignas(uint64_t) uint8_t head[offsetof(struct ini_job_target, runs)];
+		} t[DISKS]; /* without their runs, which are large */
+	} job[SAVED_JOBS];
+};
+
+enum work_kind { WORK_SAVE, WORK_INTENT, WORK_FILE_READ, WORK_JOBS };
+
 struct host {
 	struct hba *h; /* NULL: it does not run */
 	struct ini *ini;
 	bool attached, due;
 	unsigned lives; /* that it has begun */
 	ns_t start_at;
+	uint32_t epoch; /* of its last attach, */
+	uint64_t boot;  /* and of the bus server then; of this life */
 	/* what is durable */
 	bool has_state;
 	unsigned n_groups;
@@ -67,9 +120,11 @@ struct host {
 	uint32_t next_job;
 	uint8_t log[INTENT_SAVED_MAX];
 	size_t n_log; /* 0: none */
+	struct saved_jobs jobs;
+	bool keeps_file; /* by the service manager, for the next life */
 	/* completions to come */
 	struct work {
-		enum ini_action_kind kind;
+		enum work_kind kind;
 		uint64_t op, offset;
 		uint32_t len;
 		unsigned n_groups;
@@ -78,6 +133,9 @@ struct host {
 		uint8_t *bytes; /* INTENT */
 	} work[OPS];
 	unsigned n_work;
+	struct saved_jobs jobs_saving; /* JOBS */
+	bool jobs_are_saving;
+	uint64_t jobs_sum;
 	/* the command that waits for its reply */
 	uint64_t token;
 	bool replied;
@@ -99,9 +157,11 @@ struct world {
 	uint8_t image;                   /* what files are filled with */
 	void (*before)(struct world *w); /* each step; NULL: nothing */
 	/* the fault */
-	enum fault fault;
-	bool good; /* for good */
+	const struct fault *fault; /* NULL: none yet */
+	bool good;                 /* for good */
 	bool armed, struck;
+	ns_t stopped_until[NODES]; /* 0: it is not; NS_NEVER: for good */
+	ns_t stop_again;           /* MOMENT, for good; 0: not yet */
 };
 
 void world_new(struct world *w);
@@ -111,18 +171,21 @@ bool world_step(struct world *w);
 /* Until cond holds; false: it did not within `limit`. */
 bool world_until(struct world *w, ns_t limit, bool (*cond)(const struct world *w));
 void world_kill_disk(struct world *w, unsigned i);
+bool world_stopped(const struct world *w, unsigned who);
 /* A fault of this class; good: for good. */
-void world_strike(struct world *w, enum fault f, bool good);
-/* There are no faults any more; what is dead is started, disk1 anew. */
+void world_strike(struct world *w, unsigned f, bool good);
+/* There are no faults any more; what is dead or stopped goes on, and the disk that it was at, or
+ * disk1, is started anew. */
 void world_repair(struct world *w);
+/* The journal has a job with this number. */
+bool world_kept(const struct world *w, uint32_t job);
 /* Memory of cores and shells that is in use (tests/steps/memory.c). */
 long memory_live(void);
 /* The allocation of so many from here on fails (1: the next); 0: none does, UINT_MAX: all do. */
 void memory_fail(unsigned at);
-/* The same of any allocation, not only of blocks. */
-void memory_fail_any(unsigned at);
 bool memory_struck(void);
-/* For the test's own data: never fails. */
+/* For the test's own data: these never fail. */
 struct block *memory_block(size_t n);
+void *memory_own(size_t n);
 
 #endif
