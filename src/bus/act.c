@@ -22,6 +22,18 @@ bool act_room(const struct bus *b)
 	       b->n_traces + TENURE_TRACES <= TRACES_MAX && b->arena_n + TENURE_ARENA <= ARENA_MAX;
 }
 
+struct spent act_spent(const struct bus *b)
+{
+	return (struct spent){b->n_actions, b->n_traces, b->arena_n};
+}
+
+bool act_beyond(const struct bus *b, const struct spent *since)
+{
+	return b->n_actions - since->actions > PROGRAM_ACTIONS ||
+	       b->n_traces - since->traces > PROGRAM_TRACES ||
+	       b->arena_n - since->arena > PROGRAM_ARENA;
+}
+
 static struct bus_action *action(struct bus *b, enum bus_action_kind kind, uint32_t handle)
 {
 	sm_assert(b->n_actions < ACTIONS_MAX);

@@ -23,6 +23,9 @@
 /* ---- act.c ---- */
 void act_reset(struct bus *b);
 bool act_room(const struct bus *b); /* for another tenure */
+struct spent act_spent(const struct bus *b);
+/* Since then more has been used than a program may. */
+bool act_beyond(const struct bus *b, const struct spent *since);
 /* A SEND to the port's connection; its type is set, the rest is the caller's to fill. */
 struct wire_frame *act_send(struct bus *b, uint32_t handle, enum wire_type type);
 struct wire_frame *act_to(struct bus *b, const struct port *p, enum wire_type type);
@@ -279,6 +282,8 @@ bool limit_holds(struct bus *b, struct port *p);
  * may ask for minutes of it: past the limit of a tenure it is ended by RST, and the driver is out.
  * True: so it was. */
 bool limit_overrun(struct bus *b);
+/* A program has made more phases, or frames, than one may: RST, and the driver is out. */
+void limit_spent(struct bus *b);
 
 /* ---- phase.c ---- */
 struct phase {

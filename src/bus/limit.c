@@ -2,6 +2,7 @@
 /* Limits of the machine's time: who keeps the bus waiting, who is silent. And RST. */
 #include "bus/core.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 /* ---- RST ---- */
@@ -88,12 +89,24 @@ static bool participant_awaited(const struct tenure *t)
  * void, and it comes back by a new one. Left attached, a stopped process or one that asks for
  * phases without end would cost a time-out, and a RST, whenever it is selected.
  */
-static void fence(struct bus *b, const struct port *p, const char *what, uint32_t tenure,
-                  ns_t limit_ns)
+static void fence(struct bus *b, const struct port *p, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+static void fence(struct bus *b, const struct port *p, const char *fmt, ...)
 {
-	refuse_conn(b, &b->conn[p->conn], CODE_BAD_STATE, 0, 0,
-	            "ID %u kept %s in tenure %u for %llu ms: attach anew", p->id, what, tenure,
-	            (unsigned long long)(limit_ns / NS_PER_MS));
+	char text[160];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	refuse_conn(b, &b->conn[p->conn], CODE_BAD_STATE, 0, 0, "%s: attach anew", text);
+}
+
+static void fence_kept(struct bus *b, const struct port *p, const char *what, uint32_t tenure,
+                       ns_t limit_ns)
+{
+	fence(b, p, "ID %u kept %s in tenure %u for %llu ms", p->id, what, tenure,
+	      (unsigned long long)(limit_ns / NS_PER_MS));
 }
 
 /* ---- what a port keeps the bus waiting, all in all ---- */
@@ -135,10 +148,8 @@ bool limit_holds(struct bus *b, struct port *p)
 {
 	if (b->cfg.hold_limit_ns == 0 || p->held <= b->cfg.hold_limit_ns)
 		return false;
-	refuse_conn(
-	        b, &b->conn[p->conn], CODE_BAD_STATE, 0, 0,
-	        "ID %u kept the bus waiting in many tenures, %llu ms beyond its due: attach anew",
-	        p->id, (unsigned long long)(p->held / NS_PER_MS));
+	fence(b, p, "ID %u kept the bus waiting in many tenures, %llu ms beyond its due", p->id,
+	      (unsigned long long)(p->held / NS_PER_MS));
 	return true;
 }
 
@@ -159,7 +170,7 @@ static void phase_over(struct bus *b)
 		bus_reset(b, WIRE_NO_ID, text);
 	}
 	/* A participant's token goes back with its port. */
-	fence(b, p, "a phase waiting", number, b->cfg.phase_timeout_ns);
+	fence_kept(b, p, "a phase waiting", number, b->cfg.phase_timeout_ns);
 }
 
 /* Whom the bus has waited for the most in this tenure is to blame: it may wait now for one that was
@@ -187,7 +198,7 @@ static void tenure_over(struct bus *b)
 	(void)snprintf(text, sizeof(text), "tenure %u of ID %u is past its limit", number,
 	               t->target);
 	bus_reset(b, WIRE_NO_ID, text);
-	fence(b, p, "the bus", number, b->cfg.tenure_limit_ns);
+	fence_kept(b, p, "the bus", number, b->cfg.tenure_limit_ns);
 }
 
 bool limit_overrun(struct bus *b)
@@ -202,8 +213,19 @@ bool limit_overrun(struct bus *b)
 	(void)snprintf(text, sizeof(text), "tenure %u of ID %u moves data without end", number,
 	               t->target);
 	bus_reset(b, WIRE_NO_ID, text);
-	fence(b, p, "the bus", number, b->cfg.tenure_limit_ns);
+	fence_kept(b, p, "the bus", number, b->cfg.tenure_limit_ns);
 	return true;
+}
+
+void limit_spent(struct bus *b)
+{
+	const struct port *p = ten_driver(b);
+	char text[128];
+
+	(void)snprintf(text, sizeof(text), "tenure %u of ID %u has phases without end",
+	               b->ten.number, b->ten.target);
+	bus_reset(b, WIRE_NO_ID, text);
+	fence(b, p, "ID %u asked for more phases than a program may", p->id);
 }
 
 static ns_t tenure_deadline(const struct bus *b)

@@ -179,6 +179,7 @@ void run_items(struct bus *b, struct span items, struct block *data)
 {
 	struct tenure *t = &b->ten;
 	uint8_t driver = t->driver;
+	const struct spent before = act_spent(b);
 	struct rd r = rd_init(items.p, items.n);
 	struct wire_item it;
 
@@ -187,6 +188,10 @@ void run_items(struct bus *b, struct span items, struct block *data)
 		bool moves = it.kind == ITEM_DATA_OUT || it.kind == ITEM_DATA_IN;
 		if ((moves && limit_overrun(b)) || !run_item(b, &it, data))
 			break;
+		if (t->state == TENURE_RUNS && act_beyond(b, &before)) {
+			limit_spent(b);
+			break;
+		}
 	}
 }
 

@@ -36,13 +36,22 @@
 #define RESETS_MAX        64                /* RSTs of one port; more are refused */
 #define RESET_FORGET_NS   (100 * NS_PER_MS) /* likewise */
 
-/* Actions of one step; one tenure and what hangs on it never needs more than TENURE_*. */
-#define ACTIONS_MAX    4096U
-#define TRACES_MAX     8192U
-#define ARENA_MAX      (2U * 1024 * 1024)
-#define TENURE_ACTIONS 1400U
-#define TENURE_TRACES  1400U
-#define TENURE_ARENA   (512U * 1024)
+/*
+ * Actions of one step; one tenure and what hangs on it never needs more than TENURE_*. Of that one
+ * program may use PROGRAM_*, and what its last item needs beyond: then it is ended (act_spent).
+ * What else there is, at most: the reports of all scripts that wait, as RST comes, and of the
+ * nexuses that a message ends; the requests to a port that goes; and for each leg of a pass, for
+ * each piece of a script, for each port a few.
+ */
+#define ACTIONS_MAX     8192U
+#define TRACES_MAX      8192U
+#define ARENA_MAX       (2U * 1024 * 1024)
+#define TENURE_ACTIONS  4000U
+#define TENURE_TRACES   1400U
+#define TENURE_ARENA    (512U * 1024)
+#define PROGRAM_ACTIONS 1000U
+#define PROGRAM_TRACES  1000U
+#define PROGRAM_ARENA   (256U * 1024)
 
 /* Bytes of items that a burst gathers; the largest single item (a message or CDB) fits twice. */
 #define BURST_MAX (15U * 1024)
@@ -82,6 +91,12 @@ enum script_state { SCRIPT_FREE, SCRIPT_QUEUED, SCRIPT_RUNNING, SCRIPT_NEXUS };
 
 struct piece {
 	uint32_t off, len, crc;
+};
+
+/* How much of a step's actions, traces and arena has been used. */
+struct spent {
+	unsigned actions, traces;
+	size_t arena;
 };
 
 /*
@@ -146,6 +161,14 @@ struct program {
 };
 
 TAILQ_HEAD(program_list, program);
+
+_Static_assert(PROGRAM_ACTIONS + SCRIPTS_LIVE + WIRE_IDS * (SCRIPTS_QUEUED + RELAYS) +
+                               8 * (WIRE_LEGS_MAX + SCRIPT_PIECES + WIRE_IDS) <=
+                       TENURE_ACTIONS,
+               "actions of a tenure");
+_Static_assert(PROGRAM_TRACES + 4 * (WIRE_LEGS_MAX + SCRIPT_PIECES) <= TENURE_TRACES,
+               "traces of a tenure");
+_Static_assert(PROGRAM_ARENA + 8 * WIRE_HEAD_MAX <= TENURE_ARENA, "arena of a tenure");
 
 /* What a target's port received and its process has not been told. */
 struct gather {

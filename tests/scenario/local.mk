@@ -155,6 +155,9 @@ tests_scenario_test_bus_units_wrong_SOURCES = $(bus_rig) tests/scenario/test_bus
 scenario_tests += tests/scenario/test_bus_limits
 tests_scenario_test_bus_limits_SOURCES = $(bus_rig) tests/scenario/test_bus_limits.c
 
+scenario_tests += tests/scenario/test_bus_hold
+tests_scenario_test_bus_hold_SOURCES = $(bus_rig) tests/scenario/test_bus_hold.c
+
 scenario_tests += tests/scenario/test_bus_scripts
 tests_scenario_test_bus_scripts_SOURCES = $(bus_rig) tests/scenario/test_bus_scripts.c
 

@@ -142,6 +142,11 @@ static void random_command(struct prng *g, struct items *i, const struct block *
 		it_write16(i, below(g, 1000), (uint32_t)data->len / 512);
 	else
 		it_cdb6(i, (uint8_t)prng_u64(g), (uint8_t)prng_u64(g));
+	if (chance(g, 10)) {
+		for (unsigned k = 0; k < 8; k++) /* as many pieces as there may be */
+			it_data(i, ITEM_DATA_OUT, k, 1, 7);
+		return;
+	}
 	while (chance(g, 60))
 		it_data(i, chance(g, 50) ? ITEM_DATA_OUT : ITEM_DATA_IN, 0, below(g, 1024), 7);
 }
