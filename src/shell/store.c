@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "shell/dirsync.h"
+#include "shell/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -163,6 +164,21 @@ static bool size_ok(struct store *s, const struct store_config *c, bool made, ch
 	return true;
 }
 
+/* What a process before this one wrote may be in memory only: where the medium did not take it, the
+ * kernel has told that process, keeps the pages, takes them for written, and says to this one that
+ * all is there. So what can be written is, and then all is read from where it lies. */
+static bool as_it_lies(const struct store *s, const struct store_config *c)
+{
+	if (s->in_memory)
+		return true;
+	if (fdatasync(s->fd) != 0)
+		log_warning("%s: what was left to be written could not be: %s: it is used as it is "
+		            "on the medium",
+		            c->path, strerrordesc_np(errno));
+	(void)posix_fadvise(s->fd, 0, 0, POSIX_FADV_DONTNEED);
+	return true;
+}
+
 /* Direct I/O works, and with blocks of this size. */
 static bool direct_ok(struct store *s, const struct store_config *c, char *why, size_t n)
 {
@@ -216,8 +232,9 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	 * was cut off is flushed, and a flush says that nothing is in doubt; and one that is cut
 	 * off here would find a file that was changed since. */
 	s->opened = open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n) &&
-	            direct_ok(s, c, why, n) && store_mapped_open(s, c, why, n) &&
-	            store_tuples_open(s, c, why, n) && store_sums_open(s, c, why, n) &&
+	            as_it_lies(s, c) && direct_ok(s, c, why, n) &&
+	            store_mapped_open(s, c, why, n) && store_tuples_open(s, c, why, n) &&
+	            store_sums_open(s, c, why, n) &&
 	            (!s->sums || store_sums_repair(s, c->write_protect, why, n)) &&
 	            (!s->tuples || store_tuples_repair(s, c->write_protect, why, n)) &&
 	            holes_ok(s, c, why, n) && store_atomic_open(s, c, why, n);

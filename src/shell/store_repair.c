@@ -4,7 +4,6 @@
 #include "shell/store_inside.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,14 +118,11 @@ bool store_look_through(struct store *s, struct beside *b, store_look_fn *look, 
 		            "writes were cut off: it has to be looked through without "
 		            "--write-protect",
 		            0);
-	/* What is there may be in memory only, of a process that was killed: other data would be
-	 * found after the end of the machine, and nothing in doubt. So it is written, and then
-	 * read from where it lies, as far as that can be had: what that process could not write
-	 * counts as written by now. */
+	/* What a process that was killed has left in memory was written when the store was opened;
+	 * where that has failed, some of it may be there still. Other data would be found after
+	 * the end of the machine, and nothing in doubt. */
 	if (fdatasync(s->fd) != 0)
 		return fail(why, n, b, "what it is of cannot be made durable", errno);
-	if (!s->in_memory)
-		(void)posix_fadvise(s->fd, 0, 0, POSIX_FADV_DONTNEED);
 	bool ok = look_at_all(s, b, look, &changed);
 	if (!ok || !beside_settled(b))
 		return fail(why, n, b, "cannot be looked through", errno);

@@ -589,7 +589,7 @@ START_TEST(what_a_killed_process_left_is_recovered_right)
 	for (size_t cut = 1; cut <= h.n; cut++)
 		kill_at(&r, &h, cut);
 	(void)snprintf(name, sizeof(name), "%s, killed", k->name);
-	points_done(&r.points, name, h.n, 400);
+	points_done(&r.points, name, h.n, 300);
 	history_free(&h);
 }
 END_TEST
