@@ -99,8 +99,6 @@ static void port_up(struct bus *b, struct conn *c)
 {
 	struct port *p = &b->port[c->attach.id];
 
-	if (memcmp(p->uuid, c->attach.uuid, UUID_LEN) != 0)
-		p->held = 0; /* the same device begins with what it had */
 	p->up = true;
 	p->role = c->attach.role;
 	p->conn = (uint8_t)BUS_HANDLE_SLOT(c->handle);
@@ -179,6 +177,21 @@ static bool is_taken(struct bus *b, struct conn *c, const struct port *held,
 	return true;
 }
 
+/* Its ID has kept the bus from others again and again. Initiators never do. */
+static bool is_barred(struct bus *b, struct conn *c)
+{
+	const struct port *p = &b->port[c->attach.id];
+
+	if (c->attach.role != ROLE_TARGET || b->now >= p->barred_until)
+		return false;
+	uint32_t ms = (uint32_t)((p->barred_until - b->now + NS_PER_MS - 1) / NS_PER_MS);
+	refuse_conn(b, c, CODE_FLOOD, WIRE_ATTACH, ms,
+	            "SCSI ID %u has kept the bus from others %u times of late: not before %u ms "
+	            "have passed",
+	            c->attach.id, p->fences.n, ms);
+	return true;
+}
+
 static void attach_device(struct bus *b, struct conn *c)
 {
 	const struct wire_attach *a = &c->attach;
@@ -189,7 +202,7 @@ static void attach_device(struct bus *b, struct conn *c)
 		return;
 	}
 	struct port *same = holder_of_uuid(b, a->uuid);
-	if (is_taken(b, c, &b->port[a->id], same))
+	if (is_taken(b, c, &b->port[a->id], same) || is_barred(b, c))
 		return;
 	if (same)
 		refuse_conn(b, &b->conn[same->conn], CODE_SUPERSEDED, 0, 0,

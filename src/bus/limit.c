@@ -89,6 +89,28 @@ static bool participant_awaited(const struct tenure *t)
  * void, and it comes back by a new one. Left attached, a stopped process or one that asks for
  * phases without end would cost a time-out, and a RST, whenever it is selected.
  */
+/*
+ * By a new attach at once, the first time: any process may be stopped once. Whoever did so for ever
+ * would have the bus for a limit's time again and again, and all others its RSTs. So from the
+ * second time on the ID waits, each time for twice as long. It is the ID that does: a name costs
+ * nothing.
+ */
+#define FENCES_MOST     8
+#define FENCE_FORGET_NS (60 * NS_PER_S) /* without another one, after the wait */
+#define FENCE_WAIT_NS   (4 * NS_PER_S)  /* the second time */
+
+static void bar(struct bus *b, struct port *p)
+{
+	if (b->now > p->fences.since)
+		forgive(&p->fences, FENCE_FORGET_NS, b->now);
+	if (p->fences.n < FENCES_MOST)
+		p->fences.n++;
+	p->barred_until = b->now;
+	if (p->fences.n > 1)
+		p->barred_until += FENCE_WAIT_NS << (p->fences.n - 2);
+	p->fences.since = p->barred_until;
+}
+
 static void fence(struct bus *b, const struct port *p, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
 static void fence(struct bus *b, const struct port *p, const char *fmt, ...)
@@ -99,6 +121,7 @@ static void fence(struct bus *b, const struct port *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	bar(b, &b->port[p->id]);
 	refuse_conn(b, &b->conn[p->conn], CODE_BAD_STATE, 0, 0, "%s: attach anew", text);
 }
 

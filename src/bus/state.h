@@ -206,6 +206,10 @@ struct port {
 	        late; /* questions that were taken back while its program may have been under way */
 	uint32_t unwanted; /* management requests to it whose answers nobody waits for any more */
 	struct forgiven resets; /* RSTs that it asserted */
+	/* Of this ID, whoever has it: how often it was put out for keeping the bus; no target
+	 * attaches with it before then (limit.c). */
+	struct forgiven fences;
+	ns_t barred_until;
 	/* Machine time that the bus has waited for it: in the tenure `waited_in`; and what it has
 	 * kept the bus beyond its due, as of then (limit.c). */
 	uint32_t waited_in;

@@ -15,8 +15,9 @@
 
 #define RETRY_FIRST_NS  (20 * NS_PER_MS)
 #define RETRY_MOST_NS   (1 * NS_PER_S)
-#define ATTACH_LIMIT_NS (5 * NS_PER_S) /* for ATTACHED to come */
-#define DRAIN_LIMIT_NS  (5 * NS_PER_S) /* for tasks to end at SIGTERM */
+#define WAIT_MOST_NS    (10 * NS_PER_S) /* the bus server may have been started anew */
+#define ATTACH_LIMIT_NS (5 * NS_PER_S)  /* for ATTACHED to come */
+#define DRAIN_LIMIT_NS  (5 * NS_PER_S)  /* for tasks to end at SIGTERM */
 /* What may wait for the bus server to read it. What reads hold is bounded, below that
  * (target_io.c); the rest are statuses and short data of as many tasks as there are. */
 #define OUT_MAX (512 * MIB)
@@ -42,6 +43,11 @@ struct run {
 };
 
 static void schedule(struct run *r);
+
+static ns_t least(ns_t a, ns_t b)
+{
+	return a < b ? a : b;
+}
 
 /* ---- the core ---- */
 
@@ -161,7 +167,9 @@ static void refused(struct run *r, const struct wire_error *e)
 	 * from that one, which would take it back. (An old connection of our own is closed before
 	 * the next.)
 	 */
-	bool passes = e->code == CODE_SHUTDOWN || (r->ever_up && e->code != CODE_SUPERSEDED);
+	bool later = e->code == CODE_FLOOD && e->ref != 0; /* this ID has to wait */
+	bool passes =
+	        e->code == CODE_SHUTDOWN || later || (r->ever_up && e->code != CODE_SUPERSEDED);
 	if (!passes) {
 		char text[WIRE_TEXT_MAX + 200];
 		(void)snprintf(text, sizeof(text), "%s refuses: %s", r->o->bus.text, e->text);
@@ -170,6 +178,8 @@ static void refused(struct run *r, const struct wire_error *e)
 	}
 	log_warning("%s refuses: %s; trying again", r->o->bus.text, e->text);
 	r->pause = RETRY_MOST_NS;
+	if (later && e->ref * NS_PER_MS > r->pause)
+		r->pause = least(e->ref * NS_PER_MS, WAIT_MOST_NS);
 	unlink_conn(r);
 }
 
@@ -335,11 +345,6 @@ static void link_again(struct run *r)
 }
 
 /* ---- time ---- */
-
-static ns_t least(ns_t a, ns_t b)
-{
-	return a < b ? a : b;
-}
 
 static void schedule(struct run *r)
 {

@@ -107,8 +107,8 @@ struct wire_error {
 	uint8_t code;       /* enum wire_code */
 	uint8_t frame_type; /* of the frame that was refused, 0 if none */
 	uint32_t ref;       /* its script, program or request id; of an ATTACH whose UUID another
-	                       process has on this ID: the silence, in ms, that would end that; else
-	                       0 */
+	                       process has on this ID: the silence, in ms, that would end that; of
+	                       one whose ID has to wait (FLOOD): for so many ms; else 0 */
 	char text[WIRE_TEXT_MAX + 1];
 };
 

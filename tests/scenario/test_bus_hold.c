@@ -90,5 +90,105 @@ START_TEST(a_program_of_more_phases_than_there_is_room_for)
 }
 END_TEST
 
-TAP_MAIN_TABLE("bus_hold", NULL, NULL,
+/* ---- put out, and back ---- */
+
+/* Selected, target 2 says nothing; heartbeats go on. */
+static void is_mute(struct rig *r)
+{
+	const struct wire_frame ping = {.type = WIRE_PING};
+	const uint32_t handle = r->handle[2];
+	struct items i;
+
+	it_begin(&i);
+	it_select(&i, 2);
+	it_identify(&i, 1);
+	rig_script(r, 7, 1, &i, NULL);
+	rig_go(r);
+	rig_wait(r, 2 * NS_PER_S);
+	ck_assert(rig_closed(r, handle));
+	rig_frame(r, r->handle[7], &ping);
+}
+
+static void wait_for(struct rig *r, ns_t ns)
+{
+	const struct wire_frame ping = {.type = WIRE_PING};
+
+	for (; ns > 0; ns -= ns < NS_PER_S ? ns : NS_PER_S) {
+		rig_wait(r, ns < NS_PER_S ? ns : NS_PER_S);
+		for (unsigned i = 0; i < WIRE_IDS; i++)
+			if (r->handle[i])
+				rig_frame(r, r->handle[i], &ping);
+	}
+}
+
+/* Whether there is a target 2 now that asked for it. */
+static bool comes_back(struct rig *r, const char *name)
+{
+	rig_attach(r, 2, ROLE_TARGET, name);
+	rig_go(r);
+	return r->handle[2] != 0;
+}
+
+/* At once the first time; then its ID waits, twice as long each time, up to minutes. */
+START_TEST(who_is_put_out_again_and_again_waits)
+{
+	struct rig *r = begin(NULL);
+
+	r->traces = false;
+	is_mute(r);
+	ck_assert(comes_back(r, "disk2"));
+	for (ns_t wait = 4 * NS_PER_S; wait <= 512 * NS_PER_S; wait *= 2) {
+		is_mute(r);
+		rig_forget(r);
+		ck_assert(!comes_back(r, wait % 3 ? "disk2" : "other"));
+		if (wait == 8 * NS_PER_S)
+			rig_expect(r, "h0< REFUSED flood 8000: SCSI ID 2 has kept the bus from "
+			              "others 3 times of late: not before 8000 ms have passed\n");
+		wait_for(r, (wait < 256 * NS_PER_S ? wait : 256 * NS_PER_S) - NS_PER_MS);
+		ck_assert(!comes_back(r, "disk2"));
+		wait_for(r, NS_PER_MS);
+		ck_assert(comes_back(r, "disk2"));
+	}
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(who_behaves_is_forgiven)
+{
+	struct rig *r = begin(NULL);
+
+	r->traces = r->sends = false;
+	is_mute(r);
+	ck_assert(comes_back(r, "disk2"));
+	is_mute(r);
+	wait_for(r, 4 * NS_PER_S);
+	for (unsigned n = 0; n < 10; n++) { /* once in two minutes: at once again */
+		ck_assert(comes_back(r, "disk2"));
+		wait_for(r, 120 * NS_PER_S);
+		is_mute(r);
+	}
+	ck_assert(comes_back(r, "disk2"));
+	rig_free(r);
+}
+END_TEST
+
+/* What a target did is not held against an initiator that has its ID later. */
+START_TEST(an_initiator_does_not_wait)
+{
+	struct rig *r = begin(NULL);
+
+	r->traces = r->sends = false;
+	is_mute(r);
+	ck_assert(comes_back(r, "disk2"));
+	is_mute(r);
+	ck_assert(!comes_back(r, "disk2"));
+	rig_attach(r, 2, ROLE_INITIATOR, "second");
+	rig_go(r);
+	ck_assert_uint_ne(r->handle[2], 0);
+	rig_free(r);
+}
+END_TEST
+
+TAP_MAIN_TABLE("bus_hold", NULL, NULL, TAP_ONCE(who_is_put_out_again_and_again_waits),
+               TAP_ONCE(who_behaves_is_forgiven), TAP_ONCE(an_initiator_does_not_wait),
                TAP_TIMES(a_program_of_more_phases_than_there_is_room_for, 2));
