@@ -159,7 +159,9 @@ static bool finish(struct store *s, const struct store_config *c, uint8_t *p, ch
 	               store_tuples_write(s, r.lba, r.blocks, data + data_len(&r)) != STORE_OK) ||
 	              store_flush(s) != STORE_OK))
 		return fail(why, n, s, "a write that was cut off cannot be finished", 0);
-	if (got > 0 && !forget(s))
+	/* One that is empty may be so in memory only: what lies on the medium would be done after
+	 * the end of the machine, on top of what is written from now on. */
+	if (!forget(s))
 		return fail(why, n, s, "cannot be emptied", errno);
 	return true;
 }

@@ -387,6 +387,8 @@ void files_unmap(void)
 	files_look_at_memory();
 	for (struct map *m = maps; m < maps + MAPS; m++)
 		m->at = NULL;
+	for (int i = 0; i < FDS; i++)
+		fds[i].used = false;
 }
 
 /* ---- the rest ---- */

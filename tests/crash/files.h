@@ -101,7 +101,7 @@ void files_kill(struct history *h, size_t cut);
 uint64_t files_hash(void);
 bool files_scratch(const char *name);
 bool files_memory(const char *name);
-/* The process that had files mapped is no more. */
+/* The process that had files open, and mapped, is no more. */
 void files_unmap(void);
 /* To look at one state several times. */
 struct image files_copy(void);

@@ -14,7 +14,8 @@
  *     off is none that rots. A block that was flushed has its protection information.
  *
  * In the history itself processes are closed, and killed. And the process is killed behind each of
- * its operations, and what it has left is recovered, before the machine ends.
+ * its operations, and what it has left is recovered, before the machine ends: in that very opening,
+ * or when all blocks were written anew after it, and flushed.
  */
 #include "crash/points.h"
 #include "shell/log.h"
@@ -454,15 +455,20 @@ static void open_disk(struct shell *s)
 }
 
 /* The process is killed: what it wrote is there, and what was not synced stays so. */
-static void kill_disk(struct shell *s)
+static void kill_process(const struct target_disk *t)
 {
-	static struct target_disk left[4]; /* its memory is nobody's any more */
+	static struct target_disk left[2000]; /* its memory is nobody's any more */
 	static unsigned n;
 
-	disk_free(s->d);
 	files_unmap();
 	ck_assert_uint_lt(n, ARRAY_LEN(left));
-	left[n++] = s->t;
+	left[n++] = *t;
+}
+
+static void kill_disk(struct shell *s)
+{
+	disk_free(s->d);
+	kill_process(&s->t);
 }
 
 static void close_disk(struct shell *s)
@@ -594,6 +600,59 @@ START_TEST(what_a_killed_process_left_is_recovered_right)
 }
 END_TEST
 
+static void write_all(const struct target_disk *t, uint8_t fill)
+{
+	static uint8_t all[BLOCKS * BLOCK];
+	const struct protect how = {.type = 1};
+	struct store_op o = {.blocks = BLOCKS, .bytes = all};
+
+	memset(all, fill, sizeof(all));
+	ck_assert_int_eq(opts.protects ? store_protected(t->store, TGT_STORE_WRITE, &how, &o)
+	                               : store_write(t->store, 0, BLOCKS, all, &o.good),
+	                 STORE_OK);
+	ck_assert_int_eq(store_flush(t->store), STORE_OK);
+}
+
+/* Whatever the process was at is over, and what is there instead is durable. */
+static void use_after_kill(struct run *r, struct history *h, size_t cut)
+{
+	struct promise p = promised(h, cut);
+	struct target_disk t;
+	char why[400] = "";
+
+	files_kill(h, cut);
+	ck_assert_msg(target_disk_open(&opts, false, false, &t, why, sizeof(why)), "%s", why);
+	p.saved = p.begun = check_meta(&t, &p);
+	write_all(&t, 0xee);
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		p.block[i].n = 1;
+		p.block[i].may[0] = 0xee;
+	}
+	p.atomic.blocks = 0;
+	kill_process(&t);
+	struct history second = files_take();
+	r->promise = &p;
+	points_at(&r->points, &second, second.n, true, cut, again, r);
+	history_free(&second);
+}
+
+START_TEST(what_is_flushed_after_a_kill_stays)
+{
+	const struct kind *k = &kinds[_i];
+	struct run r = {0};
+	char name[80];
+
+	files_reset();
+	run_history(k);
+	struct history h = files_take();
+	for (size_t cut = 1; cut <= h.n; cut++)
+		use_after_kill(&r, &h, cut);
+	(void)snprintf(name, sizeof(name), "%s, killed and used", k->name);
+	points_done(&r.points, name, h.n, 150);
+	history_free(&h);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("crash points of a target");
@@ -601,6 +660,7 @@ static Suite *make_suite(void)
 	log_set_level(LOG_LEVEL_ERROR); /* each start says what it has found */
 	points_add(s, each_crash_state_is_recovered_right, ARRAY_LEN(kinds));
 	points_add(s, what_a_killed_process_left_is_recovered_right, ARRAY_LEN(kinds));
+	points_add(s, what_is_flushed_after_a_kill_stays, ARRAY_LEN(kinds));
 	return s;
 }
 
