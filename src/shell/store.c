@@ -100,11 +100,14 @@ static bool measure(struct store *s, const struct store_config *c, uint64_t *byt
 	return true;
 }
 
-static void look_at_file_system(struct store *s)
+static bool in_memory(int fd)
 {
+	struct stat st;
 	struct statfs f;
-	s->in_memory = fstatfs(s->fd, &f) == 0 && ((unsigned long)f.f_type == TMPFS_MAGIC ||
-	                                           (unsigned long)f.f_type == RAMFS_MAGIC);
+	/* Of a device it is asked where its name is: that is in memory, too. */
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || fstatfs(fd, &f) != 0)
+		return false;
+	return (unsigned long)f.f_type == TMPFS_MAGIC || (unsigned long)f.f_type == RAMFS_MAGIC;
 }
 
 /* Another file has been put in its place, or somebody has made it longer or shorter. */
@@ -160,7 +163,7 @@ static bool size_ok(struct store *s, const struct store_config *c, bool made, ch
 		return fail(why, n, c->path, text, 0);
 	}
 	s->blocks = bytes / c->block_size;
-	look_at_file_system(s);
+	s->in_memory = in_memory(s->fd);
 	return true;
 }
 

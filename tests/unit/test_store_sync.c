@@ -2,8 +2,8 @@
 /*
  * Syncs that fail. The kernel has dropped what it could not write, and says the next time that all
  * is there: so whatever is tried again, the store takes no more. The linker leads fsync(),
- * fdatasync(), ftruncate(), pread(), pwrite(), fallocate() and posix_fadvise() here; one that fails
- * has done nothing.
+ * fdatasync(), ftruncate(), pread(), pwrite(), fallocate(), posix_fadvise(), fstat() and fstatfs()
+ * here; one that fails has done nothing.
  */
 #include "unit/store_files.h"
 #include "unit/tap_main.h"
@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -99,6 +101,25 @@ REAL(ftruncate, int fd, off_t n)
 	return stuck && is_broken(fd) ? -1 : __real_ftruncate(fd, n);
 }
 
+/* The store is a device, whose name is on devtmpfs; or a file on tmpfs. */
+static enum { AS_IT_IS, A_DEVICE, ON_TMPFS } looks;
+
+REAL(fstat, int fd, struct stat *st)
+{
+	int r = __real_fstat(fd, st);
+	if (looks == A_DEVICE && is_of(fd, files.path))
+		st->st_mode = S_IFBLK | 0600;
+	return r;
+}
+
+REAL(fstatfs, int fd, struct statfs *f)
+{
+	int r = __real_fstatfs(fd, f);
+	if (looks != AS_IT_IS && is_of(fd, files.path))
+		f->f_type = TMPFS_MAGIC;
+	return r;
+}
+
 /* What is dirty stays. */
 REAL(posix_fadvise, int fd, off_t at, off_t n, int what)
 {
@@ -151,6 +172,7 @@ static void mend_it(void)
 	before = 0;
 	stuck = once = full = slow = false;
 	bad = -1;
+	looks = AS_IT_IS;
 }
 
 static void set_up(void)
@@ -430,6 +452,19 @@ START_TEST(blocks_at_a_flush)
 }
 END_TEST
 
+/* A device waits for its medium, whatever its name is on. */
+START_TEST(a_device_is_not_memory)
+{
+	static const bool memory[] = {[A_DEVICE] = false, [ON_TMPFS] = true};
+	for (looks = A_DEVICE; looks <= ON_TMPFS; looks++) {
+		struct store *s = files_opened(BYTES, BS, (struct store_config){.map = true});
+		ck_assert(store_in_memory(s) == memory[looks]);
+		ck_assert_int_eq(put(s, &rows[0], 3, 0x33), STORE_OK);
+		store_close(s);
+	}
+}
+END_TEST
+
 /* A file of which nobody knows what is on the medium is not there for the next start. */
 START_TEST(a_new_file)
 {
@@ -536,6 +571,6 @@ TAP_MAIN_TABLE("store_sync", set_up, files_tear_down, TAP_EACH(a_mark, rows),
                TAP_EACH(blocks_that_the_medium_did_not_take, opens),
                TAP_EACH(blocks_behind_one_that_is_bad, rows),
                TAP_ONCE(checksums_beside_an_old_record), TAP_ONCE(blocks_at_a_flush),
-               TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2), TAP_ONCE(a_record_that_goes),
-               TAP_ONCE(a_record_without_room), TAP_ONCE(a_record_that_was_left),
-               TAP_ONCE(the_name_of_the_first_record));
+               TAP_ONCE(a_device_is_not_memory), TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2),
+               TAP_ONCE(a_record_that_goes), TAP_ONCE(a_record_without_room),
+               TAP_ONCE(a_record_that_was_left), TAP_ONCE(the_name_of_the_first_record));
