@@ -105,7 +105,6 @@ static void port_up(struct bus *b, struct conn *c)
 	p->epoch = new_epoch(b);
 	p->refused = 0;
 	p->late = p->unwanted = p->waited_in = 0;
-	p->resets = (struct forgiven){0};
 	p->fair = 0;
 	p->arm = (struct wire_arm){.mode = ARM_NONE};
 	p->limits.n = 0;

@@ -92,6 +92,8 @@ static void reset_by(struct bus *b, struct conn *c)
 		return;
 	}
 	p->resets.n++;
+	if (b->ten.awaited == c->id)
+		limit_dodged(b);
 	bus_reset(b, c->id, "RST was asserted");
 }
 
@@ -249,6 +251,7 @@ void bus_step(struct bus *b, const struct bus_event *ev, struct bus_actions *out
 		limit_run(b);
 		break;
 	}
+	limit_settle(b);
 	finish(b, out);
 }
 

@@ -276,6 +276,10 @@ ns_t limit_silence_ns(const struct bus *b);
 void bus_reset(struct bus *b, uint8_t by, const char *text);
 /* What the bus has waited for the awaited port, as of now, counts. */
 void limit_waited(struct bus *b);
+/* The awaited port asserts RST: all that the bus has waited for it counts. */
+void limit_dodged(struct bus *b);
+/* The end of a step: who was found to have kept the bus for too long is out. */
+void limit_settle(struct bus *b);
 /* A port that has kept the bus for too long, all in all, is out; true. */
 bool limit_holds(struct bus *b, struct port *p);
 /* A conventional tenure is to have another data phase. Where the bus keeps to its time, one program

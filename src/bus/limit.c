@@ -148,6 +148,18 @@ static ns_t beyond(ns_t waited, ns_t due)
 	return waited > due ? waited - due : 0;
 }
 
+/* No more than what is forgiven in some seconds: a device that comes after it has this ID, too. */
+static void note_held(struct bus *b, struct port *p)
+{
+	ns_t most = b->cfg.hold_limit_ns + b->cfg.hold_limit_ns / 8;
+
+	if (b->cfg.hold_limit_ns == 0 || p->held <= b->cfg.hold_limit_ns)
+		return;
+	if (p->held > most)
+		p->held = most;
+	b->overdue = true;
+}
+
 void limit_waited(struct bus *b)
 {
 	struct tenure *t = &b->ten;
@@ -165,6 +177,37 @@ void limit_waited(struct bus *b)
 	p->held_at = b->now;
 	p->held += beyond(p->waited + took, due) - beyond(p->waited, due);
 	p->waited += took;
+	note_held(b, p);
+}
+
+/* What it was asked for is not answered, and what it has kept the bus for comes again: it costs the
+ * others more than a late answer, however soon it does so. */
+#define DODGES_MOST 16 /* in a row */
+
+void limit_dodged(struct bus *b)
+{
+	struct port *p = &b->port[b->ten.awaited];
+	ns_t least = b->cfg.hold_limit_ns / DODGES_MOST, before = p->held;
+	ns_t took = b->now - b->ten.asked_at;
+
+	limit_waited(b);
+	ns_t counted = p->held > before ? p->held - before : 0;
+	p->held += beyond(took > least ? took : least, counted);
+	note_held(b, p);
+}
+
+void limit_settle(struct bus *b)
+{
+	if (!b->overdue)
+		return;
+	if (!act_room(b)) {
+		b->more = true;
+		return;
+	}
+	b->overdue = false;
+	for (unsigned i = 0; i < WIRE_IDS; i++)
+		if (b->port[i].up && b->port[i].role == ROLE_TARGET)
+			(void)limit_holds(b, &b->port[i]);
 }
 
 bool limit_holds(struct bus *b, struct port *p)

@@ -32,9 +32,9 @@
 #define RELAYS            32 /* management requests of one port that wait for an answer */
 #define RELAY_LIMIT_NS    (10 * NS_PER_S) /* then its place is given to another */
 #define REFUSALS_MAX      16
-#define REFUSAL_FORGET_NS (10 * NS_PER_S)   /* one refusal is forgiven in this time */
-#define RESETS_MAX        64                /* RSTs of one port; more are refused */
-#define RESET_FORGET_NS   (100 * NS_PER_MS) /* likewise */
+#define REFUSAL_FORGET_NS (10 * NS_PER_S) /* one refusal is forgiven in this time */
+#define RESETS_MAX        64              /* RSTs of one port; more are refused */
+#define RESET_FORGET_NS   (2 * NS_PER_S)  /* likewise */
 
 /*
  * Actions of one step; one tenure and what hangs on it never needs more than TENURE_*. Of that one
@@ -205,10 +205,9 @@ struct port {
 	uint32_t
 	        late; /* questions that were taken back while its program may have been under way */
 	uint32_t unwanted; /* management requests to it whose answers nobody waits for any more */
-	struct forgiven resets; /* RSTs that it asserted */
-	/* Of this ID, whoever has it: how often it was put out for keeping the bus; no target
-	 * attaches with it before then (limit.c). */
-	struct forgiven fences;
+	/* Of this ID, whoever has it: RSTs that it asserted; how often it was put out for keeping
+	 * the bus; no target attaches with it before then (limit.c). */
+	struct forgiven resets, fences;
 	ns_t barred_until;
 	/* Machine time that the bus has waited for it: in the tenure `waited_in`; and what it has
 	 * kept the bus beyond its due, as of then (limit.c). */
@@ -397,6 +396,7 @@ struct bus {
 	bool tracing;
 	bool handed_on; /* QAS REQUEST was the last word of the tenure that is over */
 	bool attaching; /* some connection is CONN_ATTACHING */
+	bool overdue;   /* some port is found to have kept the bus for too long */
 	bool ended;
 	ns_t hear_at; /* machine time at which silence is looked for */
 

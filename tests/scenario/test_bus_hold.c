@@ -189,6 +189,85 @@ START_TEST(an_initiator_does_not_wait)
 }
 END_TEST
 
+/* ---- what it keeps the bus ---- */
+
+static void selected(struct rig *r, uint32_t script)
+{
+	struct items i;
+
+	it_begin(&i);
+	it_select(&i, 2);
+	it_identify(&i, 1);
+	rig_script(r, 7, script, &i, NULL);
+	rig_go(r);
+}
+
+/* It does not answer, it asserts RST: so late, as often as that is borne. */
+static unsigned dodges(struct rig *r, ns_t late)
+{
+	const struct wire_frame rst = {.type = WIRE_RESET};
+	const uint32_t handle = r->handle[2];
+
+	for (unsigned n = 1; n <= 60; n++) {
+		selected(r, n);
+		wait_for(r, late);
+		rig_frame(r, handle, &rst);
+		if (rig_closed(r, handle))
+			return n;
+	}
+	return 0;
+}
+
+START_TEST(rst_is_no_answer)
+{
+	static const ns_t late[] = {0, 110 * NS_PER_MS, 500 * NS_PER_MS, 1900 * NS_PER_MS};
+	static const unsigned times[] = {17, 17, 12, 3};
+	struct rig *r = begin(NULL);
+
+	r->traces = r->sends = false;
+	ck_assert_uint_eq(dodges(r, late[_i]), times[_i]);
+	rig_free(r);
+}
+END_TEST
+
+/* The initiator may, whoever is awaited. */
+START_TEST(rst_of_another_one_is_not_held_against_who_is_awaited)
+{
+	const struct wire_frame rst = {.type = WIRE_RESET};
+	struct rig *r = begin(NULL);
+	const uint32_t handle = r->handle[2];
+
+	r->traces = r->sends = false;
+	for (unsigned n = 1; n <= 40; n++) {
+		selected(r, n);
+		rig_frame(r, r->handle[7], &rst);
+	}
+	ck_assert(!rig_closed(r, handle));
+	rig_free(r);
+}
+END_TEST
+
+/* It keeps the bus until the initiator goes, each time: that is a wait, too. */
+START_TEST(what_ends_without_an_answer_counts)
+{
+	struct rig *r = begin(NULL);
+	unsigned n;
+
+	r->traces = r->sends = false;
+	for (n = 1; n < 20 && r->handle[2] != 0; n++) {
+		selected(r, n);
+		rig_wait(r, 1900 * NS_PER_MS);
+		rig_close(r, r->handle[7]);
+		rig_attach(r, 7, ROLE_INITIATOR, "host");
+		rig_go(r);
+	}
+	ck_assert_uint_le(n, 9);
+	rig_free(r);
+}
+END_TEST
+
 TAP_MAIN_TABLE("bus_hold", NULL, NULL, TAP_ONCE(who_is_put_out_again_and_again_waits),
                TAP_ONCE(who_behaves_is_forgiven), TAP_ONCE(an_initiator_does_not_wait),
+               TAP_TIMES(rst_is_no_answer, 4), TAP_ONCE(what_ends_without_an_answer_counts),
+               TAP_ONCE(rst_of_another_one_is_not_held_against_who_is_awaited),
                TAP_TIMES(a_program_of_more_phases_than_there_is_room_for, 2));

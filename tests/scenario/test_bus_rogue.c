@@ -202,12 +202,13 @@ START_TEST(rst_again_and_again)
 {
 	struct rig *r = begin();
 	const uint32_t handle = r->handle[7];
-	struct wire_frame rst = {.type = WIRE_RESET};
+	struct wire_frame rst = {.type = WIRE_RESET}, ping = {.type = WIRE_PING};
 
 	r->sends = r->traces = false;
-	for (unsigned n = 0; n < 100; n++) { /* ten a second are no crime */
+	for (unsigned n = 0; n < 100; n++) { /* one in two seconds is no crime */
 		rig_frame(r, handle, &rst);
-		rig_wait(r, 100 * NS_PER_MS);
+		rig_wait(r, 2 * NS_PER_S);
+		rig_frame(r, r->handle[2], &ping);
 	}
 	ck_assert(!rig_closed(r, handle));
 	for (unsigned n = 0; n < 64 + 15; n++)
@@ -219,6 +220,11 @@ START_TEST(rst_again_and_again)
 	rig_expect(r, "7< ERROR flood 0: RST again and again\n"
 	              "7< REFUSED flood 0: 16 frames were refused\n"
 	              "2< PORT 7 down\n");
+	/* A new attach is no new start. */
+	rig_attach(r, 7, ROLE_INITIATOR, "host");
+	rig_forget(r);
+	rig_frame(r, r->handle[7], &rst);
+	rig_expect(r, "7< ERROR flood 0: RST again and again\n");
 	rig_free(r);
 }
 END_TEST
