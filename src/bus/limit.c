@@ -136,10 +136,11 @@ static void fence_kept(struct bus *b, const struct port *p, const char *what, ui
 
 /*
  * A port may stay below both limits and have the bus nearly always: it answers late, each time, and
- * comes back. So what it keeps the bus waiting in one tenure beyond half of the limit of a phase is
- * added up, a tenth of the time that passes is taken off, and who comes beyond hold_limit_ns is
- * out. A port whose process is asked for each phase and answers as soon as it can never gets there,
- * however often it has the bus.
+ * comes back. So what it keeps the bus waiting in one tenure beyond its due is added up, a tenth of
+ * the time that passes is taken off, and who comes beyond hold_limit_ns is out. Its due is half of
+ * the limit of a phase; where others want the bus meanwhile, it is an eighth, and a twentieth for
+ * one answer. A port whose process is asked for each phase and answers as soon as it can never gets
+ * there, however often it has the bus, on a machine that is busy, too.
  */
 #define FORGIVEN 10 /* one part of so many */
 
@@ -160,14 +161,26 @@ static void note_held(struct bus *b, struct port *p)
 	b->overdue = true;
 }
 
+static bool others_want(const struct bus *b, const struct port *p)
+{
+	for (unsigned i = 0; i < WIRE_IDS; i++) {
+		const struct port *other = &b->port[i];
+		if (other != p && other->up && (other->n_queued > 0 || other->n_programs > 0))
+			return true;
+	}
+	return false;
+}
+
 void limit_waited(struct bus *b)
 {
 	struct tenure *t = &b->ten;
 	struct port *p = &b->port[t->awaited];
-	ns_t due = b->cfg.phase_timeout_ns / 2, took = b->now - t->asked_at;
+	const bool wanted = others_want(b, p);
+	ns_t limit = b->cfg.phase_timeout_ns, due = wanted ? limit / 8 : limit / 2;
+	ns_t took = b->now - t->asked_at;
 
-	if (took > b->cfg.phase_timeout_ns) /* we were late ourselves */
-		took = b->cfg.phase_timeout_ns;
+	if (took > limit) /* we were late ourselves */
+		took = limit;
 	t->asked_at = b->now;
 	if (p->waited_in != t->number) {
 		p->waited_in = t->number;
@@ -175,7 +188,9 @@ void limit_waited(struct bus *b)
 	}
 	p->held = beyond(p->held, (b->now - p->held_at) / FORGIVEN);
 	p->held_at = b->now;
-	p->held += beyond(p->waited + took, due) - beyond(p->waited, due);
+	ns_t over = beyond(p->waited + took, due) - beyond(p->waited, due);
+	ns_t late = wanted ? beyond(took, limit / 20) : 0;
+	p->held += over > late ? over : late;
 	p->waited += took;
 	note_held(b, p);
 }

@@ -256,7 +256,7 @@ START_TEST(what_ends_without_an_answer_counts)
 	r->traces = r->sends = false;
 	for (n = 1; n < 20 && r->handle[2] != 0; n++) {
 		selected(r, n);
-		rig_wait(r, 1900 * NS_PER_MS);
+		wait_for(r, 1900 * NS_PER_MS);
 		rig_close(r, r->handle[7]);
 		rig_attach(r, 7, ROLE_INITIATOR, "host");
 		rig_go(r);
@@ -266,8 +266,61 @@ START_TEST(what_ends_without_an_answer_counts)
 }
 END_TEST
 
+/* Reselections of target 2, which answers late; meanwhile the initiator has a script that waits, if
+ * `wanted`. How long until it is out; 0: it is not, for a minute. */
+static ns_t answers_late(struct rig *r, ns_t late, bool wanted)
+{
+	const ns_t begun = r->now;
+	struct items i;
+
+	for (uint32_t n = 1; r->handle[2] && r->now - begun < 60 * NS_PER_S; n++) {
+		it_begin(&i);
+		it_hex(&i, ITEM_MSG_IN, "80");
+		rig_reselect(r, 2, 7, n, &i, NULL);
+		rig_go(r);
+		if (wanted) {
+			it_begin(&i);
+			it_select(&i, 5);
+			rig_script(r, 7, n, &i, NULL);
+		}
+		wait_for(r, late);
+		rig_plain(r, 2, ITEM_FREE, 0);
+		rig_go(r); /* the script is run */
+	}
+	return r->handle[2] ? 0 : r->now - begun;
+}
+
+/* Below each limit, and nobody else has the bus but for an instant. */
+START_TEST(who_is_late_while_others_wait_is_out)
+{
+	static const ns_t late[] = {900 * NS_PER_MS, 500 * NS_PER_MS, 250 * NS_PER_MS};
+	static const ns_t most[] = {8 * NS_PER_S, 8 * NS_PER_S, 12 * NS_PER_S};
+	struct rig *r = begin(NULL);
+
+	r->traces = r->sends = false;
+	ns_t took = answers_late(r, late[_i], true);
+	ck_assert_uint_gt(took, 0);
+	ck_assert_uint_le(took, most[_i]);
+	rig_free(r);
+}
+END_TEST
+
+/* A process of a busy machine; one that nobody else waits for. */
+START_TEST(who_is_merely_slow_is_not)
+{
+	struct rig *r = begin(NULL);
+
+	r->traces = r->sends = false;
+	ck_assert_uint_eq(answers_late(r, 110 * NS_PER_MS, true), 0);
+	ck_assert_uint_eq(answers_late(r, 900 * NS_PER_MS, false), 0);
+	rig_free(r);
+}
+END_TEST
+
 TAP_MAIN_TABLE("bus_hold", NULL, NULL, TAP_ONCE(who_is_put_out_again_and_again_waits),
                TAP_ONCE(who_behaves_is_forgiven), TAP_ONCE(an_initiator_does_not_wait),
-               TAP_TIMES(rst_is_no_answer, 4), TAP_ONCE(what_ends_without_an_answer_counts),
+               TAP_TIMES(who_is_late_while_others_wait_is_out, 3),
+               TAP_ONCE(who_is_merely_slow_is_not), TAP_TIMES(rst_is_no_answer, 4),
+               TAP_ONCE(what_ends_without_an_answer_counts),
                TAP_ONCE(rst_of_another_one_is_not_held_against_who_is_awaited),
                TAP_TIMES(a_program_of_more_phases_than_there_is_room_for, 2));
