@@ -52,11 +52,11 @@ bool store_tuples_open(struct store *s, const struct store_config *c, char *why,
 	return s->tuples || why[0] == '\0';
 }
 
-/* The blocks of a piece that do not fit. */
+/* The blocks of a piece that do not fit. The others are written, too: they may be in memory only,
+ * of a process that could not write them, and nobody would try again. */
 static enum tgt_store_result look(struct store *s, lba_t lba, uint32_t n, const uint8_t *data,
                                   uint8_t *tuples, struct store_changed *changed)
 {
-	uint64_t before = changed->blocks;
 	enum tgt_store_result r = store_tuples_read(s, lba, n, tuples);
 	for (uint32_t i = 0; r == STORE_OK && i < n; i++) {
 		struct protect_tuple t = protect_get(tuples + (size_t)i * PROTECT_LEN);
@@ -66,8 +66,7 @@ static enum tgt_store_result look(struct store *s, lba_t lba, uint32_t n, const 
 		protect_put(tuples + (size_t)i * PROTECT_LEN, PROTECT_NONE);
 		store_changed_add(changed, lba + i);
 	}
-	return r == STORE_OK && changed->blocks > before ? store_tuples_write(s, lba, n, tuples)
-	                                                 : r;
+	return r == STORE_OK ? store_tuples_write(s, lba, n, tuples) : r;
 }
 
 bool store_tuples_repair(struct store *s, bool write_protect, char *why, size_t n)

@@ -22,9 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BS    512U
-#define BYTES (64U * BS)
-#define FAR   600000U /* another region than that of the first blocks */
+#define BS         512U
+#define BYTES      (64U * BS)
+#define ENTRIES_AT 8192
+#define FAR        600000U /* another region than that of the first blocks */
 
 /* ---- calls that fail ---- */
 
@@ -135,11 +136,15 @@ REAL(fallocate, int fd, int mode, off_t at, off_t n)
 	return fails_here ? -1 : __real_fallocate(fd, mode, at, n);
 }
 
+static size_t entries; /* bytes of them that were written to files.beside */
+
 ssize_t __real_pwrite(int fd, const void *p, size_t n, off_t at);
 ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t at);
 ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t at)
 {
 	static bool half;
+	if (is_of(fd, files.beside) && at >= ENTRIES_AT)
+		entries += n;
 	if (!full || !is_broken(fd))
 		return __real_pwrite(fd, p, n, at);
 	half = !half;
@@ -336,6 +341,23 @@ START_TEST(blocks_that_were_looked_through)
 	ck_assert_int_eq(p.type ? store_protected(s, TGT_STORE_VERIFY, &p, &o)
 	                        : store_verify(s, 0, BYTES / BS, &good),
 	                 STORE_OK);
+	store_close(s);
+}
+END_TEST
+
+/* So are those of what is kept of them that are right: the kernel may take them for written. */
+START_TEST(entries_that_were_looked_through)
+{
+	const struct row *r = &rows[_i];
+	(void)snprintf(files.beside, sizeof(files.beside), "%s%s", files.path, r->suffix);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(put(opened(r), r, 3, 0x33) != STORE_OK);
+	int status;
+	ck_assert(waitpid(pid, &status, 0) == pid && status == 0);
+	entries = 0;
+	struct store *s = opened(r);
+	ck_assert_uint_eq(entries, r->protect.type ? PROTECT_LEN : 4);
 	store_close(s);
 }
 END_TEST
@@ -568,6 +590,7 @@ END_TEST
 TAP_MAIN_TABLE("store_sync", set_up, files_tear_down, TAP_EACH(a_mark, rows),
                TAP_EACH(entries_at_a_flush, rows), TAP_EACH(entries_at_a_flush_beside_a_mark, rows),
                TAP_EACH(marks_that_go, rows), TAP_EACH(blocks_that_were_looked_through, rows),
+               TAP_EACH(entries_that_were_looked_through, rows),
                TAP_EACH(blocks_that_the_medium_did_not_take, opens),
                TAP_EACH(blocks_behind_one_that_is_bad, rows),
                TAP_ONCE(checksums_beside_an_old_record), TAP_ONCE(blocks_at_a_flush),
