@@ -68,8 +68,21 @@ void group_settled(struct group *g)
 		g->x[i].was_in_sync = g->pub.m[i].state == MEMBER_IN_SYNC;
 }
 
+/* Somebody is in sync, and the state file says so, too: who was so last is of no use any more. As
+ * long as a daemon may start with a file that has nobody in sync, it is to know that. */
+static void forget_latest(struct group *g)
+{
+	bool some = false;
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		some |= g->x[i].was_in_sync;
+	for (unsigned i = 0; some && members_in_sync(g) && i < g->pub.n; i++)
+		g->pub.m[i].latest = false;
+}
+
 void group_saved(struct group *g)
 {
+	forget_latest(g);
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		g->x[i].in_sync_saved = g->x[i].was_in_sync;
 		if (!g->x[i].in_sync_saved && g->pub.m[i].state != MEMBER_IN_SYNC)

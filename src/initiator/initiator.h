@@ -94,8 +94,9 @@ struct ini_member {
 	                    is not here, may have */
 	uint32_t boot;   /* of its target, as it was seen last: another one, and that was started
 	                    again; 0: it does not say */
-	bool latest;     /* of a stale one, while nobody is in sync: it was when somebody
-	                  * was the last time, so nobody has more of what was acknowledged */
+	bool latest;     /* of a stale one, while nobody is in sync, or the state file does not say
+	                  * so yet: it was when somebody was the last time, so nobody has more of
+	                  * what was acknowledged */
 	uint64_t resent, failed; /* blocks, since the daemon started */
 	uint64_t repaired;       /* blocks that it could not give, written anew by reads */
 };

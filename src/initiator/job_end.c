@@ -111,9 +111,6 @@ static void settle_writer(struct job *j)
 	}
 	if (j->pub.recovery)
 		leave_last(j);
-	for (unsigned i = 0; members_in_sync(g) && i < g->pub.n; i++)
-		if (g->pub.m[i].state == MEMBER_STALE)
-			g->pub.m[i].latest = false;
 	j->ticket = group_change(g, true);
 }
 
@@ -140,7 +137,6 @@ static void put_back(struct job *j)
 		g->recover = true;
 	for (unsigned i = 0; back && i < g->pub.n; i++) {
 		struct ini_member *m = &g->pub.m[i];
-		m->latest = false;
 		if (!(back >> i & 1))
 			continue;
 		m->state = MEMBER_IN_SYNC;
