@@ -111,6 +111,8 @@ static void settle_writer(struct job *j)
 	}
 	if (j->pub.recovery)
 		leave_last(j);
+	if (j->differ && members_in_sync(g)) /* before a flush lets go of what says where */
+		g->recover = true;
 	j->ticket = group_change(g, true);
 }
 

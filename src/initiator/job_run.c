@@ -396,8 +396,6 @@ static void settling(struct job *j)
 		job_conclude(j, JOB_FAILED);
 		return;
 	}
-	if (j->differ && members_in_sync(j->g))
-		j->g->recover = true;
 	if (j->pub.type == JOB_MIRROR)
 		log_overwritten(j->g, j->log_ticket,
 		                j->flushed & j->holders & members_in_sync(j->g), j->blocks);

@@ -454,8 +454,8 @@ START_TEST(who_lacked_writes_still_does_after_a_mirror_that_was_cut_off)
 }
 END_TEST
 
-/* Part of an image is on disk0 only, when its job is cancelled; then comes a smaller one. */
-START_TEST(what_a_cancelled_mirror_has_left_behind_an_image_is_made_equal)
+/* Part of an image is on disk0 only, when its job is cancelled. */
+static struct rig *cut_off(void)
 {
 	struct rig *r = mirrored(2);
 	struct ini_error e;
@@ -471,12 +471,43 @@ START_TEST(what_a_cancelled_mirror_has_left_behind_an_image_is_made_equal)
 	fake_back(r->h, 1);
 	rig_run(r, NS_PER_S);
 	ck_assert_mem_ne(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * FAKE_BLOCK);
-	rig_concludes(r, rig_mirror(r, 48 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
+	return r;
+}
+
+static void is_equal_in_the_end(struct rig *r)
+{
 	rig_run(r, 60 * NS_PER_S);
 	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
 	ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * FAKE_BLOCK);
 	ck_assert_uint_eq(ini_group_find(r->ini, "g0")->intent.dirty, 0);
 	rig_free(r);
+}
+
+/* Then comes a smaller one. */
+START_TEST(what_a_cancelled_mirror_has_left_behind_an_image_is_made_equal)
+{
+	struct rig *r = cut_off();
+
+	rig_concludes(r, rig_mirror(r, 48 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
+	is_equal_in_the_end(r);
+}
+END_TEST
+
+/* The same, and while it is made durable that they are in sync, a client has them flushed: that
+ * does not let go of what says where they differ. */
+START_TEST(a_flush_while_a_mirror_settles_lets_go_of_nothing)
+{
+	struct rig *r = cut_off();
+	struct ini_error e;
+
+	uint32_t id = rig_mirror(r, 48 * FAKE_BLOCK);
+	while (!rig_in_sync(r, 0))
+		rig_run(r, 10 * NS_PER_US);
+	ck_assert_int_eq(ini_job_find(r->ini, id)->state, JOB_RUNNING);
+	r->h->disk[1].page_busy = 3; /* a page takes a moment */
+	rig_replies(r, ini_group_flush(r->ini, "g0", 77, &e), &e, 77, LIMIT, INI_OK);
+	rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+	is_equal_in_the_end(r);
 }
 END_TEST
 
@@ -685,6 +716,7 @@ TAP_MAIN("in_sync", a_cancelled_scrub_makes_nobody_stale, a_cancelled_recovery_m
          what_an_image_itself_has_marked_right_behind_it,
          who_lacked_writes_still_does_after_a_mirror_that_was_cut_off,
          what_a_cancelled_mirror_has_left_behind_an_image_is_made_equal,
+         a_flush_while_a_mirror_settles_lets_go_of_nothing,
          a_mirror_that_has_sent_nothing_leaves_all_in_sync,
          a_mirror_that_has_sent_nothing_makes_up_for_no_write,
          who_had_more_is_known_while_members_are_put_back, a_verify_tells_and_changes_nobody,
