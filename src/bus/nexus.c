@@ -131,11 +131,34 @@ static struct wire_frame *report(struct bus *b, uint8_t outcome)
 	r->msg_in = r->unit = (struct span){NULL, 0};
 	r->n_legs = 0;
 	if (t->held) {
+		t->in_given += t->held_piece.len;
+		if (t->script)
+			t->script->in_given += t->held_piece.len;
 		act_data(b, f, t->held, t->held_piece.off, t->held_piece.len);
 		block_unref(t->held);
 		t->held = NULL;
 	}
 	return f;
+}
+
+/*
+ * How much the initiator takes from the data pointer on. A target may take back what it sent, by
+ * RESTORE POINTERS, and send it again: once in a task, and all of its data in one tenure at most.
+ * Or one that does nothing else would have all of the room between the server and the initiator.
+ */
+static uint32_t in_room(const struct tenure *t, const struct script *s)
+{
+	uint64_t held = t->held ? t->held_piece.len : 0;
+	uint64_t tenure = t->in_given + held, task = s->in_given + held;
+	uint64_t most = s->in_room, room = s->in_room - s->in_at;
+
+	if (tenure >= most || task >= 2 * most)
+		return 0;
+	if (room > most - tenure)
+		room = most - tenure;
+	if (room > 2 * most - task)
+		room = 2 * most - task;
+	return (uint32_t)room;
 }
 
 void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data)
@@ -160,7 +183,7 @@ void nexus_data_in(struct bus *b, const struct wire_item *it, struct block *data
 		phase_data(b, PHASE_DATA_IN, data, piece);
 	t->pos = POS_MOVED;
 	/* What there is no room for was on the bus, and is dropped by the adapter. */
-	uint32_t room = s->in_room - s->in_at;
+	uint32_t room = in_room(t, s);
 	t->cut_in = piece.len > room || piece.len == 0;
 	if (piece.len > room)
 		piece.len = room;

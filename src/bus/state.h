@@ -126,6 +126,7 @@ struct script {
 	struct piece piece[SCRIPT_PIECES];
 	uint32_t out_total, in_room;
 	uint32_t out_at, in_at, out_saved, in_saved;
+	uint64_t in_given; /* bytes that have been reported */
 	/* nexus */
 	uint32_t tenure; /* in which its command went out: tells it from others of its tag */
 	uint32_t target_epoch;
@@ -352,6 +353,7 @@ struct tenure {
 	uint8_t msg_in[WIRE_MSG_IN_MAX];
 	struct block *held; /* DATA IN that goes with the next report */
 	struct piece held_piece;
+	uint64_t in_given; /* bytes of this tenure that have been reported */
 	uint8_t cdb[SCSI_CDB_MAX];
 	uint8_t cdb_len;
 	bool cdb_known; /* it is one of ours: `parsed` */

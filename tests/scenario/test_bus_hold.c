@@ -3,6 +3,7 @@
 #include "scenario/bus_rig.h"
 #include "unit/tap_main.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A target whose process is asked for each phase, and the initiator 7. */
@@ -317,10 +318,64 @@ START_TEST(who_is_merely_slow_is_not)
 }
 END_TEST
 
+/* ---- what it brings ---- */
+
+/* Halves of the data, and RESTORE POINTERS, again and again; how many bytes are reported. */
+static uint64_t brings_again(struct rig *r, uint32_t number, struct block *data)
+{
+	const uint32_t half = (uint32_t)data->len / 2;
+	uint64_t bytes = 0;
+	struct items i;
+
+	it_reconnect(&i, 5);
+	for (unsigned n = 0; n < 100; n++) {
+		it_data(&i, ITEM_DATA_IN, 0, half, 0);
+		it_data(&i, ITEM_DATA_IN, half, half - 1, 0);
+		it_hex(&i, ITEM_MSG_IN, "03");
+	}
+	it_disconnect(&i);
+	rig_reselect(r, 2, 7, number, &i, data);
+	for (rig_go_once(r); r->n > 0; rig_forget(r)) {
+		for (const char *p = r->text; (p = strstr(p, " data=")) != NULL;)
+			bytes += strtoul(p += strlen(" data="), NULL, 10);
+		rig_go_once(r);
+	}
+	return bytes;
+}
+
+START_TEST(who_brings_the_same_again_and_again_is_not_heard)
+{
+	struct rig *r = begin(NULL);
+	struct block *data = rig_block(1000);
+	uint64_t bytes = 0;
+
+	r->traces = false;
+	rig_inquiry(r, 1, 5, 1000);
+	rig_go(r);
+	struct items i;
+	it_begin(&i);
+	it_plain(&i, ITEM_MSG_OUT, 0);
+	it_plain(&i, ITEM_COMMAND, 0);
+	it_disconnect(&i);
+	rig_continue(r, 2, &i, NULL);
+	rig_forget(r);
+	for (uint32_t n = 1; n <= 4; n++) {
+		uint64_t now = brings_again(r, n, data);
+		ck_assert_uint_le(now, 1000);
+		bytes += now;
+	}
+	/* What it has taken back once may come again. */
+	ck_assert_uint_ge(bytes, 1900);
+	ck_assert_uint_le(bytes, 2000);
+	rig_end(r, data);
+}
+END_TEST
+
 TAP_MAIN_TABLE("bus_hold", NULL, NULL, TAP_ONCE(who_is_put_out_again_and_again_waits),
                TAP_ONCE(who_behaves_is_forgiven), TAP_ONCE(an_initiator_does_not_wait),
                TAP_TIMES(who_is_late_while_others_wait_is_out, 3),
                TAP_ONCE(who_is_merely_slow_is_not), TAP_TIMES(rst_is_no_answer, 4),
+               TAP_ONCE(who_brings_the_same_again_and_again_is_not_heard),
                TAP_ONCE(what_ends_without_an_answer_counts),
                TAP_ONCE(rst_of_another_one_is_not_held_against_who_is_awaited),
                TAP_TIMES(a_program_of_more_phases_than_there_is_room_for, 2));
