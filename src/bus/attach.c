@@ -100,6 +100,7 @@ static void port_up(struct bus *b, struct conn *c)
 	struct port *p = &b->port[c->attach.id];
 
 	p->up = true;
+	p->own = c->attach.own;
 	p->role = c->attach.role;
 	p->conn = (uint8_t)BUS_HANDLE_SLOT(c->handle);
 	p->epoch = new_epoch(b);
@@ -149,7 +150,8 @@ static const char *name_of(const struct port *p)
  * The port, or another one, is taken by somebody who keeps it. A process that comes back leaves its
  * old connection behind, which has not noticed yet, and takes its place. Where the connection may
  * be another process's, one with a copy of what makes it this device, it gets the port when that
- * one is silent.
+ * one is silent. So it is if either of the two says that it knows its own last attach: who does not
+ * say so cannot be told from a stranger.
  */
 static bool is_taken(struct bus *b, struct conn *c, const struct port *held,
                      const struct port *same)
@@ -164,8 +166,8 @@ static bool is_taken(struct bus *b, struct conn *c, const struct port *held,
 		            "SCSI ID %u is held by %s (UUID %s)", a->id, name_of(held), uuid);
 		return true;
 	}
-	bool twin = same == held && a->own && limit_silence_ns(b) > 0 &&
-	            (a->epoch != held->epoch || a->boot != b->cfg.boot);
+	bool last = a->own && a->epoch == held->epoch && a->boot == b->cfg.boot;
+	bool twin = same == held && !last && (a->own || held->own) && limit_silence_ns(b) > 0;
 	if (!same || (same == held && !twin))
 		return false;
 	uuid_text(same->uuid, uuid);

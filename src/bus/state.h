@@ -198,6 +198,7 @@ struct relay {
 
 struct port {
 	bool up;
+	bool own; /* it asked to supersede nothing but its own last attach */
 	uint8_t id, role, conn;
 	uint32_t epoch;
 	uint8_t uuid[UUID_LEN];

@@ -15,9 +15,10 @@
 
 #define RETRY_FIRST_NS  (20 * NS_PER_MS)
 #define RETRY_MOST_NS   (1 * NS_PER_S)
-#define WAIT_MOST_NS    (10 * NS_PER_S) /* the bus server may have been started anew */
-#define ATTACH_LIMIT_NS (5 * NS_PER_S)  /* for ATTACHED to come */
-#define DRAIN_LIMIT_NS  (5 * NS_PER_S)  /* for tasks to end at SIGTERM */
+#define WAIT_MOST_NS    (10 * NS_PER_S)       /* the bus server may have been started anew */
+#define TWIN_LIMIT_NS   (3 * 3600 * NS_PER_S) /* whatever the bus server says */
+#define ATTACH_LIMIT_NS (5 * NS_PER_S)        /* for ATTACHED to come */
+#define DRAIN_LIMIT_NS  (5 * NS_PER_S)        /* for tasks to end at SIGTERM */
 /* What may wait for the bus server to read it. What reads hold is bounded, below that
  * (target_io.c); the rest are statuses and short data of as many tasks as there are. */
 #define OUT_MAX (512 * MIB)
@@ -35,6 +36,11 @@ struct run {
 	ns_t retry_at, pause; /* WAITING */
 	ns_t asked_until;     /* ASKED */
 	bool ever_up, told_waiting;
+	/* The last attach; until when another process that is this device, too, is waited for to be
+	 * silent, 0: there is none. */
+	uint32_t epoch;
+	uint64_t boot;
+	ns_t twin_until;
 	unsigned told_ops; /* of the store, while they are waited for */
 	ns_t heartbeat_ns, ping_at, heard_at;
 	bool ending;
@@ -161,24 +167,50 @@ static void give_up(struct run *r, const char *text)
 	loop_break(r->loop);
 }
 
-static void refused(struct run *r, const struct wire_error *e)
+/* The ID has to wait: targets that had it kept the bus from others. */
+static bool is_to_wait(const struct wire_error *e)
+{
+	return e->code == CODE_FLOOD && e->ref != 0;
+}
+
+/* Another process is this device: one that went and is not missed yet, perhaps, which is given the
+ * time to be found silent, twice, as a bus server that was stopped begins to listen anew. False: it
+ * has had it. */
+static bool await_twin(struct run *r, const struct wire_error *e)
+{
+	ns_t now = loop_now(), silence = least(e->ref * NS_PER_MS, TWIN_LIMIT_NS);
+
+	if (r->twin_until == 0)
+		r->twin_until = now + 2 * silence + 2 * RETRY_MOST_NS;
+	return now < r->twin_until;
+}
+
+/* It may be taken later. */
+static bool may_pass(struct run *r, const struct wire_error *e)
 {
 	/* Superseded: another process is this device now. To attach again would only take it away
 	 * from that one, which would take it back. (An old connection of our own is closed before
 	 * the next.)
 	 */
-	bool later = e->code == CODE_FLOOD && e->ref != 0; /* this ID has to wait */
-	bool passes =
-	        e->code == CODE_SHUTDOWN || later || (r->ever_up && e->code != CODE_SUPERSEDED);
-	if (!passes) {
-		char text[WIRE_TEXT_MAX + 200];
+	if (e->code == CODE_SUPERSEDED)
+		return false;
+	if (e->code == CODE_UUID_HELD && e->ref != 0)
+		return await_twin(r, e);
+	return r->ever_up || e->code == CODE_SHUTDOWN || is_to_wait(e);
+}
+
+static void refused(struct run *r, const struct wire_error *e)
+{
+	char text[WIRE_TEXT_MAX + 200];
+
+	if (!may_pass(r, e)) {
 		(void)snprintf(text, sizeof(text), "%s refuses: %s", r->o->bus.text, e->text);
 		give_up(r, text);
 		return;
 	}
 	log_warning("%s refuses: %s; trying again", r->o->bus.text, e->text);
 	r->pause = RETRY_MOST_NS;
-	if (later && e->ref * NS_PER_MS > r->pause)
+	if (is_to_wait(e) && e->ref * NS_PER_MS > r->pause)
 		r->pause = least(e->ref * NS_PER_MS, WAIT_MOST_NS);
 	unlink_conn(r);
 }
@@ -189,6 +221,9 @@ static void attached(struct run *r, const struct wire_attached *a)
 	if (r->link != LINK_ASKED)
 		return;
 	r->link = LINK_UP;
+	r->epoch = a->epoch;
+	r->boot = a->boot;
+	r->twin_until = 0;
 	r->pause = RETRY_FIRST_NS;
 	r->heartbeat_ns = a->heartbeat_ms * NS_PER_MS;
 	r->ping_at = r->heartbeat_ns ? loop_now() + r->heartbeat_ns / 3 : NS_NEVER;
@@ -294,6 +329,7 @@ static void on_closed(void *ctx, const char *why)
 	if (r->link == LINK_UP || !r->told_waiting)
 		log_notice("%s: %s; waiting for the bus server", r->o->bus.text, why);
 	r->told_waiting = true;
+	r->twin_until = 0; /* it may be another bus server */
 	notify_status("waiting for %s", r->o->bus.text);
 	unlink_conn(r);
 }
@@ -303,8 +339,12 @@ static const struct conn_ops conn_ops = {on_frame, on_bad, on_batch, on_closed};
 static void ask(struct run *r)
 {
 	struct wire_frame f = {.type = WIRE_ATTACH};
-	f.attach =
-	        (struct wire_attach){.version = WIRE_VERSION, .role = ROLE_TARGET, .id = r->o->id};
+	f.attach = (struct wire_attach){.version = WIRE_VERSION,
+	                                .role = ROLE_TARGET,
+	                                .id = r->o->id,
+	                                .own = true,
+	                                .epoch = r->epoch,
+	                                .boot = r->boot};
 	memcpy(f.attach.uuid, target_io_uuid(r->io), UUID_LEN);
 	memcpy(f.attach.name, r->o->disk.name, sizeof(f.attach.name));
 	r->link = LINK_ASKED;

@@ -68,8 +68,9 @@ struct wire_attach {
 	uint8_t id; /* SCSI ID 0..15 */
 	uint8_t uuid[UUID_LEN];
 	char name[TARGET_NAME_MAX + 1];
-	/* It supersedes only its own last attach, of this epoch and boot, or one that is silent;
-	 * false: any attach of its UUID and ID. */
+	/* It supersedes only its own last attach, of this epoch and boot, or one that is silent,
+	 * and is superseded likewise; false: any attach of its UUID and ID that is false here, too.
+	 */
 	bool own;
 	uint32_t epoch;
 	uint64_t boot;

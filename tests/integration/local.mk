@@ -20,6 +20,7 @@ EXTRA_DIST += \
 # Somebody breaks the rules, and nothing else is harmed: `make check-rogue` runs these alone.
 rogue_tests = \
 	tests/integration/rogue.py \
+	tests/integration/rogue_hold.py \
 	tests/integration/rogue_hosts.py \
 	tests/integration/rogue_rings.py
 

@@ -28,7 +28,7 @@ def attaches():
         assert target.running()
         server = Server(lab).listen()
         asked = server.attach()
-        assert asked == b"\0\x01\x01\x03" + bytes.fromhex("00112233445566778899aabbccddeeff") + counted(b"disk"), asked
+        assert asked == b"\0\x01\x81\x03" + bytes.fromhex("00112233445566778899aabbccddeeff") + counted(b"disk") + bytes(12), asked
         assert target.wait_ready() == [lab.unix]
         assert server.get("MEMBERS") == b"\0"
         assert ARM_MODES[server.get("ARM")[0]] == "full"
@@ -81,7 +81,10 @@ def attaches_again():
         first = server.attach(boot=2)
         # a connection that says nonsense is left, too
         server.conn.sendall(b"\xff" * 64)
-        assert server.attach(boot=2) == first
+        again = server.attach(boot=2)
+        # it supersedes its own last attach only
+        assert (first[-12:], again[-12:]) == (struct.pack(">IQ", 1, 1), struct.pack(">IQ", 1, 2))
+        assert again[:-12] == first[:-12]
         until("it is attached", lambda: target.stderr().count("attached as ID 3") == 3)
 
 
@@ -113,6 +116,48 @@ def superseded():
         server, target = started(lab)
         server.put("REFUSED", struct.pack(">BBI", 11, 0, 0) + counted(b"the same device attached anew"))
         assert target.wait() == 1 and "the same device attached anew" in target.stderr(), target.stderr()
+        server.close()
+
+
+@test("another process that is this device is waited for, for the time that it takes to be found silent, twice; then it ends")
+def twin():
+    held = struct.pack(">BBI", 3, 1, 200) + counted(b"UUID is attached already, by another process")
+    for ends in (False, True):
+        with Lab() as lab:
+            server = Server(lab).listen()
+            target = lab.target("disk", 3, wait=False)
+            begun = time.monotonic()
+            for _ in range(2):
+                server.accept()
+                server.put("REFUSED", held)
+                server.conn.close()
+            if not ends:
+                server.attach()
+                assert target.wait_ready() == [lab.unix]
+                target.stop()
+            while ends and target.running():
+                if select.select([server.listener], [], [], 0.1)[0]:
+                    server.accept()
+                    server.put("REFUSED", held)
+                    server.conn.close()
+            if ends:
+                assert target.wait() == 1 and "by another process" in target.stderr(), target.stderr()
+                assert time.monotonic() - begun > 2
+            server.close()
+
+
+@test("an ID that has to wait is asked for again, not before that time has passed")
+def waits():
+    with Lab() as lab:
+        server = Server(lab).listen()
+        target = lab.target("disk", 3, wait=False)
+        server.accept()
+        server.put("REFUSED", struct.pack(">BBI", 7, 1, 2000) + counted(b"SCSI ID 3 has kept the bus"))
+        server.conn.close()
+        begun = time.monotonic()
+        server.attach()
+        assert 1.9 < time.monotonic() - begun < 6
+        target.stop()
         server.close()
 
 
@@ -238,7 +283,7 @@ def configuration():
         server = Server(lab).listen()
         target = Process(lab, "target", [lab.program("smirror-target"), "--config", lab.path("t.conf"), "--id", "5"], wait=False)
         asked = server.attach()
-        assert asked[3] == 5 and asked.endswith(b"from-file"), asked
+        assert asked[3] == 5 and asked[:-12].endswith(b"from-file"), asked
         target.wait_ready()
         target.stop()
         server.close()

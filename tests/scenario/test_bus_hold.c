@@ -371,10 +371,61 @@ START_TEST(who_brings_the_same_again_and_again_is_not_heard)
 }
 END_TEST
 
+/* ---- whose place is taken ---- */
+
+/* As disk2, by a process that knows its last attach; the first of it, this is. */
+static void knowing_disk2(struct rig *r)
+{
+	struct wire_frame f = {.type = WIRE_ATTACH,
+	                       .attach = {.version = WIRE_VERSION,
+	                                  .role = ROLE_TARGET,
+	                                  .id = 2,
+	                                  .name = "disk2",
+	                                  .uuid = "disk2",
+	                                  .own = true}};
+
+	rig_frame(r, rig_open(r), &f);
+	rig_go(r);
+}
+
+/* Its UUID is known to all ports: who sends it is not the device, as long as that is heard. */
+START_TEST(who_knows_its_last_attach_is_not_superseded_by_who_does_not)
+{
+	struct rig *r = rig_new(NULL);
+
+	knowing_disk2(r);
+	const uint32_t handle = r->handle[2];
+	rig_forget(r);
+	rig_attach(r, 2, ROLE_TARGET, "disk2");
+	rig_go(r);
+	rig_expect(r, "h1< REFUSED uuid_held 15000: UUID 6469736b-3200-0000-0000-000000000000 is "
+	              "attached on SCSI ID 2 already, as disk2, by another process\n");
+	ck_assert(!rig_closed(r, handle));
+	/* ... or its connection ends. */
+	rig_close(r, handle);
+	ck_assert(comes_back(r, "disk2"));
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(who_is_silent_is_superseded)
+{
+	struct rig *r = rig_new(NULL);
+
+	knowing_disk2(r);
+	rig_wait(r, 15 * NS_PER_S);
+	ck_assert_uint_eq(r->handle[2], 0);
+	ck_assert(comes_back(r, "disk2"));
+	rig_free(r);
+}
+END_TEST
+
 TAP_MAIN_TABLE("bus_hold", NULL, NULL, TAP_ONCE(who_is_put_out_again_and_again_waits),
                TAP_ONCE(who_behaves_is_forgiven), TAP_ONCE(an_initiator_does_not_wait),
                TAP_TIMES(who_is_late_while_others_wait_is_out, 3),
                TAP_ONCE(who_is_merely_slow_is_not), TAP_TIMES(rst_is_no_answer, 4),
+               TAP_ONCE(who_is_silent_is_superseded),
+               TAP_ONCE(who_knows_its_last_attach_is_not_superseded_by_who_does_not),
                TAP_ONCE(who_brings_the_same_again_and_again_is_not_heard),
                TAP_ONCE(what_ends_without_an_answer_counts),
                TAP_ONCE(rst_of_another_one_is_not_held_against_who_is_awaited),
