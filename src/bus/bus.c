@@ -182,6 +182,7 @@ static void go(struct bus *b)
 	unsigned n = b->cfg.tenures_per_go ? b->cfg.tenures_per_go : 1;
 
 	attach_decide(b);
+	connect_pass(b);
 	while (b->ten.state == TENURE_NONE && !held_back(b)) {
 		if (n-- == 0 || !act_room(b)) {
 			b->more = true;
@@ -268,9 +269,11 @@ ns_t bus_deadline(const struct bus *b)
 {
 	ns_t first = limit_deadline(b);
 
-	if (b->ten.state == TENURE_NONE && b->cfg.pace && b->pace_until < first && work_waits(b))
-		first = b->pace_until;
-	return first;
+	if (b->ten.state != TENURE_NONE || !b->cfg.pace)
+		return first;
+	/* What waits is for later, where the bus has been found free. */
+	ns_t due = b->idle_from ? connect_deadline(b) : work_waits(b) ? b->pace_until : NS_NEVER;
+	return due < first ? due : first;
 }
 
 void bus_shutdown(struct bus *b, ns_t now, struct bus_actions *out)

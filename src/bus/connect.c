@@ -148,7 +148,8 @@ bool connect_may_come(const struct bus *b, const struct port *p, const struct pr
 	return g->mirror || b->bus_ns >= p->back_ns;
 }
 
-bool connect_idle(struct bus *b)
+/* Bus time. */
+static ns_t first_back(const struct bus *b)
 {
 	ns_t first = NS_NEVER;
 
@@ -157,10 +158,36 @@ bool connect_idle(struct bus *b)
 		if (p->up && p->n_programs > 0 && p->back_ns > b->bus_ns && p->back_ns < first)
 			first = p->back_ns;
 	}
+	return first;
+}
+
+/* With real pace others may want the bus before that, and have it. */
+bool connect_idle(struct bus *b)
+{
+	ns_t first = first_back(b);
+
 	if (first == NS_NEVER)
 		return false;
-	if (b->cfg.pace)
-		b->pace_until += first - b->bus_ns;
+	if (b->cfg.pace) {
+		b->idle_from = b->now;
+		return false;
+	}
 	b->bus_ns = first;
 	return true;
+}
+
+void connect_pass(struct bus *b)
+{
+	if (b->idle_from == 0)
+		return;
+	ns_t at = b->bus_ns + (b->now - b->idle_from), first = first_back(b);
+	b->bus_ns = at < first ? at : first;
+	b->idle_from = 0;
+}
+
+ns_t connect_deadline(const struct bus *b)
+{
+	ns_t first = b->idle_from ? first_back(b) : NS_NEVER;
+
+	return first == NS_NEVER ? NS_NEVER : b->idle_from + (first - b->bus_ns);
 }

@@ -225,8 +225,12 @@ void connect_note_end(struct bus *b, uint8_t outcome);
 /* The disconnect time limit is over. */
 bool connect_may_come(const struct bus *b, const struct port *p, const struct program *g);
 /* Nobody wants the bus but targets that keep away: it stays free until the first may come. False:
- * there is none. */
+ * there is none, or (with real pace) its time has not come. */
 bool connect_idle(struct bus *b);
+/* With real pace: the time of a free bus passes with the machine's, before anybody has it. */
+void connect_pass(struct bus *b);
+/* When the first may come; NS_NEVER: none is waited for. */
+ns_t connect_deadline(const struct bus *b);
 
 /* ---- qas.c ---- */
 /* The tenure ends with QAS REQUEST, and somebody takes the bus so; false: BUS FREE follows. */

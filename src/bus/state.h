@@ -393,6 +393,8 @@ struct bus {
 	ns_t bus_ns;              /* bus time: nanoseconds and the rest in picoseconds */
 	uint32_t bus_ps;
 	ns_t pace_until;  /* machine time at which the last tenure is over */
+	ns_t idle_from;   /* with pace: machine time since which the bus is free for a target that
+	                     is to come back; 0: there is none */
 	uint64_t tenures; /* that have begun; the lower half is the number of the last */
 	uint32_t next_epoch, next_token;
 	uint64_t next_seq;

@@ -280,6 +280,47 @@ START_TEST(others_get_the_bus)
 }
 END_TEST
 
+/* With real pace the bus is free while a target keeps away: for another one's command at once, and
+ * for the target when its time has come. */
+START_TEST(others_get_the_bus_at_real_pace)
+{
+	struct bus_config cfg = bus_config_default();
+	cfg.pace = true;
+	struct rig *r = rig_new(&cfg);
+	struct wire_frame f = {.type = WIRE_LIMITS,
+	                       .limits = {.n = 1, .of = {{.out = 512, .wait = 65535}}}};
+	struct block *data = rig_block(1024);
+	struct items i;
+
+	rig_group(r, 2, ARM_FULL);
+	rig_frame(r, r->handle[2], &f);
+	write_script(r, 3, data, 0xc0);
+	rig_go(r);
+	ns_t left = r->now, away = 65535 * (ns_t)(100 * NS_PER_US);
+	rig_wait(r, 500 * NS_PER_MS);
+	rig_forget(r);
+	it_begin(&i);
+	it_select(&i, 5); /* nobody: a selection time-out of 250 ms */
+	rig_script(r, 7, 4, &i, NULL);
+	rig_go(r);
+	ck_assert_ptr_nonnull(strstr(r->text, "7< TENURE s4 T2 selection_timeout\n"));
+	rig_forget(r);
+	/* That took its part of the time for which the other one keeps away. */
+	ns_t due = bus_deadline(r->bus);
+	ck_assert_uint_le(due, r->now + NS_PER_S);
+	rig_wait(r, NS_PER_S);
+	ck_assert_uint_ge(bus_now(r->bus), 750 * NS_PER_MS);
+	rig_expect(r, "");
+	while (bus_deadline(r->bus) < left + away + NS_PER_S && !*r->text)
+		rig_wait(r, bus_deadline(r->bus) - r->now);
+	ck_assert_ptr_nonnull(strstr(r->text, "RESELECTION"));
+	ck_assert_uint_ge(r->now, left + away);
+	ck_assert_uint_le(r->now, left + away + NS_PER_MS);
+	rig_cancel(r, 7, 3);
+	rig_end(r, data);
+}
+END_TEST
+
 /* The task is not the initiator's any more: it says so, and the process is told by the number that
  * it knows. */
 START_TEST(the_nexus_is_gone)
@@ -395,4 +436,4 @@ TAP_MAIN_TABLE("bus_connect", NULL, NULL, TAP_ONCE(an_armed_write_in_bursts),
                TAP_EACH(what_limits_a_data_phase, writes), TAP_ONCE(disconnect_time_limit),
                TAP_ONCE(others_get_the_bus), TAP_ONCE(the_nexus_is_gone),
                TAP_ONCE(reset_and_limits_end), TAP_ONCE(a_silent_pass_is_not_split),
-               TAP_ONCE(many_wait));
+               TAP_ONCE(many_wait), TAP_ONCE(others_get_the_bus_at_real_pace));
