@@ -31,6 +31,7 @@ struct cmd *cmd_new(struct ini *ini, enum cmd_kind kind, uint64_t token, struct 
 void cmd_reply(struct ini *ini, struct cmd *c)
 {
 	sm_assert(!c->replying && c->ios == 0);
+	ini->moves++; /* a job may wait for its end */
 	TAILQ_REMOVE(&ini->cmd_live, c, link);
 	c->replying = true;
 	TAILQ_INSERT_TAIL(&ini->replies, c, link);

@@ -236,6 +236,7 @@ void import_step(struct ini *ini, struct cmd *c);
 
 /* group_io.c */
 void group_io_step(struct ini *ini, struct cmd *c);
+bool group_is_written(const struct group *g); /* by a client */
 void group_io_done(struct cmd *c, struct io *io);
 
 #endif

@@ -143,6 +143,8 @@ struct mode_mirror member_page(const struct group *g, unsigned member);
 bool member_stale(struct group *g, unsigned member, const char *why);
 /* The same; and the log does not know what it lacks. */
 bool member_doubt(struct group *g, unsigned member, const char *why);
+/* Nobody is in sync, and it was one of those that were, last: another one of them has more. */
+void member_not_latest(struct group *g, unsigned member);
 
 /* restart.c */
 /* A member has come: if its target was started again, that is noted, for jobs, too. */

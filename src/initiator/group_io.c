@@ -70,6 +70,16 @@ static bool start(struct ini *ini, struct group *g, enum cmd_kind kind, uint64_t
 	return true;
 }
 
+bool group_is_written(const struct group *g)
+{
+	const struct cmd *c;
+
+	TAILQ_FOREACH (c, &g->ini->cmd_live, link)
+		if (c->g == g && c->kind == CMD_WRITE)
+			return true;
+	return false;
+}
+
 bool ini_group_write(struct ini *ini, const char *name, uint64_t offset, uint32_t len,
                      struct block *data, uint64_t token, struct ini_error *e)
 {
@@ -79,7 +89,8 @@ bool ini_group_write(struct ini *ini, const char *name, uint64_t offset, uint32_
 		return false;
 	const struct job *j;
 	TAILQ_FOREACH (j, &ini->job_live, live)
-		if (j->g == g && j->pub.type == JOB_MIRROR && j->phase > PHASE_QUEUED)
+		if (j->g == g && j->pub.type == JOB_MIRROR &&
+		    (j->phase > PHASE_QUEUED || j->bars_writes))
 			return ini_refuse(e, INI_E_BUSY, "job %u is mirroring an image to group %s",
 			                  j->pub.id, name);
 	return start(ini, g, CMD_WRITE, offset, len, data, token, e);

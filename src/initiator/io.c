@@ -438,11 +438,20 @@ static bool nowhere(const struct io *io)
 	return !(sync & ~io->bad) && !(sync & io->sent);
 }
 
-/*
- * Members that a resync copies to take part in writes and flushes. One that failed a write, or has
- * what no member in sync has, is to be copied to once more. A mirror job has made all stale while
- * it was in flight, and may come to nothing.
- */
+/* A mirror job has made all stale while a flush was in flight, copies nothing behind a smaller
+ * image, and may come to nothing: who has failed it is not as good as those that have not. */
+static void tear(struct job *j, const struct io *io)
+{
+	struct group *g = j->g;
+
+	j->torn |= io->bad;
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if ((io->bad & (uint16_t)~io->away) >> i & 1 && g->pub.m[i].latest)
+			member_not_latest(g, i);
+}
+
+/* Members that a resync copies to take part in writes and flushes. One that failed a write, or has
+ * what no member in sync has, is to be copied to once more. */
 static void tell_job(struct io *io)
 {
 	struct group *g = io->g;
@@ -453,7 +462,7 @@ static void tell_job(struct io *io)
 		if (j->g == g && job_copies(j) && j->phase > PHASE_QUEUED)
 			break;
 	if (j && j->pub.type == JOB_MIRROR) {
-		j->torn |= io->bad;
+		tear(j, io);
 		return;
 	}
 	if (j && io->kind == IO_FLUSH)

@@ -59,7 +59,7 @@ struct job {
 	uint16_t was_sync; /* mirror: those that were in sync when it began, */
 	uint64_t was_attach[INI_MEMBERS_MAX]; /* in this attach, */
 	uint16_t touched;                     /* and those that it has sent something to */
-	uint16_t torn; /* mirror: members that have failed a write or flush of before, meanwhile */
+	uint16_t torn; /* mirror: members that have failed a flush of before, meanwhile */
 	bool differ;   /* mirror: nobody was in sync, and members may differ behind the image where
 	                  the log says so */
 	struct why flush_why;
@@ -68,6 +68,8 @@ struct job {
 	ns_t grace_until_ns;
 	uint64_t sync_op;
 	bool sync_wanted, sync_flying, sync_done;
+	bool bars_writes;    /* mirror: it is to begin when the clients' writes that are in work are
+	                        over; no further ones are taken */
 	bool flush_wanted;   /* in PHASE_FLUSH: no io was free for it yet */
 	uint64_t save_seq;   /* the job's id is durable */
 	uint64_t log_ticket; /* from before its flush */

@@ -54,17 +54,19 @@ static void bypassed(struct job *j, uint16_t complete)
 	}
 }
 
-/* What a member that was started again during a mirror job lost behind the end of a smaller image
- * is not copied by that: another one has it, or they are to be made equal there. */
+/* What a member that was started again during a mirror job, or has failed a flush of before, lost
+ * behind the end of a smaller image is not copied by that: another one has it, or they are to be
+ * made equal there. */
 static void settle_behind(struct job *j)
 {
 	struct group *g = j->g;
+	uint16_t worse = j->again | j->torn;
 
-	if (j->pub.type != JOB_MIRROR || !j->again || j->blocks == g->pub.blocks ||
+	if (j->pub.type != JOB_MIRROR || !worse || j->blocks == g->pub.blocks ||
 	    !intent_lacking_from(g->log, log_behind(g, j->blocks)))
 		return;
-	if (j->holders & (uint16_t) ~(j->again | j->rest))
-		j->rest |= j->again;
+	if (j->holders & (uint16_t) ~(worse | j->rest))
+		j->rest |= worse;
 	else
 		j->differ = true;
 }
@@ -118,8 +120,8 @@ static void settle_writer(struct job *j)
 
 /*
  * A mirror job that has sent nothing: who was in sync is again, unless its medium is in doubt, or
- * it was away meanwhile, with its page unseen. A write that some have and others not makes them
- * differ, and nobody was made stale for it.
+ * it was away meanwhile, with its page unseen. A flush that some have failed makes them differ, and
+ * nobody was made stale for it.
  */
 static void put_back(struct job *j)
 {

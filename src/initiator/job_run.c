@@ -201,6 +201,17 @@ static bool has_no_number(struct job *j)
 	return true;
 }
 
+/*
+ * A mirror job makes all members stale. A write that is on its way then would take nobody out that
+ * fails it, and one that still waits for its range, and is in no log yet, would go to those that it
+ * knew of, and not to whom the job brings in sync beside them. So it begins when there is none.
+ */
+static bool awaits_writes(struct job *j)
+{
+	j->bars_writes = j->pub.type == JOB_MIRROR;
+	return j->bars_writes && group_is_written(j->g);
+}
+
 static void queued(struct job *j)
 {
 	if (j->pub.kept.cancelled) {
@@ -209,11 +220,12 @@ static void queued(struct job *j)
 	}
 	if (has_no_number(j))
 		return;
+	j->bars_writes = false;
 	if (j->pub.kept.paused) {
 		job_set_state(j, JOB_PAUSED);
 		return;
 	}
-	if (must_wait(j) || j->g->command || j->ini->draining) {
+	if (must_wait(j) || j->g->command || j->ini->draining || awaits_writes(j)) {
 		job_set_state(j, JOB_WAITING);
 		return;
 	}

@@ -192,6 +192,14 @@ bool member_stale(struct group *g, unsigned member, const char *why)
 	return was;
 }
 
+void member_not_latest(struct group *g, unsigned member)
+{
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if (i != member && g->pub.m[i].latest)
+			g->pub.m[member].latest = false;
+	(void)save_request(g->ini);
+}
+
 bool member_doubt(struct group *g, unsigned member, const char *why)
 {
 	bool was = member_stale(g, member, why);

@@ -43,15 +43,6 @@ static bool was_started(struct ini_member *m, struct member *x, const struct hba
 	return known ? other : told;
 }
 
-/* Nobody is in sync, and it was one of those that were, last: another one of them has more. */
-static void no_latest(struct group *g, unsigned member)
-{
-	for (unsigned i = 0; i < g->pub.n; i++)
-		if (i != member && g->pub.m[i].latest)
-			g->pub.m[member].latest = false;
-	(void)save_request(g->ini);
-}
-
 /* Who has it all may have gone just now, and come back. */
 static void await_others(struct group *g)
 {
@@ -78,7 +69,7 @@ void restart_seen(struct group *g, unsigned member, const struct hba_target *t)
 	if (matters)
 		await_others(g);
 	if (started && g->dirty_ns != 0 && m->latest)
-		no_latest(g, member);
+		member_not_latest(g, member);
 	if (!started)
 		return;
 	uint16_t b = (uint16_t)(1U << member);

@@ -511,6 +511,19 @@ START_TEST(a_flush_while_a_mirror_settles_lets_go_of_nothing)
 }
 END_TEST
 
+/* A client's flush is on its way, and disk1 is going to fail it. */
+static void fails_its_flush(struct rig *r)
+{
+	struct ini_error e;
+
+	r->h->latency_ns = 100 * NS_PER_MS;
+	fake_fault(r->h, 1,
+	           (struct fake_fault){
+	                   .kind = FAULT_STATUS, .status = SCSI_RESERVATION_CONFLICT, .times = 1});
+	ck_assert_msg(ini_group_flush(r->ini, "g0", 77, &e), "%s", e.text);
+	rig_run(r, 10 * NS_PER_MS);
+}
+
 /* It cannot even begin: the state is not saved, the log is not, the image cannot be read; or it is
  * cancelled before. */
 START_TEST(a_mirror_that_has_sent_nothing_leaves_all_in_sync)
@@ -547,27 +560,155 @@ START_TEST(a_mirror_that_has_sent_nothing_leaves_all_in_sync)
 }
 END_TEST
 
-/* The same, while a write of before is on its way, which disk1 fails. */
-START_TEST(a_mirror_that_has_sent_nothing_makes_up_for_no_write)
+/* The same, while a flush of before is on its way, which disk1 fails. */
+START_TEST(a_mirror_that_has_sent_nothing_makes_up_for_no_flush)
 {
 	struct rig *r = mirrored(2);
-	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct ini_error e;
 
-	r->h->latency_ns = 100 * NS_PER_MS;
-	fake_fault(r->h, 1,
-	           (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 900, .blocks = 1, .times = 0});
-	uint64_t token = rig_begin_write(r, 900 * FAKE_BLOCK, b);
-	rig_run(r, 10 * NS_PER_MS);
+	fails_its_flush(r);
 	r->read_err = 5;
 	uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
-	r->logs_held = true; /* it waits for its marks, until the write is over */
-	ck_assert_int_ne(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
+	r->logs_held = true; /* it waits for its marks, until the flush is over */
+	rig_fails(r, true, &e, 77, INI_E_UNSYNCED, "not in sync any more");
 	r->logs_held = false;
 	ini_intent_saved(r->ini, r->held_log, 0);
 	rig_concludes(r, id, LIMIT, JOB_FAILED);
 	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	rig_free(r);
+}
+END_TEST
+
+/* The same, and the image is written, which is smaller: what disk1 may have lost lies behind it. */
+START_TEST(a_smaller_image_does_not_make_up_for_a_flush_that_failed)
+{
+	struct rig *r = mirrored(2);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct ini_error e;
+
+	rig_write(r, 900 * FAKE_BLOCK, b, LIMIT, INI_OK);
+	fails_its_flush(r);
+	uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
+	rig_fails(r, true, &e, 77, INI_E_UNSYNCED, "not in sync any more");
+	rig_concludes(r, id, LIMIT, JOB_PARTIAL);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	*byte_of(r, 1, 900) ^= 1;
+	resync_makes_up(r, 900, b);
 	block_unref(b);
 	rig_free(r);
+}
+END_TEST
+
+/* The same, and the job is cut off: disk0 has more, when the next one begins. */
+START_TEST(who_failed_a_flush_has_less_after_a_mirror_that_was_cut_off)
+{
+	struct rig *r = mirrored(2);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct ini_error e;
+
+	rig_write(r, 900 * FAKE_BLOCK, b, LIMIT, INI_OK);
+	fails_its_flush(r);
+	uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
+	while (r->h->disk[0].written < BLOCKS + 2)
+		rig_run(r, NS_PER_MS);
+	ck_assert(ini_job_cancel(r->ini, id, &e));
+	rig_concludes(r, id, LIMIT, JOB_CANCELLED);
+	*byte_of(r, 1, 900) ^= 1;
+	ck_assert(!rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	partial(r, 64, 1);
+	resync_makes_up(r, 900, b);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* A write behind the image is on its way, which disk1 fails: the job waits until it has left for
+ * that, and takes no further write. */
+START_TEST(a_mirror_waits_for_a_write)
+{
+	struct rig *r = mirrored(2);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct ini_error e;
+
+	r->h->latency_ns = 100 * NS_PER_MS;
+	fake_fault(r->h, 1,
+	           (struct fake_fault){
+	                   .kind = FAULT_STATUS, .status = SCSI_RESERVATION_CONFLICT, .times = 1});
+	uint64_t token = rig_begin_write(r, 900 * FAKE_BLOCK, b);
+	rig_run(r, 10 * NS_PER_MS);
+	uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
+	rig_run(r, NS_PER_MS);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+	ck_assert_int_eq(ini_job_find(r->ini, id)->state, JOB_WAITING);
+	rig_refused(ini_group_write(r->ini, "g0", 0, FAKE_BLOCK, b, 5, &e), &e, INI_E_BUSY,
+	            "is mirroring");
+	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
+	rig_concludes(r, id, LIMIT, JOB_PARTIAL);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	resync_makes_up(r, 900, b);
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* Nothing is marked behind the image, yet: a write there waits for a read to end. disk2, which
+ * lacks only what the image makes up for, lacks that write, too. */
+START_TEST(a_mirror_waits_for_a_write_that_has_not_begun)
+{
+	struct rig *r = mirrored(3);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9), *into = block_new(FAKE_BLOCK);
+	struct ini_error e;
+
+	fake_gone(r->h, 2);
+	rig_run(r, NS_PER_S);
+	rig_write(r, 3 * FAKE_BLOCK, b, LIMIT, INI_OK);
+	rig_run(r, 20 * NS_PER_S);
+	fake_back(r->h, 2);
+	rig_run(r, NS_PER_S);
+	r->h->latency_ns = 100 * NS_PER_MS;
+	ck_assert(ini_group_read(r->ini, "g0", 900 * FAKE_BLOCK, FAKE_BLOCK, into, 77, &e));
+	rig_run(r, 10 * NS_PER_MS);
+	uint64_t token = rig_begin_write(r, 900 * FAKE_BLOCK, b);
+	rig_run(r, NS_PER_MS);
+	uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
+	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
+	rig_concludes(r, id, LIMIT, JOB_PARTIAL);
+	ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1) && !rig_in_sync(r, 2));
+	ck_assert(reads_as(r, 900, b));
+	resync_makes_up(r, 900, b);
+	block_unref(b);
+	block_unref(into);
+	rig_free(r);
+}
+END_TEST
+
+/* One that is paused, or cancelled, while it waits for a write keeps nobody from writing. */
+START_TEST(a_mirror_that_does_not_wait_any_more_bars_no_write)
+{
+	for (unsigned cancel = 0; cancel < 2; cancel++) {
+		struct rig *r = mirrored(2);
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct ini_error e;
+
+		r->h->latency_ns = 100 * NS_PER_MS;
+		uint64_t token = rig_begin_write(r, 900 * FAKE_BLOCK, b);
+		uint32_t id = rig_mirror(r, 64 * FAKE_BLOCK);
+		rig_step(r);
+		if (cancel)
+			ck_assert(ini_job_cancel(r->ini, id, &e));
+		else
+			ck_assert(ini_job_pause(r->ini, id, &e));
+		rig_step(r);
+		rig_write(r, 0, b, LIMIT, INI_OK);
+		ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
+		if (!cancel) {
+			ck_assert(ini_job_resume(r->ini, id, &e));
+			rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+		}
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		block_unref(b);
+		rig_free(r);
+	}
 }
 END_TEST
 
@@ -718,7 +859,11 @@ TAP_MAIN("in_sync", a_cancelled_scrub_makes_nobody_stale, a_cancelled_recovery_m
          what_a_cancelled_mirror_has_left_behind_an_image_is_made_equal,
          a_flush_while_a_mirror_settles_lets_go_of_nothing,
          a_mirror_that_has_sent_nothing_leaves_all_in_sync,
-         a_mirror_that_has_sent_nothing_makes_up_for_no_write,
+         a_mirror_that_has_sent_nothing_makes_up_for_no_flush,
+         a_smaller_image_does_not_make_up_for_a_flush_that_failed, a_mirror_waits_for_a_write,
+         who_failed_a_flush_has_less_after_a_mirror_that_was_cut_off,
+         a_mirror_waits_for_a_write_that_has_not_begun,
+         a_mirror_that_does_not_wait_any_more_bars_no_write,
          who_had_more_is_known_while_members_are_put_back, a_verify_tells_and_changes_nobody,
          who_has_left_has_no_vote_in_a_scrub, a_smaller_image_does_not_make_up_for_what_was_missed,
          a_resync_leaves_alone_who_is_in_sync_by_then);
