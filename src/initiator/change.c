@@ -111,8 +111,7 @@ void ini_group_save(const struct ini *ini, unsigned i, struct ini_group *out)
 	out->generation = g->was_generation;
 	if (out->used < g->pub.generation)
 		out->used = g->pub.generation;
-	/* All is to be copied, and the log of before, if there is one, does not say so yet. */
-	out->log_lost = g->recover && (g->log->unsaved || g->log->saving);
+	out->log_lost = g->log_lost;
 	for (unsigned k = 0; k < g->pub.n; k++)
 		some |= g->x[k].was_in_sync;
 	for (unsigned k = 0; k < g->pub.n; k++) {

@@ -101,7 +101,10 @@ struct group {
 	bool cleaning;            /* such a flush is in work */
 	bool clean_failed;
 	ns_t save_not_before_ns; /* after a state that could not be saved */
-	bool log_failed;         /* the log could not be saved, the last time */
+	bool log_lost; /* all is to be copied, and the file of the log, if there is one, may not say
+	                  so: until one is saved that was made after that was found, */
+	bool lost_is_out; /* as the one that is being saved was */
+	bool log_failed;  /* the log could not be saved, the last time */
 	bool recover; /* writes were in flight at the last end: nothing is let go of before members
 	                 are made equal */
 	ns_t recover_failed_ns, recover_pause_ns; /* the last one; not before this has passed */

@@ -54,6 +54,8 @@ void log_open(struct group *g)
 void log_unknown(struct group *g)
 {
 	intent_lose(g->log);
+	g->log_lost = true;
+	g->lost_is_out = false;
 	g->tail = 0;
 	for (unsigned i = 0; i < g->pub.n; i++)
 		g->pub.m[i].logged = false;
@@ -507,8 +509,10 @@ bool out_intent(struct ini *ini, struct ini_action *a)
 		a->op = k | (remove ? OP_REMOVE : 0);
 		a->bytes = ini->log_bytes;
 		a->len = remove ? 0 : (uint32_t)intent_save(g->log, ini->log_bytes);
-		if (!remove)
+		if (!remove) {
 			memcpy(ini->log_file[k].uuid, g->pub.uuid, UUID_LEN);
+			g->lost_is_out = g->log_lost;
+		}
 		a->uuid = ini->log_file[k].uuid;
 		return true;
 	}
@@ -544,6 +548,11 @@ void ini_intent_saved(struct ini *ini, uint64_t op, int err)
 	    memcmp(g->pub.uuid, ini->log_file[k].uuid, UUID_LEN) != 0)
 		return;
 	intent_saved(g->log, !err);
+	if (!err && g->lost_is_out) {
+		g->log_lost = false;
+		(void)save_request(ini);
+	}
+	g->lost_is_out = false;
 	if (err) {
 		g->log_failed = true;
 		ini_log(ini, 3, "the write-intent log of group %s could not be saved: %s",

@@ -85,6 +85,57 @@ START_TEST(a_state_of_before_is_found_out)
 }
 END_TEST
 
+/* A state directory of before is put back, or none was left and the group imported, but for its
+ * log, which a write in flight at the end is not in. That all of it is to be copied is not in the
+ * log, which cannot be saved, when the daemon is killed: the next one does not believe the log,
+ * either. */
+START_TEST(a_log_of_before_is_not_believed_later)
+{
+	for (unsigned import = 0; import < 2; import++) {
+		struct rig *r = rig_new(2, BLOCKS);
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct rig_log log[ARRAY_LEN(r->log)];
+		struct ini_error e;
+
+		rig_group(r, 2, true);
+		rig_run(r, LIMIT);
+		struct ini_group state = r->saved[0];
+		memcpy(log, r->log, sizeof(log));
+		fake_gone(r->h, 1); /* the generation changes */
+		rig_step(r);
+		rig_write(r, 0, b, LIMIT, INI_OK);
+		fake_back(r->h, 1);
+		rig_run(r, NS_PER_S);
+		(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+		rig_run(r, LIMIT);
+		memset(r->h->disk[0].store + 900 * FAKE_BLOCK, 0x77, FAKE_BLOCK);
+		r->log_err = 28;
+		if (import) {
+			rig_lose_state(r);
+			rig_replies(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2,
+			            LIMIT, INI_OK);
+		} else {
+			r->saved[0] = state;
+			rig_restart(r);
+		}
+		rig_run(r, NS_PER_S);
+		memcpy(r->log, log, sizeof(log));
+		r->log_err = 0;
+		rig_restart(r);
+		rig_run(r, LIMIT);
+		ck_assert(rig_in_sync(r, 0) && rig_in_sync(r, 1));
+		ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * FAKE_BLOCK);
+		ck_assert(!r->saved[0].log_lost);
+		uint64_t written = r->h->disk[1].written;
+		rig_restart(r); /* and then it is good again */
+		rig_run(r, LIMIT);
+		ck_assert_uint_eq(r->h->disk[1].written, written);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
 START_TEST(who_may_have_the_new_generation_gets_no_equal)
 {
 	struct rig *r = rig_new(3, BLOCKS);
@@ -788,7 +839,8 @@ END_TEST
 
 TAP_MAIN("group_generations", a_change_that_was_cut_off_reached_who_is_stale,
          who_misses_a_change_looks_older, no_write_is_acknowledged_on_a_state_that_was_not_saved,
-         a_state_of_before_is_found_out, who_may_have_the_new_generation_gets_no_equal,
+         a_state_of_before_is_found_out, a_log_of_before_is_not_believed_later,
+         who_may_have_the_new_generation_gets_no_equal,
          a_generation_that_nobody_could_be_told_is_owed,
          a_generation_that_is_owed_outlives_the_daemon, a_generation_that_nobody_took_is_owed,
          a_change_behind_one_that_nobody_was_told_of, a_state_is_not_newer_than_all_pages,
