@@ -300,12 +300,23 @@ static void save_look(struct group *g)
 	(void)group_change(g, false);
 }
 
+/* A job that was to copy has marked nothing, or not brought in sync who lacks what is marked: the
+ * next write is the first one again. */
+static void forget_nothing(struct group *g)
+{
+	bool all = members_in_sync(g) == all_members(g);
+
+	if (!g->recover && !being_copied(g) && !intent_wants_flush(g->log, all))
+		g->dirty_ns = 0;
+}
+
 static void clean_look(struct group *g)
 {
 	struct ini *ini = g->ini;
 	const struct ini_config *cfg = &ini->cfg;
 	ns_t at = g->written_ns + cfg->clean_idle_ns;
 
+	forget_nothing(g);
 	if (ini->draining && g->ios > 0)
 		logs_look_at(ini, ini->now + SETTLE_NS);
 	if (!g->dirty_ns || !can_clean(g)) /* who may change that calls logs_touch() */

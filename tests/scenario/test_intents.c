@@ -208,6 +208,46 @@ START_TEST(an_idle_group_is_flushed_and_comes_clean)
 }
 END_TEST
 
+/* Writes are flushed by themselves, all the time. */
+static void is_flushed_when_idle(struct rig *r, uint32_t behind)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		write_all(r, i * 100, 4, 1);
+		rig_run(r, NS_PER_S);
+		ck_assert_uint_ge(shown(r).dirty, 1); /* not at once, either */
+		rig_run(r, IDLE);
+		ck_assert_uint_eq(shown(r).dirty, 0);
+	}
+	ck_assert_uint_eq(shown(r).behind, behind);
+}
+
+/* A resync has nothing to copy, or only what disk1 lacks, which is gone again before. */
+START_TEST(a_resync_that_has_marked_nothing)
+{
+	for (unsigned fails = 0; fails < 2; fails++) {
+		struct rig *r = clean_group(2);
+
+		if (fails) {
+			fake_gone(r->h, 1);
+			rig_run(r, NS_PER_S);
+			write_all(r, 0, 4, 1);
+			rig_run(r, IDLE);
+			fake_back(r->h, 1);
+			rig_run(r, NS_PER_S);
+			fake_fault(r->h, 1,
+			           (struct fake_fault){.kind = FAULT_MEDIUM, .blocks = BLOCKS});
+			(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_FAILED);
+			ck_assert(!rig_in_sync(r, 1));
+		} else {
+			(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+		}
+		rig_run(r, LIMIT);
+		is_flushed_when_idle(r, fails ? 3 : 0);
+		rig_free(r);
+	}
+}
+END_TEST
+
 START_TEST(a_mirror_job_leaves_a_clean_log)
 {
 	struct rig *r = rig_new(3, BLOCKS);
@@ -974,8 +1014,9 @@ START_TEST(nobody_is_in_sync_when_the_log_is_to_be_cleaned)
 }
 END_TEST
 
-TAP_MAIN("intents", nobody_is_in_sync_when_the_log_is_to_be_cleaned,
-         a_state_that_was_not_saved_is_saved_later, a_recovery_without_a_block_is_not_begun_anew,
+TAP_MAIN("intents", a_resync_that_has_marked_nothing,
+         nobody_is_in_sync_when_the_log_is_to_be_cleaned, a_state_that_was_not_saved_is_saved_later,
+         a_recovery_without_a_block_is_not_begun_anew,
          a_recovery_that_fails_is_begun_anew_less_and_less,
          a_change_beside_a_recovery_that_ends_is_waited_for,
          nothing_is_let_go_of_when_a_removal_is_not_saved,
