@@ -91,6 +91,7 @@ struct job {
 	/* catch-up */
 	unsigned catch_target, catch_rounds;
 	lba_t catch_lba;
+	uint16_t awaited; /* members that were away, and have what others have missed */
 	/* time */
 	ns_t speed_ns;    /* the speed limit lets nothing start before */
 	ns_t clock_ns;    /* running time is counted up to here */

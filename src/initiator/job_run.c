@@ -366,15 +366,24 @@ static void copy_again(struct job *j)
 	j->restarted = 0;
 }
 
+/* Who is here cannot be given what it has missed, yet. */
+static bool awaits_givers(const struct job *j)
+{
+	return j->awaited && !members_here(j->g, j->awaited) && j->ini->now < j->grace_until_ns;
+}
+
 static void grace(struct job *j)
 {
 	bool here, away;
 
 	if (j->restarted)
 		copy_again(j);
+	if (awaits_givers(j))
+		return;
 	look_for_missed(j, &here, &away);
 	if (job_copies(j) && here && j->catch_rounds < CATCH_UP_ROUNDS) {
 		j->catch_rounds++;
+		j->awaited = 0;
 		j->catch_target = 0;
 		j->catch_lba = 0;
 		enter(j, PHASE_CATCH_UP);

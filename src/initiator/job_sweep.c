@@ -202,6 +202,26 @@ static void cut_span(const struct job *j, struct mir_span *s)
 	}
 }
 
+/* Those that have these blocks are away: they have time to come back. Then they are to take what
+ * others have, and have missed it: the image may have changed. False: it stays missed for now. */
+static bool without(struct job *j, uint16_t givers, const struct mir_span *s)
+{
+	if (!givers)
+		return true;
+	if (j->ini->now < j->grace_until_ns) {
+		j->awaited |= givers;
+		return false;
+	}
+	for (unsigned t = 0; t < j->pub.n_targets; t++) {
+		uint64_t *good = &j->pub.t[t].good;
+		if (!(givers >> j->member_of[t] & 1))
+			continue;
+		*good -= *good < s->blocks ? *good : s->blocks;
+		target_missed(j, t, s->lba, s->blocks);
+	}
+	return true;
+}
+
 /*
  * What a member missed is read from one that has it, so that all hold the same even if the image
  * has changed meanwhile. Where nobody has it, it comes from the image once more (and goes to all).
@@ -209,15 +229,15 @@ static void cut_span(const struct job *j, struct mir_span *s)
 static bool catch_one(struct job *j, unsigned t, const struct mir_span *s)
 {
 	struct group *g = j->g;
-	uint16_t from = job_givers(j, s->lba, s->blocks), want = 0;
+	uint16_t givers = job_givers(j, s->lba, s->blocks), from = members_here(g, givers);
+	uint16_t want = 0;
 
 	for (unsigned k = 0; k < j->pub.n_targets; k++)
 		if (mir_list_meets(&j->missed[k], s->lba, s->blocks))
 			want |= (uint16_t)(1U << j->member_of[k]);
 	want &= members_here(g, want);
 	sm_assert(want >> j->member_of[t] & 1);
-	from &= members_here(g, from);
-	if (!from && !j->has_file)
+	if (!from && (!j->has_file || !without(j, givers, s)))
 		return true; /* nobody can give it */
 	struct io *io = io_new(j->ini, g, j, NULL);
 	if (!io)

@@ -89,6 +89,40 @@ START_TEST(a_catch_up_takes_what_the_others_have)
 }
 END_TEST
 
+/* disk0 has the image as it was, and goes just when disk1, which has missed it, comes back. It is
+ * waited for; if it comes too late, disk1 has the image as it is by then, and disk0 is stale. */
+START_TEST(a_catch_up_waits_for_who_has_it)
+{
+	for (unsigned late = 0; late < 2; late++) {
+		struct rig *r = rig_new(2, BLOCKS);
+
+		rig_group(r, 2, true);
+		rig_run(r, NS_PER_S);
+		r->h->latency_ns = 10 * NS_PER_MS;
+		uint32_t id = rig_mirror(r, BLOCKS * FAKE_BLOCK);
+		rig_run(r, 25 * NS_PER_MS);
+		fake_gone(r->h, 1);
+		while (r->h->disk[0].written < BLOCKS)
+			rig_run(r, NS_PER_MS);
+		memset(r->image, 0x33, r->image_len);
+		rig_run(r, 10 * NS_PER_MS);
+		fake_gone(r->h, 0);
+		fake_back(r->h, 1);
+		rig_run(r, late ? 10 * NS_PER_S : 15 * NS_PER_MS);
+		fake_back(r->h, 0);
+		rig_concludes(r, id, LIMIT, late ? JOB_PARTIAL : JOB_SUCCESS);
+		rig_run(r, 60 * NS_PER_S);
+		ck_assert(rig_in_sync(r, 0) == !late && rig_in_sync(r, 1));
+		if (late)
+			ck_assert_uint_eq(r->h->disk[1].store[BLOCKS * FAKE_BLOCK - 1], 0x33);
+		else
+			ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store,
+			                 BLOCKS * FAKE_BLOCK);
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* Blocks that nobody has are read from the image again, and go to all alike; others come from the
  * member that has them. */
 START_TEST(members_that_missed_different_blocks_end_equal)
@@ -545,9 +579,9 @@ END_TEST
 
 TAP_MAIN("member_loss", a_deferred_error, what_may_still_land_is_not_forgotten,
          a_member_goes_for_good, the_leader_goes_for_good, a_member_that_comes_back_is_caught_up,
-         a_catch_up_takes_what_the_others_have, members_that_missed_different_blocks_end_equal,
-         a_catch_up_that_fails_is_partial, the_bus_goes_and_comes_back,
-         a_read_goes_on_when_the_bus_is_back, the_bus_stays_away,
+         a_catch_up_takes_what_the_others_have, a_catch_up_waits_for_who_has_it,
+         members_that_missed_different_blocks_end_equal, a_catch_up_that_fails_is_partial,
+         the_bus_goes_and_comes_back, a_read_goes_on_when_the_bus_is_back, the_bus_stays_away,
          after_a_reset_what_is_unacknowledged_is_sent_again, a_reset_at_any_time_costs_nothing,
          a_rescan_is_waited_for, a_write_that_may_still_land_bars_its_member,
          members_are_known_by_uuid, all_members_go, all_come_back_and_the_image_is_read_again,
