@@ -5,6 +5,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* So late for a deadline of its own, the server was stopped, or the machine: what came meanwhile
+ * lies in the sockets, and is looked at before anybody is blamed. */
+#define SLEPT_NS (100 * NS_PER_MS)
+
 /* ---- RST ---- */
 
 static void reset_phase(struct bus *b)
@@ -179,8 +183,8 @@ void limit_waited(struct bus *b)
 	ns_t limit = b->cfg.phase_timeout_ns, due = wanted ? limit / 8 : limit / 2;
 	ns_t took = b->now - t->asked_at;
 
-	if (took > limit) /* we were late ourselves */
-		took = limit;
+	if (took > limit) /* we were late ourselves; or slept, and know nothing */
+		took = took > limit + SLEPT_NS ? 0 : limit;
 	t->asked_at = b->now;
 	if (p->waited_in != t->number) {
 		p->waited_in = t->number;
@@ -319,11 +323,27 @@ static ns_t tenure_deadline(const struct bus *b)
 	return t->phase_deadline < end ? t->phase_deadline : end;
 }
 
+/* Once in a tenure: whoever keeps the server busy does not put off its limits. */
+static bool excused(struct bus *b)
+{
+	struct tenure *t = &b->ten;
+	const ns_t due = tenure_deadline(b), limit = b->cfg.tenure_limit_ns;
+
+	if (t->excused || b->now <= due || b->now - due <= SLEPT_NS)
+		return false;
+	t->excused = true;
+	t->asked_at = b->now;
+	t->phase_deadline = b->now + SLEPT_NS;
+	if (t->machine_start + limit < t->phase_deadline)
+		t->machine_start = t->phase_deadline - limit;
+	return true;
+}
+
 static void limit_tenure(struct bus *b)
 {
 	const struct tenure *t = &b->ten;
 
-	if (t->state != TENURE_WAITS)
+	if (t->state != TENURE_WAITS || excused(b))
 		return;
 	if (b->now >= t->machine_start + b->cfg.tenure_limit_ns)
 		tenure_over(b);
@@ -362,7 +382,7 @@ static void limit_silence(struct bus *b)
 		return;
 	/* We were late ourselves (stopped, suspended): nobody is silent who had no chance to be
 	 * heard. Nor is one that is not read. */
-	bool late = b->hear_at != 0 && b->now - b->hear_at > beat_ns(b);
+	bool late = b->hear_at != 0 && b->now - b->hear_at > SLEPT_NS;
 	for (unsigned i = 0; i < BUS_CONNS; i++) {
 		struct conn *c = &b->conn[i];
 		if (c->state == CONN_NONE)

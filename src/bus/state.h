@@ -326,6 +326,7 @@ struct tenure {
 	uint8_t driver, awaited; /* WIRE_NO_ID: none */
 	uint32_t token;
 	ns_t asked_at, phase_deadline; /* machine time */
+	bool excused;                  /* the server slept over its limit once */
 	enum pos pos;
 	bool io;      /* I/O was true in the last phase */
 	ps_t lost_ps; /* spent waiting on the bus; counts with the next phase */

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Devices that would have the bus for themselves, by attaching anew, by RST, by late answers, or in another one's name."""
 
+import signal
 import struct
 import threading
 import time
@@ -117,6 +118,24 @@ def in_their_name():
         assert time.monotonic() - begun < 5, time.monotonic() - begun
         lab.wait_targets(HEALTHY)
         lab.run_job("mirror", image=lab.image(MIB))
+
+
+@test("a bus server that was stopped blames nobody whose answer lay in the socket")
+def stopped():
+    with Lab() as lab:
+        lab.bus("--phase-timeout-ms", "500", trace=False)
+        with Wire(lab).attach(fr.INITIATOR, 7) as host, Wire(lab).attach(fr.TARGET, 2) as target:
+            host.sync()
+            target.sync()
+            for number in range(1, 4):
+                host.send(fr.script(number, fr.conventional(2, bytes(6))))
+                burst = fr.Burst(*target.await_frame(fr.BURST)[1:])
+                lab.bus_process.signal(signal.SIGSTOP)
+                target.send(fr.program(fr.CONTINUE, [(I_FREE,)], tenure=burst.tenure, token=burst.token))
+                time.sleep(0.8)
+                lab.bus_process.signal(signal.SIGCONT)
+                assert host.await_frame(fr.TENURE, fr.RESET)[0] == fr.TENURE
+            target.sync()
 
 
 def phases_without_end(host, rogue):

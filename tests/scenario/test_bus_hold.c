@@ -318,6 +318,66 @@ START_TEST(who_is_merely_slow_is_not)
 }
 END_TEST
 
+/* ---- a server that was stopped ---- */
+
+/* The answer lies in the socket when it goes on, behind a deadline that is over. */
+START_TEST(who_slept_over_a_limit_looks_first)
+{
+	struct rig *r = begin(NULL);
+	const uint32_t handle = r->handle[2];
+
+	r->traces = r->sends = false;
+	for (uint32_t n = 1; n <= 20; n++) {
+		selected(r, n);
+		r->now += 2300 * NS_PER_MS + n * NS_PER_S;
+		rig_wait(r, 0);
+		ck_assert(!rig_closed(r, handle));
+		ck_assert_uint_le(bus_deadline(r->bus), r->now + 100 * NS_PER_MS);
+		rig_plain(r, 2, ITEM_FREE, 0);
+		rig_go(r);
+		ck_assert(!rig_closed(r, handle) && r->handle[7] != 0);
+	}
+	/* There is none. */
+	selected(r, 99);
+	r->now += 2300 * NS_PER_MS;
+	rig_wait(r, 0);
+	rig_wait(r, 100 * NS_PER_MS);
+	ck_assert(rig_closed(r, handle));
+	rig_free(r);
+}
+END_TEST
+
+/* ... once: the next time it was late for other reasons. */
+START_TEST(a_busy_server_does_not_wait_for_ever)
+{
+	struct rig *r = begin(NULL);
+
+	r->traces = r->sends = false;
+	selected(r, 1);
+	for (unsigned n = 0; n < 2; n++) {
+		r->now += 2300 * NS_PER_MS;
+		rig_wait(r, 0);
+	}
+	ck_assert_uint_eq(r->handle[2], 0);
+	rig_free(r);
+}
+END_TEST
+
+/* By less than a heartbeat, too. */
+START_TEST(who_slept_finds_nobody_silent)
+{
+	struct rig *r = begin(NULL);
+
+	r->traces = r->sends = false;
+	r->now += 16 * NS_PER_S;
+	rig_wait(r, 0);
+	ck_assert(r->handle[2] != 0 && r->handle[7] != 0);
+	rig_wait(r, 15 * NS_PER_S);
+	ck_assert(r->handle[2] == 0 && r->handle[7] == 0);
+	rig_free(r);
+}
+END_TEST
+
 /* ---- what it brings ---- */
 
 /* Halves of the data, and RESTORE POINTERS, again and again; how many bytes are reported. */
@@ -424,7 +484,9 @@ TAP_MAIN_TABLE("bus_hold", NULL, NULL, TAP_ONCE(who_is_put_out_again_and_again_w
                TAP_ONCE(who_behaves_is_forgiven), TAP_ONCE(an_initiator_does_not_wait),
                TAP_TIMES(who_is_late_while_others_wait_is_out, 3),
                TAP_ONCE(who_is_merely_slow_is_not), TAP_TIMES(rst_is_no_answer, 4),
-               TAP_ONCE(who_is_silent_is_superseded),
+               TAP_ONCE(who_slept_over_a_limit_looks_first),
+               TAP_ONCE(a_busy_server_does_not_wait_for_ever),
+               TAP_ONCE(who_slept_finds_nobody_silent), TAP_ONCE(who_is_silent_is_superseded),
                TAP_ONCE(who_knows_its_last_attach_is_not_superseded_by_who_does_not),
                TAP_ONCE(who_brings_the_same_again_and_again_is_not_heard),
                TAP_ONCE(what_ends_without_an_answer_counts),
