@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_BUFFER  (256U * 1024)
@@ -40,10 +41,12 @@ static int open_file(const char *path, char *why, size_t n)
 	int fd = open(path,
 	              O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
 	              0640);
+	struct stat st;
 	if (fd < 0)
 		(void)snprintf(why, n, "%s: %s", path, strerrordesc_np(errno));
-	else /* O_NONBLOCK was for a FIFO that nobody reads */
+	else if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		(void)fcntl(fd, F_SETFL, O_APPEND);
+	/* Anything else stays O_NONBLOCK: who reads a FIFO slowly does not stop the bus. */
 	return fd;
 }
 
@@ -75,6 +78,31 @@ static void write_failed(struct bus_tap *t, ssize_t done)
 		(void)lseek(t->fd, t->good, SEEK_SET);
 }
 
+static void write_soon(struct bus_tap *t)
+{
+	const struct timeval late = {.tv_usec = TAP_LATE_MS * 1000};
+
+	(void)evtimer_add(t->timer, &late);
+}
+
+/* Its reader is behind. What there is room for waits for it, from `at` on; beyond that the line
+ * that it has a part of, and whole lines are lost. */
+static void keep_rest(struct bus_tap *t, size_t at)
+{
+	char *rest = t->buffer + at;
+
+	t->n -= at;
+	if (t->n >= FILE_BUFFER) {
+		const char *end = memchr(rest, '\n', t->n);
+		if (!t->failed)
+			log_error("trace %s: its reader is behind; events are lost", t->path);
+		t->failed = true;
+		t->n = end ? (size_t)(end + 1 - rest) : 0;
+	}
+	memmove(t->buffer, rest, t->n);
+	write_soon(t);
+}
+
 static void write_out(struct bus_tap *t)
 {
 	size_t at = 0;
@@ -83,6 +111,10 @@ static void write_out(struct bus_tap *t)
 		ssize_t done = write(t->fd, t->buffer + at, t->n - at);
 		if (done < 0 && errno == EINTR)
 			continue;
+		if (done < 0 && errno == EAGAIN) {
+			keep_rest(t, at);
+			return;
+		}
 		if (done <= 0) {
 			write_failed(t, done);
 			break;
@@ -201,10 +233,8 @@ static void batch_line(struct bus_tap *t, struct batch *b, const char *line, siz
 
 static void file_line(struct bus_tap *t, size_t n)
 {
-	const struct timeval late = {.tv_usec = TAP_LATE_MS * 1000};
-
 	if (t->n == 0)
-		(void)evtimer_add(t->timer, &late);
+		write_soon(t);
 	t->n += n;
 	if (t->n >= FILE_BUFFER)
 		write_out(t);

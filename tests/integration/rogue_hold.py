@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Devices that would have the bus for themselves, by attaching anew, by RST, by late answers, or in another one's name."""
 
+import json
+import os
 import signal
 import struct
 import threading
@@ -136,6 +138,38 @@ def stopped():
                 lab.bus_process.signal(signal.SIGCONT)
                 assert host.await_frame(fr.TENURE, fr.RESET)[0] == fr.TENURE
             target.sync()
+
+
+@test("a trace that nobody reads does not stop the bus: whole lines are lost, what comes is in order")
+def trace_fifo():
+    with Lab() as lab:
+        os.mkfifo(lab.path("fifo"))
+        reader = os.open(lab.path("fifo"), os.O_RDONLY | os.O_NONBLOCK)
+        lab.bus("--trace", lab.path("fifo"), trace=False)
+        for number in (0, 1):
+            lab.target(f"disk{number}", number)
+        lab.daemon()
+        lab.wait_targets(HEALTHY)
+        lab.call("group.create", name="g0", members=["0", "1"])
+        got = b""
+        for _ in range(2):
+            lab.run_job("mirror", image=lab.image(2 * MIB), transfer_bytes=4096)
+        until("it is said", lambda: "its reader is behind; events are lost" in lab.bus_process.stderr())
+
+        def read():
+            nonlocal got
+            try:
+                while True:
+                    got += os.read(reader, 1 << 20)
+            except BlockingIOError:
+                return len(got)
+
+        until("all has come", lambda: read() == (time.sleep(0.2), read())[1])
+        lab.run_job("mirror", image=lab.image(64 * 1024))
+        until("more comes", lambda: read() > 0 and got.endswith(b"\n"))
+        seqs = [json.loads(line)["seq"] for line in got.splitlines()]
+        assert seqs == sorted(set(seqs)) and len(seqs) < seqs[-1], (len(seqs), seqs[-1])
+        os.close(reader)
 
 
 def phases_without_end(host, rogue):
