@@ -48,6 +48,7 @@ struct conn {
 	bool paused;    /* by conn_read() */
 	bool freed;     /* conn_free() was called inside a callback */
 	bool shut;      /* CLOSING: all is written and the peer knows */
+	bool lingers;   /* counted */
 	unsigned depth; /* of callbacks */
 	int write_errno;
 	bool doomed; /* closed() is due, with `why` */
@@ -63,6 +64,11 @@ struct conn {
 	struct event *ev_limit; /* CLOSING: of its time */
 	struct event *ev_lazy;  /* the end of a lazy frame's wait */
 };
+
+/* Of this process: connections that are closing, and wait for their peers. Each has a descriptor,
+ * so there are so many at most; one beyond is closed as it is. */
+#define LINGER_MOST 64
+static unsigned lingering;
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 static void on_writable(evutil_socket_t fd, short what, void *arg);
@@ -81,6 +87,8 @@ static void let_go(struct conn *c)
 			event_free(*events[i]);
 		*events[i] = NULL;
 	}
+	lingering -= c->lingers;
+	c->lingers = false;
 	if (c->fd >= 0)
 		(void)close(c->fd);
 	if (c->fd_came >= 0)
@@ -585,8 +593,12 @@ void conn_close(struct conn *c)
 		conn_free(c);
 		return;
 	}
+	c->lingers = true;
+	lingering++;
 	enter(c);
 	close_on(c);
+	if (lingering > LINGER_MOST && !c->freed)
+		conn_free(c);
 	leave(c);
 }
 

@@ -172,6 +172,22 @@ def trace_fifo():
         os.close(reader)
 
 
+@test("connections that are closed for nonsense and stay open at the other end cost no more than 64 descriptors")
+def lingering():
+    with bench() as lab:
+        nonsense = []
+        for _ in range(400):
+            wire = Wire(lab)
+            wire.sock.sendall(b"\xff" * 12)
+            nonsense.append(wire)
+        begun = time.monotonic()
+        lab.target("late", 4)
+        assert len(os.listdir(f"/proc/{lab.bus_process.pid}/fd")) < 64 + 64 and time.monotonic() - begun < 1.5
+        for wire in nonsense:
+            wire.close()
+        sound(lab)
+
+
 def phases_without_end(host, rogue):
     host.sync()
     rogue.sync()
