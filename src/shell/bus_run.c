@@ -17,8 +17,10 @@
 
 /* What may wait for a port to read it. Blocks are shared between the ports that they go to. */
 #define OUT_MAX (256 * MIB)
-/* A peer that leaves more than this unread gets no answers to its PINGs. */
-#define UNREAD_MAX (1 * MIB)
+/* A peer that leaves more than this unread gets no answers to its PINGs, and no more than these
+ * (8 KiB each) to its other requests to the server. */
+#define UNREAD_MAX  (1 * MIB)
+#define ANSWERS_MAX 2048
 
 struct server;
 
@@ -28,9 +30,10 @@ struct slot {
 	uint32_t handle;
 	uint64_t since; /* number of its accept */
 	bool tap;
-	uint8_t role;  /* as its first ATTACH said, the one that counts; 0: none came */
-	bool attached; /* it has said what it is, and was taken */
-	bool held;     /* not read, for as much of it waits in the core as may */
+	uint8_t role;     /* as its first ATTACH said, the one that counts; 0: none came */
+	bool attached;    /* it has said what it is, and was taken */
+	unsigned answers; /* of the server's own, since it last had less than UNREAD_MAX unread */
+	bool held;        /* not read, for as much of it waits in the core as may */
 };
 
 struct server {
@@ -73,6 +76,7 @@ static struct conn *slot_clear(struct slot *slot)
 	slot->conn = NULL;
 	slot->server->n_held -= slot->held;
 	slot->tap = slot->attached = slot->held = false;
+	slot->answers = 0;
 	slot->role = 0;
 	watch(slot->server);
 	return c;
@@ -84,6 +88,19 @@ static void attached(struct server *s, struct slot *slot, const struct wire_atta
 	bus_rings_attached(&s->rings, slot->conn, slot->role, a->epoch);
 }
 
+/* It asks, and does not read the answers: they would be all that the server has memory for. */
+static bool drowned(struct slot *slot, const struct wire_frame *f)
+{
+	const bool own = f->type == WIRE_MGMT && f->mgmt.from == WIRE_NO_ID;
+
+	if (conn_queued(slot->conn) < UNREAD_MAX) {
+		slot->answers = 0;
+		return false;
+	}
+	slot->answers += own;
+	return f->type == WIRE_PONG || (own && slot->answers > ANSWERS_MAX);
+}
+
 static void perform_one(struct server *s, const struct bus_action *a)
 {
 	struct slot *slot = slot_of(s, a->handle);
@@ -93,7 +110,7 @@ static void perform_one(struct server *s, const struct bus_action *a)
 	case BUS_ACT_SEND:
 		if (a->lazy)
 			conn_send_lazy(slot->conn, &a->frame);
-		else if (a->frame.type != WIRE_PONG || conn_queued(slot->conn) < UNREAD_MAX)
+		else if (!drowned(slot, &a->frame))
 			conn_send(slot->conn, &a->frame);
 		if (a->frame.type == WIRE_ATTACHED)
 			attached(s, slot, &a->frame.attached);

@@ -11,7 +11,7 @@ import time
 import uuid
 
 import frames as fr
-from beside import BUS, HEALTHY, MIB, bench, initiator, shown, sound
+from beside import BUS, HEALTHY, MIB, bench, initiator, resident, shown, sound
 from frames import I_COMMAND, I_DATA_OUT, I_FREE, I_MSG_IN, I_MSG_OUT, I_STATUS, Wire
 from lab import Lab, until
 from tap import main, test
@@ -170,6 +170,18 @@ def trace_fifo():
         seqs = [json.loads(line)["seq"] for line in got.splitlines()]
         assert seqs == sorted(set(seqs)) and len(seqs) < seqs[-1], (len(seqs), seqs[-1])
         os.close(reader)
+
+
+@test("an initiator that asks the bus server again and again and reads no answer costs some MiB")
+def reads_no_answer():
+    with bench() as lab, initiator(lab) as rogue:
+        before = resident(lab.bus_process)
+        ask = fr.frame(fr.MGMT, struct.pack(">IBBBBBH", 1, 0, 6, fr.NO_ID, 1, 0, 0)) * 2000
+        for _ in range(60):
+            if not rogue.offer(ask):
+                break
+        assert resident(lab.bus_process) - before < 64 * MIB, (resident(lab.bus_process) - before) >> 20
+        sound(lab)
 
 
 @test("connections that are closed for nonsense and stay open at the other end cost no more than 64 descriptors")
