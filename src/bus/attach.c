@@ -298,9 +298,14 @@ static bool claims(const struct wire_members *c, const struct wire_member *m)
 	return false;
 }
 
-static void tell_conflict(struct bus *b, const struct port *p, const struct port *other,
+/* Who attaches anew each time has not been refused yet; each of these is a line in a log. */
+static void tell_conflict(struct bus *b, struct port *p, const struct port *other,
                           const struct wire_member *m)
 {
+	forgive(&p->news, NEWS_FORGET_NS, b->now);
+	if (p->news.n >= NEWS_MAX)
+		return;
+	p->news.n++;
 	tell_error(b, p, CODE_CONFLICT, WIRE_MEMBERS, 0,
 	           "device %u of group %u is claimed by %s (ID %u), too", m->device, m->group,
 	           name_of(other), other->id);

@@ -33,6 +33,8 @@
 #define RELAY_LIMIT_NS    (10 * NS_PER_S) /* then its place is given to another */
 #define REFUSALS_MAX      16
 #define REFUSAL_FORGET_NS (10 * NS_PER_S) /* one refusal is forgiven in this time */
+#define NEWS_MAX          64              /* of others' claims, to one port; more are not told */
+#define NEWS_FORGET_NS    (1 * NS_PER_S)  /* likewise */
 #define RESETS_MAX        64              /* RSTs of one port; more are refused */
 #define RESET_FORGET_NS   (2 * NS_PER_S)  /* likewise */
 
@@ -210,6 +212,7 @@ struct port {
 	/* Of this ID, whoever has it: RSTs that it asserted; how often it was put out for keeping
 	 * the bus; no target attaches with it before then (limit.c). */
 	struct forgiven resets, fences;
+	struct forgiven news; /* told to it, of claims by others */
 	ns_t barred_until;
 	/* Machine time that the bus has waited for it: in the tenure `waited_in`; and what it has
 	 * kept the bus beyond its due, as of then (limit.c). */

@@ -318,6 +318,37 @@ START_TEST(who_is_merely_slow_is_not)
 }
 END_TEST
 
+/* ---- what it makes others hear ---- */
+
+/* It attaches anew before it is put out; what the other one is told is bounded all the same. */
+START_TEST(claims_are_told_now_and_then)
+{
+	struct rig *r = begin(NULL);
+	unsigned told = 0;
+
+	r->traces = false;
+	rig_member(r, 2, 1, 1);
+	for (unsigned n = 0; n < 30; n++) {
+		rig_forget(r);
+		rig_attach(r, 9, ROLE_TARGET, "twin");
+		for (unsigned k = 0; k < 15; k++) {
+			rig_member(r, 9, 1, 1);
+			rig_member(r, 9, 1, 2);
+		}
+		for (const char *p = r->text; (p = strstr(p, "2< ERROR conflict")) != NULL; p++)
+			told++;
+		rig_gone(r, 9);
+	}
+	ck_assert_uint_eq(told, 64);
+	rig_forget(r);
+	wait_for(r, NS_PER_S);
+	rig_attach(r, 9, ROLE_TARGET, "twin");
+	rig_member(r, 9, 1, 1);
+	ck_assert_ptr_nonnull(strstr(r->text, "2< ERROR conflict"));
+	rig_free(r);
+}
+END_TEST
+
 /* ---- a server that was stopped ---- */
 
 /* The answer lies in the socket when it goes on, behind a deadline that is over. */
@@ -484,7 +515,7 @@ TAP_MAIN_TABLE("bus_hold", NULL, NULL, TAP_ONCE(who_is_put_out_again_and_again_w
                TAP_ONCE(who_behaves_is_forgiven), TAP_ONCE(an_initiator_does_not_wait),
                TAP_TIMES(who_is_late_while_others_wait_is_out, 3),
                TAP_ONCE(who_is_merely_slow_is_not), TAP_TIMES(rst_is_no_answer, 4),
-               TAP_ONCE(who_slept_over_a_limit_looks_first),
+               TAP_ONCE(claims_are_told_now_and_then), TAP_ONCE(who_slept_over_a_limit_looks_first),
                TAP_ONCE(a_busy_server_does_not_wait_for_ever),
                TAP_ONCE(who_slept_finds_nobody_silent), TAP_ONCE(who_is_silent_is_superseded),
                TAP_ONCE(who_knows_its_last_attach_is_not_superseded_by_who_does_not),
