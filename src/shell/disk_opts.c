@@ -230,11 +230,27 @@ const struct disk_opts *disk_list_find(const struct disk_list *l, uint8_t lun)
 	return NULL;
 }
 
+static void disk_free(struct disk_opts *d)
+{
+	free(d->file);
+	free(d->spec);
+}
+
+void disk_list_remove(struct disk_list *l, uint8_t lun)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < l->n; i++) {
+		if (l->v[i].lun == lun)
+			disk_free(&l->v[i]);
+		else
+			l->v[kept++] = l->v[i];
+	}
+	l->n = kept;
+}
+
 void disk_list_free(struct disk_list *l)
 {
-	for (unsigned i = 0; i < l->n; i++) {
-		free(l->v[i].file);
-		free(l->v[i].spec);
-	}
+	for (unsigned i = 0; i < l->n; i++)
+		disk_free(&l->v[i]);
 	l->n = 0;
 }

@@ -50,6 +50,7 @@ bool disk_spec_ok(const char *spec, char *why, size_t n);
 /* Adds what a specification says. False with why: it is none, or its LUN is there. */
 bool disk_list_add(struct disk_list *l, const char *spec, char *why, size_t n);
 const struct disk_opts *disk_list_find(const struct disk_list *l, uint8_t lun);
+void disk_list_remove(struct disk_list *l, uint8_t lun);
 void disk_list_free(struct disk_list *l);
 
 /* The name of a disk that was given none: that of the store without directory and extension, as far

@@ -227,6 +227,7 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	s->journal = -1;
 	s->block_size = c->block_size;
 	s->direct = c->direct;
+	s->stop = c->stop;
 	SLIST_INIT(&s->scratch);
 	sm_assert(pthread_mutex_init(&s->lock, NULL) == 0);
 	sm_assert(pthread_mutex_init(&s->flushing, NULL) == 0);
@@ -241,6 +242,7 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	            (!s->sums || store_sums_repair(s, c->write_protect, why, n)) &&
 	            (!s->tuples || store_tuples_repair(s, c->write_protect, why, n)) &&
 	            holes_ok(s, c, why, n) && store_atomic_open(s, c, why, n);
+	s->stop = NULL;
 	if (s->opened)
 		return s;
 	if (made)

@@ -10,6 +10,8 @@
 
 #include "target/target.h"
 
+#include <stdatomic.h>
+
 struct store;
 
 struct store_config {
@@ -27,6 +29,9 @@ struct store_config {
 	bool thin;           /* its file system has to make holes */
 	bool integrity; /* FILE.integrity is created if it is not there; where it is, it is used */
 	bool protects;  /* FILE.protection is created if it is not there; where it is, it is used */
+	/* Another thread says that it is not wanted any more: what would take long is not done, and
+	 * it is not opened. NULL: nobody does. */
+	const atomic_bool *stop;
 };
 
 /* NULL with why, which names the file. */

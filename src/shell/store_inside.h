@@ -21,7 +21,8 @@ struct store {
 	uint64_t blocks;
 	bool direct, in_memory;
 	uint64_t inode;
-	int64_t changed;  /* when it was, before it was opened, in ns */
+	int64_t changed;         /* when it was, before it was opened, in ns */
+	const atomic_bool *stop; /* while it is being opened */
 	bool opened;      /* nothing of what a process before this one has left is in doubt */
 	atomic_bool dead; /* a flush failed, or a sync of what is beside it */
 	atomic_bool silent_r, silent_w; /* the file system does not know RWF_NOWAIT */

@@ -76,6 +76,10 @@ static enum tgt_store_result look_at(struct store *s, store_look_fn *look, lba_t
 	uint32_t piece = (uint32_t)(SCRATCH_BYTES / s->block_size);
 	enum tgt_store_result r = STORE_OK;
 	for (uint64_t at = 0; r == STORE_OK && at < blocks;) {
+		if (s->stop && *s->stop) {
+			errno = ECANCELED;
+			return STORE_ERROR;
+		}
 		uint32_t n = blocks - at < piece ? (uint32_t)(blocks - at) : piece, got = 0;
 		/* Without checksums: they are what may be wrong. */
 		(void)store_move(s, false, data, lba + at, n, &got);

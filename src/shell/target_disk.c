@@ -65,8 +65,8 @@ static bool protection(const struct disk_opts *o, struct meta *m, bool *fresh)
 
 /* The metadata first: opening a store as one that it is not could leave files beside it that are of
  * no disk. And again: only the store's lock keeps others from changing them. */
-bool target_disk_open(const struct disk_opts *o, bool direct, bool map, struct target_disk *d,
-                      char *why, size_t n)
+bool target_disk_open(const struct disk_opts *o, const struct target_disk_how *how,
+                      struct target_disk *d, char *why, size_t n)
 {
 	bool fresh = false;
 	struct meta before;
@@ -79,8 +79,9 @@ bool target_disk_open(const struct disk_opts *o, bool direct, bool map, struct t
 	        .kept = before.blocks * before.block_size,
 	        .block_size = before.block_size,
 	        .write_protect = o->write_protect,
-	        .direct = direct,
-	        .map = map,
+	        .direct = how->direct,
+	        .map = how->map,
+	        .stop = how->stop,
 	        .thin = o->thin,
 	        .protects = o->protects,
 	        .integrity = o->integrity,

@@ -20,6 +20,8 @@
 /* What reads may hold, from when they are begun until the bus server has them: with more, further
  * ones wait. The bus may be another's for a while, and each task may read TGT_TRANSFER_MAX. */
 #define READS_MAX (256 * MIB)
+/* Threads that open and close. */
+#define OPENERS 4
 /* All that STORE_MAP can say. */
 #define MAP_BYTES (LBA_STATUS_HEAD_LEN + TGT_MAP_MAX * LBA_STATUS_DESCRIPTOR_LEN)
 
@@ -49,9 +51,12 @@ STAILQ_HEAD(op_list, op);
 
 /* The store of a logical unit, and what is under way in it. */
 struct disk {
+	struct work work; /* first: it is closed */
 	struct target_io *io;
 	uint8_t lun;
-	bool gone; /* closed when nothing is under way any more */
+	bool gone;    /* closed when nothing is under way any more */
+	bool leaving; /* it is being closed */
+	bool flushed; /* before that */
 	char path[PATH_MAX];
 	struct target_disk disk;
 	struct stall stall;
@@ -68,13 +73,28 @@ struct disk {
 	SLIST_ENTRY(disk) link; /* gone */
 };
 
+/* A logical unit that is being opened. */
+struct opening {
+	struct work work; /* first */
+	struct target_io *io;
+	struct disk_list list; /* it alone */
+	atomic_bool stop;      /* it is not wanted any more */
+	bool over;
+	struct disk *disk; /* then; NULL with why */
+	char why[PATH_MAX + 400];
+	SLIST_ENTRY(opening) link;
+};
+
 struct target_io {
 	const struct target_opts *o;
+	struct event_base *base;
 	target_io_wake *wake;
 	void *ctx;
 	struct disk *disk[SCSI_LUNS];
 	SLIST_HEAD(, disk) gone;
+	SLIST_HEAD(, opening) opening;
 	struct workers *workers; /* NULL: all is done on the loop */
+	struct workers *openers; /* NULL: there was nothing to do for them */
 	struct pool *pool;
 	atomic_bool closing; /* nothing more is to be begun */
 	struct op_list done; /* for the core, in their order */
@@ -91,8 +111,10 @@ static void disk_free(struct disk *d)
 	free(d);
 }
 
-static struct disk *disk_open(struct target_io *io, const struct disk_opts *o, char *why, size_t n)
+static struct disk *disk_open(struct target_io *io, const struct disk_opts *o,
+                              const atomic_bool *stop, char *why, size_t n)
 {
+	const struct target_disk_how how = {io->o->direct, !io->o->no_map, stop};
 	unsigned ops = io->o->queue_depth + 2;
 	struct disk *d = calloc(1, sizeof(*d));
 	if (d)
@@ -111,7 +133,7 @@ static struct disk *disk_open(struct target_io *io, const struct disk_opts *o, c
 	STAILQ_INIT(&d->flush_next);
 	for (unsigned i = 0; i < ops; i++)
 		STAILQ_INSERT_TAIL(&d->unused, &d->op[i], link);
-	if (target_disk_open(o, io->o->direct, !io->o->no_map, &d->disk, why, n))
+	if (target_disk_open(o, &how, &d->disk, why, n))
 		return d;
 	disk_free(d);
 	return NULL;
@@ -122,33 +144,74 @@ static bool disk_end(struct disk *d)
 	return store_flush(d->disk.store) == STORE_OK;
 }
 
-/* One that is gone is closed once the core has heard of all its operations. */
-static void disk_settle(struct disk *d)
+static void close_it(struct work *work)
 {
-	if (!d->gone || d->n_busy > 0)
-		return;
-	SLIST_REMOVE(&d->io->gone, d, disk, link);
-	if (!disk_end(d))
+	struct disk *d = (struct disk *)work;
+	d->flushed = disk_end(d);
+	target_disk_close(&d->disk);
+}
+
+static void closed(struct work *work)
+{
+	struct disk *d = (struct disk *)work;
+	struct target_io *io = d->io;
+	SLIST_REMOVE(&io->gone, d, disk, link);
+	if (!d->flushed)
 		log_error("%s: a flush failed: what was written may be lost", d->path);
 	log_info("%s: LUN %u is closed", d->path, d->lun);
 	disk_free(d);
+	io->wake(io->ctx);
+}
+
+static bool have_openers(struct target_io *io)
+{
+	if (!io->openers && !io->closing)
+		io->openers = workers_new(io->base, OPENERS);
+	return io->openers != NULL;
+}
+
+/* One that is gone is closed once the core has heard of all its operations. */
+static void disk_settle(struct disk *d)
+{
+	if (!d->gone || d->leaving || d->n_busy > 0)
+		return;
+	d->leaving = true;
+	d->work.run = close_it;
+	d->work.done = closed;
+	if (have_openers(d->io)) {
+		workers_add(d->io->openers, &d->work);
+	} else {
+		close_it(&d->work);
+		closed(&d->work);
+	}
+}
+
+static void disk_leave(struct disk *d)
+{
+	d->gone = true;
+	SLIST_INSERT_HEAD(&d->io->gone, d, link);
+	disk_settle(d);
+}
+
+/* It is there. NULL with why: it goes again. */
+static struct tgt_lu *disk_there(struct disk *d, const struct disk_opts *o, char *why, size_t n)
+{
+	char text[256];
+	struct tgt_lu_config c = target_disk_config(o, &d->disk);
+	struct tgt_lu *lu = tgt_lu_new(o->lun, &c, text, sizeof(text));
+	if (lu) {
+		d->io->disk[o->lun] = d;
+	} else {
+		(void)snprintf(why, n, "%s: %s", o->store, text);
+		disk_leave(d);
+	}
+	return lu;
 }
 
 struct tgt_lu *target_io_add(struct target_io *io, const struct disk_opts *o, char *why, size_t n)
 {
-	char text[256];
-	struct disk *d = disk_open(io, o, why, n);
-	if (!d)
-		return NULL;
-	struct tgt_lu_config c = target_disk_config(o, &d->disk);
-	struct tgt_lu *lu = tgt_lu_new(o->lun, &c, text, sizeof(text));
-	if (!lu) {
-		(void)snprintf(why, n, "%s: %s", o->store, text);
-		disk_free(d);
-		return NULL;
-	}
-	io->disk[o->lun] = d;
-	return lu;
+	struct disk *d = disk_open(io, o, NULL, why, n);
+	return d ? disk_there(d, o, why, n) : NULL;
 }
 
 void target_io_remove(struct target_io *io, uint8_t lun)
@@ -156,12 +219,93 @@ void target_io_remove(struct target_io *io, uint8_t lun)
 	struct disk *d = io->disk[lun];
 	sm_assert(d && lun != 0);
 	io->disk[lun] = NULL;
-	d->gone = true;
-	SLIST_INSERT_HEAD(&io->gone, d, link);
-	disk_settle(d);
+	disk_leave(d);
 }
 
-/* ---- opening ---- */
+bool target_io_closing(const struct target_io *io, const char *store)
+{
+	const struct disk *d;
+	SLIST_FOREACH(d, &io->gone, link)
+	if (strcmp(d->path, store) == 0)
+		return true;
+	return false;
+}
+
+/* ---- disks that are opened while others are in use ---- */
+
+static void open_it(struct work *work)
+{
+	struct opening *g = (struct opening *)work;
+	g->disk = disk_open(g->io, &g->list.v[0], &g->stop, g->why, sizeof(g->why));
+}
+
+static void opened(struct work *work)
+{
+	struct opening *g = (struct opening *)work;
+	g->over = true;
+	g->io->wake(g->io->ctx);
+}
+
+bool target_io_add_later(struct target_io *io, const struct disk_opts *o, char *why, size_t n)
+{
+	struct opening *g = calloc(1, sizeof(*g));
+	if (!g || !have_openers(io) || !disk_list_add(&g->list, o->spec, why, n)) {
+		(void)snprintf(why, n, "%s: no thread to open it: %s", o->store, strerror(errno));
+		free(g);
+		return false;
+	}
+	g->io = io;
+	g->work.run = open_it;
+	g->work.done = opened;
+	SLIST_INSERT_HEAD(&io->opening, g, link);
+	workers_add(io->openers, &g->work);
+	return true;
+}
+
+bool target_io_adds(const struct target_io *io, uint8_t lun, const char *spec)
+{
+	const struct opening *g;
+	SLIST_FOREACH(g, &io->opening, link)
+	if (g->list.v[0].lun == lun && !g->stop && strcmp(g->list.v[0].spec, spec) == 0)
+		return true;
+	return false;
+}
+
+void target_io_add_stop(struct target_io *io, uint8_t lun)
+{
+	struct opening *g;
+	SLIST_FOREACH(g, &io->opening, link)
+	if (g->list.v[0].lun == lun)
+		g->stop = true;
+}
+
+/* What came of it, which is the caller's. */
+static struct disk *opening_end(struct opening *g)
+{
+	struct disk *d = g->disk;
+	SLIST_REMOVE(&g->io->opening, g, opening, link);
+	disk_list_free(&g->list);
+	free(g);
+	return d;
+}
+
+bool target_io_added(struct target_io *io, uint8_t *lun, struct tgt_lu **lu, char *why, size_t n)
+{
+	struct opening *g = SLIST_FIRST(&io->opening);
+	while (g && !g->over)
+		g = SLIST_NEXT(g, link);
+	if (!g)
+		return false;
+	*lun = g->list.v[0].lun;
+	(void)snprintf(why, n, "%s", g->stop ? "" : g->why);
+	*lu = g->disk && !g->stop ? disk_there(g->disk, &g->list.v[0], why, n) : NULL;
+	if (g->disk && g->stop)
+		disk_leave(g->disk);
+	(void)opening_end(g);
+	return true;
+}
+
+/* ---- all ---- */
 
 static struct tgt *make_core(struct target_io *io, char *why, size_t n)
 {
@@ -198,7 +342,7 @@ static void room_again(void *ctx)
 static bool open_all(struct target_io *io, struct event_base *base, struct tgt **t, char *why,
                      size_t n)
 {
-	io->disk[0] = disk_open(io, &io->o->disk, why, n);
+	io->disk[0] = disk_open(io, &io->o->disk, NULL, why, n);
 	*t = io->disk[0] ? make_core(io, why, n) : NULL;
 	if (!*t)
 		return false;
@@ -227,6 +371,7 @@ struct target_io *target_io_open(const struct target_opts *o, struct event_base 
 	io->o = o;
 	io->wake = wake;
 	io->ctx = ctx;
+	io->base = base;
 	STAILQ_INIT(&io->done);
 	STAILQ_INIT(&io->wait);
 	if (open_all(io, base, t, why, n))
@@ -237,9 +382,13 @@ struct target_io *target_io_open(const struct target_opts *o, struct event_base 
 
 static void stop_threads(struct target_io *io)
 {
+	struct opening *g;
 	io->closing = true;
+	SLIST_FOREACH(g, &io->opening, link)
+	g->stop = true;
 	workers_free(io->workers);
-	io->workers = NULL;
+	workers_free(io->openers);
+	io->workers = io->openers = NULL;
 }
 
 void target_io_close(struct target_io *io)
@@ -251,6 +400,11 @@ void target_io_close(struct target_io *io)
 		target_io_taken(io);
 	if (io->pool)
 		pool_free(io->pool);
+	while (!SLIST_EMPTY(&io->opening)) {
+		struct disk *d = opening_end(SLIST_FIRST(&io->opening));
+		if (d)
+			disk_free(d);
+	}
 	for (unsigned i = 0; i < SCSI_LUNS; i++)
 		if (io->disk[i])
 			disk_free(io->disk[i]);

@@ -31,6 +31,10 @@ struct run {
 	struct tgt *t;
 	struct target_io *io;
 	struct disk_list luns; /* that are there, beside LUN 0 */
+	struct disk_list want; /* that are to be, as was said last */
+	uint64_t to_open;      /* of these, a bit for each LUN: not begun yet */
+	uint64_t opening;      /* the LUNs that are; maybe not as was said last */
+	bool reloading;
 	struct conn *conn;
 	enum link_state link;
 	ns_t retry_at, pause; /* WAITING */
@@ -384,6 +388,91 @@ static void link_again(struct run *r)
 	r->told_ops = n;
 }
 
+/* ---- logical units ---- */
+
+static uint64_t bit(uint8_t lun)
+{
+	return 1ULL << lun;
+}
+
+static bool lun_added(struct run *r, struct tgt_lu *lu, const char *spec, char *why, size_t n)
+{
+	struct tgt_event ev = {.kind = TGT_EV_LU_ADDED};
+	ev.added = lu;
+	step(r, &ev);
+	return disk_list_add(&r->luns, spec, why, n);
+}
+
+static void lun_removed(struct run *r, uint8_t lun)
+{
+	struct tgt_event ev = {.kind = TGT_EV_LU_REMOVED};
+	ev.removed = lun;
+	step(r, &ev);
+	target_io_remove(r->io, lun);
+	disk_list_remove(&r->luns, lun);
+}
+
+/* Those that nothing stands in the way of: neither what was to be in their place before, nor one
+ * that goes and has their store still. */
+static void begin_opening(struct run *r)
+{
+	char why[PATH_MAX + 400];
+	for (unsigned i = 0; i < r->want.n; i++) {
+		const struct disk_opts *d = &r->want.v[i];
+		if (!(r->to_open & ~r->opening & bit(d->lun)) || target_io_closing(r->io, d->store))
+			continue;
+		r->to_open &= ~bit(d->lun);
+		if (target_io_add_later(r->io, d, why, sizeof(why)))
+			r->opening |= bit(d->lun);
+		else
+			log_error("LUN %u: %s", d->lun, why);
+	}
+	if (r->reloading && !r->to_open && !r->opening) {
+		r->reloading = false;
+		notify_reloaded();
+	}
+}
+
+/* Some are open now, or closed. */
+static void take_luns(struct run *r)
+{
+	char why[PATH_MAX + 400];
+	struct tgt_lu *lu;
+	uint8_t lun;
+	while (target_io_added(r->io, &lun, &lu, why, sizeof(why))) {
+		const struct disk_opts *d = disk_list_find(&r->want, lun);
+		r->opening &= ~bit(lun);
+		if (lu && lun_added(r, lu, d->spec, why, sizeof(why)))
+			log_info("%s: LUN %u is there", d->store, lun);
+		else if (why[0])
+			log_error("LUN %u: %s", lun, why);
+	}
+	begin_opening(r);
+}
+
+/* As it is to be. One that is given otherwise now stays what it was: another disk under the LUN of
+ * one that is in use would be a surprise. */
+static void change_lun(struct run *r, uint8_t lun)
+{
+	const struct disk_opts *now = disk_list_find(&r->luns, lun);
+	const struct disk_opts *then = disk_list_find(&r->want, lun);
+	if (r->opening & bit(lun)) {
+		if (then && target_io_adds(r->io, lun, then->spec))
+			return;
+		target_io_add_stop(r->io, lun);
+	}
+	if (now && !then) {
+		log_info("%s: LUN %u goes", now->store, lun);
+		lun_removed(r, lun);
+	} else if (now && strcmp(now->spec, then->spec) != 0) {
+		log_error("LUN %u: %s is %s than %s: take it out first", lun, then->spec,
+		          strcmp(now->store, then->store) == 0 ? "given otherwise" : "another disk",
+		          now->spec);
+	} else if (!now && then) {
+		r->to_open |= bit(lun);
+	}
+}
+
 /* ---- time ---- */
 
 static void schedule(struct run *r)
@@ -433,6 +522,8 @@ static void on_run(void *ctx, ns_t now)
 		step(r, &ev);
 	}
 	take_done(r);
+	if (!r->ending)
+		take_luns(r);
 	if (r->ending && (tgt_tasks(r->t) == 0 || r->end_by <= now)) {
 		end(r);
 		return;
@@ -458,79 +549,24 @@ static void on_terminate(void *ctx, int signo)
 	loop_wake(r->loop);
 }
 
-static bool lun_added(struct run *r, const struct disk_opts *o, char *why, size_t n)
-{
-	struct tgt_event ev = {.kind = TGT_EV_LU_ADDED};
-	ev.added = target_io_add(r->io, o, why, n);
-	if (ev.added)
-		step(r, &ev);
-	return ev.added != NULL;
-}
-
-static void lun_removed(struct run *r, uint8_t lun)
-{
-	struct tgt_event ev = {.kind = TGT_EV_LU_REMOVED};
-	ev.removed = lun;
-	step(r, &ev);
-	target_io_remove(r->io, lun);
-}
-
-/* *to: those that are to be there. What is there is kept, of the others nothing. */
-static void keep_luns(struct run *r, const struct disk_list *to)
-{
-	struct disk_list now = {0};
-	char why[PATH_MAX + 400];
-	for (uint8_t lun = 1; lun < SCSI_LUNS; lun++) {
-		const struct disk_opts *d = disk_list_find(&r->luns, lun);
-		if (!d)
-			d = disk_list_find(to, lun);
-		if (tgt_has_lun(r->t, lun) && !disk_list_add(&now, d->spec, why, sizeof(why)))
-			log_error("LUN %u: %s", lun, why);
-	}
-	disk_list_free(&r->luns);
-	r->luns = now;
-}
-
-/* The logical units as they are to be. One that is given otherwise now stays what it was: another
- * disk under the LUN of one that is in use would be a surprise. */
-static void change_luns(struct run *r, struct disk_list *to)
-{
-	char why[PATH_MAX + 400];
-	for (uint8_t lun = 1; lun < SCSI_LUNS; lun++) {
-		const struct disk_opts *now = disk_list_find(&r->luns, lun);
-		const struct disk_opts *then = disk_list_find(to, lun);
-		bool there = tgt_has_lun(r->t, lun);
-		if (there && !then) {
-			log_info("%s: LUN %u goes", now->store, lun);
-			lun_removed(r, lun);
-		} else if (there && strcmp(now->spec, then->spec) != 0) {
-			log_error("LUN %u: %s is %s than %s: take it out first", lun, then->spec,
-			          strcmp(now->store, then->store) == 0 ? "given otherwise"
-			                                               : "another disk",
-			          now->spec);
-		} else if (!there && then && !lun_added(r, then, why, sizeof(why))) {
-			log_error("LUN %u: %s", lun, why);
-		} else if (!there && then) {
-			log_info("%s: LUN %u is there", then->store, lun);
-		}
-	}
-	keep_luns(r, to);
-	disk_list_free(to);
-}
-
 static void on_reload(void *ctx)
 {
 	struct run *r = ctx;
 	struct target_again again;
 	char why[PATH_MAX + 400];
 	notify_reloading();
+	r->reloading = true;
 	if (target_opts_reread(r->o, &again, why, sizeof(why))) {
 		log_set_level(again.level);
-		change_luns(r, &again.luns);
+		disk_list_free(&r->want);
+		r->want = again.luns;
+		r->to_open = 0;
+		for (uint8_t lun = 1; lun < SCSI_LUNS; lun++)
+			change_lun(r, lun);
 	} else {
 		log_error("%s; what was in force stays", why);
 	}
-	notify_reloaded();
+	begin_opening(r);
 }
 
 static const struct loop_ops loop_ops = {on_run, on_terminate, on_reload};
@@ -552,8 +588,8 @@ static bool start(struct run *r)
 	}
 	for (unsigned i = 0; i < r->o->luns.n; i++) {
 		const struct disk_opts *o = &r->o->luns.v[i];
-		if (!lun_added(r, o, why, sizeof(why)) ||
-		    !disk_list_add(&r->luns, o->spec, why, sizeof(why))) {
+		struct tgt_lu *lu = target_io_add(r->io, o, why, sizeof(why));
+		if (!lu || !lun_added(r, lu, o->spec, why, sizeof(why))) {
 			log_error("LUN %u: %s", o->lun, why);
 			return false;
 		}
@@ -583,6 +619,7 @@ int target_run(const struct target_opts *o)
 	tgt_free(r.t);
 	target_io_close(r.io);
 	disk_list_free(&r.luns);
+	disk_list_free(&r.want);
 	loop_free(r.loop);
 	return r.status;
 }

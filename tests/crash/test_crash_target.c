@@ -300,8 +300,8 @@ static struct found open_and_check(const struct promise *p)
 	struct target_disk t;
 	char why[400] = "";
 
-	ck_assert_msg(target_disk_open(&opts, false, false, &t, why, sizeof(why)), "%s: %s",
-	              points_where(), why);
+	ck_assert_msg(target_disk_open(&opts, &(struct target_disk_how){0}, &t, why, sizeof(why)),
+	              "%s: %s", points_where(), why);
 	struct found f = {.records = files_records(), .version = check_meta(&t, p)};
 	check_blocks(&t, p);
 	if (opts.protects)
@@ -449,7 +449,9 @@ static void open_disk(struct shell *s)
 {
 	char why[400] = "";
 
-	ck_assert_msg(target_disk_open(&opts, false, false, &s->t, why, sizeof(why)), "%s", why);
+	ck_assert_msg(
+	        target_disk_open(&opts, &(struct target_disk_how){0}, &s->t, why, sizeof(why)),
+	        "%s", why);
 	s->d = core_of(&s->t);
 	files_note(NOTE_OPENED, NULL, 0);
 }
@@ -621,7 +623,8 @@ static void use_after_kill(struct run *r, struct history *h, size_t cut)
 	char why[400] = "";
 
 	files_kill(h, cut);
-	ck_assert_msg(target_disk_open(&opts, false, false, &t, why, sizeof(why)), "%s", why);
+	ck_assert_msg(target_disk_open(&opts, &(struct target_disk_how){0}, &t, why, sizeof(why)),
+	              "%s", why);
 	p.saved = p.begun = check_meta(&t, &p);
 	write_all(&t, 0xee);
 	for (unsigned i = 0; i < BLOCKS; i++) {

@@ -62,7 +62,7 @@ static bool open_disk(const char *file)
 
 	put_file(FILES_DIR "/d", blocks, sizeof(blocks)); /* without it, its metadata are refused */
 
-	if (!target_disk_open(&opts, false, false, &t, why, sizeof(why))) {
+	if (!target_disk_open(&opts, &(struct target_disk_how){0}, &t, why, sizeof(why))) {
 		sm_assert(*why && strstr(why, FILES_DIR));
 		sm_assert(strstr(why, file) || strstr(why, "block"));
 		return false;

@@ -5,8 +5,8 @@
  * --wrap, so that all but the gates is the program as it is.
  *
  * Gates are FIFOs in the directory that GATES names: "100" is for calls that begin at LBA 100,
- * "flush" for flushes. Whoever waits there makes "100.waits"; it goes on when the FIFO is opened
- * for writing.
+ * "flush" for flushes, "open" for stores that are opened. Whoever waits there makes "100.waits"; it
+ * goes on when the FIFO is opened for writing.
  */
 #include "shell/store.h"
 
@@ -16,6 +16,10 @@
 #include <unistd.h>
 
 #define FLUSH UINT64_MAX
+#define OPEN  (UINT64_MAX - 1)
+
+struct store *__real_store_open(const struct store_config *cfg, char *why, size_t n);
+struct store *__wrap_store_open(const struct store_config *cfg, char *why, size_t n);
 
 enum tgt_store_result __real_store_read(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out,
                                         uint32_t *good);
@@ -42,8 +46,8 @@ static bool gate(uint64_t which, const char *suffix, char *path, size_t n)
 	const char *dir = getenv("GATES");
 	if (!dir)
 		return false;
-	if (which == FLUSH)
-		(void)snprintf(path, n, "%s/flush%s", dir, suffix);
+	if (which >= OPEN)
+		(void)snprintf(path, n, "%s/%s%s", dir, which == OPEN ? "open" : "flush", suffix);
 	else
 		(void)snprintf(path, n, "%s/%llu%s", dir, (unsigned long long)which, suffix);
 	return true;
@@ -93,6 +97,12 @@ enum tgt_store_result __wrap_store_flush(struct store *s)
 {
 	pass(FLUSH);
 	return __real_store_flush(s);
+}
+
+struct store *__wrap_store_open(const struct store_config *cfg, char *why, size_t n)
+{
+	pass(OPEN);
+	return __real_store_open(cfg, why, n);
 }
 
 enum store_now __wrap_store_read_now(struct store *s, lba_t lba, uint32_t blocks, uint8_t *out)

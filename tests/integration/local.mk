@@ -67,7 +67,7 @@ helper_programs += tests/integration/gated_target
 tests_integration_gated_target_SOURCES = tests/integration/gated_target.c src/programs/smirror-target.c
 tests_integration_gated_target_LDADD = $(program_libs)
 tests_integration_gated_target_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=store_read,--wrap=store_write,--wrap=store_flush \
+	-Wl,--wrap=store_open,--wrap=store_read,--wrap=store_write,--wrap=store_flush \
 	-Wl,--wrap=store_read_now,--wrap=store_write_now,--wrap=store_in_memory
 
 # smirrord with image files that a test can stop (images.py).

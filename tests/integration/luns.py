@@ -6,6 +6,7 @@ import base64
 import os
 import signal
 import struct
+import time
 
 from lab import Lab, passes, until
 from tap import cases, main, test
@@ -299,6 +300,31 @@ def inventory():
         members = lab.call("group.show", group="g0")["members"]
         assert [m["state"] for m in members] == ["in_sync", "stale"], members
         assert os.path.getsize(lab.path("x-2.img")) == 4 * MIB
+
+
+@test("a store that is looked through for long when its logical unit comes: the others are in use meanwhile, and the target can end")
+def looked_through():
+    with Lab() as lab:
+        lab.bus()
+        with open(lab.path("x.conf"), "w", encoding="ascii"):
+            pass
+        with open(lab.path("large.img"), "wb") as file:
+            file.truncate(400 << 30)
+        target = lab.target("x", 1, "--config", lab.path("x.conf"))
+        lab.daemon()
+        lab.wait_targets(["x"])
+        with open(lab.path("x.conf"), "w", encoding="ascii") as file:
+            file.write(f'lun = {{"1={lab.path("large.img")},block-size=4096,integrity=crc32c"}}\n')
+        target.signal(signal.SIGHUP)
+        for _ in range(5):
+            time.sleep(0.2)
+            begun = time.monotonic()
+            assert lab.call("scsi.execute", target="x", cdb=TEST_UNIT_READY)["status"] == 0
+            assert time.monotonic() - begun < 2
+        assert "LUN 1" not in target.stderr(), target.stderr()
+        begun = time.monotonic()
+        target.stop()
+        assert time.monotonic() - begun < 5
 
 
 if __name__ == "__main__":

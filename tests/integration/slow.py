@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import struct
+import time
 
 from lab import BUILD, Lab, until
 from server import COMMAND, FREE, MSG_OUT, SELECT, STATUS, attached, item, started
@@ -219,6 +220,102 @@ def other_group():
         lab.open(0)
         assert lab.wait_job(slow)["conclusion"] == "success"
         lab.assert_copies(image, names)
+
+
+class Reloaded(Gated):
+    """A bus, a target "disk" whose configuration file names its further logical units, and a daemon."""
+
+    def __enter__(self):
+        super().__enter__()
+        self.configure()
+        self.bus()
+        self.disk = self.target("disk", 0, "--config", self.path("disk.conf"))
+        self.daemon()
+        self.wait_targets(["disk"])
+        return self
+
+    def configure(self, *luns):
+        """(LUN, file)"""
+        listed = ", ".join(f'"{lun}={self.path(name)},size=4M"' for lun, name in luns)
+        with open(self.path("disk.conf"), "w", encoding="ascii") as file:
+            file.write(f"lun = {{{listed}}}\n")
+
+    def reload(self, *luns):
+        self.configure(*luns)
+        self.disk.signal(signal.SIGHUP)
+
+    def answers(self, lun=0):
+        """TEST UNIT READY; whose LUN is not there is told 05/2500."""
+        for _ in range(8):  # UNIT ATTENTIONs
+            begun = time.monotonic()
+            done = self.call("scsi.execute", target="disk", lun=lun, cdb="00" * 6)
+            assert time.monotonic() - begun < 2, "it was held up"
+            if done["status"] != 2 or done["sense"][4:6] != "06":
+                break
+        return "not there" if done["status"] == 2 and done["sense"][24:28] == "2500" else done["status"]
+
+    def until_said(self, *words):
+        until(f"it says {words}", lambda: all(w in self.disk.stderr() for w in words))
+
+
+@test("a logical unit whose store is slow to open, or to close, holds up no other one")
+def slow_to_open():
+    with Reloaded() as lab:
+        lab.shut("open")
+        lab.reload((1, "one.img"))
+        lab.await_waiting("open")
+        assert lab.answers() == 0 and lab.answers(1) == "not there"
+        lab.reload((1, "one.img"))  # it is under way
+        assert lab.answers() == 0
+        lab.open("open")
+        lab.until_said("LUN 1 is there")
+        assert lab.answers(1) == 0
+        lab.shut("flush")
+        lab.reload()
+        lab.await_waiting("flush")
+        lab.reload((1, "one.img"))  # before it is closed
+        assert lab.answers() == 0 and lab.answers(1) == "not there"
+        assert "LUN 1 is closed" not in lab.disk.stderr()
+        lab.open("flush")
+        until("it is there again", lambda: lab.disk.stderr().count("LUN 1 is there") == 2)
+        assert lab.answers(1) == 0 and "in use" not in lab.disk.stderr(), lab.disk.stderr()
+
+
+@test("a logical unit that is left out while it is opened does not come; what is said last counts")
+def left_out_while_opened():
+    with Reloaded() as lab:
+        lab.shut("open")
+        lab.reload((1, "one.img"), (2, "two.img"))
+        lab.await_waiting("open")
+        lab.reload((2, "two.img"))
+        lab.answers()
+        lab.reload((1, "other.img"), (2, "two.img"))
+        lab.answers()
+        lab.open("open")
+        lab.until_said("other.img: LUN 1 is there", "two.img: LUN 2 is there")
+        assert "one.img: LUN 1 is there" not in lab.disk.stderr()
+        assert lab.answers(1) == lab.answers(2) == 0
+        lab.reload((2, "two.img"), (3, "one.img"))  # nobody has it
+        lab.until_said("one.img: LUN 3 is there", "other.img: LUN 1 is closed")
+
+
+@test("a target that ends while a logical unit is opened, or closed, ends when that is done")
+def ends_while_opened():
+    with Reloaded() as lab:
+        lab.reload((1, "one.img"))
+        lab.until_said("LUN 1 is there")
+        for gate, luns in (("open", ((1, "one.img"), (2, "two.img"))), ("flush", ())):
+            lab.shut(gate)
+            lab.reload(*luns)
+            lab.await_waiting(gate)
+            os.unlink(lab.gate(gate) + ".waits")
+            lab.disk.signal(signal.SIGTERM)
+            time.sleep(0.3)
+            lab.open(gate)
+            lab.disk.wait(0)
+            lab.configure((1, "one.img"), (2, "two.img"))
+            lab.disk = lab.target("disk", 0, "--config", lab.path("disk.conf"))
+            lab.wait_targets(["disk", "disk:1", "disk:2"])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ static const char *beside(const char *suffix)
 static bool opens(struct disk_opts o)
 {
 	o.store = files.path;
-	return target_disk_open(&o, false, false, &disk, files.why, sizeof(files.why));
+	return target_disk_open(&o, &(struct target_disk_how){0}, &disk, files.why,
+	                        sizeof(files.why));
 }
 
 static const struct disk_opts as_it_is = {.size = BYTES};
