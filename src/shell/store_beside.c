@@ -308,9 +308,6 @@ static bool create(struct beside *b, char *why, size_t n)
 	int len = snprintf(tmp, sizeof(tmp), "%s.tmp", b->path);
 	if (len < 0 || (size_t)len >= sizeof(tmp))
 		return fail(why, n, b, "cannot be created", ENAMETOOLONG);
-	if (b->fd >= 0)
-		(void)close(b->fd);
-	b->fd = -1;
 	/* What was begun is of another one. */
 	b->fresh = true;
 	if (!begun_forget(&b->of))
@@ -334,7 +331,7 @@ static bool marks_get(struct beside *b)
 	return true;
 }
 
-static bool head_ok(struct beside *b, bool read_only, char *why, size_t n)
+static bool head_ok(struct beside *b, char *why, size_t n)
 {
 	uint8_t head[HEAD_LEN] = {0}, wanted[HEAD_LEN], none[HEAD_LEN] = {0};
 	char text[120];
@@ -344,12 +341,11 @@ static bool head_ok(struct beside *b, bool read_only, char *why, size_t n)
 		return fail(why, n, b, "cannot be examined", errno);
 	if (fileio_load(b->fd, head, HEAD_LEN) < 0)
 		return fail(why, n, b, "cannot be read", errno);
-	/* A program before this one wrote the head last. */
-	bool begun = memcmp(head, none, HEAD_LEN) == 0;
-	if (begun && read_only)
-		return fail(why, n, b, "its creation was cut off", 0);
-	if (begun)
-		return create(b, why, n);
+	/* It was whole when it got its name. Nobody is to lose it without a word. */
+	if (memcmp(head, none, HEAD_LEN) == 0)
+		return fail(why, n, b,
+		            "is damaged, its head is gone: bring it back as it was, or remove it",
+		            0);
 	(void)snprintf(text, sizeof(text), "not %s of such a disk", b->kind->what);
 	if (st.st_size != place(b, b->blocks) || memcmp(head, wanted, HEAD_LEN) != 0)
 		return fail(why, n, b, text, 0);
@@ -400,7 +396,7 @@ struct beside *beside_open(const struct beside_config *c, char *why, size_t n)
 	b->fd = open(b->path, (c->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	bool ok = false;
 	if (b->fd >= 0)
-		ok = head_ok(b, c->read_only, why, n);
+		ok = head_ok(b, why, n);
 	else if (errno == ENOENT && c->make && !c->read_only)
 		ok = create(b, why, n);
 	else if (errno != ENOENT || c->make)

@@ -773,7 +773,11 @@ START_TEST(a_file_that_is_no_such_file_is_refused)
 	}
 	ck_assert_int_eq(truncate(files.beside, SUMS_AT + 4), 0);
 	refused("not the checksums of such a disk");
-	ck_assert_int_eq(truncate(files.beside, 0), 0); /* its creation was cut off */
+	ck_assert_int_eq(truncate(files.beside, 0), 0);
+	refused("is damaged, its head is gone");
+	ck_assert_int_eq(truncate(files.beside, SUMS_AT + 4 * BLOCKS), 0); /* zeros */
+	refused("is damaged, its head is gone");
+	ck_assert_int_eq(unlink(files.beside), 0);
 	store_close(open_it());
 	ck_assert_int_eq(unlink(files.beside), 0);
 	ck_assert_int_eq(mkdir(files.beside, 0700), 0);

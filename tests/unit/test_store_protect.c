@@ -417,11 +417,14 @@ START_TEST(files_that_are_none)
 	}
 	ck_assert(stat(files.beside, &st) == 0 && truncate(files.beside, st.st_size - 1) == 0);
 	ck_assert_ptr_null(open_as(true, false));
-	/* one whose creation was cut off is made again */
-	ck_assert(truncate(files.beside, 0) == 0);
-	store_close(open_it());
-	uint8_t none[32] = {0};
-	poke(files.beside, none, sizeof(none), 0);
+	off_t whole = st.st_size;
+	for (int i = 0; i < 2; i++) { /* empty; all zeros */
+		ck_assert(truncate(files.beside, i * whole) == 0);
+		ck_assert_ptr_null(open_as(i == 0, false));
+		ck_assert_ptr_nonnull(
+		        strstr(files.why, ".protection: is damaged, its head is gone"));
+	}
+	ck_assert(unlink(files.beside) == 0);
 	store_close(open_it());
 	peek(files.beside, &byte, 1, 0);
 	ck_assert_uint_eq(byte, 'S');
