@@ -184,12 +184,25 @@ static void delete_step(struct ini *ini, struct cmd *c)
 
 /* ---- members ---- */
 
+/* Who is in sync is told first of a change: there is none while they are away, and a new member
+ * would not hear of it, either. */
+static bool can_be_told(const struct group *g, struct ini_error *e)
+{
+	uint16_t sync = members_in_sync(g);
+
+	for (unsigned i = 0; i < g->pub.n; i++)
+		if ((sync >> i & 1) && member_presence(g, i) != GONE)
+			return true;
+	return !sync || ini_refuse(e, INI_E_MEMBER_MISSING,
+	                           "no member of group %s that is in sync is here", g->pub.name);
+}
+
 bool ini_group_add_member(struct ini *ini, const char *name, const char *target, uint64_t token,
                           struct ini_error *e)
 {
 	struct group *g = group_need(ini, name, e);
 
-	if (!g || !group_is_ours(g, e) || !idle(ini, g, e))
+	if (!g || !group_is_ours(g, e) || !idle(ini, g, e) || !can_be_told(g, e))
 		return false;
 	uint8_t id = ini_target_by(ini, target, e);
 	if (id == WIRE_NO_ID || !group_admit(ini, g, id, e))
@@ -220,23 +233,48 @@ static void drop_member(struct group *g, unsigned member)
 	g->leaving = 0;
 }
 
+static void undo_add(struct cmd *c)
+{
+	struct group *g = c->g;
+
+	drop_member(g, c->member);
+	c->ticket = group_change(g, true);
+}
+
+static bool add_failed(struct cmd *c)
+{
+	const struct group *g = c->g;
+	const struct page_write *w = &g->x[c->member].page;
+	const char *name = g->pub.m[c->member].name;
+
+	c->error = g->change_error;
+	if (!w->failed)
+		return c->error.kind != INI_OK;
+	(void)ini_refuse(&c->error, INI_E_DEVICE, "mode page 30h of %s could not be written: %s",
+	                 name, w->why);
+	copy_text(c->error.member, sizeof(c->error.member), name);
+	return true;
+}
+
+/* What has failed is undone: its page, if it has one, first. */
 static void add_step(struct ini *ini, struct cmd *c)
 {
 	struct group *g = c->g;
-	const struct page_write *w = &g->x[c->member].page;
 
-	if (!c->undoing && w->failed) {
-		(void)ini_refuse(&c->error, INI_E_DEVICE,
-		                 "mode page 30h of %s could not be written: %s",
-		                 g->pub.m[c->member].name, w->why);
-		copy_text(c->error.member, sizeof(c->error.member), g->pub.m[c->member].name);
-		drop_member(g, c->member);
+	if (!c->undoing && add_failed(c)) {
 		c->undoing = true;
-		c->ticket = group_change(g, true);
+		if (g->x[c->member].page.failed) {
+			undo_add(c);
+			return;
+		}
+		g->leaving = (uint16_t)(1U << c->member);
+		c->ticket = group_change(g, false);
 		return;
 	}
-	if (c->error.kind == INI_OK)
-		c->error = g->change_error;
+	if (g->leaving) {
+		undo_add(c);
+		return;
+	}
 	g->command = NULL;
 	cmd_reply(ini, c);
 }

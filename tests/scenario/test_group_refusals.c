@@ -206,6 +206,49 @@ START_TEST(members_that_cannot_be_added)
 }
 END_TEST
 
+/* The only member in sync is away, or goes in the middle, or the state cannot be saved: the group
+ * is as it was, and disk1 nobody's. */
+START_TEST(a_member_that_is_not_added_after_all)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		struct rig *r = rig_new(2, BLOCKS);
+		struct ini_error e;
+
+		rig_group(r, 1, true);
+		rig_run(r, NS_PER_S);
+		if (i == 0)
+			fake_gone(r->h, 0);
+		rig_run(r, 20 * NS_PER_S);
+		r->h->disk[0].page_busy = i == 1 ? 1000 : 0;
+		r->save_err = i == 2 ? 28 : 0;
+		bool taken = ini_group_add_member(r->ini, "g0", "disk1", 5, &e);
+		ck_assert_int_eq(taken, i > 0);
+		rig_run(r, 10 * NS_PER_MS);
+		if (i == 1)
+			fake_gone(r->h, 0);
+		rig_fails(r, taken, &e, 5,
+		          i == 0   ? INI_E_MEMBER_MISSING
+		          : i == 1 ? INI_E_DEVICE
+		                   : INI_E_STATE_DIR,
+		          i == 0   ? "in sync is here"
+		          : i == 1 ? "could be told"
+		                   : "could not be saved");
+		ck_assert_uint_eq(ini_group_find(r->ini, "g0")->n, 1);
+		r->h->disk[0].page_busy = 0;
+		r->save_err = 0;
+		if (i < 2)
+			fake_back(r->h, 0);
+		rig_run(r, 60 * NS_PER_S);
+		ck_assert(rig_in_sync(r, 0));
+		ck_assert(!r->h->target[1].member.member);
+		ck_assert_uint_eq(r->saved[0].n, 1);
+		rig_add(r, "disk1");
+		ck_assert_uint_eq(ini_group_find(r->ini, "g0")->n, 2);
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* ---- what is under way ---- */
 
 START_TEST(groups_that_are_in_use)
@@ -413,6 +456,6 @@ END_TEST
 
 TAP_MAIN("group_refusals", targets_have_names_numbers_and_uuids, targets_that_are_not_ready,
          groups_that_cannot_be_made, targets_that_cannot_be_members, members_that_cannot_be_added,
-         groups_that_are_in_use, a_bus_that_is_gone_has_no_targets,
-         a_daemon_that_ends_changes_nothing, settings_out_of_range, saved_groups_out_of_range,
-         groups_are_bounded);
+         a_member_that_is_not_added_after_all, groups_that_are_in_use,
+         a_bus_that_is_gone_has_no_targets, a_daemon_that_ends_changes_nothing,
+         settings_out_of_range, saved_groups_out_of_range, groups_are_bounded);
