@@ -43,6 +43,12 @@ bool disk_integrity_ok(const char *v, char *why, size_t n)
 	return strcmp(v, "crc32c") == 0 || strcmp(v, "none") == 0;
 }
 
+void disk_integrity(struct disk_opts *d, const char *v)
+{
+	d->integrity = strcmp(v, "crc32c") == 0;
+	d->no_integrity = !d->integrity;
+}
+
 void disk_default_name(struct disk_opts *d, const char *other)
 {
 	const char *slash = strrchr(d->store, '/');
@@ -111,7 +117,7 @@ static bool take_protection(struct disk_opts *d, const char *v, char *why, size_
 
 static bool take_integrity(struct disk_opts *d, const char *v, char *why, size_t n)
 {
-	d->integrity = strcmp(v, "crc32c") == 0;
+	disk_integrity(d, v);
 	return disk_integrity_ok(v, why, n);
 }
 

@@ -29,6 +29,7 @@ struct disk_opts {
 	bool protects;      /* it can have protection information */
 	uint8_t protection; /* the type that a disk which had none is formatted with */
 	bool integrity;     /* it keeps checksums */
+	bool no_integrity;  /* it is to do without, if they are gone */
 	char *spec, *file;  /* owned: as it was given, what `store` points to; NULL: LUN 0 */
 };
 
@@ -43,6 +44,7 @@ bool disk_block_size_ok(const char *v, char *why, size_t n);
 bool disk_name_ok(const char *v, char *why, size_t n);
 bool disk_uuid_ok(const char *v, char *why, size_t n);
 bool disk_protection_ok(const char *v, char *why, size_t n);
+void disk_integrity(struct disk_opts *d, const char *v);
 bool disk_integrity_ok(const char *v, char *why, size_t n);
 /* A specification, by itself. */
 bool disk_spec_ok(const char *spec, char *why, size_t n);

@@ -16,7 +16,8 @@
 #define MAGIC_LEN    8
 #define META_VERSION 2
 #define SIZELESS     1  /* the version before, without the capacity */
-#define FIXED_LEN    40 /* of version 2 */
+#define WITH_SUMS    3  /* the disk has checksums */
+#define FIXED_LEN    40 /* but of SIZELESS */
 #define CRC_LEN      4
 #define FILE_MAX     (FIXED_LEN + TGT_SAVED_MAX + CRC_LEN)
 
@@ -44,12 +45,13 @@ static const char *decode(const uint8_t *p, size_t n, struct meta *out)
 	if (r.error || memcmp(magic.p, MAGIC, MAGIC_LEN) != 0)
 		return "not the metadata of a target";
 	uint16_t version = rd_u16(&r);
-	if (version != META_VERSION && version != SIZELESS)
+	if (version != META_VERSION && version != SIZELESS && version != WITH_SUMS)
 		return "of a version that is not known here";
 	m.n_saved = rd_u16(&r);
 	m.block_size = rd_u32(&r);
 	rd_copy(&r, m.uuid, UUID_LEN);
-	if (version == META_VERSION)
+	m.sums = version == WITH_SUMS;
+	if (version != SIZELESS)
 		m.blocks = rd_u64(&r);
 	if (m.n_saved > TGT_SAVED_MAX)
 		return "damaged: a length is wrong";
@@ -61,7 +63,7 @@ static const char *decode(const uint8_t *p, size_t n, struct meta *out)
 		return "damaged: its checksum is wrong";
 	if (m.block_size != 512 && m.block_size != 4096)
 		return "damaged: its block size is wrong";
-	if (m.blocks > INT64_MAX / m.block_size || (m.blocks == 0 && version == META_VERSION))
+	if (m.blocks > INT64_MAX / m.block_size || (m.blocks == 0 && version != SIZELESS))
 		return "damaged: its number of blocks is wrong";
 	*out = m;
 	return NULL;
@@ -99,7 +101,7 @@ static size_t encode(const struct meta *m, uint8_t *p, size_t cap)
 {
 	struct wr w = wr_init(p, cap);
 	wr_bytes(&w, MAGIC, MAGIC_LEN);
-	wr_u16(&w, m->blocks ? META_VERSION : SIZELESS);
+	wr_u16(&w, !m->blocks ? SIZELESS : m->sums ? WITH_SUMS : META_VERSION);
 	wr_u16(&w, (uint16_t)m->n_saved);
 	wr_u32(&w, m->block_size);
 	wr_bytes(&w, m->uuid, UUID_LEN);

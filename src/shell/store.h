@@ -28,7 +28,8 @@ struct store_config {
 	bool map;            /* what is often written is mapped, where the store is in memory */
 	bool thin;           /* its file system has to make holes */
 	bool integrity; /* FILE.integrity is created if it is not there; where it is, it is used */
-	bool protects;  /* FILE.protection is created if it is not there; where it is, it is used */
+	bool had_integrity; /* it is there, or made, or the store is not opened */
+	bool protects; /* FILE.protection is created if it is not there; where it is, it is used */
 	/* Another thread says that it is not wanted any more: what would take long is not done, and
 	 * it is not opened. NULL: nobody does. */
 	const atomic_bool *stop;

@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "shell/dirsync.h"
 #include "shell/fileio.h"
+#include "shell/log.h"
 #include "shell/store_begun.h"
 
 #include <errno.h>
@@ -321,6 +322,16 @@ static bool create(struct beside *b, char *why, size_t n)
 	return false;
 }
 
+/* Somebody has asked for it, and may not know that it was there. */
+static bool make(struct beside *b, bool had, char *why, size_t n)
+{
+	if (had)
+		log_warning("%s: was there before, and is not now: it is made anew of what the "
+		            "store holds",
+		            b->path);
+	return create(b, why, n);
+}
+
 static bool marks_get(struct beside *b)
 {
 	uint8_t marks[MARKS_LEN];
@@ -398,7 +409,9 @@ struct beside *beside_open(const struct beside_config *c, char *why, size_t n)
 	if (b->fd >= 0)
 		ok = head_ok(b, why, n);
 	else if (errno == ENOENT && c->make && !c->read_only)
-		ok = create(b, why, n);
+		ok = make(b, c->had, why, n);
+	else if (errno == ENOENT && c->had)
+		(void)fail(why, n, b, b->kind->gone, 0);
 	else if (errno != ENOENT || c->make)
 		(void)fail(why, n, b, "cannot be opened", errno);
 	if (ok && !b->fresh && beside_marked(b))

@@ -32,6 +32,7 @@ struct beside_kind {
 	const char *magic;  /* 8 bytes */
 	uint32_t entry;     /* bytes of a block; those of a block that was never written are 0 */
 	const char *what;   /* "the protection information" */
+	const char *gone;   /* what to do where it was there before, and is not now */
 	bool doubted;       /* a new file: all blocks are in doubt */
 	/* Entries have their room before anything is written to their blocks: without one a block
 	 * cannot be read. */
@@ -46,6 +47,7 @@ struct beside_config {
 	uint64_t inode;  /* of the store */
 	int64_t changed; /* when that was, by whoever had it before, in ns */
 	bool make;       /* if it is not there */
+	bool had;        /* it was there */
 	bool read_only;
 };
 

@@ -22,6 +22,10 @@ static const struct beside_kind kind = {.suffix = ".integrity",
                                         .magic = "SMIRSUM",
                                         .entry = SUM_LEN,
                                         .what = "the checksums",
+                                        .gone = "is not there, and the disk had it: bring "
+                                                "it back, or say --integrity crc32c to have "
+                                                "it made anew of what the store holds, or "
+                                                "--integrity none to do without",
                                         .doubted = true,
                                         .roomy = true};
 
@@ -95,6 +99,7 @@ bool store_sums_open(struct store *s, const struct store_config *c, char *why, s
 	                                     .inode = s->inode,
 	                                     .changed = s->changed,
 	                                     .make = c->integrity,
+	                                     .had = c->had_integrity,
 	                                     .read_only = c->write_protect};
 	s->sums = beside_open(&config, why, n);
 	return s->sums || why[0] == '\0';

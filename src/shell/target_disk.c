@@ -63,6 +63,16 @@ static bool protection(const struct disk_opts *o, struct meta *m, bool *fresh)
 	return true;
 }
 
+/* From now on it has them, or has been told to do without. */
+static bool checksums(const struct disk_opts *o, const struct store *s, struct meta *m, bool *fresh)
+{
+	bool known = m->sums == store_has_integrity(s) || (o->write_protect && !*fresh);
+	if (!known)
+		m->sums = store_has_integrity(s);
+	*fresh = *fresh || !known;
+	return true;
+}
+
 /* The metadata first: opening a store as one that it is not could leave files beside it that are of
  * no disk. And again: only the store's lock keeps others from changing them. */
 bool target_disk_open(const struct disk_opts *o, const struct target_disk_how *how,
@@ -85,13 +95,15 @@ bool target_disk_open(const struct disk_opts *o, const struct target_disk_how *h
 	        .thin = o->thin,
 	        .protects = o->protects,
 	        .integrity = o->integrity,
+	        .had_integrity = before.sums && !o->no_integrity,
 	};
 	d->store = store_open(&c, why, n);
 	if (!d->store)
 		return false;
 	if (metadata(o, &d->meta, &fresh, why, n) && same(o, &before, &d->meta, why, n) &&
 	    capacity(o, store_blocks(d->store), &d->meta, &fresh) &&
-	    protection(o, &d->meta, &fresh) && (!fresh || meta_save(o->store, &d->meta, why, n)))
+	    protection(o, &d->meta, &fresh) && checksums(o, d->store, &d->meta, &fresh) &&
+	    (!fresh || meta_save(o->store, &d->meta, why, n)))
 		return true;
 	target_disk_close(d);
 	return false;

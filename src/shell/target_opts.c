@@ -65,7 +65,8 @@ static const struct args_option options[] = {
         {"thin", NULL, "blocks can be unmapped: holes in the store", O_THIN},
         {"protection", "TYPE", "keeps protection information; a new disk has type 0, 1, 2 or 3",
          O_PROTECTION},
-        {"integrity", "KIND", "crc32c: keeps a checksum of each block; none", O_INTEGRITY},
+        {"integrity", "KIND", "crc32c: keeps a checksum of each block; none: not, if they are gone",
+         O_INTEGRITY},
         {"workers", "N", "threads for a slow store, 0 to 16; default 4", O_WORKERS},
         {"direct", NULL, "read and write the store past the page cache", O_DIRECT_IO},
         {"no-map", NULL, "do not map a store on tmpfs to memory", O_NO_MAP},
@@ -251,7 +252,7 @@ static void take(struct reading *r, enum option id)
 		break;
 	case O_INTEGRITY:
 		must(r, "integrity", a->value, disk_integrity_ok);
-		o->disk.integrity = strcmp(a->value, "crc32c") == 0;
+		disk_integrity(&o->disk, a->value);
 		break;
 	case O_WORKERS:
 		o->workers = (unsigned)args_number(a, 0, WORKERS_MAX);
@@ -321,7 +322,7 @@ static void take_file(struct reading *r, cfg_t *cfg)
 		set_protection(r, text);
 	}
 	if (in_file(r, cfg, O_INTEGRITY, "integrity"))
-		o->disk.integrity = strcmp(cfg_getstr(cfg, "integrity"), "crc32c") == 0;
+		disk_integrity(&o->disk, cfg_getstr(cfg, "integrity"));
 	if (in_file(r, cfg, O_WORKERS, "workers"))
 		o->workers = (unsigned)cfg_getint(cfg, "workers");
 	if (in_file(r, cfg, O_DIRECT_IO, "direct"))

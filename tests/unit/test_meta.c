@@ -99,10 +99,28 @@ START_TEST(without_a_capacity)
 }
 END_TEST
 
+/* Who does not know of them does not know the version. */
+START_TEST(checksums_are_known_of)
+{
+	struct meta m = example(), out;
+	uint8_t bytes[400];
+	m.blocks = 99;
+	for (int i = 0; i < 2; i++) {
+		m.sums = i;
+		ck_assert(meta_save(store, &m, why, sizeof(why)));
+		ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_LOADED);
+		ck_assert(out.sums == m.sums && out.blocks == 99 && out.n_saved == 5);
+		(void)get_file(bytes, sizeof(bytes));
+		ck_assert_int_eq(bytes[9], 2 + i);
+	}
+}
+END_TEST
+
 START_TEST(each_damaged_byte_is_seen)
 {
 	struct meta m = example(), out = {.block_size = 77};
 	m.blocks = _i ? 99 : 0;
+	m.sums = _i > 1;
 	uint8_t bytes[400];
 	ck_assert(meta_save(store, &m, why, sizeof(why)));
 	size_t n = get_file(bytes, sizeof(bytes));
@@ -132,7 +150,7 @@ START_TEST(later_versions_are_named)
 	uint8_t bytes[400];
 	ck_assert(meta_save(store, &m, why, sizeof(why)));
 	size_t n = get_file(bytes, sizeof(bytes));
-	bytes[9] = 3;
+	bytes[9] = 4;
 	put_file(bytes, n);
 	ck_assert_int_eq(meta_load(store, &out, why, sizeof(why)), META_BAD);
 	ck_assert_ptr_nonnull(strstr(why, "version"));
@@ -154,5 +172,5 @@ START_TEST(a_save_that_fails_leaves_the_old_one)
 END_TEST
 
 TAP_MAIN_TABLE("meta", set_up, tear_down, TAP_ONCE(comes_back), TAP_ONCE(without_a_capacity),
-               TAP_TIMES(each_damaged_byte_is_seen, 2), TAP_ONCE(later_versions_are_named),
-               TAP_ONCE(a_save_that_fails_leaves_the_old_one));
+               TAP_ONCE(checksums_are_known_of), TAP_TIMES(each_damaged_byte_is_seen, 3),
+               TAP_ONCE(later_versions_are_named), TAP_ONCE(a_save_that_fails_leaves_the_old_one));

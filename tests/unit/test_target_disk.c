@@ -153,6 +153,45 @@ START_TEST(a_size_that_is_not_known)
 }
 END_TEST
 
+/* Checksums that are gone: nobody does without them who was not told to. */
+static const struct {
+	struct disk_opts o;
+	const char *why; /* NULL: it is opened */
+	bool has, had;   /* checksums then, by the metadata and the file */
+} without[] = {
+        {{.size = BYTES}, ".integrity: is not there, and the disk had it", false, true},
+        {{.write_protect = true}, "say --integrity crc32c", false, true},
+        {{.write_protect = true, .integrity = true}, "--integrity none", false, true},
+        {{.size = BYTES, .integrity = true}, NULL, true, true},
+        {{.size = BYTES, .no_integrity = true}, NULL, false, false},
+        {{.write_protect = true, .no_integrity = true}, NULL, false, true},
+};
+
+START_TEST(checksums_that_are_gone)
+{
+	make_disk();
+	is_finished();
+	ck_assert_msg(opens((struct disk_opts){.size = BYTES, .integrity = true}), "%s", files.why);
+	ck_assert(disk.meta.sums);
+	target_disk_close(&disk);
+	ck_assert_msg(opens((struct disk_opts){.no_integrity = true}), "%s", files.why);
+	ck_assert(store_has_integrity(disk.store)); /* they are there */
+	target_disk_close(&disk);
+	ck_assert_int_eq(unlink(beside(".integrity")), 0);
+	bool opened = opens(without[_i].o);
+	ck_assert_msg(opened == !without[_i].why, "%s", files.why);
+	if (opened)
+		target_disk_close(&disk);
+	else
+		ck_assert_msg(strstr(files.why, without[_i].why), "%s", files.why);
+	ck_assert((access(beside(".integrity"), F_OK) == 0) == without[_i].has);
+	ck_assert_int_eq(meta_load(files.path, &disk.meta, files.why, sizeof(files.why)),
+	                 META_LOADED);
+	ck_assert(disk.meta.sums == without[_i].had);
+	ck_assert(opens(as_it_is) == (without[_i].has || !without[_i].had));
+}
+END_TEST
+
 TAP_MAIN_TABLE("target_disk", set_up, files_tear_down, TAP_EACH(opened_as_another_disk, wrong),
                TAP_ONCE(metadata_that_are_damaged), TAP_EACH(another_size, others),
-               TAP_ONCE(a_size_that_is_not_known));
+               TAP_ONCE(a_size_that_is_not_known), TAP_EACH(checksums_that_are_gone, without));

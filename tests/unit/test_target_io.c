@@ -178,6 +178,12 @@ enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, 
 	return STORE_OK;
 }
 
+bool store_has_integrity(const struct store *s)
+{
+	(void)s;
+	return false;
+}
+
 bool store_protects(const struct store *s)
 {
 	return s->protects;
