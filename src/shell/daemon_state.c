@@ -2,7 +2,8 @@
 /*
  * The state directory: state.json (identity, groups, next job id) and jobs.json. Each is written
  * anew to a temporary file, synced, renamed into place, and the directory synced: after a crash
- * there is the old file or the new one. A lock on the directory keeps a second daemon out.
+ * there is the old file or the new one. What a daemon that was killed has left is synced before it
+ * is read. A lock on the directory keeps a second daemon out.
  */
 #include "shell/daemon_core.h"
 
@@ -241,6 +242,12 @@ static bool lock_dir(struct daemon *d, char *why, size_t n)
 	}
 	if (flock(d->dir_fd, LOCK_EX | LOCK_NB) != 0) {
 		snprintf(why, n, "state directory %s is in use by another daemon", path);
+		return false;
+	}
+	/* One that was killed may have given a file its name, and not made that durable. What it
+	 * says is gone by from here on: it must not be one of before when the machine ends. */
+	if (fsync(d->dir_fd) != 0) {
+		snprintf(why, n, "state directory %s cannot be synced: %s", path, strerror(errno));
 		return false;
 	}
 	return true;

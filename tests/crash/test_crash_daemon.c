@@ -819,11 +819,49 @@ START_TEST(each_crash_state_is_recovered_right)
 }
 END_TEST
 
+/* The daemon is killed behind `cut` records. A name that it had given, and not made durable, is so
+ * when another one has read it, and goes by what is in it: or the end of the machine would bring
+ * back a file that does not know of what was acknowledged since. */
+static void kill_at(struct history *h, size_t cut)
+{
+	struct model m;
+	struct shell s;
+	size_t loose[LOOSE_MAX];
+
+	new_model(&m);
+	take_notes(&m, h, cut);
+	files_kill(h, cut);
+	size_t before = files_records();
+	start(&s, &m);
+	struct history second = files_take();
+	unsigned n = history_loose(&second, second.n, loose);
+	for (unsigned i = 0; i < n; i++)
+		must(loose[i] >= before || second.v[loose[i]].kind != RECORD_RENAME,
+		     "killed behind %zu records: the name of %s is not durable", cut,
+		     second.v[loose[i]].to);
+	history_free(&second);
+	stop(&s);
+}
+
+START_TEST(what_a_killed_daemon_left_is_durable_before_it_is_believed)
+{
+	struct shell s;
+
+	files_reset();
+	run_history(&s);
+	struct history h = files_take();
+	for (size_t cut = 1; cut <= h.n; cut++)
+		kill_at(&h, cut);
+	history_free(&h);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("crash points of the daemon");
 
 	points_add(s, each_crash_state_is_recovered_right, 1);
+	points_add(s, what_a_killed_daemon_left_is_durable_before_it_is_believed, 1);
 	return s;
 }
 
