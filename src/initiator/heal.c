@@ -138,7 +138,8 @@ static bool next_span(struct io *io)
 		most = fit;
 	while (h->span < most && h->at + h->span < h->blocks && is_suspect(h, h->at + h->span))
 		h->span++;
-	h->silent = 0;
+	/* One that has gone since it was compared may be why they are suspect. */
+	h->silent = members_in_sync(io->g) & io->job->want & (uint16_t)~h->members;
 	memset(h->unread, 0, sizeof(h->unread));
 	return true;
 }

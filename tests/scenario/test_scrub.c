@@ -302,6 +302,14 @@ static void assert_told_once(const struct ini_job_target *t)
 	ck_assert_uint_eq(t->good + t->bad, BLOCKS);
 }
 
+static bool target_bad_at(const struct ini_job_target *t, lba_t lba)
+{
+	for (unsigned i = 0; i < t->n_runs; i++)
+		if (lba >= t->runs[i].lba && lba - t->runs[i].lba < t->runs[i].blocks)
+			return true;
+	return false;
+}
+
 /* disk1 goes while it is compared, which says that it could not be, and is back when the block in
  * which all differ is looked at: it is told once. */
 START_TEST(a_member_that_goes_and_comes_back_is_told_once)
@@ -323,6 +331,28 @@ START_TEST(a_member_that_goes_and_comes_back_is_told_once)
 	for (unsigned t = 0; t < 3; t++)
 		assert_told_once(&j->t[t]);
 	rig_free(r);
+}
+END_TEST
+
+/* disk2 differs, and goes while disk1 is compared further: it was not repaired, and does not count
+ * as good there. */
+START_TEST(a_member_that_differs_goes_before_it_is_repaired)
+{
+	for (unsigned ms = 5; ms < 100; ms += 5) {
+		struct rig *r = mirrored(3);
+		struct ini_job_spec s = rig_spec(r, JOB_SCRUB);
+		spoil(r, 1, 5, 1, 1);
+		spoil(r, 2, 63, 1, 1);
+		r->h->latency_ns = 10 * NS_PER_MS;
+		uint32_t id = rig_start(r, &s);
+		rig_run(r, ms * NS_PER_MS);
+		fake_gone(r->h, 2);
+		const struct ini_job *j = rig_job(r, id, LIMIT);
+		ck_assert(j->t[2].repaired == 1 || target_bad_at(&j->t[2], 63));
+		for (unsigned t = 0; t < 3; t++)
+			assert_told_once(&j->t[t]);
+		rig_free(r);
+	}
 }
 END_TEST
 
@@ -456,6 +486,7 @@ TAP_MAIN("scrub", what_cannot_be_compared_is_told_once, equal_members_are_left_a
          without_a_majority_nothing_is_written, two_against_two_is_no_majority,
          what_a_medium_does_not_give_comes_from_another_member, what_no_medium_gives_is_told,
          a_repair_that_fails, members_that_are_not_there, a_member_goes_while_it_is_scrubbed,
-         a_member_that_goes_and_comes_back_is_told_once, all_members_go_while_they_are_scrubbed,
+         a_member_that_goes_and_comes_back_is_told_once,
+         a_member_that_differs_goes_before_it_is_repaired, all_members_go_while_they_are_scrubbed,
          stale_members_are_not_asked, a_group_of_one_is_read, a_flush_that_fails_after_a_repair,
          it_is_cancelled_anywhere, writes_go_on_meanwhile, it_takes_no_file);
