@@ -102,6 +102,7 @@ void host_jobs_restore(struct host *h)
 		for (unsigned t = 0; t < job.n_targets; t++)
 			job.t[t].n_runs = 0;
 		job.kept.reopened = h->keeps_file && job.kept.file && !is_over(&job);
+		job.kept.size = job.total; /* of its file */
 		must(ini_restore_job(h->ini, &job, &e), "a saved job is refused: %s", e.text);
 		look(&job, ini_job_find(h->ini, job.id));
 	}

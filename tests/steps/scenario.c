@@ -180,18 +180,19 @@ static void set_mode(enum ini_mode mode)
 		(void)carried_out(ini_group_set(w->host.ini, "g0", &set, w->host.token, &e));
 }
 
-/* One block of a medium goes bad: while all members have it, so that one more fault can take none
- * of it away. */
+/* One block of a medium goes bad: while all members have it, and are seen, so that one more fault
+ * can take none of it away. */
 static void spoil(unsigned disk, uint32_t lba)
 {
-	if (members_synced() == DISKS)
+	if (members_synced() == DISKS && all_ready(w))
 		w->disk[disk].bad[lba] = true;
 }
 
 /* ---- jobs ---- */
 
-/* Of a job whose daemon is gone: the next one goes on with it, if it is in its journal. */
-static bool goes_on(void)
+/* Of a job whose daemon is gone: the next one goes on with it, if it is in its journal (`went_on`:
+ * so it does), or has said why not. */
+static bool goes_on(bool *went_on)
 {
 	if (!world_until(w, WAIT_NS, runs))
 		return false;
@@ -199,6 +200,7 @@ static bool goes_on(void)
 	must((j != NULL) == world_kept(w, watched), "%s: the next daemon has lost job %u", where,
 	     watched);
 	life = w->host.lives;
+	*went_on = j && !is_over(j);
 	return j != NULL;
 }
 
@@ -206,6 +208,7 @@ static bool job(enum ini_job_type type)
 {
 	struct ini_job_spec s = {.type = type, .mode = INI_MODE_DEFAULT, .group = "g0"};
 	struct ini_error e;
+	bool went_on = false;
 
 	s.has_image = type == JOB_MIRROR;
 	s.image_size = (uint64_t)IMAGE * BLOCK;
@@ -220,11 +223,14 @@ static bool job(enum ini_job_type type)
 	do {
 		must(world_until(w, LIMIT_NS, concluded), "%s: job %u hangs", where, watched);
 		promise_check();
-	} while (gone(w) && goes_on());
-	if (gone(w))
+	} while (gone(w) && goes_on(&went_on));
+	const struct ini_job *j = gone(w) ? NULL : ini_job_find(w->host.ini, watched);
+	if (!j)
 		return false;
-	const struct ini_job *j = ini_job_find(w->host.ini, watched);
 	promise_check_job(j);
+	must(!went_on || w->good || j->conclusion == JOB_SUCCESS,
+	     "%s: job %u went on after a restart, and has failed: %s", where, watched,
+	     j->error.text);
 	if (type == JOB_MIRROR && j->conclusion == JOB_SUCCESS)
 		promise_acked(0, IMAGE);
 	return j->conclusion == JOB_SUCCESS;
