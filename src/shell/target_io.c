@@ -56,7 +56,6 @@ struct disk {
 	uint8_t lun;
 	bool gone;    /* closed when nothing is under way any more */
 	bool leaving; /* it is being closed */
-	bool flushed; /* before that */
 	char path[PATH_MAX];
 	struct target_disk disk;
 	struct stall stall;
@@ -141,13 +140,16 @@ static struct disk *disk_open(struct target_io *io, const struct disk_opts *o,
 
 static bool disk_end(struct disk *d)
 {
-	return store_flush(d->disk.store) == STORE_OK;
+	bool ok = store_flush(d->disk.store) == STORE_OK;
+	if (!ok)
+		log_error("%s: the last flush failed: what was written may be lost", d->path);
+	return ok;
 }
 
 static void close_it(struct work *work)
 {
 	struct disk *d = (struct disk *)work;
-	d->flushed = disk_end(d);
+	(void)disk_end(d);
 	target_disk_close(&d->disk);
 }
 
@@ -156,8 +158,6 @@ static void closed(struct work *work)
 	struct disk *d = (struct disk *)work;
 	struct target_io *io = d->io;
 	SLIST_REMOVE(&io->gone, d, disk, link);
-	if (!d->flushed)
-		log_error("%s: a flush failed: what was written may be lost", d->path);
 	log_info("%s: LUN %u is closed", d->path, d->lun);
 	disk_free(d);
 	io->wake(io->ctx);
@@ -831,9 +831,12 @@ void target_io_taken(struct target_io *io)
 
 bool target_io_end(struct target_io *io)
 {
+	struct disk *d;
 	bool ok = true;
 	stop_threads(io);
 	for (unsigned i = 0; i < SCSI_LUNS; i++)
 		ok = (!io->disk[i] || disk_end(io->disk[i])) && ok;
+	SLIST_FOREACH(d, &io->gone, link)
+	ok = disk_end(d) && ok;
 	return ok;
 }

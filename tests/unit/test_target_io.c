@@ -11,6 +11,7 @@
 #include "shell/store.h"
 #include "shell/target_io.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -804,6 +805,25 @@ START_TEST(the_end_waits_for_what_has_begun)
 }
 END_TEST
 
+/* Nobody asked for that flush: the log is all that says so. */
+START_TEST(a_flush_that_fails_at_the_end)
+{
+	char name[100], said[300] = "", wanted[300];
+	(void)snprintf(name, sizeof(name), "%s/log", dir);
+	open_it();
+	fake.flush_result = STORE_DEAD;
+	int log = open(name, O_RDWR | O_CREAT, 0600), kept = dup(STDERR_FILENO);
+	ck_assert(log >= 0 && kept >= 0 && dup2(log, STDERR_FILENO) >= 0);
+	bool ended = target_io_end(io);
+	ck_assert(dup2(kept, STDERR_FILENO) >= 0 && close(kept) == 0);
+	ck_assert(!ended && pread(log, said, sizeof(said) - 1, 0) > 0 && close(log) == 0);
+	(void)snprintf(wanted, sizeof(wanted), "%s: the last flush failed", path);
+	ck_assert_msg(strstr(said, wanted), "%s", said);
+	fake.flush_result = STORE_OK;
+	close_it();
+}
+END_TEST
+
 /* What was read waits for the bus: further reads wait for that. */
 START_TEST(what_reads_hold_is_bounded)
 {
@@ -843,7 +863,7 @@ TAP_MAIN_TABLE("target_io", set_up, tear_down, TAP_ONCE(a_slow_one_holds_up_only
                TAP_TIMES(data_that_changed_in_the_line_are_not_written, 2),
                TAP_ONCE(data_that_changed_under_a_write_are_not_written),
                TAP_ONCE(flushes_that_come_meanwhile_go_together),
-               TAP_ONCE(in_memory_all_is_done_at_once),
+               TAP_ONCE(a_flush_that_fails_at_the_end), TAP_ONCE(in_memory_all_is_done_at_once),
                TAP_ONCE(what_the_kernel_can_do_now_is_done_at_once),
                TAP_ONCE(a_calm_store_is_written_at_once), TAP_ONCE(direct_io_is_a_threads),
                TAP_ONCE(without_threads_all_is_done_at_once),
