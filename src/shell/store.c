@@ -215,6 +215,11 @@ static bool holes_ok(struct store *s, const struct store_config *c, char *why, s
 	return fail(why, n, c->path, "its file system makes no holes, for --thin", errno);
 }
 
+static bool has_path(const struct store *s, const struct store_config *c, char *why, size_t n)
+{
+	return s->path || fail(why, n, c->path, "out of memory", 0);
+}
+
 struct store *store_open(const struct store_config *c, char *why, size_t n)
 {
 	struct store *s = calloc(1, sizeof(*s));
@@ -224,6 +229,7 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 		return NULL;
 	}
 	s->fd = -1;
+	s->path = strdup(c->path);
 	s->journal = -1;
 	s->block_size = c->block_size;
 	s->direct = c->direct;
@@ -235,8 +241,8 @@ struct store *store_open(const struct store_config *c, char *why, size_t n)
 	/* What is in doubt is looked through before anything is written: the end of a write that
 	 * was cut off is flushed, and a flush says that nothing is in doubt; and one that is cut
 	 * off here would find a file that was changed since. */
-	s->opened = open_file(s, c, &made, why, n) && size_ok(s, c, made, why, n) &&
-	            as_it_lies(s, c) && direct_ok(s, c, why, n) &&
+	s->opened = has_path(s, c, why, n) && open_file(s, c, &made, why, n) &&
+	            size_ok(s, c, made, why, n) && as_it_lies(s, c) && direct_ok(s, c, why, n) &&
 	            store_mapped_open(s, c, why, n) && store_tuples_open(s, c, why, n) &&
 	            store_sums_open(s, c, why, n) &&
 	            (!s->sums || store_sums_repair(s, c->write_protect, why, n)) &&
@@ -273,6 +279,7 @@ void store_close(struct store *s)
 	store_atomic_close(s);
 	(void)pthread_mutex_destroy(&s->flushing);
 	(void)pthread_mutex_destroy(&s->journaling);
+	free(s->path);
 	free(s);
 }
 
@@ -523,6 +530,19 @@ enum tgt_store_result store_verify(struct store *s, lba_t lba, uint32_t blocks, 
 	return scan(s, lba, blocks, NULL, false, good, &differs);
 }
 
+/* A file that somebody made shorter would grow again with the next write behind its end, and give
+ * zeros for all that was cut off. */
+static bool as_long_as_it_was(const struct store *s)
+{
+	uint64_t had = s->blocks * s->block_size;
+	struct stat st;
+	if (fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size >= had)
+		return true;
+	log_error("%s: was cut short while it was in use: it has %llu bytes, not %llu as it had",
+	          s->path, (unsigned long long)st.st_size, (unsigned long long)had);
+	return false;
+}
+
 enum tgt_store_result store_flush(struct store *s)
 {
 	sm_assert(pthread_mutex_lock(&s->flushing) == 0);
@@ -531,7 +551,8 @@ enum tgt_store_result store_flush(struct store *s)
 		beside_flush_begin(s->tuples);
 	if (s->sums)
 		beside_flush_begin(s->sums);
-	if (!s->dead && (fdatasync(s->fd) != 0 || (s->tuples && !beside_flush_end(s->tuples)) ||
+	if (!s->dead && (!as_long_as_it_was(s) || fdatasync(s->fd) != 0 ||
+	                 (s->tuples && !beside_flush_end(s->tuples)) ||
 	                 (s->sums && !beside_flush_end(s->sums))))
 		s->dead = true;
 	sm_assert(pthread_mutex_unlock(&s->flushing) == 0);

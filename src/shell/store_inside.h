@@ -17,6 +17,7 @@ struct scratch;
 
 struct store {
 	int fd;
+	char *path;
 	uint32_t block_size;
 	uint64_t blocks;
 	bool direct, in_memory;

@@ -474,6 +474,20 @@ START_TEST(blocks_at_a_flush)
 }
 END_TEST
 
+/* What was behind its end would be zeros, once it is written to there. */
+START_TEST(blocks_that_were_cut_off)
+{
+	struct store *s = files_opened(BYTES, BS, (struct store_config){.direct = false});
+	ck_assert_int_eq(put(s, &rows[0], 3, 0x33), STORE_OK);
+	ck_assert(truncate(files.path, 2 * BS) == 0);
+	ck_assert_int_eq(put(s, &rows[0], 30, 0x33), STORE_OK);
+	ck_assert_int_eq(store_flush(s), STORE_DEAD);
+	ck_assert(truncate(files.path, BYTES) == 0);
+	takes_no_more(s);
+	store_close(s);
+}
+END_TEST
+
 /* A device waits for its medium, whatever its name is on. */
 START_TEST(a_device_is_not_memory)
 {
@@ -594,6 +608,7 @@ TAP_MAIN_TABLE("store_sync", set_up, files_tear_down, TAP_EACH(a_mark, rows),
                TAP_EACH(blocks_that_the_medium_did_not_take, opens),
                TAP_EACH(blocks_behind_one_that_is_bad, rows),
                TAP_ONCE(checksums_beside_an_old_record), TAP_ONCE(blocks_at_a_flush),
-               TAP_ONCE(a_device_is_not_memory), TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2),
-               TAP_ONCE(a_record_that_goes), TAP_ONCE(a_record_without_room),
-               TAP_ONCE(a_record_that_was_left), TAP_ONCE(the_name_of_the_first_record));
+               TAP_ONCE(blocks_that_were_cut_off), TAP_ONCE(a_device_is_not_memory),
+               TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2), TAP_ONCE(a_record_that_goes),
+               TAP_ONCE(a_record_without_room), TAP_ONCE(a_record_that_was_left),
+               TAP_ONCE(the_name_of_the_first_record));
