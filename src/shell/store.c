@@ -128,8 +128,8 @@ static bool kept_ok(const struct store_config *c, uint64_t bytes, char *why, siz
  * and the names of what lies beside it. This one goes by what it finds, so it has to stay. */
 static bool durable(const struct store *s, const struct store_config *c, bool fresh)
 {
-	if (c->write_protect)
-		return true;
+	if (c->write_protect) /* it changes nothing, but goes by the names, too */
+		return dirsync(c->path) || errno == EROFS;
 	return ((!fresh && c->kept > 0) || fsync(s->fd) == 0) && dirsync(c->path);
 }
 

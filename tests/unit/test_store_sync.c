@@ -474,6 +474,19 @@ START_TEST(blocks_at_a_flush)
 }
 END_TEST
 
+/* A disk that is not written to goes by what it finds, too. */
+START_TEST(the_names_of_what_was_left)
+{
+	const struct store_config how = {.write_protect = _i > 0, .kept = BYTES};
+	store_close(files_opened(BYTES, BS, (struct store_config){.direct = false}));
+	(void)snprintf(broken, sizeof(broken), "%s", files.dir);
+	ck_assert_ptr_null(files_open(BYTES, BS, how));
+	ck_assert_ptr_nonnull(strstr(files.why, "cannot be made durable"));
+	mend_it();
+	store_close(files_opened(BYTES, BS, how));
+}
+END_TEST
+
 /* What was behind its end would be zeros, once it is written to there. */
 START_TEST(blocks_that_were_cut_off)
 {
@@ -608,7 +621,7 @@ TAP_MAIN_TABLE("store_sync", set_up, files_tear_down, TAP_EACH(a_mark, rows),
                TAP_EACH(blocks_that_the_medium_did_not_take, opens),
                TAP_EACH(blocks_behind_one_that_is_bad, rows),
                TAP_ONCE(checksums_beside_an_old_record), TAP_ONCE(blocks_at_a_flush),
-               TAP_ONCE(blocks_that_were_cut_off), TAP_ONCE(a_device_is_not_memory),
-               TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2), TAP_ONCE(a_record_that_goes),
-               TAP_ONCE(a_record_without_room), TAP_ONCE(a_record_that_was_left),
-               TAP_ONCE(the_name_of_the_first_record));
+               TAP_TIMES(the_names_of_what_was_left, 2), TAP_ONCE(blocks_that_were_cut_off),
+               TAP_ONCE(a_device_is_not_memory), TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2),
+               TAP_ONCE(a_record_that_goes), TAP_ONCE(a_record_without_room),
+               TAP_ONCE(a_record_that_was_left), TAP_ONCE(the_name_of_the_first_record));
