@@ -174,4 +174,4 @@ unit_tests += \
 # These of the store's system calls are the test's.
 tests_unit_test_store_sync_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fsync -Wl,--wrap=fdatasync \
 	-Wl,--wrap=posix_fadvise -Wl,--wrap=ftruncate -Wl,--wrap=pread -Wl,--wrap=pwrite \
-	-Wl,--wrap=fallocate -Wl,--wrap=fstat -Wl,--wrap=fstatfs
+	-Wl,--wrap=fallocate -Wl,--wrap=fstat -Wl,--wrap=fstatfs -Wl,--wrap=statfs

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,22 @@ static bool open_file(struct store *s, const struct store_config *c, bool *made,
 	return fail(why, n, c->path, "cannot be locked", errno);
 }
 
+static bool is_memory(const struct statfs *f)
+{
+	return (unsigned long)f->f_type == TMPFS_MAGIC || (unsigned long)f->f_type == RAMFS_MAGIC;
+}
+
+/* Where a device's name is, the files beside it are, and /dev is anew at each start of the machine:
+ * the disk would have another identity then, and an atomic write that was cut off stay so. */
+static bool name_lasts(const char *path)
+{
+	struct statfs f;
+	char *copy = strdup(path);
+	bool known = copy && statfs(dirname(copy), &f) == 0;
+	free(copy);
+	return !known || !is_memory(&f);
+}
+
 static bool measure(struct store *s, const struct store_config *c, uint64_t *bytes, char *why,
                     size_t n)
 {
@@ -91,6 +108,11 @@ static bool measure(struct store *s, const struct store_config *c, uint64_t *byt
 		return fail(why, n, c->path, "cannot be examined", errno);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return fail(why, n, c->path, "neither a file nor a block device", 0);
+	if (S_ISBLK(st.st_mode) && !name_lasts(c->path))
+		return fail(why, n, c->path,
+		            "is a device, and what is kept beside it would be lost with the next "
+		            "start of the machine: name it by a link in a directory that lasts",
+		            0);
 	off_t end = lseek(s->fd, 0, SEEK_END);
 	if (end < 0)
 		return fail(why, n, c->path, "cannot be measured", errno);
@@ -105,9 +127,7 @@ static bool in_memory(int fd)
 	struct stat st;
 	struct statfs f;
 	/* Of a device it is asked where its name is: that is in memory, too. */
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || fstatfs(fd, &f) != 0)
-		return false;
-	return (unsigned long)f.f_type == TMPFS_MAGIC || (unsigned long)f.f_type == RAMFS_MAGIC;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && fstatfs(fd, &f) == 0 && is_memory(&f);
 }
 
 /* Another file has been put in its place, or somebody has made it longer or shorter. */

@@ -2,8 +2,8 @@
 /*
  * Syncs that fail. The kernel has dropped what it could not write, and says the next time that all
  * is there: so whatever is tried again, the store takes no more. The linker leads fsync(),
- * fdatasync(), ftruncate(), pread(), pwrite(), fallocate(), posix_fadvise(), fstat() and fstatfs()
- * here; one that fails has done nothing.
+ * fdatasync(), ftruncate(), pread(), pwrite(), fallocate(), posix_fadvise(), fstat(), fstatfs() and
+ * statfs() here; one that fails has done nothing.
  */
 #include "unit/store_files.h"
 #include "unit/tap_main.h"
@@ -102,13 +102,14 @@ REAL(ftruncate, int fd, off_t n)
 	return stuck && is_broken(fd) ? -1 : __real_ftruncate(fd, n);
 }
 
-/* The store is a device, whose name is on devtmpfs; or a file on tmpfs. */
-static enum { AS_IT_IS, A_DEVICE, ON_TMPFS } looks;
+/* The store is a device, whose node is on devtmpfs, where it is named by a link or directly; or a
+ * file on tmpfs. */
+static enum { AS_IT_IS, A_DEVICE, ON_TMPFS, IN_DEV } looks;
 
 REAL(fstat, int fd, struct stat *st)
 {
 	int r = __real_fstat(fd, st);
-	if (looks == A_DEVICE && is_of(fd, files.path))
+	if ((looks == A_DEVICE || looks == IN_DEV) && is_of(fd, files.path))
 		st->st_mode = S_IFBLK | 0600;
 	return r;
 }
@@ -118,6 +119,14 @@ REAL(fstatfs, int fd, struct statfs *f)
 	int r = __real_fstatfs(fd, f);
 	if (looks != AS_IT_IS && is_of(fd, files.path))
 		f->f_type = TMPFS_MAGIC;
+	return r;
+}
+
+REAL(statfs, const char *path, struct statfs *f)
+{
+	int r = __real_statfs(path, f);
+	if (looks != AS_IT_IS && strcmp(path, files.dir) == 0)
+		f->f_type = looks == IN_DEV ? TMPFS_MAGIC : EXT4_SUPER_MAGIC;
 	return r;
 }
 
@@ -474,6 +483,20 @@ START_TEST(blocks_at_a_flush)
 }
 END_TEST
 
+/* What is kept beside it would not outlive the machine. */
+START_TEST(a_device_is_named_where_names_last)
+{
+	const struct store_config how = {.integrity = true, .write_protect = _i > 0};
+	char sums[160];
+	store_close(files_opened(BYTES, BS, (struct store_config){.direct = false}));
+	(void)snprintf(sums, sizeof(sums), "%s.integrity", files.path);
+	looks = IN_DEV;
+	ck_assert_ptr_null(files_open(BYTES, BS, how));
+	ck_assert_ptr_nonnull(strstr(files.why, "name it by a link in a directory that lasts"));
+	ck_assert(access(sums, F_OK) != 0);
+}
+END_TEST
+
 /* A disk that is not written to goes by what it finds, too. */
 START_TEST(the_names_of_what_was_left)
 {
@@ -621,6 +644,7 @@ TAP_MAIN_TABLE("store_sync", set_up, files_tear_down, TAP_EACH(a_mark, rows),
                TAP_EACH(blocks_that_the_medium_did_not_take, opens),
                TAP_EACH(blocks_behind_one_that_is_bad, rows),
                TAP_ONCE(checksums_beside_an_old_record), TAP_ONCE(blocks_at_a_flush),
+               TAP_TIMES(a_device_is_named_where_names_last, 2),
                TAP_TIMES(the_names_of_what_was_left, 2), TAP_ONCE(blocks_that_were_cut_off),
                TAP_ONCE(a_device_is_not_memory), TAP_TIMES(a_new_file, 4), TAP_TIMES(a_record, 2),
                TAP_ONCE(a_record_that_goes), TAP_ONCE(a_record_without_room),
