@@ -31,6 +31,7 @@ static void put_group(struct jw *w, const struct ini_group *g)
 	jw_u64(w, "used", g->used);
 	jw_hex(w, "lost_to", g->lost_to, UUID_LEN);
 	jw_bool(w, "log_lost", g->log_lost);
+	jw_bool(w, "unflushed_lost", g->unflushed_lost);
 	jw_str(w, "mode", ini_mode_name(g->mode));
 	jw_u64(w, "block_size", g->block_size);
 	jw_u64(w, "blocks", g->blocks);
@@ -97,6 +98,7 @@ static void get_group(struct saved *g, const json_t *o, struct ini_group *to)
 	if (json_object_get(o, "lost_to"))
 		saved_hex16(g, o, "lost_to", to->lost_to);
 	to->log_lost = json_is_true(json_object_get(o, "log_lost"));
+	to->unflushed_lost = json_is_true(json_object_get(o, "unflushed_lost"));
 	to->mode = saved_mode(g, o);
 	to->block_size = (uint32_t)saved_u64(g, o, "block_size", UINT32_MAX);
 	to->blocks = saved_u64(g, o, "blocks", INT64_MAX);

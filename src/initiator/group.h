@@ -155,6 +155,8 @@ void restart_seen(struct group *g, unsigned member, const struct hba_target *t);
 /* Of these, who can be read from: not who was started again, as long as one that was not may come.
  */
 uint16_t restart_readable(const struct group *g, uint16_t of);
+/* Something that was acknowledged and not flushed may be gone: whoever has it flushed is told. */
+void restart_lost(struct group *g);
 void restart_look(struct group *g);  /* what comes of it, now that all that came were seen */
 void restart_renew(struct group *g); /* what it has cost, if anything, is made good */
 

@@ -161,6 +161,23 @@ static void device_error(struct cmd *c, const struct io *io)
 	ini_error_why(&c->error, member, &io->last);
 }
 
+/* Once: what it was to make durable may not be there any more. */
+static bool tell_lost(struct cmd *c)
+{
+	struct group *g = c->g;
+
+	if (c->kind != CMD_FLUSH || c->forgotten || !g->pub.unflushed_lost)
+		return false;
+	g->pub.unflushed_lost = false;
+	(void)save_request(g->ini);
+	(void)ini_refuse(
+	        &c->error, INI_E_LOST,
+	        "writes to group %s that were acknowledged may be lost: all of its members "
+	        "in sync were started again before they were flushed",
+	        g->pub.name);
+	return true;
+}
+
 void group_io_done(struct cmd *c, struct io *io)
 {
 	struct group *g = c->g;
@@ -183,7 +200,7 @@ void group_io_done(struct cmd *c, struct io *io)
 		c->error = g->change_error;
 	else if (c->kind == CMD_READ ? io->bad != 0 : !(io->sync & ~io->bad))
 		device_error(c, io);
-	else if (c->kind != CMD_READ && !io_lasts(io))
+	else if (!tell_lost(c) && c->kind != CMD_READ && !io_lasts(io))
 		(void)ini_refuse(&c->error, INI_E_UNSYNCED,
 		                 "the members of group %s that took it are not in sync any more",
 		                 g->pub.name);

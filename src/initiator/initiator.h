@@ -57,6 +57,7 @@ enum ini_kind {
 	INI_E_DEVICE,      /* a target failed it: member, status, sense say how */
 	INI_E_BUS_DOWN,    /* not attached to a bus server */
 	INI_E_STATE_DIR,   /* the state could not be saved */
+	INI_E_LOST,        /* what was acknowledged before, and not flushed, may be gone */
 	INI_E_IO,          /* the image could not be read or written */
 	INI_E_SHUTDOWN,
 	INI_KINDS
@@ -119,12 +120,14 @@ struct ini_group {
 	                  to be told; 0: nothing */
 	enum ini_mode mode;
 	uint32_t block_size;
-	uint64_t blocks;           /* of the smallest member */
-	uint32_t transfer;         /* bytes per pass, default for jobs */
-	unsigned window;           /* passes in flight, default for jobs */
-	unsigned max_passes;       /* for one block, the first included */
-	struct ini_intent intent;  /* as it was when the group was looked at */
-	bool log_lost;             /* of a saved one: all is to be copied, whatever the log says */
+	uint64_t blocks;          /* of the smallest member */
+	uint32_t transfer;        /* bytes per pass, default for jobs */
+	unsigned window;          /* passes in flight, default for jobs */
+	unsigned max_passes;      /* for one block, the first included */
+	struct ini_intent intent; /* as it was when the group was looked at */
+	bool log_lost;            /* of a saved one: all is to be copied, whatever the log says */
+	bool unflushed_lost; /* all that were in sync were started again with something that was
+	                        not flushed: the next client's flush is to say so */
 	uint8_t lost_to[UUID_LEN]; /* the initiator that has taken it over; zeros: none */
 	char served_by[40]; /* likewise: the name of lost_to, or the UUID if it is not on the bus */
 	unsigned n;

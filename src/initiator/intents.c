@@ -207,9 +207,11 @@ void log_flushed(struct group *g, uint64_t ticket, uint16_t members)
 	g->ini->logs_due = true;
 }
 
-/* What a recovery would have made equal there is equal. */
+/* What a recovery would have made equal there is equal; and what was lost is of no use any more. */
 void log_overwritten(struct group *g, uint64_t ticket, uint16_t members, uint64_t blocks)
 {
+	if (members && blocks == g->pub.blocks)
+		g->pub.unflushed_lost = false;
 	if (g->recover && members == all_members(g)) {
 		(void)intent_flushed_to(g->log, ticket, true, blocks);
 		g->recover = g->log->n_dirty > 0;

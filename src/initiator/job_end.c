@@ -65,10 +65,13 @@ static void settle_behind(struct job *j)
 	if (j->pub.type != JOB_MIRROR || !worse || j->blocks == g->pub.blocks ||
 	    !intent_lacking_from(g->log, log_behind(g, j->blocks)))
 		return;
-	if (j->holders & (uint16_t) ~(worse | j->rest))
+	if (j->holders & (uint16_t) ~(worse | j->rest)) {
 		j->rest |= worse;
-	else
-		j->differ = true;
+		return;
+	}
+	j->differ = true;
+	if (j->again & j->holders)
+		restart_lost(g);
 }
 
 /* Members in sync that a recovery could not write have left by that, but for the last one: it does

@@ -53,6 +53,8 @@ const char *ini_kind_name(enum ini_kind kind)
 		return "bus_down";
 	case INI_E_STATE_DIR:
 		return "state_dir";
+	case INI_E_LOST:
+		return "data_lost";
 	case INI_E_IO:
 		return "io";
 	case INI_E_SHUTDOWN:

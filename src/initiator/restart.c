@@ -7,9 +7,10 @@
  * write-intent log knows: its marks stay until all members in sync have confirmed a flush.
  *
  * So a member in sync that comes back like this leaves, if there is another one that was not
- * started again, and a recovery copies what is marked. If all of them were, they are made equal.
- * As long as the other one may still come, nothing is read from it. What a job has copied to it
- * since its last flush is copied again.
+ * started again, and a recovery copies what is marked. If all of them were, they are made equal,
+ * and the next flush that a client asks for fails: what it was to make durable may be gone. As long
+ * as the other one may still come, nothing is read from it. What a job has copied to it since its
+ * last flush is copied again.
  *
  * Whoever imports the group has no such state, and goes by what the target says of itself: that it
  * was started since its page 30h was written last. So when nothing is to be made good (any more),
@@ -109,6 +110,18 @@ static void leave(struct group *g, uint16_t set)
 	(void)group_change(g, true);
 }
 
+void restart_lost(struct group *g)
+{
+	if (g->pub.unflushed_lost || g->log->n_dirty == 0)
+		return;
+	g->pub.unflushed_lost = true;
+	(void)save_request(g->ini);
+	ini_log(g->ini, 4,
+	        "group %s: all members in sync were started again: writes that were acknowledged "
+	        "and not flushed may be lost, which the next flush tells",
+	        g->pub.name);
+}
+
 /* Marks stay while one of those that were not started again may come yet. */
 void restart_look(struct group *g)
 {
@@ -134,6 +147,8 @@ void restart_look(struct group *g)
 		return;
 	if (other)
 		leave(g, restarted);
+	else
+		restart_lost(g);
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (restarted >> i & 1)
 			g->pub.m[i].restarted = !(members_in_sync(g) >> i & 1);

@@ -135,6 +135,139 @@ START_TEST(all_were_started_again)
 }
 END_TEST
 
+static void flushes(struct rig *r, uint64_t token, enum ini_kind kind)
+{
+	struct ini_error e;
+
+	rig_replies(r, ini_group_flush(r->ini, "g0", token, &e), &e, token, LIMIT, kind);
+}
+
+static void all_started(struct rig *r, uint8_t n)
+{
+	for (uint8_t i = 0; i < n; i++)
+		fake_gone(r->h, i);
+	rig_run(r, 10 * NS_PER_MS);
+	for (uint8_t i = 0; i < n; i++)
+		lose(r, i, 100, 1);
+	for (uint8_t i = 0; i < n; i++)
+		fake_started(r->h, i);
+	rig_run(r, NS_PER_S);
+}
+
+/* Nobody has any more what was acknowledged: the next flush says so, once. One that the core has
+ * done by itself in between does not take that away, nor does another start of the daemon. */
+START_TEST(a_flush_tells_of_what_all_have_lost)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		uint8_t n = i == 0 ? 1 : 2;
+		struct rig *r = written(n, b);
+
+		all_started(r, n);
+		if (i == 2)
+			rig_run(r, LIMIT);
+		if (i == 3)
+			rig_restart(r);
+		if (i >= 2)
+			rig_run(r, LIMIT);
+		ck_assert(i < 2 || ini_group_at(r->ini, 0)->intent.dirty == 0);
+		flushes(r, 77, INI_E_LOST);
+		flushes(r, 78, INI_OK);
+		rig_restart(r);
+		rig_run(r, LIMIT);
+		rig_write(r, 0, b, LIMIT, INI_OK);
+		flushes(r, 79, INI_OK);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* disk1 lacks what is on disk0, and flushed: disk0 is started again while it is copied. */
+static void started_in_a_resync(struct rig *r, struct block *b)
+{
+	fake_gone(r->h, 1);
+	rig_write(r, 100 * FAKE_BLOCK, b, LIMIT, INI_OK);
+	rig_run(r, 60 * NS_PER_S);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	r->h->latency_ns = 100 * NS_PER_MS;
+	uint32_t id = rig_begin(r, JOB_RESYNC);
+	rig_run(r, 150 * NS_PER_MS);
+	r->h->latency_ns = 100 * NS_PER_US;
+	fake_gone(r->h, 0);
+	rig_step(r);
+	fake_started(r->h, 0);
+	(void)rig_job(r, id, LIMIT);
+}
+
+/* It is flushed, or another one has it, or it was overwritten since. */
+START_TEST(a_flush_has_nothing_to_tell)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct rig *r = written(2, b);
+
+		if (i == 0)
+			flushes(r, 76, INI_OK);
+		if (i == 1) {
+			power_cut(r, 1, 100, 1);
+			fake_started(r->h, 1);
+		} else if (i == 3) {
+			started_in_a_resync(r, b);
+		} else {
+			all_started(r, 2);
+		}
+		if (i == 2)
+			rig_concludes(r, rig_mirror(r, WHOLE), LIMIT, JOB_SUCCESS);
+		flushes(r, 77, INI_OK);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
+/* disk0 has lost it, and disk1, which has it, is gone for good: who has it flushed then is told. */
+START_TEST(a_flush_when_who_has_it_is_gone)
+{
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct rig *r = written(2, b);
+
+	fake_gone(r->h, 1);
+	power_cut(r, 0, 100, 1);
+	fake_started(r->h, 0);
+	rig_run(r, NS_PER_S);
+	flushes(r, 77, INI_E_LOST);
+	flushes(r, 78, INI_OK);
+	ck_assert(rig_in_sync(r, 0) && !rig_in_sync(r, 1));
+	block_unref(b);
+	rig_free(r);
+}
+END_TEST
+
+/* All are started again during a mirror job, which overwrites what they have lost, or does not:
+ * that lies behind the image. */
+START_TEST(a_flush_tells_of_what_is_lost_behind_an_image)
+{
+	for (unsigned behind = 0; behind < 2; behind++) {
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct rig *r = written(2, b);
+
+		r->h->latency_ns = 100 * NS_PER_MS;
+		uint32_t id = rig_mirror(r, (behind ? 64 : 1000) * FAKE_BLOCK);
+		while (r->h->disk[1].written < 2)
+			rig_run(r, NS_PER_MS);
+		all_started(r, 2);
+		r->h->latency_ns = 100 * NS_PER_US;
+		rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+		flushes(r, 77, behind ? INI_E_LOST : INI_OK);
+		flushes(r, 78, INI_OK);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* A target that has a number of its start is believed by that alone: who was the first to hear of
  * it may not have been there to the end. */
 START_TEST(by_its_number)
@@ -799,7 +932,9 @@ END_TEST
 TAP_MAIN("restart", in_the_middle_of_a_flush, after_a_mirror_that_was_cut_off,
          behind_a_smaller_image, what_it_held_is_given_to_nobody, the_daemon_forgets,
          the_source_of_a_resync, before_the_sweep, it_gets_what_it_lost, it_lost_nothing,
-         it_is_seen_once, all_were_started_again, the_one_that_has_it_comes_late,
+         it_is_seen_once, all_were_started_again, a_flush_tells_of_what_all_have_lost,
+         a_flush_has_nothing_to_tell, a_flush_when_who_has_it_is_gone,
+         a_flush_tells_of_what_is_lost_behind_an_image, the_one_that_has_it_comes_late,
          nobody_reads_what_it_lost, by_its_number, before_it_has_left, the_daemon_was_away,
          in_the_middle_of_a_mirror, in_the_middle_of_a_resync, copied_again_at_the_speed_limit,
          before_it_is_flushed, what_a_scrub_has_repaired, its_page_is_renewed,

@@ -24,6 +24,7 @@ static struct ctl_state *sample_state(void)
 		memset(g->uuid, (int)i + 1, UUID_LEN);
 		g->generation = 77 + i;
 		g->used = i ? 99 : 0;
+		g->log_lost = g->unflushed_lost = i == 1;
 		g->mode = i ? INI_CONVENTIONAL : INI_SILENT;
 		g->block_size = 4096;
 		g->blocks = 1ULL << 40;
@@ -69,6 +70,8 @@ START_TEST(state_round_trip)
 	ck_assert(!again->groups[1].m[1].restarted && again->groups[1].m[2].restarted);
 	ck_assert_uint_eq(again->groups[1].blocks, 1ULL << 40);
 	ck_assert_uint_eq(again->groups[1].used, 99);
+	ck_assert(again->groups[1].log_lost && again->groups[1].unflushed_lost);
+	ck_assert(!again->groups[0].log_lost && !again->groups[0].unflushed_lost);
 	jw_free(&w);
 	jw_free(&w2);
 	free(s);
