@@ -417,6 +417,12 @@ enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, c
 	return r != STORE_OK ? r : known;
 }
 
+bool store_write_syncs(const struct store *s, lba_t lba, uint32_t blocks)
+{
+	return (s->sums && !beside_ready(s->sums, lba, blocks)) ||
+	       (s->tuples && !beside_ready(s->tuples, lba, blocks));
+}
+
 static uint32_t blocks_of_scratch(const struct store *s)
 {
 	return (uint32_t)(SCRATCH_BYTES / s->block_size);

@@ -61,6 +61,9 @@ enum tgt_store_result store_write(struct store *s, lba_t lba, uint32_t blocks, c
  * medium that fails in the middle of it may have a part. */
 enum tgt_store_result store_write_atomic(struct store *s, lba_t lba, uint32_t blocks,
                                          const uint8_t *data, uint32_t *good);
+/* To write there would have to note first, durably, that it is being written (FILE.protection,
+ * FILE.integrity). */
+bool store_write_syncs(const struct store *s, lba_t lba, uint32_t blocks);
 /* Each from the one block that data is. */
 enum tgt_store_result store_write_same(struct store *s, lba_t lba, uint32_t blocks,
                                        const uint8_t *data, uint32_t *good);

@@ -159,9 +159,19 @@ static enum tgt_store_result mark(struct beside *b, uint64_t first, uint64_t las
 	return result;
 }
 
+static uint64_t last_region(const struct beside *b, lba_t lba, uint32_t n)
+{
+	return (lba + (n ? n - 1 : 0)) >> b->shift;
+}
+
+bool beside_ready(const struct beside *b, lba_t lba, uint32_t n)
+{
+	return n == 0 || all_marked(b, lba >> b->shift, last_region(b, lba, n));
+}
+
 enum tgt_store_result beside_begin(struct beside *b, lba_t lba, uint32_t n, unsigned *half)
 {
-	uint64_t first = lba >> b->shift, last = (lba + (n ? n - 1 : 0)) >> b->shift;
+	uint64_t first = lba >> b->shift, last = last_region(b, lba, n);
 	/* In this order: let_go() takes the marks away, then looks which regions are named. */
 	if (!b->begun || !begun_enter(b->begun, lba, n, half))
 		return STORE_ERROR;

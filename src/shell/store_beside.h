@@ -73,6 +73,8 @@ enum tgt_store_result beside_reserve(struct beside *b, lba_t lba, uint32_t n);
  * STORE_DEAD: the file could not be synced, now or before, which is for good. */
 enum tgt_store_result beside_begin(struct beside *b, lba_t lba, uint32_t n, unsigned *half);
 void beside_end(struct beside *b, unsigned half);
+/* It has nothing to sync for that, as it looks now. */
+bool beside_ready(const struct beside *b, lba_t lba, uint32_t n);
 
 /* What it was opened with. There are marks: it was not closed. */
 bool beside_marked(const struct beside *b);

@@ -663,6 +663,11 @@ static enum store_now try_now(struct op *op)
 	return got;
 }
 
+static bool writes(enum tgt_action_kind kind)
+{
+	return kind == TGT_STORE_WRITE || kind == TGT_STORE_OR || kind == TGT_STORE_ZERO;
+}
+
 /* True: to a thread. False: on the loop, if it is not done yet. */
 static bool may_wait(struct op *op, bool *done_now)
 {
@@ -676,7 +681,8 @@ static bool may_wait(struct op *op, bool *done_now)
 	if (store_in_memory(d->disk.store))
 		return false;
 	if (io->o->direct || op->kind == TGT_STORE_FLUSH || op->kind == TGT_META_SAVE ||
-	    op->kind == TGT_STORE_ATOMIC)
+	    op->kind == TGT_STORE_ATOMIC ||
+	    (writes(op->kind) && store_write_syncs(d->disk.store, op->lba, op->blocks)))
 		return true;
 	switch (try_now(op)) {
 	case STORE_NOW_DONE:

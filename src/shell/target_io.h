@@ -5,10 +5,10 @@
  * call of its own.
  *
  * What cannot be slow is done at once, on the loop; what may be goes to a few threads, so that it
- * holds up nothing but its own status: flushes, large transfers, direct I/O, what the kernel
- * would have to wait for (RWF_NOWAIT), and, where that is not known, all of a store that has
- * stalled its caller lately (stall.h). Flushes that come while one is running are done together by
- * the next.
+ * holds up nothing but its own status: flushes, large transfers, direct I/O, the first write to a
+ * region of which that has to be noted, what the kernel would have to wait for (RWF_NOWAIT), and,
+ * where that is not known, all of a store that has stalled its caller lately (stall.h). Flushes
+ * that come while one is running are done together by the next.
  *
  * Logical units that come and go while others are in use are opened and closed by threads of their
  * own: a store may have to be looked through as a whole.

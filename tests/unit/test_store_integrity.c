@@ -753,6 +753,24 @@ static void refused(const char *text)
 	ck_assert_msg(strstr(files.why, text) && strstr(files.why, files.beside), "%s", files.why);
 }
 
+/* The first write to a region syncs its mark. */
+START_TEST(a_write_that_has_to_wait_is_known)
+{
+	struct store *s = files_opened((2ULL * REGION + 8) * BS, BS,
+	                               (struct store_config){.integrity = true});
+	ck_assert(store_write_syncs(s, 5, 1) && store_write_syncs(s, REGION, 1));
+	put(s, 5, 1, 1);
+	ck_assert(!store_write_syncs(s, 0, REGION) && store_write_syncs(s, 0, REGION + 1));
+	ck_assert(store_write_syncs(s, REGION, 1) && !store_write_syncs(s, REGION, 0));
+	put(s, REGION - 1, 2, 1);
+	ck_assert(!store_write_syncs(s, 0, 2 * REGION));
+	for (int i = 0; i < 2; i++) /* what was written before the last but one */
+		ck_assert_int_eq(store_flush(s), STORE_OK);
+	ck_assert(store_write_syncs(s, 5, 1));
+	store_close(s);
+}
+END_TEST
+
 START_TEST(a_file_that_is_no_such_file_is_refused)
 {
 	store_close(open_it());
@@ -792,6 +810,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(c, set_up, files_tear_down);
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, what_was_written_is_read);
+	tcase_add_test(c, a_write_that_has_to_wait_is_known);
 	tcase_add_test(c, each_kind_of_damage_is_found);
 	tcase_add_test(c, damage_to_what_was_never_written);
 	tcase_add_test(c, a_store_with_data_gets_its_checksums_at_the_first_start);

@@ -31,6 +31,7 @@ static struct store {
 	unsigned waiting, begun, flushes;
 	bool in_memory, naps, protects;
 	enum store_now now;
+	lba_t syncs_from; /* writes from there on; 0: none */
 	enum tgt_store_result flush_result;
 	uint8_t media[BLOCKS * 512];
 	struct protect protect; /* of the last operation that had to do with it */
@@ -183,6 +184,11 @@ bool store_has_integrity(const struct store *s)
 {
 	(void)s;
 	return false;
+}
+
+bool store_write_syncs(const struct store *s, lba_t lba, uint32_t blocks)
+{
+	return s->syncs_from > 0 && lba + blocks > s->syncs_from;
 }
 
 bool store_protects(const struct store *s)
@@ -651,6 +657,31 @@ START_TEST(flushes_that_come_meanwhile_go_together)
 }
 END_TEST
 
+/* However calm the store has been. */
+START_TEST(a_write_that_has_to_sync_first_is_a_threads)
+{
+	static const enum tgt_action_kind kinds[] = {TGT_STORE_WRITE, TGT_STORE_OR, TGT_STORE_ZERO};
+	struct block *b = block_new(512);
+	open_it();
+	for (unsigned i = 0; i < 100; i++) {
+		(void)ask_write(3, 3);
+		(void)later();
+	}
+	fake.syncs_from = 20;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		uint32_t op = ask(kinds[i], 20, 1, b);
+		ck_assert(!at_once());
+		ck_assert_uint_eq(later(), op);
+	}
+	fake.now = STORE_NOW_DONE;
+	must_be_done(ask(TGT_STORE_WRITE, 19, 1, b));
+	must_be_done(ask(TGT_STORE_READ, 20, 1, NULL));
+	fake.in_memory = true; /* nothing to wait for */
+	must_be_done(ask(TGT_STORE_ZERO, 20, 1, b));
+	block_unref(b);
+}
+END_TEST
+
 START_TEST(in_memory_all_is_done_at_once)
 {
 	fake.in_memory = true;
@@ -863,7 +894,9 @@ TAP_MAIN_TABLE("target_io", set_up, tear_down, TAP_ONCE(a_slow_one_holds_up_only
                TAP_TIMES(data_that_changed_in_the_line_are_not_written, 2),
                TAP_ONCE(data_that_changed_under_a_write_are_not_written),
                TAP_ONCE(flushes_that_come_meanwhile_go_together),
-               TAP_ONCE(a_flush_that_fails_at_the_end), TAP_ONCE(in_memory_all_is_done_at_once),
+               TAP_ONCE(a_flush_that_fails_at_the_end),
+               TAP_ONCE(a_write_that_has_to_sync_first_is_a_threads),
+               TAP_ONCE(in_memory_all_is_done_at_once),
                TAP_ONCE(what_the_kernel_can_do_now_is_done_at_once),
                TAP_ONCE(a_calm_store_is_written_at_once), TAP_ONCE(direct_io_is_a_threads),
                TAP_ONCE(without_threads_all_is_done_at_once),
