@@ -138,9 +138,10 @@ END_TEST
 /* Seen too seldom for so few seeds. */
 static bool is_rare(unsigned mark)
 {
-	return STRIKES < 500 ? sim_marks[mark].per == '-'
-	                     : mark == MARK_STATUS_OLD || mark == MARK_LEG_CUT ||
-	                               mark == MARK_TORN || mark == MARK_JOB_GOES_ON_THERE;
+	return STRIKES < 500
+	               ? sim_marks[mark].per == '-'
+	               : mark == MARK_STATUS_OLD || mark == MARK_LEG_CUT || mark == MARK_TORN ||
+	                         mark == MARK_JOB_GOES_ON_THERE || mark == MARK_FENCED_TENURE;
 }
 
 /* Every class strikes, and what comes of it is seen: one that never is tests nothing. */
