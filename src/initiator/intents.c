@@ -86,6 +86,10 @@ static bool same_region(const struct group *g, lba_t a, lba_t b)
 
 static void note_tail(struct group *g, uint64_t blocks)
 {
+	/* One that goes beyond that region may be missed behind the tail, too. */
+	if (g->tail && blocks > g->tail &&
+	    (blocks == g->pub.blocks || !same_region(g, g->tail, blocks)))
+		g->tail = 0;
 	if (blocks == g->pub.blocks || !same_region(g, blocks - 1, blocks))
 		return;
 	if (!intent_is_marked(g->log, blocks))

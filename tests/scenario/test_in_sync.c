@@ -418,6 +418,34 @@ START_TEST(what_an_image_itself_has_marked_right_behind_it)
 }
 END_TEST
 
+/* disk1 misses the end of an image that goes beyond that of one of before: in the region that this
+ * one ended in, too. So the next one of its length does not make up for it. */
+START_TEST(what_a_longer_image_has_marked_behind_a_shorter_one)
+{
+	static const unsigned longer[] = {BLOCKS, 1008, 1000};
+
+	for (unsigned i = 0; i < ARRAY_LEN(longer); i++) {
+		struct rig *r = mirrored(2);
+
+		rig_concludes(r, rig_mirror(r, 998 * FAKE_BLOCK), LIMIT, JOB_SUCCESS);
+		rig_run(r, 10 * NS_PER_S);
+		uint64_t before = r->h->disk[1].written;
+		uint32_t id = rig_mirror(r, longer[i] * FAKE_BLOCK);
+		while (r->h->disk[1].written < before + 64)
+			rig_run(r, 10 * NS_PER_US);
+		fake_gone(r->h, 1);
+		rig_concludes(r, id, LIMIT, JOB_PARTIAL);
+		rig_run(r, 10 * NS_PER_S);
+		fake_back(r->h, 1);
+		rig_run(r, NS_PER_S);
+		partial(r, 998, 1);
+		(void)rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
+		ck_assert_mem_eq(r->h->disk[0].store, r->h->disk[1].store, BLOCKS * FAKE_BLOCK);
+		rig_free(r);
+	}
+}
+END_TEST
+
 /* A mirror job begins while disk0 lacks a write. It does not come to its end, and nobody is in
  * sync: disk1 still has more than disk0. */
 START_TEST(who_lacked_writes_still_does_after_a_mirror_that_was_cut_off)
@@ -855,6 +883,7 @@ TAP_MAIN("in_sync", a_cancelled_scrub_makes_nobody_stale, a_cancelled_recovery_m
          a_source_that_may_still_write_is_not_given_up,
          who_may_lack_anything_lacks_what_is_behind_an_image, what_was_missed_right_behind_an_image,
          what_an_image_itself_has_marked_right_behind_it,
+         what_a_longer_image_has_marked_behind_a_shorter_one,
          who_lacked_writes_still_does_after_a_mirror_that_was_cut_off,
          what_a_cancelled_mirror_has_left_behind_an_image_is_made_equal,
          a_flush_while_a_mirror_settles_lets_go_of_nothing,
