@@ -133,6 +133,7 @@ static void act(struct host *h, ns_t now, const struct ini_action *a)
 			host_jobs_changed(h);
 		break;
 	case INI_ACT_FILE_CLOSE:
+		h->file_open = false;
 		break;
 	case INI_ACT_FILE_WRITE:
 	case INI_ACT_FILE_SYNC:

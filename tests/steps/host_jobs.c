@@ -59,6 +59,11 @@ void host_jobs_saved(struct host *h)
 	host_jobs_changed(h);
 }
 
+bool world_tells(const struct world *w)
+{
+	return !w->host.jobs_are_saving;
+}
+
 static const struct ini_job *head_of(const struct saved_job *s)
 {
 	memcpy(&job, s->head, sizeof(s->head));
@@ -107,5 +112,6 @@ void host_jobs_restore(struct host *h)
 		look(&job, ini_job_find(h->ini, job.id));
 	}
 	h->jobs_sum = sum_of(h->ini);
+	h->file_open = h->keeps_file;
 	h->keeps_file = false;
 }

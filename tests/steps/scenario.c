@@ -35,7 +35,7 @@ static bool is_over(const struct ini_job *j)
 
 static bool concluded(const struct world *x)
 {
-	return gone(x) || is_over(ini_job_find(x->host.ini, watched));
+	return gone(x) || (is_over(ini_job_find(x->host.ini, watched)) && world_tells(x));
 }
 
 static bool runs(const struct world *x)
@@ -220,6 +220,7 @@ static bool job(enum ini_job_type type)
 	watched = ini_job_create(w->host.ini, &s, &e);
 	if (!watched)
 		return false;
+	w->host.file_open = s.has_image;
 	do {
 		must(world_until(w, LIMIT_NS, concluded), "%s: job %u hangs", where, watched);
 		promise_check();

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STOP_NS   (25 * NS_PER_S) /* the bus server waits 15 s for a sign of life, others 20 s */
-#define MOMENT_NS (4 * NS_PER_S)  /* a phase may take 2 s, and the daemon waits 3 s for a status */
+#define STOP_NS         (25 * NS_PER_S) /* the bus server waits 15 s for a sign of life, others 20 s */
+#define STARTS_ALLOCATE 6               /* times, at least */
+#define MOMENT_NS       (4 * NS_PER_S) /* a phase may take 2 s, and the daemon waits 3 s for a status */
 
 const struct fault faults[FAULTS] = {
 #define FAULT(what, who, name) {what, who, name},
@@ -78,7 +79,7 @@ void world_strike(struct world *w, unsigned f, bool good)
 		wires_cut(w, who);
 		break;
 	case KILL_KEPT:
-		w->host.keeps_file = true;
+		w->host.keeps_file = w->host.file_open;
 		kill_one(w, who);
 		break;
 	case KILL:
@@ -93,7 +94,7 @@ void world_strike(struct world *w, unsigned f, bool good)
 		break;
 	case NO_START:
 		kill_one(w, who);
-		memory_fail(good ? UINT32_MAX : 1);
+		w->armed = true; /* for its start */
 		break;
 	case NO_MEMORY:
 		memory_fail(good ? UINT32_MAX : 1);
@@ -124,14 +125,21 @@ static bool stays_dead(const struct world *w, unsigned who)
 	return stays(w, KILL, who) || stays(w, KILL_KEPT, who);
 }
 
+/* One of the allocations of a start fails: another one each time. */
 static void start(struct world *w, unsigned who)
 {
+	bool fails = strikes(w, NO_START, who);
+
+	if (fails)
+		memory_fail(1 + (unsigned)(w->steps % STARTS_ALLOCATE));
 	if (who == BUS)
 		bus_start(w);
 	else if (who == HOST)
 		host_start(w);
 	else
 		disk_start(w, who);
+	if (fails)
+		memory_fail(0);
 }
 
 /* What is killed: the bus server first, then the disks. */

@@ -121,7 +121,8 @@ struct host {
 	uint8_t log[INTENT_SAVED_MAX];
 	size_t n_log; /* 0: none */
 	struct saved_jobs jobs;
-	bool keeps_file; /* by the service manager, for the next life */
+	bool file_open;  /* of the job that has one */
+	bool keeps_file; /* it is kept by the service manager, for the next life */
 	/* completions to come */
 	struct work {
 		enum work_kind kind;
@@ -179,6 +180,8 @@ void world_strike(struct world *w, unsigned f, bool good);
 void world_repair(struct world *w);
 /* The journal has a job with this number. */
 bool world_kept(const struct world *w, uint32_t job);
+/* Clients are told of jobs: all that there is to say is in the journal. */
+bool world_tells(const struct world *w);
 /* Memory of cores and shells that is in use (tests/steps/memory.c). */
 long memory_live(void);
 /* The allocation of so many from here on fails (1: the next); 0: none does, UINT_MAX: all do. */
