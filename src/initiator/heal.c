@@ -21,6 +21,9 @@ static const struct why torn = {.status = STATUS_NONE,
                                 .what = "differs, and no majority of members agrees"};
 static const struct why lost = {.status = STATUS_NONE,
                                 .what = "no member's medium gives this block any more"};
+static const struct why alone = {
+        .status = STATUS_NONE,
+        .what = "its medium does not give it, and others could not be asked"};
 static const struct why quiet = {.status = STATUS_NONE,
                                  .what = "the member could not be read to be compared"};
 
@@ -260,7 +263,7 @@ static void undecided(struct io *io, const struct judgement *j)
 	uint16_t away = members_in_sync(io->g) & io->job->want &
 	                (uint16_t) ~(h->members & (uint16_t)~h->silent);
 
-	bad_for(io, j->losers, h->judged, j->differed ? &torn : &lost);
+	bad_for(io, j->losers, h->judged, j->differed ? &torn : away ? &alone : &lost);
 	/* One that is away may decide it another time. */
 	if (!away)
 		io->job->doubted |= j->differed;

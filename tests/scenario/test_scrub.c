@@ -260,6 +260,25 @@ START_TEST(members_that_are_not_there)
 }
 END_TEST
 
+/* disk1 has what disk0's medium does not give, and is not there. */
+START_TEST(who_may_have_a_block_is_not_there)
+{
+	struct rig *r = mirrored(2);
+
+	fake_fault(
+	        r->h, 0,
+	        (struct fake_fault){.kind = FAULT_MEDIUM, .lba = 50, .blocks = 1, .reads = true});
+	fake_gone(r->h, 1);
+	rig_step(r);
+	const struct ini_job *j = scrub(r, INI_SILENT);
+	assert_target(j, 0, 0, 1);
+	ck_assert_uint_eq(j->t[0].runs[0].lba, 50);
+	ck_assert_ptr_nonnull(strstr(j->t[0].runs[0].what, "others could not be asked"));
+	ck_assert(all_bad_run(&j->t[1]));
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_member_goes_while_it_is_scrubbed)
 {
 	for (unsigned step = 0; step < 60; step += 4) {
@@ -485,8 +504,8 @@ TAP_MAIN("scrub", what_cannot_be_compared_is_told_once, equal_members_are_left_a
          most_members_are_right, only_the_losers_blocks_are_written,
          without_a_majority_nothing_is_written, two_against_two_is_no_majority,
          what_a_medium_does_not_give_comes_from_another_member, what_no_medium_gives_is_told,
-         a_repair_that_fails, members_that_are_not_there, a_member_goes_while_it_is_scrubbed,
-         a_member_that_goes_and_comes_back_is_told_once,
+         a_repair_that_fails, members_that_are_not_there, who_may_have_a_block_is_not_there,
+         a_member_goes_while_it_is_scrubbed, a_member_that_goes_and_comes_back_is_told_once,
          a_member_that_differs_goes_before_it_is_repaired, all_members_go_while_they_are_scrubbed,
          stale_members_are_not_asked, a_group_of_one_is_read, a_flush_that_fails_after_a_repair,
          it_is_cancelled_anywhere, writes_go_on_meanwhile, it_takes_no_file);
