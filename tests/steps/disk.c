@@ -27,7 +27,7 @@ void disk_start(struct world *w, unsigned i)
 	d->t = tgt_new(&c, why, sizeof(why));
 	if (!d->t) { /* there was no memory */
 		must(memory_struck(), "%s", why);
-		d->start_at = w->now + AGAIN_NS;
+		d->start_at = w->now + LATER_NS;
 		return;
 	}
 	d->attached = d->dead = false;

@@ -45,7 +45,7 @@ void host_start(struct world *w)
 		must(memory_struck(), "no");
 		hba_free(h->h);
 		h->h = NULL;
-		h->start_at = w->now + AGAIN_NS;
+		h->start_at = w->now + LATER_NS;
 		return;
 	}
 	h->attached = false;

@@ -8,6 +8,7 @@
 /* Until what was cut dials, and what was killed is started. No divisor of other times: who comes
  * and goes for ever would do so always at the moment at which he is waited for no more. */
 #define AGAIN_NS (53 * NS_PER_MS)
+#define LATER_NS (1 * NS_PER_S) /* until it is tried again what there was no memory for */
 
 /* wires.c: bytes, connections and the bus server */
 enum got { GOT_FRAME, GOT_NONE, GOT_NO_MEMORY };

@@ -98,7 +98,7 @@ void bus_start(struct world *w)
 	w->bus = bus_new(&cfg);
 	if (!w->bus) {
 		must(memory_struck(), "no memory");
-		w->bus_at = w->now + AGAIN_NS;
+		w->bus_at = w->now + LATER_NS;
 		return;
 	}
 	w->bus_due = false;
