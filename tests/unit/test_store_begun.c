@@ -233,7 +233,8 @@ static unsigned begin(struct beside *beside, unsigned region)
 /* A flush takes those of regions in which nothing has begun since what it is known to be of. */
 START_TEST(marks_go_with_what_was_begun)
 {
-	static const struct beside_kind kind = {".integrity", "SMIRSUM", 4, "it", false, false};
+	static const struct beside_kind kind = {
+	        .suffix = ".integrity", .magic = "SMIRSUM", .entry = 4, .what = "it"};
 	const struct beside_config c = {.kind = &kind,
 	                                .path = files.path,
 	                                .block_size = 512,
