@@ -49,12 +49,10 @@ static void count(struct io *io, enum ini_mode mode, uint64_t n, bool resend)
 static void landed(struct io *io, unsigned member, struct verdict *v, bool answered)
 {
 	struct member *x = &io->g->x[member];
-	const struct hba_target *target = hba_target(io->ini->hba, x->last_unit);
-	bool ready = target->state == HBA_READY;
 
-	/* One that is inquired anew is in the same attach all the while. */
-	if (v->loose && target->state != HBA_ABSENT && target->attach == x->attach &&
-	    io->kind == IO_WRITE)
+	bool ready = hba_target(io->ini->hba, x->last_unit)->state == HBA_READY;
+
+	if (v->loose && ready && io->kind == IO_WRITE)
 		x->loose = true;
 	if (x->loose || !answered)
 		revive_touch(io->ini);

@@ -282,9 +282,7 @@ static struct answer perform(struct hba *h, uint8_t id, const struct scsi_cdb *c
 	struct answer a = {.status = SCSI_GOOD};
 	uint32_t end = c->blocks, bs = t->block_size;
 
-	/* What gives no status is given up as such while it is inquired anew, too. */
-	bool silent = t->state == HBA_SCANNING && d->fault[0].kind == FAULT_NO_STATUS;
-	if (t->state != HBA_READY && !silent)
+	if (t->state != HBA_READY)
 		return (struct answer){.kind = ANSWER_DIED};
 	bool faulty = fault_answers(h, id, c, leads, &a, &end);
 	if (a.kind != ANSWER_STATUS)

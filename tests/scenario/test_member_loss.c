@@ -373,33 +373,6 @@ START_TEST(what_may_still_land_is_not_forgotten)
 }
 END_TEST
 
-/* The same, and it is being inquired anew when the write is given up. */
-START_TEST(what_is_given_up_during_a_scan_may_still_land)
-{
-	struct rig *r = rig_new(2, BLOCKS);
-	struct block *b = rig_bytes(FAKE_BLOCK, 7);
-
-	rig_group(r, 2, true);
-	fake_fault(r->h, 1,
-	           (struct fake_fault){.kind = FAULT_NO_STATUS, .times = 1, .unaborted = true});
-	uint64_t token = rig_begin_write(r, 0, b);
-	while (r->h->in_flight == 0)
-		rig_run(r, NS_PER_US);
-	r->h->target[1].state = HBA_SCANNING;
-	r->h->scan_ends = r->now + NS_PER_MS;
-	r->h->on_target(r->h->target_ctx, 1);
-	ck_assert_int_eq(rig_reply(r, token, LIMIT)->error.kind, INI_OK);
-	rig_run(r, NS_PER_S);
-	ck_assert(!rig_in_sync(r, 1));
-	ck_assert_int_eq(r->h->target[1].state, HBA_READY);
-	ck_assert_uint_eq(r->h->resets, 0);
-	rig_do(r, JOB_RESYNC, LIMIT, JOB_SUCCESS);
-	ck_assert_uint_eq(r->h->resets, 1);
-	block_unref(b);
-	rig_free(r);
-}
-END_TEST
-
 START_TEST(members_are_known_by_uuid)
 {
 	uint32_t id;
@@ -605,8 +578,7 @@ START_TEST(a_deferred_error)
 END_TEST
 
 TAP_MAIN("member_loss", a_deferred_error, what_may_still_land_is_not_forgotten,
-         what_is_given_up_during_a_scan_may_still_land, a_member_goes_for_good,
-         the_leader_goes_for_good, a_member_that_comes_back_is_caught_up,
+         a_member_goes_for_good, the_leader_goes_for_good, a_member_that_comes_back_is_caught_up,
          a_catch_up_takes_what_the_others_have, a_catch_up_waits_for_who_has_it,
          members_that_missed_different_blocks_end_equal, a_catch_up_that_fails_is_partial,
          the_bus_goes_and_comes_back, a_read_goes_on_when_the_bus_is_back, the_bus_stays_away,
