@@ -176,11 +176,8 @@ void source_step(struct io *io)
 
 	if (io->flying)
 		return;
-	if (io->is_timed) {
-		if (!io->abandon && !io->awaits_presence && ini->now < io->due_ns)
-			return;
-		io_timer_off(io);
-	}
+	if (io->is_timed && !io->abandon && !io->awaits_presence && ini->now < io->due_ns)
+		return;
 	if (!io->data && !io->abandon) {
 		io->data = buffer_get(ini, io->blocks * io->g->pub.block_size, false);
 		if (!io->data)
