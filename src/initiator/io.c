@@ -31,7 +31,7 @@ void io_due(struct io *io)
 	TAILQ_INSERT_TAIL(&io->ini->io_due, io, due);
 }
 
-static void timer_off(struct io *io)
+void io_timer_off(struct io *io)
 {
 	if (io->is_timed)
 		TAILQ_REMOVE(&io->ini->io_timers, io, timer);
@@ -43,7 +43,7 @@ void io_timer(struct io *io, ns_t at)
 	struct io_list *list = &io->ini->io_timers;
 	struct io *before;
 
-	timer_off(io);
+	io_timer_off(io);
 	io->due_ns = at;
 	io->is_timed = true;
 	/* Timers are rare and mostly the latest: look from the end. */
@@ -272,7 +272,7 @@ void io_finish(struct io *io)
 	bool locked = io->lock->queued;
 
 	sm_assert(io->flying == 0 && io->state != IO_FREE && !io->wants_file);
-	timer_off(io);
+	io_timer_off(io);
 	if (io->is_due)
 		TAILQ_REMOVE(&ini->io_due, io, due);
 	io->is_due = false;
@@ -528,7 +528,7 @@ static void run_step(struct io *io)
 		if (io->ini->now < io->due_ns && !io->abandon && !io->awaits_presence &&
 		    !io->awaits_buffer)
 			return;
-		timer_off(io);
+		io_timer_off(io);
 	}
 	io->awaits_buffer = false;
 	if (io->delay_ns == 0 || io->abandon) {

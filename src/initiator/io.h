@@ -158,6 +158,7 @@ void io_start(struct io *io); /* has its data, or needs none: stands in line for
 void io_step(struct io *io);  /* looks at what it may do next */
 void io_due(struct io *io);   /* puts it on ini's list of those to be stepped */
 void io_timer(struct io *io, ns_t at);
+void io_timer_off(struct io *io);
 void io_want_file(struct io *io); /* its file operation is put out */
 void io_abandon(struct io *io);
 /* A member's target was started again: what it took before may be gone. */

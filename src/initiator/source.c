@@ -122,14 +122,14 @@ void source_over(struct io *io)
 }
 
 /* Who has the blocks: a member that has left, or missed a write, while the io waited for its range
- * has not, any more. */
+ * has not, any more; one that has come in sync meanwhile has. */
 static uint16_t readable(const struct io *io)
 {
-	uint16_t from = io->from & members_in_sync(io->g);
-
 	if (io->catch_up) /* members that the job itself has written, too */
-		from = job_givers(io->job, io->lba, io->blocks);
-	return restart_readable(io->g, from);
+		return restart_readable(io->g, job_givers(io->job, io->lba, io->blocks));
+	uint16_t sync = restart_readable(io->g, members_in_sync(io->g));
+
+	return io->kind == IO_READ ? sync : sync & io->from;
 }
 
 static bool some_are_coming(const struct io *io, uint16_t from, ns_t *until)
@@ -176,8 +176,11 @@ void source_step(struct io *io)
 
 	if (io->flying)
 		return;
-	if (io->is_timed && !io->abandon && !io->awaits_presence && ini->now < io->due_ns)
-		return;
+	if (io->is_timed) {
+		if (!io->abandon && !io->awaits_presence && ini->now < io->due_ns)
+			return;
+		io_timer_off(io);
+	}
 	if (!io->data && !io->abandon) {
 		io->data = buffer_get(ini, io->blocks * io->g->pub.block_size, false);
 		if (!io->data)

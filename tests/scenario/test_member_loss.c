@@ -200,6 +200,31 @@ START_TEST(the_bus_goes_and_comes_back)
 }
 END_TEST
 
+/* Its time is not up, and nothing has to be waited for any more. */
+START_TEST(a_read_goes_on_when_the_bus_is_back)
+{
+	struct rig *r = rig_new(2, BLOCKS);
+	struct ini_error e;
+	struct block *b = rig_bytes(FAKE_BLOCK, 1), *into = block_new(FAKE_BLOCK);
+
+	rig_group(r, 2, true);
+	rig_write(r, 0, b, NS_PER_S, INI_OK);
+	ck_assert(ini_group_read(r->ini, "g0", 0, FAKE_BLOCK, into, 7, &e));
+	rig_step(r);
+	fake_bus_down(r->h);
+	rig_run(r, NS_PER_S / 10);
+	fake_bus_up(r->h);
+	ns_t back = r->now;
+	const struct rig_reply *p = rig_reply(r, 7, LIMIT);
+	ck_assert_int_eq(p->error.kind, INI_OK);
+	ck_assert_mem_eq(p->data, b->data, FAKE_BLOCK);
+	ck_assert_uint_lt(r->now - back, NS_PER_S);
+	block_unref(b);
+	block_unref(into);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(the_bus_stays_away)
 {
 	uint32_t id;
@@ -556,7 +581,7 @@ TAP_MAIN("member_loss", a_deferred_error, what_may_still_land_is_not_forgotten,
          a_member_goes_for_good, the_leader_goes_for_good, a_member_that_comes_back_is_caught_up,
          a_catch_up_takes_what_the_others_have, a_catch_up_waits_for_who_has_it,
          members_that_missed_different_blocks_end_equal, a_catch_up_that_fails_is_partial,
-         the_bus_goes_and_comes_back, the_bus_stays_away,
+         the_bus_goes_and_comes_back, a_read_goes_on_when_the_bus_is_back, the_bus_stays_away,
          after_a_reset_what_is_unacknowledged_is_sent_again, a_reset_at_any_time_costs_nothing,
          a_rescan_is_waited_for, a_write_that_may_still_land_bars_its_member,
          members_are_known_by_uuid, all_members_go, all_come_back_and_the_image_is_read_again,

@@ -766,6 +766,46 @@ START_TEST(the_source_of_a_resync)
 }
 END_TEST
 
+/* A read that began when only one member was in sync: that one loses what was written last, and
+ * another one that has come in sync meanwhile has it. */
+START_TEST(who_has_come_in_sync_is_read)
+{
+	enum { WRITTEN = 100, READ = 101 };
+	struct rig *r = rig_new(2, BLOCKS);
+	struct block *b = rig_bytes(FAKE_BLOCK, 9), *into = rig_bytes(FAKE_BLOCK, 1);
+	struct ini_error e;
+
+	rig_group(r, 2, true);
+	fake_gone(r->h, 1);
+	rig_write(r, 0, b, LIMIT, INI_OK);
+	fake_back(r->h, 1);
+	rig_run(r, NS_PER_S);
+	unsigned flushes = fake_count(r->h, OP_SYNCHRONIZE_CACHE_16, 1);
+	(void)rig_begin(r, JOB_RESYNC);
+	/* It is being flushed; what is written then is not. */
+	while (fake_count(r->h, OP_SYNCHRONIZE_CACHE_16, 1) == flushes)
+		rig_run(r, NS_PER_MS / 100);
+	ck_assert(!rig_in_sync(r, 1));
+	ck_assert(ini_group_write(r->ini, "g0", 100 * FAKE_BLOCK, FAKE_BLOCK, b, WRITTEN, &e));
+	ck_assert(ini_group_read(r->ini, "g0", 100 * FAKE_BLOCK, FAKE_BLOCK, into, READ, &e));
+	ck_assert_int_eq(rig_reply(r, WRITTEN, LIMIT)->error.kind, INI_OK);
+	r->h->held = true; /* the read is under way */
+	rig_run(r, NS_PER_S);
+	ck_assert(rig_in_sync(r, 1));
+	fake_gone(r->h, 0);
+	r->h->held = false;
+	rig_run(r, 10 * NS_PER_MS);
+	lose(r, 0, 100, 1);
+	fake_started(r->h, 0);
+	ck_assert_int_eq(rig_reply(r, READ, LIMIT)->error.kind, INI_OK);
+	ck_assert_mem_eq(into->data, b->data, FAKE_BLOCK);
+	ck_assert(has(r, 1, 100, b));
+	block_unref(b);
+	block_unref(into);
+	rig_free(r);
+}
+END_TEST
+
 /* The target of a resync is started again before the sweep has begun: writes go to it by then. */
 START_TEST(before_the_sweep)
 {
@@ -931,12 +971,13 @@ END_TEST
 
 TAP_MAIN("restart", in_the_middle_of_a_flush, after_a_mirror_that_was_cut_off,
          behind_a_smaller_image, what_it_held_is_given_to_nobody, the_daemon_forgets,
-         the_source_of_a_resync, before_the_sweep, it_gets_what_it_lost, it_lost_nothing,
-         it_is_seen_once, all_were_started_again, a_flush_tells_of_what_all_have_lost,
-         a_flush_has_nothing_to_tell, a_flush_when_who_has_it_is_gone,
-         a_flush_tells_of_what_is_lost_behind_an_image, the_one_that_has_it_comes_late,
-         nobody_reads_what_it_lost, by_its_number, before_it_has_left, the_daemon_was_away,
-         in_the_middle_of_a_mirror, in_the_middle_of_a_resync, copied_again_at_the_speed_limit,
-         before_it_is_flushed, what_a_scrub_has_repaired, its_page_is_renewed,
-         its_page_is_not_renewed, it_is_started_again_while_its_page_is_renewed,
-         its_page_cannot_be_renewed, its_page_is_not_renewed_while_a_change_is_owed);
+         the_source_of_a_resync, who_has_come_in_sync_is_read, before_the_sweep,
+         it_gets_what_it_lost, it_lost_nothing, it_is_seen_once, all_were_started_again,
+         a_flush_tells_of_what_all_have_lost, a_flush_has_nothing_to_tell,
+         a_flush_when_who_has_it_is_gone, a_flush_tells_of_what_is_lost_behind_an_image,
+         the_one_that_has_it_comes_late, nobody_reads_what_it_lost, by_its_number,
+         before_it_has_left, the_daemon_was_away, in_the_middle_of_a_mirror,
+         in_the_middle_of_a_resync, copied_again_at_the_speed_limit, before_it_is_flushed,
+         what_a_scrub_has_repaired, its_page_is_renewed, its_page_is_not_renewed,
+         it_is_started_again_while_its_page_is_renewed, its_page_cannot_be_renewed,
+         its_page_is_not_renewed_while_a_change_is_owed);
