@@ -231,8 +231,8 @@ static struct judgement judge(const struct io *io, uint32_t block)
 	const struct heal *h = &io->heal;
 	/* One that has left meanwhile lacks what was acknowledged since. */
 	uint16_t sync = members_in_sync(io->g), unread = h->unread[block] & sync;
-	uint16_t readable = h->members & restart_readable(io->g, sync) &
-	                    (uint16_t) ~(unread | h->silent);
+	uint16_t readable =
+	        h->members & restart_readable(io->g, sync) & (uint16_t) ~(unread | h->silent);
 	/* Those in sync that are away, or gave no answer, would have a vote. */
 	uint16_t voters = sync & io->job->want & (uint16_t)~unread;
 	struct judgement j = {.winner = INI_MEMBERS_MAX, .losers = unread};

@@ -144,15 +144,25 @@ static bool is_rare(unsigned mark)
 	                         mark == MARK_JOB_GOES_ON_THERE || mark == MARK_FENCED_TENURE;
 }
 
-/* Every class strikes, and what comes of it is seen: one that never is tests nothing. */
+/* The first one that has not been seen; MARKS: all have. */
+static unsigned never(void)
+{
+	unsigned m = 0;
+
+	while (m < MARKS && (marks[m] > 0 || is_rare(m)))
+		m++;
+	return m;
+}
+
+/* Every class strikes, and what comes of it is seen: one that never is tests nothing. Which seeds
+ * have the rarest ones changes with the cores: there may be more of them, but not without end. */
 START_TEST(each_fault_strikes)
 {
 	uint64_t steps;
 
-	for (uint64_t seed = 1; seed <= STRIKES; seed++)
+	for (uint64_t seed = 1; seed <= STRIKES || (seed <= 5 * STRIKES && never() < MARKS); seed++)
 		(void)sim_run(seed, &options, marks, &steps);
-	for (unsigned m = 0; m < MARKS; m++)
-		ck_assert_msg(marks[m] > 0 || is_rare(m), "%s: never", sim_marks[m].name);
+	ck_assert_msg(never() == MARKS, "%s: never", sim_marks[never()].name);
 }
 END_TEST
 
