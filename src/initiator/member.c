@@ -14,6 +14,10 @@
 /* A member that went this short before the whole bus did went with it. */
 #define WITH_BUS_NS NS_PER_S
 
+/* A target that is started and ends before it is there, again and again, is not waited for without
+ * end: two of them, in turn, would hold up a change for as long as they do. */
+#define SCANS_AWAITED 2
+
 static void on_target(void *ctx, uint8_t unit)
 {
 	struct ini *ini = ctx;
@@ -386,6 +390,7 @@ void member_arrives(struct group *g, unsigned member, const struct hba_target *t
 	x->last_unit = t->unit;
 	x->attach = t->attach;
 	x->wait_until = 0;
+	x->scans = 0;
 	x->mute = 0;
 	x->leader_fail = false;
 	restart_seen(g, member, t);
@@ -473,10 +478,12 @@ static void look_at_member(struct group *g, unsigned member)
 		x->wait_until = 0;
 	else if (!t && x->wait_until > ini->now && unit_is_off_the_list(ini, x))
 		x->wait_until = 0;
-	else if (!t && !no && x->wait_until <= ini->now && x->last_unit < HBA_UNITS &&
-	         (ini->targets_changed >> x->last_unit & 1) &&
-	         hba_target(ini->hba, x->last_unit)->state == HBA_SCANNING)
+	else if (!t && !no && x->wait_until <= ini->now && x->scans < SCANS_AWAITED &&
+	         x->last_unit < HBA_UNITS && (ini->targets_changed >> x->last_unit & 1) &&
+	         hba_target(ini->hba, x->last_unit)->state == HBA_SCANNING) {
 		x->wait_until = ini->now + ini->cfg.bus_wait_ns; /* its ID is being scanned */
+		x->scans++;
+	}
 }
 
 static void bus_went(struct ini *ini)
