@@ -47,11 +47,11 @@ static const char *closing(const char *p, const char *end)
 	return NULL;
 }
 
-struct ctl_line_look ctl_look(const char *line, size_t n, unsigned depth_max)
+struct ctl_line_look ctl_look(const char *line, size_t n, unsigned depth_max, unsigned values_max)
 {
 	struct ctl_line_look look = {0};
 	const char *end = line + n;
-	unsigned depth = 0;
+	unsigned depth = 0, commas = 0;
 
 	for (const char *p = line; p < end; p++) {
 		if (*p == '[' || *p == '{') {
@@ -61,6 +61,11 @@ struct ctl_line_look ctl_look(const char *line, size_t n, unsigned depth_max)
 			}
 		} else if (*p == ']' || *p == '}') {
 			depth -= depth > 0;
+		} else if (*p == ',') {
+			if (++commas > values_max) {
+				look.too_many = true;
+				return look;
+			}
 		} else if (*p == '"') {
 			const char *q = closing(p, end);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is done to a line before a parser sees it: its nesting is counted, and a long text of base64
- * is taken out of it. A parser looks at every byte of a string several times; data of many MiB need
- * no more than their decoding.
+ * What is done to a line before a parser sees it: its nesting and its values are counted, and a
+ * long text of base64 is taken out of it. A parser looks at every byte of a string several times;
+ * data of many MiB need no more than their decoding.
  */
 #ifndef CONTROL_LONGTEXT_H
 #define CONTROL_LONGTEXT_H
@@ -10,12 +10,13 @@
 #include "base/units.h"
 
 struct ctl_line_look {
-	bool too_deep;
+	bool too_deep, too_many;
 	struct span text; /* of the line: a long value of "data" or "data_out", without its quotes;
 	                     empty: there is none */
 };
 
-struct ctl_line_look ctl_look(const char *line, size_t n, unsigned depth_max);
+/* A parser takes a hundred bytes for each value: of more commas than values_max no tree is made. */
+struct ctl_line_look ctl_look(const char *line, size_t n, unsigned depth_max, unsigned values_max);
 
 /* Stands for the text that was taken out. No other value of these parameters can be it: base64 has
  * no such character. */

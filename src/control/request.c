@@ -114,10 +114,15 @@ void ctl_decode(const struct ctl_schema *s, const char *line, size_t n, struct c
 		         "a line has at most %u bytes", CTL_LINE_MAX);
 		return;
 	}
-	struct ctl_line_look look = ctl_look(line, n, CTL_DEPTH_MAX);
+	struct ctl_line_look look = ctl_look(line, n, CTL_DEPTH_MAX, CTL_VALUES_MAX);
 	if (look.too_deep) {
 		ctl_fail(&out->error, CTL_INVALID_REQUEST, "too_deep",
 		         "nested deeper than %d levels", CTL_DEPTH_MAX);
+		return;
+	}
+	if (look.too_many) {
+		ctl_fail(&out->error, CTL_INVALID_REQUEST, "too_many", "more than %d values",
+		         CTL_VALUES_MAX);
 		return;
 	}
 	json_t *doc = parse(line, n, look.text, &out->error);

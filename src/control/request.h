@@ -11,11 +11,12 @@
 
 #include <smirror/control.h>
 
-#define CTL_LINE_MAX  ((unsigned)SMIRROR_CONTROL_LINE_MAX)
-#define CTL_DEPTH_MAX 32
-#define CTL_ID_MAX    128 /* bytes of a request's id, as JSON */
-#define CTL_NAME_MAX  64  /* bytes that name a target: name, UUID text or SCSI ID */
-#define CTL_SPEC_MAX  256
+#define CTL_LINE_MAX   ((unsigned)SMIRROR_CONTROL_LINE_MAX)
+#define CTL_DEPTH_MAX  32
+#define CTL_VALUES_MAX 1000 /* more than any request has */
+#define CTL_ID_MAX     128  /* bytes of a request's id, as JSON */
+#define CTL_NAME_MAX   64   /* bytes that name a target: name, UUID text or SCSI ID */
+#define CTL_SPEC_MAX   256
 
 /* Bits of ctl_request.has. */
 enum ctl_has {

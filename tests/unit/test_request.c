@@ -349,6 +349,36 @@ START_TEST(depth)
 }
 END_TEST
 
+/* Its parameters are an array of so many. */
+static const char *listed(unsigned values, const char *value)
+{
+	static char kind[64];
+	size_t n = 0;
+	char *line = malloc(200 + 8UL * values);
+
+	n += (size_t)sprintf(line,
+	                     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"job.list\","
+	                     "\"params\":[%s",
+	                     value);
+	for (unsigned i = 1; i < values; i++)
+		n += (size_t)sprintf(line + n, ",%s", value);
+	sprintf(line + n, "]}");
+	(void)snprintf(kind, sizeof(kind), "%s", decode(line).error.kind);
+	free(line);
+	return kind;
+}
+
+START_TEST(values)
+{
+	/* three commas are the request's own */
+	ck_assert_str_eq(listed(CTL_VALUES_MAX - 2, "0"), "bad_type");
+	ck_assert_str_eq(listed(CTL_VALUES_MAX - 1, "0"), "too_many");
+	ck_assert_str_eq(listed(1000000, "{}"), "too_many");
+	/* commas in strings are none */
+	ck_assert_str_eq(listed(CTL_VALUES_MAX - 2, "\",,\""), "bad_type");
+}
+END_TEST
+
 START_TEST(long_ids)
 {
 	char line[600], id[300];
@@ -483,5 +513,5 @@ END_TEST
 
 TAP_MAIN_TABLE("request", setup, teardown, TAP_ONCE(every_method), TAP_ONCE(values_arrive),
                TAP_EACH(what_is_wrong_is_told, wrong), TAP_ONCE(notifications_are_silent),
-               TAP_ONCE(depth), TAP_ONCE(long_ids), TAP_ONCE(long_data),
+               TAP_ONCE(depth), TAP_ONCE(values), TAP_ONCE(long_ids), TAP_ONCE(long_data),
                TAP_ONCE(truncated_requests), TAP_ONCE(unknown_words_of_the_schema_are_refused));
