@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "shell/fileio.h"
 
+#include "shell/dirsync.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 ssize_t fileio_load(int fd, void *p, size_t cap)
@@ -57,4 +61,18 @@ bool fileio_put(int fd, const void *p, size_t n, off_t at)
 		at += k;
 	}
 	return true;
+}
+
+bool fileio_replace(const char *path, const char *tmp, const void *p, size_t n)
+{
+	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0660);
+	bool ok = fd >= 0 && fileio_put(fd, p, n, 0) && fsync(fd) == 0;
+	int error = errno;
+
+	if (fd >= 0 && close(fd) != 0 && ok) {
+		ok = false;
+		error = errno;
+	}
+	errno = error;
+	return ok && rename(tmp, path) == 0 && dirsync(path);
 }

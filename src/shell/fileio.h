@@ -18,4 +18,9 @@ bool fileio_put(int fd, const void *p, size_t n, off_t at);
 /* What the file has, at most `cap` bytes from its beginning; -1: an error. */
 ssize_t fileio_load(int fd, void *p, size_t cap);
 
+/* The file at path has these bytes, durably, or what it had before: they are written to tmp, which
+ * is renamed. False: the old ones count, or, where the directory could not be synced, whichever is
+ * found later. */
+bool fileio_replace(const char *path, const char *tmp, const void *p, size_t n);
+
 #endif

@@ -77,6 +77,8 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/disk_opts.h \
 	src/shell/dirsync.c \
 	src/shell/dirsync.h \
+	src/shell/ended.c \
+	src/shell/ended.h \
 	src/shell/fdstore.c \
 	src/shell/fdstore.h \
 	src/shell/fileio.c \
@@ -121,8 +123,10 @@ src_shell_libshell_a_SOURCES = \
 	src/shell/store_sums.c \
 	src/shell/target_disk.c \
 	src/shell/target_disk.h \
+	src/shell/target_inside.h \
 	src/shell/target_io.c \
 	src/shell/target_io.h \
+	src/shell/target_lus.c \
 	src/shell/target_opts.c \
 	src/shell/target_opts.h \
 	src/shell/target_run.c \
@@ -158,6 +162,7 @@ unit_tests += \
 	tests/unit/test_trace_json
 unit_tests += \
 	tests/unit/test_disk_opts \
+	tests/unit/test_ended \
 	tests/unit/test_fileio \
 	tests/unit/test_meta \
 	tests/unit/test_stall \

@@ -2,7 +2,6 @@
 #include "shell/meta.h"
 
 #include "base/crc.h"
-#include "shell/dirsync.h"
 #include "shell/fileio.h"
 
 #include <errno.h>
@@ -120,16 +119,6 @@ bool meta_save(const char *store, const struct meta *m, char *why, size_t n)
 	size_t len = encode(m, bytes, sizeof(bytes));
 	if (len == 0 || !path_of(path, store, ".meta") || !path_of(tmp, store, ".meta.tmp"))
 		return fail(why, n, store, "the name is too long", 0);
-	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0660);
-	bool ok = fd >= 0 && fileio_put(fd, bytes, len, 0) && fsync(fd) == 0;
-	int error = errno;
-	if (fd >= 0 && close(fd) != 0 && ok) {
-		ok = false;
-		error = errno;
-	}
-	if (ok && (rename(tmp, path) != 0 || !dirsync(path))) {
-		ok = false;
-		error = errno;
-	}
-	return ok || fail(why, n, path, "cannot be written", error);
+	return fileio_replace(path, tmp, bytes, len) ||
+	       fail(why, n, path, "cannot be written", errno);
 }

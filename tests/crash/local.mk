@@ -27,6 +27,11 @@ tests_crash_test_crash_target_SOURCES = $(crash_sources) \
 	tests/unit/disk.h
 tests_crash_test_crash_target_LDFLAGS = $(crash_ldflags)
 
+scenario_tests += tests/crash/test_crash_ended
+tests_crash_test_crash_ended_SOURCES = $(crash_sources) \
+	tests/crash/test_crash_ended.c
+tests_crash_test_crash_ended_LDFLAGS = $(crash_ldflags)
+
 scenario_tests += tests/crash/test_crash_daemon
 tests_crash_test_crash_daemon_SOURCES = $(crash_sources) \
 	tests/crash/test_crash_daemon.c \
@@ -34,7 +39,7 @@ tests_crash_test_crash_daemon_SOURCES = $(crash_sources) \
 	tests/scenario/fake_hba.h
 tests_crash_test_crash_daemon_LDFLAGS = $(crash_ldflags)
 
-crash_tests = tests/crash/test_crash_daemon$(EXEEXT) tests/crash/test_crash_target$(EXEEXT)
+crash_tests = tests/crash/test_crash_daemon$(EXEEXT) tests/crash/test_crash_ended$(EXEEXT) tests/crash/test_crash_target$(EXEEXT)
 
 .PHONY: crash-points
 crash-points: $(crash_tests)

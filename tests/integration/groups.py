@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Whole mirror jobs by real processes: numbers of targets, sizes, block sizes, transports, modes."""
 
+import base64
 import filecmp
 import os
 
-from lab import Lab, passes
+from lab import Lab, passes, until
 from tap import cases, main, test
 
 MIB = 1 << 20
@@ -126,8 +127,6 @@ def read():
 
 @test("group.write, group.read and group.flush reach every member")
 def group_io():
-    import base64
-
     with Lab() as lab:
         names = lab.start(3)
         image = lab.image(4 * MIB)
@@ -147,6 +146,37 @@ def group_io():
                 assert file.read(8192) == piece, name
         error = lab.refused("group.read", group="g0", offset_bytes=4 * MIB, length_bytes=512)
         assert error["data"]["kind"] == "bad_range", error
+
+
+def start_again(lab, names, end):
+    for name in names:
+        end(lab.targets[name])
+    until("they are away", lambda: not lab.ready_targets())
+    for scsi_id, name in enumerate(names):
+        lab.target(name, scsi_id, wait=False)
+    for name in names:
+        lab.targets[name].wait_ready()
+    lab.wait_targets(names)
+    until("all are in sync", lambda: {m["state"] for m in lab.call("group.show", group="g0")["members"]} == {"in_sync"})
+
+
+@cases("all members are {}: the next group.flush", ("stopped in good order", "killed"))
+def started_again(how):
+    """Who ends in good order has made durable what was written; of one that is killed it is not known."""
+    with Lab() as lab:
+        names = lab.start(2)
+        lab.run_job("mirror", image=lab.image(4 * MIB))
+        lab.call("group.flush", group="g0")
+        for _ in range(2):
+            lab.call("group.write", group="g0", offset_bytes=0, data=base64.b64encode(os.urandom(512)).decode())
+            if how == "killed":
+                start_again(lab, names, lambda target: target.kill())
+                error = lab.refused("group.flush", group="g0")
+                assert error["data"]["kind"] == "data_lost", error
+            else:
+                start_again(lab, names, lambda target: target.stop())
+                assert os.path.exists(lab.store("disk1")) and not os.path.exists(lab.store("disk0") + ".ended")
+            lab.call("group.flush", group="g0")
 
 
 @test("resync brings a new member up to date from a good one")

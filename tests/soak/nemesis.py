@@ -90,7 +90,7 @@ class Soak:
                 client.check(rpc)
 
     def flush(self, group):
-        """Where all members were started again before a flush, the next one says so, once; being killed they have lost nothing."""
+        """Where all members were killed before a flush, the next one says so, once; being killed they have lost nothing."""
         try:
             self.lab.call("group.flush", group=group.name)
         except RpcError as error:

@@ -6,6 +6,7 @@
  */
 #include "unit/tap_main.h"
 
+#include "shell/ended.h"
 #include "shell/meta.h"
 #include "shell/ring.h"
 #include "shell/store.h"
@@ -855,6 +856,58 @@ START_TEST(a_flush_that_fails_at_the_end)
 }
 END_TEST
 
+static uint32_t number_after_end(bool good)
+{
+	char why[400];
+
+	ck_assert_int_eq(target_io_end(io), good);
+	close_it();
+	uint32_t number = ended_take(path, why, sizeof(why));
+	ck_assert_str_eq(why, "");
+	if (number)
+		ck_assert(ended_save(path, number, why, sizeof(why)));
+	return number;
+}
+
+/* By the number others know that it was started, and may have lost something. */
+START_TEST(the_number_of_a_start_that_lost_nothing_goes_on)
+{
+	struct disk_opts further = {.lun = 1, .store = path, .name = "further"};
+	char why[400];
+
+	open_it();
+	uint32_t number = number_after_end(true);
+	ck_assert_uint_ne(number, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		open_it();
+		ck_assert_uint_eq(number_after_end(true), number);
+	}
+	/* one that is killed leaves none */
+	open_it();
+	close_it();
+	open_it();
+	uint32_t other = number_after_end(true);
+	ck_assert(other != 0 && other != number);
+	open_it();
+	fake.flush_result = STORE_DEAD;
+	ck_assert_uint_eq(number_after_end(false), 0);
+	fake.flush_result = STORE_OK;
+	/* the numbers of logical units go by when they were put in */
+	open_it();
+	struct tgt_lu *lu = target_io_add(io, &further, why, sizeof(why));
+	ck_assert_ptr_nonnull(lu);
+	tgt_lu_free(lu);
+	other = number_after_end(true);
+	ck_assert_uint_ne(other, 0);
+	open_it();
+	lu = target_io_add(io, &further, why, sizeof(why));
+	ck_assert_ptr_nonnull(lu);
+	tgt_lu_free(lu);
+	target_io_remove(io, 1);
+	ck_assert_uint_eq(number_after_end(true), 0);
+}
+END_TEST
+
 /* What was read waits for the bus: further reads wait for that. */
 START_TEST(what_reads_hold_is_bounded)
 {
@@ -895,6 +948,7 @@ TAP_MAIN_TABLE("target_io", set_up, tear_down, TAP_ONCE(a_slow_one_holds_up_only
                TAP_ONCE(data_that_changed_under_a_write_are_not_written),
                TAP_ONCE(flushes_that_come_meanwhile_go_together),
                TAP_ONCE(a_flush_that_fails_at_the_end),
+               TAP_ONCE(the_number_of_a_start_that_lost_nothing_goes_on),
                TAP_ONCE(a_write_that_has_to_sync_first_is_a_threads),
                TAP_ONCE(in_memory_all_is_done_at_once),
                TAP_ONCE(what_the_kernel_can_do_now_is_done_at_once),
