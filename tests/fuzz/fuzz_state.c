@@ -13,6 +13,7 @@
 #include "control/state.h"
 #include "crash/files.h"
 #include "mirror/intent.h"
+#include "shell/ended.h"
 #include "shell/target_disk.h"
 
 #include <fcntl.h>
@@ -29,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 #define WHY      300
 #define FILE_MAX 65536
 
-enum which { FILE_META, FILE_RECORD, FILE_LOG, FILE_STATE, FILE_JOBS, FILES };
+enum which { FILE_META, FILE_RECORD, FILE_LOG, FILE_STATE, FILE_JOBS, FILE_ENDED, FILES };
 
 static uint8_t bytes[FILE_MAX];
 
@@ -110,6 +111,28 @@ static void try_record(size_t n, bool repair)
 	int fd = open(FILES_DIR "/d.atomic", O_RDONLY);
 	sm_assert(fd >= 0 && lseek(fd, 0, SEEK_END) == left && close(fd) == 0);
 	sm_assert(unlink(FILES_DIR "/d.atomic") == 0);
+}
+
+/* Found once, whatever it is; a number that is taken is what would be written for it. */
+static void try_ended(size_t n, bool repair)
+{
+	uint8_t again[64];
+	char why[WHY] = "";
+
+	if (repair)
+		repair_tail(n);
+	put_file(FILES_DIR "/d.ended", bytes, n);
+	uint32_t number = ended_take(FILES_DIR "/d", why, sizeof(why));
+	sm_assert(number ? *why == '\0' : strstr(why, "d.ended") != NULL);
+	if (number) {
+		sm_assert(ended_save(FILES_DIR "/d", number, why, sizeof(why)));
+		int fd = open(FILES_DIR "/d.ended", O_RDONLY);
+		sm_assert(fd >= 0 && read(fd, again, sizeof(again)) == (ssize_t)n &&
+		          close(fd) == 0);
+		sm_assert(memcmp(again, bytes, n) == 0);
+		sm_assert(ended_take(FILES_DIR "/d", why, sizeof(why)) == number);
+	}
+	sm_assert(ended_take(FILES_DIR "/d", why, sizeof(why)) == 0 && *why == '\0');
 }
 
 /* ---- the daemon ---- */
@@ -208,6 +231,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		break;
 	case FILE_JOBS:
 		try_jobs(n - 1, repair);
+		break;
+	case FILE_ENDED:
+		try_ended(n - 1, repair);
 		break;
 	case FILES:
 		break;
