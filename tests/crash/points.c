@@ -147,7 +147,7 @@ static bool cut_here(const struct walk *w, size_t at, size_t n, uint64_t first)
 {
 	if (w->few)
 		return at == n / 2;
-	if (points_all() && n <= CUTS_MOST)
+	if (points_all() && n <= CUTS_MOST && (at + w->cut) % (w->p->every ? w->p->every : 1) == 0)
 		return true;
 	return (first + at) % SECTOR == 0 || at == 1 || at == n / 2 || at == n - 1;
 }
@@ -213,6 +213,7 @@ void points_history(struct points *p, struct history *h, const struct points_of 
 {
 	size_t stride = stride_of(o);
 
+	p->every = o->every;
 	for (size_t cut = 1; cut <= h->n; cut += stride)
 		points_at(p, h, cut, o->few, o->salt(h, cut), o->fn, ctx);
 	points_done(p, o->name, h->n, stride > 1 ? o->distinct / 32 : o->distinct);

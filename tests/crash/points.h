@@ -20,6 +20,8 @@ struct points {
 	                    */
 	uint64_t *seen;    /* a hash table */
 	size_t room;
+	unsigned every; /* with CRASH_POINTS=all, of a write that is torn each so manieth byte is
+	                   looked at, which ones goes by the cut; 0: each */
 };
 
 /* The directory is as the machine left it behind `cut` records of the history. */
@@ -38,6 +40,7 @@ struct points_of {
 	uint64_t (*salt)(const struct history *h, size_t cut);
 	bool few;          /* no write is torn but in its middle */
 	bool slow;         /* with AddressSanitizer not all cuts are looked at */
+	unsigned every;    /* as of struct points */
 	uint64_t distinct; /* at least so many are found, if all cuts are */
 };
 void points_history(struct points *p, struct history *h, const struct points_of *o, void *ctx);

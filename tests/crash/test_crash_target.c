@@ -562,6 +562,7 @@ START_TEST(each_crash_state_is_recovered_right)
 	                                   .salt = salt,
 	                                   .few = k->few && !points_all(),
 	                                   .slow = _i > 0,
+	                                   .every = _i > 0 ? 16 : 0,
 	                                   .distinct = k->distinct},
 	               &r);
 }
