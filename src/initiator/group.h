@@ -39,7 +39,7 @@ struct member {
 	ns_t renew_at;     /* it failed: not before this */
 	ns_t gone_ns;      /* when it went */
 	ns_t wait_until;   /* away with the whole bus: it may come back until then */
-	unsigned scans;    /* that were waited for once more, since it was here */
+	unsigned scans;    /* that were waited for once more, since it was here or awaited anew */
 	unsigned mute;     /* attempts in a row that brought no status */
 	bool seen;         /* since we are here, with a page of this generation, the last time */
 	uint64_t seen_generation;

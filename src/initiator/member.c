@@ -504,8 +504,10 @@ static void bus_came(struct ini *ini)
 	for (unsigned k = 0; k < ini->groups_used; k++) {
 		struct group *g = &ini->group[k];
 		for (unsigned i = 0; g->used && i < g->pub.n; i++)
-			if (g->pub.m[i].unit == WIRE_NO_ID && g->pub.m[i].state == MEMBER_IN_SYNC)
+			if (g->pub.m[i].unit == WIRE_NO_ID && g->pub.m[i].state == MEMBER_IN_SYNC) {
 				g->x[i].wait_until = ini->now + ini->cfg.bus_wait_ns;
+				g->x[i].scans = 0;
+			}
 	}
 }
 

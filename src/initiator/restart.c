@@ -51,8 +51,10 @@ static void await_others(struct group *g)
 
 	for (unsigned i = 0; i < g->pub.n; i++)
 		if (g->pub.m[i].state == MEMBER_IN_SYNC && !g->pub.m[i].restarted && !here(g, i) &&
-		    g->x[i].wait_until < until)
+		    g->x[i].wait_until < until) {
 			g->x[i].wait_until = until;
+			g->x[i].scans = 0;
+		}
 }
 
 void restart_seen(struct group *g, unsigned member, const struct hba_target *t)

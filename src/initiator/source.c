@@ -122,14 +122,15 @@ void source_over(struct io *io)
 }
 
 /* Who has the blocks: a member that has left, or missed a write, while the io waited for its range
- * has not, any more; one that has come in sync meanwhile has. */
+ * has not, any more; one that has come in sync meanwhile has, but others compare with who they were
+ * begun with. */
 static uint16_t readable(const struct io *io)
 {
-	if (io->catch_up) /* members that the job itself has written, too */
-		return restart_readable(io->g, job_givers(io->job, io->lba, io->blocks));
-	uint16_t sync = restart_readable(io->g, members_in_sync(io->g));
+	uint16_t sync = members_in_sync(io->g), from = sync & io->from;
 
-	return io->kind == IO_READ ? sync : sync & io->from;
+	if (io->catch_up) /* members that the job itself has written, too */
+		from = job_givers(io->job, io->lba, io->blocks);
+	return restart_readable(io->g, io->kind == IO_READ ? sync : from);
 }
 
 static bool some_are_coming(const struct io *io, uint16_t from, ns_t *until)

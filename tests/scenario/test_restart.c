@@ -806,6 +806,73 @@ START_TEST(who_has_come_in_sync_is_read)
 }
 END_TEST
 
+/* What a job compares with was started again, has lost nothing, and the others come later. */
+START_TEST(what_is_compared_with_is_started_again)
+{
+	static const enum ini_job_type type[] = {JOB_VERIFY, JOB_SCRUB};
+
+	for (unsigned i = 0; i < ARRAY_LEN(type); i++) {
+		struct block *b = rig_bytes(FAKE_BLOCK, 9);
+		struct rig *r = written(2, b);
+
+		uint32_t id = rig_begin(r, type[i]);
+		r->h->held = true;
+		rig_run(r, NS_PER_MS);
+		fake_bus_down(r->h);
+		r->h->held = false;
+		rig_run(r, NS_PER_S / 10);
+		r->h->up = true;
+		fake_started(r->h, 0);
+		rig_run(r, NS_PER_S);
+		fake_started(r->h, 1);
+		rig_concludes(r, id, LIMIT, JOB_SUCCESS);
+		block_unref(b);
+		rig_free(r);
+	}
+}
+END_TEST
+
+static void scan_once(struct rig *r, uint8_t id, ns_t after)
+{
+	r->h->disk[id].scanning = true;
+	r->h->target[id].state = HBA_SCANNING;
+	r->h->on_target(r->h->target_ctx, id);
+	rig_run(r, NS_PER_S);
+	if (!after)
+		return;
+	r->h->disk[id].scanning = false;
+	r->h->target[id].state = HBA_ABSENT;
+	r->h->on_target(r->h->target_ctx, id);
+	rig_run(r, after);
+}
+
+/* Who has it has failed to start before, and is being scanned now. */
+START_TEST(who_has_it_is_scanned_again)
+{
+	struct block *b = rig_bytes(FAKE_BLOCK, 9), *into = rig_bytes(FAKE_BLOCK, 1);
+	struct rig *r = written(2, b);
+	struct ini_error e;
+
+	fake_gone(r->h, 1);
+	rig_run(r, NS_PER_MS);
+	for (unsigned i = 0; i < 5; i++)
+		scan_once(r, 1, 12 * NS_PER_S);
+	power_cut(r, 0, 100, 1);
+	fake_started(r->h, 0);
+	rig_run(r, 11 * NS_PER_S);
+	scan_once(r, 1, 0);
+	ck_assert(ini_group_read(r->ini, "g0", 100 * FAKE_BLOCK, FAKE_BLOCK, into, 7, &e));
+	rig_run(r, NS_PER_S / 2);
+	r->h->disk[1].scanning = false;
+	fake_back(r->h, 1);
+	ck_assert_int_eq(rig_reply(r, 7, LIMIT)->error.kind, INI_OK);
+	ck_assert_mem_eq(into->data, b->data, FAKE_BLOCK);
+	block_unref(b);
+	block_unref(into);
+	rig_free(r);
+}
+END_TEST
+
 /* The target of a resync is started again before the sweep has begun: writes go to it by then. */
 START_TEST(before_the_sweep)
 {
@@ -971,7 +1038,8 @@ END_TEST
 
 TAP_MAIN("restart", in_the_middle_of_a_flush, after_a_mirror_that_was_cut_off,
          behind_a_smaller_image, what_it_held_is_given_to_nobody, the_daemon_forgets,
-         the_source_of_a_resync, who_has_come_in_sync_is_read, before_the_sweep,
+         the_source_of_a_resync, who_has_come_in_sync_is_read,
+         what_is_compared_with_is_started_again, who_has_it_is_scanned_again, before_the_sweep,
          it_gets_what_it_lost, it_lost_nothing, it_is_seen_once, all_were_started_again,
          a_flush_tells_of_what_all_have_lost, a_flush_has_nothing_to_tell,
          a_flush_when_who_has_it_is_gone, a_flush_tells_of_what_is_lost_behind_an_image,
