@@ -51,7 +51,7 @@ struct ctl_line_look ctl_look(const char *line, size_t n, unsigned depth_max, un
 {
 	struct ctl_line_look look = {0};
 	const char *end = line + n;
-	unsigned depth = 0, commas = 0;
+	unsigned depth = 0, values = 1;
 
 	for (const char *p = line; p < end; p++) {
 		if (*p == '[' || *p == '{') {
@@ -62,7 +62,7 @@ struct ctl_line_look ctl_look(const char *line, size_t n, unsigned depth_max, un
 		} else if (*p == ']' || *p == '}') {
 			depth -= depth > 0;
 		} else if (*p == ',') {
-			if (++commas > values_max) {
+			if (++values > values_max) {
 				look.too_many = true;
 				return look;
 			}

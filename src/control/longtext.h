@@ -15,7 +15,8 @@ struct ctl_line_look {
 	                     empty: there is none */
 };
 
-/* A parser takes a hundred bytes for each value: of more commas than values_max no tree is made. */
+/* A parser takes a hundred bytes for each value: of more than values_max, by the commas, no tree is
+ * made. */
 struct ctl_line_look ctl_look(const char *line, size_t n, unsigned depth_max, unsigned values_max);
 
 /* Stands for the text that was taken out. No other value of these parameters can be it: base64 has

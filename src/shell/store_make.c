@@ -17,8 +17,8 @@
 /* What a disk is known by; store_open() makes the latter two. */
 static const char *const vouching[] = {".meta", ".protection", ".integrity"};
 /* What was begun of its blocks. */
-static const char *const under_way[] = {".atomic", ".redo", ".protection.begun",
-                                        ".integrity.begun"};
+static const char *const under_way[] = {".atomic", ".redo", ".protection.begun", ".integrity.begun",
+                                        ".ended"};
 
 static bool name_of(char out[PATH_MAX], const char *path, const char *suffix)
 {

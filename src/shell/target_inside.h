@@ -4,6 +4,7 @@
 #ifndef SHELL_TARGET_INSIDE_H
 #define SHELL_TARGET_INSIDE_H
 
+#include "shell/ended.h"
 #include "shell/pool.h"
 #include "shell/stall.h"
 #include "shell/target_disk.h"
@@ -46,6 +47,7 @@ struct disk {
 	bool leaving; /* it is being closed */
 	char path[PATH_MAX];
 	struct target_disk disk;
+	struct ended ended; /* what the process before has left */
 	struct stall stall;
 	struct op *op; /* each task has one operation at most; one more for what drains */
 	struct op_list unused;
@@ -84,7 +86,9 @@ struct target_io {
 	struct workers *openers; /* NULL: there was nothing to do for them */
 	struct pool *pool;
 	uint32_t boot;       /* the number of this start */
+	bool begun;          /* something was asked for */
 	bool changed;        /* logical units have come or gone since */
+	bool over;           /* target_io_end() */
 	atomic_bool closing; /* nothing more is to be begun */
 	struct op_list done; /* for the core, in their order */
 	struct op_list wait; /* reads for which there is no room yet */

@@ -374,6 +374,7 @@ static void begin(struct op *op)
 void target_io_do(struct target_io *io, const struct tgt_action *a)
 {
 	struct op *op = take(io, a);
+	io->begun = true;
 	if (a->kind == TGT_META_SAVE)
 		keep_pages(op->disk, a);
 	if (brings(a->kind) && (!STAILQ_EMPTY(&io->wait) || !has_room(io, op)))

@@ -2,7 +2,6 @@
 /* The logical units of a target: their stores and metadata are opened and closed, at the start and
  * the end of the target, and by threads in between. */
 #include "base/assert.h"
-#include "shell/ended.h"
 #include "shell/target_inside.h"
 
 #include <errno.h>
@@ -23,6 +22,15 @@ static void disk_free(struct disk *d)
 		target_disk_close(&d->disk);
 	free(d->op);
 	free(d);
+}
+
+static bool take_ended(struct disk *d, char *why, size_t n)
+{
+	if (!ended_take(d->path, &d->ended, why, n))
+		return false;
+	if (why[0])
+		log_warning("%s: nothing is known of how it has ended before", why);
+	return true;
 }
 
 static struct disk *disk_open(struct target_io *io, const struct disk_opts *o,
@@ -47,7 +55,7 @@ static struct disk *disk_open(struct target_io *io, const struct disk_opts *o,
 	STAILQ_INIT(&d->flush_next);
 	for (unsigned i = 0; i < ops; i++)
 		STAILQ_INSERT_TAIL(&d->unused, &d->op[i], link);
-	if (target_disk_open(o, &how, &d->disk, why, n))
+	if (target_disk_open(o, &how, &d->disk, why, n) && take_ended(d, why, n))
 		return d;
 	disk_free(d);
 	return NULL;
@@ -224,13 +232,26 @@ bool target_io_added(struct target_io *io, uint8_t *lun, struct tgt_lu **lu, cha
 
 /* ---- all ---- */
 
-/* The number of this start: the one before's, where that has lost nothing. 0 with why. */
-static uint32_t number_start(const struct target_opts *o, char *why, size_t n)
+/* All logical units were left by the same process, and were all of its. */
+static bool all_ended(const struct target_io *io)
 {
-	uint32_t boot = ended_take(o->disk.store, why, n);
-	if (why[0])
-		log_warning("%s: this start counts as one that may have lost something", why);
-	if (!boot && getrandom(&boot, sizeof(boot), 0) != sizeof(boot)) {
+	const struct ended *e = &io->disk[0]->ended;
+	char why[PATH_MAX + 200];
+	bool same = e->number != 0 && e->luns == io->o->luns.n + 1;
+	for (unsigned i = 0; same && i < io->o->luns.n; i++) {
+		struct ended other = ended_look(io->o->luns.v[i].store, why, sizeof(why));
+		same = other.number == e->number && other.luns == e->luns;
+	}
+	return same;
+}
+
+/* The number of this start: the one before's, where that has lost nothing. 0 with why. */
+static uint32_t number_start(const struct target_io *io, char *why, size_t n)
+{
+	uint32_t boot;
+	if (all_ended(io))
+		return io->disk[0]->ended.number;
+	if (getrandom(&boot, sizeof(boot), 0) != sizeof(boot)) {
 		(void)snprintf(why, n, "no random number: %s", strerror(errno));
 		return 0;
 	}
@@ -240,7 +261,7 @@ static uint32_t number_start(const struct target_opts *o, char *why, size_t n)
 static struct tgt *make_core(struct target_io *io, char *why, size_t n)
 {
 	const struct target_opts *o = io->o;
-	io->boot = number_start(o, why, n);
+	io->boot = number_start(io, why, n);
 	if (!io->boot)
 		return NULL;
 	struct tgt_config c = {
@@ -319,11 +340,28 @@ static void stop_threads(struct target_io *io)
 	io->workers = io->openers = NULL;
 }
 
+static void leave_ended(const struct disk *d, const struct ended *e)
+{
+	char why[PATH_MAX + 200];
+	if (!ended_save(d->path, e, why, sizeof(why)))
+		log_warning("%s: the next start counts as one that may have lost something", why);
+}
+
+/* A start that failed before anything was asked for has changed nothing. */
+static void put_back(const struct target_io *io)
+{
+	for (unsigned i = 0; i < SCSI_LUNS; i++)
+		if (io->disk[i] && io->disk[i]->ended.number)
+			leave_ended(io->disk[i], &io->disk[i]->ended);
+}
+
 void target_io_close(struct target_io *io)
 {
 	if (!io)
 		return;
 	stop_threads(io);
+	if (!io->begun && !io->changed && !io->over)
+		put_back(io);
 	while (!STAILQ_EMPTY(&io->done))
 		target_io_taken(io);
 	if (io->pool)
@@ -353,9 +391,13 @@ const uint8_t *target_io_uuid(const struct target_io *io)
  * or gone, the next start's would be others'. */
 static void leave_number(const struct target_io *io)
 {
-	char why[PATH_MAX + 200];
-	if (!io->changed && !ended_save(io->o->disk.store, io->boot, why, sizeof(why)))
-		log_info("%s: the next start counts as one that may have lost something", why);
+	unsigned luns = 0;
+	for (unsigned i = 0; i < SCSI_LUNS; i++)
+		luns += io->disk[i] != NULL;
+	const struct ended e = {.number = io->boot, .luns = (uint16_t)luns};
+	for (unsigned i = 0; !io->changed && i < SCSI_LUNS; i++)
+		if (io->disk[i])
+			leave_ended(io->disk[i], &e);
 }
 
 bool target_io_end(struct target_io *io)
@@ -363,6 +405,7 @@ bool target_io_end(struct target_io *io)
 	struct disk *d;
 	bool ok = true;
 	stop_threads(io);
+	io->over = true;
 	for (unsigned i = 0; i < SCSI_LUNS; i++)
 		ok = (!io->disk[i] || disk_end(io->disk[i])) && ok;
 	SLIST_FOREACH(d, &io->gone, link)

@@ -53,7 +53,8 @@ struct tgt_config {
 	unsigned luns;           /* most logical units that it ever has, up to SCSI_LUNS; 0: 1 */
 	unsigned queue_depth;    /* tasks that each takes at once, 1..TGT_DEPTH_MAX */
 	bool unarmed;            /* every phase waits for the process */
-	uint32_t boot;           /* another one each time that it is started; 0: unknown. A
+	uint32_t boot;           /* another one each time that it is started, unless nothing
+	                            that was acknowledged is lost by that; 0: unknown. A
 	                            logical unit that is put in later has one of its own */
 	struct xfer xfer;        /* the best agreement that it answers with */
 };

@@ -31,10 +31,11 @@ static struct store *open_store(void)
 static uint32_t take(void)
 {
 	char why[400];
-	uint32_t number = ended_take(STORE, why, sizeof(why));
+	struct ended e;
 
-	ck_assert_msg(why[0] == '\0', "%s: %s", points_where(), why);
-	return number;
+	ck_assert_msg(ended_take(STORE, &e, why, sizeof(why)) && why[0] == '\0', "%s: %s",
+	              points_where(), why);
+	return e.number;
 }
 
 /* A start: it writes its number. It ends in good order, or is killed with what is not flushed. */
@@ -51,7 +52,8 @@ static void live(uint8_t number, uint32_t expect, bool good_end)
 	files_note(NOTE_ACKNOWLEDGED, &number, 1);
 	if (good_end) {
 		ck_assert_int_eq(store_flush(s), STORE_OK);
-		ck_assert(ended_save(STORE, number, why, sizeof(why)));
+		struct ended e = {.number = number, .luns = 1};
+		ck_assert(ended_save(STORE, &e, why, sizeof(why)));
 	}
 	store_close(s);
 }

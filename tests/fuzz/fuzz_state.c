@@ -122,17 +122,20 @@ static void try_ended(size_t n, bool repair)
 	if (repair)
 		repair_tail(n);
 	put_file(FILES_DIR "/d.ended", bytes, n);
-	uint32_t number = ended_take(FILES_DIR "/d", why, sizeof(why));
-	sm_assert(number ? *why == '\0' : strstr(why, "d.ended") != NULL);
-	if (number) {
-		sm_assert(ended_save(FILES_DIR "/d", number, why, sizeof(why)));
+	struct ended e, second;
+	sm_assert(ended_take(FILES_DIR "/d", &e, why, sizeof(why)));
+	sm_assert(e.number || n == 0 ? *why == '\0' : strstr(why, "d.ended") != NULL);
+	if (e.number) {
+		sm_assert(ended_save(FILES_DIR "/d", &e, why, sizeof(why)));
 		int fd = open(FILES_DIR "/d.ended", O_RDONLY);
 		sm_assert(fd >= 0 && read(fd, again, sizeof(again)) == (ssize_t)n &&
 		          close(fd) == 0);
 		sm_assert(memcmp(again, bytes, n) == 0);
-		sm_assert(ended_take(FILES_DIR "/d", why, sizeof(why)) == number);
+		sm_assert(ended_take(FILES_DIR "/d", &second, why, sizeof(why)));
+		sm_assert(second.number == e.number && second.luns == e.luns);
 	}
-	sm_assert(ended_take(FILES_DIR "/d", why, sizeof(why)) == 0 && *why == '\0');
+	sm_assert(ended_take(FILES_DIR "/d", &e, why, sizeof(why)));
+	sm_assert(e.number == 0 && *why == '\0');
 }
 
 /* ---- the daemon ---- */

@@ -39,9 +39,25 @@ static void put(const uint8_t *p, size_t n)
 	ck_assert(fd >= 0 && write(fd, p, n) == (ssize_t)n && close(fd) == 0);
 }
 
+static bool save(uint32_t number)
+{
+	return ended_save(store, &(struct ended){.number = number, .luns = 3}, why, sizeof(why));
+}
+
+/* 0: there was none. What is seen before is the same. */
+static uint32_t take(void)
+{
+	struct ended e, seen = ended_look(store, why, sizeof(why));
+
+	ck_assert(ended_take(store, &e, why, sizeof(why)));
+	ck_assert(e.number == seen.number && e.luns == seen.luns);
+	ck_assert_uint_eq(e.luns, e.number ? 3 : 0);
+	return e.number;
+}
+
 static void saved(uint8_t out[LEN])
 {
-	ck_assert(ended_save(store, 0x12345678, why, sizeof(why)));
+	ck_assert(save(0x12345678));
 	int fd = open(file, O_RDONLY);
 	ck_assert(fd >= 0 && read(fd, out, LEN) == LEN && close(fd) == 0);
 	struct stat st;
@@ -55,15 +71,15 @@ static bool is_there(void)
 
 START_TEST(it_is_found_once)
 {
-	ck_assert_uint_eq(ended_take(store, why, sizeof(why)), 0);
+	ck_assert_uint_eq(take(), 0);
 	ck_assert_str_eq(why, "");
-	ck_assert(ended_save(store, 7, why, sizeof(why)));
-	ck_assert(ended_save(store, UINT32_MAX, why, sizeof(why)));
+	ck_assert(save(7));
+	ck_assert(save(UINT32_MAX));
 	ck_assert(access(tmp, F_OK) != 0);
-	ck_assert_uint_eq(ended_take(store, why, sizeof(why)), UINT32_MAX);
+	ck_assert_uint_eq(take(), UINT32_MAX);
 	ck_assert_str_eq(why, "");
 	ck_assert(!is_there());
-	ck_assert_uint_eq(ended_take(store, why, sizeof(why)), 0);
+	ck_assert_uint_eq(take(), 0);
 	ck_assert_str_eq(why, "");
 }
 END_TEST
@@ -77,25 +93,35 @@ START_TEST(no_damage_passes)
 		memcpy(bad, good, LEN);
 		bad[bit / 8] ^= (uint8_t)(1U << bit % 8);
 		put(bad, LEN);
-		ck_assert_uint_eq(ended_take(store, why, sizeof(why)), 0);
+		ck_assert_uint_eq(take(), 0);
 		ck_assert_ptr_nonnull(strstr(why, file));
 		ck_assert(!is_there());
 	}
 	memcpy(bad, good, LEN);
 	for (size_t n = 0; n <= LEN + 1; n++) {
 		put(bad, n);
-		ck_assert_uint_eq(ended_take(store, why, sizeof(why)), n == LEN ? 0x12345678 : 0);
-		ck_assert_int_eq(why[0] == '\0', n == LEN);
+		ck_assert_uint_eq(take(), n == LEN ? 0x12345678 : 0);
+		ck_assert_int_eq(why[0] == '\0', n == LEN || n == 0);
 		ck_assert(!is_there());
 	}
 }
 END_TEST
 
-START_TEST(one_that_cannot_be_taken_away_does_not_count)
+/* Not that its name is gone is what has to be durable. */
+START_TEST(one_whose_name_stays_is_void)
 {
+	struct ended e;
+
+	ck_assert(save(7));
+	ck_assert_int_eq(link(file, tmp), 0); /* as a name that comes back would show it */
+	ck_assert_uint_eq(take(), 7);
+	ck_assert(!is_there() && rename(tmp, file) == 0);
+	ck_assert_uint_eq(take(), 0);
+	ck_assert_str_eq(why, "");
 	ck_assert_int_eq(mkdir(file, 0700), 0);
-	ck_assert_uint_eq(ended_take(store, why, sizeof(why)), 0);
-	ck_assert_ptr_nonnull(strstr(why, "cannot be removed"));
+	ck_assert(!ended_take(store, &e, why, sizeof(why)));
+	ck_assert_ptr_nonnull(strstr(why, "cannot be opened"));
+	ck_assert_uint_eq(e.number, 0);
 }
 END_TEST
 
@@ -104,15 +130,18 @@ START_TEST(one_that_cannot_be_written_is_told)
 	char lengthy[5000];
 
 	ck_assert_int_eq(mkdir(tmp, 0700), 0);
-	ck_assert(!ended_save(store, 7, why, sizeof(why)));
+	ck_assert(!save(7));
 	ck_assert_ptr_nonnull(strstr(why, "cannot be written"));
-	ck_assert(!is_there());
+	ck_assert(!is_there() && rmdir(tmp) == 0);
+	ck_assert_int_eq(mkdir(file, 0700), 0);
+	ck_assert(!save(7) && access(tmp, F_OK) != 0);
 	memset(lengthy, 'x', sizeof(lengthy));
 	lengthy[sizeof(lengthy) - 1] = '\0';
-	ck_assert(!ended_save(lengthy, 7, why, sizeof(why)));
-	ck_assert_uint_eq(ended_take(lengthy, why, sizeof(why)), 0);
+	struct ended e = {.number = 7, .luns = 1};
+	ck_assert(!ended_save(lengthy, &e, why, sizeof(why)));
+	ck_assert(ended_take(lengthy, &e, why, sizeof(why)) && e.number == 0);
 }
 END_TEST
 
 TAP_MAIN_WITH("ended", set_up, tear_down, it_is_found_once, no_damage_passes,
-              one_that_cannot_be_taken_away_does_not_count, one_that_cannot_be_written_is_told);
+              one_whose_name_stays_is_void, one_that_cannot_be_written_is_told);

@@ -856,35 +856,42 @@ START_TEST(a_flush_that_fails_at_the_end)
 }
 END_TEST
 
-static uint32_t number_after_end(bool good)
+static uint32_t left(const char *store)
 {
 	char why[400];
+	struct ended e = ended_look(store, why, sizeof(why));
 
+	ck_assert_str_eq(why, "");
+	return e.number;
+}
+
+static uint32_t number_after_end(bool good)
+{
 	ck_assert_int_eq(target_io_end(io), good);
 	close_it();
-	uint32_t number = ended_take(path, why, sizeof(why));
-	ck_assert_str_eq(why, "");
-	if (number)
-		ck_assert(ended_save(path, number, why, sizeof(why)));
-	return number;
+	return left(path);
 }
 
 /* By the number others know that it was started, and may have lost something. */
 START_TEST(the_number_of_a_start_that_lost_nothing_goes_on)
 {
-	struct disk_opts further = {.lun = 1, .store = path, .name = "further"};
-	char why[400];
-
 	open_it();
 	uint32_t number = number_after_end(true);
 	ck_assert_uint_ne(number, 0);
 	for (unsigned i = 0; i < 2; i++) {
 		open_it();
+		ck_assert_uint_eq(left(path), 0);
 		ck_assert_uint_eq(number_after_end(true), number);
 	}
-	/* one that is killed leaves none */
+	/* a start that comes to nothing changes nothing */
 	open_it();
 	close_it();
+	ck_assert_uint_eq(left(path), number);
+	/* one that is killed leaves none */
+	open_it();
+	ck_assert_uint_eq(ask_write(1, 0x11), later());
+	close_it();
+	ck_assert_uint_eq(left(path), 0);
 	open_it();
 	uint32_t other = number_after_end(true);
 	ck_assert(other != 0 && other != number);
@@ -892,19 +899,55 @@ START_TEST(the_number_of_a_start_that_lost_nothing_goes_on)
 	fake.flush_result = STORE_DEAD;
 	ck_assert_uint_eq(number_after_end(false), 0);
 	fake.flush_result = STORE_OK;
+}
+END_TEST
+
+static struct tgt_lu *add(const struct disk_opts *o)
+{
+	char why[400];
+	struct tgt_lu *lu = target_io_add(io, o, why, sizeof(why));
+
+	ck_assert_msg(lu != NULL, "%s", why);
+	tgt_lu_free(lu);
+	return lu;
+}
+
+/* Where there are several, all of them. */
+START_TEST(the_number_is_of_all_logical_units)
+{
+	char second[160];
+	struct disk_opts further = {.lun = 1, .store = second, .name = "further"};
+	uint32_t number;
+
+	(void)snprintf(second, sizeof(second), "%s.2", path);
+	open_it();
+	number = number_after_end(true);
+	/* there is one more */
+	opts.luns.v[0] = further;
+	opts.luns.n = 1;
+	open_it();
+	(void)add(&further);
+	uint32_t of_two = number_after_end(true);
+	ck_assert(of_two != 0 && of_two != number && left(second) == of_two);
+	open_it();
+	ck_assert_uint_eq(left(second), of_two);
+	(void)add(&further);
+	ck_assert_uint_eq(left(second), 0);
+	ck_assert_uint_eq(number_after_end(true), of_two);
+	/* it was with another target meanwhile */
+	char why[400];
+	struct ended e = {.number = of_two + 1, .luns = 2};
+	ck_assert(ended_save(second, &e, why, sizeof(why)));
+	open_it();
+	(void)add(&further);
+	number = number_after_end(true);
+	ck_assert(number != of_two && left(second) == number);
 	/* the numbers of logical units go by when they were put in */
 	open_it();
-	struct tgt_lu *lu = target_io_add(io, &further, why, sizeof(why));
-	ck_assert_ptr_nonnull(lu);
-	tgt_lu_free(lu);
-	other = number_after_end(true);
-	ck_assert_uint_ne(other, 0);
-	open_it();
-	lu = target_io_add(io, &further, why, sizeof(why));
-	ck_assert_ptr_nonnull(lu);
-	tgt_lu_free(lu);
+	(void)add(&further);
 	target_io_remove(io, 1);
 	ck_assert_uint_eq(number_after_end(true), 0);
+	ck_assert_uint_eq(left(second), 0);
 }
 END_TEST
 
@@ -949,6 +992,7 @@ TAP_MAIN_TABLE("target_io", set_up, tear_down, TAP_ONCE(a_slow_one_holds_up_only
                TAP_ONCE(flushes_that_come_meanwhile_go_together),
                TAP_ONCE(a_flush_that_fails_at_the_end),
                TAP_ONCE(the_number_of_a_start_that_lost_nothing_goes_on),
+               TAP_ONCE(the_number_is_of_all_logical_units),
                TAP_ONCE(a_write_that_has_to_sync_first_is_a_threads),
                TAP_ONCE(in_memory_all_is_done_at_once),
                TAP_ONCE(what_the_kernel_can_do_now_is_done_at_once),
