@@ -17,6 +17,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "200"))
 LIMIT_MS = float(os.environ.get("LIMIT_MS", "100"))
 PHASE_TIMEOUT_MS = 300
 TENURE_LIMIT_MS = 800
+STOPS_OF_A_SERVER = 2
 
 
 def free_after(rpc, begin, limit_s):
@@ -39,7 +40,7 @@ def hold(lab, rpc, job):
 
 
 def measure(kill, rounds):
-    """The times, in ms."""
+    """The times, in ms, with one bus server; of the killed, or the stopped."""
     limit = 5000 if kill else PHASE_TIMEOUT_MS
     options = ("--phase-timeout-ms", str(limit), "--tenure-limit-ms", str(max(TENURE_LIMIT_MS, 2 * limit)))
     times = []
@@ -61,10 +62,19 @@ def measure(kill, rounds):
             lab.wait_job(job)
             lab.target("disk0", 0, "--unarmed")
             lab.wait_targets(["disk0"])
-    return sorted(times)
+    return times
+
+
+def stopped(rounds):
+    """An ID that keeps the bus from others again and again has to wait longer each time: no server sees many."""
+    times = []
+    while len(times) < rounds:
+        times += measure(False, min(STOPS_OF_A_SERVER, rounds - len(times)))
+    return times
 
 
 def show(what, times):
+    times = sorted(times)
     at = lambda q: times[min(len(times) - 1, int(q * len(times)))]  # noqa: E731
     print(f"{what:<34} {len(times):>6} {at(0.5):>8.1f} {at(0.99):>8.1f} {times[-1]:>8.1f}", flush=True)
     return at(0.99)
@@ -74,7 +84,7 @@ def main():
     print(f"{'ms until no line is asserted':<34} {'rounds':>6} {'p50':>8} {'p99':>8} {'most':>8}")
     p99 = show("the holder is killed", measure(True, ROUNDS))
     limit = PHASE_TIMEOUT_MS + LIMIT_MS
-    most = show(f"it is stopped; its limit is {PHASE_TIMEOUT_MS} ms", measure(False, max(ROUNDS // 10, 1)))
+    most = show(f"it is stopped; its limit is {PHASE_TIMEOUT_MS} ms", stopped(max(ROUNDS // 10, 1)))
     good = p99 < LIMIT_MS and most < limit
     print(f"required: p99 of the killed below {LIMIT_MS:g} ms, the stopped within {limit:g} ms: {'yes' if good else 'NO'}")
     return 0 if good else 1
