@@ -55,6 +55,12 @@ static enum verdict_kind of_sense(struct verdict *v, enum io_kind kind, lba_t lb
 	 */
 	if (located && scsi_sense_names_block(s))
 		return V_PART;
+	/* One that names a block, and none of the command: it is another one's. A command of ours
+	 * that crossed its CHECK CONDITION has cleared that one's allegiance, and the sense with
+	 * it. */
+	if (s->info_valid && !located && kind != IO_FLUSH &&
+	    (s->key == KEY_MISCOMPARE || s->key == KEY_RECOVERED_ERROR))
+		return V_SOFT;
 	switch (s->key) {
 	case KEY_NO_SENSE: /* what it was is lost: a reset came before it was fetched */
 		return s->asc == 0 ? V_SOFT : V_HARD;

@@ -38,6 +38,11 @@ static const struct {
         {{.key = KEY_MISCOMPARE, AT(7)}, IO_VERIFY, V_DIFFERS, 7, false},
         {{.key = KEY_MISCOMPARE}, IO_VERIFY, V_DIFFERS, 0, false},
         {{.key = KEY_MISCOMPARE, AT(7)}, IO_WRITE, V_FATAL, 7, false},
+        /* of no block of the command's: it is another one's */
+        {{.key = KEY_MISCOMPARE, AT(16)}, IO_VERIFY, V_SOFT, 0, false},
+        {{.key = KEY_MISCOMPARE, AT(-1)}, IO_WRITE, V_SOFT, 0, false},
+        {{.key = KEY_RECOVERED_ERROR, AT(16)}, IO_WRITE, V_SOFT, 0, false},
+        {{.key = KEY_RECOVERED_ERROR, AT(16)}, IO_FLUSH, V_GOOD, 0, false},
         /* sense that a reset has taken away; but not NO SENSE that says something */
         {{.key = KEY_NO_SENSE}, IO_WRITE, V_SOFT, 0, false},
         {{.key = KEY_NO_SENSE, .asc = 0x5d}, IO_WRITE, V_HARD, 0, false},
