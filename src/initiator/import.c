@@ -88,6 +88,25 @@ static bool none_is_missing(const struct found *f, struct ini_error *e)
 	                  f->latest->members, f->n);
 }
 
+/* An import tells all members before any has a later term (claim_done()), but for one by force. Who
+ * had the group before that may have gone on with those that were not told, and written to them
+ * what the others, of a later term, do not hold. */
+static bool all_were_told(const struct found *f, struct ini_error *e)
+{
+	for (unsigned i = 0; i < f->n; i++) {
+		const struct mode_mirror *page = &f->t[i]->member;
+		if (page->term == f->latest->term || page->importing || !page_has_owner(page))
+			continue;
+		copy_text(e->member, sizeof(e->member), f->t[i]->name);
+		return ini_refuse(e, INI_E_BAD_STATE,
+		                  "%s was not told when the group was taken over by force: who "
+		                  "had it may have gone on, and hold there what was written last "
+		                  "(force imports what the others hold)",
+		                  f->t[i]->name);
+	}
+	return true;
+}
+
 /* As owner.c says; but pages of a group that no initiator was named for may be anybody's. Of the
  * latest term some may name who serves it, and some who was about to take it over, which is refused
  * by us, or we by it, where it still is. */
@@ -140,7 +159,8 @@ static bool import_one(struct ini *ini, struct cmd *c, const uint8_t *uuid, stru
 	bool ok = f.n > 0 || ini_refuse(e, INI_E_BAD_VALUE,
 	                                "no target has a page 30h of this group that makes sense");
 	ok = ok && make(ini, g, &f, e) &&
-	     (c->force || (nobody_else(ini, &f, e) && none_is_missing(&f, e)));
+	     (c->force ||
+	      (nobody_else(ini, &f, e) && none_is_missing(&f, e) && all_were_told(&f, e)));
 	if (!ok) {
 		g->used = false;
 		return false;

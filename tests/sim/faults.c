@@ -77,6 +77,17 @@ static bool mute(struct sim *s, unsigned i, ns_t about)
 	return true;
 }
 
+/* What it sends when it goes on is there just before, or just after: in the same tenure still. */
+void faults_token(struct sim *s, unsigned i)
+{
+	ns_t back = s->now + s->bus_cfg.phase_timeout_ns;
+
+	if (!s->d[i].t || s->d[i].frozen_until > s->now || !sim_strikes(s, MARK_DISK_LATE))
+		return;
+	s->d[i].frozen_until = back - s->net_delay + prng_below(&s->inner, 3 * s->net_delay);
+	s->d[i].changed = true;
+}
+
 static bool own_fault(struct sim *s, unsigned i, const char *format)
 {
 	char spec[96];

@@ -208,6 +208,13 @@ void model_recovers(struct model *m, lba_t lba)
 		b->e[i].excuse = false;
 }
 
+void model_wild(struct model *m)
+{
+	m->clock++;
+	for (lba_t lba = 0; lba < m->blocks; lba++)
+		m->b[lba].wild = m->clock;
+}
+
 void model_settle(struct model *m, lba_t lba, uint64_t hash)
 {
 	struct model_block *b = &m->b[lba];

@@ -61,6 +61,8 @@ bool model_may_differ(const struct model *m, lba_t lba);
 /* All of them are about to be made equal in this block: what was forgotten or spoilt until now is
  * no excuse any more. */
 void model_recovers(struct model *m, lba_t lba);
+/* Nobody can say any more which of them are lost: each block, until it is written again. */
+void model_wild(struct model *m);
 /* The group is made anew of what is there. */
 void model_settle(struct model *m, lba_t lba, uint64_t hash);
 

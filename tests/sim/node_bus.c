@@ -108,6 +108,20 @@ static void sends(struct sim *s, struct net_link *l, const struct wire_frame *f)
 	net_send(s, l, false, f);
 }
 
+static void look_at_token(struct sim *s)
+{
+	const struct tenure *t = &s->bus.b->ten;
+
+	if (t->state != TENURE_WAITS || t->awaited == t->target ||
+	    (t->key == s->bus.token_key && t->token == s->bus.token))
+		return;
+	s->bus.token_key = t->key;
+	s->bus.token = t->token;
+	for (unsigned i = 0; i < s->n_disks; i++)
+		if (s->d[i].id == t->awaited && s->d[i].link == DISK_UP)
+			faults_token(s, i);
+}
+
 static bool step(struct sim *s, struct bus_event ev)
 {
 	struct bus_actions out;
@@ -117,6 +131,7 @@ static bool step(struct sim *s, struct bus_event ev)
 	(void)sim_stepped(s);
 	held(s);
 	phases(s, &out);
+	look_at_token(s);
 	for (unsigned i = 0; i < out.n; i++) {
 		const struct bus_action *a = &out.action[i];
 		struct net_link *l = link_of(s, a->handle);

@@ -157,9 +157,44 @@ static bool has_all(const struct sim *s, const struct client_op *o)
 	return g->n == s->n_disks;
 }
 
+/* Some members have a later term than others that were not told, which only an import by force can
+ * do: it has failed, or was cut off, after its first second page. */
+static bool is_split(const struct sim *s)
+{
+	uint16_t latest = 0;
+	bool split = false;
+
+	for (unsigned i = 0; i < s->n_disks; i++) {
+		const struct mode_mirror *page = disk_node_page(s, i);
+		if (page && page->member && page->term > latest)
+			latest = page->term;
+	}
+	for (unsigned i = 0; i < s->n_disks; i++) {
+		const struct mode_mirror *page = disk_node_page(s, i);
+		split |= page && page->member && !page->importing && page->term < latest;
+	}
+	return split;
+}
+
+static void tear(struct sim *s)
+{
+	if (!s->torn)
+		sim_mark(s, MARK_TORN);
+	s->torn = true;
+	model_wild(&s->model);
+}
+
+void owners_force(struct sim *s)
+{
+	if (s->n_hosts == 2 && is_split(s))
+		tear(s);
+}
+
 void owners_imported(struct sim *s, const struct client_op *o, const struct ini_error *e)
 {
 	o->host->importing = false;
+	if (o->force && s->n_hosts == 2 && (is_split(s) || (e->kind == INI_OK && !has_all(s, o))))
+		tear(s);
 	if (e->kind == INI_E_BUSY)
 		sim_mark(s, MARK_IMPORT_REFUSED);
 	if (e->kind == INI_E_DEVICE)
@@ -169,10 +204,6 @@ void owners_imported(struct sim *s, const struct client_op *o, const struct ini_
 		return;
 	}
 	s->taken = true;
-	if (s->n_hosts == 2 && !has_all(s, o) && !s->torn) {
-		s->torn = true;
-		sim_mark(s, MARK_TORN);
-	}
 	for (lba_t lba = 0; lba < s->blocks; lba++)
 		model_recovers(&s->model, lba);
 	s->force_until = 0;

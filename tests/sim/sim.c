@@ -72,6 +72,8 @@ ns_t sim_about(struct prng *g, ns_t mean)
 
 static struct prng *stream_of(struct sim *s, enum mark m)
 {
+	if (m == MARK_DISK_LATE)
+		return &s->token;
 	return m < MARK_DISK_KILL ? &s->net : m < MARK_HOST_KILL ? &s->disk : &s->files;
 }
 
@@ -453,6 +455,7 @@ uint64_t sim_run(uint64_t seed, const struct sim_options *o, uint64_t *marks, ui
 	s->journal = stream(seed, 9); /* so that it moves nothing else */
 	s->files = stream(seed, 10);
 	s->image = stream(seed, 11);
+	s->token = stream(seed, 12);
 	draw_faults(s);
 	draw_world(s);
 	draw_hosts(s, o->two);

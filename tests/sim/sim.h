@@ -121,6 +121,7 @@ struct sim_bus {
 	/* By SCSI ID: the operation that it was told of last, and of which it was given data last.
 	 */
 	uint32_t told_op[WIRE_IDS], data_op[WIRE_IDS];
+	uint32_t token_key, token; /* that a participant was given last */
 };
 
 enum host_link { HOST_DOWN, HOST_ATTACHING, HOST_ATTACHED };
@@ -251,7 +252,7 @@ struct client_task {
 
 struct sim {
 	uint64_t seed;
-	struct prng net, disk, sched, work, fault, two, journal, files, image;
+	struct prng net, disk, sched, work, fault, two, journal, files, image, token;
 	struct prng inner; /* of the fault that strikes: what it draws moves nothing else */
 	ns_t now;
 	uint64_t seq, steps, digest;
@@ -271,9 +272,9 @@ struct sim {
 	struct sim_disk d[SIM_DISKS];
 	struct sim_host host[SIM_HOSTS];
 	unsigned n_hosts;
-	struct sim_host *owner; /* who has imported the group last, or made it */
-	bool taken;             /* and that was answered for */
-	bool torn; /* who has imported a part of its members: the other one may serve the rest */
+	struct sim_host *owner;  /* who has imported the group last, or made it */
+	bool taken;              /* and that was answered for */
+	bool torn;               /* imported in part, by force: the other one may serve the rest */
 	struct sim_host *ending; /* the owner, on its way out; NULL: it is not */
 	uint32_t ending_life;
 	unsigned refused;       /* imports, since the faults have stopped */
@@ -500,6 +501,8 @@ void owners_look_at_end(struct sim *s);
 bool owners_change_at_end(struct sim *s);
 /* After a run of its cores: an import may have begun to change something. */
 void owners_look(struct sim *s, struct sim_host *h);
+/* An import by force begins. */
+void owners_force(struct sim *s);
 /* An import has been answered for; one that has lost the group has deleted it. */
 void owners_imported(struct sim *s, const struct client_op *o, const struct ini_error *e);
 void owners_deleted(struct sim *s, struct sim_host *h);
@@ -544,6 +547,8 @@ bool work_mirrors(const struct sim *s, const struct sim_host *h);
 void faults_next(struct sim *s);
 /* What others did to a disk's unit is over: SIM_UNIT. */
 void faults_unit_over(struct sim *s, unsigned i, enum unit_state state);
+/* A participant has been given the token: it may be stopped until about when that is taken back. */
+void faults_token(struct sim *s, unsigned i);
 /* The initiator is killed once more, so soon after it came back. */
 void faults_again(struct sim *s, struct sim_host *h);
 /* It is importing the group, and a member, or it itself, dies. again: who had it is back. */

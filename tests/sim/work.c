@@ -186,6 +186,8 @@ void work_import(struct sim *s, struct sim_host *h, bool force)
 	o->from = from;
 	o->force = force;
 	SAY(s, "initiator %u is to import the group%s", h->id, force ? " by force" : "");
+	if (force)
+		owners_force(s);
 	h->claims = false;
 	h->importing = ini_group_import(h->ini, SIM_GROUP, NULL, force, o->token, &e);
 	if (!h->importing)
