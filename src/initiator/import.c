@@ -90,7 +90,8 @@ static bool none_is_missing(const struct found *f, struct ini_error *e)
 
 /* An import tells all members before any has a later term (claim_done()), but for one by force. Who
  * had the group before that may have gone on with those that were not told, and written to them
- * what the others, of a later term, do not hold. */
+ * what the others, of a later term, do not hold. One that was removed while it was away, and about
+ * to be added again when a daemon ended, looks the same. */
 static bool all_were_told(const struct found *f, struct ini_error *e)
 {
 	for (unsigned i = 0; i < f->n; i++) {
@@ -99,9 +100,9 @@ static bool all_were_told(const struct found *f, struct ini_error *e)
 			continue;
 		copy_text(e->member, sizeof(e->member), f->t[i]->name);
 		return ini_refuse(e, INI_E_BAD_STATE,
-		                  "%s was not told when the group was taken over by force: who "
-		                  "had it may have gone on, and hold there what was written last "
-		                  "(force imports what the others hold)",
+		                  "%s was not told when the group was taken over: it was left "
+		                  "out by force, and who had the group may have written to it "
+		                  "since, or it had been removed (force goes by the others)",
 		                  f->t[i]->name);
 	}
 	return true;

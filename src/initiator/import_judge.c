@@ -32,9 +32,11 @@ static bool was_removed(const struct found *f, const struct mode_mirror *page)
 {
 	bool taken = false;
 
-	if (page->members == 0 || page->none_in_sync || f->latest->members == 0 ||
-	    f->latest->none_in_sync || !page_is_older(page, f->latest))
+	if (page->members == 0 || f->latest->members == 0 || f->latest->none_in_sync ||
+	    !page_is_older(page, f->latest))
 		return false;
+	if (page->none_in_sync && page->term == f->latest->term)
+		return false; /* all_are_there(): the last word */
 	for (unsigned i = 0; i < f->n; i++) {
 		const struct mode_mirror *other = &f->t[i]->member;
 		taken |= other->device == page->device && page_is_older(page, other);

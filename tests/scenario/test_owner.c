@@ -641,7 +641,7 @@ START_TEST(an_import_after_one_by_force_that_left_one_out)
 		bool begun = ini_group_import(r->ini, "g0", NULL, false, 2, &e);
 		if (!told) {
 			rig_fails(r, begun, &e, 2, INI_E_BAD_STATE,
-			          "disk1 was not told when the group was taken over by force");
+			          "disk1 was not told when the group was taken over");
 			ck_assert_uint_eq(ini_groups(r->ini), 0);
 			ck_assert_uint_eq(r->h->target[1].member.generation, gen);
 			begun = ini_group_import(r->ini, "g0", NULL, true, 3, &e);
@@ -676,6 +676,48 @@ START_TEST(the_other_part_of_a_group_that_was_split)
 	for (uint8_t i = 0; i < 2; i++)
 		ck_assert(memcmp(r->h->target[i].member.group_uuid, uuid, UUID_LEN) == 0);
 	rig_free(r);
+}
+END_TEST
+
+/*
+ * disk2 was removed while it was away, and its page is of before the group was in sync first. When
+ * another daemon has had the group since, it is no member: it stands for none that is missing, and
+ * its word that nobody is in sync is an old one.
+ */
+START_TEST(an_import_beside_one_that_was_removed_before_it_was_in_sync)
+{
+	for (unsigned missing = 0; missing < 2; missing++) {
+		struct rig *r = rig_new(3, BLOCKS);
+		struct ini_error e;
+
+		rig_group(r, 3, false);
+		struct mode_mirror before = r->h->target[2].member;
+		ck_assert(before.none_in_sync);
+		rig_image(r, BLOCKS * 512ULL, 1);
+		(void)rig_job(r, rig_mirror(r, BLOCKS * 512ULL), LIMIT);
+		fake_gone(r->h, 2);
+		rig_run(r, NS_PER_S);
+		r->h->target[2].member = before;
+		rig_replies(r, ini_group_remove_member(r->ini, "g0", "disk2", 2, &e), &e, 2, LIMIT,
+		            INI_OK);
+		uint64_t gen = generation_of(r);
+		for (uint8_t i = 0; i < 2; i++)
+			taken_over(r, i, gen + 1);
+		if (missing)
+			fake_gone(r->h, 1);
+		fake_back(r->h, 2);
+		rig_lose_state(r);
+		bool begun = ini_group_import(r->ini, "g0", NULL, false, 3, &e);
+		if (missing) {
+			rig_fails(r, begun, &e, 3, INI_E_MEMBER_MISSING,
+			          "the group has 2 members, and 1 of them are here");
+			begun = ini_group_import(r->ini, "g0", NULL, true, 4, &e);
+		}
+		rig_replies(r, begun, &e, missing ? 4 : 3, LIMIT, INI_OK);
+		ck_assert_uint_eq(ini_group_find(r->ini, "g0")->n, missing ? 1 : 2);
+		ck_assert(rig_in_sync(r, 0) == !missing);
+		rig_free(r);
+	}
 }
 END_TEST
 
@@ -908,5 +950,7 @@ TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
          an_import_without_one_that_was_told_and_removed,
          an_import_by_force_without_one_that_cannot_be_told,
          an_import_after_one_by_force_that_left_one_out, the_other_part_of_a_group_that_was_split,
+         an_import_beside_one_that_was_removed_before_it_was_in_sync,
+
          a_target_that_is_started_again_during_an_import,
          an_import_that_is_passed_between_its_pages);

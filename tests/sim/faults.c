@@ -84,6 +84,7 @@ void faults_token(struct sim *s, unsigned i)
 
 	if (!s->d[i].t || s->d[i].frozen_until > s->now || !sim_strikes(s, MARK_DISK_LATE))
 		return;
+	SAY(s, "disk %u is stopped, and has the token", i);
 	s->d[i].frozen_until = back - s->net_delay + prng_below(&s->inner, 3 * s->net_delay);
 	s->d[i].changed = true;
 }

@@ -16,6 +16,7 @@ void bus_node_start(struct sim *s)
 	s->bus.go_due = false;
 	s->bus.deadline = NS_NEVER;
 	s->bus.frozen_until = 0;
+	s->bus.token_key = s->bus.token = 0;
 	SAY(s, "the bus server is there");
 }
 

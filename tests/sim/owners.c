@@ -130,8 +130,29 @@ static void look_at_claim(struct sim *s, struct sim_host *h)
 		sim_host_at(s, h, s->now + sim_about(&s->fault, CLAIM_NS), SIM_HIT, 0);
 }
 
+/* Some members have a later term than others that were not told, which only an import by force can
+ * do. */
+static bool is_split(const struct sim *s)
+{
+	uint16_t latest = 0;
+	bool split = false;
+
+	for (unsigned i = 0; i < s->n_disks; i++) {
+		const struct mode_mirror *page = disk_node_page(s, i);
+		if (page && page->member && page->term > latest)
+			latest = page->term;
+	}
+	for (unsigned i = 0; i < s->n_disks; i++) {
+		const struct mode_mirror *page = disk_node_page(s, i);
+		split |= page && page->member && !page->importing && page->term < latest;
+	}
+	return split;
+}
+
 void owners_look(struct sim *s, struct sim_host *h)
 {
+	if (s->n_hosts == 2 && !s->forced && is_split(s))
+		sim_fail(s, "the group was taken over, not by force, and a member was not told");
 	if (h->importing && h->ini && !h->claims)
 		look_at_claim(s, h);
 	if (!h->importing || !host_group(h))
@@ -157,25 +178,7 @@ static bool has_all(const struct sim *s, const struct client_op *o)
 	return g->n == s->n_disks;
 }
 
-/* Some members have a later term than others that were not told, which only an import by force can
- * do: it has failed, or was cut off, after its first second page. */
-static bool is_split(const struct sim *s)
-{
-	uint16_t latest = 0;
-	bool split = false;
-
-	for (unsigned i = 0; i < s->n_disks; i++) {
-		const struct mode_mirror *page = disk_node_page(s, i);
-		if (page && page->member && page->term > latest)
-			latest = page->term;
-	}
-	for (unsigned i = 0; i < s->n_disks; i++) {
-		const struct mode_mirror *page = disk_node_page(s, i);
-		split |= page && page->member && !page->importing && page->term < latest;
-	}
-	return split;
-}
-
+/* What was acknowledged by either may be lost by whatever is done now. */
 static void tear(struct sim *s)
 {
 	if (!s->torn)
@@ -186,6 +189,7 @@ static void tear(struct sim *s)
 
 void owners_force(struct sim *s)
 {
+	s->forced = true;
 	if (s->n_hosts == 2 && is_split(s))
 		tear(s);
 }

@@ -274,6 +274,7 @@ struct sim {
 	unsigned n_hosts;
 	struct sim_host *owner;  /* who has imported the group last, or made it */
 	bool taken;              /* and that was answered for */
+	bool forced;             /* an import by force has begun, ever */
 	bool torn;               /* imported in part, by force: the other one may serve the rest */
 	struct sim_host *ending; /* the owner, on its way out; NULL: it is not */
 	uint32_t ending_life;

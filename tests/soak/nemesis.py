@@ -7,7 +7,7 @@ since and not acknowledged. Then, while the clients pause, the members' stores a
 programs. At the end a table says what the faults have done (effects.py): one that ran ENOUGH rounds and never did what it is for
 is a failure, too.
 
-make soak [ROUNDS=n] [SECONDS_MOST=n] [SEED=n] [FAULTS='kill-target kill-bus ...'] [TARGETS=n, of each group]
+make soak [ROUNDS=n (100, or as many as there is time for)] [SECONDS_MOST=n] [SEED=n] [FAULTS='kill-target kill-bus ...'] [TARGETS=n, of each group]
 """
 
 import collections
@@ -137,7 +137,7 @@ class Soak:
                 self.round(fault)
             except BaseException:
                 print(f"FAILED in round {done + 1}, {fault} ({'; '.join(self.strike.said)}); again: make soak SEED={self.rig.seed} "
-                      f"ROUNDS={rounds} FAULTS='{' '.join(self.faults)}'")
+                      f"ROUNDS={done + 1} FAULTS='{' '.join(self.faults)}'")
                 print(f"{self.found}; now: {self.states()}; {self.last} {self.summary()}", flush=True)
                 raise
             if os.environ.get("VERBOSE"):
@@ -152,8 +152,8 @@ class Soak:
 
 
 def settings():
-    rounds = int(os.environ.get("ROUNDS", "100"))
     seconds = float(os.environ.get("SECONDS_MOST", "0")) or float("inf")
+    rounds = int(os.environ.get("ROUNDS", "0")) or (100 if seconds == float("inf") else sys.maxsize)
     seed = os.environ.get("SEED", str(random.randrange(1 << 32)))
     faults = os.environ.get("FAULTS", "").split() or [name for name, (_, effects) in FAULTS.items() if effects]
     unknown = [f for f in faults if f not in FAULTS]
@@ -165,7 +165,8 @@ def settings():
 def main():
     rounds, seconds, seed, faults = settings()
     laboratory.LIMIT_S = max(laboratory.LIMIT_S, 60)
-    print(f"seed {seed}, {rounds} rounds, faults: {' '.join(faults)}", flush=True)
+    bounds = [f"{rounds} rounds"] * (rounds < sys.maxsize) + [f"{seconds:g} s"] * (seconds < float("inf"))
+    print(f"seed {seed}, {' or '.join(bounds)}, faults: {' '.join(faults)}", flush=True)
     began = time.monotonic()
     with SoakLab() as lab:
         rig = Rig(lab, int(os.environ.get("TARGETS", "3")), seed)
