@@ -2,7 +2,7 @@
 /*
  * The files that the programs keep, damaged in any way: whatever is there, it is refused with a
  * word that names the file, or it is taken, and what is then written anew can be read again. The
- * files are in a directory in memory (tests/crash/calls.c).
+ * files are in a directory in memory (tests/crash/calls.c). Those about each block: state_beside.c.
  *
  * The first byte: which file, and (20h) whether checksum and length are put right first, so that
  * what is behind them is looked at, too.
@@ -12,6 +12,7 @@
 #include "control/saved.h"
 #include "control/state.h"
 #include "crash/files.h"
+#include "fuzz/state_beside.h"
 #include "mirror/intent.h"
 #include "shell/ended.h"
 #include "shell/target_disk.h"
@@ -30,7 +31,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 #define WHY      300
 #define FILE_MAX 65536
 
-enum which { FILE_META, FILE_RECORD, FILE_LOG, FILE_STATE, FILE_JOBS, FILE_ENDED, FILES };
+enum which {
+	FILE_META,
+	FILE_RECORD,
+	FILE_LOG,
+	FILE_STATE,
+	FILE_JOBS,
+	FILE_ENDED,
+	FILE_SUMS,
+	FILE_SUMS_BEGUN,
+	FILE_TUPLES,
+	FILE_TUPLES_BEGUN,
+	FILES
+};
 
 static uint8_t bytes[FILE_MAX];
 
@@ -237,6 +250,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		break;
 	case FILE_ENDED:
 		try_ended(n - 1, repair);
+		break;
+	case FILE_SUMS:
+		try_beside(BESIDE_SUMS, bytes, n - 1, repair);
+		break;
+	case FILE_SUMS_BEGUN:
+		try_beside(BESIDE_SUMS_BEGUN, bytes, n - 1, repair);
+		break;
+	case FILE_TUPLES:
+		try_beside(BESIDE_TUPLES, bytes, n - 1, repair);
+		break;
+	case FILE_TUPLES_BEGUN:
+		try_beside(BESIDE_TUPLES_BEGUN, bytes, n - 1, repair);
 		break;
 	case FILES:
 		break;

@@ -35,6 +35,10 @@ fuzz_crash_harness = \
 	tests/crash/files.c \
 	tests/crash/files.h \
 	tests/crash/inside.h
+fuzz_state_harness = \
+	tests/fuzz/state_beside.c \
+	tests/fuzz/state_beside.h \
+	$(fuzz_crash_harness)
 fuzz_disk_harness = \
 	tests/fuzz/disk.c \
 	tests/fuzz/disk.h
@@ -52,7 +56,7 @@ tests_fuzz_rerun_message_SOURCES = tests/fuzz/rerun.c tests/fuzz/fuzz_message.c 
 tests_fuzz_rerun_message_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_NAME='"message"'
 tests_fuzz_rerun_request_SOURCES = tests/fuzz/rerun.c tests/fuzz/fuzz_request.c
 tests_fuzz_rerun_request_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_NAME='"request"'
-tests_fuzz_rerun_state_SOURCES = tests/fuzz/rerun.c tests/fuzz/fuzz_state.c $(fuzz_crash_harness)
+tests_fuzz_rerun_state_SOURCES = tests/fuzz/rerun.c tests/fuzz/fuzz_state.c $(fuzz_state_harness)
 tests_fuzz_rerun_state_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_NAME='"state"'
 tests_fuzz_rerun_state_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags_state)
 tests_fuzz_rerun_wire_SOURCES = tests/fuzz/rerun.c tests/fuzz/fuzz_wire.c
@@ -65,7 +69,7 @@ fuzz_ldflags_state = $(crash_wraps)
 
 fuzz_sources = \
 	$(fuzz_cdb_harness) \
-	$(fuzz_crash_harness) \
+	$(fuzz_state_harness) \
 	$(fuzz_disk_harness) \
 	tests/sim/medium.c \
 	$(src_shell_libshell_a_SOURCES) \
