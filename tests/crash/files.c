@@ -107,7 +107,8 @@ static void put_bytes(struct image_file *f, size_t at, const uint8_t *p, size_t 
 {
 	if (at + n > f->n)
 		set_size(f, at + n);
-	memcpy(f->bytes + at, p, n);
+	if (n > 0) /* else there may be none at all */
+		memcpy(f->bytes + at, p, n);
 }
 
 /* A file that is made where there may be none of its name in the image: its number is kept. */

@@ -5,6 +5,7 @@ Nothing here sleeps for luck: a program is ready when it says so, a state is awa
 wait has a limit that names what was awaited.
 """
 
+import functools
 import json
 import os
 import re
@@ -44,6 +45,16 @@ class RpcError(Exception):
         super().__init__(f"{method}: {error}")
         self.error = error
         self.kind = error.get("data", {}).get("kind")
+
+
+@functools.cache
+def error_kinds():
+    """By method, the kinds of errors that the schema says it has."""
+    path = os.path.join(SOURCE, "conf/control-schema.json")
+    with open(path, encoding="utf-8") as file:
+        schema = json.load(file)
+    common = schema["components"]["schemas"]["ErrorData"]["properties"]["kind"]["x-common-error-kinds"]
+    return {m["name"]: {*m.get("x-error-kinds", ()), *common} for m in schema["methods"]}
 
 
 class Rpc:
@@ -93,6 +104,9 @@ class Rpc:
                 break
             self.events.append(answer)
         if "error" in answer:
+            kind = answer["error"].get("data", {}).get("kind")
+            if kind not in error_kinds().get(method, (kind,)):
+                raise AssertionError(f"{method}: an error of a kind that the schema does not say it has: {answer['error']}")
             raise RpcError(method, answer["error"])
         return answer["result"]
 
