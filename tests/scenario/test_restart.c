@@ -727,20 +727,28 @@ START_TEST(before_it_is_flushed)
 }
 END_TEST
 
-/* The only one in sync is started again while another one is copied to, which may have what it has
- * lost: they are made equal. */
-START_TEST(the_source_of_a_resync)
+/* disk1 has missed a write, and is back. */
+static struct rig *one_is_behind(lba_t blocks, struct block *b)
 {
-	const lba_t blocks = 8 * BLOCKS, late = blocks - 10;
 	struct rig *r = rig_new(2, blocks);
-	struct block *b = rig_bytes(FAKE_BLOCK, 9);
-	struct ini_error e;
 
 	rig_group(r, 2, true);
 	fake_gone(r->h, 1);
 	rig_write(r, 0, b, LIMIT, INI_OK);
 	fake_back(r->h, 1);
 	rig_run(r, NS_PER_S);
+	return r;
+}
+
+/* The only one in sync is started again while another one is copied to, which may have what it has
+ * lost: they are made equal. */
+START_TEST(the_source_of_a_resync)
+{
+	const lba_t blocks = 8 * BLOCKS, late = blocks - 10;
+	struct block *b = rig_bytes(FAKE_BLOCK, 9);
+	struct rig *r = one_is_behind(blocks, b);
+	struct ini_error e;
+
 	struct ini_job_spec s = rig_spec(r, JOB_RESYNC);
 	s.transfer = 8 * FAKE_BLOCK;
 	s.window = 1;
@@ -771,15 +779,10 @@ END_TEST
 START_TEST(who_has_come_in_sync_is_read)
 {
 	enum { WRITTEN = 100, READ = 101 };
-	struct rig *r = rig_new(2, BLOCKS);
 	struct block *b = rig_bytes(FAKE_BLOCK, 9), *into = rig_bytes(FAKE_BLOCK, 1);
+	struct rig *r = one_is_behind(BLOCKS, b);
 	struct ini_error e;
 
-	rig_group(r, 2, true);
-	fake_gone(r->h, 1);
-	rig_write(r, 0, b, LIMIT, INI_OK);
-	fake_back(r->h, 1);
-	rig_run(r, NS_PER_S);
 	unsigned flushes = fake_count(r->h, OP_SYNCHRONIZE_CACHE_16, 1);
 	(void)rig_begin(r, JOB_RESYNC);
 	/* It is being flushed; what is written then is not. */
