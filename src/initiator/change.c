@@ -148,6 +148,7 @@ static void page_written(struct hba_set_member *s, bool ok, const char *why)
 	w->busy = false;
 	w->failed = !ok;
 	w->may_have |= ok || s->may_have;
+	w->told = ok;
 	if (ok) {
 		uint8_t unit = g->pub.m[w->member].unit;
 		g->x[w->member].mute = 0;
@@ -209,7 +210,7 @@ static void begin(struct group *g)
 	}
 	for (unsigned i = 0; i < g->pub.n; i++) {
 		struct page_write *w = &g->x[i].page;
-		w->failed = w->may_have = false;
+		w->failed = w->may_have = w->told = false;
 		w->tries = 0;
 		w->retry_at = w->busy_until = 0;
 		w->was_here = g->pub.m[i].unit != WIRE_NO_ID;
@@ -257,7 +258,8 @@ bool member_has_page(const struct group *g, unsigned i)
 	const struct mode_mirror *has = &hba_target(g->ini->hba, g->pub.m[i].unit)->member;
 	if (!page.member && has->member && memcmp(has->group_uuid, g->pub.uuid, UUID_LEN) != 0)
 		return true; /* another group's: not ours to clear */
-	return mode_mirror_equal(&page, has);
+	/* One that says so since an import of ours that failed may be another's by now. */
+	return mode_mirror_equal(&page, has) && (!g->claiming || g->x[i].page.told);
 }
 
 /* A member in sync that is away for a moment (a reset, the bus server) is waited for. */

@@ -21,6 +21,7 @@ struct page_write {
 	unsigned member;
 	bool busy, failed;
 	bool conflict; /* importing: another initiator has written it meanwhile */
+	bool told;     /* likewise: it was asked in this change, and has the page */
 	unsigned tries;
 	ns_t retry_at;   /* after BUSY; 0: at once */
 	ns_t busy_until; /* then BUSY counts as a try; 0: it was not BUSY yet */

@@ -775,6 +775,40 @@ START_TEST(an_import_that_is_passed_between_its_pages)
 }
 END_TEST
 
+/* disk0 says so since an import of ours that failed; after it was looked at for the next one, and
+ * before that writes its pages, another one takes the group over. */
+START_TEST(an_import_asks_who_was_told_before)
+{
+	struct rig *r = group_of(2);
+	struct ini_error e;
+	uint64_t gen = generation_of(r);
+
+	for (uint8_t i = 0; i < 2; i++)
+		taken_over(r, i, gen);
+	uint16_t term = r->h->target[1].member.term;
+	rig_lose_state(r);
+	r->h->disk[1].page_fails = true;
+	rig_fails(r, ini_group_import(r->ini, "g0", NULL, false, 2, &e), &e, 2, INI_E_DEVICE,
+	          "disk1 could not be told");
+	r->h->disk[1].page_fails = false;
+	r->h->latency_ns = 10 * NS_PER_MS;
+	ck_assert(ini_group_import(r->ini, "g0", NULL, false, 3, &e));
+	rig_run(r, SCAN_AND_SAVE_NS);
+	ck_assert(r->h->target[0].member.importing && owned_by_us(r, 0) && !owned_by_us(r, 1));
+	written_since(r, 0, gen + 1);
+	struct mode_mirror *page = &r->h->disk[0].page;
+	page->term = (uint16_t)(term + 2);
+	page->importing = false;
+	memcpy(page->owner, r->h->other_uuid, UUID_LEN);
+	rig_fails(r, true, &e, 3, INI_E_BUSY, "group g0 was taken over by initiator");
+	rig_run(r, LIMIT);
+	ck_assert(!owned_by_us(r, 0));
+	/* Nobody has a page of ours that is the last word. */
+	ck_assert(r->h->target[1].member.importing && r->h->target[1].member.term == term);
+	rig_free(r);
+}
+END_TEST
+
 /* The bus goes while an import writes its pages, and another one takes the group over meanwhile:
  * these pages are left alone, and the import has failed. */
 START_TEST(an_import_that_another_one_passes)
@@ -945,9 +979,9 @@ TAP_MAIN("owner", who_makes_a_group_owns_it, pages_that_name_nobody_are_ours,
          an_import_reads_the_pages_anew, an_import_with_targets_that_were_started_again,
          an_import_that_told_nobody, an_import_that_another_one_passes,
          an_import_by_force_from_one_that_goes_on, an_import_does_not_wait_for_ever,
-         an_import_that_told_one, who_loses_it_to_an_import_that_was_cut_off,
-         an_import_after_one_that_was_cut_off, an_import_beside_one_that_has_failed,
-         an_import_without_one_that_was_told_and_removed,
+         an_import_that_told_one, an_import_asks_who_was_told_before,
+         who_loses_it_to_an_import_that_was_cut_off, an_import_after_one_that_was_cut_off,
+         an_import_beside_one_that_has_failed, an_import_without_one_that_was_told_and_removed,
          an_import_by_force_without_one_that_cannot_be_told,
          an_import_after_one_by_force_that_left_one_out, the_other_part_of_a_group_that_was_split,
          an_import_beside_one_that_was_removed_before_it_was_in_sync,
