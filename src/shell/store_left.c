@@ -46,7 +46,7 @@ static const char *unfit(const struct begun_file *f, const struct begun_config *
 		return "the machine has been started since";
 	if (memcmp(&f->head, &wanted, sizeof(wanted)) != 0)
 		return "the record of them is of another store, or another program's";
-	if (changed > f->since + HANGS)
+	if (changed - HANGS > f->since) /* which may be any number */
 		return "the store was changed since";
 	return NULL;
 }

@@ -191,7 +191,7 @@ static bool replaced(const struct store *s, const struct redo *r)
 	if (fstat(s->fd, &st) != 0)
 		return false;
 	int64_t changed = (int64_t)st.st_ctim.tv_sec * second + st.st_ctim.tv_nsec;
-	return r->inode != st.st_ino || changed > r->since + second || r->since > now_ns() + second;
+	return r->inode != st.st_ino || changed - second > r->since || r->since > now_ns() + second;
 }
 
 /* Some of it is in the store: if nothing is, what was there before is whole. */

@@ -421,9 +421,14 @@ static void changed_later(struct begun_file *f)
 	f->since -= 100 * (int64_t)NS_PER_S;
 }
 
+static void never_begun(struct begun_file *f)
+{
+	f->since = INT64_MIN;
+}
+
 static void (*const unfit[])(struct begun_file *) = {
         other_boot,     other_store,    damaged_head,    damaged_magic, damaged_lba,
-        damaged_length, beyond_the_end, beyond_the_used, changed_later};
+        damaged_length, beyond_the_end, beyond_the_used, changed_later, never_begun};
 
 START_TEST(a_record_that_is_unfit_is_not_gone_by)
 {

@@ -404,6 +404,10 @@ START_TEST(does_not_write_into_what_came_later)
 	assert_left(4);
 	leave(4 * BLOCK, 3 * BLOCK, clock_ns() + 5 * (int64_t)NS_PER_S, CUT);
 	assert_left(4);
+	leave(4 * BLOCK, 3 * BLOCK, INT64_MAX, CUT);
+	assert_left(4);
+	leave(4 * BLOCK, 3 * BLOCK, INT64_MIN, CUT);
+	assert_left(4);
 	/* another file of this name, at once */
 	leave(4 * BLOCK, 3 * BLOCK, clock_ns(), CUT);
 	char other[160];
