@@ -195,5 +195,31 @@ def resync():
         assert {m["state"] for m in lab.call("group.show", group="g0")["members"]} == {"in_sync"}
 
 
+@test("smirrord --resync-rate: a resync that is given no speed has that one, others have none; clients write beside it; set_speed lifts it")
+def resync_rate():
+    with Lab() as lab:
+        names = lab.start(2, daemon_options=("--resync-rate", "128K"))
+        image = lab.image(4 * MIB)
+        assert lab.run_job("mirror", image=image)["speed_bytes_per_s"] == 0
+        lab.target("disk9", 9)
+        lab.wait_targets(["disk9"])
+        lab.call("group.add_member", group="g0", target="disk9")
+        job = lab.create_job("resync")  # half a minute
+        until("the resync copies something", lambda: lab.job(job)["done_bytes"])
+        for i in range(8):
+            data = bytes([0x41 + i]) * 4096
+            lab.call("group.write", group="g0", offset_bytes=i * 512 * 1024, data=base64.b64encode(data).decode())
+        shown = lab.job(job)
+        assert (shown["state"], shown["speed_bytes_per_s"]) == ("running", 128 * 1024), shown
+        assert shown["done_bytes"] < shown["total_bytes"], shown
+        lab.call("job.set_speed", id=job, speed_bytes_per_s=0)
+        shown = lab.wait_job(job)
+        assert (shown["conclusion"], shown["speed_bytes_per_s"]) == ("success", 0), shown
+        lab.call("group.flush", group="g0")
+        for other in (names[1], "disk9"):
+            assert filecmp.cmp(lab.store(names[0]), lab.store(other), shallow=False), other
+        assert lab.run_job("resync", speed_bytes_per_s=MIB)["speed_bytes_per_s"] == MIB
+
+
 if __name__ == "__main__":
     main()
