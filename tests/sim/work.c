@@ -291,11 +291,13 @@ static void flushed(struct sim *s, const struct client_op *o, bool good)
 static void imported(struct sim *s, const struct client_op *o, const struct ini_error *e)
 {
 	const struct ini_group *g = host_group(o->host);
+	bool there = e->kind == INI_OK || (g && e->kind == INI_E_STATE_DIR);
 
 	if (e->kind == INI_OK)
 		sim_mark(s, host_in_sync(g) > 0 ? MARK_IMPORTED : MARK_IMPORTED_STALE);
-	/* Their pages do not say who has more: behind a smaller image each one's is as good. */
-	for (unsigned i = 0; e->kind == INI_OK && host_in_sync(g) == 0 && i < s->n_disks; i++)
+	/* Their pages do not say who has more: behind a smaller image each one's is as good. The
+	 * group may be there even so that its state was not saved. */
+	for (unsigned i = 0; there && host_in_sync(g) == 0 && i < s->n_disks; i++)
 		for (lba_t lba = 0; lba < s->blocks; lba++)
 			store_excuse(s, i, lba);
 	owners_imported(s, o, e);
