@@ -357,7 +357,8 @@ static void refused(struct hba *h, struct hba_scan *s)
 		next_step(h, s);
 		return;
 	}
-	if (t->status == SCSI_RESERVATION_CONFLICT) {
+	if (t->status == SCSI_RESERVATION_CONFLICT ||
+	    (t->status == SCSI_CHECK_CONDITION && !t->has_sense)) {
 		not_now(h, s, scsi_status_name(t->status));
 		return;
 	}
@@ -398,6 +399,9 @@ static void take_status(struct hba *h, struct hba_scan *s)
 			retry(h, s, 0, "UNIT ATTENTION without end");
 		else if (t->has_sense && t->sense.key == KEY_ABORTED_COMMAND)
 			retry(h, s, SCAN_REST_NS, "ABORTED COMMAND without end");
+		else if (!t->has_sense && row->read && s->tries < SCAN_TRIES)
+			/* It was lost, or may be another command's: this one is not refused yet. */
+			retry(h, s, SCAN_REST_NS, "");
 		else
 			refused(h, s);
 		return;

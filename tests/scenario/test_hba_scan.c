@@ -295,6 +295,44 @@ START_TEST(a_target_that_never_does_what_the_scan_asks)
 }
 END_TEST
 
+/* Commands whose sense is not known: they are asked again, and nothing is concluded from them; VPD
+ * page C0h says that it can be mirrored to. */
+static const struct {
+	uint8_t op, page;
+} unexplained[] = {{0x12, 0x83}, {0x12, 0xc0}, {0x9e, 0}, {0x5a, 0x30}};
+
+START_TEST(a_check_condition_without_sense_says_nothing)
+{
+	unsigned times = 0;
+
+	fake_init(&f, NULL);
+	fake_disk_up(&f, 1, 8);
+	const struct hba_target *t = hba_target(f.h, 1);
+	hba_scan(f.h);
+	fake_run(&f);
+	for (unsigned n = 0; t->state == HBA_SCANNING || n == 0; n++) {
+		ck_assert_uint_lt(n, 1000);
+		const struct fake_script *s = &f.script[0];
+		bool it = f.n > 0 && s->cdb[0] == unexplained[_i].op && times < 2 &&
+		          (!unexplained[_i].page ||
+		           (s->cdb[2] & 0x3f) == (unexplained[_i].page & 0x3f));
+		if (f.n == 0) {
+			fake_wait(&f, 100 * NS_PER_MS);
+		} else if (it || s->cdb[0] == 0x03) {
+			struct fake_script taken = fake_take(&f);
+			times += taken.cdb[0] != 0x03;
+			fake_end_task(&f, &taken, it ? SCSI_CHECK_CONDITION : SCSI_GOOD, NULL, 0);
+		} else {
+			fake_serve_one(&f);
+		}
+	}
+	ck_assert_uint_eq(times, 2);
+	ck_assert_msg(t->state == HBA_READY, "%s", t->why);
+	ck_assert(t->mirror);
+	fake_end(&f);
+}
+END_TEST
+
 /* What a target may answer wrongly: the command and its page, the data (hexadecimal; ":N": N zero
  * bytes), and what is said of the target; NULL: it is taken all the same. */
 static const struct {
@@ -512,6 +550,8 @@ static Suite *make_suite(void)
 
 	tcase_add_loop_test(both, what_is_started_during_a_scan_waits, 0, 2);
 	tcase_add_loop_test(both, a_target_that_never_does_what_the_scan_asks, 0, ARRAY_LEN(never));
+	tcase_add_loop_test(both, a_check_condition_without_sense_says_nothing, 0,
+	                    ARRAY_LEN(unexplained));
 	tcase_add_loop_test(both, wrong_answers_are_told, 0, ARRAY_LEN(wrong));
 	suite_add_tcase(suite, both);
 	return suite;
