@@ -330,8 +330,10 @@ static void served_by_the_greater(struct rig *r)
 static void served(struct rig *r)
 {
 	r->h->other = "smirrord";
-	memcpy(r->h->target[1].member.owner, r->h->other_uuid, UUID_LEN);
-	r->h->target[1].member.term = 2;
+	for (unsigned i = 0; i < 3; i++) {
+		memcpy(r->h->target[i].member.owner, r->h->other_uuid, UUID_LEN);
+		r->h->target[i].member.term = 2;
+	}
 }
 
 static void as_it_is(struct rig *r)
