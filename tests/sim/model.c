@@ -200,12 +200,12 @@ bool model_may_differ(const struct model *m, lba_t lba)
 	return b->wild > 0;
 }
 
-void model_recovers(struct model *m, lba_t lba)
+void model_recovers(struct model *m, lba_t lba, uint64_t begun)
 {
 	struct model_block *b = &m->b[lba];
 
 	for (unsigned i = 0; i < b->n; i++)
-		b->e[i].excuse = false;
+		b->e[i].excuse &= b->e[i].began > begun;
 }
 
 void model_wild(struct model *m)

@@ -58,9 +58,9 @@ void model_excuse(struct model *m, lba_t lba, uint64_t hash);
 /* Members in sync may differ in this block: one has forgotten or spoilt it. What was not
  * acknowledged is no excuse: it is on all of them, or on none. */
 bool model_may_differ(const struct model *m, lba_t lba);
-/* All of them are about to be made equal in this block: what was forgotten or spoilt until now is
- * no excuse any more. */
-void model_recovers(struct model *m, lba_t lba);
+/* All of them are made equal in this block, which began at that time (the clock): what was
+ * forgotten or spoilt until then is no excuse any more. */
+void model_recovers(struct model *m, lba_t lba, uint64_t begun);
 /* Nobody can say any more which of them are lost: each block, until it is written again. */
 void model_wild(struct model *m);
 /* The group is made anew of what is there. */

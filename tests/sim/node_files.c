@@ -137,7 +137,7 @@ static void restore(struct sim *s, struct sim_host *h)
 	bool owner = host_owner(s) == h;
 	for (lba_t lba = 0; owner && h->disk.n > 0 && lba < s->blocks; lba++)
 		if (!h->knows_marks || h->dirty[lba])
-			model_recovers(&s->model, lba);
+			model_recovers(&s->model, lba, s->model.clock);
 }
 
 void host_files_start(struct sim *s, struct sim_host *h)

@@ -158,6 +158,7 @@ void owners_look(struct sim *s, struct sim_host *h)
 	if (!h->importing || !host_group(h))
 		return;
 	h->importing = false;
+	h->imported_at = s->model.clock; /* its recovery may be over before it is answered */
 	s->owner = h;
 	s->taken = h->fenced = false;
 	h->log_void = true;
@@ -209,7 +210,7 @@ void owners_imported(struct sim *s, const struct client_op *o, const struct ini_
 	}
 	s->taken = true;
 	for (lba_t lba = 0; lba < s->blocks; lba++)
-		model_recovers(&s->model, lba);
+		model_recovers(&s->model, lba, o->host->imported_at);
 	s->force_until = 0;
 	if (o->from == o->host)
 		return;

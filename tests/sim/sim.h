@@ -197,6 +197,7 @@ struct sim_host {
 	bool changed;              /* as a disk's */
 	bool importing;            /* and has not got the group yet; */
 	bool claims;               /* its members are being told */
+	uint64_t imported_at;      /* by the model's clock, that it has got it last */
 	ns_t ask_at;               /* it is asked to delete or import then, at the earliest */
 	bool had_lost;             /* it has deleted the group after it had lost it */
 	bool log_is_new, log_void; /* its log in work is of after the last import; none is saved */
