@@ -98,12 +98,13 @@ static bool all_were_told(const struct found *f, struct ini_error *e)
 		const struct mode_mirror *page = &f->t[i]->member;
 		if (page->term == f->latest->term || page->importing || !page_has_owner(page))
 			continue;
+		(void)ini_refuse(e, INI_E_BAD_STATE,
+		                 "%s was not told when the group was taken over: it was left out "
+		                 "by force, and who had the group may have written to it since, "
+		                 "or it had been removed (force goes by the others)",
+		                 f->t[i]->name);
 		copy_text(e->member, sizeof(e->member), f->t[i]->name);
-		return ini_refuse(e, INI_E_BAD_STATE,
-		                  "%s was not told when the group was taken over: it was left "
-		                  "out by force, and who had the group may have written to it "
-		                  "since, or it had been removed (force goes by the others)",
-		                  f->t[i]->name);
+		return false;
 	}
 	return true;
 }

@@ -642,6 +642,7 @@ START_TEST(an_import_after_one_by_force_that_left_one_out)
 		if (!told) {
 			rig_fails(r, begun, &e, 2, INI_E_BAD_STATE,
 			          "disk1 was not told when the group was taken over");
+			ck_assert_str_eq(rig_reply(r, 2, LIMIT)->error.member, "disk1");
 			ck_assert_uint_eq(ini_groups(r->ini), 0);
 			ck_assert_uint_eq(r->h->target[1].member.generation, gen);
 			begun = ini_group_import(r->ini, "g0", NULL, true, 3, &e);
