@@ -67,13 +67,18 @@ static bool kill_disk(struct sim *s, unsigned i, bool power)
 	return true;
 }
 
+static void stop_disk(struct sim *s, unsigned i, ns_t until)
+{
+	SAY(s, "disk %u is stopped", i);
+	s->d[i].frozen_until = until;
+	s->d[i].changed = true;
+}
+
 static bool mute(struct sim *s, unsigned i, ns_t about)
 {
 	if (!s->d[i].t)
 		return false;
-	SAY(s, "disk %u is stopped", i);
-	s->d[i].frozen_until = s->now + sim_about(&s->fault, about);
-	s->d[i].changed = true;
+	stop_disk(s, i, s->now + sim_about(&s->fault, about));
 	return true;
 }
 
@@ -84,9 +89,7 @@ void faults_token(struct sim *s, unsigned i)
 
 	if (!s->d[i].t || s->d[i].frozen_until > s->now || !sim_strikes(s, MARK_DISK_LATE))
 		return;
-	SAY(s, "disk %u is stopped, and has the token", i);
-	s->d[i].frozen_until = back - s->net_delay + prng_below(&s->inner, 3 * s->net_delay);
-	s->d[i].changed = true;
+	stop_disk(s, i, back - s->net_delay + prng_below(&s->inner, 3 * s->net_delay));
 }
 
 static bool own_fault(struct sim *s, unsigned i, const char *format)
